@@ -1,0 +1,23 @@
+"""The contract: what travels on Sidestep's topics, as msgspec models. Importing it loads nothing but msgspec."""
+
+from sidestep.schemas.anomalies import Anomaly
+from sidestep.schemas.evidence import (
+    Evidence,
+    FeedbackEvidence,
+    HoldRecord,
+    IntentEvidence,
+    ListsRecord,
+    ModelRecord,
+    MxFinding,
+    PolicyRecord,
+)
+from sidestep.schemas.feedback import Bounce, Engagement
+from sidestep.schemas.intents import EmailIntent
+from sidestep.schemas.tallies import Tally
+from sidestep.schemas.verdicts import FiredRule, LogPosition, Verdict, Versions
+
+__all__ = [
+    "Anomaly", "Bounce", "EmailIntent", "Engagement", "Evidence", "FeedbackEvidence", "FiredRule", "HoldRecord",
+    "IntentEvidence", "ListsRecord", "LogPosition", "ModelRecord", "MxFinding", "PolicyRecord", "Tally", "Verdict",
+    "Versions",
+]

@@ -1,0 +1,60 @@
+"""JSON in and out. Strict when we write, tolerant of unknown fields when we read.
+
+One decoder a type, made once: msgspec compiles them. A record that can't be read raises ContractError with a short code
+(for metrics and dead letters) and a sentence.
+"""
+
+from typing import Any, TypeVar
+
+import msgspec
+
+from sidestep.schemas.anomalies import Anomaly
+from sidestep.schemas.evidence import Evidence
+from sidestep.schemas.feedback import Bounce, Engagement
+from sidestep.schemas.intents import EmailIntent
+from sidestep.schemas.tallies import Tally
+from sidestep.schemas.verdicts import Verdict
+
+MAX_RECORD = 64 * 1024
+"""Octets. A larger record is refused unread: no field needs it, and decoding it would hold up its neighbours."""
+
+T = TypeVar("T")
+
+
+class ContractError(ValueError):
+    """A record that breaks the contract. `code` is short and bounded; the text says what is wrong with it."""
+
+    def __init__(self, code: str, text: str):
+        super().__init__(text)
+        self.code = code
+
+
+_encoder = msgspec.json.Encoder()
+_decoders: dict[Any, msgspec.json.Decoder] = {
+    kind: msgspec.json.Decoder(kind)
+    for kind in (EmailIntent, Bounce, Engagement, Evidence, Verdict, Tally, Anomaly)
+}
+
+encode = _encoder.encode
+"""A model -> JSON octets."""
+
+decode_evidence = _decoders[Evidence].decode
+"""JSON octets -> one of the evidence records, unguarded: Decide reads only what Screen wrote."""
+
+
+def decode(kind: type[T], value: bytes | None) -> T:
+    """JSON octets -> a model of `kind`. Raises ContractError, and nothing else, for whatever can't be read."""
+    if value is None:
+        raise ContractError("no-value", "the record has no value")
+    if len(value) > MAX_RECORD:
+        raise ContractError("too-large", f"the record has {len(value)} octets, more than {MAX_RECORD}")
+    try:
+        return _decoders[kind].decode(value)
+    except msgspec.ValidationError as error:
+        raise ContractError("wrong-shape", str(error)) from None
+    except msgspec.DecodeError as error:
+        raise ContractError("not-json", str(error)) from None
+    except RecursionError:
+        raise ContractError("too-deep", "the record is nested too deeply") from None
+    except (UnicodeDecodeError, ValueError, OverflowError) as error:
+        raise ContractError("not-json", str(error)) from None

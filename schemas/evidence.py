@@ -1,0 +1,115 @@
+"""The log (topic email-evidence): what Screen found out, and the control records that change a decision.
+
+Times are integers, milliseconds since 1970, stamped by Screen. Keys are BLAKE2b digests of 16 octets (base64 in JSON);
+the recipient's is keyed with the secret that only Screen holds, so that no address enters long-lived state.
+"""
+
+from typing import Any, Literal
+
+from msgspec import Struct
+
+from sidestep.schemas.feedback import Scope
+
+FeedbackEvent = Literal["bounce", "complaint", "not-spam", "delivered", "opened", "clicked", "replied", "unsubscribed"]
+
+
+class MxFinding(Struct, omit_defaults=True, frozen=True, gc=False):
+    """Does the domain take mail? `unknown` is an answer too: it never rejects by itself."""
+
+    outcome: Literal["yes", "no", "unknown"]
+    reason: str
+    """mx, address (no MX, but A/AAAA: RFC 5321 5.1), null-mx (RFC 7505), nxdomain, no-address, timeout, servfail, …"""
+    checked_at: int = 0
+    ttl: int = 0
+    """Seconds for which the answer holds."""
+
+
+class IntentEvidence(Struct, tag="intent", tag_field="kind", omit_defaults=True, gc=False):
+    """One intent with everything known about its address before it is judged."""
+
+    id: str
+    service: str
+    to: str
+    at: int
+    domain: str
+    """Lower-case A-label; empty when the address has none that can be read."""
+    id_key: bytes
+    """Of service and id."""
+    content_key: bytes
+    """Of service, id, recipient and stream: tells the same intent again from another one under its id."""
+    recipient_key: bytes
+    """Of the mailbox identity; empty when the address cannot be read."""
+    mx: MxFinding | None = None
+    syntax: str = ""
+    """Empty for a sound address, else the reason code."""
+    attempt: int = 1
+    classes: tuple[str, ...] = ()
+    """role, disposable, relay, free, typo"""
+    suggestion: str = ""
+    reused: bool = False
+    """Screen saw another intent under this id at another domain: Decide would never meet the two together."""
+    stream: str = ""
+    campaign: str = ""
+    source: str = ""
+    created_at: int = 0
+    consent_at: int = 0
+    test: bool = False
+    metadata: dict[str, Any] | None = None
+    origin: str = ""
+    """topic/partition/offset of the intent."""
+
+
+class FeedbackEvidence(Struct, tag="feedback", tag_field="kind", omit_defaults=True, gc=False):
+    """One bounce, complaint or sign of engagement, classified."""
+
+    event: FeedbackEvent
+    at: int
+    domain: str
+    event_key: bytes
+    """Counts once by it."""
+    recipient_key: bytes
+    service: str = ""
+    intent_id: str = ""
+    hard: bool = False
+    scope: Scope = "transient"
+    reason: str = ""
+    status: str = ""
+    occurred_at: int = 0
+    origin: str = ""
+
+
+class PolicyRecord(Struct, tag="policy", tag_field="kind", omit_defaults=True):
+    """The whole policy, as its TOML text: the fold judges only with a policy that stands in the log."""
+
+    version: str
+    text: str
+    at: int
+
+
+class ListsRecord(Struct, tag="lists", tag_field="kind", omit_defaults=True):
+    """The versions of the lists that Screen compares with, from here on."""
+
+    version: str
+    lists: dict[str, str]
+    at: int
+
+
+class ModelRecord(Struct, tag="model", tag_field="kind", omit_defaults=True):
+    """A snapshot of the anomaly model, from here on."""
+
+    version: str
+    at: int
+    snapshot: str = ""
+
+
+class HoldRecord(Struct, tag="hold", tag_field="kind", omit_defaults=True):
+    """A service is put on hold until `until`; `until` 0 lifts it."""
+
+    service: str
+    until: int
+    reason: str
+    at: int
+
+
+Control = PolicyRecord | ListsRecord | ModelRecord | HoldRecord
+Evidence = IntentEvidence | FeedbackEvidence | PolicyRecord | ListsRecord | ModelRecord | HoldRecord

@@ -1,0 +1,43 @@
+"""What became of a message that was sent: topics email-bounces and email-engagement, in our own schema."""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from sidestep.schemas.intents import Address, Time
+
+Text = Annotated[str, Meta(max_length=4000)]
+OptionalId = Annotated[str, Meta(max_length=200)]
+OptionalService = Annotated[str, Meta(max_length=100)]
+
+Scope = Literal["recipient", "domain", "message", "us", "transient"]
+"""Whom a bounce blames. `us` (block, reputation, authentication) never marks a recipient."""
+
+
+class Bounce(Struct, omit_defaults=True, kw_only=True):
+    """A bounce or a complaint. Give `reason` or `scope` and `hard` where known; otherwise `status` decides."""
+
+    recipient: Address
+    kind: Literal["bounce", "complaint", "not-spam"] = "bounce"
+    id: Annotated[OptionalId, Meta(description="Counts once by it; derived from the content where absent.")] = ""
+    service: OptionalService = ""
+    intent_id: OptionalId = ""
+    status: Annotated[
+        str, Meta(pattern=r"^([245]\.\d{1,3}\.\d{1,3})?$", description="Enhanced status code, RFC 3463.")
+    ] = ""
+    reply: Annotated[Text, Meta(description="What the remote server said.")] = ""
+    reason: Annotated[str, Meta(max_length=100, description="userunknown, mailboxfull, blocked, suspend, …")] = ""
+    hard: bool | None = None
+    scope: Scope | None = None
+    occurred_at: Time = None
+
+
+class Engagement(Struct, omit_defaults=True, kw_only=True):
+    """A sign of life: the message was delivered, or a person did something with it."""
+
+    recipient: Address
+    kind: Literal["delivered", "opened", "clicked", "replied", "unsubscribed"]
+    id: Annotated[OptionalId, Meta(description="Counts once by it; derived from the content where absent.")] = ""
+    service: OptionalService = ""
+    intent_id: OptionalId = ""
+    occurred_at: Time = None

@@ -1,0 +1,51 @@
+"""The answer to an intent (topics email-approved and email-rejected)."""
+
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta, Struct
+
+
+class FiredRule(Struct, frozen=True, gc=False):
+    """A rule that fired, with one plain sentence for the person whose mail it concerns."""
+
+    id: str
+    text: str
+
+
+class LogPosition(Struct, frozen=True, gc=False):
+    """Where the evidence stands that this verdict follows from."""
+
+    topic: str
+    partition: int
+    offset: int
+
+
+class Versions(Struct, omit_defaults=True, frozen=True, gc=False):
+    """What the verdict was judged with."""
+
+    policy: str
+    lists: str = ""
+    model: str = ""
+
+
+class Verdict(Struct, omit_defaults=True, kw_only=True, gc=False):
+    """Approved: send it. Rejected: drop it for good, or defer it and offer it again at `retry_at`, attempt + 1."""
+
+    id: str
+    attempt: Annotated[int, Meta(ge=1)] = 1
+    to: str
+    service: str
+    decision: Literal["approved", "rejected"]
+    action: Literal["send", "drop", "defer"]
+    retry_at: Annotated[float | None, Meta(description="Unix time in seconds; only with action defer.")] = None
+    rules: list[FiredRule] = []
+    risk: Annotated[float, Meta(ge=0, le=1)] = 0.0
+    suggestion: Annotated[str, Meta(description="The address that was probably meant.")] = ""
+    evidence: LogPosition
+    versions: Versions
+    decided_at: Annotated[float, Meta(description="Log time, Unix seconds: never a wall clock of the judge.")]
+    stream: str = ""
+    campaign: str = ""
+    source: str = ""
+    test: bool = False
+    metadata: dict[str, Any] | None = None

@@ -1,0 +1,1 @@
+"""The workers: Screen finds out, Decide judges; app.py wires them together."""

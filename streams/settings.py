@@ -1,0 +1,80 @@
+"""Every knob: one frozen dataclass, read from the environment (SIDESTEP_ prefix) and the command line's options."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from sidestep.streams.errors import SettingsError
+
+
+def _setting(default: Any, about: str, secret: bool = False) -> Any:
+    return field(default=default, repr=not secret, metadata={"about": about, "secret": secret})
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All settings. Durations are seconds, sizes octets or counts as named."""
+
+    broker: str = _setting("127.0.0.1:9092", "Kafka bootstrap servers, HOST:PORT[,HOST:PORT…]")
+    data_dir: str = _setting("sidestep-data", "folder of the ledger and of the embedded broker")
+    group: str = _setting("sidestep", "prefix of consumer groups and transactional ids")
+    hash_key: str = _setting(
+        "", "secret that keys recipients' hashes, 64 hex digits; made and kept in the data folder where absent", True
+    )
+    policy: str = _setting("", "policy file (TOML); empty: the one that ships with Sidestep")
+    name_servers: str = _setting("", "HOST[:PORT],…; empty: those of the system")
+    dns_timeout: float = _setting(5.0, "no look-up outlives it; afterwards the answer is unknown")
+    dns_concurrency: int = _setting(256, "look-ups under way at once")
+    parked_max: int = _setting(5_000, "intents of one partition that may wait for DNS before it pauses")
+    batch_max: int = _setting(4_000, "records of one batch, and of one transaction")
+    commit_interval: float = _setting(1.0, "between commits of the consumer group's offsets")
+    session_timeout: float = _setting(10.0, "a silent worker's partitions go to another one after it")
+    dead_letter_share: float = _setting(0.5, "stop when more than this share of recent records is unreadable")
+    dead_letter_window: int = _setting(1_000, "… of this many recent records")
+    block_cache_mb: int = _setting(32, "RocksDB block cache of all partitions of a worker together, MiB")
+    web_host: str = _setting("127.0.0.1", "where /livez, /readyz and /metrics are served")
+    web_port: int = _setting(6066, "0: not served")
+    log_format: str = _setting("auto", "auto, text or json; auto: text on a terminal, otherwise json")
+    log_level: str = _setting("info", "debug, info, warning or error")
+
+    @property
+    def data(self) -> Path:
+        """The data folder."""
+        return Path(self.data_dir)
+
+
+def load(environment: Mapping[str, str] | None = None, **overrides: Any) -> Settings:
+    """Settings from SIDESTEP_* names, then from `overrides` that are not None. Raises SettingsError."""
+    environment = os.environ if environment is None else environment
+    kinds = get_type_hints(Settings)
+    known = {f"SIDESTEP_{f.name.upper()}": f.name for f in fields(Settings)}
+    values: dict[str, Any] = {}
+    for name, text in environment.items():
+        if name in known:
+            values[known[name]] = _convert(name, text, kinds[known[name]])
+    values |= {name: value for name, value in overrides.items() if value is not None}
+    settings = replace(Settings(), **values)
+    _check(settings)
+    return settings
+
+
+def _convert(name: str, text: str, kind: type) -> Any:
+    try:
+        return kind(text)
+    except ValueError:
+        raise SettingsError(f"{name}={text!r}: expected a value of type {kind.__name__}") from None
+
+
+def _check(settings: Settings) -> None:
+    if settings.hash_key:
+        try:
+            usable = len(bytes.fromhex(settings.hash_key)) == 32
+        except ValueError:
+            usable = False
+        if not usable:
+            raise SettingsError("SIDESTEP_HASH_KEY: expected 64 hex digits; make some with: openssl rand -hex 32")
+    for name in ("batch_max", "parked_max", "dns_concurrency"):
+        if getattr(settings, name) < 1:
+            raise SettingsError(f"{name} must be at least 1")

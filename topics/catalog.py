@@ -1,0 +1,98 @@
+"""The one list of topics. `sidestep topics create` makes them, `check` compares a cluster with it, `list` prints it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sidestep.schemas import Anomaly, Bounce, EmailIntent, Engagement, Evidence, Tally, Verdict
+
+DAY_MS = 24 * 60 * 60 * 1000
+DEFAULT_PARTITIONS = 4
+
+
+@dataclass(frozen=True)
+class Topic:
+    """One topic. `schema` is the model of its values, None where they are not JSON models."""
+
+    name: str
+    key: str
+    schema: Any
+    about: str
+    producers: tuple[str, ...]
+    consumers: tuple[str, ...]
+    retention_ms: int | None
+    """None: kept for ever (compacted)."""
+    cleanup: str = "delete"
+    partitions: int = DEFAULT_PARTITIONS
+    same_partitions_as: str = ""
+    """A verdict and a changelog record go to the partition number of their evidence."""
+
+    def config(self) -> dict[str, str]:
+        """Topic settings, as Kafka spells them."""
+        settings = {"cleanup.policy": self.cleanup, "max.message.bytes": "1048588"}
+        if self.retention_ms is not None:
+            settings["retention.ms"] = str(self.retention_ms)
+        if self.cleanup == "compact":
+            # recovery reads the whole changelog: compact early, in segments small enough to be closed
+            settings |= {"min.cleanable.dirty.ratio": "0.3", "segment.bytes": str(128 * 1024 * 1024)}
+        return settings
+
+
+INTENTS = Topic(
+    "email-intents", "anything", EmailIntent, "a service wants to send one message to one recipient",
+    producers=("services",), consumers=("screen",), retention_ms=7 * DAY_MS,
+)
+BOUNCES = Topic(
+    "email-bounces", "anything", Bounce, "a bounce or a complaint",
+    producers=("services", "mailers"), consumers=("screen",), retention_ms=7 * DAY_MS,
+)
+ENGAGEMENT = Topic(
+    "email-engagement", "anything", Engagement, "delivered, opened, clicked, replied, unsubscribed",
+    producers=("services", "mailers"), consumers=("screen",), retention_ms=7 * DAY_MS,
+)
+EVIDENCE = Topic(
+    "email-evidence", "recipient domain", Evidence, "what Screen found out, and control records: the audit log",
+    producers=("screen",), consumers=("decide", "auditors"), retention_ms=30 * DAY_MS,
+)
+APPROVED = Topic(
+    "email-approved", "intent id", Verdict, "verdicts: send it",
+    producers=("decide",), consumers=("mailers", "dashboards", "auditors"), retention_ms=30 * DAY_MS,
+    same_partitions_as="email-evidence",
+)
+REJECTED = Topic(
+    "email-rejected", "intent id", Verdict, "verdicts: drop it, or offer it again later",
+    producers=("decide",), consumers=("services", "dashboards", "auditors"), retention_ms=30 * DAY_MS,
+    same_partitions_as="email-evidence",
+)
+TALLIES = Topic(
+    "email-tallies", "service", Tally, "counts per service and batch",
+    producers=("decide",), consumers=("watch", "dashboards"), retention_ms=7 * DAY_MS,
+    same_partitions_as="email-evidence",
+)
+ANOMALIES = Topic(
+    "email-anomalies", "service or domain", Anomaly, "what looks wrong, and which source to fix",
+    producers=("watch",), consumers=("services", "dashboards", "auditors"), retention_ms=90 * DAY_MS,
+)
+DEAD_LETTERS = Topic(
+    "email-dead-letters", "original key", None, "what could not be read, byte for byte; the reason is in the headers",
+    producers=("screen",), consumers=("operators",), retention_ms=30 * DAY_MS,
+)
+CONTROL = Topic(
+    "email-control", "kind", None, "the last control record of each kind that Screen wrote into the log",
+    producers=("screen",), consumers=("screen",), retention_ms=None, cleanup="compact", partitions=1,
+)
+LEDGER_CHANGELOG = Topic(
+    "email-ledger-changelog", "ledger key", None, "compacted copy of the ledger",
+    producers=("decide",), consumers=("decide",), retention_ms=None, cleanup="compact",
+    same_partitions_as="email-evidence",
+)
+IDS_CHANGELOG = Topic(
+    "email-ids-changelog", "none", None, "the intent ids of each batch in one record; the de-duplication window",
+    producers=("decide",), consumers=("decide",), retention_ms=8 * DAY_MS,
+    same_partitions_as="email-evidence",
+)
+
+CATALOG: tuple[Topic, ...] = (
+    INTENTS, BOUNCES, ENGAGEMENT, EVIDENCE, APPROVED, REJECTED, TALLIES, ANOMALIES, DEAD_LETTERS, CONTROL,
+    LEDGER_CHANGELOG, IDS_CHANGELOG,
+)
+BY_NAME = {topic.name: topic for topic in CATALOG}
