@@ -78,3 +78,16 @@ def _check(settings: Settings) -> None:
     for name in ("batch_max", "parked_max", "dns_concurrency"):
         if getattr(settings, name) < 1:
             raise SettingsError(f"{name} must be at least 1")
+
+
+def name_servers(settings: Settings) -> list[tuple[str, int]] | None:
+    """(host, port) of the name servers; None: the system's. Raises SettingsError."""
+    servers = []
+    for text in filter(None, (part.strip() for part in settings.name_servers.split(","))):
+        host, colon, port = text.rpartition(":")
+        if text.count(":") > 1 and not text.startswith("["):  # a bare IPv6 address
+            host, colon, port = text, "", ""
+        if colon and not port.isdigit():
+            raise SettingsError(f"SIDESTEP_NAME_SERVERS: {text!r} is not HOST or HOST:PORT")
+        servers.append(((host if colon else text).strip("[]"), int(port) if colon else 53))
+    return servers or None

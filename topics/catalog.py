@@ -74,7 +74,8 @@ ANOMALIES = Topic(
 )
 DEAD_LETTERS = Topic(
     "email-dead-letters", "original key", None, "what could not be read, byte for byte; the reason is in the headers",
-    producers=("screen",), consumers=("operators",), retention_ms=30 * DAY_MS,
+    producers=("screen", "decide"), consumers=("operators",), retention_ms=30 * DAY_MS,
+    same_partitions_as="email-evidence",
 )
 CONTROL = Topic(
     "email-control", "kind", None, "the last control record of each kind that Screen wrote into the log",
@@ -87,7 +88,7 @@ LEDGER_CHANGELOG = Topic(
 )
 IDS_CHANGELOG = Topic(
     "email-ids-changelog", "none", None, "the intent ids of each batch in one record; the de-duplication window",
-    producers=("decide",), consumers=("decide",), retention_ms=8 * DAY_MS,
+    producers=("decide",), consumers=("decide",), retention_ms=9 * DAY_MS,
     same_partitions_as="email-evidence",
 )
 

@@ -1,0 +1,52 @@
+# Everything a developer needs; `make` alone lists it.
+# PYTHON: the interpreter of the environment (3.11 or newer). VENV: where the environment is; an existing one is used.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.sidestep-installed
+
+.PHONY: help demo test check lint bench profile schemas lock clean
+
+help:  ## this list
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
+
+$(STAMP): requirements.lock pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --no-build-isolation --no-deps -e .
+	touch $@
+
+demo: $(STAMP)  ## see it work: broker, name server, workers, services
+	$(BIN)/sidestep demo
+
+test: $(STAMP)  ## all tests, with kills and rebalances: minutes
+	$(BIN)/pytest
+
+check: $(STAMP)  ## the tests that need no broker: less than a minute
+	$(BIN)/pytest -m "not slow and not broker"
+
+lint: $(STAMP)  ## ruff, mypy, the import contracts, stale schemas
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m sidestep.schemas.generate --check
+
+bench: $(STAMP)  ## events a second and latency on this machine
+	$(BIN)/sidestep demo --bench
+
+profile: $(STAMP)  ## where a worker's time goes: profile.svg
+	$(BIN)/py-spy record --subprocesses --rate 200 --output profile.svg -- $(BIN)/sidestep demo --bench
+
+schemas: $(STAMP)  ## writes schemas/json from the models
+	$(BIN)/python -m sidestep.schemas.generate
+
+# pip-tools in an environment of its own: it must not get into the lock
+lock:  ## brings requirements.lock up to date with pyproject.toml
+	$(PYTHON) -m venv build/lock
+	build/lock/bin/python -m pip install --quiet pip-tools
+	build/lock/bin/pip-compile --quiet --extra dev --build-deps-for editable --allow-unsafe --generate-hashes \
+		--strip-extras --no-header --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
+		--annotation-style line --output-file requirements.lock pyproject.toml
+
+clean:  ## removes what was built, not the environment
+	rm -rf build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis profile.svg

@@ -1,0 +1,241 @@
+"""The composition root: the only file that wires things together. `run_worker` is a whole worker, from settings to exit."""
+
+import asyncio
+import contextlib
+import logging
+import signal
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from confluent_kafka import KafkaError
+from rocksdict import Cache
+
+from sidestep.schemas import ListsRecord, PolicyRecord
+from sidestep.streams.decide.agent import Decide
+from sidestep.streams.decide.policy import parse, version_of
+from sidestep.streams.decide.tables import DEDUPLICATION_SECONDS, TABLES
+from sidestep.streams.errors import SettingsError, TopicsError
+from sidestep.streams.runtime.batches import Partition
+from sidestep.streams.runtime.dead_letters import DeadLetterWatch
+from sidestep.streams.runtime.failpoints import from_environment
+from sidestep.streams.runtime.ledger import LedgerSettings
+from sidestep.streams.runtime.publisher import Publisher
+from sidestep.streams.runtime.transport import BatchApp
+from sidestep.streams.screen import agent as screen_agent
+from sidestep.streams.screen.classes import load_lists
+from sidestep.streams.screen.control import announce, read_written
+from sidestep.streams.screen.domains import DomainBook
+from sidestep.streams.screen.keys import Keys
+from sidestep.streams.screen.reasons import load_reasons
+from sidestep.streams.screen.resolver import Resolver
+from sidestep.streams.screen.reuse import RecentIds
+from sidestep.streams.screen.screening import Screener
+from sidestep.streams.screen.typo import suggest
+from sidestep.streams.secret import hash_key
+from sidestep.streams.settings import Settings, name_servers
+from sidestep.streams.watching import Watching
+from sidestep.streams.web.server import WebServer
+from sidestep.topics import admin
+from sidestep.topics.catalog import EVIDENCE, IDS_CHANGELOG, LEDGER_CHANGELOG
+from sidestep.topics.connection import admin_client, cluster
+
+log = logging.getLogger(__name__)
+
+ROLES = ("screen", "decide")
+STOP_SECONDS = 30.0
+
+Close = Callable[[], Any]
+
+
+class Worker:
+    """One process: the roles it plays, what watches them, and how they end."""
+
+    def __init__(self, settings: Settings, roles: Iterable[str]):
+        self._settings = settings
+        self._roles = tuple(roles)
+        self._reach = from_environment()
+        self._stop = asyncio.Event()
+        self._apps: list[BatchApp] = []
+        self._closing: list[Close] = []
+        self._partitions: dict[str, int] = {}
+        self._faust_folder = settings.data / "faust"
+        self._admin = admin_client(settings.broker)
+        self.failure: Exception | None = None
+        self.watching = Watching(self._roles)
+
+    async def run(self) -> None:
+        """Work until stop() or a failure. Raises the failure."""
+        settings = self._settings
+        web = WebServer(settings.web_host, settings.web_port, self.watching.health, self.watching.metrics)
+        await web.start()
+        try:
+            await self._check_topics()
+            if "screen" in self._roles:
+                await self._start(await self._screen())
+            if "decide" in self._roles:
+                await self._start(self._decide())
+            log.info("working", extra={"roles": ",".join(self._roles), "kafka": settings.broker})
+            beat = asyncio.create_task(self.watching.beat(self._apps, self._broker_answers))
+            await self._stop.wait()
+            beat.cancel()
+            if self.failure is not None:
+                raise self.failure
+            await self._leave()
+        finally:
+            await web.stop()
+
+    def stop(self) -> None:
+        """Finish what is in hand, commit, leave the group."""
+        self._stop.set()
+
+    def fail(self, error: Exception) -> None:
+        """This worker can't go on. Nothing unfinished is acked, so whoever takes over reads it again."""
+        if self.failure is None:
+            self.failure = error
+            self.watching.health.fatal(str(error))
+            self._stop.set()
+
+    async def _check_topics(self) -> None:
+        states = await asyncio.to_thread(admin.states, self._settings.broker)
+        differences = await asyncio.to_thread(admin.check, self._settings.broker)
+        missing = [line for line in differences if "missing" in line or "partitions" in line]
+        for line in differences:
+            log.warning("topics: %s", line)
+        if missing:
+            raise TopicsError("The topics do not fit the catalog:\n  " + "\n  ".join(missing) + "\nRun `sidestep topics create`.")
+        self._partitions = {state.name: state.partitions for state in states}
+
+    async def _start(self, app: BatchApp) -> None:
+        self._apps.append(app)
+        self._faust_folder.mkdir(parents=True, exist_ok=True)
+        await app.start()
+
+    async def _leave(self) -> None:
+        self.watching.health.stopping()
+        log.info("leaving: finishing what is in hand")
+        for app in self._apps:
+            await asyncio.wait_for(app.stop(), STOP_SECONDS)
+        for close in reversed(self._closing):
+            await close()
+        log.info("left cleanly")
+
+    # -- roles ---------------------------------------------------------------------------------------------------------
+
+    async def _screen(self) -> BatchApp:
+        settings = self._settings
+        keys = Keys(hash_key(settings))
+        lists = load_lists()
+        partitions = self._partitions[EVIDENCE.name]
+        publisher = Publisher(settings.broker, f"{settings.group}-screen")
+        self._closing.append(publisher.close)
+        await self._announce(publisher, keys, lists, partitions)
+        servers = name_servers(settings)
+        resolver = Resolver(servers, timeout=settings.dns_timeout, concurrency=settings.dns_concurrency)
+        self._closing.append(resolver.close)
+        screener = Screener(
+            lists=lists, book=DomainBook(lists, suggest, partitions), resolver=resolver, keys=keys, reasons=load_reasons(),
+            publisher=publisher, watch=lambda: DeadLetterWatch(settings.dead_letter_share, settings.dead_letter_window),
+            recent=RecentIds, parked_max=settings.parked_max, reach=self._reach,
+        )  # fmt: skip
+        self.watching.screens(screener, resolver)
+        app = self._app("screen", _nothing_to_open)
+        screen_agent.register(app, screener, self.watching, self.fail)
+
+        async def assigned(_: Any, assigned: Iterable[Any], **__: Any) -> None:
+            partitions = {Partition(tp.topic, tp.partition) for tp in assigned}
+            self.watching.assigned("screen", partitions)
+            screener.forget(partitions)
+
+        app.on_partitions_assigned.connect(assigned, weak=False)
+        return app
+
+    async def _announce(self, publisher: Publisher, keys: Keys, lists: Any, partitions: int) -> None:
+        now = int(time.time() * 1000)
+        text = read_policy(self._settings)
+        policy = PolicyRecord(version=version_of(text), text=text, at=now)
+        about = ListsRecord(version=lists.version, lists=dict(lists.versions), at=now)
+        written = await asyncio.to_thread(read_written, self._settings.broker)
+        for kind in await announce(publisher, written, policy, about, partitions, keys.fingerprint):
+            log.info("written into the log", extra={"control": kind, "partitions": partitions})
+
+    def _decide(self) -> BatchApp:
+        settings = self._settings
+        ledger = LedgerSettings(
+            broker=settings.broker,
+            group=settings.group,
+            data=settings.data / "ledger",
+            rows_changelog=LEDGER_CHANGELOG.name,
+            window_changelog=IDS_CHANGELOG.name,
+            window_seconds=DEDUPLICATION_SECONDS + 86_400,
+            tables=TABLES,
+            cache=Cache(settings.block_cache_mb * 1024 * 1024),
+        )
+        decide = Decide(ledger, self.watching, self.fail, self._reach)
+        self._closing.append(decide.close)
+        self.watching.decides(decide)
+        app = self._app("decide", decide.open_partition)
+        decide.register(app)
+
+        async def assigned(_: Any, assigned: Iterable[Any], **__: Any) -> None:
+            partitions = {Partition(tp.topic, tp.partition) for tp in assigned}
+            self.watching.assigned("decide", partitions)
+            await decide.keep_only(partitions)
+
+        app.on_partitions_assigned.connect(assigned, weak=False)
+        return app
+
+    def _app(self, role: str, open_partition: Any) -> BatchApp:
+        settings = self._settings
+        return BatchApp(
+            f"{settings.group}-{role}",
+            kafka=settings.broker,
+            open_partition=open_partition,
+            on_failure=self.fail,
+            on_broker_error=self._on_broker_error,
+            healthy=lambda: self.failure is None,
+            batch_max=settings.batch_max,
+            store="memory://",
+            datadir=str(self._faust_folder),
+            autodiscover=False,
+            web_enabled=False,
+            topic_disable_leader=True,
+            topic_allow_declare=False,
+            broker_session_timeout=settings.session_timeout,
+            broker_heartbeat_interval=min(3.0, settings.session_timeout / 3),
+            broker_commit_interval=settings.commit_interval,
+            consumer_auto_offset_reset="earliest",
+        )
+
+    def _on_broker_error(self, error: KafkaError) -> None:
+        log.warning("kafka: %s", error.str())
+        self.watching.health.broker_error(error.str())
+
+    def _broker_answers(self) -> None:
+        cluster(self._admin, self._settings.broker)
+
+
+async def _nothing_to_open(_: Partition) -> None:
+    """Screen begins at the group's committed offset: there is nothing to recover."""
+
+
+def read_policy(settings: Settings) -> str:
+    """The policy's text, checked. Raises PolicyError or SettingsError."""
+    path = Path(settings.policy) if settings.policy else Path(__file__).parent / "decide" / "policy.toml"
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise SettingsError(f"SIDESTEP_POLICY: {path} can't be read: {error.strerror}") from error
+    parse(text)
+    return text
+
+
+async def run_worker(settings: Settings, roles: Iterable[str]) -> None:
+    """A worker until SIGTERM or SIGINT. Raises SidestepError if it fails."""
+    worker = Worker(settings, roles)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        with contextlib.suppress(NotImplementedError):  # Windows
+            loop.add_signal_handler(number, worker.stop)
+    await worker.run()

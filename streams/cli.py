@@ -1,0 +1,64 @@
+"""The `sidestep` command. Sub-commands are imported when they are asked for: Faust alone takes a second."""
+
+import importlib
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from sidestep.streams.errors import SidestepError
+
+F = TypeVar("F", bound=Callable[..., Any])
+PACKAGE = "sidestep.streams.commands"
+COMMANDS = {
+    "topics": (f"{PACKAGE}.topics:topics", "Create, check and list the topics."),
+    "publish": (f"{PACKAGE}.records:publish", "Publish intents or feedback, one JSON object a line."),
+    "tail": (f"{PACKAGE}.records:tail", "Show verdicts as they are made."),
+    "worker": (f"{PACKAGE}.worker:worker", "Run a worker."),
+    "up": (f"{PACKAGE}.up:up", "Start a broker and all workers on this machine."),
+    "demo": (f"{PACKAGE}.demo:demo", "See it work, from nothing, in a minute."),
+    "policy": (f"{PACKAGE}.policy:policy", "Check and explain the policy file."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose members are imported on use. A SidestepError becomes one line on stderr and exit code 2."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """In the order in which people need them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Imports the command; None if there is none of that name."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[cmd_name][0].partition(":")
+        command: click.Command = getattr(importlib.import_module(module), attribute)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list of commands, without importing any."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, about) for name, (_, about) in COMMANDS.items()])
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Runs the command."""
+        try:
+            return super().invoke(ctx)
+        except SidestepError as error:
+            click.echo(f"sidestep: {error}", err=True)
+            ctx.exit(2)
+
+
+def broker_option(function: F) -> F:
+    """Adds --broker; the value is None where neither the option nor SIDESTEP_BROKER is given."""
+    return click.option(
+        "--broker", metavar="HOST:PORT", envvar="SIDESTEP_BROKER", show_envvar=True,
+        help="Kafka bootstrap servers, several with commas.  [default: 127.0.0.1:9092]",
+    )(function)
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="sidestep", message="%(prog)s %(version)s")
+def main() -> None:
+    """One verdict for every email your services want to send."""

@@ -1,0 +1,117 @@
+"""sidestep publish and sidestep tail: records from lines of JSON, and records shown to people or as JSON."""
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO, Literal
+
+import click
+
+from sidestep.schemas.codec import ContractError, decode
+from sidestep.streams.cli import broker_option
+from sidestep.streams.commands.render import as_json_line, as_text_line
+from sidestep.streams.settings import load
+from sidestep.topics.catalog import APPROVED, BOUNCES, BY_NAME, CATALOG, ENGAGEMENT, INTENTS, REJECTED
+from sidestep.topics.publish import Publisher, record_key
+
+WRITABLE = [INTENTS.name, BOUNCES.name, ENGAGEMENT.name]
+
+
+@click.command()
+@click.argument("file", type=click.File("rb"))
+@click.option("--topic", type=click.Choice(WRITABLE), default=INTENTS.name, show_default=True)
+@click.option("--no-check", is_flag=True, help="Send the lines as they are, whatever is in them.")
+@broker_option
+def publish(file: IO[bytes], topic: str, no_check: bool, broker: str | None) -> None:
+    """Publish each line of FILE (- is standard input), a JSON object.
+
+    A line that breaks the contract is reported with its number and left out; the exit code is 1 then.
+    """
+    address = load(broker=broker).broker
+    _reach(address, [topic])
+    sent = bad = 0
+    with Publisher(address) as publisher, _progress(file) as lines:
+        for number, line in enumerate(lines, 1):
+            if not (line := line.strip()):
+                continue
+            try:
+                key = None if no_check else record_key(decode(BY_NAME[topic].schema, line))
+            except ContractError as error:
+                bad += 1
+                click.echo(f"line {number}: {error}", err=True)
+                continue
+            publisher.publish_bytes(topic, line, key)
+            sent += 1
+    click.echo(f"{sent} published to {topic}" + (f", {bad} left out" if bad else ""), err=True)
+    if bad:
+        raise SystemExit(1)
+
+
+@click.command()
+@click.option(
+    "--topic", "names", multiple=True, type=click.Choice([topic.name for topic in CATALOG]),
+    default=(APPROVED.name, REJECTED.name), show_default=True,
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line, with topic, partition and offset.")
+@click.option("--from-beginning", is_flag=True, help="Everything that is retained, then what comes.")
+@click.option("--count", type=click.IntRange(1), help="Stop after so many records.")
+@click.option("--timeout", type=click.FloatRange(0), help="Stop after so many seconds without a record.")
+@broker_option
+def tail(
+    names: tuple[str, ...], as_json: bool, from_beginning: bool, count: int | None, timeout: float | None,
+    broker: str | None,
+) -> None:
+    """Show verdicts as they are made, or the records of any other topic.
+
+    The exit code is 1 if --timeout came before --count.
+    """
+    from sidestep.topics.subscribe import Subscription
+
+    show = as_json_line if as_json else as_text_line
+    start: Literal["earliest", "latest"] = "earliest" if from_beginning else "latest"
+    shown = 0
+    with Subscription(load(broker=broker).broker, names, start=start) as records:
+        idle_since = time.monotonic()
+        while count is None or shown < count:
+            left = 1.0 if timeout is None else idle_since + timeout - time.monotonic()
+            for record in records.batch(min(500, (count or sys.maxsize) - shown), max(min(left, 1.0), 0)):
+                click.echo(show(record))
+                shown += 1
+                idle_since = time.monotonic()
+            if timeout is not None and time.monotonic() >= idle_since + timeout:
+                break
+    if count is not None and shown < count:
+        raise SystemExit(1)
+
+
+def _reach(broker: str, topics: list[str]) -> None:
+    """Says at once that nobody answers or that the topic is missing, instead of after the delivery deadline."""
+    from sidestep.streams.errors import TopicsError
+    from sidestep.topics.connection import admin_client, cluster
+
+    missing = set(topics) - set(cluster(admin_client(broker), broker).topics)
+    if missing:
+        raise TopicsError(f"{', '.join(missing)} not found at {broker}: sidestep topics create --broker {broker}")
+
+
+@contextmanager
+def _progress(file: IO[bytes]) -> Iterator[Iterator[bytes]]:
+    """The lines of `file`, with a bar on a terminal if the file's size is known."""
+    if not (sys.stderr.isatty() and file.seekable()):
+        yield iter(file)
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True)) as progress:
+        size = file.seek(0, 2)
+        file.seek(0)
+        task = progress.add_task("publishing", total=size)
+
+        def counted() -> Iterator[bytes]:
+            for line in file:
+                yield line
+                progress.advance(task, len(line))
+
+        yield counted()

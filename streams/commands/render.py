@@ -1,0 +1,66 @@
+"""Records as lines: one for people, one for programs. Pure."""
+
+import base64
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+import msgspec
+
+from sidestep.schemas.verdicts import Verdict
+from sidestep.topics.received import Received, Unreadable
+
+COLOURS = {"send": "green", "defer": "yellow", "drop": "red"}
+
+
+def as_json_line(record: Received) -> str:
+    """One JSON object: topic, partition, offset, timestamp (ms), key, headers and value, or value_base64 and error."""
+    line: dict[str, Any] = {
+        "topic": record.topic, "partition": record.partition, "offset": record.offset, "timestamp": record.timestamp,
+        "key": _text(record.key),
+    }
+    if record.headers:
+        line["headers"] = {name: _text(value) for name, value in record.headers.items()}
+    return json.dumps(line | _value(record.value))
+
+
+def as_text_line(record: Received) -> str:
+    """One line for people, with colours that click takes out where there is no terminal."""
+    value = record.value
+    time = datetime.fromtimestamp(record.timestamp / 1000, UTC).strftime("%H:%M:%S")
+    if isinstance(value, Verdict):
+        return f"{time} {_verdict(value)}"
+    place = f"{record.topic}/{record.partition}/{record.offset}"
+    if isinstance(value, Unreadable):
+        return f"{time} {place} " + click.style(f"unreadable ({value.code}): {printable(value.text)}", fg="red")
+    text = _text(value) if isinstance(value, bytes | None) else msgspec.json.encode(value).decode()
+    return f"{time} {place} {printable(_text(record.key) or '-')} {printable(text or '-')}"
+
+
+def printable(text: str) -> str:
+    """Takes out what would steer a terminal or turn the reading direction: addresses come from strangers."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
+def _verdict(verdict: Verdict) -> str:
+    action = click.style(f"{verdict.action:<5}", fg=COLOURS[verdict.action], bold=True)
+    who = printable(f"{verdict.service}/{verdict.id}")
+    why = "; ".join(f"{rule.id}: {rule.text}" for rule in verdict.rules)
+    return f"{action} {who} -> {printable(verdict.to)}" + (f"  [{printable(why)}]" if why else "")
+
+
+def _value(value: Any) -> dict[str, Any]:
+    if isinstance(value, Unreadable):
+        return {"error": {"code": value.code, "text": value.text}, **_octets(value.octets)}
+    if isinstance(value, bytes | None):
+        return _octets(value)
+    return {"value": msgspec.to_builtins(value)}
+
+
+def _octets(value: bytes | None) -> dict[str, Any]:
+    return {"value_base64": None if value is None else base64.b64encode(value).decode()}
+
+
+def _text(octets: bytes | None) -> str | None:
+    return None if octets is None else octets.decode("utf-8", "backslashreplace")

@@ -1,0 +1,54 @@
+"""`sidestep worker`: one process that plays a role until SIGTERM."""
+
+import asyncio
+import logging
+import os
+import sys
+from typing import Any
+
+import click
+
+from sidestep.streams.app import ROLES, run_worker
+from sidestep.streams.errors import SidestepError
+from sidestep.streams.settings import load
+from sidestep.streams.web.logs import configure
+
+FAILED = 3
+
+
+@click.command()
+@click.option("--role", type=click.Choice([*ROLES, "all"]), default="all", show_default=True, help="What this worker does.")
+@click.option("--broker", metavar="HOST:PORT", help="Kafka's address. [env: SIDESTEP_BROKER]")
+@click.option("--data-dir", metavar="DIR", help="Folder of the ledger; one for each worker. [env: SIDESTEP_DATA_DIR]")
+@click.option("--policy", metavar="FILE", help="Policy to write into the log at the start. [env: SIDESTEP_POLICY]")
+@click.option("--name-servers", "--dns", metavar="HOST[:PORT],…", help="Instead of the system's. [env: SIDESTEP_NAME_SERVERS]")
+@click.option("--web-port", type=int, metavar="PORT", help="/livez, /readyz, /metrics; 0: none. [env: SIDESTEP_WEB_PORT]")
+def worker(role: str, **options: Any) -> None:
+    """Work until SIGTERM or Ctrl-C. Any number of workers share the partitions of a role."""
+    settings = load(**options)
+    configure(settings.log_format, settings.log_level)
+    roles = ROLES if role == "all" else (role,)
+    try:
+        _run(run_worker(settings, roles))
+    except SidestepError as error:
+        logging.getLogger("sidestep").error("%s: %s", type(error).__name__, error)
+        _leave_at_once()
+    except Exception:
+        logging.getLogger("sidestep").exception("an error of ours; please report it")
+        _leave_at_once()
+
+
+def _run(main: Any) -> None:
+    try:
+        import uvloop
+    except ImportError:  # not on Windows
+        asyncio.run(main)
+    else:
+        uvloop.run(main)
+
+
+def _leave_at_once() -> None:
+    """What is unfinished must stay unfinished: no clean-up that might commit or wait for it."""
+    logging.shutdown()
+    sys.stdout.flush()
+    os._exit(FAILED)

@@ -1,0 +1,74 @@
+"""Bounces, complaints and signs of life into the ledger, each once by its id. Pure."""
+
+from sidestep.schemas import FeedbackEvidence
+from sidestep.streams.decide.state import State
+from sidestep.streams.decide.tables import COUNTED, DEDUPLICATION_SECONDS, IdRow
+
+ENGAGED = ("opened", "clicked", "replied")
+
+
+def count_feedback(state: State, feedback: FeedbackEvidence) -> None:
+    """Take one event into the recipient's, the domain's and the service's rows; a known one is passed over."""
+    now = state.controls.clock_ms // 1000
+    known = state.ids.get(feedback.event_key)
+    if known is not None and now - known.at <= DEDUPLICATION_SECONDS:
+        return
+    state.remember(feedback.event_key, IdRow(now, action=COUNTED))
+    # a report may come late, but not from the future
+    when = min(feedback.occurred_at // 1000, now) if feedback.occurred_at else now
+    if feedback.event == "bounce":
+        _bounce(state, feedback, when, now)
+    elif feedback.event == "complaint":
+        _complaint(state, feedback, when, now)
+    elif feedback.event == "not-spam":
+        _take_back(state, feedback)
+    else:
+        _sign_of_life(state, feedback, when, now)
+
+
+def _bounce(state: State, feedback: FeedbackEvidence, when: int, now: int) -> None:
+    """Only a bounce that blames the recipient marks one: a block of ours says nothing about them."""
+    if feedback.scope != "recipient":
+        return
+    if feedback.reason == "suspend":
+        row = state.recipient(feedback.recipient_key, now)
+        row.suspended_at = max(row.suspended_at, when)
+    elif feedback.hard:
+        row = state.recipient(feedback.recipient_key, now)
+        row.hard_bounces += 1
+        row.hard_bounced_at = max(row.hard_bounced_at, when)
+    if feedback.hard:
+        for counted in _rows(state, feedback, now):
+            counted.hard_bounces += 1
+
+
+def _complaint(state: State, feedback: FeedbackEvidence, when: int, now: int) -> None:
+    row = state.recipient(feedback.recipient_key, now)
+    row.complained_at = max(row.complained_at, when)
+    for counted in _rows(state, feedback, now):
+        counted.complaints += 1
+
+
+def _take_back(state: State, feedback: FeedbackEvidence) -> None:
+    row = state.recipients.get(feedback.recipient_key)
+    if row is not None and row.complained_at:
+        row.complained_at = 0
+        state.written_recipients[feedback.recipient_key] = row
+
+
+def _sign_of_life(state: State, feedback: FeedbackEvidence, when: int, now: int) -> None:
+    row = state.recipient(feedback.recipient_key, now)
+    if feedback.event == "delivered":
+        row.last_delivered = max(row.last_delivered, when)
+    elif feedback.event == "unsubscribed":
+        row.unsubscribed_at = max(row.unsubscribed_at, when)
+    elif feedback.event in ENGAGED:
+        row.last_engaged = max(row.last_engaged, when)
+
+
+def _rows(state: State, feedback: FeedbackEvidence, now: int) -> list:
+    name = feedback.domain.encode()
+    rows: list = [state.domain(name, now)]
+    if feedback.service:
+        rows.append(state.service(feedback.service.encode() + b"@" + name))
+    return rows

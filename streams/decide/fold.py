@@ -1,0 +1,263 @@
+"""The fold: one record of the log and the state before it -> the state after it, and perhaps a verdict. Pure.
+
+No clock, no randomness, no network, no environment: the same log gives the same verdicts and the same ledger, for ever. Time is
+the greatest stamp seen in this partition so far.
+"""
+
+from sidestep.schemas import (
+    Evidence,
+    FeedbackEvidence,
+    FiredRule,
+    HoldRecord,
+    IntentEvidence,
+    ListsRecord,
+    LogPosition,
+    ModelRecord,
+    PolicyRecord,
+    Verdict,
+)  # fmt: skip
+from sidestep.streams.decide.feedback import count_feedback
+from sidestep.streams.decide.gcra import Rate, advance, earliest
+from sidestep.streams.decide.policy import Policy
+from sidestep.streams.decide.risk import risk_of
+from sidestep.streams.decide.rules import NEVER, Case, climb
+from sidestep.streams.decide.state import Controls, Finding, State
+from sidestep.streams.decide.tables import (
+    DEDUPLICATION_SECONDS,
+    DEFER,
+    DROP,
+    SEND,
+    ControlRow,
+    DomainRow,
+    HoldRow,
+    IdRow,
+    RecipientRow,
+    ServiceRow,
+)  # fmt: skip
+from sidestep.streams.errors import NoPolicy
+
+REPRESENTATIVE = 10_000
+"""Sends over which a domain's bounce and complaint shares are reckoned: at that many all counts are halved."""
+
+KNOWN, NEW, REUSED, DECIDED = range(4)
+
+
+def fold(state: State, record: Evidence, place: LogPosition) -> Verdict | None:
+    """Take one record of the log into the state. `place` is where it stands. Raises NoPolicy."""
+    controls = state.controls
+    if record.at > controls.clock_ms:
+        controls.clock_ms = record.at
+    if type(record) is IntentEvidence:
+        return _fold_intent(state, record, place)
+    if type(record) is FeedbackEvidence:
+        count_feedback(state, record)
+        return None
+    _fold_control(state, record)
+    return None
+
+
+def _fold_intent(state: State, evidence: IntentEvidence, place: LogPosition) -> Verdict | None:
+    policy = state.controls.policy
+    if policy is None:
+        raise NoPolicy(
+            f"{place.topic}/{place.partition}@{place.offset}: an intent stands before any policy in the log. Screen writes the "
+            "policy when it starts: start a Screen worker of this version first, or find out who else writes to this topic."
+        )
+    standing = _standing(state, evidence)
+    if standing == KNOWN:
+        return None
+    if standing == NEW:
+        return _judge(state, evidence, policy, place)
+    finding = _fault_of_the_service(evidence, standing)
+    return _verdict(state, evidence, place, "drop", [finding], 0.0)
+
+
+def _standing(state: State, evidence: IntentEvidence) -> int:
+    """Is this intent known already? See README, "Deliveries", for the table. Notes what it decides for a fault."""
+    now = state.controls.clock_ms // 1000
+    known = state.ids.get(evidence.id_key)
+    content = evidence.content_key[:8]
+    if known is None or now - known.at > DEDUPLICATION_SECONDS:
+        if not evidence.reused:
+            return NEW
+    elif known.content == content:
+        if evidence.attempt <= known.attempt:
+            return KNOWN
+        if known.action == DEFER:
+            return NEW
+        state.remember(evidence.id_key, IdRow(now, content, evidence.attempt, known.action))
+        return DECIDED
+    again = state.ids.get(evidence.content_key)
+    if again is not None and evidence.attempt <= again.attempt and now - again.at <= DEDUPLICATION_SECONDS:
+        return KNOWN
+    state.remember(evidence.content_key, IdRow(now, content, evidence.attempt, DROP))
+    return REUSED
+
+
+def _fault_of_the_service(evidence: IntentEvidence, standing: int) -> Finding:
+    if standing == DECIDED:
+        text = "An earlier attempt of this intent has had its final verdict. Only a deferred intent may be offered again."
+        return Finding("already-decided", text)
+    text = f"The service {evidence.service} has used this id before, for another recipient or stream. Ids must be unique."
+    return Finding("id-reused", text)
+
+
+def _judge(state: State, evidence: IntentEvidence, policy: Policy, place: LogPosition) -> Verdict:
+    now_ms = state.controls.clock_ms
+    now = now_ms // 1000
+    name = evidence.domain.encode()
+    # a domain that can't be read keeps no row
+    domain = state.domain(name, now) if name else DomainRow()
+    _live(domain, evidence, now)
+    recipient = state.recipients.get(evidence.recipient_key, NEVER)
+    stop, flags = _examine(state, evidence, recipient, policy, now)
+    risk = 0.0
+    if stop is None:
+        service = state.service(evidence.service.encode() + b"@" + name)
+        stop = _limit(evidence, policy, domain, service, now_ms * 1000)
+        if stop is None:
+            risk = risk_of(flags, recipient, domain, policy, now)
+            if not evidence.test:
+                _count_send(state, evidence, domain, service, recipient, now)
+    action = "send" if stop is None else "defer" if stop.retry_us else "drop"
+    code = SEND if stop is None else DEFER if stop.retry_us else DROP
+    state.remember(evidence.id_key, IdRow(now, evidence.content_key[:8], evidence.attempt, code))
+    if stop is not None:
+        flags = [stop, *flags]
+    return _verdict(state, evidence, place, action, flags, risk)
+
+
+def _live(domain: DomainRow, evidence: IntentEvidence, now: int) -> None:
+    """The domain's life story: since when it has taken no mail, and when it came back."""
+    mx = evidence.mx
+    if mx is None:
+        return
+    if mx.outcome == "no":
+        if not domain.dark_since:
+            domain.dark_since = now
+    elif mx.outcome == "yes" and domain.dark_since:
+        domain.dark_since = 0
+        domain.back_at = now
+
+
+def _examine(
+    state: State, evidence: IntentEvidence, recipient: RecipientRow, policy: Policy, now: int
+) -> tuple[Finding | None, list[Finding]]:
+    holds = state.controls.holds
+    # nearly every intent is this plain: nothing on the ladder could apply to it
+    if (
+        not evidence.classes and not evidence.syntax and not holds
+        and (evidence.mx is not None and evidence.mx.outcome == "yes")
+        and not (recipient.hard_bounced_at or recipient.suspended_at or recipient.complained_at or recipient.unsubscribed_at)
+    ):  # fmt: skip
+        return None, []
+    hold = holds.get(evidence.service.encode()) if holds else None
+    if hold is not None and hold.until_ms <= state.controls.clock_ms:
+        hold = None
+    return climb(Case(evidence, recipient, hold, policy, now))
+
+
+def _limit(
+    evidence: IntentEvidence, policy: Policy, domain: DomainRow, service: ServiceRow, now_us: int
+) -> Finding | None:
+    """Both limits must let it through; only then does it count against them. Test intents are let through and not counted."""
+    if evidence.test:
+        return None
+    by_domain, by_service = _rates(evidence, policy)
+    if by_domain is not None and earliest(by_domain, domain.tat_us) > now_us:
+        retry = _promise(by_domain, domain, now_us)
+        return _limited("domain-limit", f"{evidence.domain} gets its {by_domain.text} already", retry, now_us)
+    if by_service is not None and earliest(by_service, service.tat_us) > now_us:
+        retry = _promise(by_service, service, now_us)
+        text = f"{evidence.service} sends its {by_service.text} to {evidence.domain} already"
+        return _limited("service-limit", text, retry, now_us)
+    if by_domain is not None:
+        domain.tat_us = advance(by_domain, domain.tat_us, now_us)
+    if by_service is not None:
+        service.tat_us = advance(by_service, service.tat_us, now_us)
+    return None
+
+
+def _rates(evidence: IntentEvidence, policy: Policy) -> tuple[Rate | None, Rate | None]:
+    domain, service = evidence.domain, evidence.service
+    limits, rules = policy.domain_limits, policy.rules
+    by_domain = limits.named.get(domain, limits.default) if rules["domain-limit"].mode != "off" else None
+    if rules["service-limit"].mode == "off":
+        return by_domain, None
+    limits = policy.service_limits
+    if not limits.named:
+        return by_domain, limits.default
+    return by_domain, limits.named.get(f"{service}@{domain}") or limits.named.get(service, limits.default)
+
+
+def _promise(rate: Rate, row: DomainRow | ServiceRow, now_us: int) -> int:
+    """The next slot that has not been promised to another deferred intent, rounded up to whole milliseconds."""
+    slot = max(earliest(rate, row.tat_us), row.slot_us, now_us)
+    row.slot_us = slot + rate.interval_us
+    return -(-slot // 1000) * 1000
+
+
+def _limited(rule: str, text: str, retry_us: int, now_us: int) -> Finding:
+    return Finding(rule, f"{text}; there is room again in {(retry_us - now_us) / 1e6:.1f} s.", retry_us)
+
+
+def _count_send(
+    state: State, evidence: IntentEvidence, domain: DomainRow, service: ServiceRow, recipient: RecipientRow, now: int
+) -> None:
+    if not recipient.last_approved:
+        service.never_mailed += 1
+    state.recipient(evidence.recipient_key, now).last_approved = now
+    domain.sends += 1
+    if domain.sends >= REPRESENTATIVE:
+        _halve(domain)
+    service.sends += 1
+    if service.sends >= REPRESENTATIVE:
+        _halve(service)
+        service.never_mailed >>= 1
+
+
+def _halve(row: DomainRow | ServiceRow) -> None:
+    row.sends >>= 1
+    row.hard_bounces >>= 1
+    row.complaints >>= 1
+
+
+def _verdict(
+    state: State, evidence: IntentEvidence, place: LogPosition, action: str, findings: list[Finding], risk: float
+) -> Verdict:
+    retry_us = findings[0].retry_us if findings else 0
+    return Verdict(
+        id=evidence.id,
+        attempt=evidence.attempt,
+        to=evidence.to,
+        service=evidence.service,
+        decision="approved" if action == "send" else "rejected",
+        action=action,  # type: ignore[arg-type]
+        retry_at=retry_us / 1_000_000 if action == "defer" else None,
+        rules=[FiredRule(finding.rule, finding.text) for finding in findings],
+        risk=risk,
+        suggestion=evidence.suggestion,
+        evidence=place,
+        versions=state.controls.versions,
+        decided_at=state.controls.clock_ms / 1000,
+        stream=evidence.stream,
+        campaign=evidence.campaign,
+        source=evidence.source,
+        test=evidence.test,
+        metadata=evidence.metadata,
+    )
+
+
+def _fold_control(state: State, record: PolicyRecord | ListsRecord | ModelRecord | HoldRecord) -> None:
+    controls: Controls = state.controls
+    if isinstance(record, HoldRecord):
+        row = HoldRow(record.until, record.reason)
+        controls.holds[record.service.encode()] = row
+        state.written_holds[record.service.encode()] = row
+        return
+    name = {PolicyRecord: b"policy", ListsRecord: b"lists", ModelRecord: b"model"}[type(record)]
+    text = record.text if isinstance(record, PolicyRecord) else ""
+    known = controls.rows.get(name)
+    if known is None or known.version != record.version:
+        controls.rows[name] = state.written_control[name] = ControlRow(record.version, text)
+        controls.refresh()

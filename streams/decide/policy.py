@@ -1,0 +1,182 @@
+"""The policy as data: TOML text in, a checked Policy out. Pure; the text comes out of the log.
+
+`problems` is the linter: every fault of a text at once, as sentences with the place. `parse` raises the same as PolicyError.
+"""
+
+import hashlib
+import re
+import tomllib
+from typing import Any
+
+from msgspec import Struct
+
+from sidestep.streams.decide.gcra import Rate, parse_rate
+from sidestep.streams.errors import PolicyError
+
+DAY = 86400
+
+# Which modes make sense for a rule, and which parameters it takes besides.
+_REJECTING = ("reject", "flag", "off")
+_DEFERRING = ("defer", "off")
+_ANY = ("reject", "defer", "flag", "off")
+RULES: dict[str, tuple[tuple[str, ...], dict[str, type]]] = {
+    "service-on-hold": (_DEFERRING, {}),
+    "address-syntax": (("reject",), {}),
+    "domain-takes-no-mail": (_REJECTING, {}),
+    "recipient-hard-bounce": (_REJECTING, {"days": int}),
+    "recipient-suspended": (_REJECTING, {"days": int}),
+    "recipient-complaint": (_REJECTING, {"days": int}),
+    "recipient-unsubscribed": (_REJECTING, {"days": int, "streams": list}),
+    "typo-domain": (_REJECTING, {}),
+    "typo-suspected": (_REJECTING, {}),
+    "disposable-address": (_REJECTING, {}),
+    "role-address": (_REJECTING, {}),
+    "dns-unknown": (("defer", "flag", "off"), {"retry_after": int, "retry_after_max": int}),
+    "domain-limit": (_DEFERRING, {}),
+    "service-limit": (_DEFERRING, {}),
+}
+RISKS = (
+    "never-mailed", "dormant", "old-bounce", "domain-came-back", "typo-suspected", "disposable-address", "role-address",
+    "engaged",
+)  # fmt: skip
+_DOMAIN = re.compile(r"^[a-z0-9_-]+(\.[a-z0-9_-]+)+$")
+
+
+class RulePolicy(Struct, frozen=True, gc=False):
+    """One rule's mode and parameters."""
+
+    mode: str
+    days: int = 0
+    streams: tuple[str, ...] = ()
+    retry_after: int = 0
+    retry_after_max: int = 0
+
+
+class Limits(Struct, frozen=True):
+    """Rates by name, and the one for everybody else."""
+
+    default: Rate
+    named: dict[str, Rate]
+
+
+class Policy(Struct, frozen=True):
+    """Everything that the fold needs to know of the policy. `version` is a hash of the text it came from."""
+
+    version: str
+    name: str
+    rules: dict[str, RulePolicy]
+    domain_limits: Limits
+    service_limits: Limits
+    risk: dict[str, float]
+    dormant_days: int
+
+
+def version_of(text: str) -> str:
+    """The policy's version: 12 hex digits of its text's SHA-256."""
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def parse(text: str) -> Policy:
+    """TOML text -> Policy. Raises PolicyError that lists every fault."""
+    document, faults = _check(text)
+    if faults:
+        raise PolicyError("the policy can't be used:\n" + "\n".join(f"  - {fault}" for fault in faults))
+    return Policy(
+        version=version_of(text),
+        name=document["policy"]["name"],
+        rules={name: _rule(values) for name, values in document["rules"].items()},
+        domain_limits=_limits(document["limits"]["domain"]),
+        service_limits=_limits(document["limits"]["service-at-domain"]),
+        risk={name: float(document["risk"][name]) for name in RISKS},
+        dormant_days=document["risk-parameters"]["dormant_days"],
+    )
+
+
+def problems(text: str) -> list[str]:
+    """Every fault of a policy text, one sentence each; empty when it can be used."""
+    return _check(text)[1]
+
+
+def _check(text: str) -> tuple[dict[str, Any], list[str]]:
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        return {}, [f"not TOML: {error}"]
+    faults: list[str] = []
+    sections = {"policy", "rules", "limits", "risk", "risk-parameters"}
+    faults += [f"[{name}]: unknown section" for name in document.keys() - sections]
+    faults += [f"[{name}]: the section is missing" for name in sorted(sections - document.keys())]
+    faults += [f"[{name}]: must be a table" for name in sections & document.keys() if not isinstance(document[name], dict)]
+    if not faults:
+        if not isinstance(document["policy"].get("name"), str):
+            faults.append("[policy] name: give the policy a name")
+        faults += _check_rules(document["rules"]) + _check_limits(document["limits"])
+        faults += _check_risk(document["risk"], document["risk-parameters"])
+    return document, faults
+
+
+def _check_rules(rules: dict[str, Any]) -> list[str]:
+    faults = [f"[rules.{name}]: no such rule; there are {', '.join(RULES)}" for name in rules.keys() - RULES.keys()]
+    for name, (modes, parameters) in RULES.items():
+        values = rules.get(name)
+        if not isinstance(values, dict):
+            faults.append(f"[rules.{name}]: the rule is missing; to switch it off write mode = \"off\"")
+            continue
+        if values.get("mode") not in modes:
+            faults.append(f"[rules.{name}] mode = {values.get('mode')!r}: expected one of {', '.join(modes)}")
+        for key, kind in parameters.items():
+            faults += _check_value(f"[rules.{name}] {key}", values.get(key), kind)
+        faults += [f"[rules.{name}] {key}: unknown parameter" for key in values.keys() - parameters.keys() - {"mode"}]
+    return faults
+
+
+def _check_value(place: str, value: Any, kind: type) -> list[str]:
+    if kind is int and not (isinstance(value, int) and not isinstance(value, bool) and value > 0):
+        return [f"{place} = {value!r}: expected a whole number above 0"]
+    if kind is list and not (isinstance(value, list) and all(isinstance(item, str) for item in value)):
+        return [f"{place} = {value!r}: expected a list of texts"]
+    return []
+
+
+def _check_limits(limits: dict[str, Any]) -> list[str]:
+    faults = [f"[limits.{name}]: unknown" for name in limits.keys() - {"domain", "service-at-domain"}]
+    for section in ("domain", "service-at-domain"):
+        values = limits.get(section)
+        if not isinstance(values, dict) or "default" not in values:
+            faults.append(f"[limits.{section}]: needs at least default = \"COUNT/UNIT,max_burst=N\"")
+            continue
+        for name, text in values.items():
+            faults += _check_rate(f"[limits.{section}] {name}", text)
+            if section == "domain" and name != "default" and not _DOMAIN.match(name):
+                faults.append(f"[limits.domain] {name}: expected a lower-case domain (A-labels), in quotes")
+    return faults
+
+
+def _check_rate(place: str, text: Any) -> list[str]:
+    if not isinstance(text, str):
+        return [f"{place} = {text!r}: expected a text such as \"500/min,max_burst=50\""]
+    try:
+        parse_rate(text)
+    except ValueError as error:
+        return [f"{place}: {error}"]
+    return []
+
+
+def _check_risk(risk: dict[str, Any], parameters: dict[str, Any]) -> list[str]:
+    faults = [f"[risk] {name}: unknown signal" for name in risk.keys() - set(RISKS)]
+    for name in RISKS:
+        weight = risk.get(name)
+        if isinstance(weight, bool) or not isinstance(weight, int | float) or not -1 <= weight <= 1:
+            faults.append(f"[risk] {name} = {weight!r}: expected a number from -1 to 1")
+    faults += _check_value("[risk-parameters] dormant_days", parameters.get("dormant_days"), int)
+    faults += [f"[risk-parameters] {name}: unknown" for name in parameters.keys() - {"dormant_days"}]
+    return faults
+
+
+def _rule(values: dict[str, Any]) -> RulePolicy:
+    return RulePolicy(**{**values, "streams": tuple(values.get("streams", ()))})
+
+
+def _limits(values: dict[str, str]) -> Limits:
+    rates = {name: parse_rate(text) for name, text in values.items()}
+    return Limits(default=rates.pop("default"), named=rates)

@@ -1,0 +1,110 @@
+"""What the fold reads and writes of a partition: rows by key, and the control records in force. Plain values only."""
+
+from typing import Any
+
+from msgspec import Struct
+
+from sidestep.schemas import Versions
+from sidestep.streams.decide.policy import Policy, parse
+from sidestep.streams.decide.tables import (
+    BOUNCE_HISTORY,
+    CLOCK,
+    CONTROL,
+    DOMAIN_RATES,
+    HOLDS,
+    IDS,
+    SERVICES,
+    ClockRow,
+    ControlRow,
+    DomainRow,
+    HoldRow,
+    IdRow,
+    RecipientRow,
+    ServiceRow,
+)  # fmt: skip
+from sidestep.streams.runtime.tables import Table
+
+
+class Controls:
+    """The control records in force. They live as long as the partition is open."""
+
+    def __init__(self, control: dict[bytes, ControlRow], holds: dict[bytes, HoldRow], clock_ms: int):
+        self.rows = control
+        self.holds = holds
+        self.clock_ms = clock_ms
+        self.policy: Policy | None = None
+        self.versions = Versions("")
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Derive policy and versions from the rows."""
+        policy, lists, model = (self.rows.get(name) for name in (b"policy", b"lists", b"model"))
+        if policy is not None and (self.policy is None or self.policy.version != policy.version):
+            self.policy = parse(policy.text)
+        self.versions = Versions(
+            policy.version if policy else "", lists.version if lists else "", model.version if model else ""
+        )
+
+
+class State:
+    """One batch's view of the ledger: the rows its records need, and those that it has written.
+
+    A row that is missing does not exist. Rows are changed in place and then noted as written.
+    """
+
+    def __init__(self, controls: Controls):
+        self.controls = controls
+        self.domains: dict[bytes, DomainRow] = {}
+        self.services: dict[bytes, ServiceRow] = {}
+        self.recipients: dict[bytes, RecipientRow] = {}
+        self.ids: dict[bytes, IdRow] = {}
+        self.written_recipients: dict[bytes, RecipientRow] = {}
+        self.written_ids: dict[bytes, IdRow] = {}
+        self.written_control: dict[bytes, ControlRow] = {}
+        self.written_holds: dict[bytes, HoldRow] = {}
+
+    def domain(self, name: bytes, now: int) -> DomainRow:
+        """The domain's row, new if need be. Every intent touches its domain, so the row always counts as written."""
+        row = self.domains.get(name)
+        if row is None:
+            row = self.domains[name] = DomainRow(first_seen=now)
+        return row
+
+    def service(self, key: bytes) -> ServiceRow:
+        """The row of SERVICE@DOMAIN, likewise."""
+        row = self.services.get(key)
+        if row is None:
+            row = self.services[key] = ServiceRow()
+        return row
+
+    def recipient(self, key: bytes, now: int) -> RecipientRow:
+        """The recipient's row to write to, new if need be."""
+        row = self.recipients.get(key)
+        if row is None:
+            row = self.recipients[key] = RecipientRow(first_seen=now)
+        self.written_recipients[key] = row
+        return row
+
+    def remember(self, key: bytes, row: IdRow) -> None:
+        """An intent or feedback that has been counted."""
+        self.ids[key] = self.written_ids[key] = row
+
+    def writes(self) -> dict[Table[Any], dict[bytes, Any]]:
+        """Everything written, by table."""
+        return {
+            DOMAIN_RATES: self.domains,
+            SERVICES: self.services,
+            BOUNCE_HISTORY: self.written_recipients,
+            IDS: self.written_ids,
+            CONTROL: self.written_control,
+            HOLDS: self.written_holds,
+            CLOCK: {b"clock": ClockRow(self.controls.clock_ms)},
+        }
+
+
+class Finding(Struct, frozen=True, gc=False):
+    """A rule that applies to an intent. `retry_us` only where it defers."""
+
+    rule: str
+    text: str
+    retry_us: int = 0

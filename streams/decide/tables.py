@@ -1,0 +1,97 @@
+"""The ledger's tables: what Decide remembers of a partition. Times are seconds since 1970 unless named otherwise.
+
+A row's fields are stored by position: add new ones at the end, with a default; never reorder or reuse.
+"""
+
+from msgspec import Struct
+
+from sidestep.streams.runtime.tables import Table
+
+DEDUPLICATION_SECONDS = 8 * 86400
+"""An id is known for a day longer than intents are retained: a replay of the whole topic repeats nothing."""
+
+
+class DomainRow(Struct, array_like=True, gc=False):
+    """Rates and reputation of a recipient domain."""
+
+    tat_us: int = 0
+    """GCRA: theoretical arrival time of the next message, microseconds."""
+    slot_us: int = 0
+    """The next free retry slot promised to a deferred intent."""
+    first_seen: int = 0
+    sends: int = 0
+    hard_bounces: int = 0
+    complaints: int = 0
+    dark_since: int = 0
+    """Took no mail (NXDOMAIN, null MX, no address) when last looked at, since then; 0: takes mail."""
+    back_at: int = 0
+    """Took mail again after having been dark: what recycled trap domains do."""
+
+
+class ServiceRow(Struct, array_like=True, gc=False):
+    """One service at one recipient domain."""
+
+    tat_us: int = 0
+    slot_us: int = 0
+    sends: int = 0
+    never_mailed: int = 0
+    hard_bounces: int = 0
+    complaints: int = 0
+
+
+class RecipientRow(Struct, array_like=True, gc=False):
+    """History of one mailbox, under its keyed hash. A later success never clears an old hard bounce."""
+
+    first_seen: int = 0
+    last_approved: int = 0
+    last_delivered: int = 0
+    last_engaged: int = 0
+    hard_bounces: int = 0
+    hard_bounced_at: int = 0
+    suspended_at: int = 0
+    complained_at: int = 0
+    unsubscribed_at: int = 0
+
+
+class IdRow(Struct, array_like=True, gc=False):
+    """An intent (or feedback) that has been counted."""
+
+    at: int
+    content: bytes = b""
+    attempt: int = 1
+    action: int = 0
+
+
+SEND, DROP, DEFER, COUNTED = 0, 1, 2, 3
+"""IdRow.action. COUNTED: feedback."""
+
+
+class ClockRow(Struct, array_like=True, gc=False):
+    """The partition's clock: the greatest stamp seen, milliseconds."""
+
+    at_ms: int = 0
+
+
+class ControlRow(Struct, array_like=True, gc=False):
+    """A control record in force: `version` and its text (the policy's TOML; empty for lists and model)."""
+
+    version: str
+    text: str = ""
+
+
+class HoldRow(Struct, array_like=True, gc=False):
+    """A service on hold until then (milliseconds)."""
+
+    until_ms: int
+    reason: str = ""
+
+
+DOMAIN_RATES = Table("domain_rates", b"d", DomainRow)
+SERVICES = Table("services", b"s", ServiceRow)
+BOUNCE_HISTORY = Table("bounce_history", b"r", RecipientRow)
+IDS = Table("ids", b"i", IdRow, windowed=True)
+CLOCK = Table("clock", b"t", ClockRow)
+CONTROL = Table("control", b"c", ControlRow)
+HOLDS = Table("holds", b"h", HoldRow)
+
+TABLES = (DOMAIN_RATES, SERVICES, BOUNCE_HISTORY, IDS, CLOCK, CONTROL, HOLDS)

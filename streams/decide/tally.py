@@ -1,0 +1,48 @@
+"""What Watch looks for patterns in: counts per service of one batch. Pure."""
+
+from collections import Counter
+
+from sidestep.schemas import Evidence, FeedbackEvidence, IntentEvidence, Tally, Verdict
+
+TOP_DOMAINS = 20
+
+_ACTIONS = {"send": "approved", "drop": "dropped", "defer": "deferred"}
+
+
+def tally(evidence: list[tuple[int, Evidence]], verdicts: list[Verdict], partition: int, at: int) -> list[Tally]:
+    """One Tally for each service in the batch, test intents left out. `at`: log time, milliseconds."""
+    counts: dict[str, Counter[str]] = {}
+    rules: dict[str, Counter[str]] = {}
+    domains: dict[str, Counter[str]] = {}
+    for verdict in verdicts:
+        if not verdict.test:
+            service = verdict.service
+            of_service = counts.get(service)
+            if of_service is None:
+                of_service = counts[service] = Counter()
+                rules[service], domains[service] = Counter(), Counter()
+            of_service[_ACTIONS[verdict.action]] += 1
+            domains[service][verdict.to.rpartition("@")[2].lower()] += 1
+            for rule in verdict.rules:
+                rules[service][rule.id] += 1
+    for _, record in evidence:
+        if type(record) is FeedbackEvidence and record.service:
+            counts.setdefault(record.service, Counter())[_event(record)] += 1
+        elif type(record) is IntentEvidence and record.classes and record.service in counts and not record.test:
+            counts[record.service].update(record.classes)
+    if not evidence:
+        return []
+    first, last = evidence[0][0], evidence[-1][0]
+    return [
+        Tally(
+            service=service, partition=partition, first_offset=first, last_offset=last, at=at, counts=dict(of_service),
+            rules=dict(rules.get(service, ())), domains=dict(domains.get(service, Counter()).most_common(TOP_DOMAINS)),
+        )
+        for service, of_service in counts.items()
+    ]  # fmt: skip
+
+
+def _event(record: FeedbackEvidence) -> str:
+    if record.event == "bounce":
+        return "hard_bounces" if record.hard else f"bounces_{record.scope}"
+    return record.event

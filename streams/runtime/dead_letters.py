@@ -1,0 +1,52 @@
+"""A record that can't be read: kept byte for byte, with the reason in headers; and when there are too many, a stop."""
+
+from collections import deque
+from typing import Any
+
+from sidestep.streams.errors import TooManyDeadLetters
+
+REASON_MAX = 500
+
+
+def dead_letter(record: Any, code: str, text: str) -> dict[str, Any]:
+    """Arguments for produce(): key and value as they came; reason and origin as headers. The record's own headers are dropped: they
+    may be what can't be read."""
+    origin = f"{record.topic()}/{record.partition()}/{record.offset()}"
+    return {
+        "key": record.key(),
+        "value": record.value(),
+        "headers": [
+            ("reason", code.encode()),
+            ("text", text[:REASON_MAX].encode("utf-8", "replace")),
+            ("topic", record.topic().encode()),
+            ("partition", b"%d" % record.partition()),
+            ("offset", b"%d" % record.offset()),
+            ("origin", origin.encode()),
+        ],
+    }
+
+
+class DeadLetterWatch:
+    """Stops the worker when more than `share` of the last `window` records could not be read: that is a broken producer."""
+
+    def __init__(self, share: float, window: int):
+        self._share = share
+        self._recent: deque[tuple[int, int]] = deque()
+        self._window = window
+        self._records = self._dead = 0
+
+    def note(self, records: int, dead: int, example: str) -> None:
+        """A batch of `records` with `dead` unreadable ones. Raises TooManyDeadLetters before any of it is written."""
+        self._recent.append((records, dead))
+        self._records += records
+        self._dead += dead
+        while self._recent and self._records - self._recent[0][0] >= self._window:
+            old_records, old_dead = self._recent.popleft()
+            self._records -= old_records
+            self._dead -= old_dead
+        if self._records >= self._window and self._dead > self._share * self._records:
+            raise TooManyDeadLetters(
+                f"{self._dead} of the last {self._records} records can't be read, the last one because: {example}. That is a broken producer "
+                "rather than a broken record, so this worker stops and nothing of it is skipped. Mend the producer; to dead-letter "
+                "what stands in the topic all the same, start with SIDESTEP_DEAD_LETTER_SHARE=1."
+            )

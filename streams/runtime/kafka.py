@@ -1,0 +1,39 @@
+"""librdkafka settings that all clients of a worker share, and what its errors mean."""
+
+import logging
+from typing import Any
+
+from confluent_kafka import KafkaError, KafkaException
+
+from sidestep.streams.errors import BrokerUnreachable, Fenced, PublishFailed, SidestepError
+
+log = logging.getLogger(__name__)
+
+FENCED = {KafkaError._FENCED, KafkaError.PRODUCER_FENCED, KafkaError.INVALID_PRODUCER_EPOCH}
+UNREACHABLE = {KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT, KafkaError._TIMED_OUT, KafkaError._RESOLVE}
+
+
+def client(broker: str, name: str, **settings: Any) -> dict[str, Any]:
+    """Settings of one client; `name` appears in the broker's logs and quotas."""
+    return {
+        "bootstrap.servers": broker,
+        "client.id": name,
+        "logger": log,
+        # the default waits 10 s at the most between tries; a broker that restarts is back sooner
+        "reconnect.backoff.max.ms": 2000,
+        "socket.keepalive.enable": True,
+        **settings,
+    }
+
+
+def explain(error: BaseException, doing: str) -> SidestepError:
+    """One of our errors for one of librdkafka's."""
+    if not isinstance(error, KafkaException) or not error.args:
+        return PublishFailed(f"{doing}: {error}")
+    cause = error.args[0]
+    code = cause.code()
+    if code in FENCED:
+        return Fenced(f"{doing}: another worker has taken over. Nothing is lost; this worker leaves.")
+    if code in UNREACHABLE:
+        return BrokerUnreachable(f"{doing}: {cause.str()}. Is Kafka running, and does it answer at this address?")
+    return PublishFailed(f"{doing}: {cause.name()}: {cause.str()}")

@@ -1,0 +1,246 @@
+"""The ledger of one partition: state, outputs and progress that move together or not at all.
+
+commit() puts outputs, changelog records and a marker with the source offset into one Kafka transaction, then the same rows,
+the marker and the changelog positions into RocksDB. The changelog is the truth, RocksDB a copy that may lag behind it:
+wherever the process dies, recovery() brings the copy up to the last committed transaction, and the marker in it says which
+source records are in. `transactional.id` is <group>-<partition>: a new owner fences the old one.
+
+There are two stores, each with the position of its own changelog: `rows` (keyed tables and the marker) and `window` (windowed
+tables, whose old rows RocksDB drops by age). Everything here blocks; call it from a thread.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from confluent_kafka import KafkaException, Producer
+from rocksdict import Cache
+
+from sidestep.streams.errors import LedgerError, PublishFailed
+from sidestep.streams.runtime.kafka import client, explain
+from sidestep.streams.runtime.recovery import POSITION, Progress, recover
+from sidestep.streams.runtime.store import Store, new_batch
+from sidestep.streams.runtime.tables import Row, Table, Writes, pack_pairs, unpack_pairs
+
+MARKER = b"\0marker"
+"""Source offset reached, as decimal digits; in the changelog and in the store."""
+
+TRANSACTION_SECONDS = 60.0
+LOCK_SECONDS = 10.0
+"""A worker that has just left on this machine may hold the folder a moment longer."""
+
+Outputs = Mapping[str, list[dict[str, Any]]]
+"""Records (dicts with key and value) by topic; they go to the ledger's own partition number. Those with headers cost more."""
+
+
+class Aborted(Exception):
+    """The transaction was rolled back and may be tried again from the start: fold the batch anew."""
+
+
+@dataclass(frozen=True)
+class LedgerSettings:
+    """What all partitions of a worker share. `window_seconds`: how long rows of windowed tables are kept."""
+
+    broker: str
+    group: str
+    data: Path
+    rows_changelog: str
+    window_changelog: str
+    window_seconds: int
+    tables: tuple[Table[Any], ...]
+    cache: Cache
+
+
+class Ledger:
+    """State of one partition. Not thread-safe: one batch at a time."""
+
+    def __init__(self, settings: LedgerSettings, partition: int, reach: Callable[[str], None], progress: Progress):
+        self._settings = settings
+        self.partition = partition
+        self._reach = reach
+        self._producer = self._fence_previous_owner()
+        folder = settings.data / str(partition)
+        self._rows = _open(folder / "rows", settings.cache, None)
+        self._window = _open(folder / "window", settings.cache, settings.window_seconds)
+        try:
+            self.recovered = self._recover(progress)
+        except BaseException:
+            self.close()
+            raise
+        self.marker = int(self._rows.get(MARKER) or -1)
+        """Source offset up to which everything is in; -1: nothing is."""
+
+    def _fence_previous_owner(self) -> Producer:
+        settings = self._settings
+        name = f"{settings.group}-{self.partition}"
+        producer = Producer(
+            client(
+                settings.broker, name,
+                **{
+                    "transactional.id": name, "transaction.timeout.ms": int(TRANSACTION_SECONDS * 1000), "linger.ms": 5,
+                    "batch.size": 1_000_000, "compression.type": "lz4", "queue.buffering.max.messages": 1_000_000,
+                },
+            )
+        )  # fmt: skip
+        try:
+            producer.init_transactions(TRANSACTION_SECONDS)
+        except KafkaException as error:
+            raise explain(error, f"taking over partition {self.partition}") from error
+        return producer
+
+    def _recover(self, progress: Progress) -> int:
+        settings, partition = self._settings, self.partition
+        rows = recover(settings.broker, settings.rows_changelog, partition, self._rows, _apply_row, progress)
+        window = recover(settings.broker, settings.window_changelog, partition, self._window, _apply_window, progress)
+        return rows + window
+
+    def read(self, table: Table[Row], keys: Iterable[bytes]) -> dict[bytes, Row]:
+        """The rows of `keys` that exist."""
+        wanted = list(keys)
+        prefix, decode = table.prefix, table.decode
+        values = self._store(table).get_many([prefix + key for key in wanted])
+        return {key: decode(value) for key, value in zip(wanted, values, strict=True) if value is not None}
+
+    def rows(self, table: Table[Row]) -> Iterable[tuple[bytes, Row]]:
+        """All rows of a table, in key order: for checks and for the few rows of a control table."""
+        for key, value in self._store(table).items():
+            if key[:1] == table.prefix:
+                yield key[1:], table.decode(value)
+
+    def commit(self, outputs: Outputs, writes: Writes, marker: int) -> float:
+        """Make a batch count. Returns the seconds that the Kafka transaction took.
+
+        Raises Aborted if it was rolled back (nothing has changed, the batch may be folded again), Fenced or another
+        SidestepError if this worker must not go on.
+        """
+        encoded = _encode(writes)
+        self._reach("before-transaction")
+        began = time.monotonic()
+        rows_position, window_position = self._transaction(outputs, encoded, b"%d" % marker)
+        took = time.monotonic() - began
+        self._reach("after-commit")
+        self._apply(encoded, marker, rows_position, window_position)
+        self._reach("after-local")
+        self.marker = marker
+        return took
+
+    def _transaction(self, outputs: Outputs, encoded: "_Encoded", marker: bytes) -> tuple[list[int], list[int]]:
+        settings, producer, partition = self._settings, self._producer, self.partition
+        rows_position: list[int] = []
+        window_position: list[int] = []
+        try:
+            producer.begin_transaction()
+            for topic, records in outputs.items():
+                self._produce(topic, records)
+            self._reach("inside-transaction")
+            self._produce(settings.rows_changelog, [{"key": key, "value": value} for key, value in encoded.rows])
+            if encoded.window:
+                producer.produce(
+                    settings.window_changelog, pack_pairs(encoded.window), None, partition, on_delivery=_remember(window_position)
+                )
+            producer.produce(settings.rows_changelog, marker, MARKER, partition, on_delivery=_remember(rows_position))
+            self._reach("before-commit")
+            self._commit_transaction()
+        except KafkaException as error:
+            self._roll_back(error)
+        return rows_position, window_position
+
+    def _produce(self, topic: str, records: list[dict[str, Any]]) -> None:
+        if records and "headers" in records[0]:
+            for record in records:
+                self._producer.produce(topic, partition=self.partition, **record)
+        elif records and self._producer.produce_batch(topic, records, partition=self.partition) != len(records):
+            cause = next(record["_error"] for record in records if "_error" in record)
+            raise PublishFailed(f"{topic}/{self.partition}: Kafka's client did not take a record: {cause}")
+
+    def _commit_transaction(self) -> None:
+        deadline = time.monotonic() + TRANSACTION_SECONDS
+        while True:
+            try:
+                return self._producer.commit_transaction(max(1.0, deadline - time.monotonic()))
+            except KafkaException as error:
+                # whether it was committed is not known as long as the answer is missing: ask again, never guess
+                if not error.args[0].retriable() or time.monotonic() > deadline:
+                    raise
+
+    def _roll_back(self, error: KafkaException) -> None:
+        if not error.args[0].txn_requires_abort():
+            raise explain(error, f"committing partition {self.partition}") from error
+        try:
+            self._producer.abort_transaction(TRANSACTION_SECONDS)
+        except KafkaException as second:
+            raise explain(second, f"rolling back partition {self.partition}") from second
+        raise Aborted(str(error)) from error
+
+    def _apply(self, encoded: "_Encoded", marker: int, rows_position: list[int], window_position: list[int]) -> None:
+        batch = new_batch()
+        for key, value in encoded.rows:
+            batch.put(key, value)
+        batch.put(MARKER, b"%d" % marker)
+        batch.put(POSITION, b"%d" % rows_position[-1])
+        self._rows.write(batch)
+        if encoded.window:
+            batch = new_batch()
+            for key, value in encoded.window:
+                batch.put(key, value)
+            batch.put(POSITION, b"%d" % window_position[-1])
+            self._window.write(batch)
+
+    def _store(self, table: Table[Any]) -> Store:
+        return self._window if table.windowed else self._rows
+
+    def estimate_keys(self) -> dict[str, int]:
+        """Roughly how many rows there are, by store."""
+        return {"rows": self._rows.estimate_keys(), "window": self._window.estimate_keys()}
+
+    def close(self) -> None:
+        """Flush and close the stores; the partition may then be opened elsewhere."""
+        self._rows.close()
+        self._window.close()
+
+
+@dataclass(frozen=True)
+class _Encoded:
+    rows: list[tuple[bytes, bytes]]
+    window: list[tuple[bytes, bytes]]
+
+
+def _encode(writes: Writes) -> _Encoded:
+    encoded = _Encoded([], [])
+    for table, rows in writes.rows.items():
+        into, prefix, encode = encoded.window if table.windowed else encoded.rows, table.prefix, table.encode
+        into.extend([(prefix + key, encode(row)) for key, row in rows.items()])
+    return encoded
+
+
+def _remember(position: list[int]) -> Callable[[Any, Any], None]:
+    def delivered(error: Any, message: Any) -> None:
+        if error is None:
+            position.append(message.offset())
+
+    return delivered
+
+
+def _apply_row(batch: Any, key: bytes, value: bytes | None) -> None:
+    if value is None:
+        batch.delete(key)
+    else:
+        batch.put(key, value)
+
+
+def _apply_window(batch: Any, key: bytes, value: bytes | None) -> None:
+    for row_key, row in unpack_pairs(value or b"\x90"):
+        batch.put(row_key, row)
+
+
+def _open(path: Path, cache: Cache, ttl_seconds: int | None) -> Store:
+    deadline = time.monotonic() + LOCK_SECONDS
+    while True:
+        try:
+            return Store(path, cache, ttl_seconds)
+        except LedgerError as error:
+            if "lock" not in str(error).lower() or time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)  # until the one who holds it has closed it, or the deadline

@@ -1,0 +1,103 @@
+"""At-least-once output: a record counts as sent when Kafka has acknowledged it, and only then is its input acked.
+
+One round at a time: all that has been handed in is produced and flushed, what is handed in meanwhile makes the next round.
+So a lone record leaves at once and a backlog leaves in large requests, without a callback for each record.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+from confluent_kafka import KafkaException, Producer
+
+from sidestep.streams.errors import PublishFailed
+from sidestep.streams.runtime.kafka import client, explain
+
+FLUSH_SECONDS = 60.0
+
+Headers = Sequence[tuple[str, bytes]]
+
+
+@dataclass
+class Outgoing:
+    """Records to send: `batches` by topic and partition (dicts with key and value), `singles` as arguments of produce()."""
+
+    batches: Mapping[tuple[str, int], list[dict[str, Any]]] = field(default_factory=dict)
+    singles: Sequence[dict[str, Any]] = ()
+
+
+class Publisher:
+    """An idempotent producer with every delivery checked."""
+
+    def __init__(self, broker: str, name: str):
+        self._producer = Producer(
+            client(
+                broker, name,
+                **{
+                    "enable.idempotence": True,
+                    "delivery.report.only.error": True,
+                    "delivery.timeout.ms": int(FLUSH_SECONDS * 1000),
+                    "linger.ms": 5,
+                    "batch.size": 1_000_000,
+                    "compression.type": "lz4",
+                    "queue.buffering.max.messages": 1_000_000,
+                },
+            )
+        )  # fmt: skip
+        self._executor = ThreadPoolExecutor(1, thread_name_prefix="publisher")
+        self._waiting: list[tuple[Outgoing, asyncio.Future[None]]] = []
+        self._round: asyncio.Task[None] | None = None
+
+    async def send(self, outgoing: Outgoing) -> None:
+        """Returns when Kafka has acknowledged all of it. Raises PublishFailed (or BrokerUnreachable) if it has not."""
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((outgoing, done))
+        if self._round is None:
+            self._round = asyncio.create_task(self._rounds())
+        await done
+
+    async def close(self) -> None:
+        """Ends the round under way; what was handed in has been sent or has raised."""
+        if self._round is not None:
+            await self._round
+        self._executor.shutdown()
+
+    async def _rounds(self) -> None:
+        loop = asyncio.get_running_loop()
+        while self._waiting:
+            taken, self._waiting = self._waiting, []
+            error: Exception | None = None
+            try:
+                await loop.run_in_executor(self._executor, self._produce, [outgoing for outgoing, _ in taken])
+            except Exception as raised:  # noqa: BLE001 - handed on to everyone who waits for this round
+                error = raised
+            for _, done in taken:
+                if done.cancelled():
+                    continue
+                if error is None:
+                    done.set_result(None)
+                else:
+                    done.set_exception(error)
+        self._round = None
+
+    def _produce(self, taken: list[Outgoing]) -> None:
+        failures: list[str] = []
+
+        def failed(error: Any, message: Any) -> None:
+            failures.append(f"{message.topic()}/{message.partition()}: {error.str()}")
+
+        try:
+            for outgoing in taken:
+                for (topic, partition), messages in outgoing.batches.items():
+                    queued = self._producer.produce_batch(topic, messages, partition=partition, on_delivery=failed)
+                    if queued != len(messages):
+                        failures.append(f"{topic}/{partition}: {next(m['_error'] for m in messages if '_error' in m)}")
+                for single in outgoing.singles:
+                    self._producer.produce(**single, on_delivery=failed)
+            unsent = self._producer.flush(FLUSH_SECONDS)
+        except (KafkaException, BufferError) as error:
+            raise explain(error, "publishing") from error
+        if unsent or failures:
+            raise PublishFailed(f"Kafka did not take {unsent + len(failures)} records: {'; '.join(failures[:3]) or 'no answer in time'}")

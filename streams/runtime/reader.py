@@ -1,0 +1,157 @@
+"""Fetches with librdkafka what Faust was assigned.
+
+Why not aiokafka's fetcher: a header name that is not UTF-8 raises inside it, for ever; its records cost more; and it
+parses under the interpreter's lock what librdkafka parses beside it. aiokafka still joins the group and commits.
+"""
+
+import asyncio
+import logging
+import threading
+import time
+from collections import defaultdict, deque
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
+
+from sidestep.streams.runtime.batches import Partition
+from sidestep.streams.runtime.kafka import client
+
+log = logging.getLogger(__name__)
+
+POLL_SECONDS = 0.05
+MEASURE_SECONDS = 1.0
+"""Between looks at where the partitions end, for the lag."""
+MESSAGES_A_CALL = 4000
+
+Deliver = Callable[[int, Mapping[Partition, list[Any]]], None]
+Fail = Callable[[Partition | None, KafkaError], None]
+
+
+def consumer_settings(broker: str, name: str) -> dict[str, Any]:
+    """A plain consumer: no group membership, no commits, quick when idle, bounded in memory."""
+    return client(
+        broker,
+        name,
+        **{
+            "group.id": f"{name}-unused",  # librdkafka wants one even where only assign() is called
+            "enable.auto.commit": False,
+            "enable.auto.offset.store": False,
+            "auto.offset.reset": "error",  # an offset that is gone is for us to explain, not to skip
+            "isolation.level": "read_uncommitted",
+            "fetch.wait.max.ms": 50,
+            "fetch.queue.backoff.ms": 5,
+            "queued.max.messages.kbytes": 16 * 1024,
+            "check.crcs": True,
+        },
+    )
+
+
+class Reader(threading.Thread):
+    """A thread that reads the partitions it is told to and hands records to the loop, grouped by partition.
+
+    `deliver(generation, records)` and `fail(partition, error)` are called on the loop. What to read is said by commands that
+    the thread carries out between two reads, so that each record belongs to exactly one generation: whoever takes records
+    throws away those of a generation before the last `clear`. No other thread may touch the Consumer: confluent-kafka makes a second
+    caller wait for the first with the interpreter's lock in its hands.
+    """
+
+    def __init__(self, settings: dict[str, Any], loop: asyncio.AbstractEventLoop, deliver: Deliver, fail: Fail):
+        super().__init__(name="reader", daemon=True)
+        self._loop = loop
+        self._deliver = deliver
+        self._fail = fail
+        self._consumer = Consumer(settings | {"error_cb": self._on_error})
+        self._commands: deque[Callable[[], None]] = deque()
+        self._stopping = False
+        self._reading = 0
+        self._ends: dict[Partition, int] = {}
+        self.generation = 0
+
+    def clear(self) -> None:
+        """Read nothing any more. What is on its way belongs to the generation before."""
+        self.generation += 1
+        generation = self.generation
+
+        def carry_out() -> None:
+            self._consumer.unassign()
+            self._reading = generation
+
+        self._commands.append(carry_out)
+
+    def add(self, tp: Partition, offset: int | None) -> None:
+        """Read `tp` from `offset` on; None: from its beginning."""
+        start = TopicPartition(tp.topic, tp.partition, OFFSET_BEGINNING if offset is None else offset)
+        self._commands.append(lambda: self._consumer.incremental_assign([start]))
+
+    def pause(self, tp: Partition) -> None:
+        """Fetch no more of `tp` for now; what has been handed over stays with whoever took it."""
+        self._commands.append(lambda: self._consumer.pause([TopicPartition(tp.topic, tp.partition)]))
+
+    def resume(self, tp: Partition) -> None:
+        """Go on with `tp` behind the last record handed over."""
+        self._commands.append(lambda: self._consumer.resume([TopicPartition(tp.topic, tp.partition)]))
+
+    def end_offset(self, tp: Partition) -> int:
+        """The partition's end as of the last second; -1: not known."""
+        return self._ends.get(tp, -1)
+
+    def run(self) -> None:
+        """Wait for one record, then take whatever else has arrived."""
+        measured = time.monotonic()
+        while not self._stopping:
+            while self._commands:
+                self._carry_out(self._commands.popleft())
+            first = self._consumer.poll(POLL_SECONDS)
+            if first is not None:
+                self._hand_over([first, *self._consumer.consume(MESSAGES_A_CALL - 1, 0)])
+            if time.monotonic() - measured >= MEASURE_SECONDS:
+                measured = time.monotonic()
+                self._ends = self._measure()
+        self._consumer.close()
+
+    def _measure(self) -> dict[Partition, int]:
+        ends = {}
+        for assigned in self._consumer.assignment():
+            try:
+                _, ends[Partition(assigned.topic, assigned.partition)] = self._consumer.get_watermark_offsets(assigned, cached=True)
+            except KafkaException as error:
+                log.debug("end of %s/%d: %s", assigned.topic, assigned.partition, error)
+        return ends
+
+    def stop(self) -> None:
+        """End the thread; returns when it has ended."""
+        self._stopping = True
+        if self.is_alive():
+            self.join(10)
+
+    def _carry_out(self, command: Callable[[], None]) -> None:
+        try:
+            command()
+        except KafkaException as error:
+            # a pause or resume of what has just been unassigned; anything else shows as an error of its partition
+            log.debug("reader command: %s", error)
+
+    def _hand_over(self, messages: list[Any]) -> None:
+        records: dict[tuple[str, int], list[Any]] = defaultdict(list)
+        for message in messages:
+            error = message.error()
+            if error is None:
+                records[message.topic(), message.partition()].append(message)
+            else:
+                self._report(message, error)
+        if records:
+            self._call(self._deliver, self._reading, {Partition(*tp): batch for tp, batch in records.items()})
+
+    def _report(self, message: Any, error: KafkaError) -> None:
+        tp = Partition(message.topic(), message.partition()) if message.topic() else None
+        self._call(self._fail, tp, error)
+
+    def _on_error(self, error: KafkaError) -> None:
+        self._call(self._fail, None, error)
+
+    def _call(self, function: Callable[..., None], *arguments: Any) -> None:
+        try:
+            self._loop.call_soon_threadsafe(function, *arguments)
+        except RuntimeError:  # the loop has closed: the worker is leaving, what was read is read again
+            self._stopping = True

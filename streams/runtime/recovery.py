@@ -1,0 +1,98 @@
+"""Brings a store up to the end of its changelog: committed records only, at librdkafka's speed, with progress in the log."""
+
+import logging
+import time
+from collections.abc import Callable
+from typing import Any
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+
+from sidestep.streams.errors import BrokerUnreachable, LedgerError
+from sidestep.streams.runtime.kafka import client, explain
+from sidestep.streams.runtime.store import Store, new_batch
+
+log = logging.getLogger(__name__)
+
+POSITION = b"\0position"
+"""Changelog offset applied last, as decimal digits."""
+
+PROGRESS_SECONDS = 2.0
+SILENCE_SECONDS = 30.0
+
+Apply = Callable[[Any, bytes, bytes | None], None]
+"""Puts one changelog record (key, value) into a WriteBatch."""
+Progress = Callable[[int, int], None]
+"""Called with records done and records in all, roughly."""
+
+
+def recover(broker: str, topic: str, partition: int, store: Store, apply: Apply, progress: Progress) -> int:
+    """Apply what the store lacks. Returns how many records that were. Raises LedgerError, BrokerUnreachable."""
+    consumer = Consumer(
+        client(
+            broker, f"recover-{topic}-{partition}",
+            **{
+                "group.id": f"recover-{topic}-unused", "enable.auto.commit": False, "isolation.level": "read_committed",
+                "enable.partition.eof": True, "auto.offset.reset": "earliest", "fetch.wait.max.ms": 50,
+                "queued.max.messages.kbytes": 32 * 1024,
+            },
+        )
+    )  # fmt: skip
+    try:
+        return _recover(consumer, topic, partition, store, apply, progress)
+    except KafkaException as error:
+        raise explain(error, f"reading {topic}/{partition}") from error
+    finally:
+        consumer.close()
+
+
+def _recover(consumer: Consumer, topic: str, partition: int, store: Store, apply: Apply, progress: Progress) -> int:
+    start = int(store.get(POSITION) or -1) + 1
+    low, high = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=30)
+    if start > high:
+        raise LedgerError(
+            f"{topic}/{partition}: the ledger on disk has applied offset {start - 1}, but the changelog ends at {high}. This folder "
+            "belongs to another cluster, or the broker has lost data. Remove the folder to rebuild it from the changelog."
+        )
+    consumer.assign([TopicPartition(topic, partition, max(start, low))])
+    applied, began = 0, time.monotonic()
+    reported = last_seen = began
+    while True:
+        records, at_end = _take(consumer)
+        now = time.monotonic()
+        if records:
+            applied += len(records)
+            last_seen = now
+            _apply(store, records, apply)
+            progress(applied, max(applied, high - start))
+        if now - reported > PROGRESS_SECONDS and records:
+            reported = now
+            log.info("%s/%d: %d of about %d records recovered", topic, partition, applied, high - start)
+        if at_end:
+            break
+        if now - last_seen > SILENCE_SECONDS:
+            raise BrokerUnreachable(f"{topic}/{partition}: no answer for {SILENCE_SECONDS:.0f} s while recovering; is Kafka up?")
+    if applied:
+        log.info("%s/%d: %d records recovered in %.2f s", topic, partition, applied, time.monotonic() - began)
+    return applied
+
+
+def _take(consumer: Consumer) -> tuple[list[Any], bool]:
+    """Some records, and whether the end has been reached. Transaction markers at the tail are no obstacle."""
+    records, at_end = [], False
+    for message in consumer.consume(10_000, 0.2):
+        error = message.error()
+        if error is None:
+            records.append(message)
+        elif error.code() == KafkaError._PARTITION_EOF:
+            at_end = True
+        elif not error.retriable() and error.code() not in (KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN):
+            raise KafkaException(error)
+    return records, at_end
+
+
+def _apply(store: Store, records: list[Any], apply: Apply) -> None:
+    batch = new_batch()
+    for record in records:
+        apply(batch, record.key(), record.value())
+    batch.put(POSITION, b"%d" % records[-1].offset())
+    store.write(batch)

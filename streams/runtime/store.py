@@ -1,0 +1,81 @@
+"""RocksDB through rocksdict: one database of a partition's ledger, small and bounded."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from rocksdict import AccessType, BlockBasedOptions, Cache, DBCompressionType, Options, Rdict, WriteBatch, WriteOptions
+
+from sidestep.streams.errors import LedgerError
+
+# The changelog is the write-ahead log: after a crash its tail is read again from the position stored with the data.
+_WITHOUT_WAL = WriteOptions()
+_WITHOUT_WAL.disable_wal = True
+
+WRITE_BUFFER = 8 * 1024 * 1024
+BLOOM_BITS = 10.0
+
+
+def _options(cache: Cache) -> Options:
+    options = Options(raw_mode=True)
+    options.create_if_missing(True)
+    options.set_write_buffer_size(WRITE_BUFFER)
+    options.set_max_write_buffer_number(2)
+    options.set_compression_type(DBCompressionType.lz4())
+    options.set_max_background_jobs(2)
+    options.set_max_open_files(256)
+    options.set_keep_log_file_num(2)
+    options.set_stats_dump_period_sec(0)
+    table = BlockBasedOptions()
+    table.set_block_cache(cache)
+    # most keys of a batch are new: the filter says so without touching a block, and is itself bounded by the cache
+    table.set_bloom_filter(BLOOM_BITS, False)
+    table.set_cache_index_and_filter_blocks(True)
+    table.set_pin_l0_filter_and_index_blocks_in_cache(True)
+    options.set_block_based_table_factory(table)
+    return options
+
+
+class Store:
+    """One database. `ttl_seconds`: rows older than that may be dropped when RocksDB compacts."""
+
+    def __init__(self, path: Path, cache: Cache, ttl_seconds: int | None = None):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        access = AccessType.with_ttl(ttl_seconds) if ttl_seconds else AccessType.read_write()
+        try:
+            self._db = Rdict(str(path), _options(cache), access_type=access)
+        except Exception as error:
+            raise LedgerError(
+                f"RocksDB can't open {path}: {error}. If another worker uses this folder, give this one its own data folder; if the "
+                "files are damaged, remove the folder: it is rebuilt from the changelog."
+            ) from error
+
+    def get(self, key: bytes) -> bytes | None:
+        """The value of one key."""
+        return self._db.get(key)
+
+    def get_many(self, keys: list[bytes]) -> list[bytes | None]:
+        """The values of many keys, in their order."""
+        return self._db.get(keys) if keys else []
+
+    def write(self, batch: WriteBatch) -> None:
+        """Apply a batch, whole or not at all."""
+        self._db.write(batch, _WITHOUT_WAL)
+
+    def items(self) -> Iterator[tuple[bytes, bytes]]:
+        """Everything, in key order."""
+        return self._db.items()
+
+    def estimate_keys(self) -> int:
+        """Roughly how many keys there are."""
+        return int(self._db.property_int_value("rocksdb.estimate-num-keys") or 0)
+
+    def close(self) -> None:
+        """Flush and close. After a kill instead, recovery reads the tail of the changelog again."""
+        self._db.flush()
+        self._db.close()
+
+
+def new_batch() -> Any:
+    """An empty WriteBatch for raw keys and values."""
+    return WriteBatch(raw_mode=True)

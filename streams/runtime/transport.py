@@ -1,0 +1,256 @@
+"""Faust's consumer, changed in one thing: an agent receives all records of a partition that have arrived as one event.
+
+Faust keeps the consumer group, the assignment, the rebalances and the agents. What changes is the unit: one event holds a
+Batch. A lone record goes through at once, a backlog goes in thousands; a batch is acked when it is finished, whole.
+
+What the code below has to respect in Faust 0.15:
+- at a rebalance it throws away messages that no agent has started (flow_control.clear): they are never acked, so nothing
+  here may wait for them, and no reference may keep them alive (Faust waits for a WeakSet of messages to empty);
+- a stream silently drops a message of another generation than the app's;
+- its own commit bookkeeping can pass an unfinished event, so it is replaced.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from typing import Any
+
+import faust
+from confluent_kafka import KafkaError
+from faust.events import Event
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP, ConsumerMessage
+from mode.utils.futures import notify
+
+from sidestep.streams.errors import LogTruncated, SidestepError
+from sidestep.streams.runtime.batches import Batch, Lane, Partition
+from sidestep.streams.runtime.reader import Reader, consumer_settings
+
+log = logging.getLogger(__name__)
+
+RECONCILE_SECONDS = 0.1
+HELD_BATCHES = 5
+"""Fetching of a partition pauses while this many batches of it wait."""
+
+Open = Callable[[Partition], Awaitable[int | None]]
+"""Makes a partition ready and says at which offset to begin; None: at the group's committed one."""
+
+
+class RebalanceListener(driver.ConsumerRebalanceListener):
+    """Keeps aiokafka from fetching: Reader does that."""
+
+    async def on_partitions_assigned(self, assigned: Iterable[Any]) -> None:
+        """Pause first, then let Faust know."""
+        self._thread._ensure_consumer().pause(*assigned)
+        await super().on_partitions_assigned(assigned)
+
+
+class BatchConsumer(driver.Consumer):
+    """See the module's text."""
+
+    RebalanceListener = RebalanceListener
+
+    def __init__(self, *arguments: Any, **options: Any):
+        super().__init__(*arguments, **options)
+        self.lanes: dict[Partition, Lane] = {}
+        self.reader: Reader | None = None
+        self._opening: dict[Partition, asyncio.Task[None]] = {}
+        self._hand_overs: set[asyncio.Task[None]] = set()
+
+    # -- reading -------------------------------------------------------------------------------------------------------
+
+    async def _drain_messages(self, fetcher: Any) -> None:
+        """Runs as long as partitions are assigned: opens lanes for those that have none yet. Reader does the rest."""
+        while not (self._stopped.is_set() or fetcher._stopped.is_set()):
+            if not self.flow_active:
+                await self.wait(self.can_resume_flow)
+                continue
+            for tp in list(self._get_active_partitions()):
+                partition = Partition(tp.topic, tp.partition)
+                if partition not in self.lanes and partition not in self._opening:
+                    self._opening[partition] = asyncio.create_task(self._open(partition))
+            for lane in self.lanes.values():  # a hand-over that a pause of the flow swallowed
+                self._hand_over_soon(lane)
+            self._still_polling()
+            await asyncio.sleep(RECONCILE_SECONDS)
+
+    def _still_polling(self) -> None:
+        """aiokafka leaves the group when nobody fetches for max.poll.interval: tell it that somebody does."""
+        consumer = self._thread._consumer
+        if consumer is not None and self.app.healthy():
+            with consumer._subscription.fetch_context():
+                pass
+
+    async def _open(self, tp: Partition) -> None:
+        try:
+            offset = await self.app.open_partition(tp)
+            if offset is None:
+                offset = self._read_offset.get(TP(*tp))
+            lane = self.lanes[tp] = Lane(tp, self.app.batch_max, self.app.batch_max * HELD_BATCHES)
+            lane.on_release = self._hand_over_soon
+            self._reading().add(tp, offset)
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, this partition can't be served: the worker leaves
+            self.app.fail(error)
+        finally:
+            self._opening.pop(tp, None)
+
+    def _reading(self) -> Reader:
+        if self.reader is None:
+            settings = consumer_settings(self.app.kafka, f"{self.app.conf.id}-reader")
+            self.reader = Reader(settings, asyncio.get_running_loop(), self._on_records, self._on_read_error)
+            self.reader.start()
+        return self.reader
+
+    def _on_records(self, generation: int, records: dict[Partition, list[Any]]) -> None:
+        reader = self._reading()
+        if generation != reader.generation:
+            return
+        for tp, batch in records.items():
+            lane = self.lanes.get(tp)
+            if lane is None:
+                continue
+            lane.feed(batch)
+            if lane.full and not lane.paused:
+                lane.paused = True
+                reader.pause(tp)
+            self._hand_over_soon(lane)
+
+    def _on_read_error(self, tp: Partition | None, error: KafkaError) -> None:
+        if tp is not None and error.code() in (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE):
+            self.app.fail(
+                LogTruncated(
+                    f"{tp.topic}/{tp.partition}: the offset to go on at is not retained any more ({error.str()}). Records that were never "
+                    "read are gone; raise the topic's retention.ms, then reset the group's offset for it on purpose."
+                )
+            )
+        else:
+            self.app.on_broker_error(error)
+
+    # -- handing over --------------------------------------------------------------------------------------------------
+
+    def _hand_over_soon(self, lane: Lane) -> None:
+        if lane.waiting and lane.busy is None and self.flow_active and self.lanes.get(lane.tp) is lane:
+            batch = lane.next_batch()
+            if batch is not None:
+                task = asyncio.ensure_future(self._hand_over(batch))
+                self._hand_overs.add(task)
+                task.add_done_callback(self._hand_overs.discard)
+        if lane.paused and len(lane.waiting) < lane.batch_max:
+            lane.paused = False
+            self._reading().resume(lane.tp)
+
+    async def _hand_over(self, batch: Batch) -> None:
+        last = batch.records[-1]
+        _, created = last.timestamp()
+        tp = TP(*batch.tp)
+        message = ConsumerMessage(
+            tp.topic, tp.partition, batch.end - 1, created / 1000, 0, [], None, batch, None, 0, 0, tp  # fmt: skip
+        )
+        message.generation_id = self.app.consumer_generation_id
+        await self.callback(message)
+
+    # -- acks, commits and rebalances ----------------------------------------------------------------------------------
+
+    def ack(self, message: Any) -> bool:
+        """The batch of this message is finished."""
+        if message.acked:
+            return False
+        message.acked = True
+        self._unacked_messages.discard(message)
+        batch: Batch = message.value
+        batch._lane.finish(batch)
+        notify(self._waiting_for_ack)
+        return True
+
+    def _filter_tps_with_pending_acks(self, topics: Any = None) -> Iterator[TP]:
+        return (TP(*tp) for tp in self.lanes if topics is None or TP(*tp) in topics or tp.topic in topics)
+
+    def _new_offset(self, tp: TP) -> int | None:
+        lane = self.lanes.get(Partition(tp.topic, tp.partition))
+        return lane.committable() if lane is not None else None
+
+    async def on_partitions_revoked(self, revoked: set[TP]) -> None:
+        """Throw away what waits (it is read again by whoever gets the partition), let the batches in hand finish, commit."""
+        if self.reader is not None:
+            self.reader.clear()
+        started = [*self._opening.values(), *self._hand_overs]
+        for task in started:
+            task.cancel()
+        await asyncio.gather(*started, return_exceptions=True)
+        for lane in self.lanes.values():
+            lane.waiting.clear()
+        # commits what is finished: the lanes are still there
+        await super().on_partitions_revoked(revoked)
+        self.lanes.clear()
+
+    def verify_event_path(self, now: float, tp: TP) -> None:
+        """Faust's livelock detector looks at aiokafka's fetcher, which rests here. /readyz watches progress instead."""
+
+    async def on_stop(self) -> None:
+        """Leave the group cleanly, then end the reader."""
+        await super().on_stop()
+        if self.reader is not None:
+            await asyncio.get_running_loop().run_in_executor(None, self.reader.stop)
+
+    def lag(self) -> dict[Partition, int]:
+        """Records of each assigned partition that have not been finished."""
+        if self.reader is None:
+            return {}
+        lags = {}
+        for tp, lane in list(self.lanes.items()):
+            end, done = self.reader.end_offset(tp), lane.committable()
+            if end >= 0 and done is not None:
+                lags[tp] = max(0, end - done)
+        return lags
+
+
+class BatchTransport(driver.Transport):
+    """Faust's aiokafka transport with BatchConsumer."""
+
+    Consumer = BatchConsumer
+
+
+class BatchSchema(faust.Schema):
+    """Hands the Batch through as it is: decoding is the agent's, so that a record that can't be read stays in its hands."""
+
+    def compile(self, app: Any, *, on_key_decode_error: Any = None, on_value_decode_error: Any = None, default_propagate: bool = False) -> Any:  # fmt: skip
+        """Faust's hook for decoders."""
+
+        async def decode(message: Any, propagate: bool = False) -> Event:
+            return Event(app, message.key, message.value, {}, message)
+
+        return decode
+
+
+class BatchApp(faust.App):
+    """A Faust app over BatchTransport. `open_partition` and `on_failure` come from the composition root."""
+
+    def __init__(
+        self, name: str, *, kafka: str, open_partition: Open, on_failure: Callable[[SidestepError | Exception], None],
+        on_broker_error: Callable[[KafkaError], None], healthy: Callable[[], bool], batch_max: int, **options: Any,
+    ):  # fmt: skip
+        self.kafka = kafka
+        self.open_partition = open_partition
+        self.fail = on_failure
+        self.on_broker_error = on_broker_error
+        self.healthy = healthy
+        self.batch_max = batch_max
+        super().__init__(name, broker=f"kafka://{kafka.replace(',', ';')}", **options)
+
+    def _new_transport(self) -> BatchTransport:
+        return BatchTransport(self.conf.broker_consumer, self, loop=self.loop)
+
+
+def declare(app: BatchApp, topic: str, process: Callable[[Any], Any]) -> None:
+    """An agent on `topic` that starts `process` for each event; batches of different partitions overlap."""
+
+    async def agent(stream: Any) -> None:
+        under_way: set[asyncio.Task[None]] = set()
+        async for event in stream.noack().events():
+            task = asyncio.create_task(process(event))
+            under_way.add(task)
+            task.add_done_callback(under_way.discard)
+
+    app.agent(app.topic(topic, schema=BatchSchema()), name=f"{app.conf.id}-{topic}")(agent)

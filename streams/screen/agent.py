@@ -1,0 +1,43 @@
+"""The Screen role: one Faust agent a topic, each batch handed to the Screener. Thin: an exception never leaves an agent."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from sidestep.streams.runtime.batches import Batch
+from sidestep.streams.runtime.transport import BatchApp, declare
+from sidestep.streams.screen.screening import Examined, Screener
+from sidestep.topics.catalog import BOUNCES, ENGAGEMENT, INTENTS
+
+log = logging.getLogger(__name__)
+
+TOPICS = (INTENTS, BOUNCES, ENGAGEMENT)
+
+
+class Watcher(Protocol):
+    """What the composition root wants to know."""
+
+    def screened(self, batch: Batch, examined: Examined, seconds: float) -> None:
+        """A batch is in the log."""
+
+
+def register(app: BatchApp, screener: Screener, watcher: Watcher, fail: Callable[[Exception], None]) -> None:
+    """Declare the agents on `app`."""
+
+    async def process(event: Any) -> None:
+        batch: Batch = event.value
+        began = time.monotonic()
+        try:
+            examined = await screener.screen(batch)
+            watcher.screened(batch, examined, time.monotonic() - began)
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:  # noqa: BLE001 - handed to the composition root: the worker leaves, nothing is acked
+            fail(error)
+            return
+        event.ack()
+
+    for topic in TOPICS:
+        declare(app, topic.name, process)

@@ -1,0 +1,113 @@
+"""Classes of an address by lists: disposable, relay, free (of the domain) and role (of the local part).
+
+A class says what something is, not what to do about it: no list rejects by itself.
+"""
+
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+from importlib.metadata import version
+
+from disposable_email_domains import blocklist
+
+from sidestep.streams.screen.domain import is_host_name, registrable
+from sidestep.streams.screen.lists import entries, fingerprint, read_table, read_words
+from sidestep.streams.screen.providers import large_providers, large_webmail, word_names
+
+_SEPARATORS = str.maketrans("", "", ".-_")
+
+
+@dataclass(frozen=True)
+class Lists:
+    """The lists at one version. Domains are lower-case A-labels."""
+
+    disposable: frozenset[str]
+    relay: frozenset[str]
+    free: frozenset[str]
+    role: frozenset[str]
+    versions: dict[str, str]
+    """List -> its version. Where it comes from a package, that one's, then the fingerprint of what is used of it."""
+
+    @property
+    def version(self) -> str:
+        """12 hex digits over all of them: changes whenever an answer could."""
+        return fingerprint(f"{name} {version}" for name, version in self.versions.items())
+
+    def domain_classes(self, domain: str) -> tuple[str, ...]:
+        """disposable, relay, free. The first two hold for every name below a listed one, free for the name alone."""
+        names = tuple(_parents(domain))
+        found = []
+        if not self.relay.isdisjoint(names):
+            found.append("relay")
+        elif not self.disposable.isdisjoint(names):
+            found.append("disposable")
+        if domain in self.free:
+            found.append("free")
+        return tuple(found)
+
+    def local_classes(self, local: str) -> tuple[str, ...]:
+        """role, for a local part that names a function: info, no-reply, Accounts-Payable+2024."""
+        return ("role",) if _bare(local) in self.role else ()
+
+
+def load_lists() -> Lists:
+    """The lists that ship, and the one of the package disposable-email-domains. Takes some 50 ms: call it once."""
+    table = read_table("misspellings")
+    misspellings = frozenset(slip for slips in table.values() for slip in slips)
+    relay = read_words("relays")
+    free = (large_webmail() | read_words("free_providers")) - misspellings
+    disposable = frozenset(blocklist) - relay - free - large_providers()
+    role = frozenset(_bare(name) for name in read_words("role_local_parts"))
+    versions = {
+        "disposable": f"{version('disposable-email-domains')}-{fingerprint(disposable)}",
+        "relay": fingerprint(relay),
+        "free": fingerprint(free),
+        "role": fingerprint(role),
+        "large": fingerprint(large_providers()),
+        "words": fingerprint(word_names()),
+        "misspellings": fingerprint(f"{slip} {meant}" for meant, slips in table.items() for slip in slips),
+        "real": fingerprint(read_words("real_domains")),
+        "publicsuffix": version("publicsuffixlist"),
+    }
+    return Lists(disposable, relay, free, role, versions)
+
+
+def check_list(lines: Iterable[str], previous_size: int, large: Collection[str] | None = None) -> list[str]:
+    """What speaks against taking a new version of a list of domains, as sentences; none: it may be taken.
+
+    `previous_size` counts the entries of the version in use, 0 when there is none. `large`: domains that may not be in
+    it; those that ship unless given.
+    """
+    large = large_providers() if large is None else large
+    names = entries(lines)
+    return [*_unreadable(names), *_too_large(names, large), *_resized(len(names), previous_size)]
+
+
+def _unreadable(names: list[str]) -> Iterator[str]:
+    for name in names:
+        # Emoji domains stand in such lists: IDNA 2008 has no place for them, DNS has.
+        if not is_host_name(name):
+            yield f"{name!r} is not a domain name in A-label form"
+
+
+def _too_large(names: list[str], large: Collection[str]) -> Iterator[str]:
+    for name in sorted(set(names) & set(large)):
+        yield f"{name} is a large provider"
+
+
+def _resized(size: int, previous: int) -> Iterator[str]:
+    if previous and abs(size - previous) * 3 > previous:
+        yield f"{size} entries instead of {previous}: changed by more than a third"
+
+
+def _parents(domain: str) -> Iterator[str]:
+    """The domain and the names above it, down to the registrable one: an entry that is a public suffix hits nobody."""
+    last = registrable(domain)
+    while domain != last:
+        yield domain
+        domain = domain.partition(".")[2]
+    yield domain
+
+
+def _bare(local: str) -> str:
+    # The same function is written no-reply, no_reply, noreply; a "+" tag does not make it a person.
+    return local.lower().partition("+")[0].translate(_SEPARATORS)

@@ -1,0 +1,84 @@
+"""What Screen writes into the log before any evidence: the policy and the lists' versions, to every partition.
+
+email-control keeps what was written last. A record is written again when it differs, when there are more partitions than it reached, or when it is
+so old that the log's retention might drop it. Writing it twice does no harm: the fold passes over what is in force already.
+"""
+
+import time
+from typing import Any
+
+import msgspec
+from confluent_kafka import Consumer, KafkaError, TopicPartition
+
+from sidestep.schemas import ListsRecord, PolicyRecord
+from sidestep.schemas.codec import encode
+from sidestep.streams.errors import BrokerUnreachable, HashKeyMismatch
+from sidestep.streams.runtime.kafka import client
+from sidestep.streams.runtime.publisher import Outgoing, Publisher
+from sidestep.topics.catalog import CONTROL, EVIDENCE
+
+WRITE_AGAIN_SECONDS = 7 * 86400
+READ_SECONDS = 30.0
+
+
+class Written(msgspec.Struct):
+    """What email-control says of one kind of control record."""
+
+    version: str
+    partitions: int
+    at: int
+
+
+def read_written(broker: str) -> dict[str, Written]:
+    """The last record of each kind in email-control. Blocks. Raises BrokerUnreachable."""
+    settings = {"group.id": "control-unused", "enable.auto.commit": False, "enable.partition.eof": True}
+    consumer = Consumer(client(broker, "sidestep-control", **settings, **{"auto.offset.reset": "earliest"}))
+    written: dict[str, Written] = {}
+    deadline = time.monotonic() + READ_SECONDS
+    try:
+        consumer.assign([TopicPartition(CONTROL.name, 0, 0)])
+        while time.monotonic() < deadline:
+            record = consumer.poll(0.5)
+            if record is None:
+                continue
+            error = record.error()
+            if error is None:
+                written[record.key().decode()] = msgspec.json.decode(record.value(), type=Written)
+            elif error.code() == KafkaError._PARTITION_EOF:
+                return written
+        raise BrokerUnreachable(f"{CONTROL.name}: no answer within {READ_SECONDS:.0f} s. Is Kafka up, and has `sidestep topics create` been run?")
+    finally:
+        consumer.close()
+
+
+async def announce(
+    publisher: Publisher, written: dict[str, Written], policy: PolicyRecord, lists: ListsRecord, partitions: int, fingerprint: str
+) -> list[str]:
+    """Write what is due. Returns the kinds written. Raises HashKeyMismatch before anything is."""
+    key = written.get("hash-key")
+    if key is not None and key.version != fingerprint:
+        raise HashKeyMismatch(
+            "This worker's hash key is not the one that the recipients in the ledger were keyed with: their history would not be found. Give "
+            "it the same SIDESTEP_HASH_KEY (or the file hash-key of the first worker's data folder) as the other Screen workers."
+        )
+    due = [
+        (kind, record)
+        for kind, record in (("policy", policy), ("lists", lists))
+        if _is_due(written.get(kind), record.version, partitions, record.at)
+    ]
+    batches = {(EVIDENCE.name, p): [{"key": kind, "value": encode(record)} for kind, record in due] for p in range(partitions)}
+    if due:
+        await publisher.send(Outgoing(batches))
+    notes: list[Any] = [(kind, Written(record.version, partitions, record.at)) for kind, record in due]
+    if key is None:
+        notes.append(("hash-key", Written(fingerprint, 0, policy.at)))
+    if notes:
+        records = [{"key": kind, "value": encode(note)} for kind, note in notes]
+        await publisher.send(Outgoing({(CONTROL.name, 0): records}))
+    return [kind for kind, _ in due]
+
+
+def _is_due(written: Written | None, version: str, partitions: int, now_ms: int) -> bool:
+    if written is None or written.version != version or written.partitions < partitions:
+        return True
+    return now_ms - written.at > WRITE_AGAIN_SECONDS * 1000

@@ -1,0 +1,289 @@
+"""Asks DNS whether domains take mail, once per name, within a deadline, and remembers what it heard.
+
+Order of answers, best first: the cache while the TTL holds; a query shared by everyone who asks for the name; for a
+name that can't be asked now, what was known of it, with its old `checked_at`, while that is less than a day old
+(serve-stale, RFC 8767); otherwise `unknown` with the reason. One Resolver belongs to one event loop.
+"""
+
+import asyncio
+import logging
+import math
+import socket
+import time
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Sequence
+
+import dns.asyncbackend
+import dns.asyncquery
+import dns.exception
+import dns.inet
+import dns.message
+import dns.resolver
+import msgspec
+
+from sidestep.schemas import MxFinding
+from sidestep.streams.errors import SettingsError
+from sidestep.streams.screen.mx import UNKNOWN_TTL, Answer, Dialogue, Question, inquire, read, unknown
+
+Server = tuple[str, int]
+
+FIRST_TRY = 1.0
+"""Seconds that each server gets before the next is asked. Resolvers answer nearly everything sooner."""
+
+REFRESH_AFTER = 0.8
+"""Share of its TTL after which a name that is still asked for is looked up anew, in the background."""
+
+STALE_MAX = 86_400
+"""Seconds since it was checked that a finding may outlive its TTL when the name can't be asked."""
+
+SECOND_CHANCES = 16
+"""Entries in use that one insertion may pass over to find one that is not: a full cache must not stall the loop."""
+
+TIMED_OUT = Answer(failure="timeout")
+
+log = logging.getLogger(__name__)
+
+
+class _Entry(msgspec.Struct, gc=False):
+    """One cached finding. Without GC tracking, as there may be some 200,000."""
+
+    finding: MxFinding
+    refresh_at: float
+    expires_at: float
+    used: bool = False
+
+
+class Resolver:
+    """Findings for domains, given as lower-case A-labels.
+
+    Counters: `hits` and `misses` of `cached`, `queries` sent, `stale` answers given, `outcomes` by (outcome, reason) of
+    finished look-ups, `in_flight` names under way or waiting for a slot.
+    """
+
+    def __init__(
+        self,
+        servers: Sequence[Server] | None = None,
+        *,
+        timeout: float = 5.0,
+        concurrency: int = 256,
+        cache_size: int = 200_000,
+        clock: Callable[[], float] = time.time,
+        allow_private: bool = False,
+    ) -> None:
+        """`servers` are (IP address, port), None: those of the system. `timeout` is seconds. Raises SettingsError."""
+        self.hits = self.misses = self.stale = 0
+        self.outcomes: Counter[tuple[str, str]] = Counter()
+        self._upstream = _Upstream(_system_servers() if servers is None else servers)
+        self._timeout = timeout
+        self._slots = asyncio.Semaphore(concurrency)
+        self._cache_size = cache_size
+        self._clock = clock
+        self._allow_private = allow_private
+        self._cache: OrderedDict[str, _Entry] = OrderedDict()
+        self._flights: dict[str, asyncio.Task[MxFinding]] = {}
+        self._closed = False
+
+    @property
+    def queries(self) -> int:
+        """Questions sent to servers, retries included."""
+        return self._upstream.queries
+
+    @property
+    def in_flight(self) -> int:
+        """Names under way or waiting for a slot."""
+        return len(self._flights)
+
+    def cached(self, domain: str) -> MxFinding | None:
+        """What is known without asking. Near the end of its TTL a name that is asked for here is refreshed."""
+        entry = self._cache.get(domain)
+        if entry is None:
+            self.misses += 1
+            return None
+        now = self._clock()
+        if now < entry.refresh_at:
+            self.hits += 1
+            entry.used = True
+            return entry.finding
+        return self._ageing(domain, entry, now)
+
+    async def find(self, domain: str) -> MxFinding:
+        """The finding, asked for if need be, at most `timeout` seconds from now. Never raises."""
+        entry = self._cache.get(domain)
+        if entry is not None and self._clock() < entry.expires_at:
+            return entry.finding
+        if self._closed:
+            return unknown("closed")
+        flight = self._flights.get(domain) or self._depart(domain)
+        try:
+            return await asyncio.shield(flight)
+        except asyncio.CancelledError:
+            if flight.cancelled() and not _is_cancelled():
+                return unknown("closed")
+            raise
+
+    async def close(self) -> None:
+        """End what is under way; whoever waits for it gets `unknown`."""
+        self._closed = True
+        flights = list(self._flights.values())
+        for flight in flights:
+            flight.cancel()
+        await asyncio.gather(*flights, return_exceptions=True)
+
+    def _ageing(self, domain: str, entry: _Entry, now: float) -> MxFinding | None:
+        if now >= entry.expires_at:
+            self.misses += 1
+            return None
+        self.hits += 1
+        entry.used = True
+        if domain not in self._flights and not self._closed:
+            self._depart(domain)
+        return entry.finding
+
+    def _depart(self, domain: str) -> asyncio.Task[MxFinding]:
+        flight = asyncio.get_running_loop().create_task(self._fly(domain))
+        self._flights[domain] = flight
+        flight.add_done_callback(lambda _: self._flights.pop(domain, None))
+        return flight
+
+    async def _fly(self, domain: str) -> MxFinding:
+        deadline = asyncio.get_running_loop().time() + self._timeout
+        try:
+            finding = await self._look_up(domain, deadline)
+        except Exception:
+            log.exception("look-up of %r failed", domain)
+            finding = unknown("internal")
+        return self._keep(domain, finding)
+
+    async def _look_up(self, domain: str, deadline: float) -> MxFinding:
+        # no time limit on the slot: it goes to whoever came first, so those who hold one have to end before we do
+        async with self._slots:
+            return await self._converse(inquire(domain, self._allow_private), deadline)
+
+    async def _converse(self, dialogue: Dialogue, deadline: float) -> MxFinding:
+        questions = next(dialogue)
+        while True:
+            answers = await asyncio.gather(*(self._upstream.ask(question, deadline) for question in questions))
+            try:
+                questions = dialogue.send(tuple(answers))
+            except StopIteration as end:
+                return end.value
+
+    def _keep(self, domain: str, finding: MxFinding) -> MxFinding:
+        now = self._clock()
+        self.outcomes[finding.outcome, finding.reason] += 1
+        old = self._cache.pop(domain, None)
+        if finding.outcome == "unknown" and old is not None and _may_be_served_stale(old.finding, now):
+            self.stale += 1
+            entry = self._stale(old.finding, now)
+        else:
+            entry = _fresh(finding, now)
+        self._cache[domain] = entry
+        self._evict()
+        return entry.finding
+
+    def _stale(self, finding: MxFinding, now: float) -> _Entry:
+        """The old finding again. It outlives the next attempt, so that a hot name never waits for a dead server."""
+        end = finding.checked_at / 1000 + STALE_MAX
+        refresh_at = now + UNKNOWN_TTL
+        return _Entry(finding, min(refresh_at, end), min(refresh_at + 2 * self._timeout, end))
+
+    def _evict(self) -> None:
+        """The oldest goes, unless it was asked for since it was last passed over (second chance)."""
+        chances = SECOND_CHANCES
+        while len(self._cache) > self._cache_size:
+            domain, entry = self._cache.popitem(last=False)
+            if entry.used and chances:
+                chances -= 1
+                entry.used = False
+                self._cache[domain] = entry
+
+
+class _Upstream:
+    """The name servers. The one that answered last is asked first, so a dead one costs its wait only once."""
+
+    def __init__(self, servers: Sequence[Server]) -> None:
+        if not servers:
+            raise SettingsError("no name servers: set SIDESTEP_NAME_SERVERS to HOST[:PORT],…")
+        for host, _ in servers:
+            if not dns.inet.is_address(host):
+                raise SettingsError(f"name server {host!r}: give its IP address, a name could not be looked up yet")
+        self.queries = 0
+        self._servers = list(servers)
+
+    async def ask(self, question: Question, deadline: float) -> Answer:
+        """Ask the servers in turn, twice, until one knows. `deadline` is in the event loop's time."""
+        clock = asyncio.get_running_loop().time
+        servers = list(self._servers)
+        tries = [(server, FIRST_TRY) for server in servers] + [(server, math.inf) for server in servers]
+        failure = TIMED_OUT
+        settled: set[Server] = set()
+        for left, (server, most) in zip(range(len(tries), 0, -1), tries, strict=True):
+            patience = min(most, (deadline - clock()) / left)
+            if server in settled or patience <= 0:
+                continue
+            answer = await self._try(server, question, patience)
+            if not answer.failure:
+                self._prefer(server)
+                return answer
+            if answer.failure != "timeout":  # it has spoken: only silence is worth a second try
+                settled.add(server)
+                failure = answer
+        return failure
+
+    def _prefer(self, server: Server) -> None:
+        if self._servers[0] != server:
+            self._servers.remove(server)
+            self._servers.insert(0, server)
+
+    async def _try(self, server: Server, question: Question, patience: float) -> Answer:
+        try:
+            query = dns.message.make_query(*question)
+            self.queries += 1
+            # not dnspython's own timeout: it follows the wall clock, and waits for hours when that is set back
+            async with asyncio.timeout(patience):
+                return read(await _exchange(query, server))
+        except TimeoutError:
+            return TIMED_OUT
+        except (dns.exception.DNSException, EOFError, UnicodeError):
+            return Answer(failure="malformed")
+        except OSError:
+            return Answer(failure="unreachable")
+
+
+async def _exchange(query: dns.message.Message, server: Server) -> dns.message.Message:
+    """One query over UDP, over TCP if the answer is cut short.
+
+    Each has a socket and thus a random port of its own: a forger has to guess that along with the id (RFC 5452).
+    Datagrams that do not belong to the query are passed over. The socket is connected, so that a port where nobody
+    listens is an error at once and not a wait.
+    """
+    host, port = server
+    backend = dns.asyncbackend.get_backend("asyncio")
+    family = dns.inet.af_for_address(host)
+    async with await backend.make_socket(family, socket.SOCK_DGRAM, 0, None, server) as udp:
+        response, _ = await dns.asyncquery.udp_with_fallback(
+            query, host, port=port, udp_sock=udp, ignore_unexpected=True, ignore_errors=True, backend=backend
+        )
+    return response
+
+
+def _system_servers() -> list[Server]:
+    try:
+        system = dns.resolver.Resolver(configure=True)
+    except dns.resolver.NoResolverConfiguration as error:
+        raise SettingsError(f"the system names no name servers ({error}): set SIDESTEP_NAME_SERVERS") from None
+    return [(str(host), system.port) for host in system.nameservers]
+
+
+def _fresh(finding: MxFinding, now: float) -> _Entry:
+    stamped = MxFinding(finding.outcome, finding.reason, int(now * 1000), finding.ttl)
+    return _Entry(stamped, now + REFRESH_AFTER * finding.ttl, now + finding.ttl)
+
+
+def _may_be_served_stale(finding: MxFinding, now: float) -> bool:
+    return finding.outcome != "unknown" and now - finding.checked_at / 1000 < STALE_MAX
+
+
+def _is_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

@@ -1,0 +1,204 @@
+"""Is this worker alive, and may it be counted on? Pure: the runtime reports facts, the answers follow.
+
+Live: the process is worth keeping. A worker that is not live is restarted by whatever supervises it, so nothing that a
+restart would not mend (Kafka or DNS out of reach, no progress) makes it so. Ready: it does its share of the work now.
+
+A worker without partitions is ready, with status "standby": in a group with more workers than partitions it waits to
+take over, and a rolling update that waits for every worker to be ready must be able to end.
+"""
+
+import time
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from sidestep.topics.catalog import EVIDENCE
+
+Partition = tuple[str, int]
+"""Topic and partition number. Faust's TP fits: it is a tuple and equal to it."""
+
+Report = tuple[int, dict[str, Any]]
+"""HTTP status and body: {"status": "ok" | "standby" | "failed", "reasons": [sentence, …]}."""
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long, in seconds, each thing may go on before it counts."""
+
+    loop: float = 30.0
+    """Without a `beat`: three session timeouts, by when the group has long given the partitions to others."""
+    broker: float = 30.0
+    """Without a sign of Kafka: three session timeouts, longer than the election of a new leader."""
+    dns: float = 30.0
+    """With nothing but failed look-ups: six DNS timeouts."""
+    progress: float = 60.0
+    """Without a finished batch while records wait: a transaction's own deadline."""
+
+
+class Reach:
+    """Whether something outside answers. Times are those of the caller's clock."""
+
+    def __init__(self, now: float) -> None:
+        self._last_answer = now
+        self._first_error: float | None = None
+        self.answered = False
+        self.error = ""
+
+    def ok(self, now: float) -> None:
+        """It answered."""
+        self._last_answer, self._first_error, self.answered, self.error = now, None, True, ""
+
+    def failed(self, now: float, error: str) -> None:
+        """It did not; `error` is what was seen."""
+        self.error = error
+        if self._first_error is None:
+            self._first_error = now
+
+    def silent(self, now: float) -> float:
+        """Seconds since the last answer."""
+        return now - self._last_answer
+
+    def failing(self, now: float) -> float:
+        """Seconds for which there have been errors only; 0 while nobody asks."""
+        return 0.0 if self._first_error is None else now - self._first_error
+
+
+class Health:
+    """What the runtime last reported. Setters cost a dictionary entry at most: call them once a batch.
+
+    `ledger_topics`: topics whose partitions must be recovered before they are worked on.
+    `screens`: this worker asks DNS. `clock`: seconds, monotonic.
+    """
+
+    def __init__(
+        self,
+        *,
+        ledger_topics: Collection[str] = (EVIDENCE.name,),
+        screens: bool = True,
+        patience: Patience | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        now = clock()
+        self._clock, self._patience = clock, patience or Patience()
+        self._ledger_topics, self._screens = frozenset(ledger_topics), screens
+        self._assigned: frozenset[Partition] | None = None
+        self._recovered: set[Partition] = set()
+        self._recovering: dict[Partition, tuple[int, int]] = {}
+        self._broker, self._dns = Reach(now), Reach(now)
+        self._last_progress, self._lag, self._lag_since = now, 0, now
+        self._last_beat: float | None = None
+        self._fatal, self._stopping = "", False
+
+    def assigned(self, partitions: Collection[Partition]) -> None:
+        """All partitions that this worker has from now on: an empty collection when it has none."""
+        self._assigned = frozenset(partitions)
+        self._recovered &= self._assigned
+        self._recovering = {p: steps for p, steps in self._recovering.items() if p in self._assigned}
+        self._last_progress = self._clock()
+
+    def recovering(self, partition: Partition, done: int, total: int) -> None:
+        """The ledger of a partition is being read back: `done` of `total` records."""
+        self._recovered.discard(partition)
+        self._recovering[partition] = (done, total)
+
+    def recovered(self, partition: Partition) -> None:
+        """The ledger of a partition is complete."""
+        self._recovering.pop(partition, None)
+        self._recovered.add(partition)
+        self._last_progress = self._clock()
+
+    def progress(self) -> None:
+        """A batch has been finished."""
+        self._last_progress = self._clock()
+
+    def lag(self, records: int) -> None:
+        """Records that wait, all partitions together."""
+        if records and not self._lag:
+            self._lag_since = self._clock()
+        self._lag = records
+
+    def beat(self) -> None:
+        """The event loop turns. Only needed where the endpoints are served by another loop than the agents'."""
+        self._last_beat = self._clock()
+
+    def broker_ok(self) -> None:
+        """Kafka answered."""
+        self._broker.ok(self._clock())
+
+    def broker_error(self, text: str) -> None:
+        """Kafka did not answer."""
+        self._broker.failed(self._clock(), text)
+
+    def dns_ok(self) -> None:
+        """A name server answered; that a name does not exist is an answer too."""
+        self._dns.ok(self._clock())
+
+    def dns_error(self, text: str) -> None:
+        """A look-up ended in a timeout or a failure of the name servers."""
+        self._dns.failed(self._clock(), text)
+
+    def fatal(self, text: str) -> None:
+        """The worker cannot go on. The first error stands: later ones follow from it."""
+        self._fatal = self._fatal or text
+
+    def stopping(self) -> None:
+        """The worker gives its partitions up and ends."""
+        self._stopping = True
+
+    def livez(self) -> Report:
+        """200 while the process is worth keeping, else 503."""
+        reasons = list(self._dead())
+        return _report("failed" if reasons else "ok", reasons)
+
+    def readyz(self) -> Report:
+        """200 while the worker does its share, or stands by; else 503 and every reason."""
+        reasons = [*self._dead(), *self._not_ready()]
+        if reasons:
+            return _report("failed", reasons)
+        if not self._assigned:
+            return _report("standby", ["Waiting for partitions: the other workers of the group have them all."])
+        return _report("ok", [])
+
+    def _dead(self) -> Iterator[str]:
+        if self._fatal:
+            yield f"Stopped by an error: {self._fatal}"
+        if self._last_beat is not None and (silent := self._clock() - self._last_beat) > self._patience.loop:
+            yield f"The event loop has not turned for {silent:.0f} s."
+
+    def _not_ready(self) -> Iterator[str]:
+        if self._stopping:
+            yield "The worker is stopping."
+        if self._assigned is None:
+            yield "Waiting for the first assignment of partitions."
+        yield from self._not_recovered()
+        yield from self._out_of_reach()
+        yield from self._stalled()
+
+    def _not_recovered(self) -> Iterator[str]:
+        for topic, number in sorted(self._assigned or ()):
+            if topic not in self._ledger_topics or (topic, number) in self._recovered:
+                continue
+            done, total = self._recovering.get((topic, number), (0, 0))
+            yield f"The ledger of {topic}[{number}] is being recovered: {done:,} of {total:,} records."
+
+    def _out_of_reach(self) -> Iterator[str]:
+        now = self._clock()
+        if not self._broker.answered:
+            yield _sentence("Kafka has not answered yet", self._broker.error)
+        elif (silent := self._broker.silent(now)) > self._patience.broker:
+            yield _sentence(f"Kafka has not answered for {silent:.0f} s", self._broker.error)
+        if self._screens and (failing := self._dns.failing(now)) > self._patience.dns:
+            yield _sentence(f"No name server has answered for {failing:.0f} s", self._dns.error)
+
+    def _stalled(self) -> Iterator[str]:
+        waiting = self._clock() - max(self._last_progress, self._lag_since)
+        if self._lag and self._assigned and waiting > self._patience.progress:
+            yield f"No batch has been finished for {waiting:.0f} s while {self._lag:,} records wait."
+
+
+def _sentence(text: str, error: str) -> str:
+    return f"{text}: {error}" if error else f"{text}."
+
+
+def _report(status: str, reasons: list[str]) -> Report:
+    return (503 if status == "failed" else 200), {"status": status, "reasons": reasons}

@@ -1,0 +1,67 @@
+"""sidestep topics, and the command line as a whole."""
+
+import json
+
+import pytest
+from click.testing import CliRunner, Result
+from confluent_kafka.admin import AdminClient
+
+from sidestep.streams.cli import COMMANDS, main
+from sidestep.topics.catalog import CATALOG
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(main, arguments)
+
+
+def test_create_then_check(clean_topics):
+    """Creating again says so; check is content with exit code 0."""
+    result = run("topics", "create", "--broker", clean_topics)
+    assert (result.exit_code, result.output) == (0, "all topics exist\n")
+    result = run("topics", "check", "--broker", clean_topics)
+    assert (result.exit_code, result.output) == (0, "all topics are as the catalog says\n")
+
+
+def test_a_difference_is_exit_code_1(clean_topics, wait_until):
+    """One sentence a line."""
+    client = AdminClient({"bootstrap.servers": clean_topics})
+    client.delete_topics(["email-tallies"])["email-tallies"].result(10)
+    wait_until(lambda: "email-tallies" not in client.list_topics(timeout=10).topics)
+    result = run("topics", "check", "--broker", clean_topics)
+    assert (result.exit_code, result.output) == (1, "email-tallies does not exist: sidestep topics create\n")
+    assert run("topics", "create", "--broker", clean_topics, "--partitions", "9").output == "created email-tallies\n"
+    wait_until(lambda: run("topics", "check", "--broker", clean_topics).exit_code == 0)
+
+
+def test_a_setting_that_is_none_is_a_usage_error():
+    """Before any broker is asked."""
+    result = run("topics", "create", "--broker", "127.0.0.1:1", "--config", "retention")
+    assert result.exit_code == 2
+    assert "NAME=VALUE" in result.output
+
+
+def test_the_list_is_the_catalog():
+    """For people and, with --json, for programs."""
+    text = run("topics", "list").output
+    assert [topic.name for topic in CATALOG if topic.name not in text or topic.about not in text] == []
+    lines = [json.loads(line) for line in run("topics", "list", "--json").output.splitlines()]
+    assert [topic.name for topic in CATALOG] == [line["name"] for line in lines]
+
+
+def test_help_names_all_commands():
+    """Without importing them."""
+    output = run("--help").output
+    assert [name for name in COMMANDS if name not in output] == []
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_can_be_loaded(name):
+    """And has a help text."""
+    result = run(name, "--help")
+    assert result.exit_code == 0, result.exception
+    assert "Usage:" in result.output
+
+
+def test_an_unknown_command_is_a_usage_error():
+    """As click says it."""
+    assert run("no-such-command").exit_code == 2

@@ -1,0 +1,87 @@
+"""What all tests share: one real Kafka for the suite, started when the first test asks for it."""
+
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient, NewTopic
+
+from sidestep.streams.runtime.embedded_config import quick_start
+from sidestep.streams.runtime.embedded_kafka import EmbeddedKafka
+from sidestep.topics import admin
+from sidestep.topics.catalog import CATALOG
+
+Condition = Callable[[], Any]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whatever uses the broker is marked so: `-m "not broker"` leaves it out."""
+    for item in items:
+        if "kafka" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.broker)
+
+
+def _wait_until(condition: Condition, seconds: float = 10.0, every: float = 0.02) -> Any:
+    deadline = time.monotonic() + seconds
+    while not (found := condition()):
+        if time.monotonic() > deadline:
+            pytest.fail(f"not within {seconds:g} s: {getattr(condition, '__name__', condition)}")
+        time.sleep(every)
+    return found
+
+
+@pytest.fixture(scope="session")
+def wait_until() -> Callable[..., Any]:
+    """wait_until(condition, seconds=10): the condition's first true value, or a failed test."""
+    return _wait_until
+
+
+@pytest.fixture(scope="session")
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedKafka]:
+    """A running broker; `kafka.address` for clients. Topics in it belong to single tests, see clean_topics."""
+    with EmbeddedKafka(tmp_path_factory.mktemp("kafka"), java=quick_start()) as broker:
+        yield broker
+
+
+@pytest.fixture
+def clean_topics(kafka: EmbeddedKafka) -> str:
+    """All topics of the catalog, new and empty; gives the broker's address."""
+    client = AdminClient({"bootstrap.servers": kafka.address})
+    names = [topic.name for topic in CATALOG]
+    existing = [name for name in names if name in client.list_topics(timeout=10).topics]
+    for future in client.delete_topics(existing, operation_timeout=30).values() if existing else ():
+        future.result(30)
+    _wait_until(lambda: not set(names) & set(client.list_topics(timeout=10).topics), 20)
+    admin.create(kafka.address)
+    _wait_until(lambda: _all_led(client, names), 20)
+    return kafka.address
+
+
+@pytest.fixture
+def make_topic(kafka: EmbeddedKafka) -> Callable[..., str]:
+    """make_topic(partitions=1, **config): the name of a new topic that nobody else uses."""
+    client = AdminClient({"bootstrap.servers": kafka.address})
+
+    def make(partitions: int = 1, **config: str) -> str:
+        name = f"test-{uuid.uuid4().hex[:12]}"
+        settings = {key.replace("_", "."): value for key, value in config.items()}
+        client.create_topics([NewTopic(name, partitions, 1, config=settings)])[name].result(30)
+        _wait_until(lambda: _all_led(client, [name]), 20)
+        return name
+
+    return make
+
+
+def _all_led(client: AdminClient, names: list[str]) -> bool:
+    """A new topic exists a moment before its partitions have leaders."""
+    try:
+        topics = client.list_topics(timeout=10).topics
+    except KafkaException:
+        return False
+    return all(
+        name in topics and topics[name].partitions and all(p.leader >= 0 for p in topics[name].partitions.values())
+        for name in names
+    )

@@ -1,0 +1,91 @@
+"""The pages under docs/ say everything that the code declares."""
+
+import importlib.util
+import re
+from dataclasses import fields
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import yaml
+
+from sidestep.streams import errors
+from sidestep.streams.settings import Settings
+from sidestep.streams.web.metrics import Metrics
+
+DOCS = Path(__file__).parents[1] / "docs"
+OPERATIONS = (DOCS / "operations.md").read_text()
+
+
+def _generator() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("generate_settings", DOCS / "generate_settings.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def _rows(heading: str) -> set[str]:
+    """The first cells of the table under a heading, without the backticks."""
+    section = OPERATIONS.split(f"\n## {heading}\n")[1].split("\n## ")[0]
+    return set(re.findall(r"^\| `([^`]+)` \|", section, re.M))
+
+
+def test_the_settings_page_is_up_to_date():
+    """docs/settings.md is what streams/settings.py says now; if not: python docs/generate_settings.py."""
+    assert (DOCS / "settings.md").read_text() == _generator().render()
+    assert _generator().main(["--check"]) == 0
+
+
+def test_a_stale_settings_page_is_noticed(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    """`--check` fails and says what to run."""
+    generator = _generator()
+    generator.PAGE = tmp_path / "settings.md"
+    assert generator.main(["--check"]) == 1
+    assert "generate_settings.py" in capsys.readouterr().err
+    assert generator.main([]) == 0
+    assert generator.main(["--check"]) == 0
+
+
+@pytest.mark.parametrize("setting", fields(Settings), ids=lambda setting: setting.name)
+def test_every_setting_is_documented(setting):
+    """Each has a sentence, and a row in the page."""
+    assert setting.metadata["about"]
+    assert f"| `SIDESTEP_{setting.name.upper()}` |" in (DOCS / "settings.md").read_text()
+
+
+def test_settings_that_the_pages_name_exist():
+    """No page tells of a knob that is not there."""
+    named = set().union(*(re.findall(r"SIDESTEP_([A-Z_]+[A-Z])", page.read_text()) for page in DOCS.rglob("*.md")))
+    assert {name.lower() for name in named} <= {setting.name for setting in fields(Settings)}
+
+
+def test_every_metric_is_documented():
+    """The table and the declarations name the same metrics."""
+    declared = {f"{family.name}{_suffix(family.type)}" for family in Metrics().families()}
+    assert _rows("Metrics") == declared
+
+
+def _suffix(kind: str) -> str:
+    return {"counter": "_total", "info": "_info"}.get(kind, "")
+
+
+def test_every_error_is_documented():
+    """The table and streams/errors.py name the same errors."""
+    declared = {
+        name for name, value in vars(errors).items()
+        if isinstance(value, type) and issubclass(value, errors.SidestepError)
+    }
+    assert _rows("Errors") == declared
+
+
+def test_every_alert_is_documented():
+    """Whoever is woken by an alert finds out what to do."""
+    rules = yaml.safe_load((DOCS.parent / ".deploy/alerts.yml").read_text())["groups"][0]["rules"]
+    assert _rows("Alerts") == {rule["alert"] for rule in rules}
+
+
+@pytest.mark.parametrize("path", ["/livez", "/readyz", "/metrics", "/"])
+def test_every_endpoint_is_documented(path: str):
+    """Each path has a row."""
+    assert path in _rows("Endpoints")

@@ -1,0 +1,92 @@
+"""Creates the catalog's topics in a cluster, and compares the two. All raise BrokerUnreachable or TopicsError."""
+
+from collections.abc import Iterable, Mapping
+from concurrent.futures import Future
+from typing import Any
+
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient, ClusterMetadata, ConfigResource, NewTopic
+
+from sidestep.streams.errors import TopicsError
+from sidestep.topics.catalog import BY_NAME, CATALOG, Topic
+from sidestep.topics.connection import DEADLINE, admin_client, cluster, reason
+from sidestep.topics.plan import TopicState, differences, partitions_to_create
+
+REQUEST_DEADLINE = 30.0
+"""Seconds for the cluster to create all topics."""
+SAFE_REPLICATION = 3
+
+
+def create(
+    broker: str,
+    partitions: int | None = None,
+    replication: int = 1,
+    config: Mapping[str, str] | None = None,
+    *,
+    topics: Iterable[Topic] = CATALOG,
+    kafka_config: Mapping[str, Any] | None = None,
+) -> list[str]:
+    """Creates what is missing and leaves the rest alone; returns the names created.
+
+    `config` is added to every new topic's settings, `kafka_config` to the client's (TLS, SASL).
+    """
+    topics = tuple(topics)
+    client = admin_client(broker, kafka_config)
+    existing = {name: len(topic.partitions) for name, topic in cluster(client, broker).topics.items()}
+    missing = partitions_to_create(partitions, existing, topics)
+    new = [
+        NewTopic(t.name, missing[t.name], replication, config=_config(t, replication, config))
+        for t in topics if t.name in missing
+    ]
+    futures = client.create_topics(new, operation_timeout=REQUEST_DEADLINE) if new else {}
+    return [name for name, future in futures.items() if _created(name, future)]
+
+
+def check(broker: str, *, kafka_config: Mapping[str, Any] | None = None) -> list[str]:
+    """What differs from the catalog, a sentence each; empty: nothing."""
+    return differences({state.name: state for state in states(broker, kafka_config=kafka_config)})
+
+
+def states(broker: str, *, kafka_config: Mapping[str, Any] | None = None) -> list[TopicState]:
+    """The catalog's topics as the cluster has them, in the catalog's order; those it lacks are left out."""
+    client = admin_client(broker, kafka_config)
+    metadata = cluster(client, broker)
+    names = [topic.name for topic in CATALOG if topic.name in metadata.topics]
+    configs = _configs(client, names)
+    return [_state(name, metadata, configs[name]) for name in names]
+
+
+def _config(topic: Topic, replication: int, more: Mapping[str, str] | None) -> dict[str, str]:
+    # a verdict acknowledged by one replica only is lost with it
+    safe = {"min.insync.replicas": "2"} if replication >= SAFE_REPLICATION else {}
+    return {**topic.config(), **safe, **(more or {})}
+
+
+def _created(name: str, future: "Future[None]") -> bool:
+    try:
+        future.result(REQUEST_DEADLINE)
+    except KafkaException as error:
+        if error.args[0].code() == KafkaError.TOPIC_ALREADY_EXISTS:  # somebody else was quicker
+            return False
+        raise TopicsError(f"{name} could not be created: {reason(error.args[0])}") from None
+    return True
+
+
+def _configs(client: AdminClient, names: list[str]) -> dict[str, dict[str, str]]:
+    if not names:
+        return {}
+    resources = [ConfigResource(ConfigResource.Type.TOPIC, name) for name in names]
+    found = {}
+    for resource, future in client.describe_configs(resources, request_timeout=DEADLINE).items():
+        try:
+            found[resource.name] = {entry.name: entry.value for entry in future.result().values()}
+        except KafkaException as error:
+            raise TopicsError(f"the settings of {resource.name} can't be read: {reason(error.args[0])}") from None
+    return found
+
+
+def _state(name: str, metadata: ClusterMetadata, config: dict[str, str]) -> TopicState:
+    partitions = metadata.topics[name].partitions
+    replication = min((len(p.replicas) for p in partitions.values()), default=0)
+    wanted = {key: config[key] for key in BY_NAME[name].config() if key in config}
+    return TopicState(name, len(partitions), replication, wanted)

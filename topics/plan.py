@@ -1,0 +1,70 @@
+"""How many partitions each catalog topic gets, and what differs between a cluster and the catalog. Pure."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from sidestep.topics.catalog import CATALOG, Topic
+
+FOR_EVER = -1
+
+
+@dataclass(frozen=True)
+class TopicState:
+    """One topic as the cluster has it. `config` holds Kafka's names and values."""
+
+    name: str
+    partitions: int
+    replication: int
+    config: Mapping[str, str] = field(default_factory=dict)
+
+
+def partitions_to_create(
+    partitions: int | None, existing: Mapping[str, int], topics: Iterable[Topic] = CATALOG
+) -> dict[str, int]:
+    """Missing topics and their partition counts; `existing` maps names to counts.
+
+    `partitions` takes the place of the catalog's default; a topic that has exactly one keeps it. Who must match another
+    topic gets that one's count, also when it exists already.
+    """
+    counts = dict(existing)
+    for topic in topics:
+        if topic.name not in counts:
+            wanted = topic.partitions if partitions is None or topic.partitions == 1 else partitions
+            counts[topic.name] = counts.get(topic.same_partitions_as, wanted)
+    return {topic.name: counts[topic.name] for topic in topics if topic.name not in existing}
+
+
+def differences(states: Mapping[str, TopicState], topics: Iterable[Topic] = CATALOG) -> list[str]:
+    """One sentence for each way in which the cluster does not do what the catalog promises."""
+    found: list[str] = []
+    for topic in topics:
+        if topic.name not in states:
+            found.append(f"{topic.name} does not exist: sidestep topics create")
+            continue
+        found += _partition_differences(topic, states)
+        found += _config_differences(topic, states[topic.name])
+    return found
+
+
+def _partition_differences(topic: Topic, states: Mapping[str, TopicState]) -> list[str]:
+    leader = states.get(topic.same_partitions_as)
+    here = states[topic.name].partitions
+    if leader is not None and leader.partitions != here:
+        return [f"{topic.name} has {here} partitions, but must have as many as {leader.name}: {leader.partitions}"]
+    if topic.partitions == 1 and here != 1:
+        return [f"{topic.name} has {here} partitions, but must have exactly one"]
+    return []
+
+
+def _config_differences(topic: Topic, state: TopicState) -> list[str]:
+    wanted = topic.config()
+    found = []
+    cleanup = state.config.get("cleanup.policy", "delete")
+    if cleanup != wanted["cleanup.policy"]:
+        found.append(f"{topic.name} has cleanup.policy={cleanup}, but needs {wanted['cleanup.policy']}")
+    for name, unit in (("retention.ms", "ms"), ("max.message.bytes", "octets")):
+        here = int(state.config.get(name, FOR_EVER))
+        # keeping more than promised breaks nothing
+        if name in wanted and here != FOR_EVER and here < int(wanted[name]):
+            found.append(f"{topic.name} has {name}={here}, but needs at least {wanted[name]} {unit}")
+    return found

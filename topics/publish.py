@@ -1,0 +1,123 @@
+"""Publishing intents and feedback: what a service written in Python imports.
+
+    with Publisher("127.0.0.1:9092") as publisher:
+        publisher.intent(EmailIntent(id="order-17", to="ada@example.org", service="shop"))
+
+Leaving the block waits until Kafka has taken every record, and raises PublishFailed if it has not.
+"""
+
+import time
+from collections import Counter
+from types import TracebackType
+from typing import Any, Self
+
+from confluent_kafka import KafkaError, Message, Producer
+
+from sidestep.schemas.codec import decode, encode
+from sidestep.schemas.feedback import Bounce, Engagement
+from sidestep.schemas.intents import EmailIntent
+from sidestep.streams.errors import PublishFailed
+from sidestep.topics.catalog import BOUNCES, ENGAGEMENT, INTENTS
+from sidestep.topics.connection import QUIET, reason
+
+DELIVERY_DEADLINE = 30.0
+"""Seconds after which a record that Kafka has not taken is given up."""
+CONFIG: dict[str, Any] = {
+    "enable.idempotence": True,
+    "linger.ms": 5,
+    "compression.type": "lz4",
+    "partitioner": "murmur2_random",  # as Java clients do, so that a key has one partition whoever publishes
+    "delivery.timeout.ms": int(DELIVERY_DEADLINE * 1000),
+    "queue.buffering.max.messages": 500_000,
+    # only failures are reported: silence and an empty queue are the proof of delivery
+    "delivery.report.only.error": True,
+    **QUIET,
+}
+
+Key = bytes | str | None
+
+
+def record_key(model: EmailIntent | Bounce | Engagement) -> str | None:
+    """service/id: the same id of a service always lands on the same partition. None without an id."""
+    return f"{model.service}/{model.id}" if model.id else None
+
+
+class Publisher:
+    """Publishes to email-intents, email-bounces and email-engagement. Not for several threads at once.
+
+    `kafka_config` are librdkafka's settings, such as security.protocol and sasl.*.
+    """
+
+    def __init__(self, broker: str, **kafka_config: Any):
+        self._broker = broker
+        self._failures: Counter[str] = Counter()
+        self._trouble = ""
+        self._producer = Producer(
+            {"bootstrap.servers": broker, **CONFIG, "error_cb": self._on_error, **kafka_config}
+        )
+
+    def intent(self, intent: EmailIntent) -> None:
+        """Hands one intent to Kafka. Raises ContractError if it breaks the contract; nothing is sent then."""
+        self._send(INTENTS.name, intent)
+
+    def bounce(self, bounce: Bounce) -> None:
+        """Hands one bounce or complaint to Kafka. Raises ContractError."""
+        self._send(BOUNCES.name, bounce)
+
+    def engagement(self, engagement: Engagement) -> None:
+        """Hands one sign of life to Kafka. Raises ContractError."""
+        self._send(ENGAGEMENT.name, engagement)
+
+    def publish_bytes(self, topic: str, value: bytes, key: Key = None) -> None:
+        """Hands octets to Kafka as they are: the fast path for JSON that has been checked, or must not be."""
+        while True:
+            try:
+                self._producer.produce(topic, value, key, on_delivery=self._on_failure)
+                break
+            except BufferError:  # bounded: records leave the queue or fail within DELIVERY_DEADLINE
+                self._producer.poll(0.1)
+        self._producer.poll(0)
+
+    def flush(self) -> None:
+        """Returns when Kafka has taken everything. Raises PublishFailed, which says how many it did not take and why.
+
+        What failed is reported once: a publisher may go on after it.
+        """
+        deadline = time.monotonic() + DELIVERY_DEADLINE + 5
+        while (left := self._producer.flush(1.0)) and time.monotonic() < deadline:
+            continue
+        failures, self._failures = self._failures, Counter()
+        if left:
+            failures["no answer in time"] += left
+        if failures:
+            raise PublishFailed(self._describe(failures))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            self.flush()
+        except PublishFailed as failure:
+            if error is None:
+                raise
+            error.add_note(str(failure))  # the caller's own error matters more
+
+    def _send(self, topic: str, model: EmailIntent | Bounce | Engagement) -> None:
+        value = encode(model)
+        decode(type(model), value)  # msgspec checks lengths and ranges when it decodes, not when a model is made
+        self.publish_bytes(topic, value, record_key(model))
+
+    def _on_failure(self, error: KafkaError | None, _message: Message) -> None:
+        if error is not None:
+            self._failures[reason(error)] += 1
+
+    def _on_error(self, error: KafkaError) -> None:
+        self._trouble = reason(error)
+
+    def _describe(self, failures: "Counter[str]") -> str:
+        causes = ", ".join(f"{cause}: {count}" for cause, count in failures.most_common(5))
+        trouble = f" Last trouble with the connection: {self._trouble}." if self._trouble else ""
+        return f"Kafka at {self._broker} did not take {failures.total()} records ({causes}).{trouble}"

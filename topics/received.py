@@ -1,0 +1,55 @@
+"""A record as a subscriber gets it: where it stood, and its value decoded, or the reason why it can't be. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from confluent_kafka import Message
+
+from sidestep.schemas.codec import ContractError, decode
+from sidestep.topics.catalog import BY_NAME
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """A value that breaks the contract. `code` is short, `text` says what is wrong, `octets` are the value itself."""
+
+    code: str
+    text: str
+    octets: bytes | None
+
+
+@dataclass(frozen=True)
+class Received:
+    """One record. `value` is the topic's model, octets where the topic has none, or Unreadable."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+    """Milliseconds since 1970; 0 where the record has none."""
+    key: bytes | None
+    value: Any
+    headers: Mapping[str, bytes | None] = field(default_factory=dict)
+
+
+def received(message: Message) -> Received:
+    """A record from librdkafka's message. The last header of a name counts."""
+    return Received(
+        message.topic() or "", message.partition() or 0, message.offset() or 0, max(message.timestamp()[1], 0),
+        _octets(message.key()), _value(message.topic() or "", _octets(message.value())), dict(message.headers() or []),
+    )
+
+
+def _value(topic: str, octets: bytes | None) -> Any:
+    entry = BY_NAME.get(topic)
+    if entry is None or entry.schema is None:
+        return octets
+    try:
+        return decode(entry.schema, octets)
+    except ContractError as error:
+        return Unreadable(error.code, str(error), octets)
+
+
+def _octets(value: bytes | str | None) -> bytes | None:
+    return value.encode() if isinstance(value, str) else value

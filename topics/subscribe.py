@@ -1,0 +1,223 @@
+"""Reading verdicts, or any other topic of the catalog: what a mailer or a dashboard written in Python imports.
+
+    with Verdicts("127.0.0.1:9092", group="mailer") as verdicts:
+        for verdict in verdicts:
+            if isinstance(verdict, Unreadable): …     # broken record: log it, it is passed over
+            elif verdict.action == "send": mailer.send(verdict)
+
+With a group, reading resumes where the group left off: at least once. A record counts as handled when the next one is
+asked for, or the block is left without an exception; so after a crash the last ones (a second's worth) come again, and
+`service` and `id` of a verdict tell. Without a group every reader sees everything and nothing is remembered.
+Only committed transactions are read.
+"""
+
+import contextlib
+import time
+import uuid
+from collections.abc import Iterator, Sequence
+from types import TracebackType
+from typing import Any, Literal, Self
+
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    OFFSET_END,
+    Consumer,
+    KafkaError,
+    KafkaException,
+    Message,
+    TopicPartition,
+)
+
+from sidestep.schemas.verdicts import Verdict
+from sidestep.streams.errors import BrokerUnreachable, LogTruncated, TopicsError
+from sidestep.topics.catalog import APPROVED, REJECTED
+from sidestep.topics.connection import DEADLINE, QUIET, cluster, reason
+from sidestep.topics.received import Received, Unreadable, received
+
+Start = Literal["resume", "latest", "earliest"]
+CONFIG: dict[str, Any] = {
+    "isolation.level": "read_committed",
+    "enable.auto.offset.store": False,  # stored once handled; librdkafka commits what is stored
+    "auto.commit.interval.ms": 1000,
+    "auto.offset.reset": "error",  # records that retention took away are an error, not a silent jump
+    "fetch.wait.max.ms": 50,
+    "session.timeout.ms": 10_000,
+    "heartbeat.interval.ms": 3_000,
+    **QUIET,
+}
+LOST = (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE)
+FORBIDDEN = (KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.GROUP_AUTHORIZATION_FAILED, KafkaError._AUTHENTICATION)
+# a new topic exists a moment before its partitions have leaders
+NO_LEADER = (KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE, KafkaError.UNKNOWN_TOPIC_OR_PART)
+NO_TOPIC = (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC, KafkaError._UNKNOWN_PARTITION)
+
+
+class Subscription:
+    """Records of some topics. Not for several threads at once.
+
+    `start` says where a reader begins that has nothing to resume from: a group begins at the earliest record unless
+    told otherwise, a reader without a group at the latest, that is, with what is published from now on. Raises
+    BrokerUnreachable and TopicsError, and later LogTruncated if retention was quicker than the group.
+    """
+
+    def __init__(
+        self, broker: str, topics: Sequence[str], group: str | None = None, start: Start | None = None,
+        **kafka_config: Any,
+    ):
+        if start == "resume" and group is None:
+            raise ValueError("start='resume' needs a group to resume")
+        self._group = group
+        self._start = OFFSET_END if start == "latest" or (start is None and group is None) else OFFSET_BEGINNING
+        self._handed_out: list[Message] = []
+        self._consumer = Consumer({
+            "bootstrap.servers": broker, "group.id": group or f"sidestep-reader-{uuid.uuid4().hex}",
+            "enable.auto.commit": group is not None, **CONFIG, **kafka_config,
+        })
+        try:
+            self._open(broker, list(topics))
+        except BaseException:
+            self._consumer.close()
+            raise
+
+    def poll(self, timeout: float) -> Received | None:
+        """The next record, or None after `timeout` seconds. Those handed out before count as handled."""
+        records = self.batch(1, timeout)
+        return records[0] if records else None
+
+    def batch(self, most: int, timeout: float) -> list[Received]:
+        """Up to `most` records, what has arrived; empty after `timeout` seconds. Those before count as handled."""
+        self.handled()
+        deadline = time.monotonic() + timeout
+        first = self._consumer.poll(timeout)
+        while first is not None and first.error() and _passing(first.error()):
+            first = self._consumer.poll(max(deadline - time.monotonic(), 0))
+        if first is None:
+            return []
+        rest = self._consumer.consume(most - 1, 0) if most > 1 else []
+        self._handed_out = [m for m in (first, *rest) if m.error() is None or not _passing(m.error())]
+        return [received(message) for message in self._handed_out]
+
+    def handled(self) -> None:
+        """What was handed out is done with and need not come again. The next poll or batch says so as well."""
+        if self._group is not None and self._handed_out:
+            # a partition that was given away meanwhile: its new owner reads them again
+            with contextlib.suppress(KafkaException):
+                self._consumer.store_offsets(offsets=_after(self._handed_out))
+        self._handed_out = []
+
+    def close(self) -> None:
+        """Leaves the group and commits what was handled. What was handed out last counts only after handled()."""
+        self._consumer.close()
+
+    def __iter__(self) -> Iterator[Received]:
+        while True:
+            if (record := self.poll(1.0)) is not None:
+                yield record
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is None:
+            self.handled()
+        self.close()
+
+    def _open(self, broker: str, topics: list[str]) -> None:
+        found = cluster(self._consumer, broker).topics
+        missing = [name for name in topics if name not in found]
+        if missing:
+            raise TopicsError(f"{', '.join(missing)} not found at {broker}: sidestep topics create --broker {broker}")
+        if self._group is not None:
+            self._consumer.subscribe(topics, on_assign=self._assign)
+            return
+        partitions = [TopicPartition(name, p, self._start) for name in topics for p in found[name].partitions]
+        self._consumer.assign([self._begin(p) for p in partitions])
+
+    def _assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        """Where the group left off; a partition that it never read begins at `start`."""
+        known = consumer.committed(partitions, timeout=DEADLINE)
+        for partition in known:
+            if partition.error:
+                raise KafkaException(partition.error)
+            if partition.offset < 0:
+                partition.offset = self._start
+        consumer.assign([self._begin(partition) for partition in known])
+
+    def _begin(self, partition: TopicPartition) -> TopicPartition:
+        """Fixes "latest" to an offset at once: what is published from now on will be read."""
+        if partition.offset == OFFSET_END:
+            partition.offset = self._end_of(partition)
+        return partition
+
+    def _end_of(self, partition: TopicPartition) -> int:
+        deadline = time.monotonic() + DEADLINE
+        while True:
+            try:
+                return self._consumer.get_watermark_offsets(partition, timeout=DEADLINE)[1]
+            except KafkaException as error:
+                if error.args[0].code() not in NO_LEADER or time.monotonic() > deadline:
+                    raise BrokerUnreachable(f"{partition.topic} can't be read: {reason(error.args[0])}") from None
+            time.sleep(0.05)
+
+
+class Verdicts:
+    """Verdicts, as they are made: of email-approved and email-rejected unless told otherwise.
+
+    A record that can't be read is handed out as Unreadable, in its place: nothing is lost silently, and one broken
+    record does not stop a reader. Everything else as Subscription.
+    """
+
+    def __init__(
+        self, broker: str, group: str | None = None, topics: Sequence[str] = (APPROVED.name, REJECTED.name),
+        start: Start | None = None, **kafka_config: Any,
+    ):
+        self._records = Subscription(broker, topics, group, start, **kafka_config)
+
+    def poll(self, timeout: float) -> Verdict | Unreadable | None:
+        """The next verdict, or None after `timeout` seconds."""
+        record = self._records.poll(timeout)
+        return record.value if record else None
+
+    def batch(self, most: int, timeout: float) -> list[Verdict | Unreadable]:
+        """Up to `most` verdicts, what has arrived; they count as handled at the next call."""
+        return [record.value for record in self._records.batch(most, timeout)]
+
+    def handled(self) -> None:
+        """What was handed out is done with."""
+        self._records.handled()
+
+    def close(self) -> None:
+        """Leaves the group."""
+        self._records.close()
+
+    def __iter__(self) -> Iterator[Verdict | Unreadable]:
+        for record in self._records:
+            yield record.value
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._records.__exit__(kind, error, trace)
+
+
+def _passing(error: KafkaError) -> bool:
+    """True for trouble that librdkafka gets over by itself. Raises LogTruncated and TopicsError for the rest."""
+    if error.code() in LOST:
+        raise LogTruncated(f"records that this group has not read are no longer retained: {reason(error)}")
+    if error.code() in NO_TOPIC:
+        raise TopicsError(f"{reason(error)}: sidestep topics create")
+    if error.fatal() or error.code() in FORBIDDEN:
+        raise TopicsError(f"reading is not allowed: {reason(error)}")
+    return True
+
+
+def _after(messages: Sequence[Message]) -> list[TopicPartition]:
+    ends: dict[tuple[str, int], int] = {}
+    for message in messages:
+        ends[(message.topic() or "", message.partition() or 0)] = (message.offset() or 0) + 1
+    return [TopicPartition(topic, partition, offset) for (topic, partition), offset in ends.items()]
