@@ -25,7 +25,10 @@ def hash_key(settings: Settings) -> bytes:
     except ValueError:
         key = b""
     if len(key) != SIZE:
-        raise SettingsError(f"{path} does not hold 64 hex digits. Put the original key back: another one would lose all recipients' history.")
+        raise SettingsError(
+            f"{path} does not hold 64 hex digits. Put the original key back: another one would lose all "
+            "recipients' history."
+        )
     return key
 
 

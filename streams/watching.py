@@ -33,14 +33,14 @@ class Watching:
         self._lags: dict[Partition, int] = {}
         self._dns: tuple[int, int] = (0, 0)
         self._resolver: Resolver | None = None
-        self.metrics.watch_lag(lambda: self._lags)
+        self.metrics.watch_lag(lambda: {(tp.topic, tp.partition): lag for tp, lag in self._lags.items()})
         self.metrics.watch_assigned(lambda: {role: len(tps) for role, tps in self._assigned.items()})
 
     def screens(self, screener: Screener, resolver: Resolver) -> None:
         """This worker screens."""
         self._resolver = resolver
         self.metrics.watch_resolver(resolver)
-        self.metrics.watch_parked(lambda: screener.parked)
+        self.metrics.watch_parked(lambda: {(tp.topic, tp.partition): n for tp, n in screener.parked.items()})
 
     def decides(self, decide: Decide) -> None:
         """This worker decides."""
@@ -50,7 +50,10 @@ class Watching:
         """The partitions that a role has from now on."""
         self._assigned[role] = partitions
         self.health.assigned(set().union(*self._assigned.values()))
-        log.info("assigned", extra={"role": role, "partitions": ", ".join(f"{t}/{p}" for t, p in sorted(partitions)) or "none"})
+        log.info(
+            "assigned",
+            extra={"role": role, "partitions": ", ".join(f"{t}/{p}" for t, p in sorted(partitions)) or "none"},
+        )
 
     def recovering(self, tp: Partition, done: int, total: int) -> None:
         """Called from a thread: one dictionary entry."""

@@ -17,12 +17,18 @@ FAILED = 3
 
 
 @click.command()
-@click.option("--role", type=click.Choice([*ROLES, "all"]), default="all", show_default=True, help="What this worker does.")
+@click.option(
+    "--role", type=click.Choice([*ROLES, "all"]), default="all", show_default=True, help="What this worker does."
+)
 @click.option("--broker", metavar="HOST:PORT", help="Kafka's address. [env: SIDESTEP_BROKER]")
 @click.option("--data-dir", metavar="DIR", help="Folder of the ledger; one for each worker. [env: SIDESTEP_DATA_DIR]")
 @click.option("--policy", metavar="FILE", help="Policy to write into the log at the start. [env: SIDESTEP_POLICY]")
-@click.option("--name-servers", "--dns", metavar="HOST[:PORT],…", help="Instead of the system's. [env: SIDESTEP_NAME_SERVERS]")
-@click.option("--web-port", type=int, metavar="PORT", help="/livez, /readyz, /metrics; 0: none. [env: SIDESTEP_WEB_PORT]")
+@click.option(
+    "--name-servers", "--dns", metavar="HOST[:PORT],…", help="Instead of the system's. [env: SIDESTEP_NAME_SERVERS]"
+)
+@click.option(
+    "--web-port", type=int, metavar="PORT", help="/livez, /readyz, /metrics; 0: none. [env: SIDESTEP_WEB_PORT]"
+)
 def worker(role: str, **options: Any) -> None:
     """Work until SIGTERM or Ctrl-C. Any number of workers share the partitions of a role."""
     settings = load(**options)

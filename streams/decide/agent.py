@@ -74,7 +74,8 @@ class Decide:
         return Ledger(self._settings, tp.partition, self._reach, progress)
 
     async def keep_only(self, assigned: set[Partition]) -> None:
-        """Close the ledgers of partitions that went elsewhere; their batches in hand have ended (Faust waited for them)."""
+        """Close the ledgers of partitions that went elsewhere; their batches in hand have ended (Faust waited for
+        them)."""
         for tp in set(self._ledgers) - assigned:
             self._judges.pop(tp)
             ledger = self._ledgers.pop(tp)

@@ -1,7 +1,7 @@
 """The fold: one record of the log and the state before it -> the state after it, and perhaps a verdict. Pure.
 
-No clock, no randomness, no network, no environment: the same log gives the same verdicts and the same ledger, for ever. Time is
-the greatest stamp seen in this partition so far.
+No clock, no randomness, no network, no environment: the same log gives the same verdicts and the same ledger, for
+ever. Time is the greatest stamp seen in this partition so far.
 """
 
 from sidestep.schemas import (
@@ -15,7 +15,7 @@ from sidestep.schemas import (
     ModelRecord,
     PolicyRecord,
     Verdict,
-)  # fmt: skip
+)
 from sidestep.streams.decide.feedback import count_feedback
 from sidestep.streams.decide.gcra import Rate, advance, earliest
 from sidestep.streams.decide.policy import Policy
@@ -33,7 +33,7 @@ from sidestep.streams.decide.tables import (
     IdRow,
     RecipientRow,
     ServiceRow,
-)  # fmt: skip
+)
 from sidestep.streams.errors import NoPolicy
 
 REPRESENTATIVE = 10_000
@@ -47,12 +47,12 @@ def fold(state: State, record: Evidence, place: LogPosition) -> Verdict | None:
     controls = state.controls
     if record.at > controls.clock_ms:
         controls.clock_ms = record.at
-    if type(record) is IntentEvidence:
+    if isinstance(record, IntentEvidence):
         return _fold_intent(state, record, place)
-    if type(record) is FeedbackEvidence:
+    if isinstance(record, FeedbackEvidence):
         count_feedback(state, record)
-        return None
-    _fold_control(state, record)
+    else:
+        _fold_control(state, record)
     return None
 
 
@@ -60,8 +60,10 @@ def _fold_intent(state: State, evidence: IntentEvidence, place: LogPosition) -> 
     policy = state.controls.policy
     if policy is None:
         raise NoPolicy(
-            f"{place.topic}/{place.partition}@{place.offset}: an intent stands before any policy in the log. Screen writes the "
-            "policy when it starts: start a Screen worker of this version first, or find out who else writes to this topic."
+            f"{place.topic}/{place.partition}@{place.offset}: an intent stands before any policy in the log. "
+            "Screen writes the "
+            "policy when it starts: start a Screen worker of this version first, or find out who else writes "
+            "to this topic."
         )
     standing = _standing(state, evidence)
     if standing == KNOWN:
@@ -96,9 +98,13 @@ def _standing(state: State, evidence: IntentEvidence) -> int:
 
 def _fault_of_the_service(evidence: IntentEvidence, standing: int) -> Finding:
     if standing == DECIDED:
-        text = "An earlier attempt of this intent has had its final verdict. Only a deferred intent may be offered again."
+        text = (
+            "An earlier attempt of this intent has had its final verdict. Only a deferred intent may be offered again."
+        )
         return Finding("already-decided", text)
-    text = f"The service {evidence.service} has used this id before, for another recipient or stream. Ids must be unique."
+    text = (
+        f"The service {evidence.service} has used this id before, for another recipient or stream. Ids must be unique."
+    )
     return Finding("id-reused", text)
 
 
@@ -146,10 +152,14 @@ def _examine(
     holds = state.controls.holds
     # nearly every intent is this plain: nothing on the ladder could apply to it
     if (
-        not evidence.classes and not evidence.syntax and not holds
+        not evidence.classes
+        and not evidence.syntax
+        and not holds
         and (evidence.mx is not None and evidence.mx.outcome == "yes")
-        and not (recipient.hard_bounced_at or recipient.suspended_at or recipient.complained_at or recipient.unsubscribed_at)
-    ):  # fmt: skip
+        and not (
+            recipient.hard_bounced_at or recipient.suspended_at or recipient.complained_at or recipient.unsubscribed_at
+        )
+    ):
         return None, []
     hold = holds.get(evidence.service.encode()) if holds else None
     if hold is not None and hold.until_ms <= state.controls.clock_ms:
@@ -160,7 +170,8 @@ def _examine(
 def _limit(
     evidence: IntentEvidence, policy: Policy, domain: DomainRow, service: ServiceRow, now_us: int
 ) -> Finding | None:
-    """Both limits must let it through; only then does it count against them. Test intents are let through and not counted."""
+    """Both limits must let it through; only then does it count against them. Test intents are let through and not
+    counted."""
     if evidence.test:
         return None
     by_domain, by_service = _rates(evidence, policy)

@@ -7,12 +7,15 @@ import re
 
 from msgspec import Struct
 
-_FORM = re.compile(r"^\s*(\d[\d_]*)\s*/\s*(s|sec|second|m|min|minute|h|hour|d|day)\s*(?:,\s*max_burst\s*=\s*(\d[\d_]*)\s*)?$")
+_FORM = re.compile(
+    r"^\s*(\d[\d_]*)\s*/\s*(s|sec|second|m|min|minute|h|hour|d|day)\s*(?:,\s*max_burst\s*=\s*(\d[\d_]*)\s*)?$"
+)
 _MICROSECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 class Rate(Struct, frozen=True, gc=False):
-    """A limit. `interval_us` between two messages, rounded up so that the limit is never exceeded; `tolerance_us` for bursts."""
+    """A limit. `interval_us` between two messages, rounded up so that the limit is never exceeded; `tolerance_us` for
+    bursts."""
 
     text: str
     interval_us: int
@@ -20,7 +23,8 @@ class Rate(Struct, frozen=True, gc=False):
 
 
 def parse_rate(text: str) -> Rate:
-    """`COUNT/UNIT[,max_burst=N]` -> Rate. UNIT: s, min, hour or day. Without max_burst one at a time. Raises ValueError."""
+    """`COUNT/UNIT[,max_burst=N]` -> Rate. UNIT: s, min, hour or day. Without max_burst one at a time. Raises
+    ValueError."""
     match = _FORM.match(text)
     if match is None:
         raise ValueError(f"{text!r} is not a rate; write for example 500/min,max_burst=50")

@@ -64,7 +64,9 @@ class Judge:
             except Aborted as error:
                 log.warning("transaction rolled back, folding again: %s", error)
                 self._controls = self._load_controls()
-        raise LedgerError(f"partition {self._ledger.partition}: Kafka rolled the transaction back {TRIES} times; see the broker's log")
+        raise LedgerError(
+            f"partition {self._ledger.partition}: Kafka rolled the transaction back {TRIES} times; see the broker's log"
+        )
 
     def _try(self, records: list[Any]) -> Judged:
         began = time.monotonic()
@@ -88,7 +90,8 @@ class Judge:
         return judged
 
     def _decode(self, records: list[Any]) -> tuple[list[tuple[int, Evidence]], list[dict[str, Any]]]:
-        """What can be read, and dead letters for the rest: only Screen may write here, but one odd record must not stop a partition."""
+        """What can be read, and dead letters for the rest: only Screen may write here, but one odd record must not
+        stop a partition."""
         evidence: list[tuple[int, Evidence]] = []
         dead: list[dict[str, Any]] = []
         for record in records:
@@ -131,7 +134,9 @@ class Judge:
         self._load_contents(state, evidence, ids, contents)
         return state
 
-    def _load_contents(self, state: State, evidence: list[tuple[int, Evidence]], ids: list[bytes], contents: list[bytes]) -> None:
+    def _load_contents(
+        self, state: State, evidence: list[tuple[int, Evidence]], ids: list[bytes], contents: list[bytes]
+    ) -> None:
         """Of ids that occur again, the rows that tell whether *this* content has been answered already."""
         if state.ids or len(set(ids)) < len(ids) or contents:
             again = {key for key, count in Counter(ids).items() if count > 1} | state.ids.keys()
@@ -144,7 +149,9 @@ class Judge:
         return self._controls.versions.policy
 
 
-def _outputs(verdicts: list[Verdict], tallies: list[Tally], dead: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+def _outputs(
+    verdicts: list[Verdict], tallies: list[Tally], dead: list[dict[str, Any]]
+) -> dict[str, list[dict[str, Any]]]:
     approved: list[dict[str, Any]] = []
     rejected: list[dict[str, Any]] = []
     for verdict in verdicts:
@@ -156,5 +163,3 @@ def _outputs(verdicts: list[Verdict], tallies: list[Tally], dead: list[dict[str,
         TALLIES.name: [{"key": tally.service, "value": encode(tally)} for tally in tallies],
         DEAD_LETTERS.name: dead,
     }
-
-

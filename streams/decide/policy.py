@@ -1,6 +1,7 @@
 """The policy as data: TOML text in, a checked Policy out. Pure; the text comes out of the log.
 
-`problems` is the linter: every fault of a text at once, as sentences with the place. `parse` raises the same as PolicyError.
+`problems` is the linter: every fault of a text at once, as sentences with the place. `parse` raises the same as
+PolicyError.
 """
 
 import hashlib
@@ -36,9 +37,15 @@ RULES: dict[str, tuple[tuple[str, ...], dict[str, type]]] = {
     "service-limit": (_DEFERRING, {}),
 }
 RISKS = (
-    "never-mailed", "dormant", "old-bounce", "domain-came-back", "typo-suspected", "disposable-address", "role-address",
+    "never-mailed",
+    "dormant",
+    "old-bounce",
+    "domain-came-back",
+    "typo-suspected",
+    "disposable-address",
+    "role-address",
     "engaged",
-)  # fmt: skip
+)
 _DOMAIN = re.compile(r"^[a-z0-9_-]+(\.[a-z0-9_-]+)+$")
 
 
@@ -106,7 +113,9 @@ def _check(text: str) -> tuple[dict[str, Any], list[str]]:
     sections = {"policy", "rules", "limits", "risk", "risk-parameters"}
     faults += [f"[{name}]: unknown section" for name in document.keys() - sections]
     faults += [f"[{name}]: the section is missing" for name in sorted(sections - document.keys())]
-    faults += [f"[{name}]: must be a table" for name in sections & document.keys() if not isinstance(document[name], dict)]
+    faults += [
+        f"[{name}]: must be a table" for name in sections & document.keys() if not isinstance(document[name], dict)
+    ]
     if not faults:
         if not isinstance(document["policy"].get("name"), str):
             faults.append("[policy] name: give the policy a name")
@@ -120,7 +129,7 @@ def _check_rules(rules: dict[str, Any]) -> list[str]:
     for name, (modes, parameters) in RULES.items():
         values = rules.get(name)
         if not isinstance(values, dict):
-            faults.append(f"[rules.{name}]: the rule is missing; to switch it off write mode = \"off\"")
+            faults.append(f'[rules.{name}]: the rule is missing; to switch it off write mode = "off"')
             continue
         if values.get("mode") not in modes:
             faults.append(f"[rules.{name}] mode = {values.get('mode')!r}: expected one of {', '.join(modes)}")
@@ -143,7 +152,7 @@ def _check_limits(limits: dict[str, Any]) -> list[str]:
     for section in ("domain", "service-at-domain"):
         values = limits.get(section)
         if not isinstance(values, dict) or "default" not in values:
-            faults.append(f"[limits.{section}]: needs at least default = \"COUNT/UNIT,max_burst=N\"")
+            faults.append(f'[limits.{section}]: needs at least default = "COUNT/UNIT,max_burst=N"')
             continue
         for name, text in values.items():
             faults += _check_rate(f"[limits.{section}] {name}", text)
@@ -154,7 +163,7 @@ def _check_limits(limits: dict[str, Any]) -> list[str]:
 
 def _check_rate(place: str, text: Any) -> list[str]:
     if not isinstance(text, str):
-        return [f"{place} = {text!r}: expected a text such as \"500/min,max_burst=50\""]
+        return [f'{place} = {text!r}: expected a text such as "500/min,max_burst=50"']
     try:
         parse_rate(text)
     except ValueError as error:

@@ -21,7 +21,7 @@ from sidestep.streams.decide.tables import (
     IdRow,
     RecipientRow,
     ServiceRow,
-)  # fmt: skip
+)
 from sidestep.streams.runtime.tables import Table
 
 

@@ -35,11 +35,17 @@ def tally(evidence: list[tuple[int, Evidence]], verdicts: list[Verdict], partiti
     first, last = evidence[0][0], evidence[-1][0]
     return [
         Tally(
-            service=service, partition=partition, first_offset=first, last_offset=last, at=at, counts=dict(of_service),
-            rules=dict(rules.get(service, ())), domains=dict(domains.get(service, Counter()).most_common(TOP_DOMAINS)),
+            service=service,
+            partition=partition,
+            first_offset=first,
+            last_offset=last,
+            at=at,
+            counts=dict(of_service),
+            rules=dict(rules.get(service, ())),
+            domains=dict(domains.get(service, Counter()).most_common(TOP_DOMAINS)),
         )
         for service, of_service in counts.items()
-    ]  # fmt: skip
+    ]
 
 
 def _event(record: FeedbackEvidence) -> str:

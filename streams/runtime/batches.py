@@ -14,8 +14,8 @@ class Partition(NamedTuple):
 class Batch:
     """All records of one partition that had arrived when it was handed out, in offset order.
 
-    `low` is the lowest offset not finished yet: whoever finishes records out of order moves it forward, so that a commit
-    never passes a record that is still parked. `release` asks for the next batch before this one is finished.
+    `low` is the lowest offset not finished yet: whoever finishes records out of order moves it forward, so that a
+    commit never passes a record that is still parked. `release` asks for the next batch before this one is finished.
     """
 
     __slots__ = ("_lane", "end", "finished", "low", "records", "tp")
@@ -36,7 +36,7 @@ class Batch:
 class Lane:
     """One assigned partition: at most one batch unreleased; what arrives meanwhile becomes the next one."""
 
-    def __init__(self, tp: Partition, batch_max: int, held_max: int):
+    def __init__(self, tp: Partition, batch_max: int, held_max: int, pace: float = 0.0):
         self.tp = tp
         self.batch_max = batch_max
         self.held_max = held_max
@@ -46,23 +46,36 @@ class Lane:
         self.done = -1
         """Every offset below it is finished, as far as batches were handed out; -1: none was."""
         self.paused = False
+        self.scheduled = False
+        self.pace = pace
+        self._handed_out_at = 0.0
         self.on_release: Any = None
 
     def feed(self, records: list[Any]) -> None:
         """Records that have arrived, in offset order."""
         self.waiting.extend(records)
 
+    def pause(self, now: float) -> float:
+        """Seconds to wait before the next batch, so that under steady traffic it is worth its transaction.
+
+        A record that comes alone never waits: its predecessor is longer ago than the pace. Nor does a backlog.
+        """
+        if self.busy is not None or len(self.waiting) * 4 >= self.batch_max:
+            return 0.0
+        return self._handed_out_at + self.pace - now
+
     @property
     def full(self) -> bool:
         """More waits than should: fetching pauses."""
         return len(self.waiting) >= self.held_max
 
-    def next_batch(self) -> Batch | None:
+    def next_batch(self, now: float = 0.0) -> Batch | None:
         """The next batch, if there is one and the last one has been released."""
         if self.busy is not None or not self.waiting:
             return None
         records, self.waiting = self.waiting[: self.batch_max], self.waiting[self.batch_max :]
         batch = self.busy = Batch(self, records)
+        self._handed_out_at = now
         self.under_way.append(batch)
         return batch
 

@@ -9,8 +9,8 @@ REASON_MAX = 500
 
 
 def dead_letter(record: Any, code: str, text: str) -> dict[str, Any]:
-    """Arguments for produce(): key and value as they came; reason and origin as headers. The record's own headers are dropped: they
-    may be what can't be read."""
+    """Arguments for produce(): key and value as they came; reason and origin as headers. The record's own headers are
+    dropped: they may be what can't be read."""
     origin = f"{record.topic()}/{record.partition()}/{record.offset()}"
     return {
         "key": record.key(),
@@ -27,7 +27,8 @@ def dead_letter(record: Any, code: str, text: str) -> dict[str, Any]:
 
 
 class DeadLetterWatch:
-    """Stops the worker when more than `share` of the last `window` records could not be read: that is a broken producer."""
+    """Stops the worker when more than `share` of the last `window` records could not be read: that is a broken
+    producer."""
 
     def __init__(self, share: float, window: int):
         self._share = share
@@ -46,7 +47,9 @@ class DeadLetterWatch:
             self._dead -= old_dead
         if self._records >= self._window and self._dead > self._share * self._records:
             raise TooManyDeadLetters(
-                f"{self._dead} of the last {self._records} records can't be read, the last one because: {example}. That is a broken producer "
-                "rather than a broken record, so this worker stops and nothing of it is skipped. Mend the producer; to dead-letter "
+                f"{self._dead} of the last {self._records} records can't be read, the last one because: "
+                f"{example}. That is a broken producer "
+                "rather than a broken record, so this worker stops and nothing of it is skipped. Mend the "
+                "producer; to dead-letter "
                 "what stands in the topic all the same, start with SIDESTEP_DEAD_LETTER_SHARE=1."
             )

@@ -21,7 +21,6 @@ from sidestep.streams.errors import EmbeddedBrokerError
 from sidestep.streams.runtime.fetch_progress import FetchProgress, show_progress
 
 ANOTHER_WAY = "or use a broker of your own: --broker HOST:PORT"
-MAVEN_CENTRAL = "https://repo.maven.apache.org/maven2"
 CONNECTIONS = 4
 NETWORK_TIMEOUT = 30
 """Seconds without a single octet."""
@@ -121,13 +120,14 @@ def _fetch_all(jars: Iterable[Jar], scratch: Path, repository: Path, progress: F
 
 def _maven(scratch: Path, progress: FetchProgress) -> Any:
     from jgo.config import GlobalSettings  # here, because it brings requests, and is needed only once
+    from jgo.constants import MAVEN_CENTRAL_URL
     from jgo.maven import MavenContext, PythonResolver
 
     @contextmanager
     def count(_filename: str, _size: int) -> Iterator[object]:
         yield progress.octets
 
-    repositories = {"central": MAVEN_CENTRAL} | GlobalSettings.load().repositories
+    repositories = {"central": MAVEN_CENTRAL_URL} | GlobalSettings.load().repositories
     return MavenContext(
         resolver=PythonResolver(progress_callback=count), repo_cache=scratch, local_repos=[],
         remote_repos=repositories, timeout=NETWORK_TIMEOUT,

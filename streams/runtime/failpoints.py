@@ -1,4 +1,5 @@
-"""Points at which a test kills the process: SIDESTEP_FAILPOINT=name:n ends it with SIGKILL at the nth pass of that point.
+"""Points at which a test kills the process: SIDESTEP_FAILPOINT=name:n ends it with SIGKILL at the nth pass of that
+point.
 
 The kill tests are the proof of the delivery guarantee, so the points stand in the product, where they can't drift from
 the code they test. Without the variable a pass costs one comparison with None.

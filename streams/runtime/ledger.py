@@ -1,12 +1,12 @@
 """The ledger of one partition: state, outputs and progress that move together or not at all.
 
-commit() puts outputs, changelog records and a marker with the source offset into one Kafka transaction, then the same rows,
-the marker and the changelog positions into RocksDB. The changelog is the truth, RocksDB a copy that may lag behind it:
-wherever the process dies, recovery() brings the copy up to the last committed transaction, and the marker in it says which
-source records are in. `transactional.id` is <group>-<partition>: a new owner fences the old one.
+commit() puts outputs, changelog records and a marker with the source offset into one Kafka transaction, then the same
+rows, the marker and the changelog positions into RocksDB. The changelog is the truth, RocksDB a copy that may lag
+behind it: wherever the process dies, recovery() brings the copy up to the last committed transaction, and the marker
+in it says which source records are in. `transactional.id` is <group>-<partition>: a new owner fences the old one.
 
-There are two stores, each with the position of its own changelog: `rows` (keyed tables and the marker) and `window` (windowed
-tables, whose old rows RocksDB drops by age). Everything here blocks; call it from a thread.
+There are two stores, each with the position of its own changelog: `rows` (keyed tables and the marker) and `window`
+(windowed tables, whose old rows RocksDB drops by age). Everything here blocks; call it from a thread.
 """
 
 import time
@@ -32,7 +32,8 @@ LOCK_SECONDS = 10.0
 """A worker that has just left on this machine may hold the folder a moment longer."""
 
 Outputs = Mapping[str, list[dict[str, Any]]]
-"""Records (dicts with key and value) by topic; they go to the ledger's own partition number. Those with headers cost more."""
+"""Records (dicts with key and value) by topic; they go to the ledger's own partition number. Those with headers cost
+more."""
 
 
 class Aborted(Exception):
@@ -77,13 +78,18 @@ class Ledger:
         name = f"{settings.group}-{self.partition}"
         producer = Producer(
             client(
-                settings.broker, name,
+                settings.broker,
+                name,
                 **{
-                    "transactional.id": name, "transaction.timeout.ms": int(TRANSACTION_SECONDS * 1000), "linger.ms": 5,
-                    "batch.size": 1_000_000, "compression.type": "lz4", "queue.buffering.max.messages": 1_000_000,
+                    "transactional.id": name,
+                    "transaction.timeout.ms": int(TRANSACTION_SECONDS * 1000),
+                    "linger.ms": 5,
+                    "batch.size": 1_000_000,
+                    "compression.type": "lz4",
+                    "queue.buffering.max.messages": 1_000_000,
                 },
             )
-        )  # fmt: skip
+        )
         try:
             producer.init_transactions(TRANSACTION_SECONDS)
         except KafkaException as error:
@@ -138,7 +144,11 @@ class Ledger:
             self._produce(settings.rows_changelog, [{"key": key, "value": value} for key, value in encoded.rows])
             if encoded.window:
                 producer.produce(
-                    settings.window_changelog, pack_pairs(encoded.window), None, partition, on_delivery=_remember(window_position)
+                    settings.window_changelog,
+                    pack_pairs(encoded.window),
+                    None,
+                    partition,
+                    on_delivery=_remember(window_position),
                 )
             producer.produce(settings.rows_changelog, marker, MARKER, partition, on_delivery=_remember(rows_position))
             self._reach("before-commit")

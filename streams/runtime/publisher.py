@@ -1,7 +1,7 @@
 """At-least-once output: a record counts as sent when Kafka has acknowledged it, and only then is its input acked.
 
-One round at a time: all that has been handed in is produced and flushed, what is handed in meanwhile makes the next round.
-So a lone record leaves at once and a backlog leaves in large requests, without a callback for each record.
+One round at a time: all that has been handed in is produced and flushed, what is handed in meanwhile makes the next
+round. So a lone record leaves at once and a backlog leaves in large requests, without a callback for each record.
 """
 
 import asyncio
@@ -22,7 +22,8 @@ Headers = Sequence[tuple[str, bytes]]
 
 @dataclass
 class Outgoing:
-    """Records to send: `batches` by topic and partition (dicts with key and value), `singles` as arguments of produce()."""
+    """Records to send: `batches` by topic and partition (dicts with key and value), `singles` as arguments of
+    produce()."""
 
     batches: Mapping[tuple[str, int], list[dict[str, Any]]] = field(default_factory=dict)
     singles: Sequence[dict[str, Any]] = ()
@@ -34,7 +35,8 @@ class Publisher:
     def __init__(self, broker: str, name: str):
         self._producer = Producer(
             client(
-                broker, name,
+                broker,
+                name,
                 **{
                     "enable.idempotence": True,
                     "delivery.report.only.error": True,
@@ -45,7 +47,7 @@ class Publisher:
                     "queue.buffering.max.messages": 1_000_000,
                 },
             )
-        )  # fmt: skip
+        )
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="publisher")
         self._waiting: list[tuple[Outgoing, asyncio.Future[None]]] = []
         self._round: asyncio.Task[None] | None = None
@@ -100,4 +102,6 @@ class Publisher:
         except (KafkaException, BufferError) as error:
             raise explain(error, "publishing") from error
         if unsent or failures:
-            raise PublishFailed(f"Kafka did not take {unsent + len(failures)} records: {'; '.join(failures[:3]) or 'no answer in time'}")
+            raise PublishFailed(
+                f"Kafka did not take {unsent + len(failures)} records: {'; '.join(failures[:3]) or 'no answer in time'}"
+            )

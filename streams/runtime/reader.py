@@ -50,10 +50,10 @@ def consumer_settings(broker: str, name: str) -> dict[str, Any]:
 class Reader(threading.Thread):
     """A thread that reads the partitions it is told to and hands records to the loop, grouped by partition.
 
-    `deliver(generation, records)` and `fail(partition, error)` are called on the loop. What to read is said by commands that
-    the thread carries out between two reads, so that each record belongs to exactly one generation: whoever takes records
-    throws away those of a generation before the last `clear`. No other thread may touch the Consumer: confluent-kafka makes a second
-    caller wait for the first with the interpreter's lock in its hands.
+    `deliver(generation, records)` and `fail(partition, error)` are called on the loop. What to read is said by
+    commands that the thread carries out between two reads, so that each record belongs to exactly one generation:
+    whoever takes records throws away those of a generation before the last `clear`. No other thread may touch the
+    Consumer: confluent-kafka makes a second caller wait for the first with the interpreter's lock in its hands.
     """
 
     def __init__(self, settings: dict[str, Any], loop: asyncio.AbstractEventLoop, deliver: Deliver, fail: Fail):
@@ -114,7 +114,9 @@ class Reader(threading.Thread):
         ends = {}
         for assigned in self._consumer.assignment():
             try:
-                _, ends[Partition(assigned.topic, assigned.partition)] = self._consumer.get_watermark_offsets(assigned, cached=True)
+                _, ends[Partition(assigned.topic, assigned.partition)] = self._consumer.get_watermark_offsets(
+                    assigned, cached=True
+                )
             except KafkaException as error:
                 log.debug("end of %s/%d: %s", assigned.topic, assigned.partition, error)
         return ends

@@ -1,4 +1,5 @@
-"""Brings a store up to the end of its changelog: committed records only, at librdkafka's speed, with progress in the log."""
+"""Brings a store up to the end of its changelog: committed records only, at librdkafka's speed, with progress in the
+log."""
 
 import logging
 import time
@@ -29,14 +30,19 @@ def recover(broker: str, topic: str, partition: int, store: Store, apply: Apply,
     """Apply what the store lacks. Returns how many records that were. Raises LedgerError, BrokerUnreachable."""
     consumer = Consumer(
         client(
-            broker, f"recover-{topic}-{partition}",
+            broker,
+            f"recover-{topic}-{partition}",
             **{
-                "group.id": f"recover-{topic}-unused", "enable.auto.commit": False, "isolation.level": "read_committed",
-                "enable.partition.eof": True, "auto.offset.reset": "earliest", "fetch.wait.max.ms": 50,
+                "group.id": f"recover-{topic}-unused",
+                "enable.auto.commit": False,
+                "isolation.level": "read_committed",
+                "enable.partition.eof": True,
+                "auto.offset.reset": "earliest",
+                "fetch.wait.max.ms": 50,
                 "queued.max.messages.kbytes": 32 * 1024,
             },
         )
-    )  # fmt: skip
+    )
     try:
         return _recover(consumer, topic, partition, store, apply, progress)
     except KafkaException as error:
@@ -50,8 +56,10 @@ def _recover(consumer: Consumer, topic: str, partition: int, store: Store, apply
     low, high = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=30)
     if start > high:
         raise LedgerError(
-            f"{topic}/{partition}: the ledger on disk has applied offset {start - 1}, but the changelog ends at {high}. This folder "
-            "belongs to another cluster, or the broker has lost data. Remove the folder to rebuild it from the changelog."
+            f"{topic}/{partition}: the ledger on disk has applied offset {start - 1}, but the changelog ends at "
+            f"{high}. This folder "
+            "belongs to another cluster, or the broker has lost data. Remove the folder to rebuild it from the "
+            "changelog."
         )
     consumer.assign([TopicPartition(topic, partition, max(start, low))])
     applied, began = 0, time.monotonic()
@@ -70,7 +78,9 @@ def _recover(consumer: Consumer, topic: str, partition: int, store: Store, apply
         if at_end:
             break
         if now - last_seen > SILENCE_SECONDS:
-            raise BrokerUnreachable(f"{topic}/{partition}: no answer for {SILENCE_SECONDS:.0f} s while recovering; is Kafka up?")
+            raise BrokerUnreachable(
+                f"{topic}/{partition}: no answer for {SILENCE_SECONDS:.0f} s while recovering; is Kafka up?"
+            )
     if applied:
         log.info("%s/%d: %d records recovered in %.2f s", topic, partition, applied, time.monotonic() - began)
     return applied

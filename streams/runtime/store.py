@@ -46,7 +46,8 @@ class Store:
             self._db = Rdict(str(path), _options(cache), access_type=access)
         except Exception as error:
             raise LedgerError(
-                f"RocksDB can't open {path}: {error}. If another worker uses this folder, give this one its own data folder; if the "
+                f"RocksDB can't open {path}: {error}. If another worker uses this folder, give this one its own "
+                "data folder; if the "
                 "files are damaged, remove the folder: it is rebuilt from the changelog."
             ) from error
 

@@ -1,7 +1,8 @@
 """Named, typed tables of the ledger, and their form in RocksDB and in the changelogs.
 
-A *keyed* table has one record in the compacted changelog for each key written. A *windowed* table remembers keys for a while:
-its rows go to a changelog kept by time, all rows of a batch in one record, because compacting what expires anyway is waste.
+A *keyed* table has one record in the compacted changelog for each key written. A *windowed* table remembers keys for
+a while: its rows go to a changelog kept by time, all rows of a batch in one record, because compacting what expires
+anyway is waste.
 """
 
 from collections.abc import Iterable
@@ -18,7 +19,8 @@ _decode_pairs = msgspec.msgpack.Decoder(list[bytes]).decode
 
 @dataclass(frozen=True, eq=False)
 class Table(Generic[Row]):
-    """A table of rows of one msgspec Struct. `prefix` is one octet, unique in its store and never reused for another meaning."""
+    """A table of rows of one msgspec Struct. `prefix` is one octet, unique in its store and never reused for another
+    meaning."""
 
     name: str
     prefix: bytes

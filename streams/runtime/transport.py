@@ -1,7 +1,8 @@
 """Faust's consumer, changed in one thing: an agent receives all records of a partition that have arrived as one event.
 
-Faust keeps the consumer group, the assignment, the rebalances and the agents. What changes is the unit: one event holds a
-Batch. A lone record goes through at once, a backlog goes in thousands; a batch is acked when it is finished, whole.
+Faust keeps the consumer group, the assignment, the rebalances and the agents. What changes is the unit: one event
+holds a Batch. A lone record goes through at once, a backlog goes in thousands; a batch is acked when it is finished,
+whole.
 
 What the code below has to respect in Faust 0.15:
 - at a rebalance it throws away messages that no agent has started (flow_control.clear): they are never acked, so nothing
@@ -12,7 +13,8 @@ What the code below has to respect in Faust 0.15:
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+import time
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import faust
@@ -86,7 +88,7 @@ class BatchConsumer(driver.Consumer):
             offset = await self.app.open_partition(tp)
             if offset is None:
                 offset = self._read_offset.get(TP(*tp))
-            lane = self.lanes[tp] = Lane(tp, self.app.batch_max, self.app.batch_max * HELD_BATCHES)
+            lane = self.lanes[tp] = Lane(tp, self.app.batch_max, self.app.batch_max * HELD_BATCHES, self.app.pace)
             lane.on_release = self._hand_over_soon
             self._reading().add(tp, offset)
         except asyncio.CancelledError:
@@ -103,7 +105,7 @@ class BatchConsumer(driver.Consumer):
             self.reader.start()
         return self.reader
 
-    def _on_records(self, generation: int, records: dict[Partition, list[Any]]) -> None:
+    def _on_records(self, generation: int, records: Mapping[Partition, list[Any]]) -> None:
         reader = self._reading()
         if generation != reader.generation:
             return
@@ -121,7 +123,8 @@ class BatchConsumer(driver.Consumer):
         if tp is not None and error.code() in (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE):
             self.app.fail(
                 LogTruncated(
-                    f"{tp.topic}/{tp.partition}: the offset to go on at is not retained any more ({error.str()}). Records that were never "
+                    f"{tp.topic}/{tp.partition}: the offset to go on at is not retained any more "
+                    f"({error.str()}). Records that were never "
                     "read are gone; raise the topic's retention.ms, then reset the group's offset for it on purpose."
                 )
             )
@@ -131,8 +134,14 @@ class BatchConsumer(driver.Consumer):
     # -- handing over --------------------------------------------------------------------------------------------------
 
     def _hand_over_soon(self, lane: Lane) -> None:
+        pause = lane.pause(time.monotonic())
+        if pause > 0:
+            if not lane.scheduled:
+                lane.scheduled = True
+                asyncio.get_running_loop().call_later(pause, self._pause_over, lane)
+            return
         if lane.waiting and lane.busy is None and self.flow_active and self.lanes.get(lane.tp) is lane:
-            batch = lane.next_batch()
+            batch = lane.next_batch(time.monotonic())
             if batch is not None:
                 task = asyncio.ensure_future(self._hand_over(batch))
                 self._hand_overs.add(task)
@@ -141,12 +150,16 @@ class BatchConsumer(driver.Consumer):
             lane.paused = False
             self._reading().resume(lane.tp)
 
+    def _pause_over(self, lane: Lane) -> None:
+        lane.scheduled = False
+        self._hand_over_soon(lane)
+
     async def _hand_over(self, batch: Batch) -> None:
         last = batch.records[-1]
         _, created = last.timestamp()
         tp = TP(*batch.tp)
         message = ConsumerMessage(
-            tp.topic, tp.partition, batch.end - 1, created / 1000, 0, [], None, batch, None, 0, 0, tp  # fmt: skip
+            tp.topic, tp.partition, batch.end - 1, created / 1000, 0, [], None, batch, None, 0, 0, tp
         )
         message.generation_id = self.app.consumer_generation_id
         await self.callback(message)
@@ -172,7 +185,8 @@ class BatchConsumer(driver.Consumer):
         return lane.committable() if lane is not None else None
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
-        """Throw away what waits (it is read again by whoever gets the partition), let the batches in hand finish, commit."""
+        """Throw away what waits (it is read again by whoever gets the partition), let the batches in hand finish,
+        commit."""
         if self.reader is not None:
             self.reader.clear()
         started = [*self._opening.values(), *self._hand_overs]
@@ -213,9 +227,17 @@ class BatchTransport(driver.Transport):
 
 
 class BatchSchema(faust.Schema):
-    """Hands the Batch through as it is: decoding is the agent's, so that a record that can't be read stays in its hands."""
+    """Hands the Batch through as it is: decoding is the agent's, so that a record that can't be read stays in its
+    hands."""
 
-    def compile(self, app: Any, *, on_key_decode_error: Any = None, on_value_decode_error: Any = None, default_propagate: bool = False) -> Any:  # fmt: skip
+    def compile(
+        self,
+        app: Any,
+        *,
+        on_key_decode_error: Any = None,
+        on_value_decode_error: Any = None,
+        default_propagate: bool = False,
+    ) -> Any:
         """Faust's hook for decoders."""
 
         async def decode(message: Any, propagate: bool = False) -> Event:
@@ -225,18 +247,31 @@ class BatchSchema(faust.Schema):
 
 
 class BatchApp(faust.App):
-    """A Faust app over BatchTransport. `open_partition` and `on_failure` come from the composition root."""
+    """A Faust app over BatchTransport. `open_partition` and `on_failure` come from the composition root.
+
+    `pace`: seconds between two small batches of a partition; see Lane.pause.
+    """
 
     def __init__(
-        self, name: str, *, kafka: str, open_partition: Open, on_failure: Callable[[SidestepError | Exception], None],
-        on_broker_error: Callable[[KafkaError], None], healthy: Callable[[], bool], batch_max: int, **options: Any,
-    ):  # fmt: skip
+        self,
+        name: str,
+        *,
+        kafka: str,
+        open_partition: Open,
+        on_failure: Callable[[SidestepError | Exception], None],
+        on_broker_error: Callable[[KafkaError], None],
+        healthy: Callable[[], bool],
+        batch_max: int,
+        pace: float,
+        **options: Any,
+    ):
         self.kafka = kafka
         self.open_partition = open_partition
         self.fail = on_failure
         self.on_broker_error = on_broker_error
         self.healthy = healthy
         self.batch_max = batch_max
+        self.pace = pace
         super().__init__(name, broker=f"kafka://{kafka.replace(',', ';')}", **options)
 
     def _new_transport(self) -> BatchTransport:

@@ -1,4 +1,5 @@
-"""The Screen role: one Faust agent a topic, each batch handed to the Screener. Thin: an exception never leaves an agent."""
+"""The Screen role: one Faust agent a topic, each batch handed to the Screener. Thin: an exception never leaves an
+agent."""
 
 import asyncio
 import logging

@@ -1,7 +1,8 @@
 """What Screen writes into the log before any evidence: the policy and the lists' versions, to every partition.
 
-email-control keeps what was written last. A record is written again when it differs, when there are more partitions than it reached, or when it is
-so old that the log's retention might drop it. Writing it twice does no harm: the fold passes over what is in force already.
+email-control keeps what was written last. A record is written again when it differs, when there are more partitions
+than it reached, or when it is so old that the log's retention might drop it. Writing it twice does no harm: the fold
+passes over what is in force already.
 """
 
 import time
@@ -46,27 +47,39 @@ def read_written(broker: str) -> dict[str, Written]:
                 written[record.key().decode()] = msgspec.json.decode(record.value(), type=Written)
             elif error.code() == KafkaError._PARTITION_EOF:
                 return written
-        raise BrokerUnreachable(f"{CONTROL.name}: no answer within {READ_SECONDS:.0f} s. Is Kafka up, and has `sidestep topics create` been run?")
+        raise BrokerUnreachable(
+            f"{CONTROL.name}: no answer within {READ_SECONDS:.0f} s. Is Kafka up, and has `sidestep topics "
+            "create` been run?"
+        )
     finally:
         consumer.close()
 
 
 async def announce(
-    publisher: Publisher, written: dict[str, Written], policy: PolicyRecord, lists: ListsRecord, partitions: int, fingerprint: str
+    publisher: Publisher,
+    written: dict[str, Written],
+    policy: PolicyRecord,
+    lists: ListsRecord,
+    partitions: int,
+    fingerprint: str,
 ) -> list[str]:
     """Write what is due. Returns the kinds written. Raises HashKeyMismatch before anything is."""
     key = written.get("hash-key")
     if key is not None and key.version != fingerprint:
         raise HashKeyMismatch(
-            "This worker's hash key is not the one that the recipients in the ledger were keyed with: their history would not be found. Give "
-            "it the same SIDESTEP_HASH_KEY (or the file hash-key of the first worker's data folder) as the other Screen workers."
+            "This worker's hash key is not the one that the recipients in the ledger were keyed with: their "
+            "history would not be found. Give "
+            "it the same SIDESTEP_HASH_KEY (or the file hash-key of the first worker's data folder) as the "
+            "other Screen workers."
         )
     due = [
         (kind, record)
         for kind, record in (("policy", policy), ("lists", lists))
         if _is_due(written.get(kind), record.version, partitions, record.at)
     ]
-    batches = {(EVIDENCE.name, p): [{"key": kind, "value": encode(record)} for kind, record in due] for p in range(partitions)}
+    batches = {
+        (EVIDENCE.name, p): [{"key": kind, "value": encode(record)} for kind, record in due] for p in range(partitions)
+    }
     if due:
         await publisher.send(Outgoing(batches))
     notes: list[Any] = [(kind, Written(record.version, partitions, record.at)) for kind, record in due]

@@ -1,4 +1,5 @@
-"""What is known of a domain without asking anybody: its partition, its classes, a likely slip. Pure, remembered per domain."""
+"""What is known of a domain without asking anybody: its partition, its classes, a likely slip. Pure, remembered per
+domain."""
 
 from collections.abc import Callable
 from typing import NamedTuple

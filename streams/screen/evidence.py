@@ -10,10 +10,20 @@ from sidestep.streams.screen.reasons import Reasons
 
 
 def intent_evidence(
-    intent: EmailIntent, address: ParsedAddress, facts: DomainFacts | None, mx: MxFinding | None, lists: Lists, keys: Keys,
-    id_key: bytes, content_key: bytes, reused: bool, now: float, origin: str,
-) -> IntentEvidence:  # fmt: skip
-    """Everything about one intent. `facts` and `mx` are None where the address has no domain that can be asked about."""
+    intent: EmailIntent,
+    address: ParsedAddress,
+    facts: DomainFacts | None,
+    mx: MxFinding | None,
+    lists: Lists,
+    keys: Keys,
+    id_key: bytes,
+    content_key: bytes,
+    reused: bool,
+    now: float,
+    origin: str,
+) -> IntentEvidence:
+    """Everything about one intent. `facts` and `mx` are None where the address has no domain that can be asked
+    about."""
     classes = facts.classes if facts is not None else ()
     suggestion = ""
     if not address.reason:
@@ -75,7 +85,13 @@ def _event_key(feedback: Bounce | Engagement, keys: Keys) -> bytes:
     family = "bounce" if isinstance(feedback, Bounce) else "engagement"
     if feedback.id:
         return keys.event(family, feedback.service, feedback.id)
-    said = (feedback.service, feedback.intent_id, feedback.recipient, feedback.kind, str(feedback.occurred_at))
+    said: tuple[str, ...] = (
+        feedback.service,
+        feedback.intent_id,
+        feedback.recipient,
+        feedback.kind,
+        str(feedback.occurred_at),
+    )
     if isinstance(feedback, Bounce):
         said += (feedback.status, feedback.reason, feedback.reply)
     return keys.event(f"{family}-content", *said)

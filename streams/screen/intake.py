@@ -63,7 +63,9 @@ def _parse_time(name: str, text: str) -> float:
 
 def _printable(name: str, text: str) -> None:
     if not text.isprintable():
-        raise ContractError("control-character", f"{name} contains a control character or another that can't be printed")
+        raise ContractError(
+            "control-character", f"{name} contains a control character or another that can't be printed"
+        )
 
 
 def _no_nul(*texts: str) -> None:

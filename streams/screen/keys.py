@@ -1,7 +1,7 @@
 """The keys that Decide works with: digests of 16 octets (BLAKE2b, RFC 7693). Pure.
 
-Ids are hashed because they are long and of any form; recipients with a secret key, so that neither the log's keys nor the
-ledger tell who was written to, even to someone who hashes all addresses there are.
+Ids are hashed because they are long and of any form; recipients with a secret key, so that neither the log's keys nor
+the ledger tell who was written to, even to someone who hashes all addresses there are.
 """
 
 import hashlib

@@ -1,4 +1,5 @@
-"""What a bounce says about whom: from reason, scope, hard and status to a scope and a `hard`. Pure; the rules are reasons.toml."""
+"""What a bounce says about whom: from reason, scope, hard and status to a scope and a `hard`. Pure; the rules are
+reasons.toml."""
 
 import tomllib
 from importlib.resources import files

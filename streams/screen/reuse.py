@@ -1,8 +1,9 @@
 """Ids used again for something else, as far as Screen can see.
 
-Decide knows the ids of its own partition; the same id at a domain of another partition would never meet there. Screen sees the intents of
-one partition of email-intents, where a producer that keys by id (as ours does) puts the same id always. So it remembers the recent ones.
-After a restart it has forgotten them: what it says is a hint in the evidence, the log stays the truth.
+Decide knows the ids of its own partition; the same id at a domain of another partition would never meet there. Screen
+sees the intents of one partition of email-intents, where a producer that keys by id (as ours does) puts the same id
+always. So it remembers the recent ones. After a restart it has forgotten them: what it says is a hint in the
+evidence, the log stays the truth.
 """
 
 

@@ -1,7 +1,7 @@
 """One batch through Screen: what can be said at once goes out at once, what waits for DNS is parked and follows.
 
-A name that answers slowly holds up nothing but its own intents: neither those of its batch nor later batches of the partition.
-What waits is bounded: a full car park keeps the partition's next batch back.
+A name that answers slowly holds up nothing but its own intents: neither those of its batch nor later batches of the
+partition. What waits is bounded: a full car park keeps the partition's next batch back.
 """
 
 import asyncio
@@ -59,10 +59,19 @@ class Screener:
     """Everything a batch needs; one for the whole worker."""
 
     def __init__(
-        self, *, lists: Lists, book: DomainBook, resolver: Resolver, keys: Keys, reasons: Reasons, publisher: Publisher,
-        watch: Callable[[], DeadLetterWatch], recent: Callable[[], RecentIds],
-        parked_max: int, reach: Callable[[str], None],
-    ):  # fmt: skip
+        self,
+        *,
+        lists: Lists,
+        book: DomainBook,
+        resolver: Resolver,
+        keys: Keys,
+        reasons: Reasons,
+        publisher: Publisher,
+        watch: Callable[[], DeadLetterWatch],
+        recent: Callable[[], RecentIds],
+        parked_max: int,
+        reach: Callable[[str], None],
+    ):
         self._lists = lists
         self._book = book
         self._resolver = resolver
@@ -84,13 +93,16 @@ class Screener:
                 del remembered[tp]
 
     async def screen(self, batch: Batch) -> Examined:
-        """Returns when all of the batch is in the log. Raises SidestepError when it can't be; then nothing of it may be acked."""
+        """Returns when all of the batch is in the log. Raises SidestepError when it can't be; then nothing of it may
+        be acked."""
         examined = self._examine(batch)
         watch = self._watches.setdefault(batch.tp, self._new_watch())
         watch.note(len(batch.records), len(examined.dead), examined.example)
         waiting = self._park(batch, examined)
         self._reach("screen-before-publish")
-        await self._publisher.send(Outgoing(examined.ready, [{"topic": DEAD_LETTERS.name, **letter} for letter in examined.dead]))
+        await self._publisher.send(
+            Outgoing(examined.ready, [{"topic": DEAD_LETTERS.name, **letter} for letter in examined.dead])
+        )
         self._reach("screen-after-publish")
         if self.parked[batch.tp] < self._parked_max:
             batch.release()
@@ -139,7 +151,9 @@ class Screener:
                     parked = Parked(record.offset(), intent, address, facts, id_key, content_key, reused, origin)
                     examined.parked[address.domain].append(parked)
                     return
-        evidence = intent_evidence(intent, address, facts, mx, self._lists, keys, id_key, content_key, reused, now, origin)
+        evidence = intent_evidence(
+            intent, address, facts, mx, self._lists, keys, id_key, content_key, reused, now, origin
+        )
         self._add(examined, evidence, facts.partition if facts is not None else self._book.partition(intent.to))
 
     def _bounce(self, examined: Examined, record: Any, recent: RecentIds, prefix: str, now: float) -> None:
@@ -177,7 +191,9 @@ class Screener:
         finally:
             self.parked[batch.tp] -= len(waiting)
 
-    async def _answer(self, batch: Batch, examined: Examined, domain: str, group: list[Parked], waiting: set[int]) -> None:
+    async def _answer(
+        self, batch: Batch, examined: Examined, domain: str, group: list[Parked], waiting: set[int]
+    ) -> None:
         """All intents of a batch that wait for the same name."""
         mx = await self._resolver.find(domain)
         ready = self._evidence_of(group, mx, examined)
@@ -194,7 +210,17 @@ class Screener:
         ready = []
         for p in group:
             evidence = intent_evidence(
-                p.intent, p.address, p.facts, mx, self._lists, self._keys, p.id_key, p.content_key, p.reused, now, p.origin
+                p.intent,
+                p.address,
+                p.facts,
+                mx,
+                self._lists,
+                self._keys,
+                p.id_key,
+                p.content_key,
+                p.reused,
+                now,
+                p.origin,
             )
             ready.append({"key": evidence.domain, "value": encode(evidence)})
         return ready

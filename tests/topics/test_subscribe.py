@@ -59,10 +59,14 @@ def test_a_broken_record_is_handed_out_in_its_place(clean_topics):
 def test_a_reader_without_a_group_begins_with_what_is_published_from_now_on(make_topic, kafka):
     """From the moment it is made, not from its first poll; start="earliest" gives the rest."""
     topic = make_topic()
-    publish(kafka.address, topic, b"before")
-    with Subscription(kafka.address, [topic]) as subscription:
-        publish(kafka.address, topic, b"after")
-        assert take(subscription, 1) == [b"after"]
+    # connected before the reader is made, so that its record arrives at once
+    with Publisher(kafka.address, **{"linger.ms": 0}) as publisher:
+        publisher.publish_bytes(topic, b"before")
+        publisher.flush()
+        with Subscription(kafka.address, [topic]) as subscription:
+            publisher.publish_bytes(topic, b"after")
+            publisher.flush()
+            assert take(subscription, 1) == [b"after"]
     with Subscription(kafka.address, [topic], start="earliest") as subscription:
         assert take(subscription, 2) == [b"before", b"after"]
 
