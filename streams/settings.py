@@ -85,7 +85,7 @@ def name_servers(settings: Settings) -> list[tuple[str, int]] | None:
     servers = []
     for text in filter(None, (part.strip() for part in settings.name_servers.split(","))):
         host, colon, port = text.rpartition(":")
-        if text.count(":") > 1 and not text.startswith("["):  # a bare IPv6 address
+        if text.endswith("]") or (text.count(":") > 1 and not text.startswith("[")):  # an IPv6 address without a port
             host, colon, port = text, "", ""
         if colon and not port.isdigit():
             raise SettingsError(f"SIDESTEP_NAME_SERVERS: {text!r} is not HOST or HOST:PORT")

@@ -14,6 +14,7 @@ def count_feedback(state: State, feedback: FeedbackEvidence) -> None:
     if known is not None and now - known.at <= DEDUPLICATION_SECONDS:
         return
     state.remember(feedback.event_key, IdRow(now, action=COUNTED))
+    state.counted.append(feedback)
     # a report may come late, but not from the future
     when = min(feedback.occurred_at // 1000, now) if feedback.occurred_at else now
     if feedback.event == "bounce":

@@ -17,7 +17,7 @@ from sidestep.schemas import (
     Verdict,
 )
 from sidestep.streams.decide.feedback import count_feedback
-from sidestep.streams.decide.gcra import Rate, advance, earliest
+from sidestep.streams.decide.gcra import Rate, advance, earliest, furthest
 from sidestep.streams.decide.policy import Policy
 from sidestep.streams.decide.risk import risk_of
 from sidestep.streams.decide.rules import NEVER, Case, climb
@@ -77,23 +77,31 @@ def _fold_intent(state: State, evidence: IntentEvidence, place: LogPosition) -> 
 def _standing(state: State, evidence: IntentEvidence) -> int:
     """Is this intent known already? See README, "Deliveries", for the table. Notes what it decides for a fault."""
     now = state.controls.clock_ms // 1000
-    known = state.ids.get(evidence.id_key)
+    known = _remembered(state, evidence.id_key, now)
     content = evidence.content_key[:8]
-    if known is None or now - known.at > DEDUPLICATION_SECONDS:
-        if not evidence.reused:
-            return NEW
-    elif known.content == content:
+    if known is not None and known.content == content:
         if evidence.attempt <= known.attempt:
             return KNOWN
         if known.action == DEFER:
             return NEW
         state.remember(evidence.id_key, IdRow(now, content, evidence.attempt, known.action))
         return DECIDED
-    again = state.ids.get(evidence.content_key)
-    if again is not None and evidence.attempt <= again.attempt and now - again.at <= DEDUPLICATION_SECONDS:
+    again = _remembered(state, evidence.content_key, now)
+    if again is not None and evidence.attempt <= again.attempt:
         return KNOWN
-    state.remember(evidence.content_key, IdRow(now, content, evidence.attempt, DROP))
+    if known is None and not evidence.reused:
+        return NEW
+    row = IdRow(now, content, evidence.attempt, DROP)
+    state.remember(evidence.content_key, row)
+    if known is None:
+        # Screen's hint is gone after its restart: when this comes again without it, the id alone must tell
+        state.remember(evidence.id_key, row)
     return REUSED
+
+
+def _remembered(state: State, key: bytes, now: int) -> IdRow | None:
+    row = state.ids.get(key)
+    return row if row is not None and now - row.at <= DEDUPLICATION_SECONDS else None
 
 
 def _fault_of_the_service(evidence: IntentEvidence, standing: int) -> Finding:
@@ -203,8 +211,12 @@ def _rates(evidence: IntentEvidence, policy: Policy) -> tuple[Rate | None, Rate 
 
 def _promise(rate: Rate, row: DomainRow | ServiceRow, now_us: int) -> int:
     """The next slot that has not been promised to another deferred intent, rounded up to whole milliseconds."""
-    slot = max(earliest(rate, row.tat_us), row.slot_us, now_us)
+    # what a slower limit has left behind, before the policy changed, must not hold mail back for days
+    row.tat_us = min(row.tat_us, furthest(rate, now_us))
+    promised = row.slot_us if row.slot_interval_us == rate.interval_us else 0
+    slot = max(earliest(rate, row.tat_us), promised, now_us)
     row.slot_us = slot + rate.interval_us
+    row.slot_interval_us = rate.interval_us
     return -(-slot // 1000) * 1000
 
 

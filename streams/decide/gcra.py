@@ -40,6 +40,11 @@ def earliest(rate: Rate, tat_us: int) -> int:
     return tat_us - rate.tolerance_us
 
 
+def furthest(rate: Rate, now_us: int) -> int:
+    """The latest TAT that this limit itself can have led to; a later one stems from another limit."""
+    return now_us + rate.tolerance_us + rate.interval_us
+
+
 def advance(rate: Rate, tat_us: int, now_us: int) -> int:
     """The new TAT after a conforming message."""
     return (tat_us if tat_us > now_us else now_us) + rate.interval_us

@@ -107,7 +107,12 @@ def problems(text: str) -> list[str]:
 def _check(text: str) -> tuple[dict[str, Any], list[str]]:
     try:
         document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        text.encode()
+    except UnicodeEncodeError:
+        return {}, ["not TOML: it contains half a surrogate pair, which is no character"]
+    except RecursionError:
+        return {}, ["not TOML: it is nested too deeply"]
+    except ValueError as error:  # TOMLDecodeError is one; a number of thousands of digits raises the plain one
         return {}, [f"not TOML: {error}"]
     faults: list[str] = []
     sections = {"policy", "rules", "limits", "risk", "risk-parameters"}
@@ -175,8 +180,9 @@ def _check_risk(risk: dict[str, Any], parameters: dict[str, Any]) -> list[str]:
     faults = [f"[risk] {name}: unknown signal" for name in risk.keys() - set(RISKS)]
     for name in RISKS:
         weight = risk.get(name)
-        if isinstance(weight, bool) or not isinstance(weight, int | float) or not -1 <= weight <= 1:
-            faults.append(f"[risk] {name} = {weight!r}: expected a number from -1 to 1")
+        least, most = (-1, 0) if name == "engaged" else (0, 1)
+        if isinstance(weight, bool) or not isinstance(weight, int | float) or not least <= weight <= most:
+            faults.append(f"[risk] {name} = {weight!r}: expected a number from {least} to {most}")
     faults += _check_value("[risk-parameters] dormant_days", parameters.get("dormant_days"), int)
     faults += [f"[risk-parameters] {name}: unknown" for name in parameters.keys() - {"dormant_days"}]
     return faults

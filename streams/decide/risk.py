@@ -21,6 +21,6 @@ def risk_of(flags: list[Finding], recipient: RecipientRow, domain: DomainRow, po
     if domain.back_at:
         safe *= 1.0 - weights["domain-came-back"]
     risk = 1.0 - safe
-    if recipient.last_engaged > long_ago:
+    if recipient.last_engaged and recipient.last_engaged > long_ago:
         risk *= 1.0 + weights["engaged"]
     return round(risk, 3)

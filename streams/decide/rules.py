@@ -26,19 +26,33 @@ class Case(NamedTuple):
     now: int
 
 
+# Every reason code of screen/address.py has its sentence here, every one of screen/mx.py below; a test compares the sets.
 SYNTAX = {
     "no-at-sign": "it has no @",
     "empty-local": "nothing stands before the @",
     "empty-domain": "nothing stands behind the @",
     "local-too-long": "more than 64 octets stand before the @",
-    "domain-too-long": "the domain is longer than 255 octets",
+    "domain-too-long": "the domain is longer than 253 octets",
+    "domain-label-too-long": "a part of the domain is longer than 63 octets",
     "address-too-long": "it is longer than 254 octets",
-    "dot-at-edge": "a dot stands at the edge of the part before the @",
+    "dot-at-edge": "a dot stands first or last, before or behind the @",
     "two-dots": "two dots follow each other",
+    "two-at-signs": "it has more than one @",
+    "unquoted-character": "a character before the @ may only stand in quotes",
+    "unterminated-quote": "a quotation mark is opened and not closed",
+    "text-after-quote": "text follows the closing quotation mark",
+    "comment": "it contains a comment in parentheses",
+    "display-name": "it holds a name or angle brackets besides the address",
     "no-dot-in-domain": "the domain has no dot",
+    "domain-character": "the domain contains a character that domains can't have",
+    "hyphen-at-edge": "a part of the domain begins or ends with a hyphen",
+    "reserved-label": "a part of the domain has hyphens in third and fourth place, which is reserved",
+    "numeric-top-level": "the domain ends with a number",
+    "idna-invalid": "the domain is not a valid internationalised name",
     "domain-literal": "it names an IP address instead of a domain",
     "whitespace": "it contains white space",
     "control-character": "it contains a control character",
+    "unsafe-character": "it contains an invisible or otherwise unsafe character",
 }
 
 NO_MAIL = {
@@ -46,6 +60,7 @@ NO_MAIL = {
     "null-mx": "the domain says that it takes no mail (null MX, RFC 7505)",
     "no-address": "the domain has neither a mail server nor an address",
     "no-global-address": "the domain's address is not on the public internet",
+    "no-usable-mx": "none of the domain's mail servers can be reached from the public internet",
     "spf-refuses-all": "the domain has no mail server and says that it sends no mail",
 }
 
@@ -125,7 +140,7 @@ def typo_suspected(case: Case) -> Finding | None:
     """Perhaps a misspelled domain."""
     if "near-miss" not in case.evidence.classes:
         return None
-    text = f"{case.evidence.domain} takes mail, but is close to a large provider: was {case.evidence.suggestion} meant?"
+    text = f"{case.evidence.domain} is close to the name of a large provider: was {case.evidence.suggestion} meant?"
     return Finding("typo-suspected", text)
 
 
@@ -140,7 +155,7 @@ def role_address(case: Case) -> Finding | None:
     """info@, sales@ …"""
     if "role" not in case.evidence.classes:
         return None
-    return Finding("role-address", "This is the address of a role, not of a person: nobody in particular has consented.")
+    return Finding("role-address", "This is the address of a role, not of a person: nobody in particular consented.")
 
 
 def dns_unknown(case: Case) -> Finding | None:

@@ -4,7 +4,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from sidestep.schemas import Versions
+from sidestep.schemas import FeedbackEvidence, Versions
 from sidestep.streams.decide.policy import Policy, parse
 from sidestep.streams.decide.tables import (
     BOUNCE_HISTORY,
@@ -62,6 +62,8 @@ class State:
         self.written_ids: dict[bytes, IdRow] = {}
         self.written_control: dict[bytes, ControlRow] = {}
         self.written_holds: dict[bytes, HoldRow] = {}
+        self.counted: list[FeedbackEvidence] = []
+        """Feedback that was new; what comes again counts nowhere."""
 
     def domain(self, name: bytes, now: int) -> DomainRow:
         """The domain's row, new if need be. Every intent touches its domain, so the row always counts as written."""

@@ -26,6 +26,8 @@ class DomainRow(Struct, array_like=True, gc=False):
     """Took no mail (NXDOMAIN, null MX, no address) when last looked at, since then; 0: takes mail."""
     back_at: int = 0
     """Took mail again after having been dark: what recycled trap domains do."""
+    slot_interval_us: int = 0
+    """Of the limit under which `slot_us` was promised: under another one it means nothing."""
 
 
 class ServiceRow(Struct, array_like=True, gc=False):
@@ -37,6 +39,7 @@ class ServiceRow(Struct, array_like=True, gc=False):
     never_mailed: int = 0
     hard_bounces: int = 0
     complaints: int = 0
+    slot_interval_us: int = 0
 
 
 class RecipientRow(Struct, array_like=True, gc=False):

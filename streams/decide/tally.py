@@ -9,8 +9,13 @@ TOP_DOMAINS = 20
 _ACTIONS = {"send": "approved", "drop": "dropped", "defer": "deferred"}
 
 
-def tally(evidence: list[tuple[int, Evidence]], verdicts: list[Verdict], partition: int, at: int) -> list[Tally]:
-    """One Tally for each service in the batch, test intents left out. `at`: log time, milliseconds."""
+def tally(
+    evidence: list[tuple[int, Evidence]], verdicts: list[Verdict], counted: list[FeedbackEvidence], partition: int, at: int
+) -> list[Tally]:
+    """One Tally for each service in the batch, test intents and whatever came again left out.
+
+    `counted`: the feedback that was new. `at`: log time, milliseconds.
+    """
     counts: dict[str, Counter[str]] = {}
     rules: dict[str, Counter[str]] = {}
     domains: dict[str, Counter[str]] = {}
@@ -25,11 +30,13 @@ def tally(evidence: list[tuple[int, Evidence]], verdicts: list[Verdict], partiti
             domains[service][verdict.to.rpartition("@")[2].lower()] += 1
             for rule in verdict.rules:
                 rules[service][rule.id] += 1
-    for _, record in evidence:
-        if type(record) is FeedbackEvidence and record.service:
-            counts.setdefault(record.service, Counter())[_event(record)] += 1
-        elif type(record) is IntentEvidence and record.classes and record.service in counts and not record.test:
+    judged = {verdict.evidence.offset for verdict in verdicts if not verdict.test}
+    for offset, record in evidence:
+        if type(record) is IntentEvidence and record.classes and offset in judged:
             counts[record.service].update(record.classes)
+    for feedback in counted:
+        if feedback.service:
+            counts.setdefault(feedback.service, Counter())[_event(feedback)] += 1
     if not evidence:
         return []
     first, last = evidence[0][0], evidence[-1][0]

@@ -111,9 +111,8 @@ class Ledger:
 
     def rows(self, table: Table[Row]) -> Iterable[tuple[bytes, Row]]:
         """All rows of a table, in key order: for checks and for the few rows of a control table."""
-        for key, value in self._store(table).items():
-            if key[:1] == table.prefix:
-                yield key[1:], table.decode(value)
+        for key, value in self._store(table).items(table.prefix):
+            yield key[1:], table.decode(value)
 
     def commit(self, outputs: Outputs, writes: Writes, marker: int) -> float:
         """Make a batch count. Returns the seconds that the Kafka transaction took.

@@ -63,9 +63,12 @@ class Store:
         """Apply a batch, whole or not at all."""
         self._db.write(batch, _WITHOUT_WAL)
 
-    def items(self) -> Iterator[tuple[bytes, bytes]]:
-        """Everything, in key order."""
-        return self._db.items()
+    def items(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """Everything whose key begins with `prefix`, in key order."""
+        for key, value in self._db.items(from_key=prefix):
+            if not key.startswith(prefix):
+                return
+            yield key, value
 
     def estimate_keys(self) -> int:
         """Roughly how many keys there are."""

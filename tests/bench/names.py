@@ -1,0 +1,22 @@
+"""The benchmark's DNS, in a process of its own: prints its port and answers until SIGTERM.
+
+    names.py
+"""
+
+import signal
+
+from workload import zones
+
+from sidestep.streams.demo.nameserver import NameServer
+
+
+def main() -> None:
+    """Answer for every domain of the workload."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    with NameServer(zones()) as server:
+        print(server.port, flush=True)
+        signal.sigwait({signal.SIGTERM})
+
+
+if __name__ == "__main__":
+    main()

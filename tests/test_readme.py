@@ -1,0 +1,60 @@
+"""The README's code runs as it stands, against a real broker and real workers."""
+
+import re
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from sidestep.schemas import EmailIntent
+from sidestep.schemas.codec import decode
+from sidestep.streams.demo.nameserver import NameServer
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```python\n(.*?)```", README, re.S)
+ZONES = {"gmail.com": ["MX 10 mx.gmail.com."]}
+
+
+def code(block: str, address: str) -> str:
+    """A block of the README for this broker."""
+    assert "127.0.0.1:9092" in block
+    return block.replace("127.0.0.1:9092", address)
+
+
+@pytest.fixture
+def workers(clean_topics, tmp_path):
+    """Both roles at work, as a user starts them; gives the broker's address."""
+    command = [str(Path(sys.executable).parent / "sidestep"), "worker", "--role", "all", "--broker", clean_topics]
+    with NameServer(ZONES) as dns, (tmp_path / "worker.log").open("wb") as log:
+        options = ["--data-dir", str(tmp_path / "data"), "--dns", f"127.0.0.1:{dns.port}", "--web-port", "0"]
+        worker = subprocess.Popen([*command, *options], stdout=log, stderr=log)
+        yield clean_topics
+        worker.terminate()
+        assert worker.wait(30) == 0, (tmp_path / "worker.log").read_text()
+
+
+def test_a_service_publishes_and_a_mailer_reads(workers, capsys):
+    """What the README shows of publishing and reading works, and the verdict says what the README says."""
+    exec(code(BLOCKS[0], workers), {})
+    reading = threading.Thread(target=exec, args=(code(BLOCKS[1], workers), {}), daemon=True)
+    reading.start()
+    reading.join(60)
+    assert not reading.is_alive()
+    assert "send to ada@gmail.com\n" == capsys.readouterr().out
+
+
+def test_every_link_leads_somewhere():
+    """A link of the README to a file of this repository finds one."""
+    links = re.findall(r"\]\(([^)#:]+)\)", README)
+    assert links
+    assert [link for link in links if not (ROOT / link).exists()] == []
+
+
+def test_the_intent_of_the_readme_is_sound():
+    """The line that the README pipes into `sidestep publish` is a sound intent."""
+    line = re.search(r"echo '(\{.*?\})'", README)
+    assert line
+    assert "w-1" == decode(EmailIntent, line[1].encode()).id
