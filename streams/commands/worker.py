@@ -4,13 +4,14 @@ import asyncio
 import logging
 import os
 import sys
+from collections.abc import Iterable
 from typing import Any
 
 import click
 
 from sidestep.streams.app import ROLES, run_worker
 from sidestep.streams.errors import SidestepError
-from sidestep.streams.settings import load
+from sidestep.streams.settings import Settings, load
 from sidestep.streams.web.logs import configure
 
 FAILED = 3
@@ -33,9 +34,13 @@ def worker(role: str, **options: Any) -> None:
     """Work until SIGTERM or Ctrl-C. Any number of workers share the partitions of a role."""
     settings = load(**options)
     configure(settings.log_format, settings.log_level)
-    roles = ROLES if role == "all" else (role,)
+    _run(_work(settings, ROLES if role == "all" else (role,)))
+
+
+async def _work(settings: Settings, roles: Iterable[str]) -> None:
+    """Failures end the process from in here: once this returns, the runner waits for Faust's tasks, perhaps for ever."""
     try:
-        _run(run_worker(settings, roles))
+        await run_worker(settings, roles)
     except SidestepError as error:
         logging.getLogger("sidestep").error("%s: %s", type(error).__name__, error)
         _leave_at_once()

@@ -128,7 +128,7 @@ def _judge(state: State, evidence: IntentEvidence, policy: Policy, place: LogPos
     risk = 0.0
     if stop is None:
         service = state.service(evidence.service.encode() + b"@" + name)
-        stop = _limit(evidence, policy, domain, service, now_ms * 1000)
+        stop = _limit(state, evidence, domain, service, now_ms * 1000)
         if stop is None:
             risk = risk_of(flags, recipient, domain, policy, now)
             if not evidence.test:
@@ -176,13 +176,13 @@ def _examine(
 
 
 def _limit(
-    evidence: IntentEvidence, policy: Policy, domain: DomainRow, service: ServiceRow, now_us: int
+    state: State, evidence: IntentEvidence, domain: DomainRow, service: ServiceRow, now_us: int
 ) -> Finding | None:
     """Both limits must let it through; only then does it count against them. Test intents are let through and not
     counted."""
     if evidence.test:
         return None
-    by_domain, by_service = _rates(evidence, policy)
+    by_domain, by_service = state.controls.rates(evidence.service, evidence.domain)
     if by_domain is not None and earliest(by_domain, domain.tat_us) > now_us:
         retry = _promise(by_domain, domain, now_us)
         return _limited("domain-limit", f"{evidence.domain} gets its {by_domain.text} already", retry, now_us)
@@ -195,18 +195,6 @@ def _limit(
     if by_service is not None:
         service.tat_us = advance(by_service, service.tat_us, now_us)
     return None
-
-
-def _rates(evidence: IntentEvidence, policy: Policy) -> tuple[Rate | None, Rate | None]:
-    domain, service = evidence.domain, evidence.service
-    limits, rules = policy.domain_limits, policy.rules
-    by_domain = limits.named.get(domain, limits.default) if rules["domain-limit"].mode != "off" else None
-    if rules["service-limit"].mode == "off":
-        return by_domain, None
-    limits = policy.service_limits
-    if not limits.named:
-        return by_domain, limits.default
-    return by_domain, limits.named.get(f"{service}@{domain}") or limits.named.get(service, limits.default)
 
 
 def _promise(rate: Rate, row: DomainRow | ServiceRow, now_us: int) -> int:
@@ -248,27 +236,34 @@ def _halve(row: DomainRow | ServiceRow) -> None:
 def _verdict(
     state: State, evidence: IntentEvidence, place: LogPosition, action: str, findings: list[Finding], risk: float
 ) -> Verdict:
-    retry_us = findings[0].retry_us if findings else 0
-    return Verdict(
+    # what most verdicts have none of is set afterwards: a dozen arguments cost msgspec a quarter of what all would
+    verdict = Verdict(
         id=evidence.id,
         attempt=evidence.attempt,
         to=evidence.to,
         service=evidence.service,
         decision="approved" if action == "send" else "rejected",
         action=action,  # type: ignore[arg-type]
-        retry_at=retry_us / 1_000_000 if action == "defer" else None,
-        rules=[FiredRule(finding.rule, finding.text) for finding in findings],
         risk=risk,
-        suggestion=evidence.suggestion,
         evidence=place,
         versions=state.controls.versions,
         decided_at=state.controls.clock_ms / 1000,
         stream=evidence.stream,
         campaign=evidence.campaign,
-        source=evidence.source,
-        test=evidence.test,
-        metadata=evidence.metadata,
     )
+    if findings:
+        verdict.rules = [FiredRule(finding.rule, finding.text) for finding in findings]
+        if action == "defer":
+            verdict.retry_at = findings[0].retry_us / 1_000_000
+    if evidence.suggestion:
+        verdict.suggestion = evidence.suggestion
+    if evidence.source:
+        verdict.source = evidence.source
+    if evidence.test:
+        verdict.test = True
+    if evidence.metadata is not None:
+        verdict.metadata = evidence.metadata
+    return verdict
 
 
 def _fold_control(state: State, record: PolicyRecord | ListsRecord | ModelRecord | HoldRecord) -> None:

@@ -84,14 +84,20 @@ class Judge:
         writes.rows.update(state.writes())
         judged.transaction_seconds = ledger.commit(_outputs(verdicts, tallies, dead), writes, records[-1].offset())
         judged.seconds = time.monotonic() - began
-        judged.decisions.update((verdict.decision, verdict.action) for verdict in verdicts)
+        judged.decisions.update([(verdict.decision, verdict.action) for verdict in verdicts])
         judged.dead_letters = len(dead)
-        judged.rules.update(rule.id for verdict in verdicts for rule in verdict.rules)
+        judged.rules.update([rule.id for verdict in verdicts if verdict.rules for rule in verdict.rules])
         return judged
 
     def _decode(self, records: list[Any]) -> tuple[list[tuple[int, Evidence]], list[dict[str, Any]]]:
         """What can be read, and dead letters for the rest: only Screen may write here, but one odd record must not
         stop a partition."""
+        try:
+            return [(record.offset(), decode_evidence(record.value())) for record in records], []
+        except (ValueError, RecursionError, TypeError):
+            return self._decode_one_by_one(records)
+
+    def _decode_one_by_one(self, records: list[Any]) -> tuple[list[tuple[int, Evidence]], list[dict[str, Any]]]:
         evidence: list[tuple[int, Evidence]] = []
         dead: list[dict[str, Any]] = []
         for record in records:
@@ -104,31 +110,25 @@ class Judge:
 
     def _load(self, evidence: list[tuple[int, Evidence]]) -> State:
         """A state with every row that these records may need, each table read in one call."""
-        domains: set[bytes] = set()
-        services: set[bytes] = set()
+        places: set[tuple[str, str]] = set()
         recipients: set[bytes] = set()
         ids: list[bytes] = []
         contents: list[bytes] = []
         for _, record in evidence:
             if type(record) is IntentEvidence:
-                name = record.domain.encode()
-                domains.add(name)
-                services.add(record.service.encode() + b"@" + name)
+                places.add((record.service, record.domain))
                 recipients.add(record.recipient_key)
                 ids.append(record.id_key)
                 if record.reused:
                     contents.append(record.content_key)
             elif type(record) is FeedbackEvidence:
-                name = record.domain.encode()
-                domains.add(name)
-                if record.service:
-                    services.add(record.service.encode() + b"@" + name)
+                places.add((record.service, record.domain))
                 recipients.add(record.recipient_key)
                 ids.append(record.event_key)
         state = State(self._controls)
         read = self._ledger.read
-        state.domains = read(DOMAIN_RATES, domains)
-        state.services = read(SERVICES, services)
+        state.domains = read(DOMAIN_RATES, {domain.encode() for _, domain in places})
+        state.services = read(SERVICES, {f"{service}@{domain}".encode() for service, domain in places})
         state.recipients = read(BOUNCE_HISTORY, recipients)
         state.ids = read(IDS, ids)
         self._load_contents(state, evidence, ids, contents)

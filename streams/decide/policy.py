@@ -77,6 +77,21 @@ class Policy(Struct, frozen=True):
     risk: dict[str, float]
     dormant_days: int
 
+    def rates(self, service: str, domain: str) -> tuple[Rate | None, Rate | None]:
+        """The limits of the domain, and of the service at the domain; None where the rule is off."""
+        return self._of_domain(domain), self._of_service(service, domain)
+
+    def _of_domain(self, domain: str) -> Rate | None:
+        if self.rules["domain-limit"].mode == "off":
+            return None
+        return self.domain_limits.named.get(domain, self.domain_limits.default)
+
+    def _of_service(self, service: str, domain: str) -> Rate | None:
+        if self.rules["service-limit"].mode == "off":
+            return None
+        limits = self.service_limits
+        return limits.named.get(f"{service}@{domain}") or limits.named.get(service, limits.default)
+
 
 def version_of(text: str) -> str:
     """The policy's version: 12 hex digits of its text's SHA-256."""

@@ -26,7 +26,7 @@ class Case(NamedTuple):
     now: int
 
 
-# Every reason code of screen/address.py has its sentence here, every one of screen/mx.py below; a test compares the sets.
+# Every reason code of screen/address.py has its sentence here, those of screen/mx.py below; a test compares the sets.
 SYNTAX = {
     "no-at-sign": "it has no @",
     "empty-local": "nothing stands before the @",

@@ -5,6 +5,7 @@ from typing import Any
 from msgspec import Struct
 
 from sidestep.schemas import FeedbackEvidence, Versions
+from sidestep.streams.decide.gcra import Rate
 from sidestep.streams.decide.policy import Policy, parse
 from sidestep.streams.decide.tables import (
     BOUNCE_HISTORY,
@@ -24,6 +25,8 @@ from sidestep.streams.decide.tables import (
 )
 from sidestep.streams.runtime.tables import Table
 
+RATES_REMEMBERED = 50_000
+
 
 class Controls:
     """The control records in force. They live as long as the partition is open."""
@@ -33,14 +36,25 @@ class Controls:
         self.holds = holds
         self.clock_ms = clock_ms
         self.policy: Policy | None = None
+        self._rates: dict[tuple[str, str], tuple[Rate | None, Rate | None]] = {}
         self.versions = Versions("")
         self.refresh()
+
+    def rates(self, service: str, domain: str) -> tuple[Rate | None, Rate | None]:
+        """The limits of a domain and of a service at it, by the policy in force; remembered: they are asked for often."""
+        found = self._rates.get((service, domain))
+        if found is None and self.policy is not None:
+            if len(self._rates) >= RATES_REMEMBERED:
+                self._rates.clear()
+            found = self._rates[service, domain] = self.policy.rates(service, domain)
+        return found or (None, None)
 
     def refresh(self) -> None:
         """Derive policy and versions from the rows."""
         policy, lists, model = (self.rows.get(name) for name in (b"policy", b"lists", b"model"))
         if policy is not None and (self.policy is None or self.policy.version != policy.version):
             self.policy = parse(policy.text)
+            self._rates.clear()
         self.versions = Versions(
             policy.version if policy else "", lists.version if lists else "", model.version if model else ""
         )

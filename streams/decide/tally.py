@@ -10,7 +10,11 @@ _ACTIONS = {"send": "approved", "drop": "dropped", "defer": "deferred"}
 
 
 def tally(
-    evidence: list[tuple[int, Evidence]], verdicts: list[Verdict], counted: list[FeedbackEvidence], partition: int, at: int
+    evidence: list[tuple[int, Evidence]],
+    verdicts: list[Verdict],
+    counted: list[FeedbackEvidence],
+    partition: int,
+    at: int,
 ) -> list[Tally]:
     """One Tally for each service in the batch, test intents and whatever came again left out.
 
@@ -19,18 +23,16 @@ def tally(
     counts: dict[str, Counter[str]] = {}
     rules: dict[str, Counter[str]] = {}
     domains: dict[str, Counter[str]] = {}
-    for verdict in verdicts:
-        if not verdict.test:
-            service = verdict.service
-            of_service = counts.get(service)
-            if of_service is None:
-                of_service = counts[service] = Counter()
-                rules[service], domains[service] = Counter(), Counter()
-            of_service[_ACTIONS[verdict.action]] += 1
-            domains[service][verdict.to.rpartition("@")[2].lower()] += 1
-            for rule in verdict.rules:
-                rules[service][rule.id] += 1
-    judged = {verdict.evidence.offset for verdict in verdicts if not verdict.test}
+    domain_of = {offset: record.domain for offset, record in evidence if type(record) is IntentEvidence}
+    counted_verdicts = [verdict for verdict in verdicts if not verdict.test]
+    alike = Counter([(v.service, v.action, domain_of[v.evidence.offset]) for v in counted_verdicts])
+    for (service, action, domain), count in alike.items():
+        counts.setdefault(service, Counter())[_ACTIONS[action]] += count
+        domains.setdefault(service, Counter())[domain] += count
+    for verdict in counted_verdicts:
+        if verdict.rules:
+            rules.setdefault(verdict.service, Counter()).update([rule.id for rule in verdict.rules])
+    judged = {verdict.evidence.offset for verdict in counted_verdicts}
     for offset, record in evidence:
         if type(record) is IntentEvidence and record.classes and offset in judged:
             counts[record.service].update(record.classes)

@@ -133,7 +133,8 @@ class EmbeddedKafka:
 
     def _format(self, jars: list[Path]) -> None:
         self._write_properties(self.port or 1, 2)
-        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        # an id that begins with "-" would pass for an option
+        cluster = "k" + base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")[1:]
         command = self._java(
             jars, quick_start(), "kafka.tools.StorageTool", "format", "--ignore-formatted",
             "-t", cluster, "-c", "server.properties",

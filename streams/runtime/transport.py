@@ -5,8 +5,8 @@ holds a Batch. A lone record goes through at once, a backlog goes in thousands; 
 whole.
 
 What the code below has to respect in Faust 0.15:
-- at a rebalance it throws away messages that no agent has started (flow_control.clear): they are never acked, so nothing
-  here may wait for them, and no reference may keep them alive (Faust waits for a WeakSet of messages to empty);
+- at a rebalance it throws away messages that no agent has started (flow_control.clear): they are never acked, so
+  nothing here may wait for them, and no reference may keep them alive (Faust waits for a WeakSet of messages to empty);
 - a stream silently drops a message of another generation than the app's;
 - its own commit bookkeeping can pass an unfinished event, so it is replaced.
 """

@@ -1,6 +1,6 @@
-"""What Sidestep is compared with: the same decision as a Faust agent with Faust tables, as Faust's own guide writes them.
+"""What Sidestep is compared with: the same decision as a Faust agent with Faust tables, as its own guide writes them.
 
-    faust_agent.py BROKER FOLDER APPROVED REJECTED
+    faust_agent.py BROKER FOLDER APPROVED REJECTED NAME
 
 One event at a time, a table for each kind of row (RocksDB), one send for each verdict, default settings, no web server.
 """
@@ -21,23 +21,26 @@ Evidence = IntentEvidence | FeedbackEvidence
 Keys = dict[Any, list[bytes]]
 
 KEPT = (DOMAIN_RATES, SERVICES, BOUNCE_HISTORY, IDS)
-RAW = {"key_type": bytes, "value_type": bytes, "key_serializer": "raw", "value_serializer": "raw"}
-"""Octets through Faust's codecs: its default would turn each row into JSON, which costs more."""
+OCTETS = {"key_type": bytes, "value_type": bytes}
+RAW = {**OCTETS, "key_serializer": "raw", "value_serializer": "raw"}
+"""Octets go through Faust's codecs as they are: its default would make JSON of each row, which costs more."""
 
 
-def make_app(broker: str, folder: str, approved: str, rejected: str) -> faust.App:
+def make_app(broker: str, folder: str, approved: str, rejected: str, name: str) -> faust.App:
     """The whole application."""
-    app = faust.App("bench-faust", broker=f"kafka://{broker}", store="rocksdb://", datadir=folder, web_enabled=False)
+    app = faust.App(name, broker=f"kafka://{broker}", store="rocksdb://", datadir=folder, web_enabled=False)
     evidence = app.topic(EVIDENCE.name, **RAW)
     outputs = {"approved": app.topic(approved, **RAW), "rejected": app.topic(rejected, **RAW)}
-    tables = {kind: app.Table(kind.name, partitions=EVIDENCE.partitions, **RAW) for kind in KEPT}
+    tables = {kind: app.Table(kind.name, partitions=EVIDENCE.partitions, **OCTETS) for kind in KEPT}
     controls: dict[int, Controls] = {}
 
     @app.agent(evidence)
     async def decide(stream: Any) -> None:
         async for event in stream.events():
             partition = event.message.partition
-            in_force = controls.setdefault(partition, Controls({}, {}, 0))
+            in_force = controls.get(partition)
+            if in_force is None:
+                in_force = controls[partition] = Controls({}, {}, 0)
             verdict = judge(event.value, LogPosition(EVIDENCE.name, partition, event.message.offset), in_force, tables)
             if verdict is not None:
                 await outputs[verdict.decision].send(key=verdict.id.encode(), value=encode(verdict))
@@ -79,4 +82,4 @@ def _read(kind: Any, tables: dict[Any, Any], key: bytes) -> dict[bytes, Any]:
 
 
 if __name__ == "__main__":
-    faust.Worker(make_app(*sys.argv[1:5]), loglevel="warning").execute_from_commandline()
+    faust.Worker(make_app(*sys.argv[1:6]), loglevel="warning").execute_from_commandline()

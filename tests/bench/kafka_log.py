@@ -1,7 +1,7 @@
 """The broker's side of the benchmark: topics made anew, filled at full speed, and how far they have come."""
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -13,6 +13,8 @@ from sidestep.topics.catalog import BY_NAME
 PARTITIONS = 4
 CHUNK = 4_000
 DEADLINE = 60.0
+UNCOMPRESSED = {"compression.type": "uncompressed"}
+"""aiokafka, and so plain Faust, can't read lz4 without another package. The broker sees to it, for all."""
 
 T = TypeVar("T")
 Record = dict[str, Any]
@@ -23,26 +25,27 @@ class KafkaLog:
 
     def __init__(self, broker: str):
         self.broker = broker
-        self._admin = AdminClient({"bootstrap.servers": broker})
+        self._admin = AdminClient({"bootstrap.servers": broker, "log_level": 0})
 
     def renew(self, *names: str) -> None:
         """Topics with nothing in them; those of the catalog with its settings."""
         existing = [name for name in names if name in self._topics()]
         if existing:
             _results(self._admin.delete_topics(existing, operation_timeout=DEADLINE))
-            self._until(lambda topics: not set(names) & set(topics))
-        new = [NewTopic(name, _partitions(name), 1, config=BY_NAME[name].config() if name in BY_NAME else {}) for name in names]
+            self._until(lambda: not set(names) & set(self._topics()))
+        new = [NewTopic(name, _partitions(name), 1, config=_config(name)) for name in names]
         _results(self._admin.create_topics(new, operation_timeout=DEADLINE))
-        self._until(lambda topics: all(name in topics and _is_led(topics[name]) for name in names))
+        self._until(lambda: self._answers(names))
 
     def records(self, *names: str) -> int:
         """Offsets that readers of committed records may read up to, of all partitions of these topics together."""
-        wanted = {TopicPartition(name, number): OffsetSpec.latest() for name in names for number in range(_partitions(name))}
-        found = self._admin.list_offsets(wanted, isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=10)
+        places = [TopicPartition(name, number) for name in names for number in range(_partitions(name))]
+        latest = {place: OffsetSpec.latest() for place in places}
+        found = self._admin.list_offsets(latest, isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=10)
         return sum(int(offset.result().offset) for offset in found.values())
 
-    def fill(self, topic: str, records: Iterable[Record]) -> int:
-        """Write records (key, value), whole chunks of them to the partitions in turn. Returns their number."""
+    def fill(self, topic: str, records: Iterable[Record], chunk_size: int = CHUNK) -> int:
+        """Write records (key, value), a chunk of them to each partition in turn. Returns their number."""
         producer = Producer(
             {
                 "bootstrap.servers": self.broker, "linger.ms": 20, "batch.size": 1_000_000, "compression.type": "lz4",
@@ -50,7 +53,7 @@ class KafkaLog:
             }
         )  # fmt: skip
         written = 0
-        for turn, chunk in enumerate(_chunks(records, CHUNK if topic in BY_NAME else 1)):
+        for turn, chunk in enumerate(_chunks(records, chunk_size)):
             if producer.produce_batch(topic, chunk, partition=turn % _partitions(topic)) != len(chunk):
                 raise RuntimeError(f"{topic}: the producer's queue is full")
             written += len(chunk)
@@ -63,9 +66,16 @@ class KafkaLog:
     def _topics(self) -> dict[str, Any]:
         return dict(self._admin.list_topics(timeout=10).topics)
 
-    def _until(self, holds: Any) -> None:
+    def _answers(self, names: Iterable[str]) -> bool:
+        """A new topic exists a moment before its partitions have leaders."""
+        try:
+            return self.records(*names) == 0
+        except KafkaException:
+            return False
+
+    def _until(self, holds: Callable[[], bool]) -> None:
         deadline = time.monotonic() + DEADLINE
-        while not holds(self._topics()):
+        while not holds():
             if time.monotonic() > deadline:
                 raise RuntimeError("the broker takes too long to make topics anew")
             time.sleep(0.05)  # until it holds, or the deadline
@@ -75,8 +85,8 @@ def _partitions(name: str) -> int:
     return BY_NAME[name].partitions if name in BY_NAME else PARTITIONS
 
 
-def _is_led(topic: Any) -> bool:
-    return bool(topic.partitions) and all(partition.leader >= 0 for partition in topic.partitions.values())
+def _config(name: str) -> dict[str, str]:
+    return {**(BY_NAME[name].config() if name in BY_NAME else {}), **UNCOMPRESSED}
 
 
 def _results(futures: Any) -> None:

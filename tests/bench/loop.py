@@ -1,4 +1,4 @@
-"""The yardstick: consume, decode, encode, produce, with librdkafka and msgspec, and nothing else. No state, no guarantee.
+"""The yardstick: consume, decode, encode, produce, with librdkafka and msgspec, and nothing else. No state.
 
     loop.py BROKER FROM TO
 
@@ -46,16 +46,20 @@ def main(broker: str, source: str, target: str) -> None:
 def approve(evidence: IntentEvidence, place: LogPosition) -> Verdict:
     """The verdict that Decide gives nearly always, without deciding anything."""
     return Verdict(
-        id=evidence.id, attempt=evidence.attempt, to=evidence.to, service=evidence.service, decision="approved", action="send",
-        risk=0.05, suggestion=evidence.suggestion, evidence=place, versions=VERSIONS, decided_at=evidence.at / 1000,
-        stream=evidence.stream, campaign=evidence.campaign, source=evidence.source, test=evidence.test, metadata=evidence.metadata,
+        id=evidence.id, attempt=evidence.attempt, to=evidence.to, service=evidence.service, decision="approved",
+        action="send", risk=0.05, suggestion=evidence.suggestion, evidence=place, versions=VERSIONS,
+        decided_at=evidence.at / 1000, stream=evidence.stream, campaign=evidence.campaign, source=evidence.source,
+        test=evidence.test, metadata=evidence.metadata,
     )  # fmt: skip
 
 
 def _consumer(broker: str, source: str) -> Consumer:
     consumer = Consumer(
-        {"bootstrap.servers": broker, "group.id": "loop-unused", "enable.auto.commit": False, "auto.offset.reset": "earliest"}
-    )
+        {
+            "bootstrap.servers": broker, "group.id": "loop-unused", "enable.auto.commit": False,
+            "auto.offset.reset": "earliest",
+        }
+    )  # fmt: skip
     partitions = consumer.list_topics(source, timeout=10).topics[source].partitions
     consumer.assign([TopicPartition(source, number, 0) for number in partitions])
     return consumer

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 
 class Sample(NamedTuple):
-    """`at`: seconds, monotonic. `cpu`: user and system seconds so far. `records`: offsets of the output so far, summed."""
+    """`at`: seconds, monotonic. `cpu`: user and system seconds so far. `records`: end offsets of the output, summed."""
 
     at: float
     cpu: float
@@ -38,8 +38,8 @@ class Cost(NamedTuple):
 def cost(samples: Sequence[Sample], warm: int, end: int, results: int | None = None) -> Cost:
     """From the first sample with `warm` records to the first one with `end`.
 
-    Offsets count what is no result too, such as the markers of transactions: `results` is how many of the `end` records are
-    results, None for all of them. Raises ValueError where the samples do not reach that far.
+    Offsets count what is no result too, such as the markers of transactions: `results` is how many of the `end` records
+    are results, None for all of them. Raises ValueError where the samples do not reach that far.
     """
     first = _reached(samples, warm)
     last = _reached(samples, end)

@@ -12,7 +12,7 @@ import psutil
 
 HERE = Path(__file__).parent
 STOP_SECONDS = 20.0
-TAIL = 2_000
+TAIL = 4_000
 """Octets of its log that are shown when a process ends by itself."""
 
 
@@ -21,7 +21,9 @@ class Ended(RuntimeError):
 
 
 class Child:
-    """One process, from `with` to the end of the block. Its output goes to a file."""
+    """One process, from `with` to the end of the block, when it gets `stop`. Its output goes to a file."""
+
+    stop = signal.SIGTERM
 
     def __init__(self, name: str, command: list[str], log: Path, environment: dict[str, str] | None = None):
         self.name = name
@@ -40,10 +42,12 @@ class Child:
         self._watched = psutil.Process(self._process.pid)
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         assert self._process is not None
         if self._process.poll() is None:
-            self._process.send_signal(signal.SIGTERM)
+            self._process.send_signal(self.stop)
         try:
             self._process.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
@@ -60,8 +64,7 @@ class Child:
         """User and system seconds of this process so far, all threads. Raises Ended."""
         self.check()
         assert self._watched is not None
-        times = self._watched.cpu_times()
-        return float(times.user + times.system)
+        return cpu_seconds(self._watched)
 
     def peak_megabytes(self) -> float:
         """The most memory it has had resident (10^6 octets); where the system does not tell, what it has now."""
@@ -77,8 +80,11 @@ class Child:
         """Raises Ended if it has."""
         assert self._process is not None
         if self._process.poll() is not None:
-            said = self.log.read_bytes()[-TAIL:].decode("utf-8", "replace")
-            raise Ended(f"{self.name} ended with code {self._process.returncode}:\n{said}")
+            raise Ended(f"{self.name} ended with code {self._process.returncode}:\n{self.said()}")
+
+    def said(self) -> str:
+        """The end of its log."""
+        return self.log.read_bytes()[-TAIL:].decode("utf-8", "replace")
 
     def wait(self, seconds: float) -> str:
         """What it said, once it has ended by itself. Raises Ended if it failed."""
@@ -86,6 +92,23 @@ class Child:
         if self._process.wait(seconds) != 0:
             self.check()
         return self.log.read_text("utf-8")
+
+
+class Spy(Child):
+    """py-spy beside a process; it writes its file when it is interrupted."""
+
+    stop = signal.SIGINT
+
+    def __init__(self, watched: Child, output: Path):
+        spy = str(Path(sys.executable).with_name("py-spy"))
+        command = [spy, "record", "--pid", str(watched.pid), "--rate", "100", "--format", "raw", "--output", str(output)]
+        super().__init__("py-spy", command, output.with_suffix(".log"))
+
+
+def cpu_seconds(process: psutil.Process) -> float:
+    """User and system seconds of a process, without its children."""
+    times = process.cpu_times()
+    return float(times.user + times.system)
 
 
 def script(name: str, *arguments: object) -> list[str]:

@@ -1,4 +1,4 @@
-"""What the benchmark sends: intents, the DNS they need, a policy that lets them through, a ledger full of recipients. Pure.
+"""What the benchmark sends: intents, the DNS they need, a policy that lets them through, a ledger to recover. Pure.
 
 The same numbers give the same records. workload.toml has the mix.
 """
@@ -108,4 +108,8 @@ def ledger_ids(count: int, now: int, seed: int = 2) -> Iterator[bytes]:
     prefix, encode = IDS.prefix, IDS.encode
     for start in range(0, count, IDS_A_RECORD):
         many = min(IDS_A_RECORD, count - start)
-        yield pack_pairs((prefix + rng.randbytes(16), encode(IdRow(now, rng.randbytes(8), 1, SEND))) for _ in range(many))
+        yield pack_pairs((prefix + rng.randbytes(16), encode(_id_row(rng, now))) for _ in range(many))
+
+
+def _id_row(rng: random.Random, now: int) -> IdRow:
+    return IdRow(now, rng.randbytes(8), 1, SEND)

@@ -1,0 +1,149 @@
+"""sidestep policy: is a policy file usable, what does it say, and what in it is probably not meant."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import click
+
+from sidestep.streams.decide.gcra import Rate
+from sidestep.streams.decide.policy import RISKS, Limits, Policy, RulePolicy, parse, problems
+from sidestep.streams.errors import PolicyError
+from sidestep.streams.screen.typo import TypoFinding
+
+SHIPPED = Path(__file__).parents[1] / "decide" / "policy.toml"
+MINUTE_US = 60_000_000
+
+Suggest = Callable[[str], TypoFinding | None]
+
+
+@click.group()
+def policy() -> None:
+    """Check and explain the policy file."""
+
+
+@policy.command()
+@click.argument("file", type=click.Path(path_type=Path))
+def check(file: Path) -> None:
+    """Say every fault of FILE and leave with 1, or show what it says. Asks no broker."""
+    from sidestep.streams.screen.typo import suggest
+
+    found = _usable(file)
+    for sentence in warnings(found, suggest):
+        click.echo(f"{file}: warning: {sentence}", err=True)
+    click.echo(f"OK: {file}: policy {found.name!r}, version {found.version}\n")
+    click.echo(describe(found))
+
+
+@policy.command()
+@click.argument("file", type=click.Path(path_type=Path), required=False)
+@click.option("--toml", is_flag=True, help="The text itself, to start one of your own from.")
+def show(file: Path | None, toml: bool) -> None:
+    """Show the rules, limits and weights of FILE, or of the policy that ships with Sidestep."""
+    if toml:
+        click.echo(_read(file or SHIPPED), nl=False)
+        return
+    found = _usable(file or SHIPPED)
+    click.echo(f"policy {found.name!r}, version {found.version}\n")
+    click.echo(describe(found))
+
+
+def _usable(file: Path) -> Policy:
+    text = _read(file)
+    faults = problems(text)
+    for fault in faults:
+        click.echo(f"{file}: {fault}", err=True)
+    if faults:
+        raise SystemExit(1)
+    return parse(text)
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except OSError as error:
+        raise PolicyError(
+            f"{file} can't be read: {error.strerror}. To start from the policy that ships: sidestep policy show --toml"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise PolicyError(f"{file} is not UTF-8 text (octet {error.start}). TOML has to be; convert it.") from error
+
+
+def describe(policy: Policy) -> str:
+    """Rules with their modes, limits and risk weights, as a table of lines."""
+    lines = [f"{'rule':<24}{'mode':<8}"]
+    lines += [f"{name:<24}{rule.mode:<8}{_parameters(rule)}".rstrip() for name, rule in policy.rules.items()]
+    for title, limits in (("domain", policy.domain_limits), ("service at domain", policy.service_limits)):
+        lines += ["", f"limits by {title}"]
+        lines += [f"  {name:<30}{rate.text}" for name, rate in _rates(limits)]
+    lines += ["", "risk"]
+    lines += [f"  {name:<30}{policy.risk[name]:+.2f}" for name in RISKS]
+    return "\n".join([*lines, f"  {'dormant after':<30}{policy.dormant_days} days"])
+
+
+def _parameters(rule: RulePolicy) -> str:
+    parts = [f"{rule.days} days"] if rule.days else []
+    if rule.retry_after:
+        parts.append(f"again after {rule.retry_after} s, doubling up to {rule.retry_after_max} s")
+    if rule.streams:
+        parts.append(f"streams {', '.join(rule.streams)}")
+    return "; ".join(parts)
+
+
+def _rates(limits: Limits) -> Iterator[tuple[str, Rate]]:
+    yield "default", limits.default
+    yield from limits.named.items()
+
+
+def warnings(policy: Policy, suggest: Suggest) -> list[str]:
+    """What is allowed but hardly meant, one sentence each. `suggest` tells a slip from a domain, see screen/typo.py."""
+    return [
+        *_bursts("domain", policy.domain_limits),
+        *_bursts("service-at-domain", policy.service_limits),
+        *_slips(policy, suggest),
+        *_never_reached(policy),
+        *_idle_parameters(policy),
+    ]
+
+
+def _bursts(section: str, limits: Limits) -> Iterator[str]:
+    for name, rate in _rates(limits):
+        burst = rate.tolerance_us // rate.interval_us + 1
+        if burst > 1 and burst * rate.interval_us > MINUTE_US:
+            minutes = burst * rate.interval_us / MINUTE_US
+            yield (
+                f"[limits.{section}] {name} = {rate.text}: the burst is {minutes:.1f} minutes' worth of the limit; "
+                "large providers count by the minute"
+            )
+
+
+def _slips(policy: Policy, suggest: Suggest) -> Iterator[str]:
+    places = [("domain", name, name) for name in policy.domain_limits.named]
+    places += [("service-at-domain", n, n.rpartition("@")[2]) for n in policy.service_limits.named if "@" in n]
+    for section, name, domain in places:
+        found = suggest(domain.lower())
+        if found is not None:
+            yield f"[limits.{section}] {name}: is {found.domain} meant?"
+        elif domain != domain.lower():
+            yield f"[limits.{section}] {name}: never applies; domains are written in lower case"
+
+
+def _never_reached(policy: Policy) -> Iterator[str]:
+    """The domain's limit holds for all services together: one above it can't be used up by a service alone."""
+    domains = policy.domain_limits
+    for name, rate in _rates(policy.service_limits):
+        domain = name.rpartition("@")[2] if "@" in name else ""
+        whole = domains.named.get(domain, domains.default)
+        if rate.interval_us < whole.interval_us:
+            of = domain if domain in domains.named else "default"
+            yield (
+                f"[limits.service-at-domain] {name} = {rate.text}: above the limit of all services together, "
+                f"[limits.domain] {of} = {whole.text}"
+            )
+
+
+def _idle_parameters(policy: Policy) -> Iterator[str]:
+    unknown, unsubscribed = policy.rules["dns-unknown"], policy.rules["recipient-unsubscribed"]
+    if unknown.retry_after > unknown.retry_after_max:
+        yield "[rules.dns-unknown] retry_after is above retry_after_max, which then holds from the first attempt"
+    if unsubscribed.mode != "off" and not unsubscribed.streams:
+        yield '[rules.recipient-unsubscribed] streams is empty: the rule never applies; write mode = "off" instead'

@@ -1,0 +1,1 @@
+"""Feedback in any form: reports, complaints, bounce texts, webhook bodies. Pure: octets in, outcomes out."""

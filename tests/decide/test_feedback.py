@@ -1,0 +1,151 @@
+"""Bounces, complaints and signs of life: whom they mark, that each counts once, and what they do to the risk."""
+
+from typing import Any
+
+import pytest
+
+from sidestep.streams.decide.tables import BOUNCE_HISTORY, DEDUPLICATION_SECONDS, DOMAIN_RATES, SERVICES
+
+DAY = 86_400_000
+
+
+def _recipient(world: Any) -> Any:
+    return world.row(BOUNCE_HISTORY, world.keys.recipient("jane@example.com"))
+
+
+def test_an_event_counts_once_by_its_id(world: Any):
+    """Webhooks are delivered twice; in one batch, in two, after a restart."""
+    bounce = world.feedback_record("bounce", id="b1", hard=True, scope="recipient", service="shop")
+    world.append(bounce, bounce)
+    world.append(bounce)
+    assert 1 == _recipient(world).hard_bounces
+    assert (1, 1) == (
+        world.row(DOMAIN_RATES, b"example.com").hard_bounces,
+        world.row(SERVICES, b"shop@example.com").hard_bounces,
+    )
+    assert 1 == sum(tally.counts.get("hard_bounces", 0) for tally in world.tallies())
+    world.feedback("bounce", id="b2", hard=True, scope="recipient")
+    assert 2 == _recipient(world).hard_bounces
+
+
+def test_an_event_is_known_for_eight_days(world: Any):
+    """As intents are."""
+    for late, count in ((0, 1), (DEDUPLICATION_SECONDS * 1000, 1), (1000, 2)):
+        world.wait(late)
+        world.feedback("bounce", id="b1", hard=True, scope="recipient")
+        assert count == _recipient(world).hard_bounces
+
+
+@pytest.mark.parametrize("scope", ["us", "message", "domain", "transient"])
+@pytest.mark.parametrize("reason", ["suspend", "blocked", ""])
+def test_only_what_blames_the_recipient_marks_one(world: Any, scope: str, reason: str):
+    """A block of ours says nothing about the address, however hard it is."""
+    world.feedback("bounce", hard=True, scope=scope, reason=reason)
+    assert _recipient(world) is None
+    assert "send" == world.intent().action
+
+
+def test_a_soft_bounce_marks_nobody(world: Any):
+    """A full mailbox is full today."""
+    world.feedback("bounce", hard=False, scope="recipient", reason="mailboxfull")
+    assert _recipient(world) is None
+
+
+def test_a_suspended_account_is_marked_although_its_bounce_is_soft(world: Any):
+    """The best sign of a future trap is no hard bounce, and is not counted as one."""
+    world.feedback("bounce", hard=False, scope="recipient", reason="suspend")
+    row = _recipient(world)
+    assert (world.now // 1000, 0, 0) == (row.suspended_at, row.hard_bounced_at, row.hard_bounces)
+
+
+def test_a_later_success_never_clears_a_bounce(world: Any):
+    """That sequence is what a recycled trap looks like."""
+    world.feedback("bounce", hard=True, scope="recipient")
+    for event in ("delivered", "opened", "clicked", "replied"):
+        world.feedback(event)
+    assert "recipient-hard-bounce" == world.intent().rules[0].id
+
+
+def test_not_spam_takes_a_complaint_back(world: Any):
+    """RFC 5965: the person pressed the other button."""
+    world.feedback("complaint")
+    assert "recipient-complaint" == world.intent("1").rules[0].id
+    world.feedback("not-spam")
+    assert "send" == world.intent("2").action
+
+
+def test_not_spam_without_a_complaint_changes_nothing(world: Any):
+    """Nor does it make a history."""
+    world.feedback("not-spam")
+    assert _recipient(world) is None
+
+
+def test_a_complaint_after_not_spam_counts_anew(world: Any):
+    """The last word holds."""
+    for id, event in enumerate(("complaint", "not-spam", "complaint")):
+        world.feedback(event, id=str(id))
+    assert "recipient-complaint" == world.intent().rules[0].id
+
+
+@pytest.mark.parametrize(
+    ("event", "field"),
+    [
+        ("delivered", "last_delivered"), ("opened", "last_engaged"), ("clicked", "last_engaged"),
+        ("replied", "last_engaged"), ("unsubscribed", "unsubscribed_at"), ("complaint", "complained_at"),
+    ],
+)  # fmt: skip
+def test_events_go_where_they_belong(world: Any, event: str, field: str):
+    """Each into its own field, with the time at which it happened, and into no other."""
+    world.feedback(event, occurred_at=world.now - DAY)
+    row = _recipient(world)
+    fields = ("last_delivered", "last_engaged", "unsubscribed_at", "complained_at", "hard_bounced_at", "suspended_at")
+    assert {field: (world.now - DAY) // 1000} == {name: getattr(row, name) for name in fields if getattr(row, name)}
+
+
+def test_a_report_that_comes_late_does_not_turn_time_back(world: Any):
+    """The latest event counts, in whatever order they are told."""
+    world.feedback("opened", id="1")
+    world.feedback("opened", id="2", occurred_at=world.now - DAY)
+    assert world.now // 1000 == _recipient(world).last_engaged
+
+
+def test_a_report_from_the_future_counts_as_of_now(world: Any):
+    """A service's clock may be ahead; a bounce must not outlast its days for that."""
+    world.feedback("bounce", hard=True, scope="recipient", occurred_at=world.now + DAY)
+    assert world.now // 1000 == _recipient(world).hard_bounced_at
+
+
+def test_complaints_count_for_the_domain_and_the_service(world: Any):
+    """They are what a provider will hold against us."""
+    world.feedback("complaint", service="shop")
+    assert 1 == world.row(DOMAIN_RATES, b"example.com").complaints
+    assert 1 == world.row(SERVICES, b"shop@example.com").complaints
+
+
+def test_feedback_without_a_service_counts_for_the_domain_alone(world: Any):
+    """A provider's report need not say who sent."""
+    world.feedback("complaint")
+    assert "services" not in world.contents()
+
+
+def test_tallies_count_what_is_new_and_nothing_else(world: Any):
+    """Watch puts services on hold by these figures: what comes again, and tests, must not be in them."""
+    records = [
+        world.intent_record("1", classes=("role",)),
+        world.intent_record("1", classes=("role",)),
+        world.intent_record("2", mx="no", to="x@example.org"),
+        world.intent_record("3", classes=("role",), test=True),
+        world.feedback_record("complaint", id="c", service="shop"),
+        world.feedback_record("complaint", id="c", service="shop"),
+        world.feedback_record("bounce", service="shop", scope="us"),
+        world.feedback_record("opened", service="bank"),
+    ]
+    world.append(*records)
+    world.append(*records)
+    tallies = {tally.service: tally for tally in world.tallies()}
+    assert 2 == len(world.tallies())
+    assert {"approved": 1, "dropped": 1, "role": 1, "complaint": 1, "bounces_us": 1} == tallies["shop"].counts
+    assert {"role-address": 1, "domain-takes-no-mail": 1} == tallies["shop"].rules
+    assert {"example.com": 1, "example.org": 1} == tallies["shop"].domains
+    assert {"opened": 1} == tallies["bank"].counts
+    assert (0, 1, 8) == (tallies["shop"].partition, tallies["shop"].first_offset, tallies["shop"].last_offset)

@@ -1,0 +1,197 @@
+"""The ladder: when each rule fires, what its modes do, which comes first, and what it says."""
+
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from sidestep.streams.decide import rules
+from sidestep.streams.decide.policy import RULES
+
+DAY = 86_400_000
+LIMITS = {"domain-limit", "service-limit"}
+
+
+def _hold(world: Any) -> None:
+    world.hold("shop", world.now + 3_600_000)
+
+
+def _bounce(world: Any) -> None:
+    world.feedback("bounce", hard=True, scope="recipient", reason="userunknown")
+
+
+def _suspend(world: Any) -> None:
+    world.feedback("bounce", id="s", scope="recipient", reason="suspend")
+
+
+def _complain(world: Any) -> None:
+    world.feedback("complaint")
+
+
+def _unsubscribe(world: Any) -> None:
+    world.feedback("unsubscribed")
+
+
+def _nothing(world: Any) -> None:
+    """The intent itself is enough."""
+
+
+# rule -> what happens before, the intent's fields, words of the sentence
+CASES: dict[str, tuple[Any, dict[str, Any], str]] = {
+    "service-on-hold": (_hold, {}, "shop is on hold: complaints"),
+    "address-syntax": (_nothing, {"syntax": "two-dots", "mx": "", "recipient_key": b""}, "two dots follow each other"),
+    "domain-takes-no-mail": (_nothing, {"mx": "no"}, "example.com takes no mail: the domain does not exist"),
+    "recipient-hard-bounce": (_bounce, {}, "bounced for good once, last 1 day ago"),
+    "recipient-suspended": (_suspend, {}, "suspended by its provider 1 day ago"),
+    "recipient-complaint": (_complain, {}, "as spam 1 day ago"),
+    "recipient-unsubscribed": (_unsubscribe, {"stream": "newsletter"}, "unsubscribed from newsletter mail 1 day ago"),
+    "typo-domain": (
+        _nothing,
+        {"classes": ("typo",), "suggestion": "jane@example.org"},
+        "jane@example.org was probably",
+    ),
+    "typo-suspected": (
+        _nothing,
+        {"classes": ("near-miss",), "suggestion": "jane@example.org"},
+        "jane@example.org meant",
+    ),
+    "disposable-address": (_nothing, {"classes": ("disposable",)}, "example.com gives out throw-away addresses"),
+    "role-address": (_nothing, {"classes": ("role",)}, "a role, not of a person"),
+    "dns-unknown": (_nothing, {"mx": "unknown"}, "(timeout). Offer it again in 5 minutes"),
+}
+
+
+def _judged(new_world: Any, rule: str, mode: str) -> Any:
+    happens, fields, _ = CASES[rule]
+    world = new_world(new_world.policy_text({rule: mode}))
+    happens(world)
+    world.wait(0 if rule == "service-on-hold" else DAY)
+    return world.intent(**fields)
+
+
+def test_every_rule_has_a_case():
+    """The tables here, the ladder and the policy name the same rules."""
+    assert set(CASES) == {name for name, _ in rules.LADDER} == set(RULES) - LIMITS
+
+
+@pytest.mark.parametrize("rule", CASES)
+def test_a_rule_that_is_on_stops_what_it_is_about(new_world: Any, rule: str):
+    """Rejected, with the rule's name first and one sentence that says why."""
+    mode = "defer" if "reject" not in RULES[rule][0] else "reject"
+    verdict = _judged(new_world, rule, mode)
+    assert ("rejected", rule) == (verdict.decision, verdict.rules[0].id)
+    assert ("drop", None) == (verdict.action, verdict.retry_at) or "defer" == verdict.action == mode
+    assert CASES[rule][2] in verdict.rules[0].text
+    assert 0.0 == verdict.risk
+
+
+@pytest.mark.parametrize("rule", [rule for rule in CASES if "flag" in RULES[rule][0]])
+def test_a_rule_that_flags_lets_through_and_says_so(new_world: Any, rule: str):
+    """Sent, the rule is named all the same, and nobody is told to come again."""
+    verdict = _judged(new_world, rule, "flag")
+    assert ("send", None) == (verdict.action, verdict.retry_at)
+    assert [rule] == [fired.id for fired in verdict.rules]
+
+
+@pytest.mark.parametrize("rule", [rule for rule in CASES if "off" in RULES[rule][0]])
+def test_a_rule_that_is_off_does_not_exist(new_world: Any, rule: str):
+    """Sent, without a word."""
+    verdict = _judged(new_world, rule, "off")
+    assert ("send", []) == (verdict.action, verdict.rules)
+
+
+@pytest.mark.parametrize("rule", CASES)
+def test_a_plain_intent_meets_no_rule(new_world: Any, rule: str):
+    """What a rule is about another recipient, service or stream is no concern of this one."""
+    happens, _, _ = CASES[rule]
+    world = new_world()
+    happens(world)
+    verdict = world.intent(to="john@example.com", service="bank")
+    assert ("send", []) == (verdict.action, verdict.rules)
+
+
+@pytest.mark.parametrize(("first", "second"), list(pairwise(name for name, _ in rules.LADDER)))
+def test_the_first_rule_of_the_ladder_decides(new_world: Any, first: str, second: str):
+    """Where two neighbours apply and both would stop the intent, the upper one does."""
+    world = new_world(new_world.policy_text({"typo-suspected": "reject", "role-address": "reject"}))
+    fields: dict[str, Any] = {}
+    for happens, given, _ in (CASES[second], CASES[first]):
+        happens(world)
+        fields |= given | {"classes": fields.get("classes", ()) + given.get("classes", ())}
+    assert [first] == [fired.id for fired in world.intent(**fields).rules]
+
+
+def test_flags_before_the_rule_that_stops_are_named_after_it(world: Any):
+    """The verdict's first rule is the one that decided."""
+    verdict = world.intent(classes=("near-miss", "role"), mx="unknown", suggestion="x@example.org")
+    assert ["dns-unknown", "typo-suspected", "role-address"] == [fired.id for fired in verdict.rules]
+    assert verdict.retry_at is not None
+
+
+@pytest.mark.parametrize("stream", ["", "transactional", "news"])
+def test_an_opt_out_holds_for_the_named_streams_only(world: Any, stream: str):
+    """Whoever unsubscribed from the newsletter still gets a password reset."""
+    world.feedback("unsubscribed")
+    assert "send" == world.intent(stream=stream).action
+
+
+@pytest.mark.parametrize("rule", ["recipient-hard-bounce", "recipient-suspended", "recipient-complaint", "recipient-unsubscribed"])  # fmt: skip
+def test_history_counts_for_as_many_days_as_the_policy_says(new_world: Any, rule: str):
+    """On day 730 it still stops, a second later it does not."""
+    happens, fields, _ = CASES[rule]
+    for late, action in ((0, "drop"), (1000, "send")):
+        world = new_world()
+        happens(world)
+        world.wait(730 * DAY + late)
+        assert action == world.intent(**fields).action
+
+
+@pytest.mark.parametrize("mx", ["yes", "no", "unknown"])
+def test_unknown_is_never_rejected_for_good(world: Any, mx: str):
+    """Only an answer can drop an intent."""
+    assert {"yes": "send", "no": "drop", "unknown": "defer"}[mx] == world.intent(mx=mx).action
+
+
+@pytest.mark.parametrize(("attempt", "seconds"), [(1, 300), (2, 600), (3, 1200), (6, 9600), (7, 14400), (1000, 14400)])
+def test_the_wait_for_dns_doubles_up_to_a_bound(world: Any, attempt: int, seconds: int):
+    """300 s, twice as long each time, never more than four hours."""
+    assert world.now / 1000 + seconds == world.intent(mx="unknown", attempt=attempt).retry_at
+
+
+def test_a_hold_says_when_to_come_back(world: Any):
+    """retry_at is the end of the hold; from then on the service is judged as any other."""
+    world.hold("shop", world.now + 1500)
+    assert (world.now + 1500) / 1000 == world.intent("1").retry_at
+    world.wait(1499)
+    assert "defer" == world.intent("1", attempt=2).action
+    world.wait(1)
+    assert "send" == world.intent("1", attempt=3).action
+
+
+def test_a_hold_can_be_lifted(world: Any):
+    """A record with until 0 ends it at once."""
+    world.hold("shop", world.now + 3_600_000)
+    world.hold("shop", 0)
+    assert "send" == world.intent().action
+
+
+def test_several_bounces_are_counted_in_the_sentence(world: Any):
+    """How often, and when last."""
+    for number in range(3):
+        world.feedback("bounce", id=str(number), hard=True, scope="recipient")
+        world.wait(3_600_000)
+    assert "bounced for good 3 times, last 1 hour ago" in world.intent().rules[0].text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "0 seconds"), (1, "1 second"), (59, "59 seconds"), (60, "1 minute"), (7199, "1 hour"), (7200, "2 hours"), (86400, "1 day")],
+)  # fmt: skip
+def test_spans_are_told_in_the_unit_that_fits(seconds: int, text: str):
+    """Rounded down, one unit."""
+    assert text == rules._span(seconds)
+
+
+def test_faults_of_the_service_have_names_of_their_own():
+    """They are no rules of the policy: they can't be switched off."""
+    assert not {"id-reused", "already-decided"} & set(RULES)

@@ -1,0 +1,65 @@
+"""A system for each test: empty topics, a name server, and workers that end with the test."""
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+# import-mode=importlib puts no test folder on the path
+sys.path.append(str(Path(__file__).parent))
+
+from harness.records import Feed, VerdictLog
+from harness.traffic import ZONES, tight_policy
+from harness.workers import WorkerProcess
+
+from sidestep.streams.demo.nameserver import NameServer
+
+
+class System:
+    """The whole of it: `start` makes workers, `feed` publishes, `verdicts` is what comes out."""
+
+    def __init__(self, broker: str, names: NameServer, folder: Path):
+        self.broker = broker
+        self.names = names
+        self.folder = folder
+        self.feed = Feed(broker)
+        self.verdicts = VerdictLog(broker)
+        self.policy = folder / "policy.toml"
+        self.policy.write_text(tight_policy(), "utf-8")
+        self._workers: list[WorkerProcess] = []
+
+    def start(self, role: str, data: Path | None = None, **settings: object) -> WorkerProcess:
+        """A worker with a data folder of its own unless one is given."""
+        number = len(self._workers)
+        data = data or self.folder / f"{role}-{number}"
+        settings = {"group": self.folder.name, "policy": self.policy, **settings}
+        worker = WorkerProcess(
+            role, self.broker, f"{self.names.host}:{self.names.port}", data, self.folder / f"{number}.log", **settings
+        )
+        self._workers.append(worker)
+        return worker
+
+    def alive(self) -> list[WorkerProcess]:
+        """The workers that run."""
+        return [worker for worker in self._workers if worker.alive]
+
+    def close(self) -> None:
+        """End everything."""
+        for worker in self._workers:
+            worker.kill()
+        self.verdicts.close()
+
+
+@pytest.fixture
+def system(clean_topics: str, tmp_path: Path) -> Iterator[System]:
+    """Empty topics, a name server that knows the traffic's domains, no workers yet."""
+    with NameServer(ZONES) as names:
+        made = System(clean_topics, names, tmp_path)
+        try:
+            yield made
+        finally:
+            made.close()
+
+
+Start = Callable[..., WorkerProcess]

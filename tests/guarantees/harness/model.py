@@ -1,0 +1,153 @@
+"""The model: the evidence log, read by a plain consumer and folded with plain dictionaries that hold everything.
+
+What the workers have published and what they keep on disk must be equal to it: verdict by verdict, key by key.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from confluent_kafka import Message
+from rocksdict import Cache
+
+from harness.records import Key, read
+from sidestep.schemas import FeedbackEvidence, IntentEvidence, LogPosition, Verdict
+from sidestep.schemas.codec import decode_evidence
+from sidestep.streams.decide.fold import fold
+from sidestep.streams.decide.state import Controls, State
+from sidestep.streams.decide.tables import DEDUPLICATION_SECONDS, TABLES
+from sidestep.streams.runtime.ledger import MARKER
+from sidestep.streams.runtime.recovery import POSITION
+from sidestep.streams.runtime.store import Store
+from sidestep.streams.runtime.tables import unpack_pairs
+from sidestep.topics.catalog import APPROVED, EVIDENCE, IDS_CHANGELOG, LEDGER_CHANGELOG, REJECTED
+
+Rows = dict[str, dict[bytes, Any]]
+"""By table, by key."""
+
+_tables = {(table.windowed, table.prefix): table for table in TABLES}
+
+
+class Model:
+    """One partition's evidence, folded in one go."""
+
+    def __init__(self) -> None:
+        self.state = State(Controls({}, {}, 0))
+        self.verdicts: list[Verdict] = []
+        self.origins: set[str] = set()
+        self.end = -1
+
+    def take(self, message: Message) -> None:
+        """One record of the log; what is not evidence is passed over, as it must be."""
+        self.end = message.offset()
+        try:
+            record = decode_evidence(message.value())
+        except (msgspec.MsgspecError, TypeError):
+            return
+        if isinstance(record, IntentEvidence | FeedbackEvidence):
+            self.origins.add(record.origin)
+        verdict = fold(self.state, record, LogPosition(EVIDENCE.name, message.partition(), message.offset()))
+        if verdict is not None:
+            self.verdicts.append(verdict)
+
+    def rows(self) -> Rows:
+        """The ledger as it must be."""
+        return {table.name: dict(rows) for table, rows in self.state.writes().items() if rows}
+
+
+def models(broker: str) -> dict[int, Model]:
+    """The evidence log folded, by partition."""
+    folded: dict[int, Model] = {}
+    for message in read(broker, EVIDENCE.name):
+        folded.setdefault(message.partition(), Model()).take(message)
+    return folded
+
+
+def assert_guarantees(broker: str, expected: set[Key], origins: Iterable[str], folders: Iterable[Path]) -> None:
+    """Exactly one verdict each; all input in the evidence; verdicts, ledgers and changelogs equal to the model's."""
+    folded = models(broker)
+    assert set(origins) - set().union(*(model.origins for model in folded.values())) == set()
+    judged = published(broker)
+    for partition, model in folded.items():
+        assert_same_verdicts(partition, model.verdicts, judged.get(partition, []))
+    keys = [(v.service, v.id, v.attempt, v.to) for verdicts in judged.values() for v in verdicts]
+    assert len(keys) == len(set(keys))
+    assert set(keys) == expected
+    for partition, rows in changelog_rows(broker).items():
+        assert_same_rows(f"changelog of {partition}", folded[partition].rows(), rows)
+    held = [partition for folder in folders for partition in assert_ledgers(folder, folded)]
+    assert sorted(held) == sorted(folded)
+
+
+def assert_ledgers(folder: Path, folded: dict[int, Model]) -> list[int]:
+    """The ledgers in a stopped worker's data folder that stand at the log's end are the model's; their numbers."""
+    held = []
+    for path in sorted((folder / "ledger").iterdir()):
+        model = folded[int(path.name)]
+        marker, rows = ledger_rows(path)
+        if marker == model.end:
+            assert_same_rows(f"ledger of {path.name}", model.rows(), rows)
+            held.append(int(path.name))
+    return held
+
+
+def assert_same_verdicts(partition: int, model: list[Verdict], judged: list[Verdict]) -> None:
+    """Every verdict that the fold gives, and no other; compared field by field."""
+    by_offset = {verdict.evidence.offset: verdict for verdict in judged}
+    assert len(by_offset) == len(judged), f"partition {partition}: evidence judged more than once"
+    for verdict in model:
+        assert verdict == by_offset.pop(verdict.evidence.offset, None)
+    assert by_offset == {}
+
+
+def assert_same_rows(where: str, model: Rows, found: Rows) -> None:
+    """Table by table, key by key; says what differs first."""
+    assert model.keys() == found.keys(), where
+    for table, rows in model.items():
+        differing = {k for k in rows.keys() | found[table].keys() if rows.get(k) != found[table].get(k)}
+        example = [(k, rows.get(k), found[table].get(k)) for k in sorted(differing)[:3]]
+        assert differing == set(), f"{where}, {table}: {len(differing)} of {len(rows)} rows differ: {example}"
+
+
+def published(broker: str) -> dict[int, list[Verdict]]:
+    """All verdicts by partition."""
+    verdicts: dict[int, list[Verdict]] = {}
+    for message in read(broker, APPROVED.name, REJECTED.name):
+        verdict = msgspec.json.decode(message.value(), type=Verdict)
+        assert verdict.evidence.partition == message.partition()
+        verdicts.setdefault(message.partition(), []).append(verdict)
+    return verdicts
+
+
+def ledger_rows(path: Path) -> tuple[int, Rows]:
+    """Marker and rows of one partition's ledger on disk. Its worker must have ended."""
+    cache = Cache(8 * 1024 * 1024)
+    rows: Rows = {}
+    marker = -1
+    for name, windowed in (("rows", False), ("window", True)):
+        store = Store(path / name, cache, DEDUPLICATION_SECONDS + 86_400 if windowed else None)
+        for key, value in store.items(b""):
+            if key == MARKER:
+                marker = int(value)
+            elif key != POSITION:
+                _put(rows, windowed, key, value)
+        store.close()
+    return marker, rows
+
+
+def changelog_rows(broker: str) -> dict[int, Rows]:
+    """The ledgers that the changelogs give, by partition."""
+    partitions: dict[int, Rows] = {}
+    for message in read(broker, LEDGER_CHANGELOG.name):
+        if message.key() != MARKER:
+            _put(partitions.setdefault(message.partition(), {}), False, message.key(), message.value())
+    for message in read(broker, IDS_CHANGELOG.name):
+        for key, value in unpack_pairs(message.value()):
+            _put(partitions.setdefault(message.partition(), {}), True, key, value)
+    return partitions
+
+
+def _put(rows: Rows, windowed: bool, key: bytes, value: bytes) -> None:
+    table = _tables[windowed, key[:1]]
+    rows.setdefault(table.name, {})[key[1:]] = table.decode(value)

@@ -1,0 +1,144 @@
+"""Plain clients: publishing octets and reading topics, without anything of the product in between."""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import msgspec
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Message, Producer, TopicPartition
+
+from sidestep.schemas import Verdict
+from sidestep.topics.catalog import APPROVED, REJECTED
+
+READ_SECONDS = 60.0
+
+Key = tuple[str, str, int, str]
+"""service, id, attempt, recipient: one verdict each."""
+Record = tuple[str, str | None, bytes]
+"""Topic, key, value."""
+
+
+class Feed:
+    """Publishes octets. `origins` are topic/partition/offset of all that Kafka has taken."""
+
+    def __init__(self, broker: str):
+        self.origins: list[str] = []
+        self._failed: list[str] = []
+        self._producer = Producer(
+            {
+                "bootstrap.servers": broker, "enable.idempotence": True, "linger.ms": 2, "log_level": 2,
+                "partitioner": "murmur2_random", "message.max.bytes": 10_000_000, "compression.type": "lz4",
+            }
+        )  # fmt: skip
+
+    def send(self, records: Iterable[Record]) -> None:
+        """Hand over, without waiting."""
+        for topic, key, value in records:
+            self.produce(topic, key=key, value=value)
+        self._producer.poll(0)
+
+    def produce(self, topic: str, **record: Any) -> None:
+        """One record, with arguments as produce() takes them."""
+        self._producer.produce(topic, on_delivery=self._delivered, **record)
+
+    def flush(self) -> None:
+        """Returns when Kafka has taken all of it."""
+        assert self._producer.flush(30) == 0
+        assert self._failed == []
+
+    def _delivered(self, error: KafkaError | None, message: Message) -> None:
+        if error is not None:
+            self._failed.append(error.str())
+        else:
+            self.origins.append(f"{message.topic()}/{message.partition()}/{message.offset()}")
+
+
+class TopicReader:
+    """All partitions of some topics from their beginnings, committed records only. One thread at a time."""
+
+    def __init__(self, broker: str, *topics: str):
+        self._consumer = Consumer(
+            {
+                "bootstrap.servers": broker, "group.id": "guarantees-unused", "enable.auto.commit": False,
+                "isolation.level": "read_committed", "enable.partition.eof": True, "log_level": 2,
+                "fetch.wait.max.ms": 20, "fetch.message.max.bytes": 10_000_000,
+            }
+        )  # fmt: skip
+        found = self._consumer.list_topics(timeout=10).topics
+        places = [(name, partition) for name in topics for partition in found[name].partitions]
+        self._partitions = [TopicPartition(*place, OFFSET_BEGINNING) for place in places]
+        self._at_end: set[tuple[str, int]] = set()
+        self._consumer.assign(self._partitions)
+
+    def take(self, seconds: float) -> list[Message]:
+        """What arrives within so many seconds, at the latest; at once when there is something."""
+        records = []
+        for message in self._consumer.consume(5000, seconds):
+            place = (message.topic(), message.partition())
+            error = message.error()
+            if error is None:
+                self._at_end.discard(place)
+                records.append(message)
+            elif error.code() == KafkaError._PARTITION_EOF:
+                self._at_end.add(place)
+        return records
+
+    def everything(self) -> list[Message]:
+        """From where it stands to the ends of all partitions."""
+        records: list[Message] = []
+        deadline = time.monotonic() + READ_SECONDS
+        while len(self._at_end) < len(self._partitions):
+            assert time.monotonic() < deadline, "the topics could not be read to their ends"
+            records += self.take(0.1)
+        return records
+
+    def close(self) -> None:
+        """End the consumer."""
+        self._consumer.close()
+
+
+def read(broker: str, *topics: str) -> list[Message]:
+    """Everything committed in some topics; in offset order within a partition."""
+    reader = TopicReader(broker, *topics)
+    try:
+        return reader.everything()
+    finally:
+        reader.close()
+
+
+class VerdictLog:
+    """What a mailer or a service sees: the verdicts so far, and how often each key had one."""
+
+    def __init__(self, broker: str):
+        self._reader = TopicReader(broker, APPROVED.name, REJECTED.name)
+        self._decode = msgspec.json.Decoder(Verdict).decode
+        self.seen: Counter[Key] = Counter()
+        self.verdicts: dict[Key, Verdict] = {}
+
+    def poll(self, seconds: float = 0.05) -> list[Verdict]:
+        """The new ones."""
+        new = [self._decode(message.value()) for message in self._reader.take(seconds)]
+        for verdict in new:
+            key = (verdict.service, verdict.id, verdict.attempt, verdict.to)
+            self.seen[key] += 1
+            self.verdicts[key] = verdict
+        return new
+
+    def repeated(self) -> list[Key]:
+        """Keys with more than one verdict: there must never be any."""
+        return [key for key, count in self.seen.items() if count > 1]
+
+    def await_all(self, wanted: Iterable[Key], seconds: float, check: Callable[[], object] = bool) -> None:
+        """Returns when all of `wanted` have their verdict, each exactly one. `check` is called meanwhile."""
+        missing = set(wanted)
+        deadline = time.monotonic() + seconds
+        while missing := missing - self.seen.keys():
+            assert time.monotonic() < deadline, f"{len(missing)} without a verdict, such as {sorted(missing)[:5]}"
+            self.poll()
+            check()
+        assert self.repeated() == []
+
+    def close(self) -> None:
+        """End the reader."""
+        self._reader.close()

@@ -1,0 +1,104 @@
+"""Workers as processes of their own, so that they can be killed, frozen and asked to leave."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+
+HASH_KEY = "5e" * 32
+SESSION_SECONDS = 6
+"""The broker's minimum: a killed worker's partitions stay idle that long."""
+READY_SECONDS = 45.0
+"""A start takes 3 s; where a worker was killed before, the group waits for its session as well."""
+
+
+class WorkerProcess:
+    """One `sidestep worker`. `settings` are SIDESTEP_ names without the prefix, in lower case."""
+
+    def __init__(self, role: str, broker: str, name_server: str, data: Path, log: Path, **settings: object):
+        self.role = role
+        self.data = data
+        self.log = log
+        self.port = free_port()
+        command = [
+            str(Path(sys.executable).with_name("sidestep")), "worker", "--role", role, "--broker", broker,
+            "--data-dir", str(data), "--name-servers", name_server, "--web-port", str(self.port),
+        ]  # fmt: skip
+        with log.open("ab") as out:
+            self.process = subprocess.Popen(
+                command, env=_environment(settings), stdin=subprocess.DEVNULL, stdout=out, stderr=out
+            )
+
+    @property
+    def alive(self) -> bool:
+        """Still running."""
+        return self.process.poll() is None
+
+    @property
+    def said(self) -> str:
+        """Its log so far."""
+        return self.log.read_text("utf-8", "replace")
+
+    def ready(self, statuses: tuple[str, ...] = ("ok",)) -> bool:
+        """What /readyz says now. Fails the test at once when the process has ended."""
+        assert self.alive, f"the {self.role} worker ended with {self.process.returncode}:\n{self.said[-3000:]}"
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/readyz", timeout=2) as answer:
+                return json.load(answer)["status"] in statuses
+        except (urllib.error.URLError, OSError):
+            return False
+
+    def await_ready(self, *statuses: str) -> "WorkerProcess":
+        """Returns when it is ready (or stands by, if told so)."""
+        wait_for(lambda: self.ready(statuses or ("ok",)), READY_SECONDS, f"{self.role} worker ready")
+        return self
+
+    def signal(self, number: int) -> None:
+        """Send it a signal, if it still runs."""
+        if self.alive:
+            self.process.send_signal(number)
+
+    def kill(self) -> None:
+        """SIGKILL, and wait for the end."""
+        self.signal(signal.SIGKILL)
+        self.process.wait(10)
+
+    def leave(self, seconds: float = 15.0) -> int:
+        """SIGTERM; its exit code."""
+        self.signal(signal.SIGTERM)
+        return self.ended(seconds)
+
+    def ended(self, seconds: float = 30.0) -> int:
+        """Its exit code, within so many seconds."""
+        try:
+            return self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            text = f"the {self.role} worker did not end within {seconds} s:\n{self.said[-3000:]}"
+            raise AssertionError(text) from None
+
+
+def wait_for(condition: Callable[[], object], seconds: float, what: str, every: float = 0.05) -> None:
+    """Returns when `condition` holds; fails the test after so many seconds."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {seconds:g} s: {what}"
+        time.sleep(every)
+
+
+def free_port() -> int:
+    """A port that nobody listens on at the moment."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+def _environment(settings: dict[str, object]) -> dict[str, str]:
+    ours = {"hash_key": HASH_KEY, "session_timeout": SESSION_SECONDS, "log_format": "text", **settings}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("SIDESTEP_")}
+    return {**kept, **{f"SIDESTEP_{name.upper()}": str(value) for name, value in ours.items()}}

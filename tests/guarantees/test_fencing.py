@@ -1,0 +1,81 @@
+"""Two owners of a partition: the older one can publish nothing any more, and ends."""
+
+import signal
+from pathlib import Path
+
+import pytest
+from harness.model import assert_guarantees
+from harness.records import read
+from harness.traffic import Traffic
+from harness.workers import SESSION_SECONDS, wait_for
+from rocksdict import Cache
+
+from sidestep.streams.decide.tables import CLOCK, TABLES, ClockRow
+from sidestep.streams.errors import Fenced
+from sidestep.streams.runtime.ledger import Ledger, LedgerSettings
+from sidestep.streams.runtime.tables import Writes
+from sidestep.topics.catalog import APPROVED, IDS_CHANGELOG, LEDGER_CHANGELOG
+
+FENCED = 3
+
+
+def ledger(broker: str, folder: Path) -> Ledger:
+    """Partition 0's, as a worker opens it."""
+    settings = LedgerSettings(
+        broker=broker, group=folder.parent.name, data=folder, rows_changelog=LEDGER_CHANGELOG.name,
+        window_changelog=IDS_CHANGELOG.name, window_seconds=86_400, tables=TABLES, cache=Cache(8 * 1024 * 1024),
+    )  # fmt: skip
+    return Ledger(settings, 0, lambda _: None, lambda *_: None)
+
+
+def output(value: bytes) -> dict[str, list[dict[str, bytes]]]:
+    """One record for email-approved."""
+    return {APPROVED.name: [{"key": b"k", "value": value}]}
+
+
+def test_a_ledger_that_was_taken_over_can_commit_nothing(clean_topics, tmp_path):
+    """Neither its output nor its rows become visible, and the error says that another worker has taken over."""
+    older = ledger(clean_topics, tmp_path / "older")
+    older.commit(output(b"1"), Writes(), 0)
+    newer = ledger(clean_topics, tmp_path / "newer")
+    assert newer.marker == 0
+    writes = Writes()
+    writes.of(CLOCK)[b"clock"] = ClockRow(99)
+    with pytest.raises(Fenced, match="another worker has taken over"):
+        older.commit(output(b"2"), writes, 1)
+    newer.commit(output(b"3"), Writes(), 1)
+    assert older.read(CLOCK, [b"clock"]) == {}
+    assert newer.read(CLOCK, [b"clock"]) == {}
+    assert [message.value() for message in read(clean_topics, APPROVED.name)] == [b"1", b"3"]
+    older.close()
+    newer.close()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(120)
+def test_a_frozen_worker_that_comes_back_is_fenced(system):
+    """Frozen for longer than its session, then awake: it exits with 3, names fencing, repeats nothing."""
+    traffic = Traffic(seed=5)
+    screen = system.start("screen").await_ready()
+    frozen = system.start("decide").await_ready()
+    system.feed.send(traffic.some(300, "before"))
+    wait_for(lambda: traffic.answered(system.verdicts.poll()) or len(system.verdicts.seen) > 50, 20, "verdicts")
+    frozen.signal(signal.SIGSTOP)
+    system.feed.send(traffic.some(300, "frozen"))
+    heir = system.start("decide").await_ready()
+    system.feed.flush()
+    system.verdicts.await_all(traffic.expected, SESSION_SECONDS + 30)
+    frozen.signal(signal.SIGCONT)
+
+    def keep_busy() -> bool:
+        system.feed.send(traffic.some(20, "awake"))
+        traffic.answered(system.verdicts.poll())
+        return not frozen.alive
+
+    wait_for(keep_busy, 30, "the frozen worker notices that it was replaced")
+    assert frozen.process.returncode == FENCED, frozen.said[-2000:]
+    assert "Fenced" in frozen.said and "another worker has taken over" in frozen.said
+    system.feed.flush()
+    system.verdicts.await_all(traffic.expected, 40)
+    assert [heir.leave(), screen.leave()] == [0, 0]
+    assert_guarantees(system.broker, traffic.expected, system.feed.origins, [heir.data])

@@ -1,0 +1,203 @@
+"""Whatever stands in the topics is kept byte for byte in email-dead-letters, and its neighbours get their verdicts."""
+
+import asyncio
+import json
+from collections import Counter
+from typing import Any
+
+import pytest
+from confluent_kafka import Producer
+from harness.model import assert_guarantees
+from harness.odd import produce_odd
+from harness.records import read
+from harness.traffic import Traffic
+from harness.workers import wait_for
+
+from sidestep.topics.catalog import BOUNCES, DEAD_LETTERS, ENGAGEMENT, EVIDENCE, INTENTS
+
+pytestmark = pytest.mark.timeout(120)
+
+
+def intent(**fields: Any) -> bytes:
+    """An intent that would be sound but for `fields`."""
+    return json.dumps({"id": "x", "to": "a@d0.example", "service": "shop"} | fields).encode()
+
+
+UNREADABLE_INTENTS: dict[str, tuple[str, bytes | None]] = {
+    "no value": ("no-value", None),
+    "empty": ("not-json", b""),
+    "text": ("not-json", b"hello"),
+    "half": ("not-json", intent()[:20]),
+    "two documents": ("not-json", intent() + intent()),
+    "not UTF-8": ("not-json", b'{"id": "\xff\xfe", "to": "a@d0.example", "service": "s"}'),
+    "a surrogate in UTF-8": ("not-json", b'{"id": "\xed\xa0\x80", "to": "a@d0.example", "service": "s"}'),
+    "a lone surrogate": ("not-json", b'{"id": "\\ud800", "to": "a@d0.example", "service": "s"}'),
+    "NUL": ("not-json", intent().replace(b'"x"', b'"x\x00"')),
+    "escaped NUL in the id": ("control-character", intent(id="x\0")),
+    "escaped NUL in the address": ("control-character", intent(to="a\0@d0.example")),
+    "line break in the service": ("control-character", intent(service="a\nb")),
+    "an array": ("wrong-shape", b"[]"),
+    "a number": ("wrong-shape", b"17"),
+    "null": ("wrong-shape", b"null"),
+    "number for id": ("wrong-shape", intent(id=17)),
+    "list for to": ("wrong-shape", intent(to=["a@d0.example"])),
+    "text for test": ("wrong-shape", intent(test="yes")),
+    "no id": ("wrong-shape", b'{"to": "a@d0.example", "service": "shop"}'),
+    "empty id": ("wrong-shape", intent(id="")),
+    "long id": ("wrong-shape", intent(id="x" * 201)),
+    "long address": ("wrong-shape", intent(to="x" * 1001)),
+    "attempt 0": ("wrong-shape", intent(attempt=0)),
+    "attempt 10^30": ("wrong-shape", intent(attempt=10**30)),
+    "time 0": ("absurd-time", intent(created_at=0)),
+    "negative time": ("absurd-time", intent(created_at=-1.5e9)),
+    "milliseconds": ("absurd-time", intent(created_at=1.7e12)),
+    "year 9999": ("absurd-time", intent(consent_at="9999-12-31T23:59:59Z")),
+    "year 1": ("absurd-time", intent(consent_at="0001-01-01T00:00:00+14:00")),
+    "time in words": ("absurd-time", intent(created_at="yesterday")),
+    "time 1e308": ("absurd-time", intent(created_at=1e308)),
+    "long metadata": ("too-large", intent(metadata={"x": "y" * 17_000})),
+    "deep metadata": ("too-deep", intent(metadata={"x": json.loads("[" * 60 + "]" * 60)})),
+    "very deep": ("too-deep", b"[" * 30_000 + b"]" * 30_000),
+    "very deep metadata": ("too-deep", intent(metadata={}).replace(b"{}}", b'{"x":' * 5_000 + b"1" + b"}" * 5_001)),
+    "70 kB": ("too-large", intent(campaign="x" * 70_000)),
+    "1 MB": ("too-large", intent(campaign="x" * 1_000_000)),
+    "5 MB that compress well": ("too-large", intent(campaign="x" * 5_000_000)),
+}
+UNREADABLE_FEEDBACK: list[tuple[str, str, bytes | None]] = [
+    (BOUNCES.name, "not-json", b"\x00\x01"),
+    (BOUNCES.name, "no-value", None),
+    (BOUNCES.name, "no-recipient", b'{"recipient": "nobody"}'),
+    (BOUNCES.name, "wrong-shape", b'{"recipient": "a@d0.example", "status": "9.9"}'),
+    (BOUNCES.name, "absurd-time", b'{"recipient": "a@d0.example", "occurred_at": 99999999999}'),
+    (ENGAGEMENT.name, "wrong-shape", b'{"recipient": "a@d0.example", "kind": "read"}'),
+    (ENGAGEMENT.name, "not-json", b'{"recipient": "\\udfff@d0.example", "kind": "opened"}'),
+]
+
+Letter = tuple[bytes | None, bytes | None, str]
+"""Key, value, reason."""
+
+
+class Hostile:
+    """Publishes to partition 0 and remembers by origin what must become a dead letter."""
+
+    def __init__(self, broker: str):
+        self.letters: dict[str, Letter] = {}
+        self._producer = Producer(
+            {"bootstrap.servers": broker, "message.max.bytes": 10_000_000, "compression.type": "lz4", "linger.ms": 50}
+        )
+
+    def send(self, topic: str, reason: str, value: bytes | None, key: bytes | None = None) -> None:
+        """One unreadable record."""
+
+        def delivered(error: Any, message: Any) -> None:
+            assert error is None, error
+            self.letters[f"{topic}/0/{message.offset()}"] = (key, value, reason)
+
+        headers = [("reason", b"mine"), ("", b""), ("x", None)]
+        self._producer.produce(topic, value, key, partition=0, headers=headers, on_delivery=delivered)
+
+    def good(self, records: list[Any]) -> None:
+        """Neighbours in the same partition."""
+        for topic, key, value in records:
+            self._producer.produce(topic, value, key, partition=0)
+
+    def flush(self) -> None:
+        """Kafka has taken all of it."""
+        assert self._producer.flush(30) == 0
+
+
+def dead_letters(broker: str) -> dict[str, Letter]:
+    """By origin, as it is put together from the headers."""
+    found: dict[str, Letter] = {}
+    for message in read(broker, DEAD_LETTERS.name):
+        headers = {name: value.decode() for name, value in message.headers()}
+        origin = f"{headers['topic']}/{headers['partition']}/{headers['offset']}"
+        assert origin not in found and headers["text"]
+        found[origin] = (message.key(), message.value(), headers["reason"])
+    return found
+
+
+def differences(wanted: dict[str, Letter], found: dict[str, Letter]) -> list[str]:
+    """Readable, since a letter may be large."""
+    show = lambda letter: letter and (letter[2], letter[0], (letter[1] or b"")[:60], len(letter[1] or b""))  # noqa: E731
+    places = sorted(wanted.keys() | found.keys())
+    return [f"{p}: {show(wanted.get(p))} {show(found.get(p))}" for p in places if wanted.get(p) != found.get(p)]
+
+
+def test_unreadable_records_are_kept_and_hold_up_nobody(system):
+    """Each unreadable record is one dead letter, octet for octet; each neighbour in its batch has its verdict."""
+    traffic = Traffic(seed=6)
+    workers = [system.start(role, dead_letter_share=1).await_ready() for role in ("screen", "decide")]
+    hostile = Hostile(system.broker)
+    for name, (reason, value) in UNREADABLE_INTENTS.items():
+        hostile.good(traffic.plain(1, name))
+        hostile.send(INTENTS.name, reason, value, key=None if value else b"\xff\x00")
+    for topic, reason, value in UNREADABLE_FEEDBACK:
+        hostile.send(topic, reason, value)
+    hostile.good(traffic.plain(1, "last"))
+    hostile.flush()
+    system.verdicts.await_all(traffic.expected, 30, lambda: [w.ready() for w in workers])
+    wait_for(lambda: len(dead_letters(system.broker)) >= len(hostile.letters), 20, "dead letters", every=0.2)
+    assert differences(hostile.letters, dead_letters(system.broker)) == []
+    assert [w.leave() for w in workers] == [0, 0]
+    assert_guarantees(system.broker, traffic.expected, [], [workers[1].data])
+
+
+def test_odd_kafka_records_are_read_like_any_other(system):
+    """A header name that is not UTF-8, no key, a CreateTime before the epoch: their values are sound, so they count."""
+    traffic = Traffic(seed=7)
+    workers = [system.start(role).await_ready() for role in ("screen", "decide")]
+    values = [value for _, _, value in traffic.plain(5, "odd")]
+    oddities: list[dict[str, Any]] = [
+        {"headers": [(b"\xff\xfe\x00", b"x"), (b"", b"")]},
+        {"headers": [(b"Faust-Ag-ReplyTo", b"email-approved"), (b"Faust-Ag-CorrelationId", b"1")]},
+        {"timestamp": 0},
+        {"timestamp": 253_402_300_799},
+        {"headers": [(b"h%d" % number, b"") for number in range(2000)]},
+    ]
+    records = [{"key": None, "value": v, "timestamp": 1} | odd for v, odd in zip(values, oddities, strict=True)]
+    junk = {"key": b"\xff", "value": b"\xff", "headers": [(b"\xc3\x28", b"\xff")]}
+    offset = asyncio.run(produce_odd(system.broker, INTENTS.name, 0, [*records, junk]))
+    hostile = Hostile(system.broker)
+    hostile.good(traffic.plain(20, "after"))
+    hostile.flush()
+    system.verdicts.await_all(traffic.expected, 30, lambda: [w.ready() for w in workers])
+    wanted = {f"{INTENTS.name}/0/{offset + len(records)}": (b"\xff", b"\xff", "not-json")}
+    assert differences(wanted, dead_letters(system.broker)) == []
+    assert [w.leave() for w in workers] == [0, 0]
+
+
+def test_what_is_not_evidence_is_dead_lettered_by_decide(system):
+    """Only Screen may write to email-evidence; if something else stands there, it stops nobody and is kept."""
+    traffic = Traffic(seed=8)
+    workers = [system.start(role).await_ready() for role in ("screen", "decide")]
+    hostile = Hostile(system.broker)
+    deep = b'{"kind": "hold", "x": ' + b"[" * 30_000
+    odd = (b"junk", b"", None, b"{}", b'{"kind": "wish"}', b'{"kind": "intent", "id": 1}', deep, b"\xff" * 500_000)
+    for value in odd:
+        hostile.send(EVIDENCE.name, "not-evidence", value, key=b"d0.example")
+    hostile.flush()
+    system.feed.send(traffic.plain(100))
+    system.feed.flush()
+    system.verdicts.await_all(traffic.expected, 30, lambda: [w.ready() for w in workers])
+    wait_for(lambda: len(dead_letters(system.broker)) >= len(hostile.letters), 20, "dead letters", every=0.2)
+    assert differences(hostile.letters, dead_letters(system.broker)) == []
+    assert [w.leave() for w in workers] == [0, 0]
+    assert_guarantees(system.broker, traffic.expected, [], [workers[1].data])
+
+
+def test_a_flood_of_unreadable_records_stops_the_worker(system):
+    """A broken producer must not turn a topic into dead letters: exit 3, and on request they are taken all the same."""
+    hostile = Hostile(system.broker)
+    for number in range(300):
+        hostile.send(INTENTS.name, "not-json", b"junk %d" % number)
+    hostile.flush()
+    screen = system.start("screen", dead_letter_window=100)
+    assert screen.ended(30) == 3
+    assert "TooManyDeadLetters" in screen.said and "SIDESTEP_DEAD_LETTER_SHARE=1" in screen.said
+    assert dead_letters(system.broker) == {}
+    willing = system.start("screen", dead_letter_share=1).await_ready()
+    wait_for(lambda: len(dead_letters(system.broker)) >= 300, 20, "dead letters", every=0.2)
+    assert differences(hostile.letters, dead_letters(system.broker)) == []
+    assert willing.leave() == 0
+    assert Counter(reason for _, _, reason in hostile.letters.values()) == {"not-json": 300}
