@@ -6,7 +6,7 @@ import contextlib
 import logging
 import signal
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from sidestep.schemas import ListsRecord, PolicyRecord
 from sidestep.streams.decide.agent import Decide
 from sidestep.streams.decide.policy import parse, version_of
 from sidestep.streams.decide.tables import DEDUPLICATION_SECONDS, TABLES
-from sidestep.streams.errors import SettingsError, TopicsError
+from sidestep.streams.errors import SettingsError, TopicsError, WorkerCrashed
 from sidestep.streams.runtime.batches import Partition
 from sidestep.streams.runtime.dead_letters import DeadLetterWatch
 from sidestep.streams.runtime.failpoints import from_environment
@@ -60,6 +60,9 @@ class Worker:
         self._roles = tuple(roles)
         self._reach = from_environment()
         self._stop = asyncio.Event()
+        self._failed = asyncio.Event()
+        self._leaving = False
+        self._tasks: set[asyncio.Task[None]] = set()
         self._apps: list[BatchApp] = []
         self._closing: list[Close] = []
         self._partitions: dict[str, int] = {}
@@ -80,12 +83,12 @@ class Worker:
             if "decide" in self._roles:
                 await self._start(self._decide())
             log.info("working", extra={"roles": ",".join(self._roles), "kafka": settings.broker})
-            beat = asyncio.create_task(self.watching.beat(self._apps, self._broker_answers))
+            self._start_task(self.watching.beat(self._apps, self._broker_answers))
             await self._stop.wait()
-            beat.cancel()
+            if self.failure is None:
+                await self._leave_unless_failing()
             if self.failure is not None:
                 raise self.failure
-            await self._leave()
         finally:
             await web.stop()
 
@@ -99,6 +102,7 @@ class Worker:
             self.failure = error
             self.watching.health.fatal(str(error))
             self._stop.set()
+            self._failed.set()
 
     async def _check_topics(self) -> None:
         states = await asyncio.to_thread(admin.states, self._settings.broker)
@@ -116,6 +120,36 @@ class Worker:
         self._apps.append(app)
         self._faust_folder.mkdir(parents=True, exist_ok=True)
         await app.start()
+        self._start_task(self._look_after(app))
+
+    async def _look_after(self, app: BatchApp) -> None:
+        """Faust ends itself when its consumer's thread breaks, and tells nobody."""
+        await app.wait_until_stopped()
+        if not self._leaving:
+            raise app.crash_reason or WorkerCrashed("Faust has stopped by itself; its log says more")
+
+    def _start_task(self, work: Coroutine[Any, Any, None]) -> None:
+        """Something that goes on beside the agents; its failure is the worker's."""
+
+        def ended(task: asyncio.Task[None]) -> None:
+            self._tasks.discard(task)
+            error = None if task.cancelled() else task.exception()
+            if error is not None:
+                self.fail(error if isinstance(error, Exception) else WorkerCrashed(repr(error)))
+
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(ended)
+
+    async def _leave_unless_failing(self) -> None:
+        """A batch that fails now is never acked, so leaving would wait for it for ever."""
+        self._leaving = True
+        leaving = asyncio.create_task(self._leave())
+        failing = asyncio.create_task(self._failed.wait())
+        await asyncio.wait((leaving, failing), return_when=asyncio.FIRST_COMPLETED)
+        failing.cancel()
+        if leaving.done():
+            leaving.result()
 
     async def _leave(self) -> None:
         self.watching.health.stopping()

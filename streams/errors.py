@@ -49,5 +49,9 @@ class TooManyDeadLetters(SidestepError):
     """Nearly everything that arrives is unreadable: a broken producer, not a broken record."""
 
 
+class WorkerCrashed(SidestepError):
+    """Something below the agents has ended that must not; the supervisor starts the worker again."""
+
+
 class HashKeyMismatch(SidestepError):
     """This worker's hash key is not the one that the ledger's recipients were keyed with."""

@@ -75,9 +75,16 @@ def _check(settings: Settings) -> None:
             usable = False
         if not usable:
             raise SettingsError("SIDESTEP_HASH_KEY: expected 64 hex digits; make some with: openssl rand -hex 32")
-    for name in ("batch_max", "parked_max", "dns_concurrency"):
+    for name in ("batch_max", "parked_max", "dns_concurrency", "dead_letter_window", "block_cache_mb"):
         if getattr(settings, name) < 1:
             raise SettingsError(f"{name} must be at least 1")
+    for name in ("dns_timeout", "commit_interval", "session_timeout"):
+        if not 0 < getattr(settings, name) < 86_400:  # so written that NaN is refused too
+            raise SettingsError(f"{name} must be above 0 and less than a day, in seconds")
+    if not 0 <= settings.dead_letter_share <= 1:
+        raise SettingsError("dead_letter_share must be from 0 to 1")
+    if not 0 <= settings.web_port <= 65_535:
+        raise SettingsError("web_port must be from 0 to 65535")
 
 
 def name_servers(settings: Settings) -> list[tuple[str, int]] | None:

@@ -23,12 +23,13 @@ class Topic:
     """None: kept for ever (compacted)."""
     cleanup: str = "delete"
     partitions: int = DEFAULT_PARTITIONS
+    max_message_bytes: int = 1_048_588
     same_partitions_as: str = ""
     """A verdict and a changelog record go to the partition number of their evidence."""
 
     def config(self) -> dict[str, str]:
         """Topic settings, as Kafka spells them."""
-        settings = {"cleanup.policy": self.cleanup, "max.message.bytes": "1048588"}
+        settings = {"cleanup.policy": self.cleanup, "max.message.bytes": str(self.max_message_bytes)}
         if self.retention_ms is not None:
             settings["retention.ms"] = str(self.retention_ms)
         if self.cleanup == "compact":
@@ -120,6 +121,7 @@ DEAD_LETTERS = Topic(
     producers=("screen", "decide"),
     consumers=("operators",),
     retention_ms=30 * DAY_MS,
+    max_message_bytes=2_300_000,  # the largest record of any other topic, and the reason with it
     same_partitions_as="email-evidence",
 )
 CONTROL = Topic(

@@ -38,7 +38,7 @@ def worker(role: str, **options: Any) -> None:
 
 
 async def _work(settings: Settings, roles: Iterable[str]) -> None:
-    """Failures end the process from in here: once this returns, the runner waits for Faust's tasks, perhaps for ever."""
+    """Failures end the process from in here: behind it the runner waits for Faust's tasks, which may never end."""
     try:
         await run_worker(settings, roles)
     except SidestepError as error:

@@ -6,16 +6,21 @@ from typing import Any
 from sidestep.streams.errors import TooManyDeadLetters
 
 REASON_MAX = 500
+PART_MAX = 1_048_588
+"""Octets of a key or a value that are kept: the most that fits into a topic, unless it was compressed on its way in."""
 
 
 def dead_letter(record: Any, code: str, text: str) -> dict[str, Any]:
     """Arguments for produce(): key and value as they came; reason and origin as headers. The record's own headers are
-    dropped: they may be what can't be read."""
+    dropped: they may be what can't be read. What is longer than PART_MAX is cut, and a header says how long it was."""
     origin = f"{record.topic()}/{record.partition()}/{record.offset()}"
+    key, value = record.key(), record.value()
     return {
-        "key": record.key(),
-        "value": record.value(),
+        "key": key and key[:PART_MAX],
+        "value": value and value[:PART_MAX],
         "headers": [
+            *_cut("key", key),
+            *_cut("value", value),
             ("reason", code.encode()),
             ("text", text[:REASON_MAX].encode("utf-8", "replace")),
             ("topic", record.topic().encode()),
@@ -24,6 +29,10 @@ def dead_letter(record: Any, code: str, text: str) -> dict[str, Any]:
             ("origin", origin.encode()),
         ],
     }
+
+
+def _cut(part: str, octets: bytes | None) -> list[tuple[str, bytes]]:
+    return [(f"{part}-octets", b"%d" % len(octets))] if octets is not None and len(octets) > PART_MAX else []
 
 
 class DeadLetterWatch:

@@ -12,6 +12,9 @@ log = logging.getLogger(__name__)
 FENCED = {KafkaError._FENCED, KafkaError.PRODUCER_FENCED, KafkaError.INVALID_PRODUCER_EPOCH}
 UNREACHABLE = {KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT, KafkaError._TIMED_OUT, KafkaError._RESOLVE}
 
+MESSAGE_MAX = 2_200_000
+"""Octets of one record that we produce. Dead letters are the largest: a record as large as topics allow, and why."""
+
 
 def client(broker: str, name: str, **settings: Any) -> dict[str, Any]:
     """Settings of one client; `name` appears in the broker's logs and quotas."""

@@ -19,7 +19,7 @@ from confluent_kafka import KafkaException, Producer
 from rocksdict import Cache
 
 from sidestep.streams.errors import LedgerError, PublishFailed
-from sidestep.streams.runtime.kafka import client, explain
+from sidestep.streams.runtime.kafka import MESSAGE_MAX, client, explain
 from sidestep.streams.runtime.recovery import POSITION, Progress, recover
 from sidestep.streams.runtime.store import Store, new_batch
 from sidestep.streams.runtime.tables import Row, Table, Writes, pack_pairs, unpack_pairs
@@ -85,6 +85,7 @@ class Ledger:
                     "transaction.timeout.ms": int(TRANSACTION_SECONDS * 1000),
                     "linger.ms": 5,
                     "batch.size": 1_000_000,
+                    "message.max.bytes": MESSAGE_MAX,
                     "compression.type": "lz4",
                     "queue.buffering.max.messages": 1_000_000,
                 },

@@ -13,7 +13,7 @@ from typing import Any
 from confluent_kafka import KafkaException, Producer
 
 from sidestep.streams.errors import PublishFailed
-from sidestep.streams.runtime.kafka import client, explain
+from sidestep.streams.runtime.kafka import MESSAGE_MAX, client, explain
 
 FLUSH_SECONDS = 60.0
 
@@ -43,6 +43,7 @@ class Publisher:
                     "delivery.timeout.ms": int(FLUSH_SECONDS * 1000),
                     "linger.ms": 5,
                     "batch.size": 1_000_000,
+                    "message.max.bytes": MESSAGE_MAX,
                     "compression.type": "lz4",
                     "queue.buffering.max.messages": 1_000_000,
                 },

@@ -14,6 +14,7 @@ import time
 from typing import Any, TextIO
 
 from sidestep.streams.errors import SettingsError
+from sidestep.streams.web.calm import Calm
 
 FORMATS = ("auto", "text", "json")
 LEVELS = ("debug", "info", "warning", "error")
@@ -39,6 +40,7 @@ def configure(log_format: str = "auto", level: str = "info", stream: TextIO | No
     stream = sys.stderr if stream is None else stream
     handler = logging.StreamHandler(stream)
     handler.setFormatter(_formatter(log_format, stream.isatty()))
+    handler.addFilter(Calm())
     if level.lower() not in LEVELS:
         raise SettingsError(f"SIDESTEP_LOG_LEVEL={level!r}: expected one of {', '.join(LEVELS)}")
     root = logging.getLogger()

@@ -86,7 +86,9 @@ def _partitions(name: str) -> int:
 
 
 def _config(name: str) -> dict[str, str]:
-    return {**(BY_NAME[name].config() if name in BY_NAME else {}), **UNCOMPRESSED}
+    if name in BY_NAME:
+        return {**BY_NAME[name].config(), **UNCOMPRESSED}
+    return {**UNCOMPRESSED, "cleanup.policy": "compact" if name.endswith("-changelog") else "delete"}
 
 
 def _results(futures: Any) -> None:

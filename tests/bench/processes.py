@@ -101,8 +101,8 @@ class Spy(Child):
 
     def __init__(self, watched: Child, output: Path):
         spy = str(Path(sys.executable).with_name("py-spy"))
-        command = [spy, "record", "--pid", str(watched.pid), "--rate", "100", "--format", "raw", "--output", str(output)]
-        super().__init__("py-spy", command, output.with_suffix(".log"))
+        command = [spy, "record", "--pid", str(watched.pid), "--rate", "100", "--format", "raw", "--output"]
+        super().__init__("py-spy", [*command, str(output)], output.with_suffix(".log"))
 
 
 def cpu_seconds(process: psutil.Process) -> float:

@@ -1,6 +1,6 @@
 """What was measured, as tables for people and as one flat JSON object. Pure but for printing."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from latency import Latency
@@ -49,6 +49,7 @@ class Results:
         self.latency: Latency | None = None
         self.recovery: Recovery | None = None
         self.recipients = 0
+        self.recovered_mb = 0.0
         self.peak_mb = 0.0
         self.broker_cores = 0.0
         """What the broker used of the machine while latency was measured."""
@@ -75,7 +76,8 @@ class Results:
             values |= {"latency_rate": self.latency.rate, "publisher_late_ms": self.latency.late_ms}
             values |= {"latency_broker_cores": self.broker_cores}
         if self.recovery is not None:
-            values |= {"recover_s_1m": self.recovery.seconds, "rss_mb_1m": self.peak_mb, "recipients": self.recipients}
+            values |= {"recover_s_1m": self.recovery.seconds, "recipients": self.recipients}
+            values |= {"recovered_mb_1m": self.recovered_mb, "rss_mb_1m": self.peak_mb}
         return values
 
     def _microseconds(self, system: str) -> float | None:
@@ -97,19 +99,27 @@ def show(results: Results, console: Console) -> None:
     console.print(systems_table(results))
     values = results.flat()
     if results.latency is not None:
-        latency = results.latency
-        console.print(
-            f"publish to verdict at {latency.rate:,.0f} intents/s: p50 {latency.p50:.0f} ms, p99 {latency.p99:.0f} ms, "
-            f"worst {latency.worst:.0f} ms ({latency.counted:,} verdicts). Until Screen had it: {latency.screened:.0f} ms "
-            f"(p50). Publisher at most {latency.late_ms:.0f} ms late; the broker used {results.broker_cores:.1f} cores."
-        )
+        for line in _about_latency(results.latency, results.broker_cores):
+            console.print(line)
     if results.recovery is not None:
         console.print(
             f"{results.recipients:,} recipients: {results.recovery.records:,} changelog records recovered in "
-            f"{results.recovery.seconds:.1f} s; peak memory after some load {results.peak_mb:.0f} MB"
+            f"{results.recovery.seconds:.1f} s; peak memory {results.recovered_mb:.0f} MB, after some load "
+            f"{results.peak_mb:.0f} MB"
         )
     if values.keys() & {aim.key for aim in AIMS}:
         console.print(aims_table(values))
+
+
+def _about_latency(latency: Latency, broker_cores: float) -> Iterator[str]:
+    yield (
+        f"publish to verdict at {latency.rate:,.0f} intents/s: p50 {latency.p50:.0f} ms, p99 {latency.p99:.0f} ms, "
+        f"worst {latency.worst:.0f} ms ({latency.counted:,} verdicts)"
+    )
+    yield (
+        f"  until Screen had the intent: p50 {latency.screened:.0f} ms; the publisher was at most "
+        f"{latency.late_ms:.0f} ms late, the broker used {broker_cores:.1f} cores"
+    )
 
 
 def systems_table(results: Results) -> Table:

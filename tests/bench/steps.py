@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import psutil
+from faust_agent import KEPT
 from kafka_log import KafkaLog
 from latency import measure_latency
 from measure import Cost, Sample, cost
@@ -115,9 +116,11 @@ class Bench:
 
     def faust(self) -> None:
         """The first part of the same evidence, by the Faust agent; then it is ended."""
-        self._log.renew(*FAUST_OUTPUTS)
         data = self._new_folder("faust-data")
-        command = script("faust_agent.py", self._broker, data, *FAUST_OUTPUTS, f"bench-{data.name}")
+        name = f"bench-{data.name}"
+        # Faust would make its changelogs itself, and now and then not find them a moment later
+        self._log.renew(*FAUST_OUTPUTS, *(f"{name}-{table.name}-changelog" for table in KEPT))
+        command = script("faust_agent.py", self._broker, data, *FAUST_OUTPUTS, name)
         warm = int(self._sizes.faust * WARM)
         with self._doing("faust") as status, self._child("faust", command) as child:
             samples = self._watch([child], FAUST_OUTPUTS, warm + self._sizes.faust, status, ends=True)
@@ -156,6 +159,7 @@ class Bench:
 
             with self._worker("decide", web_port=port, measured="recovery") as worker:
                 self._results.recovery = time_recovery(worker, port, EVIDENCE.partitions, told)
+                self._results.recovered_mb = worker.peak_megabytes()
                 self._watch([worker], VERDICTS, self._sizes.intents, status)
                 self._results.recipients, self._results.peak_mb = recipients, worker.peak_megabytes()
 

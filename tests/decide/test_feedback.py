@@ -90,10 +90,14 @@ def test_a_complaint_after_not_spam_counts_anew(world: Any):
 @pytest.mark.parametrize(
     ("event", "field"),
     [
-        ("delivered", "last_delivered"), ("opened", "last_engaged"), ("clicked", "last_engaged"),
-        ("replied", "last_engaged"), ("unsubscribed", "unsubscribed_at"), ("complaint", "complained_at"),
+        ("delivered", "last_delivered"),
+        ("opened", "last_engaged"),
+        ("clicked", "last_engaged"),
+        ("replied", "last_engaged"),
+        ("unsubscribed", "unsubscribed_at"),
+        ("complaint", "complained_at"),
     ],
-)  # fmt: skip
+)
 def test_events_go_where_they_belong(world: Any, event: str, field: str):
     """Each into its own field, with the time at which it happened, and into no other."""
     world.feedback(event, occurred_at=world.now - DAY)

@@ -36,7 +36,22 @@ def test_rates_are_read(text: str, interval_us: int, burst: int):
     assert " " not in rate.text
 
 
-@pytest.mark.parametrize("text", ["", "500", "500/week", "0/s", "1/s,max_burst=0", "-1/s", "1.5/s", "1/s,burst=3", "1/s,", "1__0/s", "9" * 5000 + "/s"])  # fmt: skip
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "500",
+        "500/week",
+        "0/s",
+        "1/s,max_burst=0",
+        "-1/s",
+        "1.5/s",
+        "1/s,burst=3",
+        "1/s,",
+        "1__0/s",
+        "9" * 5000 + "/s",
+    ],
+)
 def test_what_is_no_rate_is_refused(text: str):
     """With a ValueError, whatever it is."""
     with pytest.raises(ValueError, match=r"."):
@@ -117,7 +132,9 @@ def test_retry_at_is_the_next_slot_not_yet_promised(new_world: Any):
     assert ("domain-limit", text) == (verdicts[50].rules[0].id, verdicts[50].rules[0].text)
 
 
-@pytest.mark.parametrize("limits", [{"domain": "7/s,max_burst=3", "service": GENEROUS}, {"domain": GENEROUS, "service": "7/s,max_burst=3"}])  # fmt: skip
+@pytest.mark.parametrize(
+    "limits", [{"domain": "7/s,max_burst=3", "service": GENEROUS}, {"domain": GENEROUS, "service": "7/s,max_burst=3"}]
+)
 def test_whoever_comes_back_at_retry_at_gets_through(new_world: Any, limits: dict[str, str]):
     """Each deferred intent, offered again exactly then and with nobody else about, is approved."""
     world = new_world(new_world.policy_text(**limits))
@@ -205,5 +222,7 @@ def test_rates_are_kept_across_batches_and_restarts(new_world: Any):
     again.ledger.stored, again.ledger.marker, again.log = world.ledger.stored, world.ledger.marker, world.log
     again.judge = type(world.judge)(again.ledger)
     assert ["send", "defer"] == [again.intent(i).action for i in "23"]
-    assert again.row(DOMAIN_RATES, b"example.com").slot_interval_us == again.row(DOMAIN_RATES, b"example.com").slot_us - round(again.verdicts()[-1].retry_at * 1e6)  # fmt: skip
+    assert again.row(DOMAIN_RATES, b"example.com").slot_interval_us == again.row(
+        DOMAIN_RATES, b"example.com"
+    ).slot_us - round(again.verdicts()[-1].retry_at * 1e6)
     assert 2 == again.row(SERVICES, b"shop@example.com").sends

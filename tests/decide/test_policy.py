@@ -1,4 +1,4 @@
-"""The policy as data: what is accepted, that every fault is told at once, and that nothing but PolicyError comes out."""
+"""The policy as data: what is accepted, every fault at once, no error but PolicyError, and that it is documented."""
 
 import tomllib
 from pathlib import Path
@@ -49,8 +49,16 @@ MISTAKES = [
     ("days = 730", "day = 730", "[rules.recipient-hard-bounce] day: unknown parameter"),
     ('streams = ["marketing", "newsletter"]', 'streams = "all"', "streams = 'all': expected a list of texts"),
     ("retry_after = 300", "retry_after = 0.5", "[rules.dns-unknown] retry_after = 0.5: expected a whole number"),
-    ('"gmail.com" = "12000/min,max_burst=2000"', '"gmail.com" = "lots"', "[limits.domain] gmail.com: 'lots' is not a rate"),
-    ('"gmail.com" = "12000/min,max_burst=2000"', '"Gmail.com" = "1/s"', "[limits.domain] Gmail.com: expected a lower-case"),
+    (
+        '"gmail.com" = "12000/min,max_burst=2000"',
+        '"gmail.com" = "lots"',
+        "[limits.domain] gmail.com: 'lots' is not a rate",
+    ),
+    (
+        '"gmail.com" = "12000/min,max_burst=2000"',
+        '"Gmail.com" = "1/s"',
+        "[limits.domain] Gmail.com: expected a lower-case",
+    ),
     ('"gmail.com" = "12000/min,max_burst=2000"', '"gmail.com" = 12', 'expected a text such as "500/min,max_burst=50"'),
     ("[limits.domain]  ", "[limits.domains] ", "[limits.domains]: unknown"),
     ("[limits.domain]  ", "[limits.domains] ", "[limits.domain]: needs at least default"),
@@ -66,7 +74,7 @@ MISTAKES = [
     ("[policy]", "[polity]", "[policy]: the section is missing"),
     ('name = "default"', "name = 3", "[policy] name: give the policy a name"),
     ("[policy]", "[policy", "not TOML"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("good", "bad", "sentence"), MISTAKES)

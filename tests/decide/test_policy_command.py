@@ -1,4 +1,4 @@
-"""`sidestep policy`: all faults on stderr, warnings for what is hardly meant, nice errors for files that can't be read."""
+"""`sidestep policy`: all faults on stderr, warnings for what is hardly meant, one line for unreadable files."""
 
 from pathlib import Path
 from typing import Any
@@ -48,14 +48,30 @@ def test_every_fault_is_a_line_with_the_file_and_the_section(new_world: Any, wri
 
 
 SUSPICIOUS = [
-    ("domain", '"example.com" = "60/min,max_burst=61"', "[limits.domain] example.com = 60/min,max_burst=61: the burst is 1.0 minutes'"),
-    ("service-at-domain", 'bank = "10/hour,max_burst=5"', "[limits.service-at-domain] bank = 10/hour,max_burst=5: the burst is 30.0"),
+    (
+        "domain",
+        '"example.com" = "60/min,max_burst=61"',
+        "[limits.domain] example.com = 60/min,max_burst=61: the burst is 1.0 minutes'",
+    ),
+    (
+        "service-at-domain",
+        'bank = "10/hour,max_burst=5"',
+        "[limits.service-at-domain] bank = 10/hour,max_burst=5: the burst is 30.0",
+    ),
     ("domain", '"gmial.com" = "1/s"', "[limits.domain] gmial.com: is gmail.com meant?"),
     ("service-at-domain", '"shop@gmial.com" = "1/s"', "[limits.service-at-domain] shop@gmial.com: is gmail.com meant?"),
     ("service-at-domain", '"shop@Gmail.com" = "1/s"', "shop@Gmail.com: never applies"),
-    ("service-at-domain", '"shop@gmail.com" = "13000/min"', "above the limit of all services together, [limits.domain] gmail.com = 12000/min"),
-    ("service-at-domain", 'shop = "3001/min"', "[limits.service-at-domain] shop = 3001/min: above the limit of all services"),
-]  # fmt: skip
+    (
+        "service-at-domain",
+        '"shop@gmail.com" = "13000/min"',
+        "above the limit of all services together, [limits.domain] gmail.com = 12000/min",
+    ),
+    (
+        "service-at-domain",
+        'shop = "3001/min"',
+        "[limits.service-at-domain] shop = 3001/min: above the limit of all services",
+    ),
+]
 
 
 @pytest.mark.parametrize(("section", "line", "sentence"), SUSPICIOUS)
@@ -70,7 +86,15 @@ def test_what_is_hardly_meant_is_a_warning(new_world: Any, write: Any, section: 
     assert sentence in result.stderr
 
 
-@pytest.mark.parametrize("line", ['"shop@gmail.com" = "12000/min"', '"shop@example.com" = "3000/min"', 'bank = "60/min,max_burst=60"', '"example.com" = "1/day"'])  # fmt: skip
+@pytest.mark.parametrize(
+    "line",
+    [
+        '"shop@gmail.com" = "12000/min"',
+        '"shop@example.com" = "3000/min"',
+        'bank = "60/min,max_burst=60"',
+        '"example.com" = "1/day"',
+    ],
+)
 def test_what_is_at_the_edge_is_no_warning(new_world: Any, write: Any, line: str):
     """Equal to the domain's limit, a burst of exactly a minute, one a day: all of it may be meant."""
     text = new_world.policy_text()

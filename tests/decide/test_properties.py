@@ -18,19 +18,29 @@ steps = st.sampled_from([0, 0, 0, 1, 500, 20_000, 60_000, 86_400_000, 9 * 86_400
 
 intents = st.fixed_dictionaries(
     {
-        "id": st.sampled_from("123"), "to": addresses, "service": services, "mx": st.sampled_from(["yes", "yes", "no", "unknown"]),
-        "attempt": st.integers(1, 3), "stream": st.sampled_from(["", "newsletter"]), "test": st.sampled_from([False] * 5 + [True]),
+        "id": st.sampled_from("123"),
+        "to": addresses,
+        "service": services,
+        "mx": st.sampled_from(["yes", "yes", "no", "unknown"]),
+        "attempt": st.integers(1, 3),
+        "stream": st.sampled_from(["", "newsletter"]),
+        "test": st.sampled_from([False] * 5 + [True]),
         "classes": st.sampled_from([(), (), ("role",), ("disposable", "free"), ("near-miss",)]),
         "reused": st.sampled_from([False] * 7 + [True]),
     }
-)  # fmt: skip
+)
 events = st.fixed_dictionaries(
     {
-        "event": st.sampled_from(FEEDBACK), "to": addresses, "id": st.sampled_from("12345678"), "service": st.sampled_from(["", "shop"]),
-        "hard": st.booleans(), "scope": st.sampled_from(["recipient", "us", "domain", "transient"]),
-        "reason": st.sampled_from(["", "suspend", "userunknown"]), "occurred_at": st.sampled_from([0, 1_700_000_000_000, 1_900_000_000_000]),
+        "event": st.sampled_from(FEEDBACK),
+        "to": addresses,
+        "id": st.sampled_from("12345678"),
+        "service": st.sampled_from(["", "shop"]),
+        "hard": st.booleans(),
+        "scope": st.sampled_from(["recipient", "us", "domain", "transient"]),
+        "reason": st.sampled_from(["", "suspend", "userunknown"]),
+        "occurred_at": st.sampled_from([0, 1_700_000_000_000, 1_900_000_000_000]),
     }
-)  # fmt: skip
+)
 holds = st.tuples(services, st.sampled_from([0, 1_800_000_100_000, 1_900_000_000_000]))
 changes = st.sampled_from([{}, {"role-address": "reject"}, {"domain-limit": "off"}])
 entries = st.tuples(steps, st.one_of(intents, intents, intents, events, holds, changes))

@@ -61,10 +61,14 @@ recipients = st.builds(RecipientRow, *[times] * 4, st.integers(0, 3), *[times] *
 
 
 @given(
-    st.lists(st.sampled_from(sorted(RULES)), unique=True), recipients, st.builds(DomainRow, back_at=times),
+    st.lists(st.sampled_from(sorted(RULES)), unique=True),
+    recipients,
+    st.builds(DomainRow, back_at=times),
     st.fixed_dictionaries({name: st.floats(-1, 0) if name == "engaged" else st.floats(0, 1) for name in RISKS}),
-)  # fmt: skip
-def test_risk_is_a_probability_whatever_the_weights(new_world: Any, flags: Any, recipient: Any, domain: Any, weights: Any):  # fmt: skip
+)
+def test_risk_is_a_probability_whatever_the_weights(
+    new_world: Any, flags: Any, recipient: Any, domain: Any, weights: Any
+):
     """From 0 to 1, for every set of weights that the policy may hold."""
     text = new_world.policy_text()
     head, _, _ = text.partition("[risk]\n")

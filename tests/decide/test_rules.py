@@ -135,7 +135,9 @@ def test_an_opt_out_holds_for_the_named_streams_only(world: Any, stream: str):
     assert "send" == world.intent(stream=stream).action
 
 
-@pytest.mark.parametrize("rule", ["recipient-hard-bounce", "recipient-suspended", "recipient-complaint", "recipient-unsubscribed"])  # fmt: skip
+@pytest.mark.parametrize(
+    "rule", ["recipient-hard-bounce", "recipient-suspended", "recipient-complaint", "recipient-unsubscribed"]
+)
 def test_history_counts_for_as_many_days_as_the_policy_says(new_world: Any, rule: str):
     """On day 730 it still stops, a second later it does not."""
     happens, fields, _ = CASES[rule]
@@ -185,8 +187,16 @@ def test_several_bounces_are_counted_in_the_sentence(world: Any):
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(0, "0 seconds"), (1, "1 second"), (59, "59 seconds"), (60, "1 minute"), (7199, "1 hour"), (7200, "2 hours"), (86400, "1 day")],
-)  # fmt: skip
+    [
+        (0, "0 seconds"),
+        (1, "1 second"),
+        (59, "59 seconds"),
+        (60, "1 minute"),
+        (7199, "1 hour"),
+        (7200, "2 hours"),
+        (86400, "1 day"),
+    ],
+)
 def test_spans_are_told_in_the_unit_that_fits(seconds: int, text: str):
     """Rounded down, one unit."""
     assert text == rules._span(seconds)

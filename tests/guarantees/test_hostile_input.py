@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import random
 from collections import Counter
 from typing import Any
 
@@ -13,6 +14,7 @@ from harness.records import read
 from harness.traffic import Traffic
 from harness.workers import wait_for
 
+from sidestep.streams.runtime.dead_letters import PART_MAX
 from sidestep.topics.catalog import BOUNCES, DEAD_LETTERS, ENGAGEMENT, EVIDENCE, INTENTS
 
 pytestmark = pytest.mark.timeout(120)
@@ -57,10 +59,11 @@ UNREADABLE_INTENTS: dict[str, tuple[str, bytes | None]] = {
     "time 1e308": ("absurd-time", intent(created_at=1e308)),
     "long metadata": ("too-large", intent(metadata={"x": "y" * 17_000})),
     "deep metadata": ("too-deep", intent(metadata={"x": json.loads("[" * 60 + "]" * 60)})),
-    "very deep": ("too-deep", b"[" * 30_000 + b"]" * 30_000),
+    "very deep": ("wrong-shape", b"[" * 30_000 + b"]" * 30_000),
     "very deep metadata": ("too-deep", intent(metadata={}).replace(b"{}}", b'{"x":' * 5_000 + b"1" + b"}" * 5_001)),
     "70 kB": ("too-large", intent(campaign="x" * 70_000)),
     "1 MB": ("too-large", intent(campaign="x" * 1_000_000)),
+    "as much as fits": ("too-large", random.Random(1).randbytes(1_048_400)),
     "5 MB that compress well": ("too-large", intent(campaign="x" * 5_000_000)),
 }
 UNREADABLE_FEEDBACK: list[tuple[str, str, bytes | None]] = [
@@ -83,7 +86,7 @@ class Hostile:
     def __init__(self, broker: str):
         self.letters: dict[str, Letter] = {}
         self._producer = Producer(
-            {"bootstrap.servers": broker, "message.max.bytes": 10_000_000, "compression.type": "lz4", "linger.ms": 50}
+            {"bootstrap.servers": broker, "message.max.bytes": 10_000_000, "compression.type": "lz4", "log_level": 0}
         )
 
     def send(self, topic: str, reason: str, value: bytes | None, key: bytes | None = None) -> None:
@@ -91,7 +94,7 @@ class Hostile:
 
         def delivered(error: Any, message: Any) -> None:
             assert error is None, error
-            self.letters[f"{topic}/0/{message.offset()}"] = (key, value, reason)
+            self.letters[f"{topic}/0/{message.offset()}"] = (key, value and value[:PART_MAX], reason)
 
         headers = [("reason", b"mine"), ("", b""), ("x", None)]
         self._producer.produce(topic, value, key, partition=0, headers=headers, on_delivery=delivered)
@@ -113,6 +116,7 @@ def dead_letters(broker: str) -> dict[str, Letter]:
         headers = {name: value.decode() for name, value in message.headers()}
         origin = f"{headers['topic']}/{headers['partition']}/{headers['offset']}"
         assert origin not in found and headers["text"]
+        assert ("value-octets" in headers) == (len(message.value() or b"") == PART_MAX)
         found[origin] = (message.key(), message.value(), headers["reason"])
     return found
 

@@ -43,7 +43,7 @@ class Model:
         self.end = message.offset()
         try:
             record = decode_evidence(message.value())
-        except (msgspec.MsgspecError, TypeError):
+        except (msgspec.MsgspecError, TypeError, RecursionError):
             return
         if isinstance(record, IntentEvidence | FeedbackEvidence):
             self.origins.add(record.origin)

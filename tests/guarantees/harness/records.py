@@ -27,7 +27,7 @@ class Feed:
         self._failed: list[str] = []
         self._producer = Producer(
             {
-                "bootstrap.servers": broker, "enable.idempotence": True, "linger.ms": 2, "log_level": 2,
+                "bootstrap.servers": broker, "enable.idempotence": True, "linger.ms": 2, "log_level": 0,
                 "partitioner": "murmur2_random", "message.max.bytes": 10_000_000, "compression.type": "lz4",
             }
         )  # fmt: skip

@@ -1,0 +1,131 @@
+"""The demo from nothing to the count: broker, name server, topics, workers, one day, the end of it all."""
+
+import os
+import secrets
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from rich.console import Console
+
+from sidestep.streams.demo import summary
+from sidestep.streams.demo.counting import Count, count
+from sidestep.streams.demo.day import Day, Happening, Progress
+from sidestep.streams.demo.display import Display, display
+from sidestep.streams.demo.mailer import Mailer
+from sidestep.streams.demo.model import Traffic, traffic
+from sidestep.streams.demo.nameserver import SMALL_WORLD, NameServer
+from sidestep.streams.demo.offers import Offers
+from sidestep.streams.demo.operator import Operator
+from sidestep.streams.demo.planning import Plan, plan
+from sidestep.streams.demo.processes import WorkerProcess, Workers, free_port
+from sidestep.streams.demo.verdict_log import VerdictReader, all_keys, dead_letters
+from sidestep.streams.runtime.embedded_config import quick_start
+from sidestep.streams.runtime.embedded_kafka import EmbeddedKafka
+from sidestep.topics import admin
+from sidestep.topics.publish import Publisher
+
+POLICY = Path(__file__).with_name("data") / "policy.toml"
+SESSION_TIMEOUT = 6
+"""Seconds; the least that Kafka allows."""
+HOLD_SECONDS = 600.0
+
+
+class Demo:
+    """One run in `folder`. `run` gives the count that says whether all went well."""
+
+    def __init__(self, folder: Path, intents: int, seed: int, day_seconds: float, console: Console):
+        self._folder = folder
+        self._intents = intents
+        self._seed = seed
+        self._day_seconds = day_seconds
+        self._console = console
+        self._traffic: Traffic = traffic()
+        self._began = time.monotonic()
+
+    def run(self) -> Count:
+        """Raises SidestepError, WorkerDied among them, and KeyboardInterrupt; nothing is left running."""
+        with ExitStack() as stack:
+            with self._step("Kafka"):
+                kafka = stack.enter_context(EmbeddedKafka(self._folder / "kafka", java=quick_start()))
+                admin.create(kafka.address)
+            names = stack.enter_context(NameServer(SMALL_WORLD))
+            with self._step("workers"):
+                workers = stack.enter_context(Workers(self._workers(kafka.address, names)))
+                planned = plan(self._traffic, self._seed, self._intents)
+                workers.await_ready()
+            outcome = self._day(kafka.address, names, workers, planned)
+        summary.show(self._console, self._traffic.services, outcome)
+        return outcome.count
+
+    def _day(self, broker: str, names: NameServer, workers: Workers, planned: Plan) -> summary.Outcome:
+        accidents = self._traffic.accidents
+        mailer = Mailer(planned.fates, self._traffic.engagement, accidents.report_twice, self._seed)
+        offers = Offers(self._traffic.services, accidents.offered_though_sent, self._seed)
+        with VerdictReader(broker) as reader, display(self._console) as shown:
+            day = Day(
+                planned, self._day_seconds, Publisher(broker), reader, mailer, offers,
+                self._happenings(names, Operator(broker)), self._watch(workers, shown),
+            )
+            began = time.monotonic()
+            day.run()
+            day_seconds = time.monotonic() - began
+        with self._step("count"):
+            workers.stop()  # so that no verdict can come after the count
+            counted = count(day.published, all_keys(broker))
+            dead = dead_letters(broker)
+        return summary.Outcome(
+            planned, day.tally, mailer, offers, counted, day.progress.published, dead, day_seconds,
+            time.monotonic() - self._began,
+        )
+
+    def _watch(self, workers: Workers, shown: Display):  # type: ignore[no-untyped-def]
+        def watch(progress: Progress) -> None:
+            workers.check()
+            shown.show(progress)
+
+        return watch
+
+    def _happenings(self, names: NameServer, operator: Operator) -> list[Happening]:
+        def mend() -> None:
+            names.fault("broken.example")
+
+        def hold() -> None:
+            operator.hold("crm-import", HOLD_SECONDS, "nearly half of its mail bounces")
+
+        return [
+            Happening(0, "night: invoices go out"),
+            Happening(3, "an incident: the monitoring repeats itself"),
+            Happening(6, "morning: people sign up, some with slips of the keyboard"),
+            Happening(10, "orders, parcels, passwords; broken.example's name servers answer again", mend),
+            Happening(12, "noon: the weekly issue goes to every subscriber"),
+            Happening(15, "afternoon: somebody imports a list from 2017, half of it dead"),
+            Happening(16.75, "an operator puts crm-import on hold", hold),
+            Happening(18, "evening: orders, and a survey of all customers"),
+            Happening(22.5, "late: what was deferred is offered again"),
+        ]
+
+    def _workers(self, broker: str, names: NameServer) -> list[WorkerProcess]:
+        common = {
+            "broker": broker, "hash_key": secrets.token_hex(32), "name_servers": f"{names.host}:{names.port}",
+            "policy": POLICY, "session_timeout": SESSION_TIMEOUT, "log_format": "text",
+        }
+        return [
+            WorkerProcess(
+                role, {**common, "data_dir": self._folder / role, "web_port": free_port()},
+                self._folder / "logs" / f"{role}.log", _environment(),
+            )
+            for role in ("screen", "decide")
+        ]
+
+    @contextmanager
+    def _step(self, name: str) -> Iterator[None]:
+        began = time.monotonic()
+        yield
+        self._console.print(f"  {name:<8} ready in {time.monotonic() - began:.1f} s", markup=False)
+
+
+def _environment() -> Mapping[str, str]:
+    """Ours, without settings that are meant for another Sidestep."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("SIDESTEP_")}

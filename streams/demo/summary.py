@@ -1,0 +1,137 @@
+"""What is seen at the end: by service, by rule with a sentence each, what feedback did, what else happened."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console, Group
+from rich.table import Table
+from rich.text import Text
+
+from sidestep.streams.commands.render import printable
+from sidestep.streams.demo.counting import Count
+from sidestep.streams.demo.display import ACTIONS, COLOURS
+from sidestep.streams.demo.mailer import Mailer
+from sidestep.streams.demo.model import Service
+from sidestep.streams.demo.offers import Offers
+from sidestep.streams.demo.planning import Plan
+from sidestep.streams.demo.tally import RuleTally, Tally
+
+OUTCOMES = {"send": "flagged", "drop": "dropped", "defer": "deferred"}
+FEEDBACK = (
+    ("gone", "recipient-hard-bounce", "hard bounces: no such mailbox"),
+    ("suspended", "recipient-suspended", "bounces: the account was disabled"),
+    ("complaint", "recipient-complaint", "complaints: reported as spam"),
+    ("unsubscribed", "recipient-unsubscribed", "opted out"),
+)
+SIGNS_OF_LIFE = ("delivered", "opened", "clicked", "replied")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Everything that a day came to. Times in seconds."""
+
+    plan: Plan
+    tally: Tally
+    mailer: Mailer
+    offers: Offers
+    count: Count
+    published: int
+    dead_letters: int
+    day_seconds: float
+    seconds: float
+
+
+def show(console: Console, services: Mapping[str, Service], outcome: Outcome) -> None:
+    """Print all of it, but for the last line."""
+    console.print(_services(services, outcome.tally))
+    console.print(_rules(outcome.tally))
+    console.print(_section("What feedback did", _feedback(outcome.mailer, outcome.tally)))
+    console.print(_section("What went wrong on purpose", _accidents(outcome)))
+    console.print(_section("How fast", _speed(outcome)))
+    if not outcome.count.right:
+        console.print(_section("WRONG", outcome.count.examples, "red"))
+
+
+def _services(services: Mapping[str, Service], tally: Tally) -> Table:
+    table = Table(title="Verdicts by service", title_justify="left", title_style="bold", box=SIMPLE_HEAD, expand=True)
+    table.add_column("service", no_wrap=True)
+    table.add_column("", ratio=1, style="dim", no_wrap=True)
+    table.add_column("verdicts", justify="right")
+    for _, word in ACTIONS:
+        table.add_column(word, justify="right")
+    for name, service in services.items():
+        _service_row(table, name, service.about, [tally.services[name][action] for action, _ in ACTIONS])
+    table.add_section()
+    _service_row(table, "all", "", [tally.actions[action] for action, _ in ACTIONS])
+    return table
+
+
+def _service_row(table: Table, name: str, about: str, numbers: list[int]) -> None:
+    table.add_row(name, about, f"{sum(numbers):,}", *(f"{number:,}" for number in numbers))
+
+
+def _rules(tally: Tally) -> Table:
+    table = Table(
+        title="Rules that spoke, and what one of their verdicts said", title_justify="left", title_style="bold",
+        box=SIMPLE_HEAD, expand=True,
+    )
+    table.add_column("rule", no_wrap=True)
+    table.add_column("verdicts", justify="right")
+    table.add_column("mostly", no_wrap=True)
+    table.add_column("for example", ratio=1)
+    for name, rule in tally.by_frequency():
+        outcome = Text(OUTCOMES[rule.usual], style=COLOURS[rule.usual])
+        table.add_row(name, f"{rule.count:,}", outcome, _example(rule))
+    return table
+
+
+def _example(rule: RuleTally) -> Group:
+    seen = rule.example
+    assert seen is not None
+    meant = f", meant: {seen.suggestion}" if seen.suggestion else ""
+    return Group(
+        Text(printable(rule.sentence)), Text(printable(f"{seen.service} to {seen.to}{meant}"), style="dim")
+    )
+
+
+def _feedback(mailer: Mailer, tally: Tally) -> Iterable[str]:
+    for kind, rule, text in FEEDBACK:
+        stopped = tally.rules[rule].count if rule in tally.rules else 0
+        yield f"{mailer.reported[kind]:>7,} {text}; {stopped:,} later messages to them were not sent"
+    yield (
+        f"{mailer.reported['blocked']:>7,} bounces that blame our server, not the mailbox; "
+        f"{mailer.sent_after_block:,} later messages to them were approved all the same"
+    )
+    signs = sum(mailer.reported[kind] for kind in SIGNS_OF_LIFE)
+    yield f"{signs:>7,} signs of life (delivered, opened, clicked, replied)"
+    yield f"{mailer.twice:>7,} reports of all these were delivered twice: counted once"
+
+
+def _accidents(outcome: Outcome) -> Iterable[str]:
+    plan, offers, tally = outcome.plan, outcome.offers, outcome.tally
+    yield f"{plan.twice:>7,} intents published twice: one verdict each"
+    yield f"{plan.reused:>7,} ids used again for somebody else: a verdict of their own, rejected"
+    yield f"{offers.mistaken:>7,} intents offered again although they had been approved: rejected, not sent twice"
+    yield (
+        f"{offers.made - offers.mistaken:>7,} deferred intents offered again when their time had come; "
+        f"{tally.approved_later:,} then approved"
+    )
+    yield f"{plan.unreadable:>7,} records that nobody can read; {outcome.dead_letters:,} in email-dead-letters"
+
+
+def _speed(outcome: Outcome) -> Iterable[str]:
+    tally = outcome.tally
+    yield (
+        f"{outcome.published:>7,} records published and {tally.verdicts:,} verdicts read in {outcome.day_seconds:.0f} s "
+        f"(the whole demo: {outcome.seconds:.0f} s)"
+    )
+    half, most = (tally.latency(share) * 1000 for share in (0.5, 0.99))
+    yield (
+        f"{half:>4,.0f} ms from publishing to a readable verdict for half of them, {most:,.0f} ms for 99 of 100, "
+        "waits for DNS and the noon burst included"
+    )
+
+
+def _section(title: str, lines: Iterable[str], style: str = "") -> Group:
+    return Group(Text(title, style=f"bold {style}"), *(Text(line, style=style) for line in lines), Text(""))

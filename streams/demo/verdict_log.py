@@ -1,0 +1,101 @@
+"""Reads email-approved and email-rejected: as the verdicts come, and once more from beginning to end to count them."""
+
+import time
+from collections.abc import Iterator
+from types import TracebackType
+from typing import Self
+
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, TopicPartition
+
+from sidestep.streams.demo.planning import IntentKey
+from sidestep.streams.demo.seen import Seen, decode_key, decode_seen
+from sidestep.streams.errors import BrokerUnreachable
+from sidestep.topics.catalog import APPROVED, DEAD_LETTERS, REJECTED
+from sidestep.topics.connection import QUIET, cluster, reason
+from sidestep.topics.subscribe import NO_LEADER
+
+MOST = 5_000
+"""Records taken at once."""
+SILENCE = 30.0
+"""Seconds without a record or an end of a partition, after which reading to the end is given up."""
+
+
+class Reader:
+    """Committed records of whole topics, from their beginning, in one thread."""
+
+    def __init__(self, broker: str, *topics: str):
+        self._broker = broker
+        self._consumer = Consumer({
+            "bootstrap.servers": broker, "group.id": "sidestep-demo", "enable.auto.commit": False,
+            "isolation.level": "read_committed", "enable.partition.eof": True, "fetch.wait.max.ms": 20,
+            "auto.offset.reset": "earliest", **QUIET,
+        })
+        found = cluster(self._consumer, broker).topics
+        self._partitions = [TopicPartition(name, p, OFFSET_BEGINNING) for name in topics for p in found[name].partitions]
+        self._consumer.assign(self._partitions)
+
+    def batch(self, timeout: float) -> list[bytes]:
+        """Values that have arrived; waits up to `timeout` seconds for the first."""
+        return [value for value in self._take(timeout, set()) if value is not None]
+
+    def to_the_end(self) -> Iterator[bytes]:
+        """Every value up to what is the end of each partition now. Raises BrokerUnreachable when Kafka falls silent."""
+        ended: set[tuple[str, int]] = set()
+        heard = time.monotonic()
+        while len(ended) < len(self._partitions):
+            values = self._take(0.5, ended)
+            if values:
+                heard = time.monotonic()
+            elif time.monotonic() - heard > SILENCE:
+                raise BrokerUnreachable(f"Kafka at {self._broker} has sent nothing for {SILENCE:.0f} s")
+            yield from (value for value in values if value is not None)
+
+    def _take(self, timeout: float, ended: set[tuple[str, int]]) -> list[bytes | None]:
+        """Values, None for the end of a partition, which is noted in `ended`."""
+        first = self._consumer.poll(timeout)
+        if first is None:
+            return []
+        values: list[bytes | None] = []
+        for message in (first, *self._consumer.consume(MOST, 0)):
+            error = message.error()
+            if error is None:
+                values.append(message.value())
+            elif error.code() == KafkaError._PARTITION_EOF:
+                ended.add((message.topic() or "", message.partition() or 0))
+                values.append(None)
+            elif error.code() not in NO_LEADER:
+                raise BrokerUnreachable(f"{message.topic()} can't be read: {reason(error)}")
+        return values
+
+    def close(self) -> None:
+        """Ends reading."""
+        self._consumer.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, _kind: type[BaseException] | None, _error: BaseException | None, _: TracebackType | None) -> None:
+        self.close()
+
+
+class VerdictReader(Reader):
+    """Verdicts as they come."""
+
+    def __init__(self, broker: str):
+        super().__init__(broker, APPROVED.name, REJECTED.name)
+
+    def verdicts(self, timeout: float) -> list[Seen]:
+        """Those that have arrived; waits up to `timeout` seconds for the first."""
+        return [decode_seen(value) for value in self.batch(timeout)]
+
+
+def all_keys(broker: str) -> list[IntentKey]:
+    """What every committed verdict answers. Nobody may write meanwhile."""
+    with Reader(broker, APPROVED.name, REJECTED.name) as reader:
+        return [decode_key(value) for value in reader.to_the_end()]
+
+
+def dead_letters(broker: str) -> int:
+    """How many records could not be read."""
+    with Reader(broker, DEAD_LETTERS.name) as reader:
+        return sum(1 for _ in reader.to_the_end())

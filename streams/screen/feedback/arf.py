@@ -1,0 +1,51 @@
+"""Complaints (RFC 5965): who complained, and of what kind it is. Pure."""
+
+import re
+from typing import NamedTuple
+
+_FIELD = re.compile(r"^([A-Za-z][A-Za-z-]{2,40})[ \t]{0,4}:[ \t]*(.*)$")
+_ADDRESS = re.compile(r"[^\s<>;,:\"'()\[\]]{1,200}@[^\s<>;,:\"'()\[\]]{1,255}")
+RECIPIENT_FIELDS = ("original-rcpt-to", "removal-recipient", "redacted-address")
+RECIPIENTS_MAX = 100
+
+
+class Complaint(NamedTuple):
+    """`type` as written there: abuse, fraud, virus, other, not-spam, opt-out, auth-failure, …"""
+
+    type: str
+    recipients: list[str]
+    user_agent: str
+
+
+def parse(text: str) -> Complaint:
+    """A message/feedback-report body. Without a type it is taken for abuse, which is what all of them mean by it."""
+    fields: list[tuple[str, str]] = []
+    for line in text.split("\n")[:2000]:
+        match = _FIELD.match(line[:2000])
+        if match:
+            fields.append((match[1].lower(), match[2].strip()))
+    first = dict(reversed(fields))
+    return Complaint(
+        (first.get("feedback-type") or "abuse").lower(),
+        _recipients(fields),
+        first.get("user-agent", ""),
+    )
+
+
+def _recipients(fields: list[tuple[str, str]]) -> list[str]:
+    """Named in the fields of the report, each once. A redacted one has no domain and is left out."""
+    for wanted in RECIPIENT_FIELDS:
+        found = [_ADDRESS.search(value) for name, value in fields if name == wanted]
+        addresses = dict.fromkeys(match[0] for match in found if match)
+        if addresses:
+            return list(addresses)[:RECIPIENTS_MAX]
+    return []
+
+
+def event_of(feedback_type: str) -> str:
+    """The kind of our schema: complaint, not-spam (takes one back), unsubscribed, or "" for what is no complaint."""
+    if feedback_type in ("not-spam", "miscategorized"):
+        return "not-spam"
+    if feedback_type in ("opt-out", "opt-out-list"):
+        return "unsubscribed"
+    return "" if feedback_type in ("auth-failure", "dmarc") else "complaint"

@@ -1,0 +1,180 @@
+"""The parts of a message, read leniently and within bounds: hostile input costs bounded time and never raises. Pure."""
+
+import binascii
+import codecs
+import html
+import re
+from collections.abc import Iterator
+from email.header import decode_header
+from typing import NamedTuple
+
+OCTETS_MAX = 1_000_000
+"""Of a message only so much is looked at: a report stands at its beginning."""
+HEADER_OCTETS_MAX = 64_000
+PARTS_MAX = 100
+DEPTH_MAX = 8
+TEXT_MAX = 120_000
+"""Characters kept of one part."""
+
+_ENCODED_WORD = re.compile(r"=\?[^?\s]{1,40}\?[bBqQ]\?[^?]{0,2000}\?=")
+_CHARSETS = re.compile(r"utf-?_?8|ascii|iso-?_?8859|cp?125|windows-125|koi8|iso-?2022|shift|sjis|euc|gb|big5|ks_c|latin")
+_ADDRESS_SAFE = re.compile(r"<(?=[^\s<>@]{1,64}@[^\s<>]{1,255}>)([^<>]{3,320})>")
+_BREAK = re.compile(r"(?i)<(?:br|/p|/div|/tr|/td|/h\d|/li)[^<>]{0,200}>")
+_TAG = re.compile(r"<[^<>]{0,2000}>")
+_SCRIPT = re.compile(r"(?is)<(style|script|head)\b[^<>]{0,500}>.{0,60000}?</\1>")
+ORIGINALS = ("message/rfc822", "text/rfc822-headers", "message/global", "message/rfc822-headers", "message/partial")
+
+
+class Headers:
+    """Header fields by lower-case name, unfolded, in the order they stand."""
+
+    def __init__(self, fields: list[tuple[str, str]]):
+        self.fields = fields
+
+    def get(self, name: str) -> str:
+        """The first field of that name, encoded words decoded (RFC 2047); "" if there is none."""
+        return next((decoded(value) for field, value in self.fields if field == name), "")
+
+    def all(self, name: str) -> list[str]:
+        """Every field of that name as it stands."""
+        return [value for field, value in self.fields if field == name]
+
+
+class Part(NamedTuple):
+    """A leaf of the MIME tree. An embedded message is a leaf too: `octets` are its own, `text` is ""."""
+
+    type: str
+    parameters: str
+    text: str
+    octets: bytes
+
+
+class Message(NamedTuple):
+    """A message's header and its leaves in order."""
+
+    headers: Headers
+    parts: list[Part]
+
+
+def read(octets: bytes) -> Message:
+    """A message from its octets; whatever can't be read as one has an empty header and one text part."""
+    octets = octets[:OCTETS_MAX].replace(b"\r\n", b"\n").replace(b"\r", b"\n").lstrip(b"\n")
+    headers, body = _split(octets)
+    parts: list[Part] = []
+    _walk(headers, body, parts, 0)
+    return Message(headers, parts)
+
+
+def read_headers(octets: bytes) -> Headers:
+    """Only the header of a message or of a text/rfc822-headers part."""
+    return _split(octets.lstrip(b"\n"))[0]
+
+
+def _split(octets: bytes) -> tuple[Headers, bytes]:
+    if octets.startswith((b"From ", b">From ")):  # the envelope line of an mbox
+        octets = octets.partition(b"\n")[2]
+    head, _, body = octets.partition(b"\n\n")
+    return Headers(list(_fields(head[:HEADER_OCTETS_MAX]))), body
+
+
+def _fields(head: bytes) -> Iterator[tuple[str, str]]:
+    name, values = "", []
+    for line in head.decode("utf-8", "replace").split("\n"):
+        if line[:1] in " \t" and name:
+            values.append(line.strip())
+            continue
+        if name:
+            yield name, " ".join(values)
+        name, _, value = line.partition(":")
+        name, values = ("", []) if not _ or " " in name else (name.lower(), [value.strip()])
+    if name:
+        yield name, " ".join(values)
+
+
+def _walk(headers: Headers, body: bytes, parts: list[Part], depth: int) -> None:
+    if len(parts) >= PARTS_MAX:
+        return
+    content_type = next(iter(headers.all("content-type")), "text/plain")
+    kind, _, parameters = content_type.partition(";")
+    kind = kind.strip().lower()
+    boundary = parameter(parameters, "boundary")
+    mark = b"\n--" + boundary.encode()
+    if kind.startswith("multipart/") and boundary and depth < DEPTH_MAX and mark in b"\n" + body:
+        for piece in (b"\n" + body).split(mark, PARTS_MAX)[1:]:
+            if piece.startswith(b"--"):
+                break
+            _walk(*_split_part(piece), parts, depth + 1)
+        return
+    parts.append(_leaf(kind, parameters, headers, body))
+
+
+def _split_part(piece: bytes) -> tuple[Headers, bytes]:
+    piece = piece.partition(b"\n")[2]
+    return (Headers([]), piece[1:]) if piece.startswith(b"\n") else _split(piece)
+
+
+def _leaf(kind: str, parameters: str, headers: Headers, body: bytes) -> Part:
+    encoding = next(iter(headers.all("content-transfer-encoding")), "").strip().lower()
+    body = _transfer_decoded(encoding, body)
+    if kind in ORIGINALS:
+        return Part(kind, parameters, "", body)
+    if kind.startswith(("text/", "message/", "multipart/", "application/json")) or not kind:
+        text = _charset_decoded(parameter(parameters, "charset"), body[: TEXT_MAX * 4])[:TEXT_MAX]
+        return Part(kind or "text/plain", parameters, text_of_html(text) if kind == "text/html" else text, b"")
+    return Part(kind, parameters, "", b"")
+
+
+def parameter(parameters: str, name: str) -> str:
+    """A parameter of a header field, without its quotes (RFC 2045 5.1); "" if it is not there."""
+    for item in parameters[:4000].split(";"):
+        key, _, value = item.partition("=")
+        if key.strip().lower() == name:
+            return value.strip().strip('"').split('"')[0].strip() if '"' in value else (value.split() or [""])[0]
+    return ""
+
+
+def _transfer_decoded(encoding: str, body: bytes) -> bytes:
+    try:
+        if encoding == "base64":
+            return binascii.a2b_base64(_whole_quads(body)).replace(b"\r\n", b"\n")
+        if encoding == "quoted-printable":
+            return binascii.a2b_qp(body)
+    except (binascii.Error, ValueError):
+        pass  # then it is read as it stands
+    return body
+
+
+def _whole_quads(body: bytes) -> bytes:
+    digits = b"".join(body.split())
+    return digits[: len(digits) - len(digits) % 4]
+
+
+def _charset_decoded(charset: str, octets: bytes) -> str:
+    charset = charset.lower()
+    if not _CHARSETS.match(charset):  # not every codec is one of text, and some are slow
+        charset = "utf-8"
+    try:
+        return octets.decode(codecs.lookup(charset).name, "replace")
+    except (LookupError, UnicodeError, ValueError):
+        return octets.decode("utf-8", "replace")
+
+
+def decoded(value: str) -> str:
+    """A header's encoded words as text."""
+    return _ENCODED_WORD.sub(_word, value[:4000]) if "=?" in value else value
+
+
+def _word(match: re.Match[str]) -> str:
+    try:
+        ((octets, charset),) = decode_header(match[0])
+        return octets if isinstance(octets, str) else _charset_decoded(charset or "", octets)
+    except Exception:  # noqa: BLE001 - whatever the library does not like stays as it stands
+        return match[0]
+
+
+def text_of_html(text: str) -> str:
+    """What a reader would see of it, a line a block; <a@b> written unescaped is no tag."""
+    text = _SCRIPT.sub("", text)
+    text = _ADDRESS_SAFE.sub(r"&lt;\1&gt;", text)
+    text = _TAG.sub(" ", _BREAK.sub("\n", text))
+    return html.unescape(text).replace("\xa0", " ")

@@ -1,0 +1,78 @@
+"""Codes, commands and host names in what a mail server said (RFC 3463, 5321). Pure."""
+
+import re
+
+_STATUS = re.compile(r"(?<![\d.vV/])([245]\.[0-7]\.\d{1,3})(?![\d]|\.\d)")
+_REPLY = re.compile(r"(?<![\w.\-/:])([245][0-5]\d)(?![\w./])(?!\s*(?:hours?|days?|minutes?|seconds?|[kmg]?bytes?)\b)")
+_REPLY_LOOSE = re.compile(r"(?<![\w.\-/])([245][0-5]\d)(?![\w./])")
+_HOST = re.compile(
+    r"(?i)\b(?:host|server|mail ?server|by|Giving up on|Connected to|while talking to|for the recipient domain \S{1,255} by)"
+    r"[:\s]\s{0,5}<?([a-z0-9](?:[a-z0-9-]{0,62}\.){1,8}[a-z]{2,24})\b"
+)
+COMMANDS = (
+    ("DATA", re.compile(r"(?i)\b(?:in reply to end of data|after end of data|end of data|in reply to data|>>> data"
+                        r"|>>> \.(?=\s|$)|after data\b|our data\b|data command|failed after i sent the message"
+                        r"|\[data\]|smtp:data|sending data|before data|failed on data command|after pipelined data"
+                        r"|after sending data block|sending the message|following data)")),
+    ("RCPT", re.compile(r"(?i)(?:\bin reply to rcpt to|after rcpt to|>>> rcpt to|our rcpt to|\brcpt(?: to)? command"
+                        r"|does not like recipient|smtp:rcpt|\[rcpt_to\]|sending rcpt|after pipelined rcpt|\brcpt to:<"
+                        r"|rcpt cmd|rejected recipient|following rcpt|did not accept recipient)")),
+    ("MAIL", re.compile(r"(?i)(?:\bin reply to mail from|after mail from|>>> mail from|our mail from|\bmail(?: from)? command"
+                        r"|but sender was rejected|smtp:mail|\[mail_from\]|after pipelined mail|sending mail from"
+                        r"|after sender|following mail)")),
+    ("EHLO", re.compile(r"(?i)(?:\bin reply to [eh][eh]lo|after [eh][eh]lo|>>> [eh][eh]lo|our [eh][eh]lo|[eh][eh]lo command\)"
+                        r"|but my name was rejected|\[[eh][eh]lo\])")),
+    ("CONN", re.compile(r"(?i)(?:after initial connection|refused to talk to me|but greeting failed|after connect"
+                        r"|\[connect\]|session opening)")),
+)
+
+
+def find_status(text: str, first_digit: str = "") -> str:
+    """The first enhanced status code, one that says more than x.0.0 or 4.4.7 if there is one; "" without any."""
+    found = [code for code in _STATUS.findall(text[:8000]) if code.startswith(first_digit)]
+    telling = [code for code in found if not code.endswith(".0.0") and code != "4.4.7"]
+    return next(iter(telling or found), "")
+
+
+def find_reply(text: str, first_digit: str = "") -> str:
+    """The first SMTP reply code, permanent ones before temporary ones; "" without any."""
+    found = [code for code in _REPLY.findall(text[:8000]) if code.startswith(first_digit) and code not in _UNUSUAL]
+    return next((code for code in found if code[0] == "5"), next(iter(found), ""))
+
+
+_UNUSUAL = {f"{first}{second}{third}" for first in "245" for second in "01234" for third in range(10)} - {
+    *("211 214 220 221 235 250 251 252 421 422 430 432 454 458 459 500 501 502 503 504 521 523 524 525 530 534 535 538"
+      " 541 511 512 513 540 542 543 546 547 515 516 517 518 519 471 471 442 441 431 401 402 403 405 406".split())
+}
+"""Three digits that look like a reply code and hardly ever are one."""
+
+
+def prefer(stated: str, said: str, reply: str = "") -> str:
+    """Of the code in the report's Status field and the one in the remote host's words, the one that says more."""
+    if not stated or not said or stated == said:
+        return stated or said
+    if reply and stated[0] != said[0]:
+        return stated if stated[0] == reply[0] else said
+    if stated.endswith(".0.0") or stated == "4.4.7" or stated.startswith("5.3."):
+        return stated if said.endswith(".0.0") else said
+    if ".0" in stated and ".0" not in said:
+        return said
+    if said.endswith(".0.0"):
+        return stated
+    if stated == "5.1.1":
+        return stated if ".0" in said else said
+    if stated == "5.1.3" and said.startswith("5.7."):
+        return said
+    return stated
+
+
+def find_command(text: str) -> str:
+    """The command that was refused, the furthest one if several are named."""
+    text = text[:8000]
+    return next((name for name, pattern in COMMANDS if pattern.search(text)), "")
+
+
+def find_host(text: str) -> str:
+    """The host that refused, lower case; "" if none is named."""
+    match = _HOST.search(text[:4000])
+    return match[1].lower().rstrip(".") if match else ""

@@ -1,0 +1,112 @@
+"""Dead letters: octets as they came, the reason in headers, and a stop where nearly everything is unreadable."""
+
+from typing import Any
+
+import pytest
+
+from sidestep.streams.errors import TooManyDeadLetters
+from sidestep.streams.runtime.dead_letters import PART_MAX, REASON_MAX, DeadLetterWatch, dead_letter
+
+
+class Record:
+    """A record of partition 2 at offset 7."""
+
+    def __init__(self, key: bytes | None, value: bytes | None):
+        self._key, self._value = key, value
+
+    def key(self) -> bytes | None:
+        """As it came."""
+        return self._key
+
+    def value(self) -> bytes | None:
+        """As it came."""
+        return self._value
+
+    def topic(self) -> str:
+        """Where it came from."""
+        return "email-intents"
+
+    def partition(self) -> int:
+        """Where it came from."""
+        return 2
+
+    def offset(self) -> int:
+        """Where it came from."""
+        return 7
+
+
+@pytest.mark.parametrize(("key", "value"), [(b"k", b"v"), (None, None), (b"", b""), (b"\xff\0", b"\0" * 1000)])
+def test_octets_are_kept(key: Any, value: Any):
+    """Byte for byte; empty and none are different things."""
+    letter = dead_letter(Record(key, value), "not-json", "what is wrong")
+    assert (key, value) == (letter["key"], letter["value"])
+
+
+def test_headers_say_why_and_from_where():
+    """Enough to find the record and its producer."""
+    headers = dict(dead_letter(Record(b"k", b"v"), "not-json", "what is wrong")["headers"])
+    assert {
+        "reason": b"not-json",
+        "text": b"what is wrong",
+        "topic": b"email-intents",
+        "partition": b"2",
+        "offset": b"7",
+        "origin": b"email-intents/2/7",
+    } == headers
+
+
+@pytest.mark.parametrize("text", ["x" * 10_000, "\ud800" * 10, "é" * 600, ""])
+def test_any_reason_can_be_written(text: str):
+    """It may quote what can't be read; a long one is cut."""
+    written = dict(dead_letter(Record(b"k", b"v"), "c", text)["headers"])["text"]
+    assert len(written.decode()) <= REASON_MAX
+
+
+def test_what_fits_into_no_topic_is_cut_and_says_so():
+    """A record that came compressed may be larger than any that can be written."""
+    letter = dead_letter(Record(None, b"x" * (PART_MAX + 5)), "too-large", "")
+    assert PART_MAX == len(letter["value"])
+    assert b"%d" % (PART_MAX + 5) == dict(letter["headers"])["value-octets"]
+    assert "value-octets" not in dict(dead_letter(Record(None, b"x" * PART_MAX), "too-large", "")["headers"])
+
+
+def _note(watch: DeadLetterWatch, *batches: tuple[int, int]) -> bool:
+    """Whether one of the batches (records, unreadable ones) stopped it."""
+    try:
+        for records, dead in batches:
+            watch.note(records, dead, "it is no JSON")
+    except TooManyDeadLetters:
+        return True
+    return False
+
+
+@pytest.mark.parametrize(
+    ("batches", "stops"),
+    [
+        ([(9, 9)], False),
+        ([(10, 5)], False),
+        ([(10, 6)], True),
+        ([(1, 1)] * 9, False),
+        ([(1, 1)] * 10, True),
+        ([(5, 0), (5, 5)], False),
+        ([(5, 0), (6, 6)], True),
+        ([(1000, 0), (9, 9)], False),
+        ([(1000, 0), (10, 10)], True),
+        ([(10, 4), (10, 4), (10, 4)], False),
+        ([(5, 5), (5, 0), (5, 0), (5, 5)], False),
+    ],
+)
+def test_more_than_the_share_of_a_full_window_stops(batches: list[tuple[int, int]], stops: bool):
+    """A few bad records at the start are no broken producer; good ones of long ago are no excuse."""
+    assert stops == _note(DeadLetterWatch(0.5, 10), *batches)
+
+
+def test_with_a_share_of_one_nothing_stops():
+    """The way to dead-letter what stands in a topic, on purpose."""
+    assert not _note(DeadLetterWatch(1.0, 10), *[(10, 10)] * 5)
+
+
+def test_the_error_says_what_to_do():
+    """With an example of what could not be read."""
+    with pytest.raises(TooManyDeadLetters, match=r"it is no JSON.*SIDESTEP_DEAD_LETTER_SHARE=1"):
+        DeadLetterWatch(0.5, 10).note(10, 10, "it is no JSON")

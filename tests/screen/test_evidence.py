@@ -1,0 +1,157 @@
+"""From what was read and found out to a record of the log: nothing is lost, nothing is made up."""
+
+from typing import Any
+
+import pytest
+
+from sidestep.schemas import Bounce, EmailIntent, Engagement, MxFinding
+from sidestep.schemas.codec import decode_evidence, encode
+from sidestep.streams.screen.address import parse
+from sidestep.streams.screen.classes import Lists, load_lists
+from sidestep.streams.screen.domains import DomainBook
+from sidestep.streams.screen.evidence import feedback_evidence, intent_evidence
+from sidestep.streams.screen.keys import Keys
+from sidestep.streams.screen.reasons import load_reasons
+from sidestep.streams.screen.typo import suggest
+
+NOW = 1_800_000_000.25
+KEYS = Keys(bytes(32))
+MX = {outcome: MxFinding(outcome, "why", 1, 2) for outcome in ("yes", "no", "unknown")}  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def lists() -> Lists:
+    """Those that ship."""
+    return load_lists()
+
+
+@pytest.fixture(scope="module")
+def evidence_of(lists: Lists) -> Any:
+    """evidence_of(to, outcome, **fields): the evidence of one intent."""
+    book = DomainBook(lists, suggest, 4)
+
+    def make(to: str, outcome: str = "yes", **fields: Any) -> Any:
+        intent = EmailIntent(id="1", to=to, service="shop", **fields)
+        address = parse(to)
+        facts = book.facts(address.domain) if address.domain else None
+        mx = MX[outcome] if not address.reason else None
+        return intent_evidence(intent, address, facts, mx, lists, KEYS, b"i", b"c", False, NOW, "email-intents/0/7")
+
+    return make
+
+
+def test_evidence_carries_the_intent(evidence_of: Any):
+    """Field by field, times in milliseconds, and it survives being written and read."""
+    given = {"attempt": 3, "stream": "s", "campaign": "c", "source": "f", "test": True, "metadata": {"a": [1]}}
+    evidence = evidence_of("Jane@Example.COM", created_at=1.7e9, consent_at="2020-02-29T12:00:00Z", **given)
+    assert given == {name: getattr(evidence, name) for name in given}
+    assert ("Jane@Example.COM", "example.com") == (evidence.to, evidence.domain)
+    assert (1_800_000_000_250, 1_700_000_000_000, 1_582_977_600_000) == (
+        evidence.at,
+        evidence.created_at,
+        evidence.consent_at,
+    )
+    assert (MX["yes"], "", "email-intents/0/7") == (evidence.mx, evidence.syntax, evidence.origin)
+    assert evidence == decode_evidence(encode(evidence))
+
+
+def test_history_follows_the_mailbox_and_not_the_spelling(evidence_of: Any):
+    """One key for all ways to write it; the address as it was given stays in `to`."""
+    one, other = evidence_of("jane.doe+news@gmail.com"), evidence_of("JaneDoe@googlemail.com")
+    assert one.recipient_key == other.recipient_key == KEYS.recipient("janedoe@gmail.com")
+    assert evidence_of("jane@example.com").recipient_key != one.recipient_key
+
+
+@pytest.mark.parametrize(
+    ("to", "outcome", "classes", "suggestion"),
+    [
+        ("jane@example.com", "yes", (), ""),
+        ("jane@gmail.com", "yes", ("free",), ""),
+        ("info@example.com", "yes", ("role",), ""),
+        ("jane@mailinator.com", "yes", ("disposable",), ""),
+        ("jane@gmaiil.com", "yes", ("typo",), "jane@gmail.com"),
+        ("jane@gmaiil.com", "unknown", ("typo",), "jane@gmail.com"),
+        ("jane@outzlook.com", "yes", ("near-miss",), "jane@outlook.com"),
+        ("jane@outzlook.com", "unknown", ("near-miss",), "jane@outlook.com"),
+        ("jane@outzlook.com", "no", ("typo",), "jane@outlook.com"),
+        ("info@outzlook.com", "yes", ("role", "near-miss"), "info@outlook.com"),
+    ],
+)
+def test_classes_and_suggestion(evidence_of: Any, to: str, outcome: str, classes: tuple[str, ...], suggestion: str):
+    """A near miss is a slip only if it stands in the list or takes no mail: in doubt it may be just what it says."""
+    evidence = evidence_of(to, outcome)
+    assert (classes, suggestion) == (evidence.classes, evidence.suggestion)
+
+
+def test_an_address_that_cannot_be_read_has_no_history(evidence_of: Any):
+    """No key, no question to DNS, no suggestion; its reason, and its domain where that can be read."""
+    evidence = evidence_of("jane..doe@gmaiil.com")
+    assert ("two-dots", "gmaiil.com", b"", None, "") == (
+        evidence.syntax,
+        evidence.domain,
+        evidence.recipient_key,
+        evidence.mx,
+        evidence.suggestion,
+    )
+    assert ("no-at-sign", "") == ((nothing := evidence_of("jane")).syntax, nothing.domain)
+
+
+def _feedback(feedback: Any) -> Any:
+    return feedback_evidence(feedback, parse(feedback.recipient), load_reasons(), KEYS, NOW, "email-bounces/1/2")
+
+
+def test_a_bounce_is_classified():
+    """By its reason or status; where it came from is kept."""
+    evidence = _feedback(Bounce(recipient="Jane@Example.com", status="5.1.1", service="shop", intent_id="9"))
+    assert ("bounce", "userunknown", "recipient", True, "5.1.1") == (
+        evidence.event,
+        evidence.reason,
+        evidence.scope,
+        evidence.hard,
+        evidence.status,
+    )
+    assert ("example.com", "shop", "9", "email-bounces/1/2") == (
+        evidence.domain,
+        evidence.service,
+        evidence.intent_id,
+        evidence.origin,
+    )
+    assert KEYS.recipient("jane@example.com") == evidence.recipient_key
+    assert evidence == decode_evidence(encode(evidence))
+
+
+@pytest.mark.parametrize("kind", ["complaint", "not-spam"])
+def test_a_complaint_blames_nobody(kind: Any):
+    """Whatever status came with it: it is no bounce."""
+    evidence = _feedback(Bounce(recipient="jane@example.com", kind=kind, status="5.1.1", hard=True))
+    assert (kind, "", "transient", False) == (evidence.event, evidence.reason, evidence.scope, evidence.hard)
+
+
+def test_an_event_is_known_by_its_id_within_its_service():
+    """Whatever else it says; of bounces and engagement each has ids of its own."""
+    one = Bounce(recipient="jane@example.com", id="1", service="shop")
+    assert _feedback(one).event_key == _feedback(Bounce(recipient="x@example.org", id="1", service="shop")).event_key
+    others = [
+        Bounce(recipient="jane@example.com", id="2", service="shop"),
+        Bounce(recipient="jane@example.com", id="1", service="bank"),
+        Bounce(recipient="jane@example.com", service="shop"),
+        Engagement(recipient="jane@example.com", id="1", service="shop", kind="opened"),
+    ]
+    assert 5 == len({_feedback(feedback).event_key for feedback in [one, *others]})
+
+
+def test_an_event_without_an_id_is_known_by_what_it_says():
+    """The same words twice are one event, any other word makes another one."""
+    said: dict[str, Any] = {"recipient": "jane@example.com", "status": "5.1.1"}
+    changes: dict[str, Any] = {
+        "recipient": "john@example.com",
+        "status": "5.2.1",
+        "reply": "no",
+        "reason": "x",
+        "kind": "complaint",
+    }
+    changes |= {"intent_id": "1", "service": "shop", "occurred_at": 1.7e9}
+    more: list[dict[str, Any]] = [{}, *({name: value} for name, value in changes.items())]
+    keys = [_feedback(Bounce(**said | extra)).event_key for extra in more]
+    assert len(more) == len(set(keys))
+    assert keys == [_feedback(Bounce(**said | extra)).event_key for extra in more]

@@ -1,0 +1,108 @@
+"""Settings: from the environment, from options, refused with the name of the variable, and secrets out of sight."""
+
+from dataclasses import fields
+from typing import Any
+
+import pytest
+
+from sidestep.streams.errors import SettingsError
+from sidestep.streams.settings import Settings, load, name_servers
+
+
+def test_without_anything_the_defaults_hold():
+    """They are sound themselves."""
+    assert Settings() == load({})
+
+
+@pytest.mark.parametrize("field", fields(Settings), ids=lambda field: field.name)
+def test_every_setting_can_be_given_by_its_variable(field: Any):
+    """SIDESTEP_ and its name in capitals; of its own type."""
+    sample = "ab" * 32 if field.name == "hash_key" else {str: "x", int: "17", float: "0.25"}[type(field.default)]
+    value = getattr(load({f"SIDESTEP_{field.name.upper()}": sample}), field.name)
+    assert type(field.default)(sample) == value
+    assert type(value) is type(field.default)
+
+
+def test_options_go_before_the_environment():
+    """An option that was not given is None and changes nothing."""
+    environment = {"SIDESTEP_BROKER": "a:1", "SIDESTEP_GROUP": "b"}
+    settings = load(environment, broker="c:3", group=None)
+    assert ("c:3", "b") == (settings.broker, settings.group)
+
+
+def test_other_variables_are_not_looked_at():
+    """Faust has eighty of its own."""
+    assert Settings() == load({"BROKER": "x", "WEB_PORT": "y", "SIDESTEP_FAILPOINT": "z"})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("WEB_PORT", "http"),
+        ("WEB_PORT", ""),
+        ("WEB_PORT", "-1"),
+        ("WEB_PORT", "65536"),
+        ("BATCH_MAX", "0"),
+        ("BATCH_MAX", "1.5"),
+        ("PARKED_MAX", "-3"),
+        ("DNS_CONCURRENCY", "0"),
+        ("DNS_TIMEOUT", "0"),
+        ("DNS_TIMEOUT", "nan"),
+        ("DNS_TIMEOUT", "inf"),
+        ("DNS_TIMEOUT", "soon"),
+        ("COMMIT_INTERVAL", "-1"),
+        ("SESSION_TIMEOUT", "0"),
+        ("DEAD_LETTER_SHARE", "1.01"),
+        ("DEAD_LETTER_SHARE", "nan"),
+        ("DEAD_LETTER_WINDOW", "0"),
+        ("BLOCK_CACHE_MB", "0"),
+        ("HASH_KEY", "abc"),
+        ("HASH_KEY", "zz" * 32),
+        ("HASH_KEY", "ab" * 31),
+    ],
+)
+def test_what_makes_no_sense_is_refused_by_name(name: str, value: str):
+    """The sentence says which setting, so that it can be mended."""
+    with pytest.raises(SettingsError) as raised:
+        load({f"SIDESTEP_{name}": value})
+    assert name.lower() in str(raised.value).lower()
+
+
+def test_a_bad_key_is_not_repeated_in_the_error():
+    """It may be a good one with one digit missing."""
+    with pytest.raises(SettingsError) as raised:
+        load({"SIDESTEP_HASH_KEY": "ab" * 31})
+    assert "abab" not in str(raised.value)
+
+
+def test_secrets_are_not_in_repr():
+    """Settings get logged."""
+    assert "ab" * 32 not in repr(Settings(hash_key="ab" * 32))
+    assert [field.name for field in fields(Settings) if not field.repr] == ["hash_key"]
+    assert [field.name for field in fields(Settings) if field.metadata["secret"]] == ["hash_key"]
+
+
+@pytest.mark.parametrize(
+    ("text", "servers"),
+    [
+        ("", None),
+        (" , ", None),
+        ("192.0.2.1", [("192.0.2.1", 53)]),
+        ("127.0.0.1:5353", [("127.0.0.1", 5353)]),
+        ("192.0.2.1, 192.0.2.2:54 ,", [("192.0.2.1", 53), ("192.0.2.2", 54)]),
+        ("::1", [("::1", 53)]),
+        ("2001:db8::53", [("2001:db8::53", 53)]),
+        ("[::1]", [("::1", 53)]),
+        ("[::1]:5353", [("::1", 5353)]),
+    ],
+)
+def test_name_servers_are_host_and_port(text: str, servers: Any):
+    """IPv6 with a port stands in brackets, as in a URL."""
+    assert servers == name_servers(Settings(name_servers=text))
+
+
+@pytest.mark.parametrize("text", ["host:", "host:dns", "[::1]:x", "192.0.2.1:-1"])
+def test_what_is_no_name_server_is_refused(text: str):
+    """With what was given."""
+    with pytest.raises(SettingsError, match="SIDESTEP_NAME_SERVERS"):
+        name_servers(Settings(name_servers=text))
