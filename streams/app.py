@@ -46,6 +46,8 @@ log = logging.getLogger(__name__)
 
 ROLES = ("screen", "decide")
 STOP_SECONDS = 30.0
+OUTAGE_SECONDS = 7 * 86_400
+"""RocksDB drops old ids by the wall clock, the fold by log time: they may differ by an outage of this length."""
 PACE = {"screen": 0.005, "decide": 0.020}
 """Seconds between two small batches of a partition: a transaction costs the broker some 5 ms, a flush 2."""
 
@@ -214,7 +216,7 @@ class Worker:
             data=settings.data / "ledger",
             rows_changelog=LEDGER_CHANGELOG.name,
             window_changelog=IDS_CHANGELOG.name,
-            window_seconds=DEDUPLICATION_SECONDS + 86_400,
+            window_seconds=DEDUPLICATION_SECONDS + OUTAGE_SECONDS,
             tables=TABLES,
             cache=Cache(settings.block_cache_mb * 1024 * 1024),
         )

@@ -153,7 +153,7 @@ IDS_CHANGELOG = Topic(
     "the intent ids of each batch in one record; the de-duplication window",
     producers=("decide",),
     consumers=("decide",),
-    retention_ms=9 * DAY_MS,
+    retention_ms=15 * DAY_MS,
     same_partitions_as="email-evidence",
 )
 

@@ -35,7 +35,9 @@ def demo(intents: int, seed: int, day_seconds: float, data_dir: Path | None) -> 
     from sidestep.streams.demo.display import console_of_width
     from sidestep.streams.demo.processes import ended_by_signals
     from sidestep.streams.demo.run import Demo
+    from sidestep.streams.web.logs import configure
 
+    configure("text", "error")
     console = console_of_width()
     try:
         with ended_by_signals(), _folder(data_dir) as folder:
@@ -69,9 +71,7 @@ def _folder(data_dir: Path | None) -> Iterator[Path]:
 
 
 def _next(data_dir: Path | None) -> Iterator[str]:
-    yield "Next: `sidestep up` runs the same for your own events; `sidestep policy show` prints the rules and limits."
+    yield "Next: `sidestep up` runs the same for your own events; `sidestep policy show` prints rules and limits."
     if data_dir is not None:
-        yield (
-            f"This day is in {data_dir}: sidestep up --data-dir {data_dir}, then in another terminal "
-            "sidestep tail --from-beginning"
-        )
+        yield f"Look at this day again: sidestep up --data-dir {data_dir}"
+        yield "and meanwhile, elsewhere: sidestep tail --from-beginning"

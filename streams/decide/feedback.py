@@ -22,7 +22,7 @@ def count_feedback(state: State, feedback: FeedbackEvidence) -> None:
     elif feedback.event == "complaint":
         _complaint(state, feedback, when, now)
     elif feedback.event == "not-spam":
-        _take_back(state, feedback)
+        _take_back(state, feedback, now)
     else:
         _sign_of_life(state, feedback, when, now)
 
@@ -50,11 +50,13 @@ def _complaint(state: State, feedback: FeedbackEvidence, when: int, now: int) ->
         counted.complaints += 1
 
 
-def _take_back(state: State, feedback: FeedbackEvidence) -> None:
+def _take_back(state: State, feedback: FeedbackEvidence, now: int) -> None:
     row = state.recipients.get(feedback.recipient_key)
     if row is not None and row.complained_at:
         row.complained_at = 0
         state.written_recipients[feedback.recipient_key] = row
+        for counted in _rows(state, feedback, now):
+            counted.complaints = max(0, counted.complaints - 1)
 
 
 def _sign_of_life(state: State, feedback: FeedbackEvidence, when: int, now: int) -> None:

@@ -18,7 +18,7 @@ from sidestep.schemas import (
 )
 from sidestep.streams.decide.feedback import count_feedback
 from sidestep.streams.decide.gcra import Rate, advance, earliest, furthest
-from sidestep.streams.decide.policy import Policy
+from sidestep.streams.decide.policy import Policy, parse_logged
 from sidestep.streams.decide.risk import risk_of
 from sidestep.streams.decide.rules import NEVER, Case, climb
 from sidestep.streams.decide.state import Controls, Finding, State
@@ -34,7 +34,7 @@ from sidestep.streams.decide.tables import (
     RecipientRow,
     ServiceRow,
 )
-from sidestep.streams.errors import NoPolicy
+from sidestep.streams.errors import NoPolicy, PolicyError
 
 REPRESENTATIVE = 10_000
 """Sends over which a domain's bounce and complaint shares are reckoned: at that many all counts are halved."""
@@ -158,20 +158,20 @@ def _examine(
     state: State, evidence: IntentEvidence, recipient: RecipientRow, policy: Policy, now: int
 ) -> tuple[Finding | None, list[Finding]]:
     holds = state.controls.holds
+    hold = holds.get(evidence.service.encode()) if holds else None
+    if hold is not None and hold.until_ms <= state.controls.clock_ms:
+        hold = None
     # nearly every intent is this plain: nothing on the ladder could apply to it
     if (
         not evidence.classes
         and not evidence.syntax
-        and not holds
+        and hold is None
         and (evidence.mx is not None and evidence.mx.outcome == "yes")
         and not (
             recipient.hard_bounced_at or recipient.suspended_at or recipient.complained_at or recipient.unsubscribed_at
         )
     ):
         return None, []
-    hold = holds.get(evidence.service.encode()) if holds else None
-    if hold is not None and hold.until_ms <= state.controls.clock_ms:
-        hold = None
     return climb(Case(evidence, recipient, hold, policy, now))
 
 
@@ -217,6 +217,7 @@ def _count_send(
 ) -> None:
     if not recipient.last_approved:
         service.never_mailed += 1
+        state.never_mailed[evidence.service] += 1
     state.recipient(evidence.recipient_key, now).last_approved = now
     domain.sends += 1
     if domain.sends >= REPRESENTATIVE:
@@ -277,5 +278,15 @@ def _fold_control(state: State, record: PolicyRecord | ListsRecord | ModelRecord
     text = record.text if isinstance(record, PolicyRecord) else ""
     known = controls.rows.get(name)
     if known is None or known.version != record.version:
+        if isinstance(record, PolicyRecord) and not _usable(record):
+            return  # Screen checks before it writes: whatever this is, the policy in force stays
         controls.rows[name] = state.written_control[name] = ControlRow(record.version, text)
         controls.refresh()
+
+
+def _usable(record: PolicyRecord) -> bool:
+    try:
+        parse_logged(record.text)
+    except PolicyError:
+        return False
+    return True

@@ -79,7 +79,7 @@ class Judge:
             verdict = fold(state, record, LogPosition(topic, partition, offset))
             if verdict is not None:
                 verdicts.append(verdict)
-        tallies = tally(evidence, verdicts, state.counted, partition, state.controls.clock_ms)
+        tallies = tally(evidence, verdicts, state.counted, state.never_mailed, partition, state.controls.clock_ms)
         writes = Writes()
         writes.rows.update(state.writes())
         judged.transaction_seconds = ledger.commit(_outputs(verdicts, tallies, dead), writes, records[-1].offset())

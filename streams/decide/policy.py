@@ -101,6 +101,23 @@ def version_of(text: str) -> str:
 def parse(text: str) -> Policy:
     """TOML text -> Policy. Raises PolicyError that lists every fault."""
     document, faults = _check(text)
+    return _policy(text, document, faults)
+
+
+def parse_logged(text: str) -> Policy:
+    """A policy out of the log, perhaps another version's: what it does not know of is off, what we don't know is left out.
+
+    So an upgrade that adds a rule can fold on until Screen has written the new policy. Raises PolicyError where the text
+    makes no sense all the same.
+    """
+    document, faults = _load(text)
+    if not faults:
+        _complete(document)
+        faults = _faults(document)
+    return _policy(text, document, faults)
+
+
+def _policy(text: str, document: dict[str, Any], faults: list[str]) -> Policy:
     if faults:
         raise PolicyError("the policy can't be used:\n" + "\n".join(f"  - {fault}" for fault in faults))
     return Policy(
@@ -119,16 +136,40 @@ def problems(text: str) -> list[str]:
     return _check(text)[1]
 
 
+def _complete(document: dict[str, Any]) -> None:
+    rules, risk = document.get("rules"), document.get("risk")
+    if isinstance(rules, dict):
+        for name in rules.keys() - RULES.keys():
+            del rules[name]
+        for name, (_, parameters) in RULES.items():
+            values = rules.setdefault(name, {"mode": "off"})
+            if isinstance(values, dict):
+                for key in values.keys() - parameters.keys() - {"mode"}:
+                    del values[key]
+                for key, kind in parameters.items():
+                    values.setdefault(key, 1 if kind is int else [])
+    if isinstance(risk, dict):
+        document["risk"] = {name: risk.get(name, 0) for name in RISKS}
+
+
 def _check(text: str) -> tuple[dict[str, Any], list[str]]:
+    document, faults = _load(text)
+    return document, faults or _faults(document)
+
+
+def _load(text: str) -> tuple[dict[str, Any], list[str]]:
     try:
-        document = tomllib.loads(text)
         text.encode()
+        return tomllib.loads(text), []
     except UnicodeEncodeError:
         return {}, ["not TOML: it contains half a surrogate pair, which is no character"]
     except RecursionError:
         return {}, ["not TOML: it is nested too deeply"]
     except ValueError as error:  # TOMLDecodeError is one; a number of thousands of digits raises the plain one
         return {}, [f"not TOML: {error}"]
+
+
+def _faults(document: dict[str, Any]) -> list[str]:
     faults: list[str] = []
     sections = {"policy", "rules", "limits", "risk", "risk-parameters"}
     faults += [f"[{name}]: unknown section" for name in document.keys() - sections]
@@ -141,7 +182,7 @@ def _check(text: str) -> tuple[dict[str, Any], list[str]]:
             faults.append("[policy] name: give the policy a name")
         faults += _check_rules(document["rules"]) + _check_limits(document["limits"])
         faults += _check_risk(document["risk"], document["risk-parameters"])
-    return document, faults
+    return faults
 
 
 def _check_rules(rules: dict[str, Any]) -> list[str]:

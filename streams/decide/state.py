@@ -1,12 +1,13 @@
 """What the fold reads and writes of a partition: rows by key, and the control records in force. Plain values only."""
 
+from collections import Counter
 from typing import Any
 
 from msgspec import Struct
 
 from sidestep.schemas import FeedbackEvidence, Versions
 from sidestep.streams.decide.gcra import Rate
-from sidestep.streams.decide.policy import Policy, parse
+from sidestep.streams.decide.policy import Policy, parse_logged
 from sidestep.streams.decide.tables import (
     BOUNCE_HISTORY,
     CLOCK,
@@ -41,7 +42,7 @@ class Controls:
         self.refresh()
 
     def rates(self, service: str, domain: str) -> tuple[Rate | None, Rate | None]:
-        """The limits of a domain and of a service at it, by the policy in force; remembered: they are asked for often."""
+        """The limits of a domain and of a service at it by the policy in force; remembered, for they are asked often."""
         found = self._rates.get((service, domain))
         if found is None and self.policy is not None:
             if len(self._rates) >= RATES_REMEMBERED:
@@ -53,7 +54,7 @@ class Controls:
         """Derive policy and versions from the rows."""
         policy, lists, model = (self.rows.get(name) for name in (b"policy", b"lists", b"model"))
         if policy is not None and (self.policy is None or self.policy.version != policy.version):
-            self.policy = parse(policy.text)
+            self.policy = parse_logged(policy.text)
             self._rates.clear()
         self.versions = Versions(
             policy.version if policy else "", lists.version if lists else "", model.version if model else ""
@@ -78,6 +79,8 @@ class State:
         self.written_holds: dict[bytes, HoldRow] = {}
         self.counted: list[FeedbackEvidence] = []
         """Feedback that was new; what comes again counts nowhere."""
+        self.never_mailed: Counter[str] = Counter()
+        """Approved intents to recipients that never got any, by service."""
 
     def domain(self, name: bytes, now: int) -> DomainRow:
         """The domain's row, new if need be. Every intent touches its domain, so the row always counts as written."""

@@ -13,12 +13,13 @@ def tally(
     evidence: list[tuple[int, Evidence]],
     verdicts: list[Verdict],
     counted: list[FeedbackEvidence],
+    never_mailed: Counter[str],
     partition: int,
     at: int,
 ) -> list[Tally]:
     """One Tally for each service in the batch, test intents and whatever came again left out.
 
-    `counted`: the feedback that was new. `at`: log time, milliseconds.
+    `counted`: the feedback that was new; `never_mailed`: first messages to their recipients, by service. `at`: log time, milliseconds.
     """
     counts: dict[str, Counter[str]] = {}
     rules: dict[str, Counter[str]] = {}
@@ -36,6 +37,8 @@ def tally(
     for offset, record in evidence:
         if type(record) is IntentEvidence and record.classes and offset in judged:
             counts[record.service].update(record.classes)
+    for service, count in never_mailed.items():
+        counts[service]["never_mailed"] += count
     for feedback in counted:
         if feedback.service:
             counts.setdefault(feedback.service, Counter())[_event(feedback)] += 1

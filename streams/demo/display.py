@@ -62,6 +62,7 @@ class _Lines:
         if time.monotonic() >= self._next:
             self._next = time.monotonic() + BETWEEN_LINES
             self._console.print(f"  {clock(progress.hour)}  {_counts(progress)}", markup=False)
+            self._console.print(f"         {_most_frequent(progress)}", markup=False)
 
 
 class _Picture:
@@ -92,10 +93,12 @@ def clock(hour: float) -> str:
 def _counts(progress: Progress) -> str:
     actions = progress.tally.actions
     outcome = ", ".join(f"{actions[action]:,} {word}" for action, word in ACTIONS)
-    return (
-        f"{progress.published:,} published, {progress.tally.verdicts:,} verdicts ({progress.rate:,.0f}/s, "
-        f"{progress.open:,} open): {outcome}"
-    )
+    return f"{progress.published:,} published: {outcome}, {progress.open:,} open; {progress.rate:,.0f}/s"
+
+
+def _most_frequent(progress: Progress) -> str:
+    rules = progress.tally.by_frequency()[:4]
+    return ", ".join(f"{name} {rule.count:,}" for name, rule in rules) or "no rule has spoken yet"
 
 
 def _count_line(progress: Progress) -> RenderableType:

@@ -27,6 +27,10 @@ class Population:
             for name, share in POOLS.items()
         }
         self._next_subscriber = 0
+        self._audiences: dict[str, Callable[[], str]] = {
+            "newcomers": self._newcomer, "subscribers": self._subscriber, "customers": self._customer,
+            "companies": self._employee, "operators": self._operator, "imported": self._imported,
+        }
         self._shares = traffic.fates["people"]
         # the shop's and the newsletter's customers are partly the same people
         half = len(self._pools["customers"]) // 2
@@ -39,7 +43,7 @@ class Population:
             draw -= share
             if draw < 0:
                 return self._odd_one(kind, service)
-        return self._AUDIENCES[service.audience](self)
+        return self._audiences[service.audience]()
 
     def neighbour(self, address: str) -> str:
         """Somebody else at the same domain."""
@@ -80,11 +84,6 @@ class Population:
 
     def _imported(self) -> str:
         return self._random.choice(self._pools["imported"])
-
-    _AUDIENCES: dict[str, Callable[["Population"], str]] = {
-        "newcomers": _newcomer, "subscribers": _subscriber, "customers": _customer, "companies": _employee,
-        "operators": _operator, "imported": _imported,
-    }
 
     def _often_the_first(self, name: str) -> str:
         pool = self._pools[name]

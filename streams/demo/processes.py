@@ -20,7 +20,7 @@ from typing import Self
 from sidestep.streams.errors import SidestepError
 
 STOP_DEADLINE = 35.0
-"""Seconds after which SIGKILL follows SIGTERM: a worker takes up to 30 to finish what it has in hand."""
+"""Seconds: a worker takes up to 30 to finish what it has in hand."""
 READY_DEADLINE = 90.0
 """Seconds. A large ledger may take longer: then readiness tells how far it is, and waiting goes on while it moves."""
 TAIL = 12
@@ -35,10 +35,17 @@ class WorkerDied(SidestepError):
 
 
 class WorkerProcess:
-    """`sidestep worker --role ROLE` with `settings` (names as in Settings) on top of `environment`."""
+    """`sidestep worker --role ROLE` with `settings` (names as in Settings) on top of `environment`.
 
-    def __init__(self, role: str, settings: Mapping[str, object], log: Path, environment: Mapping[str, str]):
+    `patience`: seconds after which SIGKILL follows SIGTERM.
+    """
+
+    def __init__(
+        self, role: str, settings: Mapping[str, object], log: Path, environment: Mapping[str, str],
+        patience: float = STOP_DEADLINE,
+    ):
         self.role = role
+        self._patience = patience
         self.log = log
         self.web_port = int(str(settings["web_port"]))
         names = {f"SIDESTEP_{name.upper()}": str(value) for name, value in settings.items()}
@@ -52,9 +59,9 @@ class WorkerProcess:
         with self.log.open("ab") as log, Path(os.devnull).open("rb") as nothing:
             self._log_start = log.tell()
             # the watchdog hands a descriptor to its command that holds a lock; a worker needs none
-            descriptor = str(nothing.fileno())
+            watchdog = (sys.executable, "-I", "-S", str(WATCHDOG), str(self._patience), str(nothing.fileno()))
             self._watchdog = subprocess.Popen(
-                [sys.executable, "-I", "-S", str(WATCHDOG), str(STOP_DEADLINE), descriptor, *COMMAND, "--role", self.role],
+                [*watchdog, *COMMAND, "--role", self.role],
                 env=self._environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log,
                 pass_fds=[nothing.fileno()],
                 start_new_session=True,  # Ctrl-C on the terminal is ours to handle
@@ -65,7 +72,7 @@ class WorkerProcess:
         status = self._watchdog.poll() if self._watchdog else None
         if status is not None:
             said = "".join(f"\n  {line}" for line in self.last_words())
-            raise WorkerDied(f"the {self.role} worker ended by itself (exit status {status}). It said:{said}")
+            raise WorkerDied(f"the {self.role} worker ended by itself ({_how(status)}). It said:{said}")
 
     def last_words(self, lines: int = TAIL) -> list[str]:
         """The end of its log, of this run only."""
@@ -92,11 +99,11 @@ class WorkerProcess:
             self._watchdog.stdin.close()
 
     def await_stop(self) -> int | None:
-        """Its exit status; SIGKILL after STOP_DEADLINE. None if it was never started."""
+        """Its exit status; SIGKILL when it takes too long. None if it was never started."""
         if self._watchdog is None:
             return None
         try:
-            status = self._watchdog.wait(STOP_DEADLINE + 5)
+            status = self._watchdog.wait(self._patience + 5)
         except subprocess.TimeoutExpired:
             self._watchdog.kill()
             status = self._watchdog.wait()
@@ -167,6 +174,12 @@ def ended_by_signals() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _how(status: int) -> str:
+    """The watchdog's status -> words; it can only hand on a signal as 256 less its number."""
+    signals = {256 - number for number in signal.valid_signals()}
+    return f"killed by {signal.Signals(256 - status).name}" if status in signals else f"exit status {status}"
 
 
 def free_port() -> int:

@@ -1,9 +1,8 @@
 """The demo from nothing to the count: broker, name server, topics, workers, one day, the end of it all."""
 
 import os
-import secrets
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -23,12 +22,16 @@ from sidestep.streams.demo.processes import WorkerProcess, Workers, free_port
 from sidestep.streams.demo.verdict_log import VerdictReader, all_keys, dead_letters
 from sidestep.streams.runtime.embedded_config import quick_start
 from sidestep.streams.runtime.embedded_kafka import EmbeddedKafka
+from sidestep.streams.secret import hash_key
+from sidestep.streams.settings import Settings
 from sidestep.topics import admin
 from sidestep.topics.publish import Publisher
 
 POLICY = Path(__file__).with_name("data") / "policy.toml"
 SESSION_TIMEOUT = 6
 """Seconds; the least that Kafka allows."""
+STOP_PATIENCE = 10.0
+"""Seconds. When this process is killed the broker goes as well, and workers would wait for it."""
 HOLD_SECONDS = 600.0
 
 
@@ -47,11 +50,11 @@ class Demo:
     def run(self) -> Count:
         """Raises SidestepError, WorkerDied among them, and KeyboardInterrupt; nothing is left running."""
         with ExitStack() as stack:
-            with self._step("Kafka"):
+            with self._step("Kafka is up"):
                 kafka = stack.enter_context(EmbeddedKafka(self._folder / "kafka", java=quick_start()))
                 admin.create(kafka.address)
             names = stack.enter_context(NameServer(SMALL_WORLD))
-            with self._step("workers"):
+            with self._step("workers are ready"):
                 workers = stack.enter_context(Workers(self._workers(kafka.address, names)))
                 planned = plan(self._traffic, self._seed, self._intents)
                 workers.await_ready()
@@ -71,7 +74,7 @@ class Demo:
             began = time.monotonic()
             day.run()
             day_seconds = time.monotonic() - began
-        with self._step("count"):
+        with self._step("verdicts counted once more, from the beginning"):
             workers.stop()  # so that no verdict can come after the count
             counted = count(day.published, all_keys(broker))
             dead = dead_letters(broker)
@@ -80,7 +83,7 @@ class Demo:
             time.monotonic() - self._began,
         )
 
-    def _watch(self, workers: Workers, shown: Display):  # type: ignore[no-untyped-def]
+    def _watch(self, workers: Workers, shown: Display) -> Callable[[Progress], None]:
         def watch(progress: Progress) -> None:
             workers.check()
             shown.show(progress)
@@ -107,23 +110,24 @@ class Demo:
         ]
 
     def _workers(self, broker: str, names: NameServer) -> list[WorkerProcess]:
+        key = hash_key(Settings(data_dir=str(self._folder)))  # kept, for whoever goes on with this folder
         common = {
-            "broker": broker, "hash_key": secrets.token_hex(32), "name_servers": f"{names.host}:{names.port}",
+            "broker": broker, "hash_key": key.hex(), "name_servers": f"{names.host}:{names.port}",
             "policy": POLICY, "session_timeout": SESSION_TIMEOUT, "log_format": "text",
         }
         return [
             WorkerProcess(
                 role, {**common, "data_dir": self._folder / role, "web_port": free_port()},
-                self._folder / "logs" / f"{role}.log", _environment(),
+                self._folder / "logs" / f"{role}.log", _environment(), STOP_PATIENCE,
             )
             for role in ("screen", "decide")
         ]
 
     @contextmanager
-    def _step(self, name: str) -> Iterator[None]:
+    def _step(self, text: str) -> Iterator[None]:
         began = time.monotonic()
         yield
-        self._console.print(f"  {name:<8} ready in {time.monotonic() - began:.1f} s", markup=False)
+        self._console.print(f"  {text} ({time.monotonic() - began:.1f} s)", markup=False)
 
 
 def _environment() -> Mapping[str, str]:

@@ -1,4 +1,4 @@
-"""A verdict, decoded as far as the demo needs it: 60,000 of them have to be counted while everything else runs. Pure."""
+"""A verdict, decoded as far as the demo needs it: there are 60,000 to count while everything else runs. Pure."""
 
 from typing import Literal
 

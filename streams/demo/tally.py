@@ -62,8 +62,8 @@ class Tally:
             self.riskiest = verdict
 
     def _add_rule(self, name: str, sentence: str, verdict: Seen) -> None:
-        known = self.rules.get(name)
-        if known is None:
-            known = self.rules[name] = RuleTally(example=verdict, sentence=sentence)
+        known = self.rules.setdefault(name, RuleTally())
         known.count += 1
         known.actions[verdict.action] += 1
+        # the last one: at the end of the day there is more of a history to tell of
+        known.example, known.sentence = verdict, sentence

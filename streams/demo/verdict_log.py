@@ -31,8 +31,9 @@ class Reader:
             "auto.offset.reset": "earliest", **QUIET,
         })
         found = cluster(self._consumer, broker).topics
-        self._partitions = [TopicPartition(name, p, OFFSET_BEGINNING) for name in topics for p in found[name].partitions]
-        self._consumer.assign(self._partitions)
+        partitions = [(name, number) for name in topics for number in found[name].partitions]
+        self._consumer.assign([TopicPartition(name, number, OFFSET_BEGINNING) for name, number in partitions])
+        self._count = len(partitions)
 
     def batch(self, timeout: float) -> list[bytes]:
         """Values that have arrived; waits up to `timeout` seconds for the first."""
@@ -42,7 +43,7 @@ class Reader:
         """Every value up to what is the end of each partition now. Raises BrokerUnreachable when Kafka falls silent."""
         ended: set[tuple[str, int]] = set()
         heard = time.monotonic()
-        while len(ended) < len(self._partitions):
+        while len(ended) < self._count:
             values = self._take(0.5, ended)
             if values:
                 heard = time.monotonic()
@@ -74,7 +75,9 @@ class Reader:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, _kind: type[BaseException] | None, _error: BaseException | None, _: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
 

@@ -34,10 +34,12 @@ class Keys:
         hasher.update(service.encode() + _JOIN + intent_id.encode())
         return hasher.digest()
 
-    def content(self, id_key: bytes, to: str, stream: str) -> bytes:
-        """Of what an intent says: its id, recipient and stream."""
+    def content(self, id_key: bytes, to: str, stream: str, test: bool = False) -> bytes:
+        """Of what an intent says: its id, recipient and stream, and whether it is a test: a test must not use up the id."""
         hasher = self._content.copy()
         hasher.update(id_key + stream.encode() + _JOIN + to.encode("utf-8", "surrogatepass"))
+        if test:
+            hasher.update(_JOIN + b"test")
         return hasher.digest()
 
     def event(self, *parts: str) -> bytes:

@@ -32,12 +32,16 @@ class Reasons:
     def meaning(self, bounce: Bounce) -> Meaning:
         """What the sender of the bounce says goes first, then its reason, then its status. Nothing known: transient."""
         reason = bounce.reason.lower() or self._of_status(bounce.status)
-        known = self._meanings.get(reason, Meaning(reason, "transient", False))
+        known = self.of(reason)
         scope = bounce.scope or known.scope
         hard = known.hard if bounce.hard is None else bounce.hard
         if bounce.hard and not bounce.scope and reason not in self._meanings:
             scope = "recipient"  # "hard" without any reason can only be meant of the mailbox
         return Meaning(reason, scope, hard)
+
+    def of(self, reason: str) -> Meaning:
+        """What a reason of the vocabulary means; any other: transient, soft."""
+        return self._meanings.get(reason, Meaning(reason, "transient", False))
 
     def _of_status(self, status: str) -> str:
         while status:

@@ -139,7 +139,7 @@ class Screener:
         address = parse(intent.to)
         keys = self._keys
         id_key = keys.intent(intent.service, intent.id)
-        content_key = keys.content(id_key, intent.to, intent.stream)
+        content_key = keys.content(id_key, intent.to, intent.stream, intent.test)
         reused = recent.reused(id_key, content_key)
         origin = f"{prefix}{record.offset()}"
         facts = mx = None

@@ -49,6 +49,8 @@ class Results:
         self.latency: Latency | None = None
         self.recovery: Recovery | None = None
         self.recipients = 0
+        self.approved = 0.0
+        """Share of Decide's verdicts; the rest was rejected."""
         self.recovered_mb = 0.0
         self.peak_mb = 0.0
         self.broker_cores = 0.0
@@ -71,6 +73,8 @@ class Results:
             values |= {f"{system}_us_cpu": cost.microseconds, f"{system}_per_cpu_second": cost.a_cpu_second}
             values[f"{system}_wall_per_second"] = max(run.a_second for run in runs)
         values |= _ratios(self._microseconds)
+        if "decide" in self.runs:
+            values["approved_share"] = self.approved
         if self.latency is not None:
             values |= {f"{name}_ms": getattr(self.latency, name) for name in ("p50", "p99", "worst", "screened")}
             values |= {"latency_rate": self.latency.rate, "publisher_late_ms": self.latency.late_ms}
@@ -98,6 +102,8 @@ def show(results: Results, console: Console) -> None:
     """The tables."""
     console.print(systems_table(results))
     values = results.flat()
+    if "decide" in results.runs:
+        console.print(f"{results.approved:.1%} of Decide's verdicts: approved")
     if results.latency is not None:
         for line in _about_latency(results.latency, results.broker_cores):
             console.print(line)

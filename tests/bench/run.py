@@ -29,7 +29,7 @@ QUICK = Sizes(intents=60_000, faust=3_000, recipients=100_000, seconds=5.0, roun
 @click.option("--json", "json_file", type=FILE, envvar="BENCH_JSON", help="Write the figures there. [env: BENCH_JSON]")
 @click.option("--profile", type=FILE, help="Folder for py-spy's raw stacks of Screen and Decide.")
 def main(quick: bool, only: str, json_file: Path | None, profile: Path | None, **numbers: int | None) -> None:
-    """Measure Sidestep on this machine. Needs nothing that runs already; takes four minutes."""
+    """Measure Sidestep on this machine. Needs nothing that runs already; takes two to three minutes."""
     wanted = [step.strip() for step in only.split(",")]
     if unknown := set(wanted) - set(STEPS):
         raise click.UsageError(f"--only: no step is called {', '.join(sorted(unknown))}; there are {', '.join(STEPS)}")

@@ -113,6 +113,7 @@ class Bench:
         with self._doing("decide") as status, self._worker("decide") as worker:
             samples = self._watch([worker], VERDICTS, self._sizes.intents, status)
             self._note("decide", samples, self._sizes.intents)
+            self._results.approved = self._log.records(APPROVED.name) / samples[-1].records
 
     def faust(self) -> None:
         """The first part of the same evidence, by the Faust agent; then it is ended."""

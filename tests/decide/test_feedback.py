@@ -4,7 +4,15 @@ from typing import Any
 
 import pytest
 
-from sidestep.streams.decide.tables import BOUNCE_HISTORY, DEDUPLICATION_SECONDS, DOMAIN_RATES, SERVICES
+from sidestep.streams.decide.tables import (
+    BOUNCE_HISTORY,
+    DEDUPLICATION_SECONDS,
+    DOMAIN_RATES,
+    SERVICES,
+    DomainRow,
+    ServiceRow,
+)
+from sidestep.streams.runtime.tables import Writes
 
 DAY = 86_400_000
 
@@ -106,11 +114,22 @@ def test_events_go_where_they_belong(world: Any, event: str, field: str):
     assert {field: (world.now - DAY) // 1000} == {name: getattr(row, name) for name in fields if getattr(row, name)}
 
 
-def test_a_report_that_comes_late_does_not_turn_time_back(world: Any):
+@pytest.mark.parametrize(
+    ("event", "field", "fields"),
+    [
+        ("delivered", "last_delivered", {}),
+        ("opened", "last_engaged", {}),
+        ("unsubscribed", "unsubscribed_at", {}),
+        ("complaint", "complained_at", {}),
+        ("bounce", "suspended_at", {"scope": "recipient", "reason": "suspend"}),
+        ("bounce", "hard_bounced_at", {"scope": "recipient", "hard": True}),
+    ],
+)
+def test_a_report_that_comes_late_does_not_turn_time_back(world: Any, event: str, field: str, fields: Any):
     """The latest event counts, in whatever order they are told."""
-    world.feedback("opened", id="1")
-    world.feedback("opened", id="2", occurred_at=world.now - DAY)
-    assert world.now // 1000 == _recipient(world).last_engaged
+    world.feedback(event, id="1", **fields)
+    world.feedback(event, id="2", occurred_at=world.now - DAY, **fields)
+    assert world.now // 1000 == getattr(_recipient(world), field)
 
 
 def test_a_report_from_the_future_counts_as_of_now(world: Any):
@@ -130,6 +149,29 @@ def test_feedback_without_a_service_counts_for_the_domain_alone(world: Any):
     """A provider's report need not say who sent."""
     world.feedback("complaint")
     assert "services" not in world.contents()
+
+
+def test_sends_and_new_recipients_are_counted(world: Any):
+    """Of each service at each domain; a recipient is new until something has been approved."""
+    for number, to in enumerate(("jane@example.com", "john@example.com", "jane@example.com", "info@example.org")):
+        world.intent(str(number), to=to)
+    world.intent("dropped", to="mary@example.com", mx="no")
+    service, domain = world.row(SERVICES, b"shop@example.com"), world.row(DOMAIN_RATES, b"example.com")
+    assert (3, 2, 3) == (service.sends, service.never_mailed, domain.sends)
+
+
+def test_shares_are_reckoned_over_a_representative_volume(world: Any):
+    """At the ten thousandth send all counts are halved: shares stay, and what is long ago weighs less."""
+    writes = Writes()
+    writes.of(DOMAIN_RATES)[b"example.com"] = DomainRow(sends=9_998, hard_bounces=41, complaints=11)
+    writes.of(SERVICES)[b"shop@example.com"] = ServiceRow(sends=9_998, never_mailed=81, hard_bounces=40, complaints=9)
+    world.ledger.commit({}, writes, world.ledger.marker)
+    world.intent("1")
+    assert (9_999, 41) == ((row := world.row(DOMAIN_RATES, b"example.com")).sends, row.hard_bounces)
+    world.intent("2")
+    row, service = world.row(DOMAIN_RATES, b"example.com"), world.row(SERVICES, b"shop@example.com")
+    assert (5_000, 20, 5) == (row.sends, row.hard_bounces, row.complaints)
+    assert (5_000, 41, 20, 4) == (service.sends, service.never_mailed, service.hard_bounces, service.complaints)
 
 
 def test_tallies_count_what_is_new_and_nothing_else(world: Any):

@@ -1,10 +1,12 @@
 """The ladder: when each rule fires, what its modes do, which comes first, and what it says."""
 
+import re
 from itertools import pairwise
 from typing import Any
 
 import pytest
 
+from sidestep.streams.commands.policy import SHIPPED
 from sidestep.streams.decide import rules
 from sidestep.streams.decide.policy import RULES
 
@@ -69,9 +71,11 @@ def _judged(new_world: Any, rule: str, mode: str) -> Any:
     return world.intent(**fields)
 
 
-def test_every_rule_has_a_case():
-    """The tables here, the ladder and the policy name the same rules."""
-    assert set(CASES) == {name for name, _ in rules.LADDER} == set(RULES) - LIMITS
+def test_the_ladder_stands_as_the_policy_and_its_page_have_it():
+    """Whoever reads the file from top to bottom knows what comes first."""
+    ladder = [name for name, _ in rules.LADDER]
+    assert ladder == list(CASES) == [name for name in RULES if name not in LIMITS]
+    assert list(RULES) == re.findall(r"(?m)^\[rules\.([a-z-]+)\]", SHIPPED.read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize("rule", CASES)

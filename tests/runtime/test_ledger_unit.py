@@ -1,9 +1,9 @@
 """The ledger against a real Kafka and a real RocksDB: state, outputs and progress move together or not at all."""
 
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from confluent_kafka import Consumer, KafkaError, TopicPartition
@@ -68,7 +68,8 @@ class Place:
         found: list[int] = []
         try:
             consumer.assign([TopicPartition(self.output, 0, 0)])
-            for _ in range(100):
+            deadline = time.monotonic() + 30
+            while time.monotonic() < deadline:
                 record = consumer.poll(1)
                 if record is not None and record.error() is None:
                     found.append(int(record.value() or b"-1"))
@@ -136,9 +137,8 @@ def test_a_clean_restart_goes_on_where_it_was(place: Place, folder: str):
 POINTS = ("before-transaction", "inside-transaction", "before-commit", "after-commit", "after-local")
 
 
-@pytest.mark.parametrize("folder", ["a", "b"])
 @pytest.mark.parametrize("point", POINTS)
-def test_wherever_it_dies_the_next_owner_finds_all_or_nothing(place: Place, point: str, folder: str):
+def test_wherever_it_dies_the_next_owner_finds_all_or_nothing(place: Place, point: str):
     """Verdict, rows and marker agree, on the same folder and on an empty one; the batch is judged once more or not."""
     place.commit(place.open(), 7, a=7)
     place.opened[-1].close()
@@ -146,13 +146,13 @@ def test_wherever_it_dies_the_next_owner_finds_all_or_nothing(place: Place, poin
     with pytest.raises(Died):
         place.commit(dying, 8, a=8)
     dying.close()
-    again = place.open(folder)
     done = point in ("after-commit", "after-local")
-    assert (8 if done else 7) == again.marker == again.read(COUNTS, [b"a"])[b"a"].number
-    assert done == (b"id-8" in again.read(SEEN, [b"id-8"]))
+    for folder in ("a", "b"):
+        again = place.open(folder)
+        assert (8 if done else 7) == again.marker == again.read(COUNTS, [b"a"])[b"a"].number
+        assert done == (b"id-8" in again.read(SEEN, [b"id-8"]))
+        again.close()
     assert ([7, 8] if done else [7]) == place.outputs()
-    place.commit(again, 9, a=9)
-    assert ([7, 8, 9] if done else [7, 9]) == place.outputs()
 
 
 def test_an_old_copy_of_the_folder_is_brought_up_to_date(place: Place):
@@ -166,7 +166,8 @@ def test_an_old_copy_of_the_folder_is_brought_up_to_date(place: Place):
         place.commit(ledger, marker, a=marker)
     ledger.close()
     old = place.open("old")
-    assert (2, Row(2), 6 - 0 + 2 - 2) == (old.marker, old.read(COUNTS, [b"a"])[b"a"], old.recovered)
+    assert (2, Row(2)) == (old.marker, old.read(COUNTS, [b"a"])[b"a"])
+    assert 2 * 3 == old.recovered, "of each batch a row, the marker and the record of the window"
 
 
 def test_a_new_owner_fences_the_old_one(place: Place):

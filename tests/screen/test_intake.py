@@ -1,6 +1,7 @@
 """From octets to an intent or feedback: what is let in, what is refused and why, for any octets there are."""
 
 import json
+import time
 from datetime import UTC, datetime
 from typing import Any
 
@@ -165,9 +166,17 @@ def test_any_json_is_an_intent_or_a_contract_error(fields: dict[str, Any]):
         ("2020-02-29T12:00:00", 1_582_977_600_000),
     ],
 )
-def test_times_are_unix_seconds_or_rfc_3339(value: float | str | None, milliseconds: int):
-    """To milliseconds; without an offset it is UTC, whatever this machine thinks."""
-    assert milliseconds == read_time("created_at", value, NOW)
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Tokyo"])
+def test_times_are_unix_seconds_or_rfc_3339(
+    value: float | str | None, milliseconds: int, zone: str, monkeypatch: pytest.MonkeyPatch
+):
+    """To milliseconds; without an offset it is UTC, wherever this machine stands."""
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", zone)
+        time.tzset()
+        read = read_time("created_at", value, NOW)
+    time.tzset()
+    assert milliseconds == read
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """What a report says of one recipient, before anyone has judged it."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 
 @dataclass(slots=True)
@@ -24,8 +24,8 @@ class Finding:
     """Who refused it (Remote-MTA)."""
     reporter: str = ""
     """Who wrote the report (Reporting-MTA, or the domain it came from)."""
-    mta: set[str] = field(default_factory=set)
-    """Names of the programs whose report this looks like, see mtas.toml."""
+    notice: str = ""
+    """The words for people around it, the report's own subject and sender first."""
 
     @property
     def domain(self) -> str:

@@ -4,7 +4,6 @@ import re
 
 _STATUS = re.compile(r"(?<![\d.vV/])([245]\.[0-7]\.\d{1,3})(?![\d]|\.\d)")
 _REPLY = re.compile(r"(?<![\w.\-/:])([245][0-5]\d)(?![\w./])(?!\s*(?:hours?|days?|minutes?|seconds?|[kmg]?bytes?)\b)")
-_REPLY_LOOSE = re.compile(r"(?<![\w.\-/])([245][0-5]\d)(?![\w./])")
 _HOST = re.compile(
     r"(?i)\b(?:host|server|mail ?server|by|Giving up on|Connected to|while talking to|for the recipient domain \S{1,255} by)"
     r"[:\s]\s{0,5}<?([a-z0-9](?:[a-z0-9-]{0,62}\.){1,8}[a-z]{2,24})\b"
@@ -36,15 +35,16 @@ def find_status(text: str, first_digit: str = "") -> str:
 
 def find_reply(text: str, first_digit: str = "") -> str:
     """The first SMTP reply code, permanent ones before temporary ones; "" without any."""
-    found = [code for code in _REPLY.findall(text[:8000]) if code.startswith(first_digit) and code not in _UNUSUAL]
+    found = [code for code in _REPLY.findall(text[:8000]) if code.startswith(first_digit) and code in REPLIES]
     return next((code for code in found if code[0] == "5"), next(iter(found), ""))
 
 
-_UNUSUAL = {f"{first}{second}{third}" for first in "245" for second in "01234" for third in range(10)} - {
-    *("211 214 220 221 235 250 251 252 421 422 430 432 454 458 459 500 501 502 503 504 521 523 524 525 530 534 535 538"
-      " 541 511 512 513 540 542 543 546 547 515 516 517 518 519 471 471 442 441 431 401 402 403 405 406".split())
-}
-"""Three digits that look like a reply code and hardly ever are one."""
+REPLIES = frozenset(
+    "211 214 220 221 235 250 251 252 401 402 403 405 406 421 422 430 431 432 441 442 450 451 452 453 454 455 458 459 471"
+    " 500 501 502 503 504 511 512 513 515 516 517 521 523 524 525 530 533 534 535 538 540 541 542 543 544 546 547 550 551"
+    " 552 553 554 555 556 557".split()
+)
+"""Other three digits look like a reply code and hardly ever are one."""
 
 
 def prefer(stated: str, said: str, reply: str = "") -> str:

@@ -1,0 +1,121 @@
+"""`sidestep up`: broker, topics and workers on this machine, for a person's own events, until Ctrl-C.
+
+Screen and Decide are two processes, as where it runs for good: they use two cores, and each has logs and health of its
+own.
+"""
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import click
+
+from sidestep.streams.settings import Settings, load
+
+POLL = 0.2
+"""Seconds between two looks at the processes."""
+KAFKA_PORT = 9092
+
+
+@click.command()
+@click.option(
+    "--broker", metavar="HOST:PORT", envvar="SIDESTEP_BROKER", show_envvar=True,
+    help="A Kafka that runs already.  [default: one is started here]",
+)
+@click.option(
+    "--kafka-port", type=click.IntRange(0, 65535), default=KAFKA_PORT, show_default=True, metavar="PORT",
+    help="Of the Kafka that is started here; 0: any that is free.",
+)
+@click.option(
+    "--data-dir", metavar="DIR", help="Kafka's data, the ledger, logs, the hash key; kept.  [env: SIDESTEP_DATA_DIR]"
+)
+@click.option("--policy", metavar="FILE", help="Policy to judge by.  [env: SIDESTEP_POLICY]")
+@click.option("--name-servers", metavar="HOST[:PORT],…", help="Instead of the system's.  [env: SIDESTEP_NAME_SERVERS]")
+@click.option(
+    "--web-port", type=int, metavar="PORT",
+    help="Health and metrics: Screen there, Decide one above; 0: any that are free.  [env: SIDESTEP_WEB_PORT]",
+)
+def up(broker: str | None, kafka_port: int, **options: Any) -> None:
+    """Start a broker and all workers on this machine; stays until Ctrl-C.
+
+    With --broker the workers use a Kafka that is there already; topics that it lacks are created.
+    """
+    from sidestep.streams.demo.processes import ended_by_signals
+    from sidestep.streams.web.logs import configure
+
+    settings = load(broker=broker, **options)
+    configure("text", "error")
+    with ended_by_signals():
+        try:
+            _stay(settings, broker is None, kafka_port)
+        except KeyboardInterrupt:
+            click.echo("stopped; what was published is kept")
+
+
+def _stay(settings: Settings, own_broker: bool, kafka_port: int) -> None:
+    """Until KeyboardInterrupt or a SidestepError; then everything is stopped, workers first."""
+    from sidestep.streams.demo.processes import Workers
+    from sidestep.streams.runtime.embedded_kafka import EmbeddedKafka
+    from sidestep.topics import admin
+
+    data = settings.data.resolve()
+    with ExitStack() as stack:
+        address = settings.broker
+        kafka = EmbeddedKafka(data / "kafka", kafka_port or None) if own_broker else None
+        if kafka is not None:
+            click.echo("starting Kafka …")
+            address = stack.enter_context(kafka).address
+        created = admin.create(address)
+        click.echo(f"Kafka at {address}" + (f", {len(created)} topics created" if created else ""))
+        workers = _workers(settings, data, address)
+        watched = stack.enter_context(Workers(workers))
+        click.echo("starting Screen and Decide …")
+        watched.await_ready()
+        for line in _welcome(address, [worker.web_port for worker in workers], data):
+            click.echo(line)
+        while True:
+            watched.check()
+            _check_broker(kafka)
+            time.sleep(POLL)
+
+
+def _check_broker(kafka: Any) -> None:
+    from sidestep.streams.errors import EmbeddedBrokerError
+
+    if kafka is not None and not kafka.running:
+        raise EmbeddedBrokerError(f"Kafka ended by itself; see {kafka.log}")
+
+
+def _workers(settings: Settings, data: Path, broker: str) -> list[Any]:
+    from sidestep.streams.demo.processes import HOST, WorkerProcess, free_port
+    from sidestep.streams.secret import hash_key
+
+    ports = (settings.web_port, settings.web_port + 1) if settings.web_port else (free_port(), free_port())
+    common = {
+        "broker": broker, "hash_key": hash_key(settings).hex(), "name_servers": settings.name_servers,
+        "policy": str(Path(settings.policy).resolve()) if settings.policy else "", "web_host": HOST,
+        "log_format": "text",
+    }
+    return [
+        WorkerProcess(
+            role, {**common, "data_dir": data / role, "web_port": port}, data / "logs" / f"{role}.log", os.environ
+        )
+        for role, port in zip(("screen", "decide"), ports, strict=True)
+    ]
+
+
+def _welcome(broker: str, ports: list[int], data: Path) -> Iterator[str]:
+    option = "" if broker == Settings().broker else f" --broker {broker}"
+    urls = [f"http://127.0.0.1:{port}" for port in ports]
+    example = '{"id":"w-1","to":"ada@gmial.com","service":"sign-up"}'
+    yield "ready"
+    yield ""
+    yield f"  publish   echo '{example}' | sidestep publish{option} -"
+    yield f"  watch     sidestep tail{option}"
+    yield f"  health    {urls[0]}/readyz (Screen)  {urls[1]}/readyz (Decide)"
+    yield f"  metrics   {urls[0]}/metrics          {urls[1]}/metrics"
+    yield f"  data      {data}, logs in logs/"
+    yield "  stop      Ctrl-C"

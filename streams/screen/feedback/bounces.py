@@ -1,0 +1,169 @@
+"""From a message to findings: the fields of a delivery report where there are any, else the words for people. Pure."""
+
+import re
+from collections.abc import Iterator
+
+from sidestep.streams.screen.feedback import report, texts
+from sidestep.streams.screen.feedback.finding import Finding
+from sidestep.streams.screen.feedback.mime import ORIGINALS, Headers, Message, read_headers
+from sidestep.streams.screen.feedback.smtp import find_command, find_host, find_reply, find_status, prefer
+
+STATUS_PARTS = ("message/delivery-status", "message/global-delivery-status", "message/disposition-notification")
+_DSN_LINE = re.compile(r"(?im)^[ \t>]{0,8}(?:final|original)-recipient[ \t]{0,4}:")
+_SENDER = re.compile(
+    r"(?i)mailer-?daemon|postmaster|mail delivery|mail system|delivery subsystem|mdaemon|system administrator"
+    r"|internet mail delivery|no-?reply@.{0,80}dion|bounce"
+)
+_SUBJECT = re.compile(
+    r"(?i)deliver|undeliver|return(?:ed|ing) |failure notice|bounce|mail (?:system )?error|mail failure|mail status|rejected|non.?remis"
+    r"|could not be|warning: message|not delivered|unzustellbar|nicht zugestellt|no se puede entregar|error sending your mail"
+    r"|メールエラー|送信エラー|failed|blocked by|message frozen"
+)
+_WORD = re.compile(r"[^\W\d_]{3}")
+
+
+def findings(message: Message) -> list[Finding]:
+    """One for each recipient that the message reports on; [] if it is no report."""
+    human = human_text(message)
+    notice = texts.read(human)
+    fields = _fields(message, human)
+    if fields is not None:
+        found = report.findings(fields)
+        return [_completed(finding, notice, message.headers, len(found) == 1) for finding in _distinct(found)]
+    if not is_report(message.headers, notice.text):
+        return []
+    reporter = domain_of(message.headers.get("from"))
+    said = list(_said(message, notice))
+    return [_of_words(name, words, notice, message.headers, reporter) for name, words in said]
+
+
+def human_text(message: Message) -> str:
+    """The parts for people in front of the returned message; HTML only where there is nothing else."""
+    plain, rich = [], []
+    for part in message.parts:
+        if part.type in ORIGINALS:
+            break
+        if part.type == "text/html":
+            rich.append(part.text)
+        elif part.type.startswith(("text/", "multipart/")):
+            plain.append(part.text)
+    return "\n".join(plain if any(text.strip() for text in plain) else rich)
+
+
+def _fields(message: Message, human: str) -> report.Report | None:
+    for part in message.parts:
+        if part.type in STATUS_PARTS:
+            found = report.parse(part.text)
+            if found.recipients:
+                return found
+    if _DSN_LINE.search(human):
+        found = report.parse(human)
+        if found.recipients:
+            return found
+    return None
+
+
+def _distinct(found: list[Finding]) -> Iterator[Finding]:
+    seen = set()
+    for finding in found:
+        key = (finding.recipient.lower(), finding.action, finding.status, finding.text)
+        if key not in seen:
+            seen.add(key)
+            yield finding
+
+
+def _completed(finding: Finding, notice: texts.Notice, headers: Headers, alone: bool) -> Finding:
+    """What the fields leave out, from the words for people."""
+    by_name = {name.lower(): words for name, words in notice.said.items()}
+    own = by_name.get(finding.recipient.lower(), "")
+    rest = own or (notice.text if alone else "")
+    if not _WORD.search(finding.text):
+        finding.text = f"{finding.text} {rest}".strip()
+    finding.reply = find_reply(finding.text) or find_reply(own)
+    finding.status = prefer(finding.status, find_status(finding.text), finding.reply)
+    if not finding.status or finding.status.endswith(".0.0"):
+        finding.status = prefer(finding.status, find_status(own), finding.reply)
+    finding.command = find_command(finding.text) or find_command(own) or find_command(rest)
+    finding.host = finding.host or find_host(finding.text) or find_host(own)
+    finding.notice = _notice(headers, notice.text)
+    return finding
+
+
+def _said(message: Message, notice: texts.Notice) -> Iterator[tuple[str, str]]:
+    """Recipients and what is said of them; failing that, those of the returned message and all that is said."""
+    if notice.said:
+        yield from notice.said.items()
+        return
+    names = texts.ADDRESS.findall(message.headers.get("x-failed-recipients"))
+    for name in dict.fromkeys(names or original_recipients(message, notice.original)[:1] or [""]):
+        yield name, notice.text
+
+
+def original_recipients(message: Message, rest: str) -> list[str]:
+    """Recipients of the returned message, from its header wherever it stands."""
+    original = original_headers(message, rest)
+    for field in ("x-rcpt-to", "x-original-to", "delivered-to", "to"):
+        found = texts.ADDRESS.findall(original.get(field)[:4000])
+        if found:
+            return found
+    return []
+
+
+def original_headers(message: Message, rest: str = "") -> Headers:
+    """Header of the returned message; empty if nothing of it is there."""
+    for part in message.parts:
+        if part.type in ORIGINALS:
+            return read_headers(part.octets)
+    lines = rest.split("\n")[1:]
+    while lines and ":" not in lines[0]:
+        lines = lines[1:]
+    return read_headers("\n".join(lines).encode("utf-8", "replace"))
+
+
+def _of_words(name: str, words: str, notice: texts.Notice, headers: Headers, reporter: str) -> Finding:
+    text = words if _WORD.search(words.replace(name, "")) else f"{notice.before} {words}".strip()
+    reply = find_reply(text)
+    return Finding(
+        recipient=name,
+        status=find_status(text, reply[:1]) or find_status(text),
+        reply=reply,
+        command=find_command(text),
+        text=text,
+        host=find_host(text),
+        reporter=reporter,
+        notice=_notice(headers, notice.text),
+    )
+
+
+def is_report(headers: Headers, text: str) -> bool:
+    """Whether a message without report fields is a report at all: its sender, its subject or its form says so."""
+    if headers.get("x-failed-recipients") or "delivery-status" in headers.get("content-type").lower():
+        return True
+    sender = headers.get("from")
+    marks = bool(_SENDER.search(sender[:300]) or sender.strip() in ("", "<>") or headers.get("return-path").strip() == "<>")
+    marks += bool(_SUBJECT.search(headers.get("subject")[:300]))
+    marks += _says_so(text)
+    return marks >= 2
+
+
+_FAILED = re.compile(
+    r"(?i)could ?n[o']t be delivered|cannot be delivered|unable to deliver|not delivered|delivery (?:has |to the )?.{0,60}fail|was rejected"
+    r"|following address|undeliverable|delivering your m|did not reach|delivery problems|fatal errors|failure reasons|error message below"
+    r"|invalid final delivery|unknown user|failed addresses|wasn't able to deliver|trouble delivering|was not delivered|may not exist"
+    r"|temporarily|account is disabled|envelope|mailbox"
+)
+
+
+def _says_so(text: str) -> bool:
+    return bool(_FAILED.search(text[:6000]))
+
+
+def _notice(headers: Headers, text: str) -> str:
+    marks = [f"x-spasign: {headers.get('x-spasign')}"] if headers.get("x-spasign") else []
+    return " ".join([*marks, headers.get("subject")[:300], headers.get("from")[:200], text])
+
+
+def domain_of(sender: str) -> str:
+    """Domain of the first address in a field, lower case."""
+    match = texts.ADDRESS.search(sender[:1000])
+    return match[0].rpartition("@")[2].lower().rstrip(".>") if match else ""

@@ -1,0 +1,253 @@
+"""Why a message came back: rules that are data, asked in the order of order.toml. Pure.
+
+Phrases are looked for with str.find, piece by piece: linear in the text whatever the rules say, and faster than one
+large alternation, which `re` tries word by word at every position.
+"""
+
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any, NamedTuple
+
+from sidestep.streams.screen.feedback.finding import Finding
+
+TEXT_MAX = 3000
+"""Characters of a reply that are looked at; servers say what they mean at the beginning."""
+
+Phrase = tuple[str, ...]
+"""Pieces that have to stand in this order."""
+
+
+class Verdict(NamedTuple):
+    """`rule` names what decided it: a rule of the files, or `status 5.1.1`, `reply 525`, `step` and such."""
+
+    reason: str
+    rule: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Words that mean a reason, with the conditions under which they do. Empty conditions hold always."""
+
+    name: str
+    reason: str
+    any: tuple[Phrase, ...]
+    example: str = ""
+    command: str = ""
+    status: tuple[str, ...] = ()
+    reply: tuple[str, ...] = ()
+    notice: tuple[Phrase, ...] = ()
+    at: tuple[str, ...] = ()
+    bare: bool = False
+    """Only where the status code says nothing: none, or one with a zero in it."""
+
+    def holds(self, facts: "Facts") -> bool:
+        """All conditions and one of the phrases."""
+        return (
+            (not self.status or any(matches_code(code, facts.status) for code in self.status))
+            and (not self.reply or facts.reply in self.reply)
+            and (not self.at or facts.command in self.at)
+            and (not self.bare or not facts.status or ".0" in facts.status)
+            and (not self.notice or any(stands_in(phrase, facts.notice) for phrase in self.notice))
+            and (not self.any or any(stands_in(phrase, facts.text) for phrase in self.any))
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One entry of order.toml."""
+
+    reason: str = ""
+    phrases: tuple[str, ...] = ()
+    rules: str = ""
+    by_status: bool = False
+    by_reply: tuple[str, ...] = ()
+    stands_for: tuple[str, ...] | None = None
+    stands_not: tuple[str, ...] = ()
+    command: tuple[str, ...] | None = None
+    command_not: tuple[str, ...] = ()
+    kind: str = ""
+    action: tuple[str, ...] = ()
+    unless: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """Hosts (suffixes) that speak a dialect of their own, and the rules of it."""
+
+    name: str
+    hosts: tuple[str, ...]
+    rules: tuple[Rule, ...]
+
+    def serves(self, host: str) -> bool:
+        """Whether the host is one of them."""
+        return any(host.endswith(suffix) for suffix in self.hosts)
+
+
+class Facts:
+    """A finding, folded for comparison."""
+
+    def __init__(self, finding: Finding, standing: str):
+        self.text = fold(finding.text)
+        self.notice = fold(finding.notice, TEXT_MAX * 2)
+        self.status, self.reply, self.command = finding.status, finding.reply, finding.command
+        self.kind, self.action = finding.kind, finding.action
+        self.hosts = (finding.domain, finding.host, finding.reporter)
+        self.standing = standing
+        self._said: dict[str, str] = {}
+
+    def says(self, reason: str, rules: Iterable[Rule]) -> str:
+        """Name of the first of these rules that holds; "" if none does."""
+        if reason not in self._said:
+            self._said[reason] = next((rule.name for rule in rules if rule.holds(self)), "")
+        return self._said[reason]
+
+
+class Classifier:
+    """The rules, compiled."""
+
+    def __init__(self, phrases: str, order: str, statuses: str, mtas: str, providers: Iterable[str]):
+        self.phrases = {
+            reason: tuple(_rule(rule, reason) for rule in rules) for reason, rules in tomllib.loads(phrases).items()
+        }
+        self.steps = tuple(_step(step) for step in tomllib.loads(order)["step"])
+        self.statuses: Mapping[str, str] = tomllib.loads(statuses)
+        self.providers = tuple(_provider(tomllib.loads(text)) for text in providers)
+        self.mtas = {
+            group: tuple(_rule(rule, rule["reason"]) for rule in rules) for group, rules in tomllib.loads(mtas).items()
+        }
+
+    def classify(self, finding: Finding) -> Verdict:
+        """The reason, never empty: `undefined` where nothing is said, `onhold` where nobody knows what it means."""
+        facts = Facts(finding, self.stands_for(finding.status))
+        return (
+            self._delivered(finding)
+            or self._asked(facts)
+            or Verdict("onhold" if facts.text else "undefined", "nothing")
+        )
+
+    def stands_for(self, status: str) -> str:
+        """The reason of a status code; "" if it has none."""
+        return self.statuses.get(status) or self.statuses.get("x" + status[1:], "") if status[:1] in "245" else ""
+
+    def _delivered(self, finding: Finding) -> Verdict | None:
+        if finding.status.startswith("2.") or finding.action in ("delivered", "relayed", "expanded"):
+            return Verdict("delivered", f"status {finding.status}" if finding.status else f"action {finding.action}")
+        return None
+
+    def _asked(self, facts: Facts) -> Verdict | None:
+        for step in self.steps:
+            if not _applies(step, facts):
+                continue
+            if step.rules:
+                found = self._by_rules(step.rules, facts)
+                if found is not None:
+                    return found
+                continue
+            decided = self._decided(step, facts)
+            if decided and not any(facts.says(reason, self.phrases[reason]) for reason in step.unless):
+                return Verdict(step.reason, decided)
+        return None
+
+    def _by_rules(self, group: str, facts: Facts) -> Verdict | None:
+        rules = self._of_providers(facts) if group == "providers" else self.mtas[group]
+        return next((Verdict(rule.reason, rule.name) for rule in rules if rule.holds(facts)), None)
+
+    def _of_providers(self, facts: Facts) -> Iterator[Rule]:
+        """The recipient's domain tells the provider best, then the host that refused, then the one that reports."""
+        for host in facts.hosts:
+            for provider in self.providers if host else ():
+                if provider.serves(host):
+                    yield from provider.rules
+
+    def _decided(self, step: Step, facts: Facts) -> str:
+        if step.by_status and facts.standing == step.reason:
+            return f"status {facts.status}"
+        if facts.reply in step.by_reply:
+            return f"reply {facts.reply}"
+        for reason in step.phrases:
+            name = facts.says(reason, self.phrases[reason])
+            if name:
+                return name
+        bare = not step.phrases and not step.by_status and not step.by_reply
+        return f"{step.action and facts.action or facts.command or facts.kind}" if bare else ""
+
+
+def _applies(step: Step, facts: Facts) -> bool:
+    return (
+        facts.kind.startswith(step.kind)
+        and (step.stands_for is None or facts.standing in step.stands_for)
+        and facts.standing not in (step.stands_not or ("*",))
+        and (step.command is None or facts.command in step.command)
+        and facts.command not in (step.command_not or ("*",))
+        and (not step.action or facts.action in step.action)
+    )
+
+
+def fold(text: str, most: int = TEXT_MAX) -> str:
+    """Lower case, one blank between words, and the codes that multi-line replies repeat in front of each line gone."""
+    words = text[: most * 2].lower().split()
+    return " ".join(_without_repeats(words))[:most]
+
+
+def _without_repeats(words: list[str]) -> Iterable[str]:
+    for index, word in enumerate(words):
+        if index and len(word) > 3 and word[3] == "-" and word[:3].isdigit() and word[0] in "45":
+            continue  # 550-5.7.1, the head of a continued line (RFC 5321 4.2.1)
+        yield word
+
+
+def stands_in(phrase: Phrase, text: str) -> bool:
+    """Whether the pieces stand in the text in their order."""
+    at = 0
+    for piece in phrase:
+        found = text.find(piece, at)
+        if found < 0:
+            return False
+        at = found + len(piece)
+    return True
+
+
+def matches_code(pattern: str, status: str) -> bool:
+    """`5.7.1` is itself, `x.7.1` with any class, `5.7.606-649` a range of details."""
+    first, _, last = pattern.rpartition(".")[2].partition("-")
+    head, _, detail = status.rpartition(".")
+    wanted = pattern.rpartition(".")[0]
+    if head != wanted and not (wanted.startswith("x") and head[1:] == wanted[1:]):
+        return False
+    return detail == first if not last else detail.isdigit() and int(first) <= int(detail) <= int(last)
+
+
+def phrase(text: str) -> Phrase:
+    """`user * unknown` as pieces."""
+    return tuple(piece for piece in text.split("*") if piece)
+
+
+def _rule(table: Mapping[str, Any], reason: str) -> Rule:
+    return Rule(
+        table["name"], reason, tuple(phrase(text) for text in table.get("any", ())), table.get("example", ""),
+        table.get("command", ""), tuple(table.get("status", ())), tuple(table.get("reply", ())),
+        tuple(phrase(text) for text in table.get("notice", ())), tuple(table.get("at", ())), table.get("bare", False),
+    )  # fmt: skip
+
+
+def _step(table: Mapping[str, Any]) -> Step:
+    values = {key: tuple(value) if isinstance(value, list) else value for key, value in table.items()}
+    return Step(**{"phrases": (table["reason"],) if "reason" in table else (), **values})
+
+
+def _provider(table: Mapping[str, Any]) -> Provider:
+    name = table["name"]
+    rules = tuple(_rule({**rule, "name": f"{name}-{rule['name']}"}, rule["reason"]) for rule in table["rule"])
+    return Provider(name, tuple(table["hosts"]), rules)
+
+
+@cache
+def shipped() -> Classifier:
+    """The rules that ship with Sidestep."""
+    data = files("sidestep.streams.screen.feedback") / "data"
+    texts = ((data / f"{name}.toml").read_text("utf-8") for name in ("phrases", "order", "statuses", "mtas"))
+    of_providers = sorted(file.name for file in data.iterdir() if file.name.startswith("provider-"))
+    return Classifier(*texts, [(data / name).read_text("utf-8") for name in of_providers])

@@ -1,0 +1,137 @@
+"""Reports for people: which recipients they name, and what they say of each. No MTA is known by name here. Pure.
+
+A line names a recipient by its form (an address alone, in brackets, before a colon) or by the word before it
+(layouts.toml); the lines that follow are said of it, up to the next one.
+"""
+
+import re
+import tomllib
+from functools import cache
+from importlib.resources import files
+from typing import NamedTuple
+
+NOTICE_MAX = 40_000
+"""Characters in front of the returned message that are looked at."""
+LINES_MAX = 1500
+SAID_MAX = 4000
+RECIPIENTS_MAX = 200
+
+_ADDRESS = r"[^\s<>()\[\],;:\"'|]{1,120}@[^\s<>()\[\],;:\"'|@]{1,255}"
+ADDRESS = re.compile(_ADDRESS)
+_BRACKETED = re.compile(rf"^[\s>*]{{0,10}}[<\"(]({_ADDRESS})[>\")](?!\s+to\b)(?:\s{{1,4}}\([^()]{{0,400}}<[^()]{{0,400}}\):)?[:,.]{{0,4}}\s*(.*)$")
+_ALONE = re.compile(rf"^[\s>*•-]{{0,12}}(?:mailto:)?({_ADDRESS})(?:\s{{0,4}}[<(\[](?:mailto:)?[^<>()]{{3,300}}[>)\]]){{0,3}}[\s:.]{{0,6}}$")
+_COLON = re.compile(
+    rf"^[\s*]{{0,12}}({_ADDRESS})(?:\s{{1,3}}<[^<>]{{3,300}}>)?"
+    r"(?:\s?:\s|\s?\.{3}\s|\s{1,4}on (?=\w{3}, |\d{1,2}/)|\s(?=Invalid Address\b|delivery failed\b|has been delayed)|\s{2,6}\()(.*)$"
+)
+_TRANSCRIPT = re.compile(rf"^[45]\d\d\s(?:[245]\.\d\.\d{{1,3}}\s)?<?({_ADDRESS})>?\.\.\.\s*(.*)$")
+_X400 = re.compile(rf"(?i)smtp=({_ADDRESS})")
+_RULER = re.compile(r"^[\s\-=_*|#>]{4,}$")
+_WORD = re.compile(r"\w{3}")
+
+
+class Layouts(NamedTuple):
+    """layouts.toml, compiled."""
+
+    original: tuple[str, ...]
+    introduced: re.Pattern[str]
+    quoted: re.Pattern[str]
+
+
+class Notice(NamedTuple):
+    """`said` is by address as written, in order; `before` is what stands in front of the first of them."""
+
+    text: str
+    said: dict[str, str]
+    before: str
+    original: str
+
+
+def read(text: str) -> Notice:
+    """A report's text, the returned message cut off."""
+    lines = text[:NOTICE_MAX].split("\n")[:LINES_MAX]
+    end = _end(lines)
+    reader = _Reader()
+    for line in lines[:end]:
+        reader.take(line)
+    return Notice("\n".join(lines[:end]), reader.said(), " ".join(reader.before), "\n".join(lines[end:]))
+
+
+def _end(lines: list[str]) -> int:
+    """Index of the line behind which the returned message stands."""
+    starts = layouts().original
+    for index, line in enumerate(lines):
+        bare = line[:200].strip(" \t-=_*|>#").lower()
+        if bare.startswith(starts) and index + 1 < len(lines) and (index or "content-type" in bare):
+            return index
+        if index > 2 and line[:12].lower() in ("return-path:", "received: fr", "received:fro", "received: by"):
+            return index
+    return len(lines)
+
+
+class _Reader:
+    """Takes line by line; what is said belongs to the recipients named last."""
+
+    def __init__(self) -> None:
+        self.before: list[str] = []
+        self._said: dict[str, list[str]] = {}
+        self._current = ""
+        self._names: dict[str, str] = {}
+
+    def take(self, line: str) -> None:
+        line = line[:2000].rstrip()
+        if not line or _RULER.match(line) or layouts().quoted.match(line):
+            return
+        address, rest = _named(line)
+        if address and len(self._names) < RECIPIENTS_MAX:
+            self._current = address.lower()
+            self._names.setdefault(self._current, address)
+            said = self._said.setdefault(self._current, [])
+        elif self._current:
+            said, rest = self._said[self._current], line
+        else:
+            said, rest = self.before, line
+        if rest.strip():
+            said.append(rest.strip())
+
+    def said(self) -> dict[str, str]:
+        """What was said of each; addresses listed one below the other share what follows the last."""
+        said = {name: " ".join(self._said[key])[:SAID_MAX] for key, name in self._names.items()}
+        following = ""
+        for name in reversed(said):
+            following = said[name] = said[name] if _WORD.search(said[name]) else following
+        return said
+
+
+def _named(line: str) -> tuple[str, str]:
+    """The recipient that the line names and what it says of it; ("", "") if it names none."""
+    if "@" not in line:
+        return "", ""
+    for pattern in (_BRACKETED, _ALONE, _COLON, _TRANSCRIPT):
+        match = pattern.match(line)
+        if match:
+            rest = match[2] if match.lastindex and match.lastindex > 1 else ""
+            return _clean(match[1]), line if pattern is _TRANSCRIPT else rest
+    x400 = _X400.search(line)
+    if x400:
+        return _clean(x400[1]), ""
+    match = layouts().introduced.search(line)
+    return (_clean(match[1]), line) if match else ("", "")
+
+
+def _clean(address: str) -> str:
+    return address.strip(".*<>'\"`")
+
+
+@cache
+def layouts() -> Layouts:
+    """Those that ship with Sidestep."""
+    text = (files("sidestep.streams.screen.feedback") / "data" / "layouts.toml").read_text("utf-8")
+    table = tomllib.loads(text)
+    words = "|".join(re.escape(word) for word in sorted(table["introduced"], key=len, reverse=True))
+    names = "|".join(re.escape(name) for name in table["quoted"])
+    return Layouts(
+        tuple(table["original"]),
+        re.compile(rf"(?i)(?:^|[\s(\[,])(?:{words})\s{{0,3}}[<\[\"]?(?:mailto:)?({_ADDRESS})"),
+        re.compile(rf"(?i)^[\s|>]{{0,12}}(?:{names})\s{{0,8}}(?::|=\[)"),
+    )

@@ -1,0 +1,2 @@
+def read(body, judge):
+    return []
