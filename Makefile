@@ -32,10 +32,10 @@ lint: $(STAMP)  ## ruff, mypy, the import contracts, stale schemas
 	$(BIN)/python -m sidestep.schemas.generate --check
 
 bench: $(STAMP)  ## events a second and latency on this machine
-	$(BIN)/sidestep demo --bench
+	$(BIN)/python tests/bench/run.py
 
-profile: $(STAMP)  ## where a worker's time goes: profile.svg
-	$(BIN)/py-spy record --subprocesses --rate 200 --output profile.svg -- $(BIN)/sidestep demo --bench
+profile: $(STAMP)  ## where Decide's time goes: stacks in the folder stacks/
+	$(BIN)/python tests/bench/run.py --quick --only decide --profile stacks
 
 schemas: $(STAMP)  ## writes schemas/json from the models
 	$(BIN)/python -m sidestep.schemas.generate
@@ -49,4 +49,4 @@ lock:  ## brings requirements.lock up to date with pyproject.toml
 		--annotation-style line --output-file requirements.lock pyproject.toml
 
 clean:  ## removes what was built, not the environment
-	rm -rf build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis profile.svg
+	rm -rf build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis stacks

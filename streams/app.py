@@ -16,7 +16,7 @@ from rocksdict import Cache
 from sidestep.schemas import ListsRecord, PolicyRecord
 from sidestep.streams.decide.agent import Decide
 from sidestep.streams.decide.policy import parse, version_of
-from sidestep.streams.decide.tables import DEDUPLICATION_SECONDS, TABLES
+from sidestep.streams.decide.tables import DEDUPLICATION_SECONDS
 from sidestep.streams.errors import SettingsError, TopicsError, WorkerCrashed
 from sidestep.streams.runtime.batches import Partition
 from sidestep.streams.runtime.dead_letters import DeadLetterWatch
@@ -217,7 +217,6 @@ class Worker:
             rows_changelog=LEDGER_CHANGELOG.name,
             window_changelog=IDS_CHANGELOG.name,
             window_seconds=DEDUPLICATION_SECONDS + OUTAGE_SECONDS,
-            tables=TABLES,
             cache=Cache(settings.block_cache_mb * 1024 * 1024),
         )
         decide = Decide(ledger, self.watching, self.fail, self._reach)
@@ -245,6 +244,7 @@ class Worker:
             healthy=lambda: self.failure is None,
             batch_max=settings.batch_max,
             pace=PACE[role],
+            skip_truncated=settings.skip_truncated,
             store="memory://",
             datadir=str(self._faust_folder),
             autodiscover=False,

@@ -13,6 +13,9 @@ def _setting(default: Any, about: str, secret: bool = False) -> Any:
     return field(default=default, repr=not secret, metadata={"about": about, "secret": secret})
 
 
+BATCH_MOST = 10_000
+
+
 @dataclass(frozen=True)
 class Settings:
     """All settings. Durations are seconds, sizes octets or counts as named."""
@@ -29,6 +32,9 @@ class Settings:
     dns_concurrency: int = _setting(256, "look-ups under way at once")
     parked_max: int = _setting(5_000, "intents of one partition that may wait for DNS before it pauses")
     batch_max: int = _setting(4_000, "records of one batch, and of one transaction")
+    skip_truncated: bool = _setting(
+        False, "true: where records were lost to retention before they were read, go on with the oldest that is left"
+    )
     commit_interval: float = _setting(1.0, "between commits of the consumer group's offsets")
     session_timeout: float = _setting(10.0, "a silent worker's partitions go to another one after it")
     dead_letter_share: float = _setting(0.5, "stop when more than this share of recent records is unreadable")
@@ -62,8 +68,10 @@ def load(environment: Mapping[str, str] | None = None, **overrides: Any) -> Sett
 
 def _convert(name: str, text: str, kind: type) -> Any:
     try:
+        if kind is bool:
+            return {"true": True, "1": True, "false": False, "0": False}[text.strip().lower()]
         return kind(text)
-    except ValueError:
+    except (ValueError, KeyError):
         raise SettingsError(f"{name}={text!r}: expected a value of type {kind.__name__}") from None
 
 
@@ -78,6 +86,8 @@ def _check(settings: Settings) -> None:
     for name in ("batch_max", "parked_max", "dns_concurrency", "dead_letter_window", "block_cache_mb"):
         if getattr(settings, name) < 1:
             raise SettingsError(f"{name} must be at least 1")
+    if settings.batch_max > BATCH_MOST:
+        raise SettingsError(f"batch_max must be at most {BATCH_MOST}: the ids of a batch go into one record")
     for name in ("dns_timeout", "commit_interval", "session_timeout"):
         if not 0 < getattr(settings, name) < 86_400:  # so written that NaN is refused too
             raise SettingsError(f"{name} must be above 0 and less than a day, in seconds")

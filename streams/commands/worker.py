@@ -11,6 +11,7 @@ import click
 
 from sidestep.streams.app import ROLES, run_worker
 from sidestep.streams.errors import SidestepError
+from sidestep.streams.runtime.memory import bound_malloc_arenas
 from sidestep.streams.settings import Settings, load
 from sidestep.streams.web.logs import configure
 
@@ -34,6 +35,7 @@ def worker(role: str, **options: Any) -> None:
     """Work until SIGTERM or Ctrl-C. Any number of workers share the partitions of a role."""
     settings = load(**options)
     configure(settings.log_format, settings.log_level)
+    bound_malloc_arenas()
     _run(_work(settings, ROLES if role == "all" else (role,)))
 
 

@@ -14,6 +14,8 @@ from sidestep.topics.catalog import EVIDENCE
 
 log = logging.getLogger(__name__)
 
+RECOVERIES = 2
+"""Partitions recovered at a time: more would cost memory for queues and gain nothing on few cores."""
 THREADS = 16
 """Partitions whose transactions may overlap; they wait for the broker most of the time."""
 
@@ -44,6 +46,7 @@ class Decide:
         self._ledgers: dict[Partition, Ledger] = {}
         self._judges: dict[Partition, Judge] = {}
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="decide")
+        self._recoveries = asyncio.Semaphore(RECOVERIES)
 
     def register(self, app: BatchApp) -> None:
         """Declare the agent on `app`."""
@@ -54,13 +57,14 @@ class Decide:
         if tp not in self._ledgers:
             loop = asyncio.get_running_loop()
             began = loop.time()
-            opening = loop.run_in_executor(self._threads, self._open, tp)
-            try:
-                ledger = await asyncio.shield(opening)
-            except asyncio.CancelledError:
-                # revoked meanwhile: a thread can't be interrupted, so close what it opens
-                opening.add_done_callback(_close_opened)
-                raise
+            async with self._recoveries:
+                opening = loop.run_in_executor(self._threads, self._open, tp)
+                try:
+                    ledger = await asyncio.shield(opening)
+                except asyncio.CancelledError:
+                    # revoked meanwhile: a thread can't be interrupted, so close what it opens
+                    opening.add_done_callback(_close_opened)
+                    raise
             self._judges[tp] = Judge(ledger)
             self._ledgers[tp] = ledger
             self._watcher.recovered(tp, ledger.recovered, loop.time() - began)

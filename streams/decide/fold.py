@@ -40,6 +40,8 @@ REPRESENTATIVE = 10_000
 """Sends over which a domain's bounce and complaint shares are reckoned: at that many all counts are halved."""
 
 KNOWN, NEW, REUSED, DECIDED = range(4)
+RESERVED = b"reserved"
+"""Content of an id that has been seen with a fault only: its rightful content may still wait for DNS."""
 
 
 def fold(state: State, record: Evidence, place: LogPosition) -> Verdict | None:
@@ -78,6 +80,8 @@ def _standing(state: State, evidence: IntentEvidence) -> int:
     """Is this intent known already? See README, "Deliveries", for the table. Notes what it decides for a fault."""
     now = state.controls.clock_ms // 1000
     known = _remembered(state, evidence.id_key, now)
+    if known is not None and known.content == RESERVED:
+        known = None
     content = evidence.content_key[:8]
     if known is not None and known.content == content:
         if evidence.attempt <= known.attempt:
@@ -91,11 +95,10 @@ def _standing(state: State, evidence: IntentEvidence) -> int:
         return KNOWN
     if known is None and not evidence.reused:
         return NEW
-    row = IdRow(now, content, evidence.attempt, DROP)
-    state.remember(evidence.content_key, row)
+    state.remember(evidence.content_key, IdRow(now, content, evidence.attempt, DROP))
     if known is None:
-        # Screen's hint is gone after its restart: when this comes again without it, the id alone must tell
-        state.remember(evidence.id_key, row)
+        # Screen's hint is gone after its restart: when this comes again without it, the id must lead to its content
+        state.remember(evidence.id_key, IdRow(now, RESERVED, 0, DROP))
     return REUSED
 
 

@@ -105,10 +105,10 @@ def parse(text: str) -> Policy:
 
 
 def parse_logged(text: str) -> Policy:
-    """A policy out of the log, perhaps another version's: what it does not know of is off, what we don't know is left out.
+    """A policy out of the log, perhaps another version's: what it lacks is off, what we don't know is left out.
 
-    So an upgrade that adds a rule can fold on until Screen has written the new policy. Raises PolicyError where the text
-    makes no sense all the same.
+    So an upgrade that adds a rule can fold on until Screen has written the new policy. Raises PolicyError where the
+    text makes no sense all the same.
     """
     document, faults = _load(text)
     if not faults:

@@ -42,7 +42,7 @@ class Controls:
         self.refresh()
 
     def rates(self, service: str, domain: str) -> tuple[Rate | None, Rate | None]:
-        """The limits of a domain and of a service at it by the policy in force; remembered, for they are asked often."""
+        """The limits of a domain and of a service at it, by the policy in force."""
         found = self._rates.get((service, domain))
         if found is None and self.policy is not None:
             if len(self._rates) >= RATES_REMEMBERED:

@@ -19,7 +19,8 @@ def tally(
 ) -> list[Tally]:
     """One Tally for each service in the batch, test intents and whatever came again left out.
 
-    `counted`: the feedback that was new; `never_mailed`: first messages to their recipients, by service. `at`: log time, milliseconds.
+    `counted`: the feedback that was new; `never_mailed`: first messages to their recipients, by service. `at`: log
+    time, milliseconds.
     """
     counts: dict[str, Counter[str]] = {}
     rules: dict[str, Counter[str]] = {}

@@ -27,6 +27,9 @@ from sidestep.streams.runtime.tables import Row, Table, Writes, pack_pairs, unpa
 MARKER = b"\0marker"
 """Source offset reached, as decimal digits; in the changelog and in the store."""
 
+CLUSTER = b"\0cluster"
+"""Id of the Kafka cluster whose changelog the store follows."""
+
 TRANSACTION_SECONDS = 60.0
 LOCK_SECONDS = 10.0
 """A worker that has just left on this machine may hold the folder a moment longer."""
@@ -50,7 +53,6 @@ class LedgerSettings:
     rows_changelog: str
     window_changelog: str
     window_seconds: int
-    tables: tuple[Table[Any], ...]
     cache: Cache
 
 
@@ -66,6 +68,7 @@ class Ledger:
         self._rows = _open(folder / "rows", settings.cache, None)
         self._window = _open(folder / "window", settings.cache, settings.window_seconds)
         try:
+            self._check_cluster()
             self.recovered = self._recover(progress)
         except BaseException:
             self.close()
@@ -96,6 +99,22 @@ class Ledger:
         except KafkaException as error:
             raise explain(error, f"taking over partition {self.partition}") from error
         return producer
+
+    def _check_cluster(self) -> None:
+        """A folder that has followed another cluster's changelog would be taken for this one's."""
+        cluster = self._producer.list_topics(self._settings.rows_changelog, timeout=TRANSACTION_SECONDS).cluster_id
+        for store in (self._rows, self._window):
+            known = store.get(CLUSTER)
+            if known is None:
+                batch = new_batch()
+                batch.put(CLUSTER, cluster.encode())
+                store.write(batch)
+            elif known.decode() != cluster:
+                raise LedgerError(
+                    f"the ledger in {self._settings.data} belongs to the Kafka cluster {known.decode()}, this is "
+                    f"{cluster}. Give this worker another data folder, or remove that one: it is rebuilt from the "
+                    "changelog."
+                )
 
     def _recover(self, progress: Progress) -> int:
         settings, partition = self._settings, self.partition

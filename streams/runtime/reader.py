@@ -84,6 +84,12 @@ class Reader(threading.Thread):
         start = TopicPartition(tp.topic, tp.partition, OFFSET_BEGINNING if offset is None else offset)
         self._commands.append(lambda: self._consumer.incremental_assign([start]))
 
+    def begin_again(self, tp: Partition) -> None:
+        """Read `tp` from its beginning: the offset to go on at is gone."""
+        place = TopicPartition(tp.topic, tp.partition)
+        self._commands.append(lambda: self._consumer.incremental_unassign([place]))
+        self.add(tp, None)
+
     def pause(self, tp: Partition) -> None:
         """Fetch no more of `tp` for now; what has been handed over stays with whoever took it."""
         self._commands.append(lambda: self._consumer.pause([TopicPartition(tp.topic, tp.partition)]))

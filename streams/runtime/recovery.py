@@ -39,7 +39,7 @@ def recover(broker: str, topic: str, partition: int, store: Store, apply: Apply,
                 "enable.partition.eof": True,
                 "auto.offset.reset": "earliest",
                 "fetch.wait.max.ms": 50,
-                "queued.max.messages.kbytes": 32 * 1024,
+                "queued.max.messages.kbytes": 16 * 1024,
             },
         )
     )

@@ -33,8 +33,8 @@ def _options(cache: Cache) -> Options:
     options.set_stats_dump_period_sec(0)
     table = BlockBasedOptions()
     table.set_block_cache(cache)
-    # Filters and indexes stay with the open files, 1.3 MB a million keys. In the block cache they would be bounded by it,
-    # but a look-up of a new key would cost four times as much (3.2 µs against 0.8 at 1.2 million keys).
+    # Filters and indexes stay with the open files, 1.3 MB a million keys. In the block cache they would be bounded by
+    # it, but a look-up of a new key would cost four times as much (3.2 µs against 0.8 at 1.2 million keys).
     table.set_bloom_filter(BLOOM_BITS, False)
     options.set_block_based_table_factory(table)
     return options

@@ -121,11 +121,15 @@ class BatchConsumer(driver.Consumer):
 
     def _on_read_error(self, tp: Partition | None, error: KafkaError) -> None:
         if tp is not None and error.code() in (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE):
+            if self.app.skip_truncated:
+                log.error("%s/%d: records were lost to retention; on with the oldest left", tp.topic, tp.partition)
+                self._reading().begin_again(tp)
+                return
             self.app.fail(
                 LogTruncated(
-                    f"{tp.topic}/{tp.partition}: the offset to go on at is not retained any more "
-                    f"({error.str()}). Records that were never "
-                    "read are gone; raise the topic's retention.ms, then reset the group's offset for it on purpose."
+                    f"{tp.topic}/{tp.partition}: the offset to go on at is not retained any more ({error.str()}). "
+                    "Records that were never read are gone: raise the topic's retention.ms. To go on with what is "
+                    "left, start once with SIDESTEP_SKIP_TRUNCATED=true."
                 )
             )
         else:
@@ -263,6 +267,7 @@ class BatchApp(faust.App):
         healthy: Callable[[], bool],
         batch_max: int,
         pace: float,
+        skip_truncated: bool,
         **options: Any,
     ):
         self.kafka = kafka
@@ -272,6 +277,7 @@ class BatchApp(faust.App):
         self.healthy = healthy
         self.batch_max = batch_max
         self.pace = pace
+        self.skip_truncated = skip_truncated
         super().__init__(name, broker=f"kafka://{kafka.replace(',', ';')}", **options)
 
     def _new_transport(self) -> BatchTransport:

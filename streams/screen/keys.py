@@ -35,7 +35,7 @@ class Keys:
         return hasher.digest()
 
     def content(self, id_key: bytes, to: str, stream: str, test: bool = False) -> bytes:
-        """Of what an intent says: its id, recipient and stream, and whether it is a test: a test must not use up the id."""
+        """Of what an intent says: its id, recipient and stream; and that it is a test, which must not use up the id."""
         hasher = self._content.copy()
         hasher.update(id_key + stream.encode() + _JOIN + to.encode("utf-8", "surrogatepass"))
         if test:

@@ -190,7 +190,8 @@ def test_tallies_count_what_is_new_and_nothing_else(world: Any):
     world.append(*records)
     tallies = {tally.service: tally for tally in world.tallies()}
     assert 2 == len(world.tallies())
-    assert {"approved": 1, "dropped": 1, "role": 1, "complaint": 1, "bounces_us": 1} == tallies["shop"].counts
+    counts = {"approved": 1, "never_mailed": 1, "dropped": 1, "role": 1, "complaint": 1, "bounces_us": 1}
+    assert counts == tallies["shop"].counts
     assert {"role-address": 1, "domain-takes-no-mail": 1} == tallies["shop"].rules
     assert {"example.com": 1, "example.org": 1} == tallies["shop"].domains
     assert {"opened": 1} == tallies["bank"].counts

@@ -10,7 +10,7 @@ from harness.traffic import Traffic
 from harness.workers import SESSION_SECONDS, wait_for
 from rocksdict import Cache
 
-from sidestep.streams.decide.tables import CLOCK, TABLES, ClockRow
+from sidestep.streams.decide.tables import CLOCK, ClockRow
 from sidestep.streams.errors import Fenced
 from sidestep.streams.runtime.ledger import Ledger, LedgerSettings
 from sidestep.streams.runtime.tables import Writes
@@ -23,7 +23,7 @@ def ledger(broker: str, folder: Path) -> Ledger:
     """Partition 0's, as a worker opens it."""
     settings = LedgerSettings(
         broker=broker, group=folder.parent.name, data=folder, rows_changelog=LEDGER_CHANGELOG.name,
-        window_changelog=IDS_CHANGELOG.name, window_seconds=86_400, tables=TABLES, cache=Cache(8 * 1024 * 1024),
+        window_changelog=IDS_CHANGELOG.name, window_seconds=86_400, cache=Cache(8 * 1024 * 1024),
     )  # fmt: skip
     return Ledger(settings, 0, lambda _: None, lambda *_: None)
 

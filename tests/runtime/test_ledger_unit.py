@@ -47,7 +47,6 @@ class Place:
             rows_changelog=self.rows,
             window_changelog=self.window,
             window_seconds=3600,
-            tables=(COUNTS, OTHERS, SEEN),
             cache=Cache(1024 * 1024),
         )
         ledger = Ledger(settings, 0, reach, lambda done, total: None)

@@ -11,7 +11,7 @@ from sidestep.streams.screen.feedback.smtp import find_command, find_host, find_
 STATUS_PARTS = ("message/delivery-status", "message/global-delivery-status", "message/disposition-notification")
 _DSN_LINE = re.compile(r"(?im)^[ \t>]{0,8}(?:final|original)-recipient[ \t]{0,4}:")
 _SENDER = re.compile(
-    r"(?i)mailer-?daemon|postmaster|mail delivery|mail system|delivery subsystem|mdaemon|system administrator"
+    r"(?i)mailer-?daemon|post_?master|mail delivery|mail system|delivery subsystem|mdaemon|system administrator"
     r"|internet mail delivery|no-?reply@.{0,80}dion|bounce"
 )
 _SUBJECT = re.compile(
@@ -80,9 +80,7 @@ def _completed(finding: Finding, notice: texts.Notice, headers: Headers, alone: 
     if not _WORD.search(finding.text):
         finding.text = f"{finding.text} {rest}".strip()
     finding.reply = find_reply(finding.text) or find_reply(own)
-    finding.status = prefer(finding.status, find_status(finding.text), finding.reply)
-    if not finding.status or finding.status.endswith(".0.0"):
-        finding.status = prefer(finding.status, find_status(own), finding.reply)
+    finding.status = prefer(finding.status, find_status(finding.text) or find_status(own), finding.reply)
     finding.command = find_command(finding.text) or find_command(own) or find_command(rest)
     finding.host = finding.host or find_host(finding.text) or find_host(own)
     finding.notice = _notice(headers, notice.text)
@@ -96,7 +94,7 @@ def _said(message: Message, notice: texts.Notice) -> Iterator[tuple[str, str]]:
         return
     names = texts.ADDRESS.findall(message.headers.get("x-failed-recipients"))
     for name in dict.fromkeys(names or original_recipients(message, notice.original)[:1] or [""]):
-        yield name, notice.text
+        yield name, ""
 
 
 def original_recipients(message: Message, rest: str) -> list[str]:
@@ -121,7 +119,9 @@ def original_headers(message: Message, rest: str = "") -> Headers:
 
 
 def _of_words(name: str, words: str, notice: texts.Notice, headers: Headers, reporter: str) -> Finding:
-    text = words if _WORD.search(words.replace(name, "")) else f"{notice.before} {words}".strip()
+    text = words
+    if notice.said and not _WORD.search(words.replace(name, "")):
+        text = f"{notice.before} {words}".strip()
     reply = find_reply(text)
     return Finding(
         recipient=name,
@@ -144,6 +144,11 @@ def is_report(headers: Headers, text: str) -> bool:
     marks += bool(_SUBJECT.search(headers.get("subject")[:300]))
     marks += _says_so(text)
     return marks >= 2
+
+
+def is_mailer(headers: Headers) -> bool:
+    """Whether a mail system wrote it, not a mailbox."""
+    return bool(_SENDER.search(headers.get("from")[:300]))
 
 
 _FAILED = re.compile(

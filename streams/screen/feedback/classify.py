@@ -172,7 +172,7 @@ class Classifier:
             if name:
                 return name
         bare = not step.phrases and not step.by_status and not step.by_reply
-        return f"{step.action and facts.action or facts.command or facts.kind}" if bare else ""
+        return f"{(step.action and facts.action) or facts.command or facts.kind}" if bare else ""
 
 
 def _applies(step: Step, facts: Facts) -> bool:

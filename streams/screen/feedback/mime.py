@@ -19,6 +19,7 @@ TEXT_MAX = 120_000
 _ENCODED_WORD = re.compile(r"=\?[^?\s]{1,40}\?[bBqQ]\?[^?]{0,2000}\?=")
 _CHARSETS = re.compile(r"utf-?_?8|ascii|iso-?_?8859|cp?125|windows-125|koi8|iso-?2022|shift|sjis|euc|gb|big5|ks_c|latin")
 _ADDRESS_SAFE = re.compile(r"<(?=[^\s<>@]{1,64}@[^\s<>]{1,255}>)([^<>]{3,320})>")
+_MBOX = re.compile(rb"(?:\A|\n\n)(?=From [^\s]{1,300} {1,2}\w{3} \w{3} {1,2}\d{1,2} [\d:]{5,8} )")
 _BREAK = re.compile(r"(?i)<(?:br|/p|/div|/tr|/td|/h\d|/li)[^<>]{0,200}>")
 _TAG = re.compile(r"<[^<>]{0,2000}>")
 _SCRIPT = re.compile(r"(?is)<(style|script|head)\b[^<>]{0,500}>.{0,60000}?</\1>")
@@ -65,6 +66,14 @@ def read(octets: bytes) -> Message:
     return Message(headers, parts)
 
 
+def messages(octets: bytes) -> list[bytes]:
+    """The messages of an mbox; anything else is one."""
+    if not octets.startswith(b"From "):
+        return [octets]
+    found = _MBOX.split(octets.replace(b"\r\n", b"\n"), PARTS_MAX)
+    return [message for message in found if message.strip()]
+
+
 def read_headers(octets: bytes) -> Headers:
     """Only the header of a message or of a text/rfc822-headers part."""
     return _split(octets.lstrip(b"\n"))[0]
@@ -78,15 +87,20 @@ def _split(octets: bytes) -> tuple[Headers, bytes]:
 
 
 def _fields(head: bytes) -> Iterator[tuple[str, str]]:
-    name, values = "", []
+    name = ""
+    values: list[str] = []
     for line in head.decode("utf-8", "replace").split("\n"):
         if line[:1] in " \t" and name:
             values.append(line.strip())
             continue
+        head, mark, value = line.partition(":")
+        head = head.strip()
+        if not mark or not head or " " in head:
+            values.append(line.strip())  # a continued line that lost its blanks
+            continue
         if name:
             yield name, " ".join(values)
-        name, _, value = line.partition(":")
-        name, values = ("", []) if not _ or " " in name else (name.lower(), [value.strip()])
+        name, values = head.lower(), [value.strip()]
     if name:
         yield name, " ".join(values)
 

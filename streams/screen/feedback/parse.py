@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-import re
+from dataclasses import replace
 
 from sidestep.streams.screen.feedback import arf, bounces, webhooks
 from sidestep.streams.screen.feedback.auto_replies import is_auto_reply, is_unsubscription
@@ -10,8 +10,9 @@ from sidestep.streams.screen.feedback.classify import Classifier, Verdict, shipp
 from sidestep.streams.screen.feedback.finding import Finding
 from sidestep.streams.screen.feedback.identity import Origin, origin_of
 from sidestep.streams.screen.feedback.meaning import hardness, scope_of
-from sidestep.streams.screen.feedback.mime import OCTETS_MAX, ORIGINALS, Message, read
+from sidestep.streams.screen.feedback.mime import OCTETS_MAX, ORIGINALS, Message, messages, read
 from sidestep.streams.screen.feedback.outcome import Outcome
+from sidestep.streams.screen.feedback.smtp import find_command, find_host, find_reply, find_status, prefer
 from sidestep.streams.screen.feedback.texts import ADDRESS
 
 NESTED_MAX = 3
@@ -30,7 +31,8 @@ def parse(octets: bytes, content_type: str = "") -> list[Outcome]:
         found = _of_json(octets)
         if found:
             return found
-    return _of_message(read(octets), 0) or [Outcome(kind="none", reason="undefined", id=digest(octets[:OCTETS_MAX]))]
+    found = [outcome for message in messages(octets[:OCTETS_MAX]) for outcome in _of_message(read(message), 0)]
+    return found or [Outcome(kind="none", reason="undefined", id=digest(octets[:OCTETS_MAX]))]
 
 
 def _of_json(octets: bytes) -> list[Outcome]:
@@ -98,6 +100,8 @@ def _complaints(message: Message, complaint: arf.Complaint) -> list[Outcome]:
 
 def _no_bounce(message: Message, origin: Origin) -> list[Outcome]:
     headers = message.headers
+    if bounces.is_mailer(headers):
+        return []
     sender = next(iter(ADDRESS.findall(headers.get("from")[:1000])), "")
     said = digest("reply", sender, headers.get("message-id"), headers.get("subject"))
     common = {"recipient": sender, "service": origin.service, "intent_id": origin.intent_id, "id": said}
@@ -118,12 +122,24 @@ def classify(finding: Finding, classifier: Classifier | None = None) -> Verdict:
     classifier = classifier or shipped()
     verdict = classifier.classify(finding)
     if verdict.reason in VAGUE and finding.notice:
-        said, finding.text = finding.text, f"{finding.text} {finding.notice}"
-        whole = classifier.classify(finding)
-        finding.text = said
+        whole = classifier.classify(_whole(finding))
         if whole.reason not in VAGUE:
             return whole
     return verdict
+
+
+def _whole(finding: Finding) -> Finding:
+    """With the report's words for people, and the codes in them where there are none yet."""
+    text = f"{finding.text} {finding.notice}".strip()
+    reply = finding.reply or find_reply(text)
+    return replace(
+        finding,
+        text=text,
+        reply=reply,
+        status=finding.status or find_status(text, reply[:1]),
+        command=finding.command or find_command(text),
+        host=finding.host or find_host(text),
+    )
 
 
 def outcome_of(finding: Finding, verdict: Verdict, origin: Origin, source: str) -> Outcome:
@@ -142,8 +158,6 @@ def outcome_of(finding: Finding, verdict: Verdict, origin: Origin, source: str) 
 
 def _judge_reply(recipient: str, reply: str, status: str, host: str) -> Verdict:
     """For webhooks: their reply text and status, in the same vocabulary."""
-    from sidestep.streams.screen.feedback.smtp import find_command, find_reply, find_status, prefer
-
     code = find_reply(reply)
     finding = Finding(
         recipient=recipient, text=reply, reply=code, status=prefer(status, find_status(reply), code), host=host,
@@ -159,6 +173,3 @@ def digest(*said: str | bytes) -> str:
         octets = item if isinstance(item, bytes) else item.encode("utf-8", "surrogatepass")
         hasher.update(len(octets).to_bytes(4, "big") + octets)
     return hasher.hexdigest()
-
-
-_ = re

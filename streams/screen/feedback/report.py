@@ -86,7 +86,7 @@ def _finding(message: Group, group: Group) -> Finding:
         action=re.split(r"[\s;(]", group.get("action", "").lower(), maxsplit=1)[0],
         status=status[1] if status else "",
         text=text or _comment(field),
-        kind=kind or "smtp",
+        kind=kind if kind.startswith("x-") else "smtp",
         host=_typed(group.get("remote-mta", ""))[1].split(" ")[0].strip("<>[].").lower(),
         reporter=_typed(message.get("reporting-mta", ""))[1].split(" ")[0].lower(),
     )

@@ -17,7 +17,7 @@ from sidestep.schemas.codec import decode_evidence
 from sidestep.streams.decide.fold import fold
 from sidestep.streams.decide.state import Controls, State
 from sidestep.streams.decide.tables import DEDUPLICATION_SECONDS, TABLES
-from sidestep.streams.runtime.ledger import MARKER
+from sidestep.streams.runtime.ledger import CLUSTER, MARKER
 from sidestep.streams.runtime.recovery import POSITION
 from sidestep.streams.runtime.store import Store
 from sidestep.streams.runtime.tables import unpack_pairs
@@ -130,7 +130,7 @@ def ledger_rows(path: Path) -> tuple[int, Rows]:
         for key, value in store.items(b""):
             if key == MARKER:
                 marker = int(value)
-            elif key != POSITION:
+            elif key not in (POSITION, CLUSTER):
                 _put(rows, windowed, key, value)
         store.close()
     return marker, rows
