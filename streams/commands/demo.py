@@ -71,7 +71,7 @@ def _folder(data_dir: Path | None) -> Iterator[Path]:
 
 
 def _next(data_dir: Path | None) -> Iterator[str]:
-    yield "Next: `sidestep up` runs the same for your own events; `sidestep policy show` prints rules and limits."
+    yield "Next: `sidestep up` does this for your own events; `sidestep policy show` prints rules and limits."
     if data_dir is not None:
         yield f"Look at this day again: sidestep up --data-dir {data_dir}"
         yield "and meanwhile, elsewhere: sidestep tail --from-beginning"

@@ -89,7 +89,9 @@ def _rule(name: str, rule: RuleTally) -> Iterable[RenderableType]:
     head.append(f"{OUTCOMES[rule.usual]:<10}", COLOURS[rule.usual])
     head.append(printable(f"{seen.service} to {seen.to}"), "dim")
     yield head
-    yield Padding(Text(printable(rule.sentence)), (0, 0, 0, INDENT))
+    unsaid = seen.suggestion and seen.suggestion not in rule.sentence
+    sentence = f"{rule.sentence} Meant: {seen.suggestion}?" if unsaid else rule.sentence
+    yield Padding(Text(printable(sentence)), (0, 0, 0, INDENT))
 
 
 def _feedback(mailer: Mailer, tally: Tally) -> Iterable[str]:

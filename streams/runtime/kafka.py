@@ -25,6 +25,7 @@ def client(broker: str, name: str, **settings: Any) -> dict[str, Any]:
         # the default waits 10 s at the most between tries; a broker that restarts is back sooner
         "reconnect.backoff.max.ms": 2000,
         "socket.keepalive.enable": True,
+        "socket.nagle.disable": True,
         **settings,
     }
 

@@ -86,7 +86,8 @@ class Ledger:
                 **{
                     "transactional.id": name,
                     "transaction.timeout.ms": int(TRANSACTION_SECONDS * 1000),
-                    "linger.ms": 5,
+                    # a batch is complete when it is produced, and the commit waits for it: lingering only adds
+                    "linger.ms": 0,
                     "batch.size": 1_000_000,
                     "message.max.bytes": MESSAGE_MAX,
                     "compression.type": "lz4",

@@ -2,6 +2,7 @@
 reasons.toml."""
 
 import tomllib
+from collections.abc import Set
 from importlib.resources import files
 from typing import NamedTuple, cast
 
@@ -42,6 +43,10 @@ class Reasons:
     def of(self, reason: str) -> Meaning:
         """What a reason of the vocabulary means; any other: transient, soft."""
         return self._meanings.get(reason, Meaning(reason, "transient", False))
+
+    def names(self) -> Set[str]:
+        """The vocabulary."""
+        return self._meanings.keys()
 
     def _of_status(self, status: str) -> str:
         while status:

@@ -3,6 +3,8 @@
 import re
 from typing import NamedTuple
 
+from sidestep.streams.screen.feedback.outcome import Event
+
 _FIELD = re.compile(r"^([A-Za-z][A-Za-z-]{2,40})[ \t]{0,4}:[ \t]*(.*)$")
 _ADDRESS = re.compile(r"[^\s<>;,:\"'()\[\]]{1,200}@[^\s<>;,:\"'()\[\]]{1,255}")
 RECIPIENT_FIELDS = ("original-rcpt-to", "removal-recipient", "redacted-address")
@@ -42,7 +44,7 @@ def _recipients(fields: list[tuple[str, str]]) -> list[str]:
     return []
 
 
-def event_of(feedback_type: str) -> str:
+def event_of(feedback_type: str) -> Event:
     """The kind of our schema: complaint, not-spam (takes one back), unsubscribed, or "" for what is no complaint."""
     if feedback_type in ("not-spam", "miscategorized"):
         return "not-spam"

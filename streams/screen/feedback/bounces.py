@@ -10,15 +10,6 @@ from sidestep.streams.screen.feedback.smtp import find_command, find_host, find_
 
 STATUS_PARTS = ("message/delivery-status", "message/global-delivery-status", "message/disposition-notification")
 _DSN_LINE = re.compile(r"(?im)^[ \t>]{0,8}(?:final|original)-recipient[ \t]{0,4}:")
-_SENDER = re.compile(
-    r"(?i)mailer-?daemon|post_?master|mail delivery|mail system|delivery subsystem|mdaemon|system administrator"
-    r"|internet mail delivery|no-?reply@.{0,80}dion|bounce"
-)
-_SUBJECT = re.compile(
-    r"(?i)deliver|undeliver|return(?:ed|ing) |failure notice|bounce|mail (?:system )?error|mail failure|mail status|rejected|non.?remis"
-    r"|could not be|warning: message|not delivered|unzustellbar|nicht zugestellt|no se puede entregar|error sending your mail"
-    r"|メールエラー|送信エラー|failed|blocked by|message frozen"
-)
 _WORD = re.compile(r"[^\W\d_]{3}")
 
 
@@ -136,31 +127,22 @@ def _of_words(name: str, words: str, notice: texts.Notice, headers: Headers, rep
 
 
 def is_report(headers: Headers, text: str) -> bool:
-    """Whether a message without report fields is a report at all: its sender, its subject or its form says so."""
+    """Whether a message without report fields is a report at all: its sender, its subject and its words tell."""
     if headers.get("x-failed-recipients") or "delivery-status" in headers.get("content-type").lower():
         return True
-    sender = headers.get("from")
-    marks = bool(_SENDER.search(sender[:300]) or sender.strip() in ("", "<>") or headers.get("return-path").strip() == "<>")
-    marks += bool(_SUBJECT.search(headers.get("subject")[:300]))
-    marks += _says_so(text)
-    return marks >= 2
+    subject, words = headers.get("subject")[:300].lower(), text[:6000].lower()
+    marks = (
+        is_mailer(headers) or headers.get("return-path").strip() == "<>",
+        any(word in subject for word in texts.layouts().subjects),
+        any(word in words for word in texts.layouts().failures),
+    )
+    return sum(marks) >= 2
 
 
 def is_mailer(headers: Headers) -> bool:
     """Whether a mail system wrote it, not a mailbox."""
-    return bool(_SENDER.search(headers.get("from")[:300]))
-
-
-_FAILED = re.compile(
-    r"(?i)could ?n[o']t be delivered|cannot be delivered|unable to deliver|not delivered|delivery (?:has |to the )?.{0,60}fail|was rejected"
-    r"|following address|undeliverable|delivering your m|did not reach|delivery problems|fatal errors|failure reasons|error message below"
-    r"|invalid final delivery|unknown user|failed addresses|wasn't able to deliver|trouble delivering|was not delivered|may not exist"
-    r"|temporarily|account is disabled|envelope|mailbox"
-)
-
-
-def _says_so(text: str) -> bool:
-    return bool(_FAILED.search(text[:6000]))
+    sender = headers.get("from")[:300].lower()
+    return sender.strip() in ("", "<>") or any(name in sender for name in texts.layouts().senders)
 
 
 def _notice(headers: Headers, text: str) -> str:

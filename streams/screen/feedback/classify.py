@@ -1,8 +1,4 @@
-"""Why a message came back: rules that are data, asked in the order of order.toml. Pure.
-
-Phrases are looked for with str.find, piece by piece: linear in the text whatever the rules say, and faster than one
-large alternation, which `re` tries word by word at every position.
-"""
+"""Why a message came back: rules that are data, asked in the order of order.toml. Pure."""
 
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
@@ -12,12 +8,7 @@ from importlib.resources import files
 from typing import Any, NamedTuple
 
 from sidestep.streams.screen.feedback.finding import Finding
-
-TEXT_MAX = 3000
-"""Characters of a reply that are looked at; servers say what they mean at the beginning."""
-
-Phrase = tuple[str, ...]
-"""Pieces that have to stand in this order."""
+from sidestep.streams.screen.feedback.phrases import TEXT_MAX, Phrase, fold, phrase, stands_in
 
 
 class Verdict(NamedTuple):
@@ -40,6 +31,8 @@ class Rule:
     reply: tuple[str, ...] = ()
     notice: tuple[Phrase, ...] = ()
     at: tuple[str, ...] = ()
+    none: tuple[Phrase, ...] = ()
+    """If one of these stands there too, it is about something else."""
     bare: bool = False
     """Only where the status code says nothing: none, or one with a zero in it."""
 
@@ -52,6 +45,7 @@ class Rule:
             and (not self.bare or not facts.status or ".0" in facts.status)
             and (not self.notice or any(stands_in(phrase, facts.notice) for phrase in self.notice))
             and (not self.any or any(stands_in(phrase, facts.text) for phrase in self.any))
+            and not any(stands_in(phrase, facts.text) for phrase in self.none)
         )
 
 
@@ -186,30 +180,6 @@ def _applies(step: Step, facts: Facts) -> bool:
     )
 
 
-def fold(text: str, most: int = TEXT_MAX) -> str:
-    """Lower case, one blank between words, and the codes that multi-line replies repeat in front of each line gone."""
-    words = text[: most * 2].lower().split()
-    return " ".join(_without_repeats(words))[:most]
-
-
-def _without_repeats(words: list[str]) -> Iterable[str]:
-    for index, word in enumerate(words):
-        if index and len(word) > 3 and word[3] == "-" and word[:3].isdigit() and word[0] in "45":
-            continue  # 550-5.7.1, the head of a continued line (RFC 5321 4.2.1)
-        yield word
-
-
-def stands_in(phrase: Phrase, text: str) -> bool:
-    """Whether the pieces stand in the text in their order."""
-    at = 0
-    for piece in phrase:
-        found = text.find(piece, at)
-        if found < 0:
-            return False
-        at = found + len(piece)
-    return True
-
-
 def matches_code(pattern: str, status: str) -> bool:
     """`5.7.1` is itself, `x.7.1` with any class, `5.7.606-649` a range of details."""
     first, _, last = pattern.rpartition(".")[2].partition("-")
@@ -220,22 +190,22 @@ def matches_code(pattern: str, status: str) -> bool:
     return detail == first if not last else detail.isdigit() and int(first) <= int(detail) <= int(last)
 
 
-def phrase(text: str) -> Phrase:
-    """`user * unknown` as pieces."""
-    return tuple(piece for piece in text.split("*") if piece)
-
-
 def _rule(table: Mapping[str, Any], reason: str) -> Rule:
-    return Rule(
-        table["name"], reason, tuple(phrase(text) for text in table.get("any", ())), table.get("example", ""),
-        table.get("command", ""), tuple(table.get("status", ())), tuple(table.get("reply", ())),
-        tuple(phrase(text) for text in table.get("notice", ())), tuple(table.get("at", ())), table.get("bare", False),
-    )  # fmt: skip
+    values: dict[str, Any] = _tuples(table)
+    for key in ("any", "none", "notice"):
+        values[key] = tuple(phrase(text) for text in table.get(key, ()))
+    values["reason"] = reason
+    return Rule(**values)
 
 
 def _step(table: Mapping[str, Any]) -> Step:
-    values = {key: tuple(value) if isinstance(value, list) else value for key, value in table.items()}
-    return Step(**{"phrases": (table["reason"],) if "reason" in table else (), **values})
+    values: dict[str, Any] = _tuples(table)
+    values.setdefault("phrases", (table["reason"],) if "reason" in table else ())
+    return Step(**values)
+
+
+def _tuples(table: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in table.items()}
 
 
 def _provider(table: Mapping[str, Any]) -> Provider:
@@ -248,6 +218,8 @@ def _provider(table: Mapping[str, Any]) -> Provider:
 def shipped() -> Classifier:
     """The rules that ship with Sidestep."""
     data = files("sidestep.streams.screen.feedback") / "data"
-    texts = ((data / f"{name}.toml").read_text("utf-8") for name in ("phrases", "order", "statuses", "mtas"))
+    phrases, order, statuses, mtas = (
+        (data / f"{name}.toml").read_text("utf-8") for name in ("phrases", "order", "statuses", "mtas")
+    )
     of_providers = sorted(file.name for file in data.iterdir() if file.name.startswith("provider-"))
-    return Classifier(*texts, [(data / name).read_text("utf-8") for name in of_providers])
+    return Classifier(phrases, order, statuses, mtas, [(data / name).read_text("utf-8") for name in of_providers])

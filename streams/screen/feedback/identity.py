@@ -14,7 +14,7 @@ ADDRESSED = ("to", "x-original-to", "delivered-to", "envelope-to")
 
 
 class Origin(NamedTuple):
-    """"" where nothing tells."""
+    """ "" where nothing tells."""
 
     intent_id: str = ""
     service: str = ""
@@ -29,7 +29,11 @@ def origin_of(message: Message) -> Origin:
     rest = next((read_text(part.text).original for part in message.parts if part.type == "text/plain"), "")
     original = original_headers(message, rest)
     return Origin(
-        (_first((original, message.headers), INTENT_FIELDS) or _verp(message.headers) or _verp(original, "return-path"))[:200],
+        (
+            _first((original, message.headers), INTENT_FIELDS)
+            or _verp(message.headers)
+            or _verp(original, "return-path")
+        )[:200],
         _first((original, message.headers), SERVICE_FIELDS)[:100],
         (original.get("message-id") or message.headers.get("message-id")).strip("<> ")[:300],
     )

@@ -2,8 +2,9 @@
 
 from functools import cache
 
+from sidestep.schemas import Bounce
 from sidestep.schemas.feedback import Scope
-from sidestep.streams.screen.reasons import Reasons, load_reasons
+from sidestep.streams.screen.reasons import Meaning, Reasons, load_reasons
 
 
 @cache
@@ -19,3 +20,8 @@ def scope_of(reason: str) -> Scope:
 def hardness(reason: str, status: str, reply: str) -> bool:
     """Whether trying again is pointless. A host that takes no mail takes none later, unless its code says so."""
     return _reasons().of(reason).hard and not (reason == "notaccept" and (status or reply)[:1] == "4")
+
+
+def meaning_of(bounce: Bounce) -> Meaning:
+    """Of a bounce in our own schema."""
+    return _reasons().meaning(bounce)

@@ -17,7 +17,9 @@ TEXT_MAX = 120_000
 """Characters kept of one part."""
 
 _ENCODED_WORD = re.compile(r"=\?[^?\s]{1,40}\?[bBqQ]\?[^?]{0,2000}\?=")
-_CHARSETS = re.compile(r"utf-?_?8|ascii|iso-?_?8859|cp?125|windows-125|koi8|iso-?2022|shift|sjis|euc|gb|big5|ks_c|latin")
+_CHARSETS = re.compile(
+    r"utf-?_?8|ascii|iso-?_?8859|cp?125|windows-125|koi8|iso-?2022|shift|sjis|euc|gb|big5|ks_c|latin"
+)
 _ADDRESS_SAFE = re.compile(r"<(?=[^\s<>@]{1,64}@[^\s<>]{1,255}>)([^<>]{3,320})>")
 _MBOX = re.compile(rb"(?:\A|\n\n)(?=From [^\s]{1,300} {1,2}\w{3} \w{3} {1,2}\d{1,2} [\d:]{5,8} )")
 _BREAK = re.compile(r"(?i)<(?:br|/p|/div|/tr|/td|/h\d|/li)[^<>]{0,200}>")
@@ -93,14 +95,14 @@ def _fields(head: bytes) -> Iterator[tuple[str, str]]:
         if line[:1] in " \t" and name:
             values.append(line.strip())
             continue
-        head, mark, value = line.partition(":")
-        head = head.strip()
-        if not mark or not head or " " in head:
+        field, mark, value = line.partition(":")
+        field = field.strip()
+        if not mark or not field or " " in field:
             values.append(line.strip())  # a continued line that lost its blanks
             continue
         if name:
             yield name, " ".join(values)
-        name, values = head.lower(), [value.strip()]
+        name, values = field.lower(), [value.strip()]
     if name:
         yield name, " ".join(values)
 

@@ -1,6 +1,6 @@
 """What became of one message for one recipient, whoever said so and in whatever form."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from msgspec import Struct
 
@@ -8,9 +8,7 @@ from sidestep.schemas import Bounce, Engagement
 from sidestep.schemas.feedback import Scope
 
 Kind = Literal["bounce", "complaint", "delivered", "engagement", "none"]
-Event = Literal[
-    "bounce", "complaint", "not-spam", "delivered", "opened", "clicked", "replied", "unsubscribed", ""
-]
+Event = Literal["bounce", "complaint", "not-spam", "delivered", "opened", "clicked", "replied", "unsubscribed", ""]
 
 
 class Outcome(Struct, frozen=True, kw_only=True):
@@ -45,7 +43,7 @@ def to_feedback(outcome: Outcome) -> Bounce | Engagement | None:
     """In our own schema; None where there is nothing to count."""
     if not outcome.event or "@" not in outcome.recipient:
         return None
-    named = {
+    named: dict[str, Any] = {
         "recipient": outcome.recipient,
         "id": outcome.id,
         "service": outcome.service,
@@ -55,6 +53,12 @@ def to_feedback(outcome: Outcome) -> Bounce | Engagement | None:
     if outcome.event in ("complaint", "not-spam"):
         return Bounce(kind=outcome.event, **named)
     if outcome.event == "bounce":
-        said = {"status": outcome.status, "reply": outcome.reply, "reason": outcome.reason, "hard": outcome.hard}
+        said: dict[str, Any] = {
+            "status": outcome.status,
+            "reply": outcome.reply,
+            "reason": outcome.reason,
+            "hard": outcome.hard,
+        }
         return Bounce(scope=outcome.scope or None, **said, **named)
-    return Engagement(kind=outcome.event, **named)
+    named["kind"] = outcome.event
+    return Engagement(**named)

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from dataclasses import replace
+from typing import Any
 
 from sidestep.streams.screen.feedback import arf, bounces, webhooks
 from sidestep.streams.screen.feedback.auto_replies import is_auto_reply, is_unsubscription
@@ -11,7 +12,7 @@ from sidestep.streams.screen.feedback.finding import Finding
 from sidestep.streams.screen.feedback.identity import Origin, origin_of
 from sidestep.streams.screen.feedback.meaning import hardness, scope_of
 from sidestep.streams.screen.feedback.mime import OCTETS_MAX, ORIGINALS, Message, messages, read
-from sidestep.streams.screen.feedback.outcome import Outcome
+from sidestep.streams.screen.feedback.outcome import Kind, Outcome
 from sidestep.streams.screen.feedback.smtp import find_command, find_host, find_reply, find_status, prefer
 from sidestep.streams.screen.feedback.texts import ADDRESS
 
@@ -37,7 +38,7 @@ def parse(octets: bytes, content_type: str = "") -> list[Outcome]:
 
 def _of_json(octets: bytes) -> list[Outcome]:
     try:
-        body = json.loads(octets[: OCTETS_MAX * 4])
+        body = json.loads(octets[: OCTETS_MAX * 4], strict=False)
     except (ValueError, RecursionError):
         return []
     return webhooks.read(body, _judge_reply)
@@ -54,9 +55,11 @@ def _of_message(message: Message, depth: int) -> list[Outcome]:
     found = bounces.findings(message)
     if found and (depth or not _empty(found)):
         return [_judged(finding, origin, "dsn" if finding.action else "text") for finding in found]
-    return _forwarded(message, depth) or _no_bounce(message, origin) or [
-        _judged(finding, origin, "text") for finding in found
-    ]
+    return (
+        _forwarded(message, depth)
+        or _no_bounce(message, origin)
+        or [_judged(finding, origin, "text") for finding in found]
+    )
 
 
 def _empty(found: list[Finding]) -> bool:
@@ -87,11 +90,11 @@ def _forwarded(message: Message, depth: int) -> list[Outcome]:
 def _complaints(message: Message, complaint: arf.Complaint) -> list[Outcome]:
     origin = origin_of(message)
     event = arf.event_of(complaint.type)
-    names = complaint.recipients or [name for name in bounces.original_recipients(message, "")[:1]] or [""]
-    kind = "engagement" if event == "unsubscribed" else "complaint" if event else "none"
+    names = complaint.recipients or bounces.original_recipients(message, "")[:1] or [""]
+    kind: Kind = "engagement" if event == "unsubscribed" else "complaint" if event else "none"
     return [
         Outcome(
-            kind=kind, event=event, recipient=name, reason="feedback", source="arf", rule=f"feedback-type {complaint.type}",
+            kind=kind, event=event, recipient=name, reason="feedback", source="arf", rule=f"type {complaint.type}"[:60],
             id=digest("arf", event, name, origin.message_id), service=origin.service, intent_id=origin.intent_id,
         )
         for name in names
@@ -104,7 +107,9 @@ def _no_bounce(message: Message, origin: Origin) -> list[Outcome]:
         return []
     sender = next(iter(ADDRESS.findall(headers.get("from")[:1000])), "")
     said = digest("reply", sender, headers.get("message-id"), headers.get("subject"))
-    common = {"recipient": sender, "service": origin.service, "intent_id": origin.intent_id, "id": said}
+    common: dict[str, Any] = {
+        "recipient": sender, "service": origin.service, "intent_id": origin.intent_id, "id": said,
+    }  # fmt: skip
     if is_unsubscription(headers, bounces.human_text(message)):
         return [Outcome(kind="engagement", event="unsubscribed", reason="feedback", source="unsubscription", **common)]
     if is_auto_reply(headers):
@@ -150,7 +155,8 @@ def outcome_of(finding: Finding, verdict: Verdict, origin: Origin, source: str) 
         kind="delivered" if delivered else "none" if away else "bounce",
         event="delivered" if delivered else "" if away else "bounce",
         recipient=finding.recipient, status=finding.status, reply=text, code=finding.reply, reason=verdict.reason,
-        hard=hardness(verdict.reason, finding.status, finding.reply), scope="" if delivered or away else scope_of(verdict.reason),
+        hard=hardness(verdict.reason, finding.status, finding.reply),
+        scope="" if delivered or away else scope_of(verdict.reason),
         id=digest(source, finding.recipient.lower(), origin.message_id, finding.status, verdict.reason, text),
         service=origin.service, intent_id=origin.intent_id, rule=verdict.rule, source=source,
     )  # fmt: skip

@@ -6,11 +6,28 @@ from typing import NamedTuple
 
 from sidestep.streams.screen.feedback.finding import Finding
 
-FIELDS = frozenset((
-    "original-envelope-id", "reporting-mta", "dsn-gateway", "received-from-mta", "arrival-date", "original-recipient",
-    "final-recipient", "action", "status", "remote-mta", "diagnostic-code", "last-attempt-date", "final-log-id",
-    "will-retry-until", "x-actual-recipient", "x-original-message-id", "x-display-name", "x-supplementary-info",
-))
+FIELDS = frozenset(
+    (
+        "original-envelope-id",
+        "reporting-mta",
+        "dsn-gateway",
+        "received-from-mta",
+        "arrival-date",
+        "original-recipient",
+        "final-recipient",
+        "action",
+        "status",
+        "remote-mta",
+        "diagnostic-code",
+        "last-attempt-date",
+        "final-log-id",
+        "will-retry-until",
+        "x-actual-recipient",
+        "x-original-message-id",
+        "x-display-name",
+        "x-supplementary-info",
+    )
+)
 _FIELD = re.compile(r"^(?:[ \t]{0,8})([A-Za-z][A-Za-z-]{4,30})[ \t]{0,4}:[ \t]*(.*)$")
 _STATUS = re.compile(r"([245]\.\d{1,3}\.\d{1,3})")
 _ADDRESS = re.compile(r"[^\s<>;,:\"'()\[\]]{1,200}@[^\s<>;,:\"'()\[\]]{1,255}")
@@ -86,7 +103,7 @@ def _finding(message: Group, group: Group) -> Finding:
         action=re.split(r"[\s;(]", group.get("action", "").lower(), maxsplit=1)[0],
         status=status[1] if status else "",
         text=text or _comment(field),
-        kind=kind if kind.startswith("x-") else "smtp",
+        kind=kind if kind.startswith("x-") and kind != "x-postfix" else "smtp",  # Postfix quotes the server
         host=_typed(group.get("remote-mta", ""))[1].split(" ")[0].strip("<>[].").lower(),
         reporter=_typed(message.get("reporting-mta", ""))[1].split(" ")[0].lower(),
     )

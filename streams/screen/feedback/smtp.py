@@ -1,46 +1,102 @@
 """Codes, commands and host names in what a mail server said (RFC 3463, 5321). Pure."""
 
 import re
+import tomllib
+from functools import cache
+from importlib.resources import files
+
+from sidestep.streams.screen.feedback.phrases import Phrase, fold, phrase, stands_in
+
+TEXT_MAX = 8000
 
 _STATUS = re.compile(r"(?<![\d.vV/])([245]\.[0-7]\.\d{1,3})(?![\d]|\.\d)")
 _REPLY = re.compile(r"(?<![\w.\-/:])([245][0-5]\d)(?![\w./])(?!\s*(?:hours?|days?|minutes?|seconds?|[kmg]?bytes?)\b)")
 _HOST = re.compile(
-    r"(?i)\b(?:host|server|mail ?server|by|Giving up on|Connected to|while talking to|for the recipient domain \S{1,255} by)"
+    r"(?i)\b(?:host|server|mail ?server|by|Giving up on|Connected to|while talking to)"
     r"[:\s]\s{0,5}<?([a-z0-9](?:[a-z0-9-]{0,62}\.){1,8}[a-z]{2,24})\b"
-)
-COMMANDS = (
-    ("DATA", re.compile(r"(?i)\b(?:in reply to end of data|after end of data|end of data|in reply to data|>>> data"
-                        r"|>>> \.(?=\s|$)|after data\b|our data\b|data command|failed after i sent the message"
-                        r"|\[data\]|smtp:data|sending data|before data|failed on data command|after pipelined data"
-                        r"|after sending data block|sending the message|following data)")),
-    ("RCPT", re.compile(r"(?i)(?:\bin reply to rcpt to|after rcpt to|>>> rcpt to|our rcpt to|\brcpt(?: to)? command"
-                        r"|does not like recipient|smtp:rcpt|\[rcpt_to\]|sending rcpt|after pipelined rcpt|\brcpt to:<"
-                        r"|rcpt cmd|rejected recipient|following rcpt|did not accept recipient)")),
-    ("MAIL", re.compile(r"(?i)(?:\bin reply to mail from|after mail from|>>> mail from|our mail from|\bmail(?: from)? command"
-                        r"|but sender was rejected|smtp:mail|\[mail_from\]|after pipelined mail|sending mail from"
-                        r"|after sender|following mail)")),
-    ("EHLO", re.compile(r"(?i)(?:\bin reply to [eh][eh]lo|after [eh][eh]lo|>>> [eh][eh]lo|our [eh][eh]lo|[eh][eh]lo command\)"
-                        r"|but my name was rejected|\[[eh][eh]lo\])")),
-    ("CONN", re.compile(r"(?i)(?:after initial connection|refused to talk to me|but greeting failed|after connect"
-                        r"|\[connect\]|session opening)")),
 )
 
 
 def find_status(text: str, first_digit: str = "") -> str:
     """The first enhanced status code, one that says more than x.0.0 or 4.4.7 if there is one; "" without any."""
-    found = [code for code in _STATUS.findall(text[:8000]) if code.startswith(first_digit)]
+    found = [code for code in _STATUS.findall(text[:TEXT_MAX]) if code.startswith(first_digit)]
     telling = [code for code in found if not code.endswith(".0.0") and code != "4.4.7"]
     return next(iter(telling or found), "")
 
 
 def find_reply(text: str, first_digit: str = "") -> str:
     """The first SMTP reply code, permanent ones before temporary ones; "" without any."""
-    found = [code for code in _REPLY.findall(text[:8000]) if code.startswith(first_digit) and code in REPLIES]
+    found = [code for code in _REPLY.findall(text[:TEXT_MAX]) if code.startswith(first_digit) and code in REPLIES]
     return next((code for code in found if code[0] == "5"), next(iter(found), ""))
 
 
 REPLIES = frozenset(
-    ["211", "214", "220", "221", "235", "250", "251", "252", "401", "402", "403", "405", "406", "421", "422", "430", "431", "432", "441", "442", "450", "451", "452", "453", "454", "455", "458", "459", "471", "500", "501", "502", "503", "504", "511", "512", "513", "515", "516", "517", "521", "523", "524", "525", "530", "533", "534", "535", "538", "540", "541", "542", "543", "544", "546", "547", "550", "551", "552", "553", "554", "555", "556", "557"]
+    [
+        "211",
+        "214",
+        "220",
+        "221",
+        "235",
+        "250",
+        "251",
+        "252",
+        "401",
+        "402",
+        "403",
+        "405",
+        "406",
+        "421",
+        "422",
+        "430",
+        "431",
+        "432",
+        "441",
+        "442",
+        "450",
+        "451",
+        "452",
+        "453",
+        "454",
+        "455",
+        "458",
+        "459",
+        "471",
+        "500",
+        "501",
+        "502",
+        "503",
+        "504",
+        "511",
+        "512",
+        "513",
+        "515",
+        "516",
+        "517",
+        "521",
+        "523",
+        "524",
+        "525",
+        "530",
+        "533",
+        "534",
+        "535",
+        "538",
+        "540",
+        "541",
+        "542",
+        "543",
+        "544",
+        "546",
+        "547",
+        "550",
+        "551",
+        "552",
+        "553",
+        "554",
+        "555",
+        "556",
+        "557",
+    ]
 )
 """Other three digits look like a reply code and hardly ever are one."""
 
@@ -65,9 +121,15 @@ def prefer(stated: str, said: str, reply: str = "") -> str:
 
 
 def find_command(text: str) -> str:
-    """The command that was refused, the furthest one if several are named."""
-    text = text[:8000]
-    return next((name for name, pattern in COMMANDS if pattern.search(text)), "")
+    """The command that was refused, the furthest one if several are named; "" if none is."""
+    folded = fold(text, TEXT_MAX)
+    return next((name for name, phrases in _commands() if any(stands_in(phrase, folded) for phrase in phrases)), "")
+
+
+@cache
+def _commands() -> tuple[tuple[str, tuple[Phrase, ...]], ...]:
+    text = (files("sidestep.streams.screen.feedback") / "data" / "commands.toml").read_text("utf-8")
+    return tuple((name, tuple(map(phrase, phrases))) for name, phrases in tomllib.loads(text).items())
 
 
 def find_host(text: str) -> str:

@@ -18,11 +18,18 @@ RECIPIENTS_MAX = 200
 
 _ADDRESS = r"[^\s<>()\[\],;:\"'|]{1,120}@[^\s<>()\[\],;:\"'|@]{1,255}"
 ADDRESS = re.compile(_ADDRESS)
-_BRACKETED = re.compile(rf"^[\s>*]{{0,10}}[<\"(]({_ADDRESS})[>\")](?!\s+to\b)(?:\s{{1,4}}\([^()]{{0,400}}<[^()]{{0,400}}\):)?[:,.]{{0,4}}\s*(.*)$")
-_ALONE = re.compile(rf"^[\s>*•-]{{0,12}}(?:mailto:)?({_ADDRESS})(?:\s{{0,4}}[<(\[](?:mailto:)?[^<>()]{{3,300}}[>)\]]){{0,3}}[\s:.]{{0,6}}$")
+_BRACKETED = re.compile(
+    rf"^[\s>*]{{0,10}}[<\"(]({_ADDRESS})[>\")](?!\s+to\b)"
+    r"(?:\s{1,4}\([^()]{0,400}<[^()]{0,400}\):)?[:,.]{0,4}\s*(.*)$"
+)
+_ALONE = re.compile(
+    rf"^[\s>*•-]{{0,12}}(?:mailto:)?({_ADDRESS})"
+    r"(?:\s{0,4}[<(\[](?:mailto:)?[^<>()]{3,300}[>)\]]){0,3}[\s:.]{0,6}$"
+)
 _COLON = re.compile(
     rf"^[\s*]{{0,12}}({_ADDRESS})(?:\s{{1,3}}<[^<>]{{3,300}}>)?"
-    r"(?:\s?:\s|\s?\.{3}\s|\s{1,4}on (?=\w{3}, |\d{1,2}/)|\s(?=Invalid Address\b|delivery failed\b|has been delayed)|\s{2,6}\()(.*)$"
+    r"(?:\s?:\s|\s?\.{3}\s|\s{1,4}on (?=\w{3}, |\d{1,2}/)"
+    r"|\s(?=Invalid Address\b|delivery failed\b|has been delayed)|\s{2,6}\()(.*)$"
 )
 _TRANSCRIPT = re.compile(rf"^[45]\d\d\s(?:[245]\.\d\.\d{{1,3}}\s)?<?({_ADDRESS})>?\.\.\.\s*(.*)$")
 _X400 = re.compile(rf"(?i)smtp=({_ADDRESS})")
@@ -36,6 +43,11 @@ class Layouts(NamedTuple):
     original: tuple[str, ...]
     introduced: re.Pattern[str]
     quoted: re.Pattern[str]
+    senders: tuple[str, ...]
+    subjects: tuple[str, ...]
+    failures: tuple[str, ...]
+    absences: tuple[str, ...]
+    unsubscriptions: tuple[str, ...]
 
 
 class Notice(NamedTuple):
@@ -74,6 +86,9 @@ class _Reader:
 
     def __init__(self) -> None:
         self.before: list[str] = []
+        self._transcript = False
+        """In a transcript what is said of a recipient stands in front of the line that names it (sendmail 5)."""
+        self._pending: list[str] = []
         self._said: dict[str, list[str]] = {}
         self._current = ""
         self._names: dict[str, str] = {}
@@ -83,10 +98,17 @@ class _Reader:
         if not line or _RULER.match(line) or layouts().quoted.match(line):
             return
         address, rest = _named(line)
+        if _TRANSCRIPT.match(line):
+            self._transcript = True
         if address and len(self._names) < RECIPIENTS_MAX:
             self._current = address.lower()
             self._names.setdefault(self._current, address)
             said = self._said.setdefault(self._current, [])
+            if self._transcript:
+                said += self._pending
+                self._pending = []
+        elif self._transcript:
+            said, rest = self._pending, line
         elif self._current:
             said, rest = self._said[self._current], line
         else:
@@ -96,6 +118,8 @@ class _Reader:
 
     def said(self) -> dict[str, str]:
         """What was said of each; addresses listed one below the other share what follows the last."""
+        if self._current:
+            self._said[self._current] += self._pending
         said = {name: " ".join(self._said[key])[:SAID_MAX] for key, name in self._names.items()}
         following = ""
         for name in reversed(said):
@@ -134,4 +158,5 @@ def layouts() -> Layouts:
         tuple(table["original"]),
         re.compile(rf"(?i)(?:^|[\s(\[,])(?:{words})\s{{0,3}}[<\[\"]?(?:mailto:)?({_ADDRESS})"),
         re.compile(rf"(?i)^[\s|>]{{0,12}}(?:{names})\s{{0,8}}(?::|=\[)"),
+        *(tuple(table[name]) for name in ("senders", "subjects", "failures", "absences", "unsubscriptions")),
     )

@@ -1,0 +1,84 @@
+"""What a provider's webhook says of one recipient, before it is judged; and safe ways into JSON of any shape."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from sidestep.streams.screen.feedback.outcome import Event
+
+INTENT_KEYS = (
+    "intent_id", "intent-id", "sidestep_intent_id", "sidestep-intent-id", "x-sidestep-intent", "sidestep_intent",
+)  # fmt: skip
+SERVICE_KEYS = ("sidestep_service", "sidestep-service", "x-sidestep-service")
+TEXT_MAX = 4000
+
+
+class Said(NamedTuple):
+    """One event. `event` as in our schema, "" for what is only worth a note."""
+
+    event: Event
+    recipient: str
+    id: str
+    occurred_at: float | str | None = None
+    reply: str = ""
+    status: str = ""
+    host: str = ""
+    reason: str = ""
+    """The provider's own category as a reason; counts where its words say nothing."""
+    decided: bool = False
+    """…or counts whatever the words say."""
+    temporary: bool = False
+    """It will be tried again: never final, whatever the words say."""
+    intent_id: str = ""
+    service: str = ""
+
+
+def text(value: Any) -> str:
+    """A string or a number as text; anything else "" ."""
+    if isinstance(value, str):
+        return value[:TEXT_MAX]
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else ""
+
+
+def table(value: Any) -> Mapping[str, Any]:
+    """A JSON object; {} for anything else."""
+    return value if isinstance(value, dict) else {}
+
+
+def items(value: Any, most: int = 1000) -> list[Any]:
+    """A JSON array, so many of its items; [] for anything else."""
+    return value[:most] if isinstance(value, list) else []
+
+
+def address(value: Any) -> str:
+    """`Neko <neko@example.com>` or the bare address -> the address."""
+    said = text(value)[:500]
+    return said.rpartition("<")[2].split(">")[0].strip()
+
+
+def moment(value: Any) -> float | str | None:
+    """Unix seconds (as a number or digits) or RFC 3339."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return value
+    said = text(value)[:40].strip()
+    return (float(said) if said.replace(".", "", 1).isdigit() and said.isascii() else said) or None
+
+
+def ours(*sources: Any) -> dict[str, Any]:
+    """`intent_id` and `service` from what was given along with the message: metadata, tags, headers, variables."""
+    found = {"intent_id": "", "service": ""}
+    for source in sources:
+        pairs = _pairs(source)
+        for name, keys in (("intent_id", INTENT_KEYS), ("service", SERVICE_KEYS)):
+            found[name] = found[name] or next((pairs[key] for key in keys if pairs.get(key)), "")
+    return {"intent_id": found["intent_id"][:200], "service": found["service"][:100]}
+
+
+def _pairs(source: Any) -> dict[str, str]:
+    """An object, an object of lists (SES tags), or a list of name and value (headers), names in lower case."""
+    if isinstance(source, dict):
+        return {str(key).lower(): text(_first(value)) for key, value in source.items()}
+    return {text(pair.get("name")).lower(): text(pair.get("value")) for pair in map(table, items(source))}
+
+
+def _first(value: Any) -> Any:
+    return value[0] if isinstance(value, list) and value else value
