@@ -22,6 +22,10 @@ class MxFinding(Struct, omit_defaults=True, frozen=True, gc=False):
     checked_at: int = 0
     ttl: int = 0
     """Seconds for which the answer holds."""
+    exchanges: tuple[str, ...] = ()
+    """Hosts of the MX records, lower-case, best preference first, five at most."""
+    provider: str = ""
+    """Who runs the mail, told by the exchanges: google, microsoft, …; empty for those that run their own."""
 
 
 class IntentEvidence(Struct, tag="intent", tag_field="kind", omit_defaults=True, gc=False):

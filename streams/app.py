@@ -48,7 +48,7 @@ ROLES = ("screen", "decide")
 STOP_SECONDS = 30.0
 OUTAGE_SECONDS = 7 * 86_400
 """RocksDB drops old ids by the wall clock, the fold by log time: they may differ by an outage of this length."""
-PACE = {"screen": 0.005, "decide": 0.020}
+PACE = {"screen": 0.010, "decide": 0.025}
 """Seconds between two small batches of a partition: a transaction costs the broker some 5 ms, a flush 2."""
 
 Close = Callable[[], Any]

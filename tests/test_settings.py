@@ -17,7 +17,8 @@ def test_without_anything_the_defaults_hold():
 @pytest.mark.parametrize("field", fields(Settings), ids=lambda field: field.name)
 def test_every_setting_can_be_given_by_its_variable(field: Any):
     """SIDESTEP_ and its name in capitals; of its own type."""
-    sample = "ab" * 32 if field.name == "hash_key" else {str: "x", int: "17", float: "0.25", bool: "true"}[type(field.default)]
+    samples = {str: "x", int: "17", float: "0.25", bool: "true"}
+    sample = "ab" * 32 if field.name == "hash_key" else samples[type(field.default)]
     value = getattr(load({f"SIDESTEP_{field.name.upper()}": sample}), field.name)
     assert type(field.default)(sample) == value
     assert type(value) is type(field.default)

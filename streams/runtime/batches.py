@@ -1,7 +1,14 @@
 """What a partition has under way: batches handed out, records that wait, and the offset that may be committed. Pure."""
 
+import time
 from collections import deque
+from collections.abc import Callable
 from typing import Any, NamedTuple
+
+Clock = Callable[[], float]
+
+PAUSE_MOST = 0.05
+"""Seconds; see Lane.pause."""
 
 
 class Partition(NamedTuple):
@@ -36,7 +43,7 @@ class Batch:
 class Lane:
     """One assigned partition: at most one batch unreleased; what arrives meanwhile becomes the next one."""
 
-    def __init__(self, tp: Partition, batch_max: int, held_max: int, pace: float = 0.0):
+    def __init__(self, tp: Partition, batch_max: int, held_max: int, pace: float = 0.0, clock: Clock = time.monotonic):
         self.tp = tp
         self.batch_max = batch_max
         self.held_max = held_max
@@ -48,34 +55,37 @@ class Lane:
         self.paused = False
         self.scheduled = False
         self.pace = pace
-        self._handed_out_at = 0.0
+        self._clock = clock
+        self._handed_out_at, self._took = float("-inf"), 0.0
         self.on_release: Any = None
 
     def feed(self, records: list[Any]) -> None:
         """Records that have arrived, in offset order."""
         self.waiting.extend(records)
 
-    def pause(self, now: float) -> float:
+    def pause(self) -> float:
         """Seconds to wait before the next batch, so that under steady traffic it is worth its transaction.
 
-        A record that comes alone never waits: its predecessor is longer ago than the pace. Nor does a backlog.
+        At least the pace lies between two batches, and at least as long as the last one took lies between its end and
+        the next: the slower the broker answers, the larger are the batches it is asked for. A record that comes alone
+        never waits: its predecessor is longer ago. Nor does a backlog.
         """
         if self.busy is not None or len(self.waiting) * 4 >= self.batch_max:
             return 0.0
-        return self._handed_out_at + self.pace - now
+        return self._handed_out_at + max(self.pace, min(PAUSE_MOST, 2 * self._took)) - self._clock()
 
     @property
     def full(self) -> bool:
         """More waits than should: fetching pauses."""
         return len(self.waiting) >= self.held_max
 
-    def next_batch(self, now: float = 0.0) -> Batch | None:
+    def next_batch(self) -> Batch | None:
         """The next batch, if there is one and the last one has been released."""
         if self.busy is not None or not self.waiting:
             return None
         records, self.waiting = self.waiting[: self.batch_max], self.waiting[self.batch_max :]
         batch = self.busy = Batch(self, records)
-        self._handed_out_at = now
+        self._handed_out_at = self._clock()
         self.under_way.append(batch)
         return batch
 
@@ -83,6 +93,7 @@ class Lane:
         """See Batch.release."""
         if self.busy is batch:
             self.busy = None
+            self._took = self._clock() - self._handed_out_at
             if self.on_release is not None:
                 self.on_release(self)
 

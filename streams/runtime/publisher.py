@@ -16,6 +16,9 @@ from sidestep.streams.errors import PublishFailed
 from sidestep.streams.runtime.kafka import MESSAGE_MAX, client, explain
 
 FLUSH_SECONDS = 60.0
+ROUND_SECONDS = 0.010
+"""From the beginning of a round to that of the next one. librdkafka sends a request for each partition, and each costs
+the broker and whoever reads there as much as a hundred records: small rounds back to back make everybody late."""
 
 Headers = Sequence[tuple[str, bytes]]
 
@@ -52,6 +55,7 @@ class Publisher:
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="publisher")
         self._waiting: list[tuple[Outgoing, asyncio.Future[None]]] = []
         self._round: asyncio.Task[None] | None = None
+        self._began = float("-inf")
 
     async def send(self, outgoing: Outgoing) -> None:
         """Returns when Kafka has acknowledged all of it. Raises PublishFailed (or BrokerUnreachable) if it has not."""
@@ -70,6 +74,8 @@ class Publisher:
     async def _rounds(self) -> None:
         loop = asyncio.get_running_loop()
         while self._waiting:
+            await asyncio.sleep(self._began + ROUND_SECONDS - loop.time())  # not at all, where the last one is long ago
+            self._began = loop.time()
             taken, self._waiting = self._waiting, []
             error: Exception | None = None
             try:

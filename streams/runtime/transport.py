@@ -13,7 +13,6 @@ What the code below has to respect in Faust 0.15:
 
 import asyncio
 import logging
-import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -138,14 +137,14 @@ class BatchConsumer(driver.Consumer):
     # -- handing over --------------------------------------------------------------------------------------------------
 
     def _hand_over_soon(self, lane: Lane) -> None:
-        pause = lane.pause(time.monotonic())
+        pause = lane.pause()
         if pause > 0:
             if not lane.scheduled:
                 lane.scheduled = True
                 asyncio.get_running_loop().call_later(pause, self._pause_over, lane)
             return
         if lane.waiting and lane.busy is None and self.flow_active and self.lanes.get(lane.tp) is lane:
-            batch = lane.next_batch(time.monotonic())
+            batch = lane.next_batch()
             if batch is not None:
                 task = asyncio.ensure_future(self._hand_over(batch))
                 self._hand_overs.add(task)

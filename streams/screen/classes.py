@@ -1,4 +1,5 @@
-"""Classes of an address by lists: disposable, relay, free (of the domain) and role (of the local part).
+"""Classes of an address by lists: disposable, relay, free (of the domain); role, honeypot, machine-made (of the local
+part); parked (of the mail service).
 
 A class says what something is, not what to do about it: no list rejects by itself.
 """
@@ -8,12 +9,25 @@ from dataclasses import dataclass
 from importlib.metadata import version
 
 from disposable_email_domains import blocklist
+from msgspec import Struct
 
+from sidestep.schemas import MxFinding
 from sidestep.streams.screen.domain import is_host_name, registrable
+from sidestep.streams.screen.honeypots import honeypots
 from sidestep.streams.screen.lists import entries, fingerprint, read_table, read_words
+from sidestep.streams.screen.machine_made import machine_made, machine_made_version
+from sidestep.streams.screen.mx_provider import listed_suffix, parking_services, providers_version
 from sidestep.streams.screen.providers import large_providers, large_webmail, word_names
 
 _SEPARATORS = str.maketrans("", "", ".-_")
+
+
+class Match(Struct, frozen=True):
+    """What is listed where: the name of a list, its version, and the entry that hit."""
+
+    list: str
+    version: str
+    entry: str
 
 
 @dataclass(frozen=True)
@@ -24,6 +38,7 @@ class Lists:
     relay: frozenset[str]
     free: frozenset[str]
     role: frozenset[str]
+    misspelled: frozenset[str]
     versions: dict[str, str]
     """List -> its version. Where it comes from a package, that one's, then the fingerprint of what is used of it."""
 
@@ -45,8 +60,40 @@ class Lists:
         return tuple(found)
 
     def local_classes(self, local: str) -> tuple[str, ...]:
-        """role, for a local part that names a function: info, no-reply, Accounts-Payable+2024."""
-        return ("role",) if _bare(local) in self.role else ()
+        """role, for a local part that names a function: info, no-reply, Accounts-Payable+2024. honeypot, machine-made.
+
+        Unquoted and case as given. At most one of them: no function is made by a machine.
+        """
+        if _bare(local) in self.role:
+            return ("role",)
+        if honeypots().entry(local):
+            return ("honeypot",)
+        return ("machine-made",) if machine_made().says(local) else ()
+
+    def matches(self, local: str, domain: str, mx: MxFinding | None = None) -> list[Match]:
+        """Every entry behind the classes of an address, and the misspellings, by list."""
+        found = [*self._domain_entries(domain), *self._local_entries(local)]
+        if mx is not None and mx_classes(mx):
+            found.append(("parked", listed_suffix(mx.exchanges) or mx.provider))
+        return [Match(name, self.versions[name], entry) for name, entry in found]
+
+    def _domain_entries(self, domain: str) -> Iterator[tuple[str, str]]:
+        for name, entries_ in (("relay", self.relay), ("disposable", self.disposable)):
+            entry = next((parent for parent in _parents(domain) if parent in entries_), "")
+            if entry:
+                yield name, entry
+                break  # as domain_classes: a relay is never disposable
+        if domain in self.free:
+            yield "free", domain
+        if domain in self.misspelled:
+            yield "misspellings", domain
+
+    def _local_entries(self, local: str) -> Iterator[tuple[str, str]]:
+        classes = self.local_classes(local)
+        if "role" in classes:
+            yield "role", _bare(local)
+        elif "honeypot" in classes:
+            yield "honeypot", honeypots().entry(local)
 
 
 def load_lists() -> Lists:
@@ -67,8 +114,16 @@ def load_lists() -> Lists:
         "misspellings": fingerprint(f"{slip} {meant}" for meant, slips in table.items() for slip in slips),
         "real": fingerprint(read_words("real_domains")),
         "publicsuffix": version("publicsuffixlist"),
+        "honeypot": honeypots().version,
+        "machine-made": machine_made_version(),
+        "parked": providers_version(),
     }
-    return Lists(disposable, relay, free, role, versions)
+    return Lists(disposable, relay, free, role, misspellings, versions)
+
+
+def mx_classes(mx: MxFinding | None) -> tuple[str, ...]:
+    """parked, for a domain whose mail a parking service takes: nobody reads it."""
+    return ("parked",) if mx is not None and mx.provider in parking_services() else ()
 
 
 def check_list(lines: Iterable[str], previous_size: int, large: Collection[str] | None = None) -> list[str]:

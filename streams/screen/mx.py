@@ -4,90 +4,54 @@
 order of questions can be read, and tested, without a network.
 """
 
-import ipaddress
-from collections.abc import Generator, Iterable
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections.abc import Iterable
+from typing import Any
 
-import dns.exception
-import dns.flags
-import dns.message
 import dns.name
-import dns.rcode
-import dns.rdatatype
 
 from sidestep.schemas import MxFinding
+from sidestep.streams.screen.answers import (
+    NEGATIVE_TTL,
+    POSITIVE_TTL,
+    UNKNOWN_TTL,
+    Answer,
+    Dialogue,
+    Question,
+    clamped,
+    read,
+)
+from sidestep.streams.screen.exchanges import LISTED, grade, in_order, is_reachable, look_at
+from sidestep.streams.screen.mx_provider import parking_of, provider_of
 
-POSITIVE_TTL = (30, 86_400)
-"""Seconds. Below 30 a hot name would be asked all the time; above a day a move to another provider goes unseen."""
-
-NEGATIVE_TTL = (30, 10_800)
-"""Seconds. RFC 2308 section 5: one to three hours work well, more than a day has proven harmful."""
-
-UNKNOWN_TTL = 15
-"""Seconds. Long enough to spare a server in trouble, short enough for a deferred message to find it well again."""
+__all__ = [
+    "NEGATIVE_TTL", "POSITIVE_TTL", "UNKNOWN_TTL", "Answer", "Dialogue", "Question", "grade", "inquire", "is_null_mx",
+    "is_reachable", "read", "spf_refuses_all", "unknown",
+]  # fmt: skip
 
 MAX_EXCHANGES_CHECKED = 3
-"""Whoever owns a domain decides how many exchanges it lists; what they cost us is for us to decide."""
+"""Of those that all look local. Whoever owns a domain decides how many it lists; what they cost us is for us."""
 
-LOCAL_SUFFIXES = frozenset({"local", "localdomain", "internal", "invalid"})
-"""Names that mean nothing outside one network: RFC 6762, RFC 6761; internal is reserved by ICANN for private use."""
+UNPROVEN_TTL = 300
+"""Seconds at most that a "yes" holds whose exchanges could not be looked at."""
 
-Question = tuple[str, str]
-"""Name and record type."""
-
-Dialogue = Generator[tuple[Question, ...], tuple["Answer", ...], MxFinding]
+NO_HOST = {"dangling": "dangling-mx", "local": "mx-not-global"}
+"""What look_at found -> reason of the "no"."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What came back for one question. With a `failure` nothing is known, and the rest means nothing."""
+def inquire(domain: str, allow_private: bool = False, thorough: bool = False) -> Dialogue:
+    """The dialogue about a lower-case A-label domain.
 
-    records: tuple[Any, ...] = ()
-    ttl: int = 0
-    """Seconds; of a negative answer, as RFC 2308 section 5 has it."""
-    exists: bool = True
-    """False: NXDOMAIN, there is no such name and none below it (RFC 8020)."""
-    failure: str = ""
-    """servfail, refused, timeout, unreachable, malformed or cname-loop."""
-
-
-_FAILURES = {dns.rcode.SERVFAIL: "servfail", dns.rcode.REFUSED: "refused", dns.rcode.NOTAUTH: "refused"}
-
-
-def read(message: dns.message.Message) -> Answer:
-    """A response that belongs to its query -> what it says about the name, CNAMEs followed."""
-    rcode = message.rcode()
-    if rcode not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
-        return Answer(failure=_FAILURES.get(rcode, "malformed"))
-    try:
-        chain = message.resolve_chaining()  # type: ignore[attr-defined]
-    except dns.message.ChainTooLong:
-        return Answer(failure="cname-loop")
-    except dns.exception.DNSException:
-        return Answer(failure="malformed")
-    if chain.answer is None and _is_referral(message):
-        return Answer(failure="malformed")
-    return Answer(tuple(chain.answer or ()), chain.minimum_ttl, rcode == dns.rcode.NOERROR)
-
-
-def _is_referral(message: dns.message.Message) -> bool:
-    """A lame server points elsewhere instead of answering (RFC 2308 section 2.2 tells it from "no such data")."""
-    kinds = {rrset.rdtype for rrset in message.authority}
-    vouched_for = message.flags & (dns.flags.AA | dns.flags.RA)
-    return not vouched_for and dns.rdatatype.NS in kinds and dns.rdatatype.SOA not in kinds
-
-
-def inquire(domain: str, allow_private: bool = False) -> Dialogue:
-    """The dialogue about a lower-case A-label domain. `allow_private` counts private addresses too, for tests."""
+    `allow_private` counts private addresses too, for tests. `thorough` also asks whether the exchanges have addresses,
+    and whose name servers a domain without MX has: two more questions for most domains, about hosts that many share.
+    """
     (mx,) = yield ((domain, "MX"),)
     if mx.failure:
         return unknown(mx.failure)  # never falls back to A: there may well be an MX, or a null MX
     if not mx.exists:
-        return _no("nxdomain", _clamped(NEGATIVE_TTL, mx))
+        return _no("nxdomain", clamped(NEGATIVE_TTL, mx))
     if mx.records:
-        return (yield from _by_exchanges(mx, allow_private))
-    return (yield from _by_addresses(domain, mx, allow_private))
+        return (yield from _by_exchanges(mx, allow_private, thorough))
+    return (yield from _by_addresses(domain, mx, allow_private, thorough))
 
 
 def unknown(reason: str) -> MxFinding:
@@ -95,47 +59,49 @@ def unknown(reason: str) -> MxFinding:
     return MxFinding("unknown", reason, ttl=UNKNOWN_TTL)
 
 
-def _by_exchanges(mx: Answer, allow_private: bool) -> Dialogue:
-    ttl = _clamped(POSITIVE_TTL, mx)
+def _by_exchanges(mx: Answer, allow_private: bool, thorough: bool) -> Dialogue:
+    ttl = clamped(POSITIVE_TTL, mx)
     if is_null_mx(mx.records):
         return _no("null-mx", ttl)
-    grades = {name: grade(name) for name in (_text(record.exchange) for record in mx.records)}
+    names = in_order(mx.records)
+    grades = {name: grade(name) for name in names}
     if "plausible" in grades.values():
-        return MxFinding("yes", "mx", ttl=ttl)
-    dubious = [name for name, found in grades.items() if found == "dubious"][:MAX_EXCHANGES_CHECKED]
+        usable = [name for name in names if grades[name] != "unusable"]
+        return (yield from _by_hosts(mx, names, usable, allow_private)) if thorough else _yes("mx", ttl, names)
+    dubious = [name for name in names if grades[name] == "dubious"][:MAX_EXCHANGES_CHECKED]
     answers = (yield tuple((name, kind) for name in dubious for kind in ("A", "AAAA"))) if dubious else ()
     if _has_address(answers, allow_private):
-        return MxFinding("yes", "mx", ttl=_clamped(POSITIVE_TTL, mx, *answers))
+        return _yes("mx", clamped(POSITIVE_TTL, mx, *answers), names)
     # RFC 5321 section 5.1: where MX records exist and none is usable, the domain's own address is not
-    return _first_failure(answers) or _no("no-usable-mx", ttl)
+    return _first_failure(answers) or _no("no-usable-mx", ttl, names)
 
 
-def _by_addresses(domain: str, mx: Answer, allow_private: bool) -> Dialogue:
+def _by_hosts(mx: Answer, names: tuple[str, ...], usable: list[str], allow_private: bool) -> Dialogue:
+    """Exchanges without any address take no mail; exchanges whose address is not known might."""
+    health, answers = yield from look_at(usable, allow_private)
+    if health in NO_HOST:
+        return _no(NO_HOST[health], clamped(NEGATIVE_TTL, mx, *answers), names)
+    ttl = clamped(POSITIVE_TTL, mx)
+    return _yes("mx", ttl if health == "reachable" else min(ttl, UNPROVEN_TTL), names)
+
+
+def _by_addresses(domain: str, mx: Answer, allow_private: bool, thorough: bool) -> Dialogue:
     """RFC 5321 section 5.1: a domain without MX is its own exchange, if it has a global address."""
     answers = yield ((domain, "A"), (domain, "AAAA"))
     if _has_address(answers, allow_private):
-        (txt,) = yield ((domain, "TXT"),)
+        txt, *ns = yield ((domain, "TXT"), (domain, "NS")) if thorough else ((domain, "TXT"),)
         if spf_refuses_all(txt.records):
-            return _no("spf-refuses-all", _clamped(POSITIVE_TTL, mx, txt))
-        return MxFinding("yes", "address", ttl=_clamped(POSITIVE_TTL, mx, *answers))
+            return _no("spf-refuses-all", clamped(POSITIVE_TTL, mx, txt))
+        provider = parking_of(_name_servers(ns))
+        return MxFinding("yes", "address", ttl=clamped(POSITIVE_TTL, mx, *answers), provider=provider)
     found = any(answer.records for answer in answers)
     reason = "no-global-address" if found else "no-address"
-    return _first_failure(answers) or _no(reason, _clamped(NEGATIVE_TTL, mx, *answers))
+    return _first_failure(answers) or _no(reason, clamped(NEGATIVE_TTL, mx, *answers))
 
 
 def is_null_mx(records: Iterable[Any]) -> bool:
     """RFC 7505 section 3: a single MX that points at the root. Any preference will do, as for the mailers."""
     return [record.exchange for record in records] == [dns.name.root]
-
-
-def grade(exchange: str) -> Literal["plausible", "dubious", "unusable"]:
-    """Could a mailer use this exchange? Dubious ones are worth a look-up of their own, unusable ones are not."""
-    if not exchange or _is_address(exchange.strip("[]")):
-        return "unusable"  # RFC 1035 section 3.3.9: the exchange is a host name
-    last = exchange.rpartition(".")[2]
-    if last == "localhost":
-        return "unusable"  # RFC 6761 section 6.3
-    return "dubious" if last == exchange or last in LOCAL_SUFFIXES else "plausible"
 
 
 def spf_refuses_all(records: Iterable[Any]) -> bool:
@@ -144,13 +110,8 @@ def spf_refuses_all(records: Iterable[Any]) -> bool:
     return [terms for terms in texts if terms[:1] == [b"v=spf1"]] == [[b"v=spf1", b"-all"]]
 
 
-def is_reachable(address: str, allow_private: bool = False) -> bool:
-    """Is it one that mail from outside can be sent to? Global and unicast, unless private ones are allowed."""
-    ip = ipaddress.ip_address(address)
-    ip = getattr(ip, "ipv4_mapped", None) or ip
-    if ip.is_multicast or ip.is_unspecified:
-        return False
-    return allow_private or (ip.is_global and not getattr(ip, "is_site_local", False))
+def _name_servers(answers: Iterable[Answer]) -> list[str]:
+    return [str(record.target).lower().rstrip(".") for answer in answers for record in answer.records]
 
 
 def _has_address(answers: Iterable[Answer], allow_private: bool) -> bool:
@@ -161,23 +122,9 @@ def _first_failure(answers: Iterable[Answer]) -> MxFinding | None:
     return next((unknown(answer.failure) for answer in answers if answer.failure), None)
 
 
-def _no(reason: str, ttl: int) -> MxFinding:
-    return MxFinding("no", reason, ttl=ttl)
+def _yes(reason: str, ttl: int, names: tuple[str, ...]) -> MxFinding:
+    return MxFinding("yes", reason, ttl=ttl, exchanges=names[:LISTED], provider=provider_of(names))
 
 
-def _clamped(bounds: tuple[int, int], *answers: Answer) -> int:
-    """Seconds that a finding holds which follows from all these answers."""
-    least, most = bounds
-    return max(least, min(most, *(answer.ttl for answer in answers if not answer.failure)))
-
-
-def _text(name: dns.name.Name) -> str:
-    return name.to_text(omit_final_dot=True).lower().rstrip(".")
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ipaddress.ip_address(text)
-    except ValueError:
-        return False
-    return True
+def _no(reason: str, ttl: int, names: tuple[str, ...] = ()) -> MxFinding:
+    return MxFinding("no", reason, ttl=ttl, exchanges=names[:LISTED], provider=provider_of(names))

@@ -7,28 +7,18 @@ name that can't be asked now, what was known of it, with its old `checked_at`, w
 
 import asyncio
 import logging
-import math
-import socket
 import time
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Sequence
 
-import dns.asyncbackend
-import dns.asyncquery
-import dns.exception
-import dns.inet
-import dns.message
-import dns.resolver
 import msgspec
+from msgspec.structs import replace
 
 from sidestep.schemas import MxFinding
-from sidestep.streams.errors import SettingsError
-from sidestep.streams.screen.mx import UNKNOWN_TTL, Answer, Dialogue, Question, inquire, read, unknown
-
-Server = tuple[str, int]
-
-FIRST_TRY = 1.0
-"""Seconds that each server gets before the next is asked. Resolvers answer nearly everything sooner."""
+from sidestep.streams.screen.answers import UNKNOWN_TTL, Answer, Dialogue, Question
+from sidestep.streams.screen.mx import inquire, unknown
+from sidestep.streams.screen.shared_answers import SharedAnswers
+from sidestep.streams.screen.upstream import Server, Upstream, system_servers
 
 REFRESH_AFTER = 0.8
 """Share of its TTL after which a name that is still asked for is looked up anew, in the background."""
@@ -38,8 +28,6 @@ STALE_MAX = 86_400
 
 SECOND_CHANCES = 16
 """Entries in use that one insertion may pass over to find one that is not: a full cache must not stall the loop."""
-
-TIMED_OUT = Answer(failure="timeout")
 
 log = logging.getLogger(__name__)
 
@@ -69,16 +57,22 @@ class Resolver:
         cache_size: int = 200_000,
         clock: Callable[[], float] = time.time,
         allow_private: bool = False,
+        check_exchanges: bool = False,
     ) -> None:
-        """`servers` are (IP address, port), None: those of the system. `timeout` is seconds. Raises SettingsError."""
+        """`servers` are (IP address, port), None: those of the system. `timeout` is seconds. Raises SettingsError.
+
+        `check_exchanges`: a domain whose exchanges have no address that mail can be sent to takes no mail.
+        """
         self.hits = self.misses = self.stale = 0
         self.outcomes: Counter[tuple[str, str]] = Counter()
-        self._upstream = _Upstream(_system_servers() if servers is None else servers)
+        self._upstream = Upstream(system_servers() if servers is None else servers)
         self._timeout = timeout
         self._slots = asyncio.Semaphore(concurrency)
         self._cache_size = cache_size
         self._clock = clock
         self._allow_private = allow_private
+        self._check_exchanges = check_exchanges
+        self._hosts = SharedAnswers(self._upstream.ask, clock)
         self._cache: OrderedDict[str, _Entry] = OrderedDict()
         self._flights: dict[str, asyncio.Task[MxFinding]] = {}
         self._closed = False
@@ -128,6 +122,7 @@ class Resolver:
         for flight in flights:
             flight.cancel()
         await asyncio.gather(*flights, return_exceptions=True)
+        await self._hosts.close()
 
     def _ageing(self, domain: str, entry: _Entry, now: float) -> MxFinding | None:
         if now >= entry.expires_at:
@@ -157,16 +152,22 @@ class Resolver:
     async def _look_up(self, domain: str, deadline: float) -> MxFinding:
         # no time limit on the slot: it goes to whoever came first, so those who hold one have to end before we do
         async with self._slots:
-            return await self._converse(inquire(domain, self._allow_private), deadline)
+            return await self._converse(domain, deadline)
 
-    async def _converse(self, dialogue: Dialogue, deadline: float) -> MxFinding:
+    async def _converse(self, domain: str, deadline: float) -> MxFinding:
+        dialogue: Dialogue = inquire(domain, self._allow_private, self._check_exchanges)
         questions = next(dialogue)
         while True:
-            answers = await asyncio.gather(*(self._upstream.ask(question, deadline) for question in questions))
+            answers = await asyncio.gather(*(self._ask(question, domain, deadline) for question in questions))
             try:
                 questions = dialogue.send(tuple(answers))
             except StopIteration as end:
                 return end.value
+
+    async def _ask(self, question: Question, domain: str, deadline: float) -> Answer:
+        if question[0] == domain:
+            return await self._upstream.ask(question, deadline)
+        return await self._hosts.ask(question, deadline)
 
     def _keep(self, domain: str, finding: MxFinding) -> MxFinding:
         now = self._clock()
@@ -198,85 +199,8 @@ class Resolver:
                 self._cache[domain] = entry
 
 
-class _Upstream:
-    """The name servers. The one that answered last is asked first, so a dead one costs its wait only once."""
-
-    def __init__(self, servers: Sequence[Server]) -> None:
-        if not servers:
-            raise SettingsError("no name servers: set SIDESTEP_NAME_SERVERS to HOST[:PORT],…")
-        for host, _ in servers:
-            if not dns.inet.is_address(host):
-                raise SettingsError(f"name server {host!r}: give its IP address, a name could not be looked up yet")
-        self.queries = 0
-        self._servers = list(servers)
-
-    async def ask(self, question: Question, deadline: float) -> Answer:
-        """Ask the servers in turn, twice, until one knows. `deadline` is in the event loop's time."""
-        clock = asyncio.get_running_loop().time
-        servers = list(self._servers)
-        tries = [(server, FIRST_TRY) for server in servers] + [(server, math.inf) for server in servers]
-        failure = TIMED_OUT
-        settled: set[Server] = set()
-        for left, (server, most) in zip(range(len(tries), 0, -1), tries, strict=True):
-            patience = min(most, (deadline - clock()) / left)
-            if server in settled or patience <= 0:
-                continue
-            answer = await self._try(server, question, patience)
-            if not answer.failure:
-                self._prefer(server)
-                return answer
-            if answer.failure != "timeout":  # it has spoken: only silence is worth a second try
-                settled.add(server)
-                failure = answer
-        return failure
-
-    def _prefer(self, server: Server) -> None:
-        if self._servers[0] != server:
-            self._servers.remove(server)
-            self._servers.insert(0, server)
-
-    async def _try(self, server: Server, question: Question, patience: float) -> Answer:
-        try:
-            query = dns.message.make_query(*question)
-            self.queries += 1
-            # not dnspython's own timeout: it follows the wall clock, and waits for hours when that is set back
-            async with asyncio.timeout(patience):
-                return read(await _exchange(query, server))
-        except TimeoutError:
-            return TIMED_OUT
-        except (dns.exception.DNSException, EOFError, UnicodeError):
-            return Answer(failure="malformed")
-        except OSError:
-            return Answer(failure="unreachable")
-
-
-async def _exchange(query: dns.message.Message, server: Server) -> dns.message.Message:
-    """One query over UDP, over TCP if the answer is cut short.
-
-    Each has a socket and thus a random port of its own: a forger has to guess that along with the id (RFC 5452).
-    Datagrams that do not belong to the query are passed over. The socket is connected, so that a port where nobody
-    listens is an error at once and not a wait.
-    """
-    host, port = server
-    backend = dns.asyncbackend.get_backend("asyncio")
-    family = dns.inet.af_for_address(host)
-    async with await backend.make_socket(family, socket.SOCK_DGRAM, 0, None, server) as udp:
-        response, _ = await dns.asyncquery.udp_with_fallback(
-            query, host, port=port, udp_sock=udp, ignore_unexpected=True, ignore_errors=True, backend=backend
-        )
-    return response
-
-
-def _system_servers() -> list[Server]:
-    try:
-        system = dns.resolver.Resolver(configure=True)
-    except dns.resolver.NoResolverConfiguration as error:
-        raise SettingsError(f"the system names no name servers ({error}): set SIDESTEP_NAME_SERVERS") from None
-    return [(str(host), system.port) for host in system.nameservers]
-
-
 def _fresh(finding: MxFinding, now: float) -> _Entry:
-    stamped = MxFinding(finding.outcome, finding.reason, int(now * 1000), finding.ttl)
+    stamped = replace(finding, checked_at=int(now * 1000))
     return _Entry(stamped, now + REFRESH_AFTER * finding.ttl, now + finding.ttl)
 
 

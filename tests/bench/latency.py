@@ -14,7 +14,7 @@ from processes import Child, script
 
 from sidestep.topics.catalog import APPROVED, REJECTED, Topic
 
-WARM_SECONDS = 2.0
+WARM_SECONDS = 25.0
 """Of the publisher's start: not counted."""
 LAST_SECONDS = 20.0
 """The last verdicts have to arrive within this long after the last intent."""

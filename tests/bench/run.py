@@ -15,7 +15,7 @@ from steps import STEPS, Bench, Sizes
 
 from sidestep.streams.runtime.embedded_kafka import EmbeddedKafka
 
-FULL = Sizes(intents=300_000, faust=10_000, recipients=1_000_000, seconds=10.0, rounds=2)
+FULL = Sizes(intents=300_000, faust=10_000, recipients=1_000_000, seconds=35.0, rounds=2)
 FILE = click.Path(path_type=Path)
 QUICK = Sizes(intents=60_000, faust=3_000, recipients=100_000, seconds=5.0, rounds=1)
 

@@ -104,18 +104,40 @@ def test_a_lane_is_full_at_its_bound():
 
 def test_small_batches_keep_their_pace():
     """Under steady traffic a batch waits for company; neither a lone record nor a backlog does."""
-    lane = Lane(TP, 100, 500, pace=0.02)
+    now = [50.0]
+    lane = Lane(TP, 100, 500, pace=0.02, clock=lambda: now[0])
     lane.feed(_records(0))
-    assert lane.pause(now=50.0) <= 0, "it comes alone"
-    batch = lane.next_batch(now=50.0)
+    assert lane.pause() <= 0, "it comes alone"
+    batch = lane.next_batch()
     assert batch is not None
     lane.feed(_records(1))
-    assert lane.pause(now=50.005) == 0, "one is under way: nothing to wait for"
+    now[0] = 50.005
+    assert lane.pause() == 0, "one is under way: nothing to wait for"
     lane.finish(batch)
-    assert 0.014 < lane.pause(now=50.005) < 0.016
-    assert lane.pause(now=50.021) <= 0
+    assert 0.014 < lane.pause() < 0.016
+    now[0] = 50.021
+    assert lane.pause() <= 0
+    now[0] = 50.005
     lane.feed(_records(*range(2, 26)))
-    assert 0 == lane.pause(now=50.005), "a quarter of a batch is worth its transaction"
+    assert 0 == lane.pause(), "a quarter of a batch is worth its transaction"
+
+
+def test_a_slow_broker_is_asked_for_larger_batches():
+    """What a batch took lies between its end and the next one, up to a bound."""
+    now = [50.0]
+    lane = Lane(TP, 100, 500, pace=0.02, clock=lambda: now[0])
+    for took, pause in ((0.015, 0.015), (0.020, 0.020), (1.0, 0.0)):
+        lane.feed(_records(lane.done + 1))
+        batch = lane.next_batch()
+        assert batch is not None
+        now[0] += took
+        lane.finish(batch)
+        lane.feed(_records(lane.done))
+        assert abs(max(0.0, lane.pause()) - pause) < 1e-6
+        batch = lane.next_batch()
+        assert batch is not None
+        lane.finish(batch)
+        now[0] += 10
 
 
 class Lanes(RuleBasedStateMachine):

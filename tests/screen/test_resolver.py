@@ -261,7 +261,7 @@ def test_answers_are_remembered_for_their_ttl() -> None:
         async with world({"x.example": ["600 MX 10 mx.x.example"]}, clock=clock) as (ns, resolver):
             assert resolver.cached("x.example") is None
             finding = await resolver.find("x.example")
-            assert MxFinding("yes", "mx", int(clock.now * 1000), 600) == finding
+            assert MxFinding("yes", "mx", int(clock.now * 1000), 600, ("mx.x.example",)) == finding
             clock.now += 470
             assert finding == resolver.cached("x.example") == await resolver.find("x.example")
             clock.now += 130

@@ -44,6 +44,9 @@ class Message:
         """Its topic."""
         return self.tp.topic
 
+    def headers(self) -> None:
+        """It has none."""
+
     def partition(self) -> int:
         """Its partition."""
         return self.tp.partition

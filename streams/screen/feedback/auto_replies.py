@@ -13,6 +13,7 @@ def is_auto_reply(headers: Headers) -> bool:
         or headers.get("x-auto-submitted").lower().startswith("auto-replied")
         or headers.get("precedence").lower() in ("auto_reply", "auto-reply")
         or headers.get("preference").lower() == "auto_reply"
+        or any(word in headers.get("x-auto-response-suppress").lower() for word in ("oof", "autoreply"))
         or any(headers.get(name) for name in FIELDS)
         or _subject(headers).startswith(layouts().absences)
     )

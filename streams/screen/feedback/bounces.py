@@ -6,18 +6,21 @@ from collections.abc import Iterator
 from sidestep.streams.screen.feedback import report, texts
 from sidestep.streams.screen.feedback.finding import Finding
 from sidestep.streams.screen.feedback.mime import ORIGINALS, Headers, Message, read_headers
-from sidestep.streams.screen.feedback.smtp import find_command, find_host, find_reply, find_status, prefer
+from sidestep.streams.screen.feedback.smtp import find_command, find_host, find_reply, find_status, prefer, sent_command
 
 STATUS_PARTS = ("message/delivery-status", "message/global-delivery-status", "message/disposition-notification")
 _DSN_LINE = re.compile(r"(?im)^[ \t>]{0,8}(?:final|original)-recipient[ \t]{0,4}:")
 _WORD = re.compile(r"[^\W\d_]{3}")
 
 
-def findings(message: Message) -> list[Finding]:
+def notice_of(message: Message) -> texts.Notice:
+    """The words for people, read."""
+    return texts.read(human_text(message))
+
+
+def findings(message: Message, notice: texts.Notice) -> list[Finding]:
     """One for each recipient that the message reports on; [] if it is no report."""
-    human = human_text(message)
-    notice = texts.read(human)
-    fields = _fields(message, human)
+    fields = _fields(message)
     if fields is not None:
         found = report.findings(fields)
         return [_completed(finding, notice, message.headers, len(found) == 1) for finding in _distinct(found)]
@@ -41,12 +44,13 @@ def human_text(message: Message) -> str:
     return "\n".join(plain if any(text.strip() for text in plain) else rich)
 
 
-def _fields(message: Message, human: str) -> report.Report | None:
+def _fields(message: Message) -> report.Report | None:
     for part in message.parts:
         if part.type in STATUS_PARTS:
             found = report.parse(part.text)
             if found.recipients:
                 return found
+    human = human_text(message)
     if _DSN_LINE.search(human):
         found = report.parse(human)
         if found.recipients:
@@ -70,12 +74,26 @@ def _completed(finding: Finding, notice: texts.Notice, headers: Headers, alone: 
     rest = own or (notice.text if alone else "")
     if not _WORD.search(finding.text):
         finding.text = f"{finding.text} {rest}".strip()
+    elif alone:
+        finding.text = _with_transcript(finding.text, notice.text)
     finding.reply = find_reply(finding.text) or find_reply(own)
     finding.status = prefer(finding.status, find_status(finding.text) or find_status(own), finding.reply)
-    finding.command = find_command(finding.text) or find_command(own) or find_command(rest)
+    finding.command = sent_command(rest) or find_command(finding.text) or find_command(own) or find_command(rest)
     finding.host = finding.host or find_host(finding.text) or find_host(own)
-    finding.notice = _notice(headers, notice.text)
+    finding.notice = f"{finding.notice} {_notice(headers, notice.text)}".strip()
     return finding
+
+
+def _with_transcript(said: str, notice: str) -> str:
+    """Sendmail's field holds the last line of a reply; the transcript has all of it."""
+    replies: list[str] = []
+    for line in notice.split("\n"):
+        if line.startswith(">>> ") and replies:
+            break
+        if line.startswith("<<< ") and not line.startswith("<<< 503"):  # out of sequence: it follows from the first
+            replies.append(line[4:].strip())
+    whole = " ".join(replies)
+    return f"{whole} {said}" if len(whole) > len(said) else said
 
 
 def _said(message: Message, notice: texts.Notice) -> Iterator[tuple[str, str]]:

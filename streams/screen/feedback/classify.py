@@ -141,7 +141,7 @@ class Classifier:
                     return found
                 continue
             decided = self._decided(step, facts)
-            if decided and not any(facts.says(reason, self.phrases[reason]) for reason in step.unless):
+            if decided and not any(facts.says(reason, self.phrases.get(reason, ())) for reason in step.unless):
                 return Verdict(step.reason, decided)
         return None
 
@@ -162,7 +162,7 @@ class Classifier:
         if facts.reply in step.by_reply:
             return f"reply {facts.reply}"
         for reason in step.phrases:
-            name = facts.says(reason, self.phrases[reason])
+            name = facts.says(reason, self.phrases.get(reason, ()))
             if name:
                 return name
         bare = not step.phrases and not step.by_status and not step.by_reply
@@ -214,12 +214,23 @@ def _provider(table: Mapping[str, Any]) -> Provider:
     return Provider(name, tuple(table["hosts"]), rules)
 
 
+FILES = ("phrases.toml", "order.toml", "statuses.toml", "mtas.toml")
+
+
+def shipped_texts() -> dict[str, str]:
+    """The rule files that ship with Sidestep, by name."""
+    data = files("sidestep.streams.screen.feedback") / "data"
+    names = sorted(file.name for file in data.iterdir() if file.name in FILES or file.name.startswith("provider-"))
+    return {name: (data / name).read_text("utf-8") for name in names}
+
+
+def compiled(texts: Mapping[str, str]) -> Classifier:
+    """Rules from the texts of all files. Raises TOMLDecodeError, KeyError or TypeError for what is no rule file."""
+    phrases, order, statuses, mtas = (texts[name] for name in FILES)
+    return Classifier(phrases, order, statuses, mtas, [text for name, text in texts.items() if name not in FILES])
+
+
 @cache
 def shipped() -> Classifier:
     """The rules that ship with Sidestep."""
-    data = files("sidestep.streams.screen.feedback") / "data"
-    phrases, order, statuses, mtas = (
-        (data / f"{name}.toml").read_text("utf-8") for name in ("phrases", "order", "statuses", "mtas")
-    )
-    of_providers = sorted(file.name for file in data.iterdir() if file.name.startswith("provider-"))
-    return Classifier(phrases, order, statuses, mtas, [(data / name).read_text("utf-8") for name in of_providers])
+    return compiled(shipped_texts())

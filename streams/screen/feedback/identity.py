@@ -5,7 +5,6 @@ from typing import NamedTuple
 
 from sidestep.streams.screen.feedback.bounces import original_headers
 from sidestep.streams.screen.feedback.mime import Headers, Message
-from sidestep.streams.screen.feedback.texts import read as read_text
 
 INTENT_FIELDS = ("x-sidestep-intent", "x-sidestep-intent-id", "x-intent-id")
 SERVICE_FIELDS = ("x-sidestep-service", "x-service")
@@ -21,12 +20,12 @@ class Origin(NamedTuple):
     message_id: str = ""
 
 
-def origin_of(message: Message) -> Origin:
-    """Of the returned message's header, of a copy of our fields in the report's own, or of the address it was sent to.
+def origin_of(message: Message, rest: str = "") -> Origin:
+    """Of the returned message's header, of our fields in the report's own, or of the address the report was sent to.
 
-    VERP: `bounce+<intent id>@…`, or `bounce+<intent id>=recipient=domain@…`.
+    `rest` is what stands behind a report for people, the returned message. VERP: `bounce+<intent id>@…`, or
+    `bounce+<intent id>=recipient=domain@…`.
     """
-    rest = next((read_text(part.text).original for part in message.parts if part.type == "text/plain"), "")
     original = original_headers(message, rest)
     return Origin(
         (

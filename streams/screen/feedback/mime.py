@@ -24,7 +24,7 @@ _ADDRESS_SAFE = re.compile(r"<(?=[^\s<>@]{1,64}@[^\s<>]{1,255}>)([^<>]{3,320})>"
 _MBOX = re.compile(rb"(?:\A|\n\n)(?=From [^\s]{1,300} {1,2}\w{3} \w{3} {1,2}\d{1,2} [\d:]{5,8} )")
 _BREAK = re.compile(r"(?i)<(?:br|/p|/div|/tr|/td|/h\d|/li)[^<>]{0,200}>")
 _TAG = re.compile(r"<[^<>]{0,2000}>")
-_SCRIPT = re.compile(r"(?is)<(style|script|head)\b[^<>]{0,500}>.{0,60000}?</\1>")
+_UNSEEN = ("style", "script", "head")
 ORIGINALS = ("message/rfc822", "text/rfc822-headers", "message/global", "message/rfc822-headers", "message/partial")
 
 
@@ -188,9 +188,21 @@ def _word(match: re.Match[str]) -> str:
         return match[0]
 
 
+def _without(element: str, text: str) -> str:
+    """The text without these elements and what is in them; one that is never closed stays."""
+    lower, kept, at = text.lower(), [], 0
+    if len(lower) != len(text):
+        return text  # some capitals fold into two letters
+    while (start := lower.find(f"<{element}", at)) >= 0 and (end := lower.find(f"</{element}>", start)) >= 0:
+        kept.append(text[at:start])
+        at = end + len(element) + 3
+    return "".join([*kept, text[at:]])
+
+
 def text_of_html(text: str) -> str:
     """What a reader would see of it, a line a block; <a@b> written unescaped is no tag."""
-    text = _SCRIPT.sub("", text)
+    for element in _UNSEEN:
+        text = _without(element, text)
     text = _ADDRESS_SAFE.sub(r"&lt;\1&gt;", text)
     text = _TAG.sub(" ", _BREAK.sub("\n", text))
     return html.unescape(text).replace("\xa0", " ")

@@ -51,8 +51,9 @@ def _of_message(message: Message, depth: int) -> list[Outcome]:
     inner = _json_inside(message)
     if inner:
         return inner
-    origin = origin_of(message)
-    found = bounces.findings(message)
+    notice = bounces.notice_of(message)
+    origin = origin_of(message, notice.original)
+    found = bounces.findings(message, notice)
     if found and (depth or not _empty(found)):
         return [_judged(finding, origin, "dsn" if finding.action else "text") for finding in found]
     return (
@@ -71,7 +72,8 @@ def _json_inside(message: Message) -> list[Outcome]:
     for part in message.parts[:3]:
         text = part.text.strip()
         if part.type == "text/plain" and text.startswith("{"):
-            return _of_json(text[: text.rfind("}") + 1].encode("utf-8", "replace"))
+            whole = text[: text.rfind("}") + 1].replace("!\n ", "")  # how sendmail cuts lines that are too long
+            return _of_json(whole.encode("utf-8", "replace"))
     return []
 
 

@@ -5,6 +5,7 @@ alternation, which `re` tries word by word at every position.
 """
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 TEXT_MAX = 3000
 """Characters of a reply that are looked at; servers say what they mean at the beginning."""
@@ -18,6 +19,7 @@ def phrase(text: str) -> Phrase:
     return tuple(piece for piece in text.replace(" * ", "* ").split("*") if piece)
 
 
+@lru_cache(maxsize=16)  # the same notice is folded for each of its recipients
 def fold(text: str, most: int = TEXT_MAX) -> str:
     """Lower case, one blank between words, and the codes that multi-line replies repeat in front of each line gone."""
     words = text[: most * 2].lower().split()

@@ -26,12 +26,14 @@ FIELDS = frozenset(
         "x-original-message-id",
         "x-display-name",
         "x-supplementary-info",
+        "x-powermta-bouncecategory",
     )
 )
 _FIELD = re.compile(r"^(?:[ \t]{0,8})([A-Za-z][A-Za-z-]{4,30})[ \t]{0,4}:[ \t]*(.*)$")
 _STATUS = re.compile(r"([245]\.\d{1,3}\.\d{1,3})")
 _ADDRESS = re.compile(r"[^\s<>;,:\"'()\[\]]{1,200}@[^\s<>;,:\"'()\[\]]{1,255}")
-RECIPIENTS_MAX = 500
+RECIPIENTS_MAX = 100
+"""RFC 5321 4.5.3.1.8: a server has to take so many in one transaction; hardly anyone sends more."""
 
 Group = dict[str, str]
 
@@ -105,6 +107,7 @@ def _finding(message: Group, group: Group) -> Finding:
         text=text or _comment(field),
         kind=kind if kind.startswith("x-") and kind != "x-postfix" else "smtp",  # Postfix quotes the server
         host=_typed(group.get("remote-mta", ""))[1].split(" ")[0].strip("<>[].").lower(),
+        notice=f"x-powermta-bouncecategory: {category}" if (category := group.get("x-powermta-bouncecategory")) else "",
         reporter=_typed(message.get("reporting-mta", ""))[1].split(" ")[0].lower(),
     )
 

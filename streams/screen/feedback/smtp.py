@@ -10,6 +10,9 @@ from sidestep.streams.screen.feedback.phrases import Phrase, fold, phrase, stand
 TEXT_MAX = 8000
 
 _STATUS = re.compile(r"(?<![\d.vV/])([245]\.[0-7]\.\d{1,3})(?![\d]|\.\d)")
+_SENT = re.compile(r"(?i)(?:^|\s)>>> (RCPT|DATA|MAIL|EHLO|HELO)\b")
+_CAPITALS = re.compile(r"(?<![\w@.\-])(DATA|RCPT(?! TO: )|MAIL FROM(?!: )|EHLO|HELO)(?![\w@.\-])")
+_COMMANDS = {"DATA": "DATA", "RCPT": "RCPT", "MAIL": "MAIL", "MAIL FROM": "MAIL", "EHLO": "EHLO", "HELO": "EHLO"}
 _REPLY = re.compile(r"(?<![\w.\-/:])([245][0-5]\d)(?![\w./])(?!\s*(?:hours?|days?|minutes?|seconds?|[kmg]?bytes?)\b)")
 _HOST = re.compile(
     r"(?i)\b(?:host|server|mail ?server|by|Giving up on|Connected to|while talking to)"
@@ -121,9 +124,25 @@ def prefer(stated: str, said: str, reply: str = "") -> str:
 
 
 def find_command(text: str) -> str:
-    """The command that was refused, the furthest one if several are named; "" if none is."""
+    """The command that was refused: of a transcript the first, else the furthest one that is named; "" if none is."""
+    sent = sent_command(text)
+    if sent:
+        return sent
     folded = fold(text, TEXT_MAX)
-    return next((name for name, phrases in _commands() if any(stands_in(phrase, folded) for phrase in phrases)), "")
+    named = (name for name, phrases in _commands() if any(stands_in(phrase, folded) for phrase in phrases))
+    return next(named, "") or _mentioned(text)
+
+
+def sent_command(text: str) -> str:
+    """The first command of a transcript; "" if there is none."""
+    sent = _SENT.search(text[:TEXT_MAX])
+    return _COMMANDS[sent[1].upper()] if sent else ""
+
+
+def _mentioned(text: str) -> str:
+    """A command in capitals, as servers and MTAs write them."""
+    names = {_COMMANDS[word] for word in _CAPITALS.findall(text[:TEXT_MAX])}
+    return next((name for name in ("DATA", "RCPT", "MAIL", "EHLO") if name in names), "")
 
 
 @cache

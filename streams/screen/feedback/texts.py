@@ -14,7 +14,7 @@ NOTICE_MAX = 40_000
 """Characters in front of the returned message that are looked at."""
 LINES_MAX = 1500
 SAID_MAX = 4000
-RECIPIENTS_MAX = 200
+RECIPIENTS_MAX = 100
 
 _ADDRESS = r"[^\s<>()\[\],;:\"'|]{1,120}@[^\s<>()\[\],;:\"'|@]{1,255}"
 ADDRESS = re.compile(_ADDRESS)
@@ -98,8 +98,9 @@ class _Reader:
         if not line or _RULER.match(line) or layouts().quoted.match(line):
             return
         address, rest = _named(line)
-        if _TRANSCRIPT.match(line):
+        if not self._transcript and _TRANSCRIPT.match(line):
             self._transcript = True
+            self._pending, self.before = self.before, []
         if address and len(self._names) < RECIPIENTS_MAX:
             self._current = address.lower()
             self._names.setdefault(self._current, address)

@@ -1,0 +1,191 @@
+"""sidestep check-address: everything that is known of addresses, one JSON string a line, in the order given."""
+
+import asyncio
+import json
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
+from typing import IO, Any
+
+import click
+
+from sidestep.schemas import MxFinding
+from sidestep.streams.commands.lines import BOM, NotAString, arriving, json_string
+from sidestep.streams.commands.render import printable
+from sidestep.streams.errors import SettingsError
+from sidestep.streams.screen.check import NOT_ASKED, OFFLINE, Checked, Subject, check, subject
+from sidestep.streams.screen.classes import Lists, load_lists
+from sidestep.streams.screen.resolver import Resolver
+from sidestep.streams.screen.suspicious import NearMisses
+from sidestep.streams.settings import load, name_servers
+
+WINDOW = 4_096
+"""Lines between the one read last and the one written last: one slow name must not hold up the look-ups behind it."""
+
+COLOURS = {"yes": "green", "no": "red", "unknown": "yellow"}
+
+Find = Callable[[str], Awaitable[MxFinding]]
+Pending = Callable[[], Awaitable["Checked | Unreadable"]]
+Write = Callable[["Checked | Unreadable"], None]
+Queue = asyncio.Queue[Pending | None]
+
+
+@click.command("check-address")
+@click.argument("files", metavar="[FILE]...", nargs=-1, type=click.File("rb"))
+@click.option("--dns", metavar="HOST:PORT", help="Name server to ask, several with commas.  [default: the system's]")
+@click.option("--offline", is_flag=True, help="Ask no name server: mx is unknown.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+def check_address(files: tuple[IO[bytes], ...], dns: str | None, offline: bool, as_json: bool) -> None:
+    """Say what is known of addresses: syntax, mail service, classes, a likely slip.
+
+    Each line of FILE (- or nothing is standard input) is a JSON string. The answers come in the same order, each as
+    soon as it can. A line that is not a JSON string is answered with an error, and the exit code is 1 then; blank lines
+    are left out.
+    """
+    if offline and dns:
+        raise click.UsageError("--offline asks nobody: leave out --dns")
+    streams = files or (click.get_binary_stream("stdin"),)
+    show = _json if as_json else _text
+    if not asyncio.run(_check_all(streams, dns, offline, lambda answer: click.echo(show(answer)))):
+        raise SystemExit(1)
+
+
+class Unreadable:
+    """The answer to a line that holds no address: its number, counted over all files, and what is wrong with it."""
+
+    def __init__(self, line: int, text: str):
+        self.line = line
+        self.text = text
+
+
+class Checker:
+    """Starts a look-up for each line as it comes, and has the answers ready in their order."""
+
+    def __init__(self, find: Find, lists: Lists, concurrency: int, unasked: MxFinding = NOT_ASKED):
+        self._find = find
+        self._lists = lists
+        self._unasked = unasked
+        self._near_misses = NearMisses()
+        # here and not in the resolver's queue, where waiting counts towards the deadline
+        self._slots = asyncio.Semaphore(concurrency)
+        self._near: set[asyncio.Task[MxFinding]] = set()
+
+    def start(self, number: int, line: bytes) -> Pending:
+        """The answer to a line, under way; to be called in the order of the lines."""
+        try:
+            about = subject(json_string(line))
+        except NotAString as error:
+            return partial(_known, Unreadable(number, str(error)))
+        if not about.domain:
+            return partial(_known, check(about, self._unasked, self._lists, self._near_misses))
+        task = asyncio.create_task(self._look_up(about))
+        if about.typo is not None:
+            self._near.add(task)
+            task.add_done_callback(self._near.discard)
+        return partial(self._finish, about, task)
+
+    async def _look_up(self, about: Subject) -> MxFinding:
+        async with self._slots:
+            mx = await self._find(about.domain)
+        if about.typo is not None:
+            self._near_misses.note(about.domain, mx)
+        return mx
+
+    async def _finish(self, about: Subject, task: asyncio.Task[MxFinding]) -> Checked:
+        mx = await task
+        if about.typo is not None and self._near:
+            # near misses that came together are judged together, whichever was answered first
+            await asyncio.wait(self._near)
+        return check(about, mx, self._lists, self._near_misses)
+
+
+async def _check_all(streams: tuple[IO[bytes], ...], dns: str | None, offline: bool, write: Write) -> bool:
+    """False if a line was no JSON string. Raises SettingsError, OSError."""
+    settings = load(name_servers=dns)
+    if offline:
+        return await _pump(streams, Checker(_offline, load_lists(), settings.dns_concurrency, OFFLINE), write)
+    servers = name_servers(settings)
+    resolver = Resolver(
+        servers and [_address_of(host, port) for host, port in servers],
+        timeout=settings.dns_timeout,
+        concurrency=settings.dns_concurrency,
+        check_exchanges=True,
+    )
+    try:
+        return await _pump(streams, Checker(resolver.find, load_lists(), settings.dns_concurrency), write)
+    finally:
+        await resolver.close()
+
+
+async def _pump(streams: tuple[IO[bytes], ...], checker: Checker, write: Write) -> bool:
+    queue: Queue = asyncio.Queue(WINDOW)
+    starter = asyncio.create_task(_start_all(streams, checker, queue))
+    good = True
+    try:
+        while (pending := await queue.get()) is not None:
+            answer = await pending()
+            good = good and not isinstance(answer, Unreadable)
+            write(answer)
+        await starter
+    finally:
+        starter.cancel()
+    return good
+
+
+async def _start_all(streams: tuple[IO[bytes], ...], checker: Checker, queue: Queue) -> None:
+    try:
+        async for number, line in _numbered(streams):
+            await queue.put(checker.start(number, line))
+    finally:
+        await queue.put(None)
+
+
+async def _numbered(streams: tuple[IO[bytes], ...]) -> AsyncIterator[tuple[int, bytes]]:
+    """Lines that are not blank, with their numbers from 1."""
+    number = 0
+    async for lines in arriving(streams):
+        for line in lines:
+            number += 1
+            text = line.removeprefix(BOM) if number == 1 else line
+            if text.strip():
+                yield number, text
+
+
+async def _known(answer: Checked | Unreadable) -> Checked | Unreadable:
+    return answer
+
+
+async def _offline(_: str) -> MxFinding:
+    return OFFLINE
+
+
+def _address_of(host: str, port: int) -> tuple[str, int]:
+    """`localhost` is fine for a person at a shell; a resolver needs the address."""
+    if not 0 < port < 65_536:
+        raise SettingsError(f"name server {host!r}: {port} is no port")
+    try:
+        return str(socket.getaddrinfo(host, None, type=socket.SOCK_DGRAM)[0][4][0]), port
+    except (OSError, UnicodeError) as error:
+        raise SettingsError(f"name server {host!r}: {error}; give its IP address") from None
+
+
+def _json(answer: Checked | Unreadable) -> str:
+    # ASCII alone: addresses come from strangers, terminals and pipes differ, and lone surrogates have no UTF-8
+    return json.dumps(_fields(answer))
+
+
+def _fields(answer: Checked | Unreadable) -> dict[str, Any]:
+    return {"line": answer.line, "error": answer.text} if isinstance(answer, Unreadable) else answer.as_dict()
+
+
+def _text(answer: Checked | Unreadable) -> str:
+    if isinstance(answer, Unreadable):
+        return click.style("error  ", fg="red") + f"line {answer.line}: {answer.text}"
+    who = printable(answer.address)
+    if answer.reason:
+        return click.style("invalid", fg="red") + f" {who}  {answer.reason}"
+    mx = click.style(f"{answer.mx:<7}", fg=COLOURS[answer.mx])
+    notes = [answer.mx_reason, answer.mx_provider, *answer.classes]
+    if answer.suggestion:
+        notes.append(f"perhaps {printable(answer.suggestion)}")
+    return f"{mx} {who}  " + ", ".join(filter(None, notes))

@@ -1,0 +1,98 @@
+"""sidestep parse-feedback and sidestep feedback: what a report or webhook body says; whether the rules are sound."""
+
+import json
+import tomllib
+from pathlib import Path
+from typing import IO, Any
+
+import click
+
+from sidestep.streams.screen.feedback.classify import FILES, Classifier, compiled, shipped_texts
+from sidestep.streams.screen.feedback.lint import every_rule, problems
+from sidestep.streams.screen.feedback.outcome import Outcome
+from sidestep.streams.screen.feedback.parse import parse
+from sidestep.streams.screen.reasons import load_reasons
+
+SHOWN = ("kind", "recipient", "status", "reply", "reason", "hard", "scope")
+ALSO = ("code", "event", "id", "intent_id", "service", "rule", "source")
+
+
+@click.command()
+@click.argument("messages", metavar="FILE...", type=click.File("rb"), nargs=-1, required=True)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object an outcome.")
+@click.option("--content-type", default="", help="How the files are to be read; otherwise their shape tells.")
+def parse_feedback(messages: tuple[IO[bytes], ...], as_json: bool, content_type: str) -> None:
+    """Read each FILE (- is standard input): a delivery report, a complaint, a bounce in any words, or a webhook body.
+
+    Asks no broker and changes nothing. kind is bounce, complaint, delivered, engagement or none.
+    """
+    for message in messages:
+        name = getattr(message, "name", "-")
+        for outcome in parse(message.read(), content_type):
+            click.echo(_json_line(name, outcome) if as_json else _text_line(name, outcome))
+
+
+def _json_line(name: str, outcome: Outcome) -> str:
+    return json.dumps(
+        {"file": name} | {field: getattr(outcome, field) for field in (*SHOWN, *ALSO)}, ensure_ascii=False
+    )
+
+
+def _text_line(name: str, outcome: Outcome) -> str:
+    final = "hard" if outcome.hard else "soft" if outcome.kind == "bounce" else ""
+    words = (
+        outcome.kind,
+        outcome.recipient or "-",
+        outcome.reason,
+        final,
+        outcome.scope,
+        outcome.status,
+        f"({outcome.rule})",
+    )
+    return f"{name}: " + " ".join(word for word in words if word and word != "()")
+
+
+@click.group()
+def feedback() -> None:
+    """Check the rules by which bounces are understood."""
+
+
+@feedback.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=False)
+def check(file: Path | None) -> None:
+    """Say every fault of the rules and leave with 1.
+
+    FILE, named like one that ships (phrases.toml, order.toml, statuses.toml, mtas.toml, provider-NAME.toml), is checked
+    in its place.
+    """
+    texts = shipped_texts()
+    if file is not None:
+        texts |= _read(file)
+    rules = _compiled(texts, file)
+    faults = problems(rules, load_reasons())
+    for fault in faults:
+        click.echo(fault, err=True)
+    if faults:
+        raise SystemExit(1)
+    click.echo(
+        f"OK: {sum(1 for _ in every_rule(rules))} rules, {len(rules.statuses)} status codes, {len(rules.steps)} steps"
+    )
+
+
+def _read(file: Path) -> dict[str, str]:
+    if file.name not in FILES and not file.name.startswith("provider-"):
+        raise click.UsageError(f"{file.name}: a rule file is called {', '.join(FILES)} or provider-NAME.toml")
+    try:
+        return {file.name: file.read_text(encoding="utf-8")}
+    except UnicodeDecodeError as error:
+        raise click.UsageError(
+            f"{file} is not UTF-8 text (octet {error.start}). TOML has to be; convert it."
+        ) from error
+
+
+def _compiled(texts: dict[str, Any], file: Path | None) -> Classifier:
+    try:
+        return compiled(texts)
+    except (tomllib.TOMLDecodeError, KeyError, TypeError, AttributeError) as error:
+        click.echo(f"{file or 'the rules'}: {type(error).__name__}: {error}", err=True)
+        raise SystemExit(1) from error

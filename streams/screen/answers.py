@@ -1,0 +1,72 @@
+"""What a name server's response says, and for how long a finding that follows from it holds. No sockets, no clock."""
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import Any
+
+import dns.exception
+import dns.flags
+import dns.message
+import dns.rcode
+import dns.rdatatype
+
+from sidestep.schemas import MxFinding
+
+POSITIVE_TTL = (30, 86_400)
+"""Seconds. Below 30 a hot name would be asked all the time; above a day a move to another provider goes unseen."""
+
+NEGATIVE_TTL = (30, 10_800)
+"""Seconds. RFC 2308 section 5: one to three hours work well, more than a day has proven harmful."""
+
+UNKNOWN_TTL = 15
+"""Seconds. Long enough to spare a server in trouble, short enough for a deferred message to find it well again."""
+
+Question = tuple[str, str]
+"""Name and record type."""
+
+Dialogue = Generator[tuple[Question, ...], tuple["Answer", ...], MxFinding]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back for one question. With a `failure` nothing is known, and the rest means nothing."""
+
+    records: tuple[Any, ...] = ()
+    ttl: int = 0
+    """Seconds; of a negative answer, as RFC 2308 section 5 has it."""
+    exists: bool = True
+    """False: NXDOMAIN, there is no such name and none below it (RFC 8020)."""
+    failure: str = ""
+    """servfail, refused, timeout, unreachable, malformed or cname-loop."""
+
+
+_FAILURES = {dns.rcode.SERVFAIL: "servfail", dns.rcode.REFUSED: "refused", dns.rcode.NOTAUTH: "refused"}
+
+
+def read(message: dns.message.Message) -> Answer:
+    """A response that belongs to its query -> what it says about the name, CNAMEs followed."""
+    rcode = message.rcode()
+    if rcode not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
+        return Answer(failure=_FAILURES.get(rcode, "malformed"))
+    try:
+        chain = message.resolve_chaining()  # type: ignore[attr-defined]
+    except dns.message.ChainTooLong:
+        return Answer(failure="cname-loop")
+    except dns.exception.DNSException:
+        return Answer(failure="malformed")
+    if chain.answer is None and _is_referral(message):
+        return Answer(failure="malformed")
+    return Answer(tuple(chain.answer or ()), chain.minimum_ttl, rcode == dns.rcode.NOERROR)
+
+
+def clamped(bounds: tuple[int, int], *answers: Answer) -> int:
+    """Seconds that a finding holds which follows from all these answers."""
+    least, most = bounds
+    return max(least, min(most, *(answer.ttl for answer in answers if not answer.failure)))
+
+
+def _is_referral(message: dns.message.Message) -> bool:
+    """A lame server points elsewhere instead of answering (RFC 2308 section 2.2 tells it from "no such data")."""
+    kinds = {rrset.rdtype for rrset in message.authority}
+    vouched_for = message.flags & (dns.flags.AA | dns.flags.RA)
+    return not vouched_for and dns.rdatatype.NS in kinds and dns.rdatatype.SOA not in kinds

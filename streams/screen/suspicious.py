@@ -1,0 +1,92 @@
+"""Weighs a near miss by what DNS says: somebody's own name, a slip, or one of a cluster of typo traps. Pure.
+
+Distance alone proves nothing: hotmall.com may be a shop. What tells them apart is the mail service behind the name. A
+person's or firm's domain has one of its own; a collector of mistyped mail points many near misses at one host.
+"""
+
+from collections import OrderedDict
+from typing import NamedTuple
+
+from sidestep.schemas import MxFinding
+from sidestep.streams.screen.domain import registrable
+from sidestep.streams.screen.mx_provider import mailbox_providers, parking_services
+from sidestep.streams.screen.typo import TypoFinding
+
+CLUSTER = 3
+"""Near misses at one exchange that make it a trap: two may belong to one firm that protects its name."""
+
+REMEMBERED = 20_000
+"""Exchanges; the one that was seen longest ago goes first."""
+
+KEPT = 8
+"""Near misses remembered for one exchange: more would not say more."""
+
+
+class Suspicion(NamedTuple):
+    """`classes`: typo, near-miss, trap-cluster. `meant` is the domain to suggest, "" where the name is left alone."""
+
+    classes: tuple[str, ...] = ()
+    meant: str = ""
+
+
+class NearMisses:
+    """Which exchanges take the mail of near misses. Bounded; what it knows comes from the domains that were asked for.
+
+    Exchanges of providers that anyone can be a customer of say nothing: aspmx.l.google.com is not a trap.
+    """
+
+    def __init__(self, remembered: int = REMEMBERED) -> None:
+        self._remembered = remembered
+        self._at: OrderedDict[str, set[str]] = OrderedDict()
+
+    def note(self, domain: str, mx: MxFinding) -> None:
+        """A near miss of a large provider, and what DNS said of it."""
+        for exchange in _telling(mx):
+            domains = self._at.setdefault(exchange, set())
+            self._at.move_to_end(exchange)
+            if len(domains) < KEPT:
+                domains.add(domain)
+        while len(self._at) > self._remembered:
+            self._at.popitem(last=False)
+
+    def clustered(self, domain: str, mx: MxFinding | None) -> bool:
+        """Does it share an exchange with at least two other near misses seen so far?"""
+        if mx is None:
+            return False
+        return any(len(self._at.get(exchange, set()) | {domain}) >= CLUSTER for exchange in _telling(mx))
+
+
+def weigh(domain: str, typo: TypoFinding | None, mx: MxFinding | None, clustered: bool = False) -> Suspicion:
+    """What a near miss is. `mx` None: DNS was not asked.
+
+    In a cluster, parked or without mail: a slip. A mail service of its own: left alone, class near-miss. Otherwise a
+    known misspelling is a slip, and a name that is only near stays a question: class near-miss, with a suggestion.
+    """
+    if typo is None:
+        return Suspicion()
+    if clustered:
+        return Suspicion(("typo", "trap-cluster"), typo.domain)
+    if mx is not None and (mx.outcome == "no" or mx.provider in parking_services()):
+        return Suspicion(("typo",), typo.domain)
+    if mx is not None and _healthy(mx) and (_own(domain, mx) if typo.certain else True):
+        return Suspicion(("near-miss",))
+    return Suspicion(("typo",) if typo.certain else ("near-miss",), typo.domain)
+
+
+def _healthy(mx: MxFinding) -> bool:
+    # an address without MX is what every parked web page has
+    return mx.outcome == "yes" and mx.reason == "mx"
+
+
+def _own(domain: str, mx: MxFinding) -> bool:
+    """Exchanges below the domain itself, or mailboxes at a provider that someone opened and pays for."""
+    if mx.provider in mailbox_providers():
+        return True
+    name = registrable(domain)
+    return any(registrable(exchange) == name for exchange in mx.exchanges)
+
+
+def _telling(mx: MxFinding) -> tuple[str, ...]:
+    if mx.outcome != "yes" or (mx.provider and mx.provider not in parking_services()):
+        return ()
+    return mx.exchanges

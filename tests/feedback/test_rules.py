@@ -1,0 +1,122 @@
+"""The rules are sound: the linter has nothing to say of those that ship, and says what is wrong with others."""
+
+import pytest
+
+from sidestep.streams.screen.feedback.classify import compiled, shipped, shipped_texts
+from sidestep.streams.screen.feedback.finding import Finding
+from sidestep.streams.screen.feedback.lint import every_rule, problems
+from sidestep.streams.screen.feedback.meaning import hardness, scope_of
+from sidestep.streams.screen.feedback.smtp import find_command, find_reply, find_status, prefer
+from sidestep.streams.screen.reasons import load_reasons
+
+
+def reason(text: str, **fields: str) -> str:
+    """Of a reply; what is not given is found in it."""
+    reply = find_reply(text)
+    said = {"command": find_command(text), "status": find_status(text), "reply": reply} | fields
+    return shipped().classify(Finding(recipient=fields.pop("recipient", "kuro@example.net"), text=text, **said)).reason  # type: ignore[arg-type]
+
+
+def test_the_rules_that_ship_are_sound():
+    """Every rule has a name of its own and an example, which it and no other rule decides."""
+    assert [] == problems(shipped(), load_reasons())
+    assert 300 < len(list(every_rule(shipped())))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('name = "over-quota"', 'name = "mailbox-is-full"', "mailbox-is-full: 2 rules have this name"),
+        ("[[virusdetected]]", "[[virus]]", "virus: 'virus' is no reason"),
+        (
+            'example = "550 Virus Detected; Content Rejected"',
+            'example = "550 user is over quota"',
+            "is decided by 'over-quota'",
+        ),
+        ('"virus detected"', '"Virus Detected"', "in lower case"),
+        ('"virus detected"', '"vi"', "too short"),
+        ('example = "550 Virus Detected; Content Rejected"', "", "virus: has no example"),
+    ],
+)
+def test_a_fault_in_the_rules_is_told(old, new, said):
+    """Names, vocabulary, shape and examples are checked; the sentence names the rule or the reason."""
+    texts = shipped_texts()
+    assert old in texts["phrases.toml"]
+    texts["phrases.toml"] = texts["phrases.toml"].replace(old, new, 1)
+    assert any(said.split(": ")[-1] in fault for fault in problems(compiled(texts), load_reasons()))
+
+
+def test_an_earlier_rule_that_steals_an_example_is_told():
+    """A rule put in front of others must not take their examples."""
+    texts = shipped_texts()
+    thief = '[[first]]\nname = "thief"\nreason = "blocked"\nany = ["user"]\nexample = "user"\n\n'
+    faults = problems(compiled(texts | {"mtas.toml": thief + texts["mtas.toml"]}), load_reasons())
+    assert any(fault.startswith("user-unknown: ") and "'thief'" in fault for fault in faults)
+
+
+def test_the_command_changes_what_the_words_mean():
+    """A server that knows its users says so at RCPT; after DATA a filter speaks. At MAIL it is about the sender."""
+    assert "userunknown" == reason("550 user unknown (in reply to RCPT TO command)")
+    assert "filtered" == reason("550 user unknown (in reply to end of DATA command)")
+    assert "rejected" == reason("550 5.7.1 Access denied (in reply to MAIL FROM command)")
+    assert "userunknown" == reason(
+        "554 5.7.1 <a@b.ch>: Recipient address rejected: Access denied (in reply to RCPT TO command)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("host", "text", "expected"),
+    [
+        ("aspmx.l.google.com", "550 5.7.27 This mail has been blocked: SPF does not pass", "authfailure"),
+        ("mx.example.org", "550 5.7.27 Sender address has null MX", "notaccept"),
+        ("smtp.secureserver.net", "550 5.1.1 This IP has sent too many messages this hour. IB504", "speeding"),
+        ("x.mail.protection.outlook.com", "550 5.7.606 Access denied, banned sending IP [192.0.2.1]", "blocked"),
+        ("lsean.ezweb.ne.jp", "550 : User unknown", "filtered"),
+    ],
+)
+def test_providers_speak_dialects(host, text, expected):
+    """The same code means different things at different hosts."""
+    assert expected == reason(text, host=host)
+
+
+def test_a_block_of_ours_never_condemns_an_address():
+    """5.1.1 with the words of a block list is a block, and blames us."""
+    blocked = reason(
+        "550 5.1.1 <a@b.c>: Client host [192.0.2.1] blocked using zen.spamhaus.org (in reply to RCPT TO command)"
+    )
+    assert ("blocked", "us", False) == (blocked, scope_of(blocked), hardness(blocked, "5.1.1", "550"))
+
+
+def test_a_host_that_takes_no_mail_is_final_unless_it_says_otherwise():
+    """RFC 7504, 7505: notaccept is hard with a 5, soft with a 4."""
+    assert (True, False) == (hardness("notaccept", "5.1.10", ""), hardness("notaccept", "4.3.2", "421"))
+
+
+def test_nothing_known_is_never_hard():
+    """Words that nobody understands are on hold; no words at all are undefined."""
+    assert "onhold" == reason("550 computer says no")
+    assert "undefined" == reason("")
+    assert not hardness("onhold", "5.0.0", "550")
+
+
+@pytest.mark.parametrize(
+    ("text", "status", "reply"),
+    [
+        ("550 5.1.1 user unknown", "5.1.1", "550"),
+        ("host mx.example.net[192.0.2.5.1] said: 552 5.2.2 full", "5.2.2", "552"),
+        ("Postfix v2.5.1 said 421 4.7.0 later", "4.7.0", "421"),
+        ("550-5.7.1 first 550 5.7.1 last", "5.7.1", "550"),
+        ("delayed for 550 minutes", "", ""),
+        ("version 5.1.1.2 of it", "", ""),
+    ],
+)
+def test_codes_are_found_and_look_alikes_left(text, status, reply):
+    """Addresses, versions and durations are no codes."""
+    assert (status, reply) == (find_status(text), find_reply(text))
+
+
+def test_the_more_telling_code_is_preferred():
+    """Of the report's field and the server's words; RFC 3463 x.0.0 says nothing."""
+    assert "5.1.1" == prefer("5.0.0", "5.1.1")
+    assert "5.2.2" == prefer("5.2.2", "5.0.0")
+    assert "4.2.2" == prefer("5.2.2", "4.2.2", "452")
