@@ -199,8 +199,16 @@ def climb(case: Case) -> tuple[Finding | None, list[Finding]]:
         if mode == "flag":
             flags.append(finding)
         else:
-            return finding, flags
+            return finding, flags + _explanation(case, finding)
     return None, flags
+
+
+def _explanation(case: Case, stop: Finding) -> list[Finding]:
+    """A domain that does not exist is most often a slip: say so too, to whoever can correct it."""
+    if stop.rule != "domain-takes-no-mail" or case.policy.rules["typo-domain"].mode == "off":
+        return []
+    slip = typo_domain(case)
+    return [slip] if slip is not None else []
 
 
 def _within(case: Case, since: int, rule: str) -> bool:

@@ -209,3 +209,11 @@ def test_spans_are_told_in_the_unit_that_fits(seconds: int, text: str):
 def test_faults_of_the_service_have_names_of_their_own():
     """They are no rules of the policy: they can't be switched off."""
     assert not {"id-reused", "already-decided"} & set(RULES)
+
+
+def test_a_slip_is_named_where_its_domain_takes_no_mail(new_world: Any):
+    """The rule that stops the intent comes first; the slip tells whoever reads it what to correct."""
+    verdict = new_world().intent(mx="no", classes=("typo",), suggestion="jane@gmail.com")
+    assert ["domain-takes-no-mail", "typo-domain"] == [fired.id for fired in verdict.rules]
+    assert "jane@gmail.com" in verdict.rules[1].text
+    assert "drop" == verdict.action

@@ -130,7 +130,8 @@ def test_a_shared_exchange_is_asked_for_once() -> None:
         async with world(zones) as (ns, resolver):
             findings = await asyncio.gather(*(resolver.find(f"n{n}.example") for n in range(100)))
             await resolver.find("later.example")
-            assert {("yes", "google", ("aspmx.l.google.com",))} == {(f.outcome, f.provider, f.exchanges) for f in findings}
+            said = {(found.outcome, found.provider, found.exchanges) for found in findings}
+            assert said == {("yes", "google", ("aspmx.l.google.com",))}
             assert ns.queries["aspmx.l.google.com"] == 1
 
     asyncio.run(scenario())
@@ -156,7 +157,8 @@ def test_a_dangling_mx_is_found_out_and_recovers() -> None:
     async def scenario() -> None:
         now = [1_800_000_000.0]
         async with world({"x.example": ["60 MX 10 mx.y.example"]}, clock=lambda: now[0]) as (ns, resolver):
-            assert ("no", "dangling-mx") == ((found := await resolver.find("x.example")).outcome, found.reason)
+            found = await resolver.find("x.example")
+            assert ("no", "dangling-mx") == (found.outcome, found.reason)
             ns.set("mx.y.example", "A 93.184.215.14")
             now[0] += found.ttl
             assert (await resolver.find("x.example")).outcome == "yes"

@@ -13,21 +13,21 @@ from sidestep.streams.screen.honeypots import Honeypots, honeypots
 from sidestep.streams.screen.lists import read_table
 from sidestep.streams.screen.machine_made import machine_made
 
-PEOPLE = """
+NAMES = """
 jane.doe john.smith jsmith smithj j.smith john_smith1985 johnsmith johnathan.livingston christopherson
 elizabeth.featherstonehaugh knightsbridge.tom hirschsprung angstschweiss o'brien mcconnaughey mckenzie-wright
 schwarzschild karlheinz.rummenigge hansjuergenschmidt heinrichschultze schtschukin wolfgang.schmidtkunz
 matthias.kretschmer gschwandtner pfaffenbichler zschoepe jschwarz fritzsche kirchschlager borchwardt strzelczyk
 krzysztof.wisniewski szczepan.brzeczyszczykiewicz wojciechowski.grzegorz chrzaszcz krzyzanowska zdzblo przybylski
 mieczyslaw.szczesniak jkwasniewski zbigniew.brzezinski andrzejwlodarczyk dzierzynski szymborska grzeskowiak
-vlcek.jiri strc.prst zdenek.hrbek krkonos smrz.petr brnensky.vojtech dvorak.antonin skvorecky vrchlicky
-hrvoje.grgic krsticvuk crnjanski.milos srdjan.mrkonjic grgurevic tvrtko.hrvatinic djordje.djukic prpic.ivan
-nguyen.thi.phuong nguyenvananh tranthibichngoc phamquynhchi leducanh.1990 truongngochuyen dangxuanphuong vuongquoc
-zhangxiuying wangxiaoming zhouxuanxuan xuezhiqiang liqingquan qianxuesen jiangzhongxiang huangzhenxing xuxiaoqian
-quzhongheng zhengxinxin caoxueqin qinshihuang yuanlongping1973 tangxianzu chenjingrun wuzetian guoxiangxiang
-takahashi.kenichi yamamototsuyoshi shinjirokoizumi watanabe_ryuunosuke nakamurakyoko ryutaro.tsukamoto hyakutake
-kimjihyun parkhyunwoo choeunkyung jeonghyeonseok kwonjiyong hwangboksoon leeseunghyun ryuhyunjin gwakdongyeon
-mohammed.alfarsi abdulrahmanalqahtani khadijah.benhaddou abdelghafour.mrabet alshrqawy mhmdalsyd qutaybah.haddad
+vlcek.jiri strc.prst zdenek.hrbek krkonos smrz.petr brnensky.vojtech dvorak.antonin skvorecky vrchlicky hrvoje.grgic
+krsticvuk crnjanski.milos srdjan.mrkonjic grgurevic tvrtko.hrvatinic djordje.djukic prpic.ivan nguyen.thi.phuong
+nguyenvananh tranthibichngoc phamquynhchi leducanh.1990 truongngochuyen dangxuanphuong vuongquoc zhangxiuying
+wangxiaoming zhouxuanxuan xuezhiqiang liqingquan qianxuesen jiangzhongxiang huangzhenxing xuxiaoqian quzhongheng
+zhengxinxin caoxueqin qinshihuang yuanlongping1973 tangxianzu chenjingrun wuzetian guoxiangxiang takahashi.kenichi
+yamamototsuyoshi shinjirokoizumi watanabe_ryuunosuke nakamurakyoko ryutaro.tsukamoto hyakutake kimjihyun parkhyunwoo
+choeunkyung jeonghyeonseok kwonjiyong hwangboksoon leeseunghyun ryuhyunjin gwakdongyeon mohammed.alfarsi
+abdulrahmanalqahtani khadijah.benhaddou abdelghafour.mrabet alshrqawy mhmdalsyd qutaybah.haddad
 fatemeh.khorramshahri gholamhosseinsaedi farrokhzad.forugh mojtabavaezi vahid.ghasemzadeh shahrbanoo
 venkataramanan.subramaniam krishnamurthyswaminathan tiruchirappalli balasubramanyam.spb jyotsnabhattacharya
 chakravarthyrajagopalachari gurpreet.sidhu lakshmipathy.v rajeshwaridevi sanghvikrutarth mukhopadhyay.trina
@@ -36,20 +36,20 @@ bjoernstjerne.bjoernson kjeldgaardthorsen gudmundsdottir hrafnhildur.thorvaldsdo
 vigdisfinnbogadottir ingebrigtsen.jakob sverrekjelstadli lindqvist.gunnar malmqvist.hjordis angstrom.anders
 vanderwesthuizen.j jvandenberghe janssens.wkvd schrijvers.mark wvandijk1961 vandenhoogenband.pieter dhondtgeert
 jbaptiste.lacroix guillaumedesrochers xavierdupontdeligonnes marieclaudequenneville jean-francois.prudhomme
-francoishollande anneclairecoudray thierryhenry14 dominiquestrausskahn bhlevy quatremer.jean
-guadalupeechevarria joaquinxirgu txominetxeberria iñakiurdangarin itziarituno xabieralonso gorkaotxoa aitorkarranka
+francoishollande anneclairecoudray thierryhenry14 dominiquestrausskahn bhlevy quatremer.jean guadalupeechevarria
+joaquinxirgu txominetxeberria iñakiurdangarin itziarituno xabieralonso gorkaotxoa aitorkarranka
 francescxavierquetglas jordipujol ferran.adria conceicaomagalhaes joaquimbarbosa guilherme.vasconcellos
-luizgonzagabelluzzo thiagoqueiroz xandegodoy rodrigocavalcanti paulohenriquecardoso
-giuseppe.mastroianni gianluigibuffon1978 sgarbivittorio pierluigibersani schillaci.toto mariachiaragiannetta
-dimitriospapadopoulos konstantinosmitsotakis chrysanthopanagiotou xenophonzolotas psychogiosgiorgos
-oleksandr.shevchenko vyacheslavhrytsenko yevhenprykhodko mstislavrostropovich shchukinaanastasia vsevolodmeyerhold
-krzhizhanovsky khrushchev.nikita dzhugashvili.joseph mkrtchyan.henrikh hambardzumyanviktor grigoryanmkrtich
-tshilidzimarwala nkosazanadlaminizuma mthunzimdwaba thabombeki ngozichukwuokonjoiweala chukwuemekanwankwo
-oluwaseunadeyemi kwamenkrumah mwanajumandungu nyongolupita rakotomalalahery andrianampoinimerina
-mehmetcengizyildirim gokhanozturkmen yilmazguneyhan kilicdaroglu.kemal
-kekuhaupio kealiiwahamana tuilaepasailele whakaatamihi bin.mohd.najib
-a1b2 1234567 13800138000 8613812345678 jd77 mrx qq123456789 sales4you anna2004 max.mustermann1990 schmidt24 007bond
-""".split()
+luizgonzagabelluzzo thiagoqueiroz xandegodoy rodrigocavalcanti paulohenriquecardoso giuseppe.mastroianni
+gianluigibuffon1978 sgarbivittorio pierluigibersani schillaci.toto mariachiaragiannetta dimitriospapadopoulos
+konstantinosmitsotakis chrysanthopanagiotou xenophonzolotas psychogiosgiorgos oleksandr.shevchenko
+vyacheslavhrytsenko yevhenprykhodko mstislavrostropovich shchukinaanastasia vsevolodmeyerhold krzhizhanovsky
+khrushchev.nikita dzhugashvili.joseph mkrtchyan.henrikh hambardzumyanviktor grigoryanmkrtich tshilidzimarwala
+nkosazanadlaminizuma mthunzimdwaba thabombeki ngozichukwuokonjoiweala chukwuemekanwankwo oluwaseunadeyemi
+kwamenkrumah mwanajumandungu nyongolupita rakotomalalahery andrianampoinimerina mehmetcengizyildirim gokhanozturkmen
+yilmazguneyhan kilicdaroglu.kemal kekuhaupio kealiiwahamana tuilaepasailele whakaatamihi bin.mohd.najib a1b2 1234567
+13800138000 8613812345678 jd77 mrx qq123456789 sales4you anna2004 max.mustermann1990 schmidt24 007bond
+"""
+PEOPLE = NAMES.split()
 
 MACHINES = [
     "x7k2q9zt4mwp", "a8f3k29dj3kq7", "b7x9q2m4v1z8", "qzxvbnmkjhgf", "xkjqzwvbtrnmhd", "zxqwvkjpfgtr",
@@ -59,7 +59,8 @@ MACHINES = [
 ]
 
 TRAPS = [
-    "spamtrap", "spam-trap", "SPAM.TRAP", "spamtrap1", "spam_trap_2024", "spamtrap+x", "honeypot", "honey-pot", "honeypot7",
+    "spamtrap", "spam-trap", "SPAM.TRAP", "spamtrap1", "spam_trap_2024", "spamtrap+x", "honeypot", "honey-pot",
+    "honeypot7",
     "abuse-trap", "abusetrap", "nospam", "no-spam", "jane.nospam", "nospam.jane", "my-spamtrap-x", "donotspam",
     "do-not-spam", "jane-removethis", "tarpit", "blackhole", "trap", "trap01", "uce-trap", "no-such-user",
 ]  # fmt: skip
@@ -93,7 +94,7 @@ def test_most_random_tokens_are_found() -> None:
         assert sum(map(machine_made().says, tokens)) >= least
 
 
-@pytest.mark.parametrize("local", ["x7k2q9", "jane+x7k2q9zt4mwp", "王小明王小明王小明王小明", "", "jane.x7k2q9", "éx7k2q9zt4mwp"])
+@pytest.mark.parametrize("local", ["x7k2q9", "jane+x7k2q9zt4mwp", "王小明王小明王小明", "", "jane.x7k2q9", "éx7k2q9zt"])
 def test_what_is_not_judged(local: str) -> None:
     """Short parts, the owner's own tags, and what is not plain ASCII."""
     assert not machine_made().says(local)
