@@ -22,12 +22,16 @@ class MailboxRule(Struct, frozen=True, gc=False):
     """Characters that the provider ignores in a local part."""
     tag: str = ""
     """What follows this character is a label that the owner of the mailbox chose (RFC 5233 calls it the detail)."""
+    alike: str = ""
+    """Characters that the provider takes for the first of them."""
 
     def apply(self, local: str, domain: str) -> str:
         """Lower-case local part and domain -> identity. What would leave no local part at all is left alone."""
         base = local.split(self.tag, 1)[0] if self.tag else local
         for character in self.drop:
             base = base.replace(character, "")
+        for character in self.alike[1:]:
+            base = base.replace(character, self.alike[0])
         return f"{base or local}@{self.mailbox or domain}"
 
 
@@ -51,7 +55,7 @@ def read_rules(table: Mapping[str, Any]) -> dict[str, MailboxRule]:
     """The table of data/mailbox_rules.toml -> domain -> rule. Raises ValueError for a domain with two rules."""
     rules: dict[str, MailboxRule] = {}
     for entry in table["rule"]:
-        rule = MailboxRule(entry.get("mailbox", ""), entry.get("drop", ""), entry.get("tag", ""))
+        rule = MailboxRule(entry.get("mailbox", ""), entry.get("drop", ""), entry.get("tag", ""), entry.get("alike", ""))
         for domain in entry["domains"]:
             if domain in rules:
                 raise ValueError(f"mailbox_rules.toml has two rules for {domain}")

@@ -79,6 +79,7 @@ SAME_MAILBOX = [
     ("jane_doe@protonmail.com", "janedoe+x@proton.me"),
     ("jane+1@fastmail.com", "jane@fastmail.com"),
     ("jane@ya.ru", "jane@yandex.com"),
+    ("jane.doe@yandex.ru", "Jane-Doe+x@yandex.com"),
     ("e\u0301@example.com", "É@example.com"),
     ("jane@bücher.de", "jane@xn--bcher-kva.DE"),
 ]
@@ -90,6 +91,7 @@ OTHER_MAILBOX = [
     ("jane@hotmail.com", "jane@outlook.com"),
     ("jane.doe@outlook.com", "janedoe@outlook.com"),
     ("+a@gmail.com", "+b@gmail.com"),
+    ("janedoe@yandex.ru", "jane.doe@yandex.ru"),
     ("jane@straße.de", "jane@strasse.de"),
 ]
 
