@@ -34,7 +34,8 @@ def hash_key(settings: Settings) -> bytes:
 
 def _make(path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{path.name}.{os.getpid()}")
+    # not the process id: two containers that share the folder may have the same
+    temporary = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
     temporary.touch(mode=0o600)
     temporary.write_text(secrets.token_hex(SIZE) + "\n")
     try:

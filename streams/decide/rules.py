@@ -61,6 +61,8 @@ NO_MAIL = {
     "no-address": "the domain has neither a mail server nor an address",
     "no-global-address": "the domain's address is not on the public internet",
     "no-usable-mx": "none of the domain's mail servers can be reached from the public internet",
+    "dangling-mx": "none of the domain's mail servers has an address",
+    "mx-not-global": "the domain's mail servers are only on private addresses",
     "spf-refuses-all": "the domain has no mail server and says that it sends no mail",
 }
 

@@ -55,7 +55,7 @@ def read_rules(table: Mapping[str, Any]) -> dict[str, MailboxRule]:
     """The table of data/mailbox_rules.toml -> domain -> rule. Raises ValueError for a domain with two rules."""
     rules: dict[str, MailboxRule] = {}
     for entry in table["rule"]:
-        rule = MailboxRule(entry.get("mailbox", ""), entry.get("drop", ""), entry.get("tag", ""), entry.get("alike", ""))
+        rule = MailboxRule(*(entry.get(name, "") for name in ("mailbox", "drop", "tag", "alike")))
         for domain in entry["domains"]:
             if domain in rules:
                 raise ValueError(f"mailbox_rules.toml has two rules for {domain}")

@@ -15,8 +15,8 @@ from processes import Child, script
 from sidestep.topics.catalog import APPROVED, REJECTED, Topic
 
 WARM_SHARE = 0.7
-"""Of the time published, at its start: not counted. A broker that has just started compiles its code meanwhile; cold, it
-needs twice the CPU, and everybody queues for the same cores."""
+"""Of the time published, at its start: not counted. A broker that has just started compiles its code meanwhile; cold,
+it needs twice the CPU, and everybody queues for the same cores."""
 LAST_SECONDS = 20.0
 """The last verdicts have to arrive within this long after the last intent."""
 

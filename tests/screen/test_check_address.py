@@ -201,7 +201,8 @@ def test_a_pipe_that_stays_open_is_answered_line_by_line(dns: str) -> None:
 def test_a_reader_that_leaves_ends_it_quietly() -> None:
     """`| head` wants no traceback."""
     with subprocess.Popen(
-        [*COMMAND, "--offline"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, bufsize=1
+        [*COMMAND, "--offline"], text=True, bufsize=1,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     ) as process:
         assert process.stdin is not None and process.stdout is not None and process.stderr is not None
         process.stdin.write('"a@x.com"\n')
