@@ -51,7 +51,10 @@ def read_any(value: bytes | None, kind: type[Feedback], form: str, now: float) -
     outcomes = parse(value, form)
     if all(outcome.kind == "none" and outcome.reason == UNREADABLE for outcome in outcomes):
         raise ours
-    return [feedback for outcome in outcomes if (feedback := _checked(outcome, now)) is not None]
+    try:
+        return [feedback for outcome in outcomes if (feedback := _checked(outcome, now)) is not None]
+    except (UnicodeEncodeError, ContractError):
+        raise ours from None  # half a surrogate pair, or a field that no provider sends so
 
 
 def content_type(record: Any) -> str:

@@ -10,6 +10,7 @@ from sidestep.schemas.codec import ContractError, encode
 from sidestep.streams.screen.feedback_intake import content_type, read_any
 
 NOW = 1_795_000_000.0
+SURROGATE = b'{"recipient": "\\udfff@d0.example", "kind": "opened"}'
 
 DSN = b"""From: MAILER-DAEMON@mx.example.org
 To: bounces@shop.example
@@ -71,7 +72,7 @@ def test_the_same_delivery_twice_has_the_same_id():
     assert first.id == second.id
 
 
-@pytest.mark.parametrize("value", [b"not json", b"[]", b"{}", b"", b"\xff\xfe", b'{"recipient": 5}', None])
+@pytest.mark.parametrize("value", [b"not json", b"[]", b"{}", b"", b"\xff\xfe", b'{"recipient": 5}', None, SURROGATE])
 def test_what_says_nothing_is_refused(value):
     """With the reason why it is not our schema either."""
     with pytest.raises(ContractError):
