@@ -82,12 +82,17 @@ class Reader(threading.Thread):
     def add(self, tp: Partition, offset: int | None) -> None:
         """Read `tp` from `offset` on; None: from its beginning."""
         start = TopicPartition(tp.topic, tp.partition, OFFSET_BEGINNING if offset is None else offset)
-        self._commands.append(lambda: self._consumer.incremental_assign([start]))
+
+        def carry_out() -> None:
+            # a partition that is still assigned would go on where it was, whatever the offset
+            if any((old.topic, old.partition) == tp for old in self._consumer.assignment()):
+                self._consumer.incremental_unassign([start])
+            self._consumer.incremental_assign([start])
+
+        self._commands.append(carry_out)
 
     def begin_again(self, tp: Partition) -> None:
         """Read `tp` from its beginning: the offset to go on at is gone."""
-        place = TopicPartition(tp.topic, tp.partition)
-        self._commands.append(lambda: self._consumer.incremental_unassign([place]))
         self.add(tp, None)
 
     def pause(self, tp: Partition) -> None:

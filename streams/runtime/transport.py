@@ -190,6 +190,8 @@ class BatchConsumer(driver.Consumer):
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """Throw away what waits (it is read again by whoever gets the partition), let the batches in hand finish,
         commit."""
+        if self.lanes or self._opening:
+            self.stop_flow()  # Faust does so too, but later: lanes would be opened for what is being given up
         if self.reader is not None:
             self.reader.clear()
         started = [*self._opening.values(), *self._hand_overs]
