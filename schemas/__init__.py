@@ -6,7 +6,9 @@ from sidestep.schemas.evidence import (
     FeedbackEvidence,
     HoldRecord,
     IntentEvidence,
+    Listing,
     ListsRecord,
+    MailboxFinding,
     ModelRecord,
     MxFinding,
     PolicyRecord,
@@ -18,6 +20,6 @@ from sidestep.schemas.verdicts import FiredRule, LogPosition, Verdict, Versions
 
 __all__ = [
     "Anomaly", "Bounce", "EmailIntent", "Engagement", "Evidence", "FeedbackEvidence", "FiredRule", "HoldRecord",
-    "IntentEvidence", "ListsRecord", "LogPosition", "ModelRecord", "MxFinding", "PolicyRecord", "Tally", "Verdict",
-    "Versions",
+    "IntentEvidence", "Listing", "ListsRecord", "LogPosition", "MailboxFinding", "ModelRecord", "MxFinding",
+    "PolicyRecord", "Tally", "Verdict", "Versions",
 ]

@@ -28,6 +28,33 @@ class MxFinding(Struct, omit_defaults=True, frozen=True, gc=False):
     """Who runs the mail, told by the exchanges: google, microsoft, …; empty for those that run their own."""
 
 
+class Listing(Struct, omit_defaults=True, frozen=True, gc=False):
+    """An entry of a list that an address or its domain hit."""
+
+    list: str
+    """The list's name: a feed, a DNSBL zone, a reputation service."""
+    version: str
+    """Of a feed, the hash of what is used of it; of a zone or a service, the time of its answer (ISO 8601)."""
+    entry: str
+    """What hit, as it stands in the list: a domain, a hash, the name asked for. Never an address in the clear, except
+    from a list of addresses of our own."""
+    reason: str = ""
+    """What the list says of it: phish, malware, spam, trap, …; a DNSBL has one for each return code."""
+    suspect: bool = False
+    """The list itself only doubts: a new domain, a legitimate one that was abused."""
+
+
+class MailboxFinding(Struct, omit_defaults=True, frozen=True, gc=False):
+    """Does the mailbox exist, as far as its server says? `unknown` is an answer too: it never rejects by itself."""
+
+    outcome: Literal["yes", "no", "unknown"]
+    reason: str
+    """accepted, no-such-mailbox, disabled, catch-all, greylisted, blocked, timeout, …: docs/probe.md has them all."""
+    checked_at: int = 0
+    ttl: int = 0
+    """Seconds for which the answer holds."""
+
+
 class IntentEvidence(Struct, tag="intent", tag_field="kind", omit_defaults=True, gc=False):
     """One intent with everything known about its address before it is judged."""
 
@@ -48,7 +75,8 @@ class IntentEvidence(Struct, tag="intent", tag_field="kind", omit_defaults=True,
     """Empty for a sound address, else the reason code."""
     attempt: int = 1
     classes: tuple[str, ...] = ()
-    """role, disposable, relay, free, typo"""
+    """disposable, relay, free, parked (of the domain); role, honeypot, machine-made (of the local part); typo,
+    near-miss, trap-cluster (of a name close to a large provider's)"""
     suggestion: str = ""
     reused: bool = False
     """Screen saw another intent under this id at another domain: Decide would never meet the two together."""
@@ -61,6 +89,10 @@ class IntentEvidence(Struct, tag="intent", tag_field="kind", omit_defaults=True,
     metadata: dict[str, Any] | None = None
     origin: str = ""
     """topic/partition/offset of the intent."""
+    listed: tuple[Listing, ...] = ()
+    """What block lists, feeds and reputation services say."""
+    mailbox: MailboxFinding | None = None
+    """None: nobody was asked, the usual case."""
 
 
 class FeedbackEvidence(Struct, tag="feedback", tag_field="kind", omit_defaults=True, gc=False):
@@ -88,6 +120,8 @@ class PolicyRecord(Struct, tag="policy", tag_field="kind", omit_defaults=True):
     version: str
     text: str
     at: int
+    partitions: int = 1
+    """Of email-evidence: they share the limits by MX provider."""
 
 
 class ListsRecord(Struct, tag="lists", tag_field="kind", omit_defaults=True):

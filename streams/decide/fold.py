@@ -16,11 +16,12 @@ from sidestep.schemas import (
     PolicyRecord,
     Verdict,
 )
+from sidestep.streams.decide.case import NEVER, Case
 from sidestep.streams.decide.feedback import count_feedback
-from sidestep.streams.decide.gcra import Rate, advance, earliest, furthest
+from sidestep.streams.decide.limits import limit
 from sidestep.streams.decide.policy import Policy, parse_logged
 from sidestep.streams.decide.risk import risk_of
-from sidestep.streams.decide.rules import NEVER, Case, climb
+from sidestep.streams.decide.rules import climb
 from sidestep.streams.decide.state import Controls, Finding, State
 from sidestep.streams.decide.tables import (
     DEDUPLICATION_SECONDS,
@@ -127,11 +128,11 @@ def _judge(state: State, evidence: IntentEvidence, policy: Policy, place: LogPos
     domain = state.domain(name, now) if name else DomainRow()
     _live(domain, evidence, now)
     recipient = state.recipients.get(evidence.recipient_key, NEVER)
-    stop, flags = _examine(state, evidence, recipient, policy, now)
+    stop, flags = _examine(state, evidence, domain, recipient, policy, now)
     risk = 0.0
     if stop is None:
         service = state.service(evidence.service.encode() + b"@" + name)
-        stop = _limit(state, evidence, domain, service, now_ms * 1000)
+        stop = limit(state, evidence, domain, service, policy, now_ms * 1000)
         if stop is None:
             risk = risk_of(flags, recipient, domain, policy, now)
             if not evidence.test:
@@ -152,13 +153,15 @@ def _live(domain: DomainRow, evidence: IntentEvidence, now: int) -> None:
     if mx.outcome == "no":
         if not domain.dark_since:
             domain.dark_since = now
+        domain.dark_reason = mx.reason
     elif mx.outcome == "yes" and domain.dark_since:
+        domain.dark_from = domain.dark_since
         domain.dark_since = 0
         domain.back_at = now
 
 
 def _examine(
-    state: State, evidence: IntentEvidence, recipient: RecipientRow, policy: Policy, now: int
+    state: State, evidence: IntentEvidence, domain: DomainRow, recipient: RecipientRow, policy: Policy, now: int
 ) -> tuple[Finding | None, list[Finding]]:
     holds = state.controls.holds
     hold = holds.get(evidence.service.encode()) if holds else None
@@ -170,49 +173,13 @@ def _examine(
         and not evidence.syntax
         and hold is None
         and (evidence.mx is not None and evidence.mx.outcome == "yes")
+        and not (evidence.listed or evidence.mailbox or domain.back_at)
         and not (
             recipient.hard_bounced_at or recipient.suspended_at or recipient.complained_at or recipient.unsubscribed_at
         )
     ):
         return None, []
-    return climb(Case(evidence, recipient, hold, policy, now))
-
-
-def _limit(
-    state: State, evidence: IntentEvidence, domain: DomainRow, service: ServiceRow, now_us: int
-) -> Finding | None:
-    """Both limits must let it through; only then does it count against them. Test intents are let through and not
-    counted."""
-    if evidence.test:
-        return None
-    by_domain, by_service = state.controls.rates(evidence.service, evidence.domain)
-    if by_domain is not None and earliest(by_domain, domain.tat_us) > now_us:
-        retry = _promise(by_domain, domain, now_us)
-        return _limited("domain-limit", f"{evidence.domain} gets its {by_domain.text} already", retry, now_us)
-    if by_service is not None and earliest(by_service, service.tat_us) > now_us:
-        retry = _promise(by_service, service, now_us)
-        text = f"{evidence.service} sends its {by_service.text} to {evidence.domain} already"
-        return _limited("service-limit", text, retry, now_us)
-    if by_domain is not None:
-        domain.tat_us = advance(by_domain, domain.tat_us, now_us)
-    if by_service is not None:
-        service.tat_us = advance(by_service, service.tat_us, now_us)
-    return None
-
-
-def _promise(rate: Rate, row: DomainRow | ServiceRow, now_us: int) -> int:
-    """The next slot that has not been promised to another deferred intent, rounded up to whole milliseconds."""
-    # what a slower limit has left behind, before the policy changed, must not hold mail back for days
-    row.tat_us = min(row.tat_us, furthest(rate, now_us))
-    promised = row.slot_us if row.slot_interval_us == rate.interval_us else 0
-    slot = max(earliest(rate, row.tat_us), promised, now_us)
-    row.slot_us = slot + rate.interval_us
-    row.slot_interval_us = rate.interval_us
-    return -(-slot // 1000) * 1000
-
-
-def _limited(rule: str, text: str, retry_us: int, now_us: int) -> Finding:
-    return Finding(rule, f"{text}; there is room again in {(retry_us - now_us) / 1e6:.1f} s.", retry_us)
+    return climb(Case(evidence, recipient, hold, policy, now, domain))
 
 
 def _count_send(
@@ -280,10 +247,11 @@ def _fold_control(state: State, record: PolicyRecord | ListsRecord | ModelRecord
     name = {PolicyRecord: b"policy", ListsRecord: b"lists", ModelRecord: b"model"}[type(record)]
     text = record.text if isinstance(record, PolicyRecord) else ""
     known = controls.rows.get(name)
-    if known is None or known.version != record.version:
+    partitions = record.partitions if isinstance(record, PolicyRecord) else 1
+    if known is None or known.version != record.version or known.partitions != partitions:
         if isinstance(record, PolicyRecord) and not _usable(record):
             return  # Screen checks before it writes: whatever this is, the policy in force stays
-        controls.rows[name] = state.written_control[name] = ControlRow(record.version, text)
+        controls.rows[name] = state.written_control[name] = ControlRow(record.version, text, partitions)
         controls.refresh()
 
 

@@ -6,11 +6,20 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from sidestep.schemas import Evidence, FeedbackEvidence, IntentEvidence, LogPosition, Tally, Verdict
+from sidestep.schemas import Evidence, FeedbackEvidence, IntentEvidence, LogPosition, PolicyRecord, Tally, Verdict
 from sidestep.schemas.codec import decode_evidence, encode
 from sidestep.streams.decide.fold import fold
 from sidestep.streams.decide.state import Controls, State
-from sidestep.streams.decide.tables import BOUNCE_HISTORY, CLOCK, CONTROL, DOMAIN_RATES, HOLDS, IDS, SERVICES
+from sidestep.streams.decide.tables import (
+    BOUNCE_HISTORY,
+    CLOCK,
+    CONTROL,
+    DOMAIN_RATES,
+    HOLDS,
+    IDS,
+    SERVICES,
+    provider_key,
+)
 from sidestep.streams.decide.tally import tally
 from sidestep.streams.errors import LedgerError
 from sidestep.streams.runtime.dead_letters import dead_letter
@@ -127,12 +136,23 @@ class Judge:
                 ids.append(record.event_key)
         state = State(self._controls)
         read = self._ledger.read
-        state.domains = read(DOMAIN_RATES, {domain.encode() for _, domain in places})
+        domains = {domain.encode() for _, domain in places}
+        state.domains = read(DOMAIN_RATES, domains | self._providers(evidence))
         state.services = read(SERVICES, {f"{service}@{domain}".encode() for service, domain in places})
         state.recipients = read(BOUNCE_HISTORY, recipients)
         state.ids = read(IDS, ids)
         self._load_contents(state, evidence, ids, contents)
         return state
+
+    def _providers(self, evidence: list[tuple[int, Evidence]]) -> set[bytes]:
+        """Keys of the rows that MX providers' domains share."""
+        policies = [record for _, record in evidence if type(record) is PolicyRecord]
+        policy = self._controls.policy
+        # a policy in this very batch may bring such limits
+        if not policies and (policy is None or not policy.provider_limits.named):
+            return set()
+        findings = [record.mx for _, record in evidence if type(record) is IntentEvidence]
+        return {provider_key(mx.provider) for mx in findings if mx is not None and mx.provider}
 
     def _load_contents(
         self, state: State, evidence: list[tuple[int, Evidence]], ids: list[bytes], contents: list[bytes]

@@ -24,16 +24,25 @@ RULES: dict[str, tuple[tuple[str, ...], dict[str, type]]] = {
     "service-on-hold": (_DEFERRING, {}),
     "address-syntax": (("reject",), {}),
     "domain-takes-no-mail": (_REJECTING, {}),
+    "mailbox-missing": (_REJECTING, {"days": int}),
     "recipient-hard-bounce": (_REJECTING, {"days": int}),
     "recipient-suspended": (_REJECTING, {"days": int}),
     "recipient-complaint": (_REJECTING, {"days": int}),
     "recipient-unsubscribed": (_REJECTING, {"days": int, "streams": list}),
+    "listed": (_REJECTING, {"lists": int, "trusted": list}),
+    "trap-cluster": (_REJECTING, {}),
     "typo-domain": (_REJECTING, {}),
-    "typo-suspected": (_REJECTING, {}),
+    "honeypot-address": (_REJECTING, {}),
     "disposable-address": (_REJECTING, {}),
+    "listed-doubtful": (_REJECTING, {}),
+    "parked-domain": (_REJECTING, {}),
+    "domain-came-back": (_REJECTING, {}),
+    "typo-suspected": (_REJECTING, {}),
+    "machine-made-address": (_REJECTING, {}),
     "role-address": (_REJECTING, {}),
     "dns-unknown": (("defer", "flag", "off"), {"retry_after": int, "retry_after_max": int}),
     "domain-limit": (_DEFERRING, {}),
+    "mx-provider-limit": (_DEFERRING, {}),
     "service-limit": (_DEFERRING, {}),
 }
 RISKS = (
@@ -41,8 +50,12 @@ RISKS = (
     "dormant",
     "old-bounce",
     "domain-came-back",
-    "typo-suspected",
+    "honeypot-address",
     "disposable-address",
+    "listed-doubtful",
+    "parked-domain",
+    "typo-suspected",
+    "machine-made-address",
     "role-address",
     "engaged",
 )
@@ -55,6 +68,8 @@ class RulePolicy(Struct, frozen=True, gc=False):
     mode: str
     days: int = 0
     streams: tuple[str, ...] = ()
+    lists: int = 0
+    trusted: tuple[str, ...] = ()
     retry_after: int = 0
     retry_after_max: int = 0
 
@@ -64,6 +79,21 @@ class Limits(Struct, frozen=True):
 
     default: Rate
     named: dict[str, Rate]
+
+
+class SharedLimits(Struct, frozen=True):
+    """Rates that domains in several partitions share, by the provider that runs their mail."""
+
+    named: dict[str, Rate]
+
+    def share(self, provider: str, partitions: int) -> Rate | None:
+        """One partition's share of a provider's rate; together they never exceed it by more than a burst each."""
+        rate = self.named.get(provider)
+        if rate is None or partitions <= 1:
+            return rate
+        interval = rate.interval_us * partitions
+        burst = max(1, (rate.tolerance_us // rate.interval_us + 1) // partitions)
+        return Rate(rate.text, interval, (burst - 1) * interval)
 
 
 class Policy(Struct, frozen=True):
@@ -76,6 +106,13 @@ class Policy(Struct, frozen=True):
     service_limits: Limits
     risk: dict[str, float]
     dormant_days: int
+    provider_limits: SharedLimits = SharedLimits({})
+
+    def provider_rate(self, provider: str, domain: str, partitions: int) -> Rate | None:
+        """A partition's share of the provider's limit; None where there is none, or the domain has its own."""
+        if domain in self.domain_limits.named or self.rules["mx-provider-limit"].mode == "off":
+            return None
+        return self.provider_limits.share(provider, partitions)
 
     def rates(self, service: str, domain: str) -> tuple[Rate | None, Rate | None]:
         """The limits of the domain, and of the service at the domain; None where the rule is off."""
@@ -128,6 +165,9 @@ def _policy(text: str, document: dict[str, Any], faults: list[str]) -> Policy:
         service_limits=_limits(document["limits"]["service-at-domain"]),
         risk={name: float(document["risk"][name]) for name in RISKS},
         dormant_days=document["risk-parameters"]["dormant_days"],
+        provider_limits=SharedLimits(
+            {name: parse_rate(text) for name, text in document["limits"].get("mx-provider", {}).items()}
+        ),
     )
 
 
@@ -209,7 +249,14 @@ def _check_value(place: str, value: Any, kind: type) -> list[str]:
 
 
 def _check_limits(limits: dict[str, Any]) -> list[str]:
-    faults = [f"[limits.{name}]: unknown" for name in limits.keys() - {"domain", "service-at-domain"}]
+    known = {"domain", "service-at-domain", "mx-provider"}
+    faults = [f"[limits.{name}]: unknown" for name in limits.keys() - known]
+    providers = limits.get("mx-provider", {})
+    if not isinstance(providers, dict):
+        faults.append("[limits.mx-provider]: must be a table")
+    else:
+        for name, text in providers.items():
+            faults += _check_rate(f"[limits.mx-provider] {name}", text)
     for section in ("domain", "service-at-domain"):
         values = limits.get(section)
         if not isinstance(values, dict) or "default" not in values:
@@ -245,7 +292,8 @@ def _check_risk(risk: dict[str, Any], parameters: dict[str, Any]) -> list[str]:
 
 
 def _rule(values: dict[str, Any]) -> RulePolicy:
-    return RulePolicy(**{**values, "streams": tuple(values.get("streams", ()))})
+    plain: dict[str, Any] = {name: tuple(it) if isinstance(it, list) else it for name, it in values.items()}
+    return RulePolicy(**plain)
 
 
 def _limits(values: dict[str, str]) -> Limits:

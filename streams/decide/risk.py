@@ -10,6 +10,8 @@ def risk_of(flags: list[Finding], recipient: RecipientRow, domain: DomainRow, po
     weights = policy.risk
     safe = 1.0
     for finding in flags:
+        if finding.rule == "domain-came-back":
+            continue  # weighed below, also where the rule that explains it is off
         safe *= 1.0 - weights.get(finding.rule, 0.0)
     long_ago = now - policy.dormant_days * DAY
     if not recipient.last_approved:

@@ -37,6 +37,7 @@ class Controls:
         self.holds = holds
         self.clock_ms = clock_ms
         self.policy: Policy | None = None
+        self.partitions = 1
         self._rates: dict[tuple[str, str], tuple[Rate | None, Rate | None]] = {}
         self.versions = Versions("")
         self.refresh()
@@ -53,6 +54,8 @@ class Controls:
     def refresh(self) -> None:
         """Derive policy and versions from the rows."""
         policy, lists, model = (self.rows.get(name) for name in (b"policy", b"lists", b"model"))
+        if policy is not None:
+            self.partitions = policy.partitions
         if policy is not None and (self.policy is None or self.policy.version != policy.version):
             self.policy = parse_logged(policy.text)
             self._rates.clear()

@@ -28,6 +28,10 @@ class DomainRow(Struct, array_like=True, gc=False):
     """Took mail again after having been dark: what recycled trap domains do."""
     slot_interval_us: int = 0
     """Of the limit under which `slot_us` was promised: under another one it means nothing."""
+    dark_from: int = 0
+    """When the last dark time began that `back_at` ended."""
+    dark_reason: str = ""
+    """Why it took no mail, the code of the MX finding: nxdomain, null-mx, …; of the dark time now, or the last one."""
 
 
 class ServiceRow(Struct, array_like=True, gc=False):
@@ -80,6 +84,8 @@ class ControlRow(Struct, array_like=True, gc=False):
 
     version: str
     text: str = ""
+    partitions: int = 1
+    """Of the policy: how many partitions the log had when it was written, for limits that they share."""
 
 
 class HoldRow(Struct, array_like=True, gc=False):
@@ -87,6 +93,11 @@ class HoldRow(Struct, array_like=True, gc=False):
 
     until_ms: int
     reason: str = ""
+
+
+def provider_key(provider: str) -> bytes:
+    """Key in DOMAIN_RATES of what the domains of an MX provider share; no domain has a colon in its name."""
+    return b"mx:" + provider.encode()
 
 
 DOMAIN_RATES = Table("domain_rates", b"d", DomainRow)

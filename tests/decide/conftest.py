@@ -101,8 +101,8 @@ class Message:
         return 0
 
 
-def intent(id: str = "1", to: str = "jane@example.com", service: str = "shop", mx: str = "yes", **fields: Any) -> Any:
-    """Evidence of one intent. `mx` is yes, no, unknown or "" for none."""
+def intent(id: str = "1", to: str = "jane@example.com", service: str = "shop", mx: Any = "yes", **fields: Any) -> Any:
+    """Evidence of one intent. `mx` is yes, no, unknown, "" for none, or a finding."""
     id_key = KEYS.intent(service, id)
     given: dict[str, Any] = {
         "at": START,
@@ -110,7 +110,7 @@ def intent(id: str = "1", to: str = "jane@example.com", service: str = "shop", m
         "id_key": id_key,
         "content_key": KEYS.content(id_key, to, fields.get("stream", "")),
         "recipient_key": KEYS.recipient(to),
-        "mx": MX.get(mx),
+        "mx": MX.get(mx) if isinstance(mx, str) else mx,
     }
     return IntentEvidence(id=id, to=to, service=service, **given | fields)
 
@@ -126,20 +126,22 @@ def feedback(event: str, to: str = "jane@example.com", id: str = "", **fields: A
     return FeedbackEvidence(event=event, **given | fields)  # type: ignore[arg-type]
 
 
-def policy(text: str = SHIPPED_TEXT, at: int = START) -> PolicyRecord:
+def policy(text: str = SHIPPED_TEXT, at: int = START, partitions: int = 1) -> PolicyRecord:
     """The control record of a policy."""
-    return PolicyRecord(version=version_of(text), text=text, at=at)
+    return PolicyRecord(version=version_of(text), text=text, at=at, partitions=partitions)
 
 
 def policy_text(modes: dict[str, str] | None = None, **limits: str) -> str:
-    """The shipped policy with other modes; `domain`, `service`: the only limit of that kind."""
+    """The shipped policy with other modes; `domain`, `service`, `provider` (google): the only limit of that
+    kind."""
     text = SHIPPED_TEXT
     for rule, mode in (modes or {}).items():
         text, count = re.subn(rf'(?ms)^(\[rules\.{rule}\].*?^mode = )"\w+"', rf'\1"{mode}"', text)
         assert count == 1, rule
     for name, rate in limits.items():
-        section = {"domain": "domain", "service": "service-at-domain"}[name]
-        text, count = re.subn(rf"(?m)(^\[limits\.{section}\][^\n]*\n)[^[#]*", rf'\1default = "{rate}"\n', text)
+        section = {"domain": "domain", "service": "service-at-domain", "provider": "mx-provider"}[name]
+        entry = "google" if name == "provider" else "default"
+        text, count = re.subn(rf"(?m)(^\[limits\.{section}\][^\n]*\n)[^[#]*", rf'\1{entry} = "{rate}"\n', text)
         assert count == 1, name
     return text
 
@@ -152,6 +154,7 @@ class World:
     policy_record = staticmethod(policy)
     policy_text = staticmethod(policy_text)
     keys = KEYS
+    mx = MX
     start = START
 
     def __init__(self, text: str | None = SHIPPED_TEXT):

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from sidestep.schemas import Evidence, HoldRecord, ListsRecord
+from sidestep.schemas import Evidence, HoldRecord, Listing, ListsRecord, MailboxFinding, MxFinding
 from sidestep.schemas.codec import encode
 from sidestep.streams.decide.policy import RULES
 
@@ -54,7 +54,7 @@ def _records(path: Path) -> list[bytes]:
 
 
 def _story(new_world: Any) -> list[Evidence]:
-    """Some forty records, a second apart unless told otherwise."""
+    """Some fifty records, a second apart unless told otherwise."""
     now = new_world.start
     records: list[Evidence] = []
 
@@ -118,6 +118,19 @@ def _story(new_world: Any) -> list[Evidence]:
     intent("back-again", "jane@nomail.example", mx="yes")
     later(800 * DAY)
     intent("gone-2", "gone@example.com")
+    one = Listing("one", "0123456789ab", "trap.example", "trap")
+    two = Listing("dbl.example", "2027-01-15T08:00:00Z", "trap.example 127.0.1.2", "spam")
+    intent("listed", "jane@trap.example", listed=(one, two))
+    intent("listed-once", "jane@trap.example", listed=(one,))
+    intent("cluster", "jane@gmaal.com", classes=("typo", "trap-cluster"), suggestion="jane@gmail.com")
+    intent("honeypot", "spamtrap@example.com", classes=("honeypot",))
+    intent("machine", "x7k2q9vz4t@example.com", classes=("machine-made",))
+    intent("parked", "jane@parked.example", classes=("parked",))
+    intent("probed", "ghost@example.com", mailbox=MailboxFinding("no", "no-such-mailbox", now, 600))
+    records.append(new_world.policy_record(new_world.policy_text(**LIMITS, provider="1/min"), later()))
+    hosted = MxFinding("yes", "mx", now, 300, ("mx.google.com",), "google")
+    intent("hosted-1", "jane@one.example", mx=hosted)
+    intent("hosted-2", "jane@two.example", mx=hosted)
     return records
 
 

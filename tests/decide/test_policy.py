@@ -90,7 +90,7 @@ def test_every_fault_is_told_at_once(shipped: str):
     text = shipped.replace("days = 730", "days = 0").replace('mode = "flag"', 'mode = "f"')
     with pytest.raises(PolicyError) as raised:
         parse(text)
-    assert 4 + 2 == len(problems(text))
+    assert 4 + shipped.count('mode = "flag"') == len(problems(text))
     assert all(fault in str(raised.value) for fault in problems(text))
 
 
@@ -150,7 +150,7 @@ def test_any_value_in_any_place_is_accepted_or_refused(shipped: str, data: st.Da
     table: Any = document
     while True:
         key = data.draw(st.sampled_from(sorted(table)))
-        if not isinstance(table[key], dict) or data.draw(st.booleans()):
+        if not isinstance(table[key], dict) or not table[key] or data.draw(st.booleans()):
             break
         table = table[key]
     table[key] = data.draw(values)

@@ -6,12 +6,14 @@ from typing import Any
 
 import pytest
 
+from sidestep.schemas import Listing, MailboxFinding, MxFinding
 from sidestep.streams.commands.policy import SHIPPED
 from sidestep.streams.decide import rules
+from sidestep.streams.decide.case import span
 from sidestep.streams.decide.policy import RULES
 
 DAY = 86_400_000
-LIMITS = {"domain-limit", "service-limit"}
+LIMITS = {"domain-limit", "mx-provider-limit", "service-limit"}
 
 
 def _hold(world: Any) -> None:
@@ -34,30 +36,57 @@ def _unsubscribe(world: Any) -> None:
     world.feedback("unsubscribed")
 
 
+def _darken(world: Any) -> None:
+    world.intent("before", to="joe@example.com", mx="no", service="bank")
+    world.wait(30 * DAY)
+    world.intent("after", to="joe@example.com", service="bank")
+
+
 def _nothing(world: Any) -> None:
     """The intent itself is enough."""
 
+
+GONE = MailboxFinding("no", "no-such-mailbox", 1, 60)
+SURE = Listing("one", "v1", "example.com", "phish")
+SURE_TOO = Listing("two", "v2", "example.com", "spam")
+DOUBT = Listing("three", "v3", "example.com", "new-domain", suspect=True)
 
 # rule -> what happens before, the intent's fields, words of the sentence
 CASES: dict[str, tuple[Any, dict[str, Any], str]] = {
     "service-on-hold": (_hold, {}, "shop is on hold: complaints"),
     "address-syntax": (_nothing, {"syntax": "two-dots", "mx": "", "recipient_key": b""}, "two dots follow each other"),
     "domain-takes-no-mail": (_nothing, {"mx": "no"}, "example.com takes no mail: the domain does not exist"),
+    "mailbox-missing": (_nothing, {"mailbox": GONE}, "server of example.com says that this mailbox does not exist"),
     "recipient-hard-bounce": (_bounce, {}, "bounced for good once, last 1 day ago"),
     "recipient-suspended": (_suspend, {}, "suspended by its provider 1 day ago"),
     "recipient-complaint": (_complain, {}, "as spam 1 day ago"),
     "recipient-unsubscribed": (_unsubscribe, {"stream": "newsletter"}, "unsubscribed from newsletter mail 1 day ago"),
+    "listed": (_nothing, {"listed": (SURE, SURE_TOO)}, "one (phish: example.com, version v1); two (spam: example.com"),
+    "trap-cluster": (
+        _nothing,
+        {"classes": ("trap-cluster",), "suggestion": "jane@example.org"},
+        "collects the mail of several such slips; jane@example.org",
+    ),
     "typo-domain": (
         _nothing,
         {"classes": ("typo",), "suggestion": "jane@example.org"},
         "jane@example.org was probably",
+    ),
+    "honeypot-address": (_nothing, {"classes": ("honeypot",)}, "nobody wants mail here"),
+    "disposable-address": (_nothing, {"classes": ("disposable",)}, "example.com gives out throw-away addresses"),
+    "listed-doubtful": (_nothing, {"listed": (SURE,)}, "but not beyond doubt: one (phish: example.com, version v1)"),
+    "parked-domain": (_nothing, {"classes": ("parked",)}, "example.com is parked"),
+    "domain-came-back": (
+        _darken,
+        {},
+        "took no mail from 15 January 2027 until 14 February 2027 (the domain does not exist), and takes it again",
     ),
     "typo-suspected": (
         _nothing,
         {"classes": ("near-miss",), "suggestion": "jane@example.org"},
         "jane@example.org meant",
     ),
-    "disposable-address": (_nothing, {"classes": ("disposable",)}, "example.com gives out throw-away addresses"),
+    "machine-made-address": (_nothing, {"classes": ("machine-made",)}, "as if a machine had made it up"),
     "role-address": (_nothing, {"classes": ("role",)}, "a role, not of a person"),
     "dns-unknown": (_nothing, {"mx": "unknown"}, "(timeout). Offer it again in 5 minutes"),
 }
@@ -110,19 +139,82 @@ def test_a_plain_intent_meets_no_rule(new_world: Any, rule: str):
     happens, _, _ = CASES[rule]
     world = new_world()
     happens(world)
-    verdict = world.intent(to="john@example.com", service="bank")
+    # what a domain has been through concerns all that it takes mail for
+    to = "john@example.org" if rule == "domain-came-back" else "john@example.com"
+    verdict = world.intent(to=to, service="bank")
     assert ("send", []) == (verdict.action, verdict.rules)
 
 
 @pytest.mark.parametrize(("first", "second"), list(pairwise(name for name, _ in rules.LADDER)))
 def test_the_first_rule_of_the_ladder_decides(new_world: Any, first: str, second: str):
     """Where two neighbours apply and both would stop the intent, the upper one does."""
-    world = new_world(new_world.policy_text({"typo-suspected": "reject", "role-address": "reject"}))
+    modes = {name: "reject" for name, (modes, _) in RULES.items() if "flag" in modes and name != "dns-unknown"}
+    world = new_world(new_world.policy_text(modes))
     fields: dict[str, Any] = {}
     for happens, given, _ in (CASES[second], CASES[first]):
         happens(world)
-        fields |= given | {"classes": fields.get("classes", ()) + given.get("classes", ())}
-    assert [first] == [fired.id for fired in world.intent(**fields).rules]
+        joined = {name: fields.get(name, ()) + given.get(name, ()) for name in ("classes", "listed")}
+        fields |= given | joined
+    assert first == world.intent(**fields).rules[0].id
+
+
+@pytest.mark.parametrize(
+    ("listed", "rule"),
+    [
+        ((SURE,), "listed-doubtful"),
+        ((SURE, SURE), "listed-doubtful"),
+        ((DOUBT,), "listed-doubtful"),
+        ((SURE, DOUBT), "listed-doubtful"),
+        ((SURE, SURE_TOO), "listed"),
+        ((SURE, SURE_TOO, DOUBT), "listed"),
+    ],
+)
+def test_it_takes_as_many_lists_as_the_policy_says(world: Any, listed: Any, rule: str):
+    """One list twice is one list, and a suspicion is not a listing."""
+    verdict = world.intent(listed=listed)
+    assert (rule, "drop" if rule == "listed" else "send") == (verdict.rules[0].id, verdict.action)
+
+
+def test_a_trusted_list_is_enough(new_world: Any):
+    """By its name; but not for what it only suspects."""
+    text = new_world.policy_text().replace("trusted = []", 'trusted = ["one", "three"]')
+    world = new_world(text)
+    assert "listed" == world.intent("1", listed=(SURE,)).rules[0].id
+    assert "listed-doubtful" == world.intent("2", listed=(DOUBT,)).rules[0].id
+
+
+@pytest.mark.parametrize("event", ["delivered", "opened", "clicked", "replied"])
+def test_our_own_history_weighs_more_than_a_probe(world: Any, event: str):
+    """Where mail was delivered or answered within 90 days the mailbox exists, whatever its server says."""
+    world.feedback(event)
+    world.wait(90 * DAY)
+    assert ("send", []) == (world.intent("1", mailbox=GONE).action, world.intent("2", mailbox=GONE).rules)
+    world.wait(1000)
+    assert "mailbox-missing" == world.intent("3", mailbox=GONE).rules[0].id
+
+
+@pytest.mark.parametrize("outcome", ["yes", "unknown"])
+def test_only_a_no_of_the_mailbox_server_stops(world: Any, outcome: Any):
+    """A server that says nothing certain says nothing."""
+    verdict = world.intent(mailbox=MailboxFinding(outcome, "catch-all"))
+    assert ("send", []) == (verdict.action, verdict.rules)
+
+
+def test_a_near_miss_without_suggestion_is_left_alone(world: Any):
+    """It has a healthy mail service of its own."""
+    verdict = world.intent(classes=("near-miss",))
+    assert ("send", [], 0.05) == (verdict.action, verdict.rules, verdict.risk)
+
+
+def test_the_life_of_a_domain_is_told_by_its_last_dark_time(new_world: Any):
+    """Since when it was dark and why; what came before the last time is gone."""
+    world = new_world()
+    for day, mx in enumerate(["yes", "no", "no", "yes", "yes", "null-mx", "yes"]):
+        finding = MxFinding("no", "null-mx", world.now, 300) if mx == "null-mx" else new_world.mx[mx]
+        verdict = world.intent(str(day), mx=finding)
+        world.wait(DAY)
+    text = verdict.rules[0].text
+    assert "from 20 January 2027 until 21 January 2027 (the domain says that it takes no mail (null MX" in text
 
 
 def test_flags_before_the_rule_that_stops_are_named_after_it(world: Any):
@@ -203,7 +295,7 @@ def test_several_bounces_are_counted_in_the_sentence(world: Any):
 )
 def test_spans_are_told_in_the_unit_that_fits(seconds: int, text: str):
     """Rounded down, one unit."""
-    assert text == rules._span(seconds)
+    assert text == span(seconds)
 
 
 def test_faults_of_the_service_have_names_of_their_own():

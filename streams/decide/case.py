@@ -1,0 +1,53 @@
+"""One intent before the ladder, and how its rules put days and spans into words. Pure."""
+
+from datetime import date
+from typing import NamedTuple
+
+from sidestep.schemas import IntentEvidence
+from sidestep.streams.decide.policy import DAY, Policy
+from sidestep.streams.decide.tables import DomainRow, HoldRow, RecipientRow
+
+EPOCH = date(1970, 1, 1).toordinal()
+MONTHS = (
+    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November",
+    "December",
+)  # fmt: skip
+
+NEVER = RecipientRow()
+"""The history of a recipient without any."""
+
+
+class Case(NamedTuple):
+    """One intent before the ladder. `now` is log time in seconds."""
+
+    evidence: IntentEvidence
+    recipient: RecipientRow
+    hold: HoldRow | None
+    policy: Policy
+    now: int
+    domain: DomainRow = DomainRow()
+
+
+def within(case: Case, since: int, rule: str) -> bool:
+    """Does something at `since` (seconds) still count for a rule with `days`?"""
+    return since > 0 and case.now - since <= case.policy.rules[rule].days * DAY
+
+
+def day_of(seconds: int) -> str:
+    """As 3 May 2026, UTC. By hand: the fold knows no clock, and no locale."""
+    day = date.fromordinal(min(EPOCH + seconds // DAY, date.max.toordinal()))
+    return f"{day.day} {MONTHS[day.month - 1]} {day.year}"
+
+
+def ago(now: int, since: int) -> str:
+    """As 3 days ago."""
+    return f"{span(max(0, now - since))} ago"
+
+
+def span(seconds: int) -> str:
+    """In the unit that fits, rounded down: 1 day, 2 hours."""
+    for size, unit in ((DAY, "day"), (3600, "hour"), (60, "minute")):
+        if seconds >= size:
+            count = seconds // size
+            return f"{count} {unit}{'s' if count > 1 else ''}"
+    return f"{seconds} second{'' if seconds == 1 else 's'}"
