@@ -7,7 +7,7 @@ import logging
 import signal
 import time
 from collections.abc import Callable, Coroutine, Iterable
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 from confluent_kafka import KafkaError
@@ -15,9 +15,10 @@ from rocksdict import Cache
 
 from sidestep.schemas import ListsRecord, PolicyRecord
 from sidestep.streams.decide.agent import Decide
-from sidestep.streams.decide.policy import parse, version_of
+from sidestep.streams.decide.policy import version_of
 from sidestep.streams.decide.tables import DEDUPLICATION_SECONDS
-from sidestep.streams.errors import SettingsError, TopicsError, WorkerCrashed
+from sidestep.streams.errors import TopicsError, WorkerCrashed
+from sidestep.streams.policy_file import read_policy
 from sidestep.streams.runtime.batches import Partition
 from sidestep.streams.runtime.dead_letters import DeadLetterWatch
 from sidestep.streams.runtime.failpoints import from_environment
@@ -25,12 +26,12 @@ from sidestep.streams.runtime.ledger import LedgerSettings
 from sidestep.streams.runtime.publisher import Publisher
 from sidestep.streams.runtime.transport import BatchApp
 from sidestep.streams.screen import agent as screen_agent
-from sidestep.streams.screen.classes import load_lists
+from sidestep.streams.screen.build import Asked, ask_whom
+from sidestep.streams.screen.classes import Lists, load_lists, version_of_lists
 from sidestep.streams.screen.control import announce, read_written
 from sidestep.streams.screen.domains import DomainBook
 from sidestep.streams.screen.keys import Keys
 from sidestep.streams.screen.reasons import load_reasons
-from sidestep.streams.screen.resolver import Resolver
 from sidestep.streams.screen.reuse import RecentIds
 from sidestep.streams.screen.screening import Screener
 from sidestep.streams.screen.typo import suggest
@@ -171,14 +172,16 @@ class Worker:
         partitions = self._partitions[EVIDENCE.name]
         publisher = Publisher(settings.broker, f"{settings.group}-screen")
         self._closing.append(publisher.close)
-        await self._announce(publisher, keys, lists, partitions)
-        servers = name_servers(settings)
-        resolver = Resolver(servers, timeout=settings.dns_timeout, concurrency=settings.dns_concurrency)
-        self._closing.append(resolver.close)
+        asked = ask_whom(settings, name_servers(settings))
+        self._closing.append(asked.close)
+        await asked.prepare()
+        announcing = partial(self._announce, publisher, keys, lists, asked, partitions)
+        await announcing()
+        if asked.feeds is not None:
+            self._start_task(asked.feeds.run(announcing))
         screener = Screener(
-            lists=lists,
             book=DomainBook(lists, suggest, partitions),
-            resolver=resolver,
+            inquiry=asked.inquiry,
             keys=keys,
             reasons=load_reasons(),
             publisher=publisher,
@@ -186,8 +189,9 @@ class Worker:
             recent=RecentIds,
             parked_max=settings.parked_max,
             reach=self._reach,
+            history=asked.prober.history if asked.prober is not None else None,
         )
-        self.watching.screens(screener, resolver)
+        self.watching.screens(screener, asked)
         app = self._app("screen", _nothing_to_open)
         screen_agent.register(app, screener, self.watching, self.fail)
 
@@ -199,11 +203,15 @@ class Worker:
         app.on_partitions_assigned.connect(assigned, weak=False)
         return app
 
-    async def _announce(self, publisher: Publisher, keys: Keys, lists: Any, partitions: int) -> None:
+    async def _announce(
+        self, publisher: Publisher, keys: Keys, lists: Lists, asked: Asked, partitions: int
+    ) -> None:
+        """Has the log say with which policy and lists is judged from here on; again whenever a feed has changed."""
         now = int(time.time() * 1000)
         text = read_policy(self._settings)
-        policy = PolicyRecord(version=version_of(text), text=text, at=now)
-        about = ListsRecord(version=lists.version, lists=dict(lists.versions), at=now)
+        policy = PolicyRecord(version=version_of(text), text=text, at=now, partitions=partitions)
+        versions = lists.versions | (asked.feeds.book.versions if asked.feeds is not None else {})
+        about = ListsRecord(version=version_of_lists(versions), lists=versions, at=now)
         written = await asyncio.to_thread(read_written, self._settings.broker)
         for kind in await announce(publisher, written, policy, about, partitions, keys.fingerprint):
             log.info("written into the log", extra={"control": kind, "partitions": partitions})
@@ -267,17 +275,6 @@ class Worker:
 
 async def _nothing_to_open(_: Partition) -> None:
     """Screen begins at the group's committed offset: there is nothing to recover."""
-
-
-def read_policy(settings: Settings) -> str:
-    """The policy's text, checked. Raises PolicyError or SettingsError."""
-    path = Path(settings.policy) if settings.policy else Path(__file__).parent / "decide" / "policy.toml"
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise SettingsError(f"SIDESTEP_POLICY: {path} can't be read: {error.strerror}") from error
-    parse(text)
-    return text
 
 
 async def run_worker(settings: Settings, roles: Iterable[str]) -> None:

@@ -55,3 +55,7 @@ class WorkerCrashed(SidestepError):
 
 class HashKeyMismatch(SidestepError):
     """This worker's hash key is not the one that the ledger's recipients were keyed with."""
+
+
+class SourcesError(SidestepError):
+    """The sources file (block lists, feeds, reputation services, the probe) can't be used as it stands."""

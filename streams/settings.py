@@ -28,8 +28,14 @@ class Settings:
     )
     policy: str = _setting("", "policy file (TOML); empty: the one that ships with Sidestep")
     name_servers: str = _setting("", "HOST[:PORT],…; empty: those of the system")
+    sources: str = _setting(
+        "", "file (TOML) of block lists, feeds, reputation services and the mailbox probe; empty: nobody is asked"
+    )
     dns_timeout: float = _setting(5.0, "no look-up outlives it; afterwards the answer is unknown")
     dns_concurrency: int = _setting(256, "look-ups under way at once")
+    check_exchanges: bool = _setting(
+        True, "look the mail servers of a domain up too: one whose mail servers have no public address takes no mail"
+    )
     parked_max: int = _setting(5_000, "intents of one partition that may wait for DNS before it pauses")
     batch_max: int = _setting(4_000, "records of one batch, and of one transaction")
     skip_truncated: bool = _setting(

@@ -11,6 +11,7 @@ from sidestep.streams.decide.agent import Decide
 from sidestep.streams.decide.judge import Judged
 from sidestep.streams.runtime.batches import Batch, Partition
 from sidestep.streams.runtime.transport import BatchApp
+from sidestep.streams.screen.build import Asked
 from sidestep.streams.screen.resolver import Resolver
 from sidestep.streams.screen.screening import Examined, Screener
 from sidestep.streams.web.health import Health
@@ -36,10 +37,11 @@ class Watching:
         self.metrics.watch_lag(lambda: {(tp.topic, tp.partition): lag for tp, lag in self._lags.items()})
         self.metrics.watch_assigned(lambda: {role: len(tps) for role, tps in self._assigned.items()})
 
-    def screens(self, screener: Screener, resolver: Resolver) -> None:
+    def screens(self, screener: Screener, asked: Asked) -> None:
         """This worker screens."""
-        self._resolver = resolver
-        self.metrics.watch_resolver(resolver)
+        self._resolver = asked.resolver
+        self.metrics.watch_resolver(asked.resolver)
+        self.metrics.watch_askers(asked.states)
         self.metrics.watch_parked(lambda: {(tp.topic, tp.partition): n for tp, n in screener.parked.items()})
 
     def decides(self, decide: Decide) -> None:

@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from sidestep.streams import errors
+from sidestep.streams.commands.serve import serve
 from sidestep.streams.settings import Settings
 from sidestep.streams.web.metrics import Metrics
 
@@ -57,7 +58,8 @@ def test_every_setting_is_documented(setting):
 def test_settings_that_the_pages_name_exist():
     """No page tells of a knob that is not there."""
     named = set().union(*(re.findall(r"SIDESTEP_([A-Z_]+[A-Z])", page.read_text()) for page in DOCS.rglob("*.md")))
-    assert {name.lower() for name in named} <= {setting.name for setting in fields(Settings)}
+    of_commands = {str(option.envvar).removeprefix("SIDESTEP_").lower() for option in serve.params if option.envvar}
+    assert {name.lower() for name in named} <= {setting.name for setting in fields(Settings)} | of_commands
 
 
 def test_every_metric_is_documented():

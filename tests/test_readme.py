@@ -15,7 +15,7 @@ from sidestep.streams.demo.nameserver import NameServer
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```python\n(.*?)```", README, re.S)
-ZONES = {"gmail.com": ["MX 10 mx.gmail.com."]}
+ZONES = {"gmail.com": ["MX 10 mx.gmail.com."], "mx.gmail.com": ["A 93.184.215.14"]}
 
 
 def code(block: str, address: str) -> str:

@@ -9,22 +9,23 @@ from typing import IO, Any
 
 import click
 
-from sidestep.schemas import MxFinding
 from sidestep.streams.commands.lines import BOM, NotAString, arriving, json_string
 from sidestep.streams.commands.render import printable
 from sidestep.streams.errors import SettingsError
+from sidestep.streams.screen.address import ParsedAddress
+from sidestep.streams.screen.build import ask_whom
 from sidestep.streams.screen.check import NOT_ASKED, OFFLINE, Checked, Subject, check, subject
 from sidestep.streams.screen.classes import Lists, load_lists
-from sidestep.streams.screen.resolver import Resolver
+from sidestep.streams.screen.inquiry import Answers
 from sidestep.streams.screen.suspicious import NearMisses
-from sidestep.streams.settings import load, name_servers
+from sidestep.streams.settings import Settings, load, name_servers
 
 WINDOW = 4_096
 """Lines between the one read last and the one written last: one slow name must not hold up the look-ups behind it."""
 
 COLOURS = {"yes": "green", "no": "red", "unknown": "yellow"}
 
-Find = Callable[[str], Awaitable[MxFinding]]
+Find = Callable[[ParsedAddress], Awaitable[Answers]]
 Pending = Callable[[], Awaitable["Checked | Unreadable"]]
 Write = Callable[["Checked | Unreadable"], None]
 Queue = asyncio.Queue[Pending | None]
@@ -33,9 +34,12 @@ Queue = asyncio.Queue[Pending | None]
 @click.command("check-address")
 @click.argument("files", metavar="[FILE]...", nargs=-1, type=click.File("rb"))
 @click.option("--dns", metavar="HOST:PORT", help="Name server to ask, several with commas.  [default: the system's]")
-@click.option("--offline", is_flag=True, help="Ask no name server: mx is unknown.")
+@click.option("--offline", is_flag=True, help="Ask nobody: mx is unknown.")
+@click.option("--sources", metavar="FILE", help="Block lists, feeds, … to ask too. [env: SIDESTEP_SOURCES]")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
-def check_address(files: tuple[IO[bytes], ...], dns: str | None, offline: bool, as_json: bool) -> None:
+def check_address(
+    files: tuple[IO[bytes], ...], dns: str | None, offline: bool, sources: str | None, as_json: bool
+) -> None:
     """Say what is known of addresses: syntax, mail service, classes, a likely slip.
 
     Each line of FILE (- or nothing is standard input) is a JSON string. The answers come in the same order, each as
@@ -46,7 +50,8 @@ def check_address(files: tuple[IO[bytes], ...], dns: str | None, offline: bool, 
         raise click.UsageError("--offline asks nobody: leave out --dns")
     streams = files or (click.get_binary_stream("stdin"),)
     show = _json if as_json else _text
-    if not asyncio.run(_check_all(streams, dns, offline, lambda answer: click.echo(show(answer)))):
+    settings = load(name_servers=dns, sources=sources)
+    if not asyncio.run(_check_all(streams, settings, offline, lambda answer: click.echo(show(answer)))):
         raise SystemExit(1)
 
 
@@ -61,60 +66,56 @@ class Unreadable:
 class Checker:
     """Starts a look-up for each line as it comes, and has the answers ready in their order."""
 
-    def __init__(self, find: Find, lists: Lists, concurrency: int, unasked: MxFinding = NOT_ASKED):
+    def __init__(self, find: Find, lists: Lists, concurrency: int, unasked: Answers = NOT_ASKED):
         self._find = find
         self._lists = lists
         self._unasked = unasked
         self._near_misses = NearMisses()
         # here and not in the resolver's queue, where waiting counts towards the deadline
         self._slots = asyncio.Semaphore(concurrency)
-        self._near: set[asyncio.Task[MxFinding]] = set()
+        self._near: set[asyncio.Task[Answers]] = set()
 
     def start(self, number: int, line: bytes) -> Pending:
         """The answer to a line, under way; to be called in the order of the lines."""
         try:
-            about = subject(json_string(line))
+            about = subject(json_string(line), self._lists)
         except NotAString as error:
             return partial(_known, Unreadable(number, str(error)))
         if not about.domain:
             return partial(_known, check(about, self._unasked, self._lists, self._near_misses))
         task = asyncio.create_task(self._look_up(about))
-        if about.typo is not None:
+        if about.near_miss:
             self._near.add(task)
             task.add_done_callback(self._near.discard)
         return partial(self._finish, about, task)
 
-    async def _look_up(self, about: Subject) -> MxFinding:
+    async def _look_up(self, about: Subject) -> Answers:
         async with self._slots:
-            mx = await self._find(about.domain)
-        if about.typo is not None:
-            self._near_misses.note(about.domain, mx)
-        return mx
+            answers = await self._find(about.address)
+        if about.near_miss:
+            self._near_misses.note(about.domain, answers.mx)
+        return answers
 
-    async def _finish(self, about: Subject, task: asyncio.Task[MxFinding]) -> Checked:
-        mx = await task
-        if about.typo is not None and self._near:
+    async def _finish(self, about: Subject, task: asyncio.Task[Answers]) -> Checked:
+        answers = await task
+        if about.near_miss and self._near:
             # near misses that came together are judged together, whichever was answered first
             await asyncio.wait(self._near)
-        return check(about, mx, self._lists, self._near_misses)
+        return check(about, answers, self._lists, self._near_misses)
 
 
-async def _check_all(streams: tuple[IO[bytes], ...], dns: str | None, offline: bool, write: Write) -> bool:
-    """False if a line was no JSON string. Raises SettingsError, OSError."""
-    settings = load(name_servers=dns)
+async def _check_all(streams: tuple[IO[bytes], ...], settings: Settings, offline: bool, write: Write) -> bool:
+    """False if a line was no JSON string. Raises SettingsError, SourcesError, OSError."""
+    lists = load_lists()
     if offline:
-        return await _pump(streams, Checker(_offline, load_lists(), settings.dns_concurrency, OFFLINE), write)
+        return await _pump(streams, Checker(_offline, lists, settings.dns_concurrency, OFFLINE), write)
     servers = name_servers(settings)
-    resolver = Resolver(
-        servers and [_address_of(host, port) for host, port in servers],
-        timeout=settings.dns_timeout,
-        concurrency=settings.dns_concurrency,
-        check_exchanges=True,
-    )
+    asked = ask_whom(settings, servers and [_address_of(host, port) for host, port in servers])
     try:
-        return await _pump(streams, Checker(resolver.find, load_lists(), settings.dns_concurrency), write)
+        await asked.prepare()
+        return await _pump(streams, Checker(asked.inquiry.ask, lists, settings.dns_concurrency), write)
     finally:
-        await resolver.close()
+        await asked.close()
 
 
 async def _pump(streams: tuple[IO[bytes], ...], checker: Checker, write: Write) -> bool:
@@ -155,7 +156,7 @@ async def _known(answer: Checked | Unreadable) -> Checked | Unreadable:
     return answer
 
 
-async def _offline(_: str) -> MxFinding:
+async def _offline(_: ParsedAddress) -> Answers:
     return OFFLINE
 
 
@@ -186,6 +187,9 @@ def _text(answer: Checked | Unreadable) -> str:
         return click.style("invalid", fg="red") + f" {who}  {answer.reason}"
     mx = click.style(f"{answer.mx:<7}", fg=COLOURS[answer.mx])
     notes = [answer.mx_reason, answer.mx_provider, *answer.classes]
+    notes += [f"listed by {x.list}: {x.reason}" for x in answer.listed if x.reason]
+    if answer.mailbox is not None:
+        notes.append(f"mailbox {answer.mailbox.outcome} ({answer.mailbox.reason})")
     if answer.suggestion:
         notes.append(f"perhaps {printable(answer.suggestion)}")
     return f"{mx} {who}  " + ", ".join(filter(None, notes))

@@ -8,9 +8,9 @@ import click
 from sidestep.streams.decide.gcra import Rate
 from sidestep.streams.decide.policy import RISKS, Limits, Policy, RulePolicy, parse, problems
 from sidestep.streams.errors import PolicyError
+from sidestep.streams.policy_file import SHIPPED
 from sidestep.streams.screen.typo import TypoFinding
 
-SHIPPED = Path(__file__).parents[1] / "decide" / "policy.toml"
 MINUTE_US = 60_000_000
 
 Suggest = Callable[[str], TypoFinding | None]

@@ -28,6 +28,7 @@ FAILED = 3
 @click.option(
     "--name-servers", "--dns", metavar="HOST[:PORT],…", help="Instead of the system's. [env: SIDESTEP_NAME_SERVERS]"
 )
+@click.option("--sources", metavar="FILE", help="Block lists, feeds, … besides DNS. [env: SIDESTEP_SOURCES]")
 @click.option(
     "--web-port", type=int, metavar="PORT", help="/livez, /readyz, /metrics; 0: none. [env: SIDESTEP_WEB_PORT]"
 )

@@ -5,14 +5,17 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from sidestep.schemas import MxFinding
+from sidestep.schemas import Listing, MailboxFinding, MxFinding
 from sidestep.streams.screen.address import ParsedAddress, parse
-from sidestep.streams.screen.classes import Lists, Match, mx_classes
-from sidestep.streams.screen.suspicious import NearMisses, weigh
-from sidestep.streams.screen.typo import TypoFinding, suggest
+from sidestep.streams.screen.classes import Lists
+from sidestep.streams.screen.domains import DomainFacts
+from sidestep.streams.screen.evidence import Findings, findings
+from sidestep.streams.screen.inquiry import Answers
+from sidestep.streams.screen.suspicious import NearMisses
+from sidestep.streams.screen.typo import suggest
 
-OFFLINE = MxFinding("unknown", "offline")
-NOT_ASKED = MxFinding("unknown", "not-asked")
+OFFLINE = Answers(MxFinding("unknown", "offline"))
+NOT_ASKED = Answers(MxFinding("unknown", "not-asked"))
 """Of an address that is refused: nothing follows from its domain."""
 
 
@@ -21,12 +24,18 @@ class Subject(Struct, frozen=True):
 
     text: str
     address: ParsedAddress
-    typo: TypoFinding | None
+    facts: DomainFacts | None
+    """None when the address is refused."""
 
     @property
     def domain(self) -> str:
         """The domain to ask DNS about; "" when the address is refused."""
         return "" if self.address.reason else self.address.domain
+
+    @property
+    def near_miss(self) -> bool:
+        """Is the domain close to a large provider's?"""
+        return self.facts is not None and self.facts.typo is not None
 
 
 class Checked(Struct, frozen=True):
@@ -45,57 +54,54 @@ class Checked(Struct, frozen=True):
     classes: tuple[str, ...]
     suggestion: str | None
     """The whole address that was probably meant."""
-    listed: list[Match]
+    listed: list[Listing]
+    """Each entry behind the classes, then what feeds, block lists and reputation services say."""
     mx_provider: str = ""
     mx_checked_at: int = 0
     """Milliseconds since 1970; 0: DNS was not asked."""
     mx_ttl: int = 0
     """Seconds for which DNS' answer holds."""
+    mailbox: MailboxFinding | None = None
+    """What the mailbox's own server says, where it was asked."""
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
         return msgspec.to_builtins(self)
 
 
-def subject(text: str) -> Subject:
+def subject(text: str, lists: Lists) -> Subject:
     """Any text. Never raises."""
     address = parse(text)
-    return Subject(text, address, None if address.reason else suggest(address.domain))
-
-
-def check(about: Subject, mx: MxFinding, lists: Lists, near_misses: NearMisses) -> Checked:
-    """`near_misses` knows of this one and of those that came with it."""
-    address = about.address
     if address.reason:
-        return _report(about, mx, "invalid", (), None, [])
-    suspicion = weigh(address.domain, about.typo, mx, near_misses.clustered(address.domain, mx))
-    classes = (
-        *lists.domain_classes(address.domain),
-        *lists.local_classes(address.local),
-        *mx_classes(mx),
-        *suspicion.classes,
-    )
-    suggestion = f"{address.local}@{suspicion.meant}" if suspicion.meant else None
-    return _report(about, mx, "ok", classes, suggestion, lists.matches(address.local, address.domain, mx))
+        return Subject(text, address, None)
+    return Subject(text, address, DomainFacts(0, lists.domain_classes(address.domain), suggest(address.domain)))
 
 
-def _report(
-    about: Subject, mx: MxFinding, syntax: str, classes: tuple[str, ...], suggestion: str | None, listed: list[Match]
-) -> Checked:
-    address = about.address
+def check(about: Subject, answers: Answers, lists: Lists, near_misses: NearMisses) -> Checked:
+    """`near_misses` knows of this one and of those that came with it."""
+    address, mx = about.address, answers.mx
+    if about.facts is None:
+        return _report(about, answers, Findings(), [])
+    found = findings(address, about.facts, answers, lists, near_misses)
+    return _report(about, answers, found, [*lists.matches(address.local, address.domain, mx), *answers.listed])
+
+
+def _report(about: Subject, answers: Answers, found: Findings, listed: list[Listing]) -> Checked:
+    address, mx = about.address, answers.mx
     return Checked(
         about.text,
-        syntax,
+        "invalid" if address.reason else "ok",
         address.reason,
         address.normalized,
         address.identity,
         address.domain,
         mx.outcome,
         mx.reason,
-        classes,
-        suggestion,
+        found.classes,
+        found.suggestion or None,
         listed,
         mx.provider,
         mx.checked_at,
         mx.ttl,
+        answers.mailbox,
     )

@@ -4,14 +4,13 @@ part); parked (of the mail service).
 A class says what something is, not what to do about it: no list rejects by itself.
 """
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 
 from disposable_email_domains import blocklist
-from msgspec import Struct
 
-from sidestep.schemas import MxFinding
+from sidestep.schemas import Listing, MxFinding
 from sidestep.streams.screen.domain import is_host_name, registrable
 from sidestep.streams.screen.honeypots import honeypots
 from sidestep.streams.screen.lists import entries, fingerprint, read_table, read_words
@@ -20,14 +19,6 @@ from sidestep.streams.screen.mx_provider import listed_suffix, parking_services,
 from sidestep.streams.screen.providers import large_providers, large_webmail, word_names
 
 _SEPARATORS = str.maketrans("", "", ".-_")
-
-
-class Match(Struct, frozen=True):
-    """What is listed where: the name of a list, its version, and the entry that hit."""
-
-    list: str
-    version: str
-    entry: str
 
 
 @dataclass(frozen=True)
@@ -44,8 +35,8 @@ class Lists:
 
     @property
     def version(self) -> str:
-        """12 hex digits over all of them: changes whenever an answer could."""
-        return fingerprint(f"{name} {version}" for name, version in self.versions.items())
+        """Of all of them together."""
+        return version_of_lists(self.versions)
 
     def domain_classes(self, domain: str) -> tuple[str, ...]:
         """disposable, relay, free. The first two hold for every name below a listed one, free for the name alone."""
@@ -70,12 +61,12 @@ class Lists:
             return ("honeypot",)
         return ("machine-made",) if machine_made().says(local) else ()
 
-    def matches(self, local: str, domain: str, mx: MxFinding | None = None) -> list[Match]:
+    def matches(self, local: str, domain: str, mx: MxFinding | None = None) -> list[Listing]:
         """Every entry behind the classes of an address, and the misspellings, by list."""
         found = [*self._domain_entries(domain), *self._local_entries(local)]
         if mx is not None and mx_classes(mx):
             found.append(("parked", listed_suffix(mx.exchanges) or mx.provider))
-        return [Match(name, self.versions[name], entry) for name, entry in found]
+        return [Listing(name, self.versions[name], entry) for name, entry in found]
 
     def _domain_entries(self, domain: str) -> Iterator[tuple[str, str]]:
         for name, entries_ in (("relay", self.relay), ("disposable", self.disposable)):
@@ -94,6 +85,11 @@ class Lists:
             yield "role", _bare(local)
         elif "honeypot" in classes:
             yield "honeypot", honeypots().entry(local)
+
+
+def version_of_lists(versions: Mapping[str, str]) -> str:
+    """12 hex digits over the versions of all lists: changes whenever an answer could."""
+    return fingerprint(f"{name} {version}" for name, version in versions.items())
 
 
 def load_lists() -> Lists:

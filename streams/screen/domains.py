@@ -24,7 +24,7 @@ class DomainBook:
     """Facts by domain. Bounded: when full it starts afresh, everything in it can be worked out again."""
 
     def __init__(self, lists: Lists, suggest: Callable[[str], TypoFinding | None], partitions: int):
-        self._lists = lists
+        self.lists = lists
         self._suggest = suggest
         self._partitions = partitions
         self._facts: dict[str, DomainFacts] = {}
@@ -41,6 +41,6 @@ class DomainBook:
     def _work_out(self, domain: str) -> DomainFacts:
         if len(self._facts) >= REMEMBERED:
             self._facts.clear()
-        facts = DomainFacts(self.partition(domain), self._lists.domain_classes(domain), self._suggest(domain))
+        facts = DomainFacts(self.partition(domain), self.lists.domain_classes(domain), self._suggest(domain))
         self._facts[domain] = facts
         return facts

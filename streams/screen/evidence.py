@@ -1,54 +1,80 @@
 """From what was read and found out to a record of the log. Pure."""
 
-from sidestep.schemas import Bounce, EmailIntent, Engagement, FeedbackEvidence, IntentEvidence, MxFinding
+from typing import NamedTuple
+
+from sidestep.schemas import Bounce, EmailIntent, Engagement, FeedbackEvidence, IntentEvidence
 from sidestep.streams.screen.address import ParsedAddress
-from sidestep.streams.screen.classes import Lists
+from sidestep.streams.screen.classes import Lists, mx_classes
 from sidestep.streams.screen.domains import DomainFacts
+from sidestep.streams.screen.inquiry import Answers
 from sidestep.streams.screen.intake import read_time
 from sidestep.streams.screen.keys import Keys
 from sidestep.streams.screen.reasons import Reasons
+from sidestep.streams.screen.suspicious import NearMisses, weigh
+
+
+class Taken(NamedTuple):
+    """An intent that has been read, before anything is known of its address."""
+
+    offset: int
+    intent: EmailIntent
+    address: ParsedAddress
+    facts: DomainFacts | None
+    """None where the address has no domain that can be read."""
+    id_key: bytes
+    content_key: bytes
+    reused: bool
+    origin: str
+    """topic/partition/offset."""
+
+
+class Findings(NamedTuple):
+    """What follows from the lists and the answers. `suggestion` is a whole address, or empty."""
+
+    classes: tuple[str, ...] = ()
+    suggestion: str = ""
+
+
+def findings(
+    address: ParsedAddress, facts: DomainFacts, answers: Answers, lists: Lists, near_misses: NearMisses
+) -> Findings:
+    """Classes and suggestion of a sound address. Its domain is noted where it is a near miss."""
+    mx = answers.mx
+    classes = facts.classes + lists.local_classes(address.local)
+    if mx.provider:
+        classes += mx_classes(mx)
+    if facts.typo is None:
+        return Findings(classes)
+    near_misses.note(address.domain, mx)
+    suspicion = weigh(address.domain, facts.typo, mx, near_misses.clustered(address.domain, mx))
+    return Findings(classes + suspicion.classes, f"{address.local}@{suspicion.meant}" if suspicion.meant else "")
 
 
 def intent_evidence(
-    intent: EmailIntent,
-    address: ParsedAddress,
-    facts: DomainFacts | None,
-    mx: MxFinding | None,
-    lists: Lists,
-    keys: Keys,
-    id_key: bytes,
-    content_key: bytes,
-    reused: bool,
-    now: float,
-    origin: str,
+    taken: Taken, answers: Answers | None, lists: Lists, near_misses: NearMisses, keys: Keys, now: float
 ) -> IntentEvidence:
-    """Everything about one intent. `facts` and `mx` are None where the address has no domain that can be asked
-    about."""
-    classes = facts.classes if facts is not None else ()
-    suggestion = ""
-    if not address.reason:
-        classes += lists.local_classes(address.local)
-        if facts is not None and facts.typo is not None:
-            # a near miss that has a mail service of its own may be just what it says
-            certain = facts.typo.certain or (mx is not None and mx.outcome == "no")
-            classes += ("typo",) if certain else ("near-miss",)
-            suggestion = f"{address.local}@{facts.typo.domain}"
+    """Everything about one intent. `answers` is None where the address is refused: nobody is asked about those."""
+    intent, address, facts = taken.intent, taken.address, taken.facts
+    if answers is not None and facts is not None:
+        classes, suggestion = findings(address, facts, answers, lists, near_misses)
+    else:
+        classes, suggestion = facts.classes if facts is not None else (), ""
     # by position, in the order of the fields: naming all of them costs msgspec six times as much
-    return IntentEvidence(
+    evidence = IntentEvidence(
         intent.id,
         intent.service,
         intent.to,
         int(now * 1000),
         address.domain,
-        id_key,
-        content_key,
+        taken.id_key,
+        taken.content_key,
         keys.recipient(address.identity) if not address.reason else b"",
-        mx,
+        answers.mx if answers is not None else None,
         address.reason,
         intent.attempt,
         classes,
         suggestion,
-        reused,
+        taken.reused,
         intent.stream,
         intent.campaign,
         intent.source,
@@ -56,8 +82,11 @@ def intent_evidence(
         read_time("consent_at", intent.consent_at, now) if intent.consent_at is not None else 0,
         intent.test,
         intent.metadata,
-        origin,
+        taken.origin,
     )
+    if answers is not None and (answers.listed or answers.mailbox is not None):
+        evidence.listed, evidence.mailbox = answers.listed, answers.mailbox
+    return evidence
 
 
 def feedback_evidence(

@@ -115,6 +115,16 @@ class Resolver:
                 return unknown("closed")
             raise
 
+    async def ask(self, question: Question, deadline: float) -> Answer:
+        """One question to the name servers, not remembered here. `deadline` is in the event loop's time."""
+        return await self._upstream.ask(question, deadline)
+
+    async def addresses(self, host: str) -> tuple[str, ...]:
+        """IPv4, then IPv6 addresses of a host, shared with the exchanges' look-ups; none where nobody could say."""
+        deadline = asyncio.get_running_loop().time() + self._timeout
+        answers = await asyncio.gather(*(self._hosts.ask((host, kind), deadline) for kind in ("A", "AAAA")))
+        return tuple(record.address for answer in answers for record in answer.records)
+
     async def close(self) -> None:
         """End what is under way; whoever waits for it gets `unknown`."""
         self._closed = True

@@ -1,4 +1,4 @@
-"""One batch through Screen: what can be said at once goes out at once, what waits for DNS is parked and follows.
+"""One batch through Screen: what can be said at once goes out at once, what waits for an answer is parked and follows.
 
 A name that answers slowly holds up nothing but its own intents: neither those of its batch nor later batches of the
 partition. What waits is bounded: a full car park keeps the partition's next batch back.
@@ -9,47 +9,35 @@ import logging
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
-from sidestep.schemas import Bounce, EmailIntent, Engagement, FeedbackEvidence, IntentEvidence, MxFinding
+from sidestep.schemas import Bounce, Engagement, FeedbackEvidence, IntentEvidence
 from sidestep.schemas.codec import ContractError, encode
 from sidestep.streams.runtime.batches import Batch, Partition
 from sidestep.streams.runtime.dead_letters import DeadLetterWatch, dead_letter
 from sidestep.streams.runtime.publisher import Outgoing, Publisher
-from sidestep.streams.screen.address import ParsedAddress, parse
-from sidestep.streams.screen.classes import Lists
-from sidestep.streams.screen.domains import DomainBook, DomainFacts
-from sidestep.streams.screen.evidence import feedback_evidence, intent_evidence
+from sidestep.streams.screen.address import parse
+from sidestep.streams.screen.domains import DomainBook
+from sidestep.streams.screen.evidence import Taken, feedback_evidence, intent_evidence
 from sidestep.streams.screen.feedback_intake import Feedback, read_records
+from sidestep.streams.screen.inquiry import Answers, Inquiry
 from sidestep.streams.screen.intake import read_intent
+from sidestep.streams.screen.intelligence.probe_memory import History
 from sidestep.streams.screen.keys import Keys
 from sidestep.streams.screen.reasons import Reasons
-from sidestep.streams.screen.resolver import Resolver
 from sidestep.streams.screen.reuse import RecentIds
+from sidestep.streams.screen.suspicious import NearMisses
 from sidestep.topics.catalog import BOUNCES, DEAD_LETTERS, EVIDENCE, INTENTS
 
 log = logging.getLogger(__name__)
 
 
-class Parked(NamedTuple):
-    """An intent that waits for its domain's answer."""
-
-    offset: int
-    intent: EmailIntent
-    address: ParsedAddress
-    facts: DomainFacts
-    id_key: bytes
-    content_key: bytes
-    reused: bool
-    origin: str
-
-
 class Examined:
-    """A batch on its way: records ready by evidence partition, intents parked by domain, dead letters."""
+    """A batch on its way: records ready by evidence partition, intents parked by what is asked for, dead letters."""
 
     def __init__(self) -> None:
         self.ready: dict[tuple[str, int], list[dict[str, Any]]] = defaultdict(list)
-        self.parked: dict[str, list[Parked]] = defaultdict(list)
+        self.parked: dict[str, list[Taken]] = defaultdict(list)
         self.dead: list[dict[str, Any]] = []
         self.kinds: Counter[str] = Counter()
         self.reasons: Counter[str] = Counter()
@@ -62,9 +50,8 @@ class Screener:
     def __init__(
         self,
         *,
-        lists: Lists,
         book: DomainBook,
-        resolver: Resolver,
+        inquiry: Inquiry,
         keys: Keys,
         reasons: Reasons,
         publisher: Publisher,
@@ -72,10 +59,13 @@ class Screener:
         recent: Callable[[], RecentIds],
         parked_max: int,
         reach: Callable[[str], None],
+        history: History | None = None,
     ):
-        self._lists = lists
+        """`history` hears what feedback says of mailboxes."""
         self._book = book
-        self._resolver = resolver
+        self._inquiry = inquiry
+        self._near_misses = NearMisses()
+        self._history = history
         self._keys = keys
         self._reasons = reasons
         self._publisher = publisher
@@ -161,20 +151,18 @@ class Screener:
         keys = self._keys
         id_key = keys.intent(intent.service, intent.id)
         content_key = keys.content(id_key, intent.to, intent.stream, intent.test)
+        facts = self._book.facts(address.domain) if address.domain else None
         reused = recent.reused(id_key, content_key)
-        origin = f"{prefix}{record.offset()}"
-        facts = mx = None
-        if address.domain:
-            facts = self._book.facts(address.domain)
-            if not address.reason:
-                mx = self._resolver.cached(address.domain)
-                if mx is None:
-                    parked = Parked(record.offset(), intent, address, facts, id_key, content_key, reused, origin)
-                    examined.parked[address.domain].append(parked)
-                    return
-        evidence = intent_evidence(
-            intent, address, facts, mx, self._lists, keys, id_key, content_key, reused, now, origin
-        )
+        offset = record.offset()
+        taken = Taken(offset, intent, address, facts, id_key, content_key, reused, f"{prefix}{offset}")
+        answers = None
+        if facts is not None and not address.reason:
+            answers = self._inquiry.known(address)
+            if answers is None:
+                key = address.normalized if self._inquiry.by_address else address.domain
+                examined.parked[key].append(taken)
+                return
+        evidence = intent_evidence(taken, answers, self._book.lists, self._near_misses, keys, now)
         self._add(examined, evidence, facts.partition if facts is not None else self._book.partition(intent.to))
 
     def _feedback(self, examined: Examined, events: list[Feedback], origin: str, now: float) -> None:
@@ -185,6 +173,8 @@ class Screener:
             raise ContractError("no-recipient", f"the recipient is not an email address ({unsound})")
         for event, address in zip(events, addresses, strict=True):
             evidence = feedback_evidence(event, address, self._reasons, self._keys, now, origin)
+            if self._history is not None:
+                self._history.hear(evidence, address.identity)
             self._add(examined, evidence, self._book.facts(address.domain).partition)
 
     def _add(self, examined: Examined, evidence: IntentEvidence | FeedbackEvidence, partition: int) -> None:
@@ -202,43 +192,31 @@ class Screener:
 
     async def _unpark(self, batch: Batch, examined: Examined, waiting: set[int]) -> None:
         batch.low = min(waiting)  # everything before it is in the log
-        groups = [self._answer(batch, examined, domain, group, waiting) for domain, group in examined.parked.items()]
+        groups = [self._answer(batch, examined, group, waiting) for group in examined.parked.values()]
         try:
             # on the first failure the worker leaves: the rest is not waited for
             await asyncio.gather(*groups)
         finally:
             self.parked[batch.tp] -= len(waiting)
 
-    async def _answer(
-        self, batch: Batch, examined: Examined, domain: str, group: list[Parked], waiting: set[int]
-    ) -> None:
-        """All intents of a batch that wait for the same name."""
-        mx = await self._resolver.find(domain)
-        ready = self._evidence_of(group, mx, examined)
-        await self._publisher.send(Outgoing({(EVIDENCE.name, group[0].facts.partition): ready}))
-        waiting.difference_update(parked.offset for parked in group)
+    async def _answer(self, batch: Batch, examined: Examined, group: list[Taken], waiting: set[int]) -> None:
+        """All intents of a batch that wait for the same answers."""
+        answers = await self._inquiry.ask(group[0].address)
+        ready = self._evidence_of(group, answers, examined)
+        facts = group[0].facts
+        assert facts is not None, "only what has a domain waits"
+        await self._publisher.send(Outgoing({(EVIDENCE.name, facts.partition): ready}))
+        waiting.difference_update(taken.offset for taken in group)
         self.parked[batch.tp] -= len(group)
         batch.low = min(waiting, default=batch.end)
         if self.parked[batch.tp] < self._parked_max:
             batch.release()
 
-    def _evidence_of(self, group: list[Parked], mx: MxFinding, examined: Examined) -> list[dict[str, Any]]:
+    def _evidence_of(self, group: list[Taken], answers: Answers, examined: Examined) -> list[dict[str, Any]]:
         now = time.time()
         examined.kinds["intent"] += len(group)
         ready = []
-        for p in group:
-            evidence = intent_evidence(
-                p.intent,
-                p.address,
-                p.facts,
-                mx,
-                self._lists,
-                self._keys,
-                p.id_key,
-                p.content_key,
-                p.reused,
-                now,
-                p.origin,
-            )
+        for taken in group:
+            evidence = intent_evidence(taken, answers, self._book.lists, self._near_misses, self._keys, now)
             ready.append({"key": evidence.domain, "value": encode(evidence)})
         return ready

@@ -1,6 +1,7 @@
 """Addresses of exchanges: one look-up for all the domains that share a host. aspmx.l.google.com is asked for once."""
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import NamedTuple
@@ -31,7 +32,7 @@ class SharedAnswers:
         self._ask = ask
         self._clock = clock
         self._size = size
-        self._kept: dict[Question, _Kept] = {}
+        self._kept: OrderedDict[Question, _Kept] = OrderedDict()
         self._flights: dict[Question, asyncio.Task[Answer]] = {}
 
     async def ask(self, question: Question, deadline: float) -> Answer:
@@ -65,5 +66,5 @@ class SharedAnswers:
         self._kept.pop(question, None)
         self._kept[question] = _Kept(answer, self._clock() + seconds)
         if len(self._kept) > self._size:
-            del self._kept[next(iter(self._kept))]
+            self._kept.popitem(last=False)
         return answer

@@ -18,6 +18,9 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
+from sidestep.streams.web import askers
+from sidestep.streams.web.askers import Asker
+
 LABEL_VALUES = 50
 OTHER = "other"
 
@@ -186,6 +189,10 @@ class Metrics:
         """Read the resolver's counters at each scrape."""
         self._sources.resolver = resolver
 
+    def watch_askers(self, source: Callable[[], Iterable[Asker]]) -> None:
+        """`source` gives the sources of evidence besides DNS."""
+        self._sources.askers = source
+
     def watch_lag(self, source: ByPartition) -> None:
         """`source` gives the records that wait, by (topic, partition)."""
         self._sources.lag = source
@@ -227,6 +234,7 @@ class Sources(Collector):
         self.ledger: ByName = dict
         self.assigned: ByName = dict
         self.ready: Callable[[], bool] | None = None
+        self.askers: Callable[[], Iterable[Asker]] = tuple
 
     def collect(self) -> Iterator[Metric]:
         """Every family, with the values that its source has now."""
@@ -236,6 +244,7 @@ class Sources(Collector):
         yield self._by_name("partitions_assigned", "Partitions of this worker.", "role", "assigned", self.assigned)
         yield self._ready()
         yield from self._dns()
+        yield from askers.families(self._read("sources", self.askers, ()))
 
     def _by_partition(self, name: str, about: str, source: str, read: ByPartition) -> Metric:
         family = GaugeMetricFamily(f"sidestep_{name}", about, labels=("topic", "partition"))

@@ -34,7 +34,9 @@ def domains() -> list[str]:
 
 def zones() -> dict[str, list[str]]:
     """Name -> records, for the name server. Every other name is NXDOMAIN."""
-    return {domain: [f"3600 MX 10 mx.{domain}"] for domain in [*domains(), DISPOSABLE]}
+    names = [*domains(), DISPOSABLE]
+    exchanges = {f"mx.{domain}": ["3600 A 93.184.215.14"] for domain in names}
+    return {domain: [f"3600 MX 10 mx.{domain}"] for domain in names} | exchanges
 
 
 def roomy_policy(text: str) -> str:

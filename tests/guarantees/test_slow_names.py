@@ -38,6 +38,7 @@ def test_a_silent_name_holds_up_nobody_else(system):
     """Neighbours in its batch and in later ones have their verdicts while it waits; it is deferred when time is up."""
     traffic = Traffic(seed=11)
     system.names.set("slow.example", "MX 10 mx.slow.example")
+    system.names.set("mx.slow.example", "A 93.184.215.14")
     system.names.fault("slow.example", "drop")
     workers = [system.start(role, dns_timeout=DNS_TIMEOUT).await_ready() for role in ("screen", "decide")]
     slow, slow_keys = intents_to(["slow.example"] * 20, "slow")

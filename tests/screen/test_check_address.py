@@ -59,7 +59,7 @@ def test_every_field(dns: str) -> None:
     (found,) = checked("--dns", dns, addresses=["No-Reply+x@Yopmail.com"])
     assert list(found) == [
         "address", "syntax", "reason", "normalized", "identity", "domain", "mx", "mx_reason", "classes", "suggestion",
-        "listed", "mx_provider", "mx_checked_at", "mx_ttl",
+        "listed", "mx_provider", "mx_checked_at", "mx_ttl", "mailbox",
     ]  # fmt: skip
     assert abs(found.pop("mx_checked_at") / 1000 - time.time()) < 60
     versions = [match.pop("version") for match in found["listed"]]
@@ -67,7 +67,7 @@ def test_every_field(dns: str) -> None:
     assert found == {
         "address": "No-Reply+x@Yopmail.com", "syntax": "ok", "reason": "", "normalized": "No-Reply+x@yopmail.com",
         "identity": "no-reply+x@yopmail.com", "domain": "yopmail.com", "mx": "yes", "mx_reason": "mx",
-        "classes": ["disposable", "role"], "suggestion": None, "mx_provider": "", "mx_ttl": 300,
+        "classes": ["disposable", "role"], "suggestion": None, "mx_provider": "", "mx_ttl": 300, "mailbox": None,
         "listed": [{"list": "disposable", "entry": "yopmail.com"}, {"list": "role", "entry": "noreply"}],
     }  # fmt: skip
 

@@ -4,19 +4,24 @@ from typing import Any
 
 import pytest
 
-from sidestep.schemas import Bounce, EmailIntent, Engagement, MxFinding
+from sidestep.schemas import Bounce, EmailIntent, Engagement, Listing, MailboxFinding, MxFinding
 from sidestep.schemas.codec import decode_evidence, encode
 from sidestep.streams.screen.address import parse
 from sidestep.streams.screen.classes import Lists, load_lists
 from sidestep.streams.screen.domains import DomainBook
-from sidestep.streams.screen.evidence import feedback_evidence, intent_evidence
+from sidestep.streams.screen.evidence import Taken, feedback_evidence, intent_evidence
+from sidestep.streams.screen.inquiry import Answers
 from sidestep.streams.screen.keys import Keys
+from sidestep.streams.screen.mx_provider import parking_services
 from sidestep.streams.screen.reasons import load_reasons
+from sidestep.streams.screen.suspicious import NearMisses
 from sidestep.streams.screen.typo import suggest
 
 NOW = 1_800_000_000.25
 KEYS = Keys(bytes(32))
 MX = {outcome: MxFinding(outcome, "why", 1, 2) for outcome in ("yes", "no", "unknown")}  # type: ignore[arg-type]
+OWN = MxFinding("yes", "mx", 1, 2, ("mail.outzlook.com",))
+PARKED = MxFinding("yes", "mx", 1, 2, ("mail.h-email.net",), sorted(parking_services())[0])
 
 
 @pytest.fixture(scope="module")
@@ -27,15 +32,16 @@ def lists() -> Lists:
 
 @pytest.fixture(scope="module")
 def evidence_of(lists: Lists) -> Any:
-    """evidence_of(to, outcome, **fields): the evidence of one intent."""
+    """evidence_of(to, outcome or finding, **fields): the evidence of one intent."""
     book = DomainBook(lists, suggest, 4)
 
-    def make(to: str, outcome: str = "yes", **fields: Any) -> Any:
+    def make(to: str, mx: str | MxFinding = "yes", near: Any = None, answers: Any = (), **fields: Any) -> Any:
         intent = EmailIntent(id="1", to=to, service="shop", **fields)
         address = parse(to)
         facts = book.facts(address.domain) if address.domain else None
-        mx = MX[outcome] if not address.reason else None
-        return intent_evidence(intent, address, facts, mx, lists, KEYS, b"i", b"c", False, NOW, "email-intents/0/7")
+        taken = Taken(7, intent, address, facts, b"i", b"c", False, "email-intents/0/7")
+        heard = Answers(MX[mx] if isinstance(mx, str) else mx, *answers) if not address.reason else None
+        return intent_evidence(taken, heard, lists, near or NearMisses(), KEYS, NOW)
 
     return make
 
@@ -72,15 +78,39 @@ def test_history_follows_the_mailbox_and_not_the_spelling(evidence_of: Any):
         ("jane@gmaiil.com", "yes", ("typo",), "jane@gmail.com"),
         ("jane@gmaiil.com", "unknown", ("typo",), "jane@gmail.com"),
         ("jane@outzlook.com", "yes", ("near-miss",), "jane@outlook.com"),
+        ("jane@outzlook.com", OWN, ("near-miss",), ""),
+        ("jane@outzlook.com", PARKED, ("parked", "typo"), "jane@outlook.com"),
+        ("jane@example.com", PARKED, ("parked",), ""),
+        ("spamtrap@example.com", "yes", ("honeypot",), ""),
+        ("x7k2q9vz4t@example.com", "yes", ("machine-made",), ""),
         ("jane@outzlook.com", "unknown", ("near-miss",), "jane@outlook.com"),
         ("jane@outzlook.com", "no", ("typo",), "jane@outlook.com"),
         ("info@outzlook.com", "yes", ("role", "near-miss"), "info@outlook.com"),
     ],
 )
-def test_classes_and_suggestion(evidence_of: Any, to: str, outcome: str, classes: tuple[str, ...], suggestion: str):
-    """A near miss is a slip only if it stands in the list or takes no mail: in doubt it may be just what it says."""
+def test_classes_and_suggestion(evidence_of: Any, to: str, outcome: Any, classes: tuple[str, ...], suggestion: str):
+    """A near miss is a slip only if it stands in the list, or takes no mail, or a parking service takes it: in doubt it
+    may be just what it says, and with a mail service of its own it is left alone."""
     evidence = evidence_of(to, outcome)
     assert (classes, suggestion) == (evidence.classes, evidence.suggestion)
+
+
+def test_near_misses_at_one_exchange_are_a_trap(evidence_of: Any):
+    """From the third on, in the order in which a worker met them."""
+    near = NearMisses()
+    shared = MxFinding("yes", "mx", 1, 2, ("mx.collector.example",))
+    names = ["outzlook.com", "gmaiil.com", "yahooo.com", "outzlook.com"]
+    classes = [evidence_of(f"jane@{name}", shared, near).classes for name in names]
+    assert [False, False, True, True] == ["trap-cluster" in some for some in classes]
+
+
+def test_evidence_names_what_is_listed_and_what_the_mailbox_server_said(evidence_of: Any):
+    """With list, version and entry; and nothing of it is lost on the way."""
+    listing = Listing("traps", "0123456789ab", "example.com", "trap")
+    mailbox = MailboxFinding("unknown", "greylisted", 1, 2)
+    evidence = evidence_of("jane@example.com", answers=((listing,), mailbox))
+    assert ((listing,), mailbox) == (evidence.listed, evidence.mailbox)
+    assert evidence == decode_evidence(encode(evidence))
 
 
 def test_an_address_that_cannot_be_read_has_no_history(evidence_of: Any):

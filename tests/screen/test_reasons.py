@@ -11,7 +11,7 @@ import pytest
 
 from sidestep.schemas import Bounce
 from sidestep.schemas.feedback import Scope
-from sidestep.streams.decide import rules
+from sidestep.streams.decide import address_rules
 from sidestep.streams.screen import address, characters, domain, local_part, mx
 from sidestep.streams.screen.reasons import Reasons, load_reasons
 
@@ -79,17 +79,17 @@ def test_every_refused_address_is_told_why():
     """The codes in the sources of the address parser and the sentences of the rule are the same set."""
     texts = {text for module in (address, local_part, domain, characters) for text in _constants(module)}
     codes = {text for text in texts if re.fullmatch(r"[a-z]+(-[a-z]+)+|comment|whitespace", text)}
-    assert set(rules.SYNTAX) == codes
+    assert set(address_rules.SYNTAX) == codes
 
 
 def test_every_domain_without_mail_is_told_why():
     """The same of DNS: whatever `inquire` may answer with `no`."""
     source = inspect.getsource(mx)
     codes = set(re.findall(r'_no\("([a-z-]+)"', source)) | set(re.findall(r'"(no-[a-z-]+)"', source))
-    assert set(rules.NO_MAIL) == codes | set(mx.NO_HOST.values())
+    assert set(address_rules.NO_MAIL) == codes | set(mx.NO_HOST.values())
 
 
-@pytest.mark.parametrize("sentence", [*rules.SYNTAX.values(), *rules.NO_MAIL.values()])
+@pytest.mark.parametrize("sentence", [*address_rules.SYNTAX.values(), *address_rules.NO_MAIL.values()])
 def test_a_sentence_can_be_put_after_a_colon(sentence: str):
     """Lower case, no full stop: the rule ends it."""
     assert sentence[0].islower()

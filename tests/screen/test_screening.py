@@ -19,6 +19,7 @@ from sidestep.streams.runtime.dead_letters import DeadLetterWatch
 from sidestep.streams.runtime.publisher import Outgoing
 from sidestep.streams.screen.classes import load_lists
 from sidestep.streams.screen.domains import DomainBook
+from sidestep.streams.screen.inquiry import Inquiry
 from sidestep.streams.screen.keys import Keys
 from sidestep.streams.screen.reasons import load_reasons
 from sidestep.streams.screen.resolver import Resolver
@@ -120,9 +121,8 @@ async def desk(parked_max: int = 100, share: float = 0.5, window: int = 1000) ->
     async with NameServer(ZONES) as ns:
         resolver, press, reached = Resolver([ns.address], timeout=2.0), Press(), []
         screener = Screener(
-            lists=LISTS,
             book=BOOK,
-            resolver=resolver,
+            inquiry=Inquiry(resolver),
             keys=Keys(bytes(32)),
             reasons=load_reasons(),
             publisher=press,  # type: ignore[arg-type]

@@ -7,6 +7,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from sidestep.streams.screen.resolver import Resolver
+from sidestep.streams.web.askers import Asker
 from sidestep.streams.web.metrics import Metrics
 
 
@@ -159,3 +160,19 @@ def _seconds(metrics: Metrics, by_decision: dict[tuple[str, str], int], by_rule:
     start = time.perf_counter()
     metrics.observe_decide_batch(4_000, 0.03, 0.01, by_decision, by_rule)
     return time.perf_counter() - start
+
+
+def test_sources_of_evidence_show_how_they_are_doing():
+    """By kind and name; a feed has entries and an age instead of questions."""
+    metrics = Metrics()
+    zone = Asker("dnsbl", "dbl.example", False, 7, 2, 5)
+    metrics.watch_askers(lambda: [zone, Asker("feed", "traps", True, entries=9, taken_at=5.0)])
+    values = _values(metrics)
+    names = labels("dnsbl", "dbl.example")
+    counts = [values[f"sidestep_source_{name}_total", names] for name in ("questions", "listings", "errors")]
+    assert [7, 2, 5] == counts
+    usable = [values["sidestep_source_usable", names_] for names_ in (names, labels("feed", "traps"))]
+    assert [0, 1] == usable
+    assert 9 == values["sidestep_feed_entries", labels("traps")]
+    assert 5 == values["sidestep_feed_taken_timestamp_seconds", labels("traps")]
+    assert ("sidestep_source_questions_total", labels("feed", "traps")) not in values

@@ -13,6 +13,7 @@ from sidestep.topics.catalog import BOUNCES, ENGAGEMENT, INTENTS
 SERVICES = ("shop", "news", "crm")
 GOOD = [f"d{number}.example" for number in range(12)]
 ZONES = {name: [f"MX 10 mx.{name}"] for name in GOOD} | {"null.example": ["MX 0 ."]}
+ZONES |= {f"mx.{name}": ["A 93.184.215.14"] for name in GOOD}
 SAID = ("userunknown", "suspend", "blocked", "complaint", "not-spam", "delivered", "opened")
 DOMAINS = [*GOOD, "null.example", "gone.example"]
 

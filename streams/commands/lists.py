@@ -1,0 +1,178 @@
+"""sidestep lists: which block lists are in use, fetch them now, is a file fit to be one."""
+
+import asyncio
+import json
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, get_args
+
+import click
+import msgspec
+
+from sidestep.streams.commands.lists_progress import show_progress
+from sidestep.streams.commands.render import printable
+from sidestep.streams.errors import SourcesError
+from sidestep.streams.screen.classes import load_lists
+from sidestep.streams.screen.intelligence.feeds.candidate import left_out, read_files
+from sidestep.streams.screen.intelligence.feeds.fetch import Fetcher, Mark
+from sidestep.streams.screen.intelligence.feeds.gate import gate
+from sidestep.streams.screen.intelligence.feeds.kept import Kept, State
+from sidestep.streams.screen.intelligence.feeds.outcome import FeedStatus, Outcome, Silent
+from sidestep.streams.screen.intelligence.feeds.parse import Kind, Reading
+from sidestep.streams.screen.intelligence.feeds.refresh import FOLDER, Feeds
+from sidestep.streams.screen.intelligence.feeds.sink import FetchFailed
+from sidestep.streams.screen.providers import large_providers
+from sidestep.streams.screen.sources import Sources
+from sidestep.streams.screen.sources_file import read_sources
+from sidestep.streams.settings import Settings, load
+
+COLOURS = {"taken": "green", "unchanged": "green", "refused": "red", "failed": "yellow"}
+FILE_MAX = 1_073_741_824
+
+_sources = click.option(
+    "--sources", metavar="FILE", help="The sources file (TOML) that names the feeds.  [env: SIDESTEP_SOURCES]"
+)
+_data_dir = click.option(
+    "--data-dir", metavar="DIR", help="Where the last good forms are kept.  [env: SIDESTEP_DATA_DIR]"
+)
+
+
+@click.group()
+def lists() -> None:
+    """Block lists and feeds: status, refresh, check."""
+
+
+@lists.command()
+@_sources
+@_data_dir
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+def status(sources: str | None, data_dir: str | None, as_json: bool) -> None:
+    """Show feeds, the lists that ship, and who else is asked. Asks nobody.
+
+    What block lists and reputation services answer at the moment, each worker says under /metrics.
+    """
+    settings = load(sources=sources, data_dir=data_dir)
+    asked, base = read_sources(settings)
+    found = Feeds(asked.feeds, settings.data / FOLDER, base=base).status()
+    shipped = load_lists().versions
+    click.echo(_as_json(found, shipped, asked) if as_json else _as_text(found, shipped, asked, time.time()))
+
+
+@lists.command()
+@click.argument("names", metavar="[NAME]...", nargs=-1)
+@click.option("--accept", metavar="NAME", multiple=True, help="Take this feed although its size has changed much.")
+@_sources
+@_data_dir
+def refresh(names: tuple[str, ...], accept: tuple[str, ...], sources: str | None, data_dir: str | None) -> None:
+    """Fetch feeds now: those named, or all of them. Leaves with 1 if one was refused or failed.
+
+    Workers that share the data folder use the new form within some seconds.
+    """
+    settings = load(sources=sources, data_dir=data_dir)
+    asked, base = read_sources(settings)
+    if not asked.feeds:
+        raise SourcesError("no feeds are configured: name a file with [feeds.…] by --sources or SIDESTEP_SOURCES")
+    feeds = Feeds(asked.feeds, settings.data / FOLDER, base=base)
+    wanted = tuple(dict.fromkeys((*names, *accept))) or tuple(asked.feeds)
+    outcomes = asyncio.run(_refresh(feeds, wanted, accept))
+    if not all(outcome.sound for outcome in outcomes):
+        raise SystemExit(1)
+
+
+@lists.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--kind", type=click.Choice(get_args(Kind)), help="What it holds.  [default: as --against, or domains]")
+@click.option("--against", metavar="NAME", help="Compare its size with this feed's form in use.")
+@_data_dir
+def check(file: Path, kind: Kind | None, against: str | None, data_dir: str | None) -> None:
+    """Say everything that speaks against FILE (or a directory) as a feed, and leave with 1; with 2 if it can't be read.
+
+    Asks nobody and changes nothing.
+    """
+    state = _in_use(load(data_dir=data_dir), against) if against else State()
+    kind = kind or state.kind
+    reading = asyncio.run(_reading(file, kind))
+    faults = gate(reading, kind, state.entries, large_providers())
+    for sentence in faults.sentences:
+        click.echo(f"{file}: {printable(sentence)}", err=True)
+    if faults.sentences:
+        raise SystemExit(1)
+    for sentence in left_out(reading):
+        click.echo(f"{file}: warning: {printable(sentence)}", err=True)
+    click.echo(f"OK: {file}: {len(reading.entries)} {kind}")
+
+
+async def _refresh(feeds: Feeds, names: tuple[str, ...], accept: tuple[str, ...]) -> list[Outcome]:
+    await asyncio.to_thread(feeds.load)
+    with show_progress() as progress:
+        found = await asyncio.gather(*(feeds.refresh(name, progress, set(accept) & {name}) for name in names))
+    outcomes = [outcome for group in found for outcome in group]
+    for outcome in outcomes:
+        click.echo(click.style(printable(outcome.sentence), fg=COLOURS[outcome.outcome]))
+    return outcomes
+
+
+def _in_use(settings: Settings, name: str) -> State:
+    plain = name == Path(name).name and not name.startswith(".")
+    state = Kept(settings.data / FOLDER / name).state() if plain else State()
+    if not state.version:
+        raise SourcesError(f"there is no form of {name!r} in {settings.data}: sidestep lists refresh {name}")
+    return state
+
+
+async def _reading(file: Path, kind: Kind) -> Reading:
+    try:
+        with TemporaryDirectory() as scratch:
+            fetched = await Fetcher(Path()).fetch(str(file), Mark(), Path(scratch), FILE_MAX)
+            assert fetched is not None
+            return read_files(str(file), kind, fetched.files, Silent())
+    except FetchFailed as error:
+        raise SourcesError(f"{file} can't be read: {error}") from None
+
+
+def _as_json(feeds: list[FeedStatus], shipped: dict[str, str], asked: Sources) -> str:
+    document: dict[str, Any] = {
+        "feeds": msgspec.to_builtins(feeds),
+        "shipped": shipped,
+        "dnsbl": _zones(asked),
+        "reputation": list(asked.reputation),
+        "probe": asked.probe.enabled,
+    }
+    return json.dumps(document)
+
+
+def _zones(asked: Sources) -> list[str]:
+    return [zone.name or name for name, zone in asked.dnsbl.items()]
+
+
+def _as_text(feeds: list[FeedStatus], shipped: dict[str, str], asked: Sources, now: float) -> str:
+    lines = [f"{'feed':<24}{'kind':<11}{'entries':>9}  {'version':<14}{'taken':<10}{'asked':<10}last outcome"]
+    for feed in feeds:
+        lines.append(_row(feed, now))
+        lines += [f"    {printable(why)}" for why in feed.why]
+    if not feeds:
+        lines = ["no feeds: name a file with [feeds.…] by --sources or SIDESTEP_SOURCES"]
+    lines += ["", f"{'list that ships':<24}version"]
+    lines += [f"{name:<24}{version}" for name, version in shipped.items()]
+    for title, names in (("DNSBL", _zones(asked)), ("reputation service", list(asked.reputation))):
+        if names:
+            lines += ["", title, *(f"  {printable(name)}" for name in names)]
+    return "\n".join(lines)
+
+
+def _row(feed: FeedStatus, now: float) -> str:
+    taken, asked = _age(feed.taken_at, now), _age(feed.checked_at, now)
+    outcome = click.style(feed.outcome or "never asked", fg=COLOURS.get(feed.outcome))
+    version = feed.version or "-"
+    return f"{feed.name:<24}{feed.kind:<11}{feed.entries:>9}  {version:<14}{taken:<10}{asked:<10}{outcome}"
+
+
+def _age(at: int, now: float) -> str:
+    if not at:
+        return "never"
+    seconds = max(0, int(now - at / 1000))
+    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= size:
+            return f"{seconds // size} {unit} ago"
+    return f"{seconds} s ago"

@@ -1,0 +1,71 @@
+"""Shows how far feeds are: a row each on a terminal, a line now and then elsewhere."""
+
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sidestep.streams.screen.intelligence.feeds.outcome import Outcome, Progress
+
+BETWEEN_LINES = 5.0
+"""Seconds."""
+
+
+@contextmanager
+def show_progress() -> Iterator[Progress]:
+    """Progress on stderr."""
+    if sys.stderr.isatty():
+        with _rows() as progress:
+            yield progress
+    else:
+        yield _Lines()
+
+
+class _Lines:
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._next_line = time.monotonic() + BETWEEN_LINES
+
+    def octets(self, name: str, count: int) -> None:
+        self._print(f"{name}: {count / 1e6:.1f} MB")
+
+    def lines(self, name: str, count: int) -> None:
+        self._print(f"{name}: {count} lines read")
+
+    def done(self, outcome: Outcome) -> None:
+        """The command itself says what came of it."""
+
+    def _print(self, text: str) -> None:
+        with self._lock:
+            if time.monotonic() >= self._next_line:
+                self._next_line = time.monotonic() + BETWEEN_LINES
+                print(text, file=sys.stderr, flush=True)
+
+
+@contextmanager
+def _rows() -> Iterator[Progress]:
+    from rich.console import Console
+    from rich.progress import Progress as Rows
+    from rich.progress import SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+
+    texts = (TextColumn("{task.description}"), TextColumn("{task.fields[what]}"))
+    with Rows(SpinnerColumn(), *texts, TimeElapsedColumn(), console=Console(stderr=True), transient=True) as rows:
+        tasks: dict[str, TaskID] = {}
+
+        def show(name: str, what: str) -> None:
+            if name not in tasks:
+                tasks[name] = rows.add_task(name, total=None, what="")
+            rows.update(tasks[name], what=what)
+
+        class Row:
+            def octets(self, name: str, count: int) -> None:
+                show(name, f"{count / 1e6:.1f} MB")
+
+            def lines(self, name: str, count: int) -> None:
+                show(name, f"{count} lines read")
+
+            def done(self, outcome: Outcome) -> None:
+                show(outcome.name, outcome.outcome)
+
+        yield Row()

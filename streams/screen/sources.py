@@ -1,0 +1,134 @@
+"""The sources file (TOML): whom Screen asks besides DNS. Block lists, feeds, reputation services, the mailbox probe.
+
+Pure: text in, a checked `Sources` out. Without a file nobody is asked. Durations are seconds.
+"""
+
+import tomllib
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from sidestep.streams.errors import SourcesError
+
+Name = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")]
+Seconds = Annotated[float, Meta(gt=0, le=31_536_000)]
+Share = Annotated[float, Meta(gt=0, le=1)]
+Count = Annotated[int, Meta(ge=1, le=1_000_000)]
+
+
+class _Section(Struct, frozen=True, forbid_unknown_fields=True):
+    """Unknown names are faults: a misspelled one would be ignored for ever."""
+
+
+class Dnsbl(_Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One zone of domains (RFC 5782). The section's name is the zone."""
+
+    codes: str = "generic"
+    """Which table of return codes holds: one of data/dnsbl_codes.toml."""
+    name: str = ""
+    """How the zone is called in evidence; empty: the zone itself. For zones whose name holds an account's key."""
+    timeout: Seconds = 2.0
+    retry_after: Seconds = 300.0
+    """A zone that is switched off is tested again after this."""
+
+
+class Feed(_Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One list of domains, addresses or hashes of addresses. The section's name is the list's."""
+
+    source: str
+    """A file, a directory (all its files together), or an https:// address."""
+    kind: Literal["domains", "addresses", "sha256", "sha1", "md5"] = "domains"
+    """Hashes are hexadecimal digits, of the lower-case address."""
+    reason: Name = "listed"
+    suspect: bool = False
+    refresh: Seconds = 3600.0
+    timeout: Seconds = 60.0
+    """For a whole download."""
+    checksum: str = ""
+    """https:// address of the file's SHA-256, as sha256sum writes it."""
+    public_key: str = ""
+    """Ed25519, 64 hexadecimal digits; with `signature` it must have signed the file."""
+    signature: str = ""
+    """https:// address (or file) of the signature: 64 octets, or their 128 hexadecimal digits."""
+    max_octets: Annotated[int, Meta(ge=1, le=1_073_741_824)] = 104_857_600
+
+
+class Reputation(_Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One HTTP service that is asked about an address or its domain. The section's name is the service's."""
+
+    url: str
+    """Template: {hash} (SHA-256 of the lower-case address, in hexadecimal), {domain}, or {address} in the clear."""
+    method: Literal["GET", "POST"] = "GET"
+    body: str = ""
+    """Template of a POST's JSON body, likewise."""
+    path: str
+    """Where the answer stands in the JSON, names and numbers joined by dots: result.risk, scores.0.value."""
+    listed_from: float | None = None
+    """A number from which on the address counts as listed."""
+    suspect_from: float | None = None
+    """… as suspect."""
+    listed_values: tuple[str, ...] = ()
+    """Or texts (true and false are texts here)."""
+    suspect_values: tuple[str, ...] = ()
+    header: str = ""
+    """Name of the header for the token, such as Authorization."""
+    token_file: str = ""
+    """The header's value, such as `Bearer …`, is the first line of this file."""
+    address_in_clear: bool = False
+    """Must be true for a template with {address}: the service then learns whom we write to."""
+    timeout: Seconds = 1.5
+    rate: str = "600/min,max_burst=50"
+    remember: Seconds = 86_400.0
+    """An answer is used for this long."""
+    failures: Count = 5
+    """In a row, that open the circuit."""
+    retry_after: Seconds = 60.0
+    """An open circuit lets one question through after this."""
+
+
+class Probe(_Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The mailbox probe. What it costs in reputation: docs/probe.md."""
+
+    enabled: bool = False
+    domains: tuple[str, ...] = ()
+    """Recipient domains that may be asked about; nothing else is."""
+    providers: tuple[str, ...] = ()
+    """… or whose MX provider is one of these."""
+    helo: str = ""
+    """The host name we give ourselves, required where `enabled`; one that leads back to this machine is believed."""
+    mail_from: str = ""
+    """Envelope sender; empty: the null sender <>."""
+    rate: str = "6/min,max_burst=2"
+    """For each operator: an MX provider, or the registrable domain of the exchange."""
+    timeout: Seconds = 10.0
+    """For a whole session."""
+    remember: Seconds = 604_800.0
+    port: Annotated[int, Meta(ge=1, le=65_535)] = 25
+    failures: Count = 3
+    """At one exchange in a row, that open its circuit."""
+    retry_after: Seconds = 1800.0
+
+
+class Sources(_Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The whole file."""
+
+    dnsbl: dict[str, Dnsbl] = {}
+    feeds: dict[Name, Feed] = {}
+    reputation: dict[Name, Reputation] = {}
+    probe: Probe = Probe()
+
+
+NOBODY = Sources()
+
+
+def parse_sources(text: str) -> Sources:
+    """TOML text -> Sources. Raises SourcesError that says where the fault is."""
+    try:
+        return msgspec.convert(tomllib.loads(text), Sources)
+    except RecursionError:
+        raise SourcesError("the sources file is not TOML: it is nested too deeply") from None
+    except msgspec.ValidationError as error:
+        raise SourcesError(f"the sources file can't be used: {error}") from None
+    except ValueError as error:
+        raise SourcesError(f"the sources file is not TOML: {error}") from None
