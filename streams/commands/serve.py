@@ -1,0 +1,71 @@
+"""`sidestep serve`: the point of entry for forms, one process until SIGTERM."""
+
+import asyncio
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any
+
+import click
+
+from sidestep.streams.entry.serving import Place
+from sidestep.streams.entry.serving import serve as run
+from sidestep.streams.entry.tokens import DEFAULT_RATE, line_of
+from sidestep.streams.entry.tokens import new_token as fresh_token
+from sidestep.streams.settings import load
+from sidestep.streams.web.logs import configure
+
+FILE = click.Path(path_type=Path, dir_okay=False)
+
+
+@click.command("serve")
+@click.option("--host", default=Place.host, envvar="SIDESTEP_LISTEN_HOST", show_envvar=True, show_default=True,
+              help="Where to listen. Anything but loopback needs TLS, or --insecure.")
+@click.option("--port", default=Place.port, envvar="SIDESTEP_LISTEN_PORT", show_envvar=True, show_default=True,
+              type=int, help="0: any that is free; the log says which.")
+@click.option("--tokens", type=FILE, envvar="SIDESTEP_TOKENS", show_envvar=True,
+              help="Who may ask: lines of NAME SHA256 [RATE]. Read again when it changes.")
+@click.option("--rate", default=DEFAULT_RATE, envvar="SIDESTEP_TOKEN_RATE", show_envvar=True, show_default=True,
+              help="Addresses a token may ask about, where the file says nothing else.")
+@click.option("--name-servers", "--dns", metavar="HOST[:PORT],…", help="Instead of the system's. "
+              "[env: SIDESTEP_NAME_SERVERS]")
+@click.option("--policy", metavar="FILE", help="The policy that answers follow from. [env: SIDESTEP_POLICY]")
+@click.option("--sources", metavar="FILE", help="Who is asked besides DNS. [env: SIDESTEP_SOURCES]")
+@click.option("--data-dir", metavar="DIR", help="Folder for copies of feeds. [env: SIDESTEP_DATA_DIR]")
+@click.option("--tls-cert", type=FILE, envvar="SIDESTEP_TLS_CERT", show_envvar=True, help="Certificate chain, PEM.")
+@click.option("--tls-key", type=FILE, envvar="SIDESTEP_TLS_KEY", show_envvar=True, help="Its key, PEM.")
+@click.option("--insecure", is_flag=True, help="Plain text beyond loopback: something in front of it speaks TLS.")
+@click.option("--new-token", metavar="NAME", help="Make a token, print it once with its line for the file, and end.")
+def serve(
+    new_token: str | None,
+    name_servers: str | None,
+    policy: str | None,
+    sources: str | None,
+    data_dir: str | None,
+    **place: Any,
+) -> None:
+    """Answer POST /v1/validate: check addresses while a person types them."""
+    if new_token is not None:
+        _show_new(new_token)
+        return
+    settings = load(name_servers=name_servers, policy=policy, sources=sources, data_dir=data_dir)
+    configure(settings.log_format, settings.log_level)
+    _run(run(settings, Place(**place)))
+
+
+def _show_new(name: str) -> None:
+    token = fresh_token()
+    try:
+        line = line_of(name, token)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--new-token") from None
+    click.echo(f"token, shown this once; for the service:  {token}")
+    click.echo(f"line for the tokens file:                 {line}")
+
+
+def _run(main: Coroutine[Any, Any, None]) -> None:
+    try:
+        import uvloop
+    except ImportError:  # not on Windows
+        asyncio.run(main)
+    else:
+        uvloop.run(main)
