@@ -30,6 +30,8 @@ class OddAddresses(Struct, frozen=True, rename="kebab"):
     """Recipients that are no ordinary mailbox; {name} and {n} are filled in."""
 
     role: list[str]
+    honeypot: list[str]
+    machine_made: list[str]
     invalid: list[str]
     dead: list[str]
     dead_names: int

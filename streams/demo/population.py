@@ -17,6 +17,11 @@ class Population:
         self._people = traffic.people
         self._odd = traffic.odd
         self._addresses = traffic.odd_addresses
+        self._locals = {
+            "role": self._addresses.role,
+            "honeypot": self._addresses.honeypot,
+            "machine-made": self._addresses.machine_made,
+        }
         self._random = random
         self._number = 0
         ranks = range(1, len(self._people.providers) + 1)
@@ -50,9 +55,9 @@ class Population:
         return f"{self._name()}@{address.rpartition('@')[2]}"
 
     def _odd_one(self, kind: str, service: Service) -> str:
-        if kind == "role":
-            domain = self._random.choice(self._people.companies)
-            return f"{self._random.choice(self._addresses.role)}@{domain}"
+        locals_ = self._locals.get(kind)
+        if locals_ is not None:
+            return f"{self._random.choice(locals_)}@{self._random.choice(self._people.companies)}"
         if kind == "invalid":
             return self._random.choice(self._addresses.invalid).format(name=self._name())
         if kind == "dead":

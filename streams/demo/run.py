@@ -28,6 +28,7 @@ from sidestep.topics import admin
 from sidestep.topics.publish import Publisher
 
 POLICY = Path(__file__).with_name("data") / "policy.toml"
+SOURCES = Path(__file__).with_name("data") / "sources.toml"
 SESSION_TIMEOUT = 6
 """Seconds; the least that Kafka allows."""
 STOP_PATIENCE = 10.0
@@ -113,7 +114,7 @@ class Demo:
         key = hash_key(Settings(data_dir=str(self._folder)))  # kept, for whoever goes on with this folder
         common = {
             "broker": broker, "hash_key": key.hex(), "name_servers": f"{names.host}:{names.port}",
-            "policy": POLICY, "session_timeout": SESSION_TIMEOUT, "log_format": "text",
+            "policy": POLICY, "sources": SOURCES, "session_timeout": SESSION_TIMEOUT, "log_format": "text",
         }
         return [
             WorkerProcess(

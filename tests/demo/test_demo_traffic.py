@@ -97,7 +97,7 @@ def test_domains_behave_as_traffic_toml_says() -> None:
 
     async def ask() -> dict[str, str]:
         with NameServer(SMALL_WORLD) as ns:
-            resolver = Resolver([ns.address])
+            resolver = Resolver([ns.address], check_exchanges=True)
             names = [name for group in expected.values() for name in group]
             found = await asyncio.gather(*(resolver.find(name) for name in names))
             await resolver.close()
