@@ -44,11 +44,10 @@ def test_a_report_forwarded_inside_a_report_is_read():
     assert EXPECTED["qmail"] == found(outer.encode())
 
 
-def test_ordinary_mail_is_no_bounce():
+@pytest.mark.parametrize("subject", ["Re: Hello", "Re: Delivery of your parcel"])
+def test_ordinary_mail_is_no_bounce(subject):
     """A person writes about a delivery: nothing is counted."""
-    (outcome,) = parse(
-        message("Kuro <kuro@example.net>", "Re: Hello", "Your parcel could not be delivered. Call me!\n")
-    )
+    (outcome,) = parse(message("Kuro <kuro@example.net>", subject, "Your parcel could not be delivered. Call me!\n"))
     assert ("none", "") == (outcome.kind, outcome.event)
 
 

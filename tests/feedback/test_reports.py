@@ -132,6 +132,19 @@ def test_a_redacted_complaint_falls_back_on_the_returned_message():
     assert "kuro@example.net" == outcome.recipient
 
 
+def test_a_complaint_without_a_report_part_is_told_by_its_header():
+    """Microsoft's junk mail reports have no fields; others type the part wrongly."""
+    original = "X-HmXmrOriginalRecipient: kuro@example.net\nTo: list@example.net\nSubject: x\n\nHello"
+    sent = multipart(("message/rfc822", original), kind="mixed")
+    sent = sent.replace(b"MAILER-DAEMON@example.org", b"staff@hotmail.com")
+    sent = sent.replace(b"Subject: report", b"Subject: complaint about message from 192.0.2.1")
+    (outcome,) = parse(sent)
+    assert ("complaint", "complaint", "kuro@example.net") == (outcome.kind, outcome.event, outcome.recipient)
+    fields = "Feedback-Type: opt-out\nOriginal-Rcpt-To: kuro@example.net\n"
+    (outcome,) = parse(multipart(("text/plain", fields), kind="report; report-type=feedback-report"))
+    assert ("engagement", "unsubscribed", "kuro@example.net") == (outcome.kind, outcome.event, outcome.recipient)
+
+
 def test_outcomes_become_feedback_of_our_schema():
     """What counts is a Bounce or an Engagement; an absence note is nothing."""
     failed, delivered = parse(multipart(("message/delivery-status", FIELDS)))

@@ -1,11 +1,15 @@
 """The rules are sound: the linter has nothing to say of those that ship, and says what is wrong with others."""
 
+from dataclasses import replace
+
 import pytest
 
 from sidestep.streams.screen.feedback.classify import compiled, shipped, shipped_texts
 from sidestep.streams.screen.feedback.finding import Finding
 from sidestep.streams.screen.feedback.lint import every_rule, problems
 from sidestep.streams.screen.feedback.meaning import hardness, scope_of
+from sidestep.streams.screen.feedback.parse import classify
+from sidestep.streams.screen.feedback.phrases import fold, phrase, stands_in
 from sidestep.streams.screen.feedback.smtp import find_command, find_reply, find_status, prefer
 from sidestep.streams.screen.reasons import load_reasons
 
@@ -120,3 +124,48 @@ def test_the_more_telling_code_is_preferred():
     assert "5.1.1" == prefer("5.0.0", "5.1.1")
     assert "5.2.2" == prefer("5.2.2", "5.0.0")
     assert "4.2.2" == prefer("5.2.2", "4.2.2", "452")
+    assert "5.1.1" == prefer("5.5.4", "5.1.1")
+    assert "5.1.1" == prefer("5.1.1", "5.5.2")
+
+
+def test_words_belong_together_only_when_near():
+    """The pieces of a phrase stand in one sentence, in their order, wherever it begins."""
+    user_left = phrase("user * has left")
+    assert stands_in(user_left, fold("The user list is long. Sorry, user\n  neko has left us"))
+    assert not stands_in(user_left, fold(f"user {'x ' * 100} has left"))
+    assert not stands_in(user_left, fold("has left user"))
+
+
+def test_names_are_no_words():
+    """What stands before the @ of an address is chosen by people."""
+    assert "userunknown" == reason("550 5.1.1 <spam.blocked@example.net>: unknown (in reply to RCPT TO command)")
+    assert "onhold" == reason("550 <mailbox-full@example.net>: computer says no")
+
+
+def test_the_rest_of_a_group_of_codes_has_a_meaning_too():
+    """RFC 3463: x.6 is about content and x.7 about policy, whatever the detail."""
+    assert "contenterror" == reason("554 5.6.77 computer says no")
+    assert "securityerror" == reason("554 5.7.77 computer says no")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("550 The mailbox is not available at this site (in reply to RCPT TO command)", "userunknown"),
+        ("550 the user neko has left our company (in reply to end of DATA command)", "filtered"),
+        ("552 Postfach ist voll", "mailboxfull"),
+        ("554 attachments too large", "mesgtoobig"),
+        ("454 your mail was greylisted", "blocked"),
+        ("550 your certificate is no longer valid (in reply to RCPT TO command)", "onhold"),
+        ("450 unable to find it, try again later (in reply to RCPT TO command)", "onhold"),
+    ],
+)
+def test_wide_words_decide_where_nothing_else_does(text, expected):
+    """Replies that no rule knows word by word; doubt is never hard."""
+    assert expected == reason(text)
+
+
+def test_wide_words_of_the_notice_decide_nothing():
+    """What a report says around the reply is boilerplate."""
+    said = Finding(recipient="kuro@example.net", text="550 computer says no", reply="550", command="RCPT")
+    assert "onhold" == classify(replace(said, notice="Perhaps the address is no longer in use.")).reason

@@ -3,12 +3,14 @@
 import re
 from typing import NamedTuple
 
+from sidestep.streams.screen.feedback.mime import Headers
 from sidestep.streams.screen.feedback.outcome import Event
 
 _FIELD = re.compile(r"^([A-Za-z][A-Za-z-]{2,40})[ \t]{0,4}:[ \t]*(.*)$")
 _ADDRESS = re.compile(r"[^\s<>;,:\"'()\[\]]{1,200}@[^\s<>;,:\"'()\[\]]{1,255}")
 RECIPIENT_FIELDS = ("original-rcpt-to", "removal-recipient", "redacted-address")
 RECIPIENTS_MAX = 100
+SENDERS = ("staff@hotmail.com", "staff@outlook.com", "complaints@")
 
 
 class Complaint(NamedTuple):
@@ -17,6 +19,14 @@ class Complaint(NamedTuple):
     type: str
     recipients: list[str]
     user_agent: str
+
+
+def is_complaint(headers: Headers) -> bool:
+    """Whether its header says so: of reports with wrongly typed parts, and of Microsoft's, which have no fields."""
+    if "feedback-report" in headers.get("content-type").lower():
+        return True
+    sender, subject = headers.get("from")[:300].lower(), headers.get("subject")[:100].lower()
+    return subject.startswith("complaint about message from ") and any(name in sender for name in SENDERS)
 
 
 def parse(text: str) -> Complaint:

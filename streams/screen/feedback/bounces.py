@@ -8,8 +8,19 @@ from sidestep.streams.screen.feedback.finding import Finding
 from sidestep.streams.screen.feedback.mime import ORIGINALS, Headers, Message, read_headers
 from sidestep.streams.screen.feedback.smtp import find_command, find_host, find_reply, find_status, prefer, sent_command
 
-STATUS_PARTS = ("message/delivery-status", "message/global-delivery-status", "message/disposition-notification")
+STATUS_PARTS = (
+    "message/delivery-status",
+    "message/global-delivery-status",
+    "message/xdelivery-status",
+    "message/disposition-notification",
+)
 _DSN_LINE = re.compile(r"(?im)^[ \t>]{0,8}(?:final|original)-recipient[ \t]{0,4}:")
+_TO = re.compile(
+    rf"(?im)^[ \t>]{{0,8}}(?:to|an|à|para|till|aan|宛先)[ \t]{{0,4}}[:：][^@\n]{{0,80}}?({texts.ADDRESS.pattern})"
+)
+"""Who it was for, as the words for people quote it."""
+_REASON = re.compile(r"\(reason: (.{3,1000}?)\)(?: |$)")
+"""Sendmail quotes the remote host so; what it says itself, such as `User unknown`, is a guess by the command."""
 _WORD = re.compile(r"[^\W\d_]{3}")
 
 
@@ -102,14 +113,15 @@ def _said(message: Message, notice: texts.Notice) -> Iterator[tuple[str, str]]:
         yield from notice.said.items()
         return
     names = texts.ADDRESS.findall(message.headers.get("x-failed-recipients"))
-    for name in dict.fromkeys(names or original_recipients(message, notice.original)[:1] or [""]):
+    names = names or original_recipients(message, notice.original)[:1] or _TO.findall(notice.text)[:1]
+    for name in dict.fromkeys(names or [""]):
         yield name, ""
 
 
 def original_recipients(message: Message, rest: str) -> list[str]:
     """Recipients of the returned message, from its header wherever it stands."""
     original = original_headers(message, rest)
-    for field in ("x-rcpt-to", "x-original-to", "delivered-to", "to"):
+    for field in ("x-hmxmroriginalrecipient", "x-rcpt-to", "x-original-to", "delivered-to", "to"):
         found = texts.ADDRESS.findall(original.get(field)[:4000])
         if found:
             return found
@@ -131,14 +143,17 @@ def _of_words(name: str, words: str, notice: texts.Notice, headers: Headers, rep
     text = words
     if notice.said and not _WORD.search(words.replace(name, "")):
         text = f"{notice.before} {words}".strip()
+    command = find_command(text)
+    if reason := _REASON.search(text):
+        text = _with_transcript(reason[1], notice.text if len(notice.said) == 1 else "")
     reply = find_reply(text)
     return Finding(
         recipient=name,
         status=find_status(text, reply[:1]) or find_status(text),
         reply=reply,
-        command=find_command(text),
+        command=command,
         text=text,
-        host=find_host(text),
+        host=find_host(text) or find_host(words),
         reporter=reporter,
         notice=_notice(headers, notice.text),
     )
@@ -148,7 +163,7 @@ def is_report(headers: Headers, text: str) -> bool:
     """Whether a message without report fields is a report at all: its sender, its subject and its words tell."""
     if headers.get("x-failed-recipients") or "delivery-status" in headers.get("content-type").lower():
         return True
-    subject, words = headers.get("subject")[:300].lower(), text[:6000].lower()
+    subject, words = (" ".join(said.lower().split()) for said in (headers.get("subject")[:300], text[:6000]))
     marks = (
         is_mailer(headers) or headers.get("return-path").strip() == "<>",
         any(word in subject for word in texts.layouts().subjects),

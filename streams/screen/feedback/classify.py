@@ -102,15 +102,15 @@ class Facts:
 class Classifier:
     """The rules, compiled."""
 
-    def __init__(self, phrases: str, order: str, statuses: str, mtas: str, providers: Iterable[str]):
-        self.phrases = {
-            reason: tuple(_rule(rule, reason) for rule in rules) for reason, rules in tomllib.loads(phrases).items()
-        }
-        self.steps = tuple(_step(step) for step in tomllib.loads(order)["step"])
-        self.statuses: Mapping[str, str] = tomllib.loads(statuses)
+    def __init__(self, texts: Mapping[str, str]):
+        self.phrases = _tables(texts["phrases.toml"]) | _tables(texts["wide.toml"], WIDE)
+        self.steps = tuple(_step(step) for step in tomllib.loads(texts["order.toml"])["step"])
+        self.statuses: Mapping[str, str] = tomllib.loads(texts["statuses.toml"])
+        providers = (text for name, text in texts.items() if name not in FILES)
         self.providers = tuple(_provider(tomllib.loads(text)) for text in providers)
         self.mtas = {
-            group: tuple(_rule(rule, rule["reason"]) for rule in rules) for group, rules in tomllib.loads(mtas).items()
+            group: tuple(_rule(rule, rule["reason"]) for rule in rules)
+            for group, rules in tomllib.loads(texts["mtas.toml"]).items()
         }
 
     def classify(self, finding: Finding) -> Verdict:
@@ -123,8 +123,11 @@ class Classifier:
         )
 
     def stands_for(self, status: str) -> str:
-        """The reason of a status code; "" if it has none."""
-        return self.statuses.get(status) or self.statuses.get("x" + status[1:], "") if status[:1] in "245" else ""
+        """The reason of a status code, or of all codes of its subject; "" if it has none."""
+        if not status or status[0] not in "245":
+            return ""
+        alike = (status, f"x{status[1:]}", f"x{status[1:].rpartition('.')[0]}" if status[0] in "45" else "")
+        return next((self.statuses[code] for code in alike if code in self.statuses), "")
 
     def _delivered(self, finding: Finding) -> Verdict | None:
         if finding.status.startswith("2.") or finding.action in ("delivered", "relayed", "expanded"):
@@ -190,6 +193,13 @@ def matches_code(pattern: str, status: str) -> bool:
     return detail == first if not last else detail.isdigit() and int(first) <= int(detail) <= int(last)
 
 
+def _tables(text: str, prefix: str = "") -> dict[str, tuple[Rule, ...]]:
+    """Rules by the name of their table: a reason, with the file's prefix in front."""
+    return {
+        f"{prefix}{name}": tuple(_rule(rule, name) for rule in rules) for name, rules in tomllib.loads(text).items()
+    }
+
+
 def _rule(table: Mapping[str, Any], reason: str) -> Rule:
     values: dict[str, Any] = _tuples(table)
     for key in ("any", "none", "notice"):
@@ -214,7 +224,9 @@ def _provider(table: Mapping[str, Any]) -> Provider:
     return Provider(name, tuple(table["hosts"]), rules)
 
 
-FILES = ("phrases.toml", "order.toml", "statuses.toml", "mtas.toml")
+FILES = ("phrases.toml", "wide.toml", "order.toml", "statuses.toml", "mtas.toml")
+WIDE = "wide-"
+"""In front of the names of the tables of wide.toml, where order.toml asks for them."""
 
 
 def shipped_texts() -> dict[str, str]:
@@ -226,8 +238,7 @@ def shipped_texts() -> dict[str, str]:
 
 def compiled(texts: Mapping[str, str]) -> Classifier:
     """Rules from the texts of all files. Raises TOMLDecodeError, KeyError or TypeError for what is no rule file."""
-    phrases, order, statuses, mtas = (texts[name] for name in FILES)
-    return Classifier(phrases, order, statuses, mtas, [text for name, text in texts.items() if name not in FILES])
+    return Classifier(texts)
 
 
 @cache

@@ -79,10 +79,7 @@ def _shape(rule: Rule) -> Iterator[str]:
 
 
 def _examples(rules: Classifier) -> Iterator[str]:
-    for reason, listed in rules.phrases.items():
-        for rule in listed:
-            yield from _proved(rules, rule, reason, "")
-    for listed in rules.mtas.values():
+    for listed in (*rules.phrases.values(), *rules.mtas.values()):
         for rule in listed:
             yield from _proved(rules, rule, rule.reason, "")
     for provider in rules.providers:

@@ -7,7 +7,7 @@ from typing import Any
 
 from sidestep.streams.screen.feedback import arf, bounces, webhooks
 from sidestep.streams.screen.feedback.auto_replies import is_auto_reply, is_unsubscription
-from sidestep.streams.screen.feedback.classify import Classifier, Verdict, shipped
+from sidestep.streams.screen.feedback.classify import WIDE, Classifier, Verdict, shipped
 from sidestep.streams.screen.feedback.finding import Finding
 from sidestep.streams.screen.feedback.identity import Origin, origin_of
 from sidestep.streams.screen.feedback.meaning import hardness, scope_of
@@ -48,6 +48,8 @@ def _of_message(message: Message, depth: int) -> list[Outcome]:
     for part in message.parts:
         if part.type == "message/feedback-report":
             return _complaints(message, arf.parse(part.text))
+    if arf.is_complaint(message.headers):
+        return _complaints(message, arf.parse("\n".join(part.text for part in message.parts)))
     inner = _json_inside(message)
     if inner:
         return inner
@@ -59,7 +61,11 @@ def _of_message(message: Message, depth: int) -> list[Outcome]:
     return (
         _forwarded(message, depth)
         or _no_bounce(message, origin)
-        or [_judged(finding, origin, "text") for finding in found]
+        or [
+            _judged(finding, origin, "text")
+            for finding in found
+            if finding.recipient or bounces.is_mailer(message.headers)
+        ]
     )
 
 
@@ -130,7 +136,7 @@ def classify(finding: Finding, classifier: Classifier | None = None) -> Verdict:
     verdict = classifier.classify(finding)
     if verdict.reason in VAGUE and finding.notice:
         whole = classifier.classify(_whole(finding))
-        if whole.reason not in VAGUE:
+        if whole.reason not in VAGUE and not whole.rule.startswith(WIDE):  # the boilerplate is full of broad words
             return whole
     return verdict
 

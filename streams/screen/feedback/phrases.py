@@ -1,14 +1,21 @@
-"""Words to look for: a phrase is a few pieces in their order. Pure.
+"""Words to look for: a phrase is a few pieces in their order, not far apart. Pure.
 
-They are looked for with str.find, piece by piece: linear in the text whatever the rules say, and faster than one large
-alternation, which `re` tries word by word at every position.
+They are looked for with str.find, piece by piece: next to linear in the text whatever the rules say, and faster than
+one large alternation, which `re` tries word by word at every position.
 """
 
+import string
 from collections.abc import Iterable
 from functools import lru_cache
 
 TEXT_MAX = 3000
 """Characters of a reply that are looked at; servers say what they mean at the beginning."""
+
+GAP_MAX = 120
+"""Characters between two pieces of a phrase: words further apart belong to different sentences."""
+TRIES_MAX = 16
+"""Places at which the first piece is tried, for texts that repeat it for no good."""
+_LOCAL_PART = string.ascii_lowercase + string.digits + "!#$%&'*+-/?^_`{|}~."
 
 Phrase = tuple[str, ...]
 """Pieces that have to stand in this order; the first begins with ^ if the text has to begin with it."""
@@ -21,9 +28,15 @@ def phrase(text: str) -> Phrase:
 
 @lru_cache(maxsize=16)  # the same notice is folded for each of its recipients
 def fold(text: str, most: int = TEXT_MAX) -> str:
-    """Lower case, one blank between words, and the codes that multi-line replies repeat in front of each line gone."""
+    """Lower case, one blank between words; the codes that multi-line replies repeat in front of each line are gone, and
+    local parts stand as x: `spam@`, `full-user@` are names, not words."""
     words = text[: most * 2].lower().split()
-    return " ".join(_without_repeats(words))[:most]
+    return " ".join(_masked(word) if "@" in word else word for word in _without_repeats(words))[:most]
+
+
+def _masked(word: str) -> str:
+    *names, last = word.split("@")
+    return "@".join([*(f"{name.rstrip(_LOCAL_PART)}x" if name else "" for name in names), last])
 
 
 def _without_repeats(words: list[str]) -> Iterable[str]:
@@ -34,15 +47,21 @@ def _without_repeats(words: list[str]) -> Iterable[str]:
 
 
 def stands_in(phrase: Phrase, text: str) -> bool:
-    """Whether the pieces stand in the text in their order."""
-    at = 0
-    if phrase[0].startswith("^"):
-        at = len(phrase[0]) - 1
-        if not text.startswith(phrase[0][1:]):
-            return False
-        phrase = phrase[1:]
-    for piece in phrase:
-        found = text.find(piece, at)
+    """Whether the pieces stand in the text in their order, each within GAP_MAX of the one before."""
+    first, *rest = phrase
+    if first.startswith("^"):
+        return text.startswith(first[1:]) and _follow(rest, text, len(first) - 1)
+    at = text.find(first)
+    for _ in range(TRIES_MAX if rest else 1):
+        if at < 0 or _follow(rest, text, at + len(first)):
+            return at >= 0
+        at = text.find(first, at + 1)
+    return False
+
+
+def _follow(pieces: list[str], text: str, at: int) -> bool:
+    for piece in pieces:
+        found = text.find(piece, at, at + GAP_MAX + len(piece))
         if found < 0:
             return False
         at = found + len(piece)

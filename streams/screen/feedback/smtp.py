@@ -104,20 +104,24 @@ REPLIES = frozenset(
 """Other three digits look like a reply code and hardly ever are one."""
 
 
+_LOOSE = frozenset(f"{digit}.5.{detail}" for digit in "45" for detail in "1245")
+"""Protocol errors: what the reporter made of a reply without a code of its own."""
+
+
 def prefer(stated: str, said: str, reply: str = "") -> str:
     """Of the code in the report's Status field and the one in the remote host's words, the one that says more."""
     if not stated or not said or stated == said:
         return stated or said
     if reply and stated[0] != said[0]:
         return stated if stated[0] == reply[0] else said
-    if stated.endswith(".0.0") or stated == "4.4.7" or stated.startswith("5.3."):
+    if stated.endswith(".0.0") or stated in ("4.4.7", "4.7.0") or stated.startswith("5.3.") or stated in _LOOSE:
         return stated if said.endswith(".0.0") else said
     if ".0" in stated and ".0" not in said:
         return said
     if said.endswith(".0.0"):
         return stated
     if stated == "5.1.1":
-        return stated if ".0" in said else said
+        return stated if ".0" in said or said.startswith("5.5.") else said
     if stated == "5.1.3" and said.startswith("5.7."):
         return said
     return stated

@@ -35,6 +35,11 @@ _TRANSCRIPT = re.compile(rf"^[45]\d\d\s(?:[245]\.\d\.\d{{1,3}}\s)?<?({_ADDRESS})
 _X400 = re.compile(rf"(?i)smtp=({_ADDRESS})")
 _RULER = re.compile(r"^[\s\-=_*|#>]{4,}$")
 _WORD = re.compile(r"\w{3}")
+_HELP = re.compile(r"(?i)\b(?:contact|send (?:e-?)?mail to|forward .{3,60} to)[:\s]{0,3}$")
+"""The next line names who can help."""
+_UNDISCLOSED = re.compile(r"(?i)^\s{0,8}an undisclosed address\b")
+_ALIAS = re.compile(r"(?i)\bafter rcpt to:|\bgenerated from ")
+"""Behind these stands what became of the recipient that is named already, or where it came from."""
 
 
 class Layouts(NamedTuple):
@@ -73,7 +78,7 @@ def _end(lines: list[str]) -> int:
     """Index of the line behind which the returned message stands."""
     starts = layouts().original
     for index, line in enumerate(lines):
-        bare = line[:200].strip(" \t-=_*|>#").lower()
+        bare = " ".join(line[:200].strip(" \t-=_*|>#").lower().split())
         if bare.startswith(starts) and index + 1 < len(lines) and (index or "content-type" in bare):
             return index
         if index > 2 and line[:12].lower() in ("return-path:", "received: fr", "received:fro", "received: by"):
@@ -91,13 +96,19 @@ class _Reader:
         self._pending: list[str] = []
         self._said: dict[str, list[str]] = {}
         self._current = ""
+        self._helped = False
         self._names: dict[str, str] = {}
 
     def take(self, line: str) -> None:
         line = line[:2000].rstrip()
         if not line or _RULER.match(line) or layouts().quoted.match(line):
             return
+        if _UNDISCLOSED.match(line):
+            self._current = ""
         address, rest = _named(line)
+        if self._helped or (self._current and _ALIAS.search(line)):
+            address, rest = "", line
+        self._helped = bool(_HELP.search(line[-100:]))
         if not self._transcript and _TRANSCRIPT.match(line):
             self._transcript = True
             self._pending, self.before = self.before, []
