@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sidestep.schemas import MxFinding
 from sidestep.streams.decide.gcra import Rate, advance, earliest, furthest, parse_rate
 from sidestep.streams.decide.tables import DOMAIN_RATES, SERVICES
 
@@ -226,3 +227,52 @@ def test_rates_are_kept_across_batches_and_restarts(new_world: Any):
         DOMAIN_RATES, b"example.com"
     ).slot_us - round(again.verdicts()[-1].retry_at * 1e6)
     assert 2 == again.row(SERVICES, b"shop@example.com").sends
+
+
+def _hosted(world: Any, name: str, provider: str = "google") -> Any:
+    return {"to": f"jane@{name}", "mx": MxFinding("yes", "mx", world.now, 300, (f"mx.{provider}.example",), provider)}
+
+
+def test_domains_of_one_mx_provider_share_its_limit(new_world: Any):
+    """Whatever their names are; another provider's and those without one do not count against it."""
+    world = new_world(new_world.policy_text(provider="1/min,max_burst=2"))
+    names = ["one.example", "two.example", "three.example"]
+    verdicts = [world.intent(name, **_hosted(world, name)) for name in names]
+    assert ["send", "send", "defer"] == [verdict.action for verdict in verdicts]
+    assert "mx-provider-limit" == verdicts[2].rules[0].id
+    assert "google" in verdicts[2].rules[0].text
+    assert world.now / 1000 + 60 == verdicts[2].retry_at
+    others = [_hosted(world, "four.example", "microsoft"), {"to": "jane@five.example"}]
+    assert ["send", "send"] == [world.intent(f"other-{n}", **fields).action for n, fields in enumerate(others)]
+    world.wait(60_000)
+    assert "send" == world.intent("three.example", attempt=2, **_hosted(world, "three.example")).action
+
+
+def test_a_domain_with_a_limit_of_its_own_is_not_counted_with_its_provider(new_world: Any):
+    """gmail.com has one in the shipped policy."""
+    world = new_world(new_world.policy_text(provider="1/min"))
+    actions = [world.intent(str(n), **_hosted(world, "gmail.com")).action for n in range(5)]
+    assert ["send"] * 5 == actions
+    assert "send" == world.intent("other", **_hosted(world, "one.example")).action
+
+
+def test_partitions_share_a_providers_rate(new_world: Any):
+    """Each gets the rate divided by their number, as the log has it; a policy written for more partitions holds."""
+    world = new_world(None)
+    text = new_world.policy_text(provider="4/min,max_burst=8")
+    world.append(new_world.policy_record(text, partitions=4))
+    actions = [world.intent(str(n), **_hosted(world, f"d{n}.example")).action for n in range(4)]
+    assert ["send", "send", "defer", "defer"] == actions
+    world.append(new_world.policy_record(text, at=world.now, partitions=8))
+    world.wait(120_000)
+    actions = [world.intent(f"later-{n}", **_hosted(world, f"e{n}.example")).action for n in range(2)]
+    assert ["send", "defer"] == actions
+
+
+def test_test_intents_pass_the_providers_limit(new_world: Any):
+    """And leave no trace in it."""
+    world = new_world(new_world.policy_text(provider="1/min"))
+    assert ["send"] * 3 == [
+        world.intent(str(n), test=True, **_hosted(world, f"d{n}.example")).action for n in range(3)
+    ]
+    assert "send" == world.intent("real", **_hosted(world, "d.example")).action

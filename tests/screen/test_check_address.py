@@ -32,6 +32,7 @@ ZONES = {
     "outlpok.de": ["MX 10 mx.trap.example"], "mx.trap.example": [PUBLIC],
     "outzlook.com": ["MX 10 mx.outzlook.com"], "mx.outzlook.com": [PUBLIC],
     "xn--bcher-kva.example": ["MX 10 mx.good.example"],
+    "test.dbl.example": ["A 127.0.0.2"], "good.example.dbl.example": ["A 127.0.1.106"],
 }  # fmt: skip
 
 
@@ -235,3 +236,29 @@ def test_any_line_is_a_string_or_refused(line: bytes) -> None:
         assert isinstance(json_string(line), str)
     except NotAString as error:
         assert str(error)
+
+
+def test_sources_are_asked_too(dns: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A feed that was never fetched is fetched first; a zone lists; each match by list, version, entry and reason."""
+    monkeypatch.setenv("SIDESTEP_DATA_DIR", str(tmp_path / "data"))
+    (tmp_path / "traps.txt").write_text("good.example\n", "utf-8")
+    sources = tmp_path / "sources.toml"
+    sources.write_text(
+        '[dnsbl."dbl.example"]\ncodes = "spamhaus-dbl"\n[feeds.traps]\nsource = "traps.txt"\nreason = "trap"\n', "utf-8"
+    )
+    (found,) = checked("--dns", dns, "--sources", str(sources), addresses=["jane@good.example"])
+    feed, zone = found["listed"]
+    assert all((feed.pop("version"), zone.pop("version")))
+    assert {"list": "traps", "entry": "good.example", "reason": "trap"} == feed
+    entry = {"list": "dbl.example", "entry": "good.example 127.0.1.106", "reason": "abused-botnet", "suspect": True}
+    assert entry == zone
+
+
+def test_a_sources_file_that_makes_no_sense(dns: str, tmp_path: Path) -> None:
+    """One line that says where the fault is, and exit code 2."""
+    sources = tmp_path / "sources.toml"
+    sources.write_text('[feeds.traps]\nsorce = "traps.txt"\n', "utf-8")
+    for path in (sources, tmp_path / "none.toml"):
+        result = run("--dns", dns, "--sources", str(path), stdin='"jane@good.example"\n')
+        assert result.exit_code == 2
+        assert result.output.startswith("sidestep: ") and result.output.count("\n") == 1
