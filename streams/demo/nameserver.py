@@ -223,6 +223,17 @@ def _fill(response: dns.message.Message, zones: Zones, fault: str) -> None:
     elif fault == "lame":
         response.flags &= ~(dns.flags.AA | dns.flags.RA)
         response.authority.append(dns.rrset.from_text(question.name, 300, "IN", "NS", "elsewhere.invalid."))
+    elif fault == "alias-only":
+        code, records, _ = zones.look_up(question.name, question.rdtype)
+        response.answer = records[:1]
+        response.set_rcode(dns.rcode.NOERROR if records else code)
+    elif fault == "lie-owner":
+        other = dns.name.Name((b"other", *question.name.labels))
+        response.answer.append(dns.rrset.from_text(other, 300, "IN", "MX", "10 mx.elsewhere.example."))
+    elif fault == "cname-steps":
+        labels = question.name.labels
+        other = dns.name.Name(labels[1:] if labels[0] == b"loop" else (b"loop", *labels))
+        response.answer.append(dns.rrset.from_text(question.name, 300, "IN", "CNAME", str(other)))
     elif fault == "cname-loop":
         other = dns.name.Name((b"loop", *question.name.labels))
         response.answer.append(dns.rrset.from_text(question.name, 300, "IN", "CNAME", str(other)))

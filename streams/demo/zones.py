@@ -11,7 +11,8 @@ delay SECONDS       answers late                      drop-first N    ignores th
 truncate            cut short over UDP                no-tcp          the same, and hangs up over TCP
 lie-id              an id that was not asked          lie-question    answers another question
 garble              octets that are no DNS message    lame            points elsewhere instead of answering
-cname-loop          an alias of an alias of itself
+cname-loop          an alias of an alias of itself       cname-steps    the same, an alias an answer
+lie-owner           records of another name            alias-only     names an alias, not what stands there
 """
 
 from collections.abc import Iterator, Sequence
@@ -35,7 +36,7 @@ MAX_CHAIN = 16
 
 FAULTS = frozenset({
     "servfail", "refuse", "drop", "delay", "drop-first", "truncate", "no-tcp", "lie-id", "lie-question", "garble",
-    "lame", "cname-loop",
+    "lame", "cname-loop", "cname-steps", "lie-owner", "alias-only",
 })
 
 Node = dict[dns.rdatatype.RdataType, dns.rdataset.Rdataset]

@@ -38,6 +38,8 @@ class Answer:
     """False: NXDOMAIN, there is no such name and none below it (RFC 8020)."""
     failure: str = ""
     """servfail, refused, timeout, unreachable, malformed or cname-loop."""
+    alias: str = ""
+    """The name that the one asked for is another name of, where the server leaves it to us to ask for that."""
 
 
 _FAILURES = {dns.rcode.SERVFAIL: "servfail", dns.rcode.REFUSED: "refused", dns.rcode.NOTAUTH: "refused"}
@@ -54,15 +56,30 @@ def read(message: dns.message.Message) -> Answer:
         return Answer(failure="cname-loop")
     except dns.exception.DNSException:
         return Answer(failure="malformed")
-    if chain.answer is None and _is_referral(message):
+    if chain.answer is None and (_is_referral(message) or _is_about_others(message, chain)):
         return Answer(failure="malformed")
-    return Answer(tuple(chain.answer or ()), chain.minimum_ttl, rcode == dns.rcode.NOERROR)
+    exists = rcode == dns.rcode.NOERROR
+    if chain.answer is None and chain.cnames and exists and not _has_soa(message):
+        # a recursive server says that nothing stands at the alias' end with an SOA (RFC 2308 section 2.2); without
+        # one nobody has looked there
+        return Answer(ttl=chain.minimum_ttl, alias=chain.canonical_name.to_text(omit_final_dot=True).lower())
+    return Answer(tuple(chain.answer or ()), chain.minimum_ttl, exists)
 
 
 def clamped(bounds: tuple[int, int], *answers: Answer) -> int:
     """Seconds that a finding holds which follows from all these answers."""
     least, most = bounds
     return max(least, min(most, *(answer.ttl for answer in answers if not answer.failure)))
+
+
+def _is_about_others(message: dns.message.Message, chain: Any) -> bool:
+    """Records of names that nobody asked for (DNAMEs aside): whatever such an answer says, it does not say "none"."""
+    names = {chain.canonical_name, *(rrset.name for rrset in chain.cnames)}
+    return any(rrset.name not in names and rrset.rdtype != dns.rdatatype.DNAME for rrset in message.answer)
+
+
+def _has_soa(message: dns.message.Message) -> bool:
+    return any(rrset.rdtype == dns.rdatatype.SOA for rrset in message.authority)
 
 
 def _is_referral(message: dns.message.Message) -> bool:

@@ -4,6 +4,7 @@ import asyncio
 import math
 import socket
 from collections.abc import Sequence
+from dataclasses import replace
 
 import dns.asyncbackend
 import dns.asyncquery
@@ -23,6 +24,9 @@ FIRST_TRY = 1.0
 
 TIMED_OUT = Answer(failure="timeout")
 
+ALIASES_MOST = 8
+"""Aliases of one name that are followed from server to server. Honest chains have one or two."""
+
 
 class Upstream:
     """The name servers. The one that answered last is asked first, so a dead one costs its wait only once."""
@@ -37,7 +41,20 @@ class Upstream:
         self._servers = list(servers)
 
     async def ask(self, question: Question, deadline: float) -> Answer:
-        """Ask the servers in turn, twice, until one knows. `deadline` is in the event loop's time."""
+        """The answer, aliases followed to their end. `deadline` is in the event loop's time."""
+        name, kind = question
+        seen = {name.lower()}
+        answer = await self._ask_in_turn(question, deadline)
+        while answer.alias:
+            if answer.alias in seen or len(seen) >= ALIASES_MOST:
+                return Answer(failure="cname-loop")
+            seen.add(answer.alias)
+            further = await self._ask_in_turn((answer.alias, kind), deadline)
+            answer = replace(further, ttl=min(answer.ttl, further.ttl))
+        return answer
+
+    async def _ask_in_turn(self, question: Question, deadline: float) -> Answer:
+        """Ask the servers in turn, twice, until one knows."""
         clock = asyncio.get_running_loop().time
         servers = list(self._servers)
         tries = [(server, FIRST_TRY) for server in servers] + [(server, math.inf) for server in servers]

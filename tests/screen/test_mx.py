@@ -180,12 +180,23 @@ def test_aliases_are_followed_and_the_shortest_ttl_counts() -> None:
     assert (answer.ttl, [str(record) for record in answer.records]) == (50, ["10 mx.y.example."])
 
 
+def test_an_alias_whose_target_nobody_looked_at_is_no_answer_yet() -> None:
+    """With an SOA there is nothing at the target; without one it has to be asked for. DNAMEs belong to the chain."""
+    alias = "x.example. 50 IN CNAME y.example."
+    assert Answer(ttl=50, alias="y.example") == response(alias)
+    assert Answer(ttl=50) == response(alias, authority=SOA.replace("x.example.", "y.example."))
+    dname = f"example. 60 IN DNAME example.\n{alias}\ny.example. 300 IN MX 10 mx.y.example."
+    assert 1 == len(response(dname).records)
+
+
 @pytest.mark.parametrize(("answer", "expected"), [
     (response("x.example. 50 IN CNAME y.example.\ny.example. 50 IN CNAME x.example."), "cname-loop"),
     (response(rcode="SERVFAIL"), "servfail"),
     (response(rcode="REFUSED"), "refused"),
     (response(rcode="NOTIMP"), "malformed"),
     (response("x.example. 60 IN MX 10 mx.example.", rcode="NXDOMAIN"), "malformed"),
+    (response("y.example. 60 IN MX 10 mx.example."), "malformed"),
+    (response("x.example. 60 IN CNAME y.example.\nz.example. 60 IN MX 10 mx.example."), "malformed"),
     (response(authority="x.example. 60 IN NS ns.elsewhere.example.", flags="RD"), "malformed"),
 ])
 def test_answers_that_say_nothing(answer: Answer, expected: str) -> None:

@@ -33,16 +33,18 @@ POLICY = parse_policy(SHIPPED.read_text("utf-8"))
 ZONES = {
     "shop.example": ["MX 10 mx.shop.example"],
     "mx.shop.example": ["A 93.184.215.14"],
+    "alias.example": ["CNAME shop.example."],
+    "alias-of-nothing.example": ["CNAME gone.example."],
     "bare.example": ["A 93.184.215.14"],
     "gmaul.com": ["MX 10 mx.shop.example"],
     "outzlook.com": ["MX 10 mx.shop.example"],
 }
-HARMLESS = {"truncate": "", "drop-first 1": "", "delay 0.1": ""}
+HARMLESS = ("truncate", "drop-first 1", "delay 0.1", "alias-only")
 """What a resolver gets over: another try, TCP, patience."""
 FATAL = {
     "servfail": "servfail", "refuse": "refused", "drop": "timeout", "delay 30": "timeout", "no-tcp": "malformed",
     "lie-id": "timeout", "lie-question": "timeout", "garble": "timeout", "lame": "malformed",
-    "cname-loop": "cname-loop",
+    "cname-loop": "cname-loop", "cname-steps": "cname-loop", "lie-owner": "malformed",
 }  # fmt: skip
 """Fault -> the reason in the evidence."""
 
@@ -51,6 +53,8 @@ async def _evidence(to: str, faults: dict[str, str]) -> IntentEvidence:
     async with NameServer(ZONES) as ns:
         for where, what in faults.items():
             ns.fault(where, what)
+            if what == "cname-steps":  # the alias misbehaves too
+                ns.fault(f"loop.{where}", what)
         resolver = Resolver([ns.address], timeout=TIMEOUT, check_exchanges=True)
         address = parse(to)
         async with asyncio.timeout(BOUND):
@@ -118,6 +122,14 @@ def test_no_slip_is_rejected_because_its_name_server_is_ill(fault: str, name: st
     found = evidence(f"jane@{name}", {name: fault})
     assert not stopped_for_good(found)
     assert found.suggestion in ("jane@gmail.com", "jane@outlook.com")
+
+
+def test_an_alias_is_followed_from_answer_to_answer():
+    """A server that leaves it to us to ask for the alias' target: what stands there counts, be it nothing."""
+    assert "mx" == evidence("jane@alias.example", {"alias.example": "alias-only"}).mx.reason
+    assert "nxdomain" == evidence("jane@alias-of-nothing.example", {"alias-of-nothing.example": "alias-only"}).mx.reason
+    faults = {"alias.example": "alias-only", "shop.example": "servfail"}
+    assert "servfail" == evidence("jane@alias.example", faults).mx.reason
 
 
 def test_no_server_at_all():
