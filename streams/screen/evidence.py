@@ -1,6 +1,6 @@
 """From what was read and found out to a record of the log. Pure."""
 
-from typing import NamedTuple
+from msgspec import Struct
 
 from sidestep.schemas import Bounce, EmailIntent, Engagement, FeedbackEvidence, IntentEvidence
 from sidestep.streams.screen.address import ParsedAddress
@@ -13,7 +13,7 @@ from sidestep.streams.screen.reasons import Reasons
 from sidestep.streams.screen.suspicious import NearMisses, weigh
 
 
-class Taken(NamedTuple):
+class Taken(Struct, frozen=True, gc=False):
     """An intent that has been read, before anything is known of its address."""
 
     offset: int
@@ -28,7 +28,7 @@ class Taken(NamedTuple):
     """topic/partition/offset."""
 
 
-class Findings(NamedTuple):
+class Findings(Struct, frozen=True, gc=False):
     """What follows from the lists and the answers. `suggestion` is a whole address, or empty."""
 
     classes: tuple[str, ...] = ()
@@ -56,9 +56,9 @@ def intent_evidence(
     """Everything about one intent. `answers` is None where the address is refused: nobody is asked about those."""
     intent, address, facts = taken.intent, taken.address, taken.facts
     if answers is not None and facts is not None:
-        classes, suggestion = findings(address, facts, answers, lists, near_misses)
+        found = findings(address, facts, answers, lists, near_misses)
     else:
-        classes, suggestion = facts.classes if facts is not None else (), ""
+        found = Findings(facts.classes if facts is not None else ())
     # by position, in the order of the fields: naming all of them costs msgspec six times as much
     evidence = IntentEvidence(
         intent.id,
@@ -72,8 +72,8 @@ def intent_evidence(
         answers.mx if answers is not None else None,
         address.reason,
         intent.attempt,
-        classes,
-        suggestion,
+        found.classes,
+        found.suggestion,
         taken.reused,
         intent.stream,
         intent.campaign,

@@ -6,13 +6,15 @@ of them is bounded in time and says nothing where it doesn't know.
 
 import asyncio
 from collections.abc import Awaitable
-from typing import NamedTuple, Protocol
+from typing import Protocol
+
+from msgspec import Struct
 
 from sidestep.schemas import Listing, MailboxFinding, MxFinding
 from sidestep.streams.screen.address import ParsedAddress
 
 
-class Answers(NamedTuple):
+class Answers(Struct, frozen=True, gc=False):
     """What was heard about one sound address."""
 
     mx: MxFinding
