@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from sidestep.schemas import MxFinding
 from sidestep.streams.screen.answers import UNKNOWN_TTL, Answer, Dialogue, Question
+from sidestep.streams.screen.flights import Flights, arrival
 from sidestep.streams.screen.mx import inquire, unknown
 from sidestep.streams.screen.shared_answers import SharedAnswers
 from sidestep.streams.screen.upstream import Server, Upstream, system_servers
@@ -74,7 +75,7 @@ class Resolver:
         self._check_exchanges = check_exchanges
         self._hosts = SharedAnswers(self._upstream.ask, clock)
         self._cache: OrderedDict[str, _Entry] = OrderedDict()
-        self._flights: dict[str, asyncio.Task[MxFinding]] = {}
+        self._flights: Flights[str, MxFinding] = Flights()
         self._closed = False
 
     @property
@@ -107,13 +108,7 @@ class Resolver:
             return entry.finding
         if self._closed:
             return unknown("closed")
-        flight = self._flights.get(domain) or self._depart(domain)
-        try:
-            return await asyncio.shield(flight)
-        except asyncio.CancelledError:
-            if flight.cancelled() and not _is_cancelled():
-                return unknown("closed")
-            raise
+        return await arrival(self._depart(domain), unknown("closed"))
 
     async def ask(self, question: Question, deadline: float) -> Answer:
         """One question to the name servers, not remembered here. `deadline` is in the event loop's time."""
@@ -128,10 +123,7 @@ class Resolver:
     async def close(self) -> None:
         """End what is under way; whoever waits for it gets `unknown`."""
         self._closed = True
-        flights = list(self._flights.values())
-        for flight in flights:
-            flight.cancel()
-        await asyncio.gather(*flights, return_exceptions=True)
+        await self._flights.close()
         await self._hosts.close()
 
     def _ageing(self, domain: str, entry: _Entry, now: float) -> MxFinding | None:
@@ -145,10 +137,7 @@ class Resolver:
         return entry.finding
 
     def _depart(self, domain: str) -> asyncio.Task[MxFinding]:
-        flight = asyncio.get_running_loop().create_task(self._fly(domain))
-        self._flights[domain] = flight
-        flight.add_done_callback(lambda _: self._flights.pop(domain, None))
-        return flight
+        return self._flights.join(domain, lambda: self._fly(domain))
 
     async def _fly(self, domain: str) -> MxFinding:
         deadline = asyncio.get_running_loop().time() + self._timeout
@@ -216,8 +205,3 @@ def _fresh(finding: MxFinding, now: float) -> _Entry:
 
 def _may_be_served_stale(finding: MxFinding, now: float) -> bool:
     return finding.outcome != "unknown" and now - finding.checked_at / 1000 < STALE_MAX
-
-
-def _is_cancelled() -> bool:
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from sidestep.streams.screen.answers import NEGATIVE_TTL, UNKNOWN_TTL, Answer, Question, clamped
+from sidestep.streams.screen.flights import Flights, arrival
 
 PATIENCE = 2.0
 """Seconds for one host. What its address is matters less than the domain's own answer: nobody waits long for it."""
@@ -33,32 +34,19 @@ class SharedAnswers:
         self._clock = clock
         self._size = size
         self._kept: OrderedDict[Question, _Kept] = OrderedDict()
-        self._flights: dict[Question, asyncio.Task[Answer]] = {}
+        self._flights: Flights[Question, Answer] = Flights()
 
     async def ask(self, question: Question, deadline: float) -> Answer:
         """The answer with the seconds that are left of it, at the latest when `deadline` comes."""
         kept = self._kept.get(question)
         if kept is not None and (left := kept.expires_at - self._clock()) > 0:
             return replace(kept.answer, ttl=int(left))
-        flight = self._flights.get(question) or self._depart(question)
-        try:
-            async with asyncio.timeout_at(deadline):
-                return await asyncio.shield(flight)
-        except TimeoutError:
-            return TIMED_OUT
+        flight = self._flights.join(question, lambda: self._fly(question))
+        return await arrival(flight, TIMED_OUT, max(0.0, deadline - asyncio.get_running_loop().time()))
 
     async def close(self) -> None:
         """End what is under way."""
-        flights = list(self._flights.values())
-        for flight in flights:
-            flight.cancel()
-        await asyncio.gather(*flights, return_exceptions=True)
-
-    def _depart(self, question: Question) -> asyncio.Task[Answer]:
-        flight = asyncio.get_running_loop().create_task(self._fly(question))
-        self._flights[question] = flight
-        flight.add_done_callback(lambda _: self._flights.pop(question, None))
-        return flight
+        await self._flights.close()
 
     async def _fly(self, question: Question) -> Answer:
         answer = await self._ask(question, asyncio.get_running_loop().time() + PATIENCE)

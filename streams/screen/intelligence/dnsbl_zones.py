@@ -16,6 +16,7 @@ from msgspec import Struct
 
 from sidestep.schemas import Listing
 from sidestep.streams.errors import SourcesError
+from sidestep.streams.screen.flights import Flights, arrival
 from sidestep.streams.screen.intelligence.dnsbl import ZoneStatus
 from sidestep.streams.screen.intelligence.dnsbl_zone import Ask, Part, Zone
 from sidestep.streams.screen.sources import Dnsbl
@@ -59,7 +60,7 @@ class Zones:
         self._clock = clock
         self._cache_size = cache_size
         self._cache: OrderedDict[str, _Entry] = OrderedDict()
-        self._flights: dict[str, asyncio.Task[tuple[Listing, ...]]] = {}
+        self._flights: Flights[str, tuple[Listing, ...]] = Flights()
         self._closed = False
 
     @property
@@ -89,9 +90,7 @@ class Zones:
             return entry.listings
         if self._closed or not self._zones:
             return ()
-        flight = self._flights.get(domain) or self._depart(domain)
-        await asyncio.wait((flight,))  # unlike awaiting it, ends quietly when `close` cancels the flight
-        return () if flight.cancelled() else flight.result()
+        return await arrival(self._depart(domain), ())
 
     async def test(self) -> None:
         """Test all zones now, whatever their state, and wait for it: for whoever wants to see a `status`."""
@@ -100,10 +99,7 @@ class Zones:
     async def close(self) -> None:
         """End what is under way; whoever waits for it gets ()."""
         self._closed = True
-        flights = list(self._flights.values())
-        for flight in flights:
-            flight.cancel()
-        await asyncio.gather(*flights, return_exceptions=True)
+        await self._flights.close()
         await asyncio.gather(*(zone.close() for zone in self._zones))
 
     def status(self) -> list[ZoneStatus]:
@@ -111,10 +107,7 @@ class Zones:
         return [zone.status() for zone in self._zones]
 
     def _depart(self, domain: str) -> asyncio.Task[tuple[Listing, ...]]:
-        flight = asyncio.get_running_loop().create_task(self._fly(domain))
-        self._flights[domain] = flight
-        flight.add_done_callback(lambda _: self._flights.pop(domain, None))
-        return flight
+        return self._flights.join(domain, lambda: self._fly(domain))
 
     async def _fly(self, domain: str) -> tuple[Listing, ...]:
         old = self._cache.get(domain)

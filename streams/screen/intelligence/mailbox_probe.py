@@ -16,6 +16,7 @@ from typing import NamedTuple
 from sidestep.schemas import MailboxFinding, MxFinding
 from sidestep.streams.screen.address import ParsedAddress
 from sidestep.streams.screen.exchanges import is_reachable
+from sidestep.streams.screen.flights import Flights, arrival
 from sidestep.streams.screen.intelligence import probe
 from sidestep.streams.screen.intelligence.circuit import Circuit
 from sidestep.streams.screen.intelligence.pace import Pace
@@ -81,7 +82,7 @@ class Prober:
         self._cache: Recent[bytes, MailboxFinding] = Recent(cache_size)
         self._domains: Recent[tuple[str, str], _Domain] = Recent(DOMAINS_MAX)
         self._operators: Recent[str, _Operator] = Recent(OPERATORS_MAX)
-        self._flights: dict[bytes, asyncio.Task[MailboxFinding]] = {}
+        self._flights: Flights[bytes, MailboxFinding] = Flights()
         self._readings: Counter[tuple[str, str]] = Counter()
         self._asked = 0
         self._closed = False
@@ -107,20 +108,15 @@ class Prober:
         if not exchanges or self._closed:
             return self._unasked("not-allowed" if not exchanges else "closed")
         key = self._key(address.identity)
-        flight = self._flights.get(key)
-        if flight is None:
-            if len(self._flights) >= FLIGHTS_MAX:
-                return self._unasked("busy")
-            flight = self._depart(key, address, exchanges)
-        return await self._arrival(flight)
+        if key not in self._flights and len(self._flights) >= FLIGHTS_MAX:
+            return self._unasked("busy")
+        flight = self._flights.join(key, lambda: self._fly(key, address, exchanges))
+        return await arrival(flight, self._unasked("closed"))
 
     async def close(self) -> None:
         """End what is under way; whoever waits for it gets `unknown`."""
         self._closed = True
-        flights = list(self._flights.values())
-        for flight in flights:
-            flight.cancel()
-        await asyncio.gather(*flights, return_exceptions=True)
+        await self._flights.close()
 
     def status(self) -> ProbeStatus:
         """Since the start; answers from memory are not counted."""
@@ -152,21 +148,6 @@ class Prober:
 
     def _unasked(self, reason: str) -> MailboxFinding:
         return MailboxFinding("unknown", reason, int(self._clock() * 1000))
-
-    def _depart(self, key: bytes, address: ParsedAddress, exchanges: tuple[str, ...]) -> asyncio.Task[MailboxFinding]:
-        flight = asyncio.get_running_loop().create_task(self._fly(key, address, exchanges))
-        self._flights[key] = flight
-        flight.add_done_callback(lambda _: self._flights.pop(key, None))
-        return flight
-
-    async def _arrival(self, flight: asyncio.Task[MailboxFinding]) -> MailboxFinding:
-        try:
-            return await asyncio.shield(flight)
-        except asyncio.CancelledError:
-            task = asyncio.current_task()
-            if flight.cancelled() and not (task is not None and task.cancelling()):
-                return self._unasked("closed")
-            raise
 
     async def _fly(self, key: bytes, address: ParsedAddress, exchanges: tuple[str, ...]) -> MailboxFinding:
         try:

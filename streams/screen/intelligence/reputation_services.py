@@ -22,6 +22,7 @@ from sidestep.schemas import Listing
 from sidestep.streams.decide.gcra import parse_rate
 from sidestep.streams.errors import SourcesError
 from sidestep.streams.screen.address import ParsedAddress
+from sidestep.streams.screen.flights import Flights, arrival
 from sidestep.streams.screen.intelligence import reputation, reputation_faults
 from sidestep.streams.screen.intelligence.circuit import Circuit, State
 from sidestep.streams.screen.intelligence.pace import Pace
@@ -141,7 +142,7 @@ class _Service:
         self._clock = clock
         self._cache_size = cache_size
         self._kept: OrderedDict[Key, tuple[Listings, float]] = OrderedDict()
-        self._flights: dict[Key, asyncio.Task[Listings]] = {}
+        self._flights: Flights[Key, Listings] = Flights()
         self._circuit = Circuit(config.failures, config.retry_after)
         self._pace = Pace(parse_rate(config.rate))
         self._slots = asyncio.Semaphore(CONNECTIONS)
@@ -158,28 +159,18 @@ class _Service:
         known = self.cached(key)
         if known is not None:
             return known
-        if key not in self._flights:
-            self._flights[key] = asyncio.create_task(self._fly(key, asked, session))
-        flight = self._flights[key]
-        await asyncio.wait([flight])  # unlike `await flight`, one that is cancelled here leaves it to the others
-        return () if flight.cancelled() else flight.result()
+        return await arrival(self._flights.join(key, lambda: self._fly(key, asked, session)), ())
 
     async def close(self) -> None:
-        flights = list(self._flights.values())
-        for flight in flights:
-            flight.cancel()
-        await asyncio.gather(*flights, return_exceptions=True)
+        await self._flights.close()
 
     def status(self) -> ServiceStatus:
         return replace(self._status, circuit=self._circuit.state)
 
     async def _fly(self, key: Key, asked: reputation.Asked, session: aiohttp.ClientSession) -> Listings:
-        try:
-            reading = await self._ask(asked, session) if self._pace.take(self._clock()) else None
-            self._count(reading)
-            return self._keep(key, asked, reading)
-        finally:
-            del self._flights[key]
+        reading = await self._ask(asked, session) if self._pace.take(self._clock()) else None
+        self._count(reading)
+        return self._keep(key, asked, reading)
 
     async def _ask(self, asked: reputation.Asked, session: aiohttp.ClientSession) -> reputation.Reading | None:
         """The answer; None: it was not asked. In time, whatever the service does."""
