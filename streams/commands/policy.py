@@ -6,7 +6,8 @@ from pathlib import Path
 import click
 
 from sidestep.streams.decide.gcra import Rate
-from sidestep.streams.decide.policy import RISKS, Limits, Policy, RulePolicy, parse, problems
+from sidestep.streams.decide.policy import Limits, Policy, RulePolicy, parse, problems
+from sidestep.streams.decide.policy_faults import RISKS
 from sidestep.streams.errors import PolicyError
 from sidestep.streams.policy_file import SHIPPED
 from sidestep.streams.screen.typo import TypoFinding

@@ -5,62 +5,16 @@ PolicyError.
 """
 
 import hashlib
-import re
 import tomllib
 from typing import Any
 
 from msgspec import Struct
 
 from sidestep.streams.decide.gcra import Rate, parse_rate
+from sidestep.streams.decide.policy_faults import RISKS, RULES, document_faults
 from sidestep.streams.errors import PolicyError
 
 DAY = 86400
-
-# Which modes make sense for a rule, and which parameters it takes besides.
-_REJECTING = ("reject", "flag", "off")
-_DEFERRING = ("defer", "off")
-_ANY = ("reject", "defer", "flag", "off")
-RULES: dict[str, tuple[tuple[str, ...], dict[str, type]]] = {
-    "service-on-hold": (_DEFERRING, {}),
-    "address-syntax": (("reject",), {}),
-    "domain-takes-no-mail": (_REJECTING, {}),
-    "mailbox-missing": (_REJECTING, {"days": int}),
-    "recipient-hard-bounce": (_REJECTING, {"days": int}),
-    "recipient-suspended": (_REJECTING, {"days": int}),
-    "recipient-complaint": (_REJECTING, {"days": int}),
-    "recipient-unsubscribed": (_REJECTING, {"days": int, "streams": list}),
-    "listed": (_REJECTING, {"lists": int, "trusted": list}),
-    "trap-cluster": (_REJECTING, {}),
-    "typo-domain": (_REJECTING, {}),
-    "honeypot-address": (_REJECTING, {}),
-    "disposable-address": (_REJECTING, {}),
-    "listed-doubtful": (_REJECTING, {}),
-    "parked-domain": (_REJECTING, {}),
-    "domain-came-back": (_REJECTING, {}),
-    "typo-suspected": (_REJECTING, {}),
-    "machine-made-address": (_REJECTING, {}),
-    "role-address": (_REJECTING, {}),
-    "dns-unknown": (("defer", "flag", "off"), {"retry_after": int, "retry_after_max": int}),
-    "domain-limit": (_DEFERRING, {}),
-    "mx-provider-limit": (_DEFERRING, {}),
-    "service-limit": (_DEFERRING, {}),
-}
-RISKS = (
-    "never-mailed",
-    "dormant",
-    "old-bounce",
-    "domain-came-back",
-    "honeypot-address",
-    "disposable-address",
-    "listed-doubtful",
-    "parked-domain",
-    "typo-suspected",
-    "machine-made-address",
-    "role-address",
-    "engaged",
-)
-_DOMAIN = re.compile(r"^[a-z0-9_-]+(\.[a-z0-9_-]+)+$")
-
 
 class RulePolicy(Struct, frozen=True, gc=False):
     """One rule's mode and parameters."""
@@ -150,7 +104,7 @@ def parse_logged(text: str) -> Policy:
     document, faults = _load(text)
     if not faults:
         _complete(document)
-        faults = _faults(document)
+        faults = document_faults(document)
     return _policy(text, document, faults)
 
 
@@ -194,7 +148,7 @@ def _complete(document: dict[str, Any]) -> None:
 
 def _check(text: str) -> tuple[dict[str, Any], list[str]]:
     document, faults = _load(text)
-    return document, faults or _faults(document)
+    return document, faults or document_faults(document)
 
 
 def _load(text: str) -> tuple[dict[str, Any], list[str]]:
@@ -207,88 +161,6 @@ def _load(text: str) -> tuple[dict[str, Any], list[str]]:
         return {}, ["not TOML: it is nested too deeply"]
     except ValueError as error:  # TOMLDecodeError is one; a number of thousands of digits raises the plain one
         return {}, [f"not TOML: {error}"]
-
-
-def _faults(document: dict[str, Any]) -> list[str]:
-    faults: list[str] = []
-    sections = {"policy", "rules", "limits", "risk", "risk-parameters"}
-    faults += [f"[{name}]: unknown section" for name in document.keys() - sections]
-    faults += [f"[{name}]: the section is missing" for name in sorted(sections - document.keys())]
-    faults += [
-        f"[{name}]: must be a table" for name in sections & document.keys() if not isinstance(document[name], dict)
-    ]
-    if not faults:
-        if not isinstance(document["policy"].get("name"), str):
-            faults.append("[policy] name: give the policy a name")
-        faults += _check_rules(document["rules"]) + _check_limits(document["limits"])
-        faults += _check_risk(document["risk"], document["risk-parameters"])
-    return faults
-
-
-def _check_rules(rules: dict[str, Any]) -> list[str]:
-    faults = [f"[rules.{name}]: no such rule; there are {', '.join(RULES)}" for name in rules.keys() - RULES.keys()]
-    for name, (modes, parameters) in RULES.items():
-        values = rules.get(name)
-        if not isinstance(values, dict):
-            faults.append(f'[rules.{name}]: the rule is missing; to switch it off write mode = "off"')
-            continue
-        if values.get("mode") not in modes:
-            faults.append(f"[rules.{name}] mode = {values.get('mode')!r}: expected one of {', '.join(modes)}")
-        for key, kind in parameters.items():
-            faults += _check_value(f"[rules.{name}] {key}", values.get(key), kind)
-        faults += [f"[rules.{name}] {key}: unknown parameter" for key in values.keys() - parameters.keys() - {"mode"}]
-    return faults
-
-
-def _check_value(place: str, value: Any, kind: type) -> list[str]:
-    if kind is int and not (isinstance(value, int) and not isinstance(value, bool) and value > 0):
-        return [f"{place} = {value!r}: expected a whole number above 0"]
-    if kind is list and not (isinstance(value, list) and all(isinstance(item, str) for item in value)):
-        return [f"{place} = {value!r}: expected a list of texts"]
-    return []
-
-
-def _check_limits(limits: dict[str, Any]) -> list[str]:
-    known = {"domain", "service-at-domain", "mx-provider"}
-    faults = [f"[limits.{name}]: unknown" for name in limits.keys() - known]
-    providers = limits.get("mx-provider", {})
-    if not isinstance(providers, dict):
-        faults.append("[limits.mx-provider]: must be a table")
-    else:
-        for name, text in providers.items():
-            faults += _check_rate(f"[limits.mx-provider] {name}", text)
-    for section in ("domain", "service-at-domain"):
-        values = limits.get(section)
-        if not isinstance(values, dict) or "default" not in values:
-            faults.append(f'[limits.{section}]: needs at least default = "COUNT/UNIT,max_burst=N"')
-            continue
-        for name, text in values.items():
-            faults += _check_rate(f"[limits.{section}] {name}", text)
-            if section == "domain" and name != "default" and not _DOMAIN.match(name):
-                faults.append(f"[limits.domain] {name}: expected a lower-case domain (A-labels), in quotes")
-    return faults
-
-
-def _check_rate(place: str, text: Any) -> list[str]:
-    if not isinstance(text, str):
-        return [f'{place} = {text!r}: expected a text such as "500/min,max_burst=50"']
-    try:
-        parse_rate(text)
-    except ValueError as error:
-        return [f"{place}: {error}"]
-    return []
-
-
-def _check_risk(risk: dict[str, Any], parameters: dict[str, Any]) -> list[str]:
-    faults = [f"[risk] {name}: unknown signal" for name in risk.keys() - set(RISKS)]
-    for name in RISKS:
-        weight = risk.get(name)
-        least, most = (-1, 0) if name == "engaged" else (0, 1)
-        if isinstance(weight, bool) or not isinstance(weight, int | float) or not least <= weight <= most:
-            faults.append(f"[risk] {name} = {weight!r}: expected a number from {least} to {most}")
-    faults += _check_value("[risk-parameters] dormant_days", parameters.get("dormant_days"), int)
-    faults += [f"[risk-parameters] {name}: unknown" for name in parameters.keys() - {"dormant_days"}]
-    return faults
 
 
 def _rule(values: dict[str, Any]) -> RulePolicy:

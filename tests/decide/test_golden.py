@@ -13,7 +13,7 @@ import pytest
 
 from sidestep.schemas import Evidence, HoldRecord, Listing, ListsRecord, MailboxFinding, MxFinding
 from sidestep.schemas.codec import encode
-from sidestep.streams.decide.policy import RULES
+from sidestep.streams.decide.policy_faults import RULES
 
 DAY = 86_400_000
 LIMITS = {"domain": "60/min,max_burst=3", "service": "30/min,max_burst=2"}

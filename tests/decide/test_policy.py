@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidestep.streams.decide.policy import RISKS, RULES, parse, problems, version_of
+from sidestep.streams.decide.policy import parse, problems, version_of
+from sidestep.streams.decide.policy_faults import RISKS, RULES
 from sidestep.streams.errors import PolicyError
 
 DOCS = Path(__file__).parents[2] / "docs" / "policy.md"

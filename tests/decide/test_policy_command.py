@@ -7,7 +7,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from sidestep.streams.cli import main
-from sidestep.streams.decide.policy import RULES, version_of
+from sidestep.streams.decide.policy import version_of
+from sidestep.streams.decide.policy_faults import RULES
 
 
 def _run(*arguments: str | Path) -> Result:

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidestep.streams.decide.policy import RISKS, RULES, parse
+from sidestep.streams.decide.policy import parse
+from sidestep.streams.decide.policy_faults import RISKS, RULES
 from sidestep.streams.decide.risk import risk_of
 from sidestep.streams.decide.state import Finding
 from sidestep.streams.decide.tables import DomainRow, RecipientRow

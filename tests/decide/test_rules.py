@@ -10,7 +10,7 @@ from sidestep.schemas import Listing, MailboxFinding, MxFinding
 from sidestep.streams.commands.policy import SHIPPED
 from sidestep.streams.decide import rules
 from sidestep.streams.decide.case import span
-from sidestep.streams.decide.policy import RULES
+from sidestep.streams.decide.policy_faults import RULES
 
 DAY = 86_400_000
 LIMITS = {"domain-limit", "mx-provider-limit", "service-limit"}
