@@ -5,10 +5,10 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.sidestep-installed
 
-.PHONY: help demo test check lint bench profile schemas lock clean
+.PHONY: help demo test check lint bench bench-validate profile schemas lock clean
 
 help:  ## this list
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
 
 $(STAMP): requirements.lock pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -33,6 +33,9 @@ lint: $(STAMP)  ## ruff, mypy, the import contracts, stale schemas
 
 bench: $(STAMP)  ## events a second and latency on this machine
 	$(BIN)/python tests/bench/run.py
+
+bench-validate: $(STAMP)  ## latency of POST /v1/validate at 1,000 requests a second
+	$(BIN)/python tests/bench/validate.py
 
 profile: $(STAMP)  ## where Decide's time goes: stacks in the folder stacks/
 	$(BIN)/python tests/bench/run.py --quick --only decide --profile stacks
