@@ -1,42 +1,24 @@
-"""The composition root: the only file that wires things together. `run_worker` is a whole worker, from settings to
-exit."""
+"""The composition root: this file and screen_role.py alone wire things together. `run_worker` is a whole worker, from
+settings to exit."""
 
 import asyncio
 import contextlib
 import logging
 import signal
-import time
 from collections.abc import Callable, Coroutine, Iterable
-from functools import partial
 from typing import Any
 
 from confluent_kafka import KafkaError
 from rocksdict import Cache
 
-from sidestep.schemas import ListsRecord, PolicyRecord
 from sidestep.streams.decide.agent import Decide
-from sidestep.streams.decide.policy import version_of
 from sidestep.streams.decide.tables import DEDUPLICATION_SECONDS
 from sidestep.streams.errors import TopicsError, WorkerCrashed
-from sidestep.streams.policy_file import read_policy
 from sidestep.streams.runtime.batches import Partition
-from sidestep.streams.runtime.dead_letters import DeadLetterWatch
 from sidestep.streams.runtime.failpoints import from_environment
 from sidestep.streams.runtime.ledger import LedgerSettings
-from sidestep.streams.runtime.publisher import Publisher
 from sidestep.streams.runtime.transport import BatchApp
-from sidestep.streams.screen import agent as screen_agent
-from sidestep.streams.screen.build import Asked, ask_whom
-from sidestep.streams.screen.classes import Lists, load_lists, version_of_lists
-from sidestep.streams.screen.control import announce, read_written
-from sidestep.streams.screen.domains import DomainBook
-from sidestep.streams.screen.keys import Keys
-from sidestep.streams.screen.reasons import load_reasons
-from sidestep.streams.screen.reuse import RecentIds
-from sidestep.streams.screen.screening import Screener
-from sidestep.streams.screen.typo import suggest
-from sidestep.streams.secret import hash_key
-from sidestep.streams.settings import Settings, name_servers
+from sidestep.streams.settings import Settings
 from sidestep.streams.watching import Watching
 from sidestep.streams.web.server import WebServer
 from sidestep.topics import admin
@@ -166,55 +148,24 @@ class Worker:
     # -- roles ---------------------------------------------------------------------------------------------------------
 
     async def _screen(self) -> BatchApp:
-        settings = self._settings
-        keys = Keys(hash_key(settings))
-        lists = load_lists()
-        partitions = self._partitions[EVIDENCE.name]
-        publisher = Publisher(settings.broker, f"{settings.group}-screen")
-        self._closing.append(publisher.close)
-        asked = ask_whom(settings, name_servers(settings))
-        self._closing.append(asked.close)
-        await asked.prepare()
-        announcing = partial(self._announce, publisher, keys, lists, asked, partitions)
-        await announcing()
-        if asked.feeds is not None:
-            self._start_task(asked.feeds.run(announcing))
-        screener = Screener(
-            book=DomainBook(lists, suggest, partitions),
-            inquiry=asked.inquiry,
-            keys=keys,
-            reasons=load_reasons(),
-            publisher=publisher,
-            watch=lambda: DeadLetterWatch(settings.dead_letter_share, settings.dead_letter_window),
-            recent=RecentIds,
-            parked_max=settings.parked_max,
-            reach=self._reach,
-            history=asked.prober.history if asked.prober is not None else None,
-        )
-        self.watching.screens(screener, asked)
+        # the libraries of this role take some 25 MB, which a worker that only decides has better use for
+        from sidestep.streams.screen_role import ScreenRole
+
+        role = ScreenRole(self._settings, self._partitions[EVIDENCE.name], self._reach)
+        self._closing.append(role.close)
+        await role.prepare()
+        self._start_task(role.follow_feeds())
+        self.watching.screens(role.screener, role.asked)
         app = self._app("screen", _nothing_to_open)
-        screen_agent.register(app, screener, self.watching, self.fail)
+        role.register(app, self.watching, self.fail)
 
         async def assigned(_: Any, assigned: Iterable[Any], **__: Any) -> None:
             partitions = {Partition(tp.topic, tp.partition) for tp in assigned}
             self.watching.assigned("screen", partitions)
-            screener.forget(partitions)
+            role.screener.forget(partitions)
 
         app.on_partitions_assigned.connect(assigned, weak=False)
         return app
-
-    async def _announce(
-        self, publisher: Publisher, keys: Keys, lists: Lists, asked: Asked, partitions: int
-    ) -> None:
-        """Has the log say with which policy and lists is judged from here on; again whenever a feed has changed."""
-        now = int(time.time() * 1000)
-        text = read_policy(self._settings)
-        policy = PolicyRecord(version=version_of(text), text=text, at=now, partitions=partitions)
-        versions = lists.versions | (asked.feeds.book.versions if asked.feeds is not None else {})
-        about = ListsRecord(version=version_of_lists(versions), lists=versions, at=now)
-        written = await asyncio.to_thread(read_written, self._settings.broker)
-        for kind in await announce(publisher, written, policy, about, partitions, keys.fingerprint):
-            log.info("written into the log", extra={"control": kind, "partitions": partitions})
 
     def _decide(self) -> BatchApp:
         settings = self._settings

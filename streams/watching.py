@@ -5,17 +5,19 @@ import logging
 import time
 from collections.abc import Callable, Iterable
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sidestep.streams.decide.agent import Decide
 from sidestep.streams.decide.judge import Judged
 from sidestep.streams.runtime.batches import Batch, Partition
 from sidestep.streams.runtime.transport import BatchApp
-from sidestep.streams.screen.build import Asked
-from sidestep.streams.screen.resolver import Resolver
-from sidestep.streams.screen.screening import Examined, Screener
 from sidestep.streams.web.health import Health
 from sidestep.streams.web.metrics import Metrics
+
+if TYPE_CHECKING:  # a worker that only decides does without Screen's libraries
+    from sidestep.streams.screen.build import Asked
+    from sidestep.streams.screen.resolver import Resolver
+    from sidestep.streams.screen.screening import Examined, Screener
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +39,7 @@ class Watching:
         self.metrics.watch_lag(lambda: {(tp.topic, tp.partition): lag for tp, lag in self._lags.items()})
         self.metrics.watch_assigned(lambda: {role: len(tps) for role, tps in self._assigned.items()})
 
-    def screens(self, screener: Screener, asked: Asked) -> None:
+    def screens(self, screener: "Screener", asked: "Asked") -> None:
         """This worker screens."""
         self._resolver = asked.resolver
         self.metrics.watch_resolver(asked.resolver)
@@ -66,7 +68,7 @@ class Watching:
         self.health.recovered(tp)
         self.metrics.observe_recovery(seconds, records)
 
-    def screened(self, batch: Batch, examined: Examined, seconds: float) -> None:
+    def screened(self, batch: Batch, examined: "Examined", seconds: float) -> None:
         """A batch is in the log."""
         self.health.progress()
         self.metrics.observe_screen_batch(len(batch.records), seconds, examined.kinds)
