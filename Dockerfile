@@ -20,7 +20,8 @@ WORKDIR /var/lib/sidestep
 ENV PATH=/opt/sidestep/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     SIDESTEP_DATA_DIR=/var/lib/sidestep \
-    SIDESTEP_WEB_HOST=0.0.0.0
+    SIDESTEP_WEB_HOST=0.0.0.0 \
+    SIDESTEP_LISTEN_HOST=0.0.0.0
 VOLUME /var/lib/sidestep
 EXPOSE 6066
 ENTRYPOINT ["sidestep"]

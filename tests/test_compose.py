@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 import yaml
 
+from sidestep.streams.commands.serve import serve
+from sidestep.streams.entry.serving import Place
 from sidestep.streams.settings import Settings
 from sidestep.streams.web.health import Health
 from sidestep.streams.web.metrics import Metrics
@@ -24,14 +26,19 @@ RULES = yaml.safe_load((ROOT / ".deploy/alerts.yml").read_text())["groups"][0]["
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
 
 SETTINGS = {f"SIDESTEP_{f.name.upper()}" for f in fields(Settings)}
+SETTINGS |= {str(option.envvar) for option in serve.params if option.envvar}
 METRICS = {family.name for family in Metrics().families()}
 ONE_SHOT = {"topics"}
 
 
 def test_the_services_are_there():
-    """Kafka, the one-shot that makes the topics, a worker; a second one and Prometheus only when asked for."""
+    """Kafka, the one-shot that makes the topics, a worker; what else there is only when asked for."""
     assert {name for name, service in SERVICES.items() if "profiles" not in service} == {"kafka", "topics", "worker"}
-    assert {name for name, service in SERVICES.items() if "profiles" in service} == {"worker-2", "prometheus"}
+    assert {name for name, service in SERVICES.items() if "profiles" in service} == {
+        "worker-2",
+        "entry",
+        "prometheus",
+    }
 
 
 def test_workers_share_nothing_but_the_hash_key():
@@ -61,6 +68,7 @@ def test_networks_are_separate():
     networks = {name: set(service["networks"]) for name, service in SERVICES.items()}
     assert COMPOSE["networks"]["pipeline"]["internal"] is True
     assert not networks["prometheus"] & networks["kafka"]
+    assert not networks["entry"] & networks["kafka"]
     assert networks["topics"] == {"pipeline"}
     assert set.union(*networks.values()) == set(COMPOSE["networks"])
 
@@ -109,7 +117,7 @@ def test_containers_reach_kafka_where_it_listens():
         assert f"://{SERVICES[service]['environment']['SIDESTEP_BROKER']}" in advertised
 
 
-@pytest.mark.parametrize("service", ["topics", "worker"])
+@pytest.mark.parametrize("service", ["topics", "worker", "entry"])
 def test_our_containers_may_do_little(service: str):
     """No capabilities, no new privileges, a root file system that can't be written to; not root inside."""
     ours = SERVICES[service]
@@ -159,6 +167,17 @@ def test_the_workers_port_is_the_one_that_is_used():
     assert SERVICES["worker"]["networks"]["monitoring"]["aliases"] == ["workers"]
     assert SERVICES["worker"]["ports"] == [f"127.0.0.1:{port}:{port}"]
     assert str(port) in SERVICES["worker"]["healthcheck"]["test"][-1]
+
+
+def test_the_entry_is_asked_where_it_listens():
+    """Default port, published port and health check; its tokens come from a secret that nobody else has."""
+    entry, port = SERVICES["entry"], Place.port
+    assert entry["ports"][0].endswith(f":{port}")
+    assert str(port) in entry["healthcheck"]["test"][-1]
+    assert "volumes" not in entry
+    assert [name for name, service in SERVICES.items() if service.get("secrets")] == ["entry"]
+    assert entry["environment"]["SIDESTEP_TOKENS"] == f"/run/secrets/{entry['secrets'][0]}"
+    assert set(entry["secrets"]) == set(COMPOSE["secrets"])
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule["alert"])
