@@ -150,8 +150,8 @@ BOMBS = {
 
 @pytest.mark.parametrize("name", BOMBS)
 def test_bombs_cost_bounded_time(name):
-    """50 ms of processor time, the best of three runs."""
-    best = min(elapsed(BOMBS[name]) for _ in range(3))
+    """50 ms of processor time, the best of five runs."""
+    best = min(elapsed(BOMBS[name]) for _ in range(5))
     assert best * 1000 < MILLISECONDS_MAX
 
 

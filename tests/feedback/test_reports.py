@@ -145,6 +145,30 @@ def test_a_complaint_without_a_report_part_is_told_by_its_header():
     assert ("engagement", "unsubscribed", "kuro@example.net") == (outcome.kind, outcome.event, outcome.recipient)
 
 
+@pytest.mark.parametrize(
+    "field",
+    [
+        "Auto-Submitted: auto-notified",
+        "Auto-Submitted: auto-generated",
+        "Precedence: auto_reply",
+        "X-Apple-Action: vacation",
+    ],
+)
+def test_an_answer_that_nobody_typed_is_an_absence(field):
+    """RFC 3834 and its relatives; what a machine's own account writes is nobody's answer."""
+    note = f"From: kuro@example.net\nTo: shiro@example.org\nSubject: Re: Nyaan\n{field}\n\nI am away."
+    (outcome,) = parse(note.encode())
+    assert ("none", "vacation", "kuro@example.net") == (outcome.kind, outcome.reason, outcome.recipient)
+    assert "vacation" != parse(note.replace("kuro@", "root@").encode())[0].reason
+
+
+def test_a_mail_program_may_unsubscribe_for_its_user():
+    """Apple Mail's button sends an empty message with a field of its own."""
+    note = b"From: kuro@example.net\nTo: list@example.org\nSubject: \nX-Apple-Unsubscribe: true\n\n"
+    (outcome,) = parse(note)
+    assert ("engagement", "unsubscribed", "kuro@example.net") == (outcome.kind, outcome.event, outcome.recipient)
+
+
 def test_outcomes_become_feedback_of_our_schema():
     """What counts is a Bounce or an Engagement; an absence note is nothing."""
     failed, delivered = parse(multipart(("message/delivery-status", FIELDS)))

@@ -68,9 +68,39 @@ def test_the_command_changes_what_the_words_mean():
     )
 
 
+def test_an_unknown_user_is_one_at_any_command_if_the_code_says_so():
+    """5.1.1 is definite, whatever was refused; the words alone are not."""
+    assert "userunknown" == reason("550 5.1.1 user unknown (in reply to MAIL FROM command)")
+    assert "userunknown" == reason("550 5.1.1 user unknown (in reply to end of DATA command)")
+    assert "onhold" == reason("550 user unknown (in reply to MAIL FROM command)")
+
+
+@pytest.mark.parametrize("name", ["zen.spamhaus.org", "b.barracudacentral.org", "ix.dnsbl.example", "dnsbl.sorbs.net"])
+def test_public_block_lists_are_known_by_name(name):
+    """However the sentence around it goes, and whatever the code."""
+    for code in ("5.1.1", "5.7.1", "5.0.0"):
+        assert "blocked" == reason(f"550 {code} no thanks, 192.0.2.1 stands in {name} (in reply to RCPT TO command)")
+
+
+def test_docomo_says_the_same_words_for_three_reasons():
+    """Only the code and the command tell them apart."""
+    said = "550 {} Unknown user neko@docomo.ne.jp (in reply to {} command)"
+    assert "userunknown" == reason(said.format("5.0.0", "RCPT TO"), host="mfsmax.docomo.ne.jp")
+    assert "rejected" == reason(said.format("5.0.0", "end of DATA"), host="mfsmax.docomo.ne.jp")
+    assert "filtered" == reason(said.format("5.2.0", "end of DATA"), host="mfsmax.docomo.ne.jp")
+
+
 @pytest.mark.parametrize(
     ("host", "text", "expected"),
     [
+        ("smtpin.facebook.com", "450 4.3.0 INT-T3 internal", "systemerror"),
+        ("x.mail.protection.outlook.com", "550 5.7.705 Access denied, tenant has exceeded threshold", "speeding"),
+        (
+            "x.mail.protection.outlook.com",
+            "550 5.7.51 TenantInboundAttribution; RestrictDomainsToCertificate",
+            "blocked",
+        ),
+        ("eu-smtp.mimecast.com", "554 Email rejected due to security policies", "virusdetected"),
         ("aspmx.l.google.com", "550 5.7.27 This mail has been blocked: SPF does not pass", "authfailure"),
         ("mx.example.org", "550 5.7.27 Sender address has null MX", "notaccept"),
         ("smtp.secureserver.net", "550 5.1.1 This IP has sent too many messages this hour. IB504", "speeding"),
@@ -110,6 +140,7 @@ def test_nothing_known_is_never_hard():
         ("host mx.example.net[192.0.2.5.1] said: 552 5.2.2 full", "5.2.2", "552"),
         ("Postfix v2.5.1 said 421 4.7.0 later", "4.7.0", "421"),
         ("550-5.7.1 first 550 5.7.1 last", "5.7.1", "550"),
+        ("5.1.0 - Unknown address error 550-'5.7.1 <a@b.c> Access denied'", "5.7.1", "550"),
         ("delayed for 550 minutes", "", ""),
         ("version 5.1.1.2 of it", "", ""),
     ],

@@ -11,7 +11,7 @@ from sidestep.streams.screen.reasons import Reasons
 SHORTEST = 3
 """Characters: shorter phrases stand in half of all texts."""
 GENERAL = ("RCPT", "DATA", "MAIL", "CONN", "EHLO", "AUTH", "")
-PHRASE_ONLY = ("denied",)
+PHRASE_ONLY = ("denied", "blocklist")
 """Tables of phrases that are no reason by themselves."""
 
 

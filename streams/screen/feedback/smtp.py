@@ -10,6 +10,8 @@ from sidestep.streams.screen.feedback.phrases import Phrase, fold, phrase, stand
 TEXT_MAX = 8000
 
 _STATUS = re.compile(r"(?<![\d.vV/])([245]\.[0-7]\.\d{1,3})(?![\d]|\.\d)")
+_QUOTED = re.compile(r"\b[245][0-5]\d[- ][\"']([245]\.[0-7]\.\d{1,3})(?![\d]|\.\d)")
+"""IronPort writes its own code first: `5.1.0 - Unknown address error 550-'5.7.1 Access denied'`."""
 _SENT = re.compile(r"(?i)(?:^|\s)>>> (RCPT|DATA|MAIL|EHLO|HELO)\b")
 _CAPITALS = re.compile(r"(?<![\w@.\-])(DATA|RCPT(?! TO: )|MAIL FROM(?!: )|EHLO|HELO)(?![\w@.\-])")
 _COMMANDS = {"DATA": "DATA", "RCPT": "RCPT", "MAIL": "MAIL", "MAIL FROM": "MAIL", "EHLO": "EHLO", "HELO": "EHLO"}
@@ -22,7 +24,8 @@ _HOST = re.compile(
 
 def find_status(text: str, first_digit: str = "") -> str:
     """The first enhanced status code, one that says more than x.0.0 or 4.4.7 if there is one; "" without any."""
-    found = [code for code in _STATUS.findall(text[:TEXT_MAX]) if code.startswith(first_digit)]
+    codes = [*_QUOTED.findall(text[:TEXT_MAX]), *_STATUS.findall(text[:TEXT_MAX])]
+    found = [code for code in codes if code.startswith(first_digit)]
     telling = [code for code in found if not code.endswith(".0.0") and code != "4.4.7"]
     return next(iter(telling or found), "")
 
