@@ -1,6 +1,7 @@
 """sidestep policy: is a policy file usable, what does it say, and what in it is probably not meant."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
+from difflib import get_close_matches
 from pathlib import Path
 
 import click
@@ -26,10 +27,11 @@ def policy() -> None:
 @click.argument("file", type=click.Path(path_type=Path))
 def check(file: Path) -> None:
     """Say every fault of FILE and leave with 1, or show what it says. Asks no broker."""
+    from sidestep.streams.screen.mx_provider import providers
     from sidestep.streams.screen.typo import suggest
 
     found = _usable(file)
-    for sentence in warnings(found, suggest):
+    for sentence in warnings(found, suggest, providers()):
         click.echo(f"{file}: warning: {sentence}", err=True)
     click.echo(f"OK: {file}: policy {found.name!r}, version {found.version}\n")
     click.echo(describe(found))
@@ -76,6 +78,9 @@ def describe(policy: Policy) -> str:
     for title, limits in (("domain", policy.domain_limits), ("service at domain", policy.service_limits)):
         lines += ["", f"limits by {title}"]
         lines += [f"  {name:<30}{rate.text}" for name, rate in _rates(limits)]
+    if policy.provider_limits.named:
+        lines += ["", "limits by MX provider"]
+        lines += [f"  {name:<30}{rate.text}" for name, rate in policy.provider_limits.named.items()]
     lines += ["", "risk"]
     lines += [f"  {name:<30}{policy.risk[name]:+.2f}" for name in RISKS]
     return "\n".join([*lines, f"  {'dormant after':<30}{policy.dormant_days} days"])
@@ -87,6 +92,8 @@ def _parameters(rule: RulePolicy) -> str:
         parts.append(f"again after {rule.retry_after} s, doubling up to {rule.retry_after_max} s")
     if rule.streams:
         parts.append(f"streams {', '.join(rule.streams)}")
+    if rule.lists:
+        parts.append(f"on {rule.lists} lists" + (f", or on {' or '.join(rule.trusted)}" if rule.trusted else ""))
     return "; ".join(parts)
 
 
@@ -95,12 +102,14 @@ def _rates(limits: Limits) -> Iterator[tuple[str, Rate]]:
     yield from limits.named.items()
 
 
-def warnings(policy: Policy, suggest: Suggest) -> list[str]:
-    """What is allowed but hardly meant, one sentence each. `suggest` tells a slip from a domain, see screen/typo.py."""
+def warnings(policy: Policy, suggest: Suggest, providers: Collection[str]) -> list[str]:
+    """What is allowed but hardly meant, one sentence each. `suggest` tells a slip from a domain, see screen/typo.py;
+    `providers` are the names of MX providers."""
     return [
         *_bursts("domain", policy.domain_limits),
         *_bursts("service-at-domain", policy.service_limits),
         *_slips(policy, suggest),
+        *_nobody(policy, providers),
         *_never_reached(policy),
         *_idle_parameters(policy),
     ]
@@ -126,6 +135,16 @@ def _slips(policy: Policy, suggest: Suggest) -> Iterator[str]:
             yield f"[limits.{section}] {name}: is {found.domain} meant?"
         elif domain != domain.lower():
             yield f"[limits.{section}] {name}: never applies; domains are written in lower case"
+
+
+def _nobody(policy: Policy, providers: Collection[str]) -> Iterator[str]:
+    """An MX provider of that name is never found."""
+    for name in policy.provider_limits.named:
+        if name not in providers:
+            near = get_close_matches(name.lower(), providers, 3)
+            yield f"[limits.mx-provider] {name}: no provider is called so" + (
+                f"; is {' or '.join(near)} meant?" if near else "; they stand in streams/screen/data/mx_providers.toml"
+            )
 
 
 def _never_reached(policy: Policy) -> Iterator[str]:

@@ -29,6 +29,12 @@ def mailbox_providers() -> frozenset[str]:
 
 
 @cache
+def providers() -> frozenset[str]:
+    """Every name that provider_of may give."""
+    return frozenset(_suffixes().values())
+
+
+@cache
 def providers_version() -> str:
     """12 hex digits that change with the table."""
     return fingerprint(f"{name} {suffix}" for suffix, name in _suffixes().items())

@@ -38,6 +38,14 @@ def test_a_sound_policy_is_shown(new_world: Any, write: Any):
     assert "12000/min,max_burst=2000" in result.stdout
 
 
+def test_what_is_set_is_shown(new_world: Any, write: Any):
+    """Limits by MX provider, and on how many lists or on which one."""
+    text = new_world.policy_text(provider="77/min").replace("trusted = []", 'trusted = ["ours"]')
+    shown = _run("show", write(text)).stdout
+    assert "google                        77/min" in shown
+    assert "on 2 lists, or on ours" in shown
+
+
 def test_every_fault_is_a_line_with_the_file_and_the_section(new_world: Any, write: Any):
     """On stderr, exit code 1, nothing on stdout."""
     path = write(new_world.policy_text().replace("days = 730", "days = 0"))
@@ -61,6 +69,8 @@ SUSPICIOUS = [
     ),
     ("domain", '"gmial.com" = "1/s"', "[limits.domain] gmial.com: is gmail.com meant?"),
     ("service-at-domain", '"shop@gmial.com" = "1/s"', "[limits.service-at-domain] shop@gmial.com: is gmail.com meant?"),
+    ("mx-provider", 'gogle = "1/s"', "[limits.mx-provider] gogle: no provider is called so; is google"),
+    ("mx-provider", 'zzzzzz = "1/s"', "they stand in streams/screen/data/mx_providers.toml"),
     ("service-at-domain", '"shop@Gmail.com" = "1/s"', "shop@Gmail.com: never applies"),
     (
         "service-at-domain",
