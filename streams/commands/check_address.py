@@ -84,7 +84,7 @@ class Checker:
         if not about.domain:
             return partial(_known, check(about, self._unasked, self._lists, self._near_misses))
         task = asyncio.create_task(self._look_up(about))
-        if about.near_miss:
+        if about.near_miss is not None:
             self._near.add(task)
             task.add_done_callback(self._near.discard)
         return partial(self._finish, about, task)
@@ -92,13 +92,13 @@ class Checker:
     async def _look_up(self, about: Subject) -> Answers:
         async with self._slots:
             answers = await self._find(about.address)
-        if about.near_miss:
-            self._near_misses.note(about.domain, answers.mx)
+        if about.near_miss is not None:
+            self._near_misses.note(about.domain, about.near_miss, answers.mx)
         return answers
 
     async def _finish(self, about: Subject, task: asyncio.Task[Answers]) -> Checked:
         answers = await task
-        if about.near_miss and self._near:
+        if about.near_miss is not None and self._near:
             # near misses that came together are judged together, whichever was answered first
             await asyncio.wait(self._near)
         return check(about, answers, self._lists, self._near_misses)

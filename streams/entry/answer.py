@@ -50,8 +50,8 @@ class Judge:
 
     def note(self, about: Subject, answers: Answers) -> None:
         """A near miss is to be known before any of those that came with it is judged."""
-        if about.near_miss:
-            self._near_misses.note(about.domain, answers.mx)
+        if about.near_miss is not None:
+            self._near_misses.note(about.domain, about.near_miss, answers.mx)
 
     def result(self, about: Subject, answers: Answers, stream: str, now: int) -> Result:
         """`now`: seconds since 1970, of which sentences tell when to offer it again."""

@@ -12,7 +12,7 @@ from sidestep.streams.screen.domains import DomainFacts
 from sidestep.streams.screen.evidence import Findings, findings
 from sidestep.streams.screen.inquiry import Answers
 from sidestep.streams.screen.suspicious import NearMisses
-from sidestep.streams.screen.typo import suggest
+from sidestep.streams.screen.typo import TypoFinding, suggest
 
 OFFLINE = Answers(MxFinding("unknown", "offline"))
 NOT_ASKED = Answers(MxFinding("unknown", "not-asked"))
@@ -33,9 +33,9 @@ class Subject(Struct, frozen=True):
         return "" if self.address.reason else self.address.domain
 
     @property
-    def near_miss(self) -> bool:
-        """Is the domain close to a large provider's?"""
-        return self.facts is not None and self.facts.typo is not None
+    def near_miss(self) -> TypoFinding | None:
+        """The large provider's domain that this one is close to."""
+        return self.facts.typo if self.facts is not None else None
 
 
 class Checked(Struct, frozen=True):

@@ -45,8 +45,8 @@ def findings(
         classes += mx_classes(mx)
     if facts.typo is None:
         return Findings(classes)
-    near_misses.note(address.domain, mx)
-    suspicion = weigh(address.domain, facts.typo, mx, near_misses.clustered(address.domain, mx))
+    near_misses.note(address.domain, facts.typo, mx)
+    suspicion = weigh(address.domain, facts.typo, mx, near_misses.clustered(address.domain, facts.typo, mx))
     return Findings(classes + suspicion.classes, f"{address.local}@{suspicion.meant}" if suspicion.meant else "")
 
 

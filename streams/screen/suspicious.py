@@ -13,7 +13,11 @@ from sidestep.streams.screen.mx_provider import mailbox_providers, parking_servi
 from sidestep.streams.screen.typo import TypoFinding
 
 CLUSTER = 3
-"""Near misses at one exchange that make it a trap: two may belong to one firm that protects its name."""
+"""Near misses at one exchange that make it a trap, whatever they are near to."""
+
+MEANT = 2
+"""… or near misses of so many providers, one of them a known misspelling: a firm that protects its own name is near to
+no other's, and two unlucky names at one host are in no list."""
 
 REMEMBERED = 20_000
 """Exchanges; the one that was seen longest ago goes first."""
@@ -37,23 +41,29 @@ class NearMisses:
 
     def __init__(self, remembered: int = REMEMBERED) -> None:
         self._remembered = remembered
-        self._at: OrderedDict[str, set[str]] = OrderedDict()
+        self._at: OrderedDict[str, dict[str, TypoFinding]] = OrderedDict()
 
-    def note(self, domain: str, mx: MxFinding) -> None:
+    def note(self, domain: str, typo: TypoFinding, mx: MxFinding) -> None:
         """A near miss of a large provider, and what DNS said of it."""
         for exchange in _telling(mx):
-            domains = self._at.setdefault(exchange, set())
+            domains = self._at.setdefault(exchange, {})
             self._at.move_to_end(exchange)
             if len(domains) < KEPT:
-                domains.add(domain)
+                domains[domain] = typo
         while len(self._at) > self._remembered:
             self._at.popitem(last=False)
 
-    def clustered(self, domain: str, mx: MxFinding | None) -> bool:
-        """Does it share an exchange with at least two other near misses seen so far?"""
+    def clustered(self, domain: str, typo: TypoFinding, mx: MxFinding | None) -> bool:
+        """Does it share an exchange with other near misses seen so far, in a way that chance does not?"""
         if mx is None:
             return False
-        return any(len(self._at.get(exchange, set()) | {domain}) >= CLUSTER for exchange in _telling(mx))
+        return any(_is_cluster(self._at.get(exchange, {}) | {domain: typo}) for exchange in _telling(mx))
+
+
+def _is_cluster(near_misses: dict[str, TypoFinding]) -> bool:
+    meant = {typo.domain.partition(".")[0] for typo in near_misses.values()}
+    known = any(typo.certain for typo in near_misses.values())
+    return len(near_misses) >= CLUSTER or (len(meant) >= MEANT and known)
 
 
 def weigh(domain: str, typo: TypoFinding | None, mx: MxFinding | None, clustered: bool = False) -> Suspicion:

@@ -44,10 +44,26 @@ def test_a_cluster_is_a_trap_whatever_it_looks_like() -> None:
     names = ["gmaiil.com", "hotmaul.de", "outzlook.com"]
     trap = mx("mx1.trap.example", "mx2.trap.example")
     for name in names[:2]:
-        near_misses.note(name, trap)
-    assert not near_misses.clustered(names[0], trap)
-    assert near_misses.clustered(names[2], mx("mx2.trap.example"))
+        near_misses.note(name, NEAR, trap)
+    assert not near_misses.clustered(names[0], NEAR, trap)
+    assert near_misses.clustered(names[2], NEAR, mx("mx2.trap.example"))
     assert weigh(names[2], NEAR, trap, True) == Suspicion(("typo", "trap-cluster"), "outlook.com")
+
+
+@pytest.mark.parametrize(("one", "other", "cluster"), [
+    (CERTAIN, NEAR, True),
+    (NEAR, CERTAIN, True),
+    (CERTAIN, CERTAIN, False),
+    (CERTAIN, TypoFinding("gmail.de", True, 1), False),
+    (NEAR, TypoFinding("gmail.com", False, 1), False),
+])
+def test_two_near_misses_of_two_providers_are_a_trap(one: TypoFinding, other: TypoFinding, cluster: bool) -> None:
+    """If one is a known misspelling: a firm protects its own name only, and chance is in no list."""
+    near_misses, trap = NearMisses(), mx("mx.trap.example")
+    near_misses.note("one.example", one, trap)
+    near_misses.note("other.example", other, trap)
+    assert cluster == near_misses.clustered("one.example", one, trap)
+    assert cluster == near_misses.clustered("other.example", other, trap)
 
 
 @pytest.mark.parametrize("exchange", ["aspmx.l.google.com", "eu-smtp-inbound-1.mimecast.com"])
@@ -55,30 +71,30 @@ def test_a_providers_exchange_is_no_trap(exchange: str) -> None:
     """Anyone can be a customer, people with unlucky names too."""
     near_misses = NearMisses()
     for number in range(9):
-        near_misses.note(f"n{number}.example", mx(exchange))
-    assert not near_misses.clustered("x.example", mx(exchange))
+        near_misses.note(f"n{number}.example", NEAR, mx(exchange))
+    assert not near_misses.clustered("x.example", NEAR, mx(exchange))
 
 
 def test_one_domain_seen_often_is_no_cluster() -> None:
     """And one that takes no mail, or whose exchange is unknown, is in none."""
     near_misses = NearMisses()
     for _ in range(9):
-        near_misses.note("gmaiil.com", mx("mx.a.example"))
-    assert not near_misses.clustered("gmaiil.com", mx("mx.a.example"))
-    assert not near_misses.clustered("gmaiil.com", None)
+        near_misses.note("gmaiil.com", NEAR, mx("mx.a.example"))
+    assert not near_misses.clustered("gmaiil.com", NEAR, mx("mx.a.example"))
+    assert not near_misses.clustered("gmaiil.com", NEAR, None)
     for number in range(9):
-        near_misses.note(f"n{number}.example", mx("mx.b.example", outcome="no", reason="dangling-mx"))
-    assert not near_misses.clustered("x.example", mx("mx.b.example"))
+        near_misses.note(f"n{number}.example", NEAR, mx("mx.b.example", outcome="no", reason="dangling-mx"))
+    assert not near_misses.clustered("x.example", NEAR, mx("mx.b.example"))
 
 
 def test_the_register_is_bounded() -> None:
     """A flood of exchanges pushes out the oldest, not the one in use; one exchange remembers a handful of names."""
     near_misses = NearMisses(remembered=10)
     for number in range(500):
-        near_misses.note(f"n{number}.example", mx("mx.hot.example", f"mx{number}.example"))
+        near_misses.note(f"n{number}.example", NEAR, mx("mx.hot.example", f"mx{number}.example"))
     assert len(near_misses._at) == 10
     assert max(map(len, near_misses._at.values())) == KEPT
-    assert near_misses.clustered("x.example", mx("mx.hot.example"))
+    assert near_misses.clustered("x.example", NEAR, mx("mx.hot.example"))
 
 
 @pytest.mark.parametrize(("exchange", "provider"), [
