@@ -46,6 +46,8 @@ def check_address(
     soon as it can. A line that is not a JSON string is answered with an error, and the exit code is 1 then; blank lines
     are left out.
     """
+    if dns is not None and not dns.strip(", "):
+        raise click.UsageError("--dns names no server; leave it out to ask those of the system")
     if offline and dns:
         raise click.UsageError("--offline asks nobody: leave out --dns")
     streams = files or (click.get_binary_stream("stdin"),)

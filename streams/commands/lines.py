@@ -33,7 +33,7 @@ def json_string(line: bytes) -> str:
     try:
         return str(json.loads(text))
     except json.JSONDecodeError as error:
-        raise NotAString(f"not a JSON string: {error.msg} at character {error.pos}") from None
+        raise NotAString(f"not a JSON string: {error.msg.removesuffix(' at')} at character {error.pos}") from None
 
 
 def split(stream: IO[bytes]) -> Iterator[list[bytes]]:

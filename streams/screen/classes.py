@@ -169,5 +169,7 @@ def _parents(domain: str) -> Iterator[str]:
 
 
 def _bare(local: str) -> str:
-    # The same function is written no-reply, no_reply, noreply; a "+" tag does not make it a person.
-    return local.lower().partition("+")[0].translate(_SEPARATORS)
+    # The same function is written no-reply, no_reply, noreply; a "+" tag does not make it a person. But a letter and a
+    # dot are an initial: s.ales is Mr Ales.
+    bare = local.lower().partition("+")[0]
+    return bare if bare[1:2] == "." else bare.translate(_SEPARATORS)

@@ -1,8 +1,10 @@
 """The hosts behind a domain's MX records: can they be used, do they have an address that mail can be sent to?"""
 
 import ipaddress
+import re
 import sys
 from collections.abc import Generator, Iterable, Sequence
+from ipaddress import IPv4Address, IPv6Address
 from typing import Any, Literal
 
 import dns.name
@@ -31,6 +33,12 @@ LOCAL_NETWORKS = tuple(
 )  # fmt: skip
 """This host, private, shared, link-local and site-local space, multicast and what lies above (RFC 6890)."""
 
+_HOST = re.compile(r"[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*")
+"""A host name in lower case. Underscores are against RFC 952, and in use."""
+
+_NAT64 = (ipaddress.ip_network("64:ff9b::/96"), ipaddress.ip_network("64:ff9b:1::/48"))
+"""IPv6 addresses whose last 32 bits are an IPv4 address: RFC 6052, RFC 8215."""
+
 Health = Literal["reachable", "local", "dangling", "unproven"]
 
 Hosts = Generator[tuple[Question, ...], tuple[Answer, ...], tuple[Health, tuple[Answer, ...]]]
@@ -44,7 +52,7 @@ def in_order(records: Iterable[Any]) -> tuple[str, ...]:
 
 def grade(exchange: str) -> Literal["plausible", "dubious", "unusable"]:
     """Could a mailer use this exchange? Dubious ones are worth a look-up of their own, unusable ones are not."""
-    if not exchange or _is_address(exchange.strip("[]")):
+    if not _HOST.fullmatch(exchange) or _is_address(exchange):
         return "unusable"  # RFC 1035 section 3.3.9: the exchange is a host name
     last = exchange.rpartition(".")[2]
     if last == "localhost":
@@ -72,8 +80,7 @@ def look_at(hosts: Sequence[str], allow_private: bool = False) -> Hosts:
 
 def is_reachable(address: str, allow_private: bool = False) -> bool:
     """Is it one that mail from outside can be sent to? Global and unicast, unless private ones are allowed."""
-    ip = ipaddress.ip_address(address)
-    ip = getattr(ip, "ipv4_mapped", None) or ip
+    ip = _behind(ipaddress.ip_address(address))
     if ip.is_multicast or ip.is_unspecified:
         return False
     return allow_private or (ip.is_global and not getattr(ip, "is_site_local", False))
@@ -85,9 +92,17 @@ def is_local(address: str) -> bool:
     Narrower than not is_reachable: an exchange is somebody's explicit word that a host takes mail, and only what can
     harm or can't be meant speaks against it. Space for documentation and benchmarks (RFC 5737, 2544) is neither.
     """
-    ip = ipaddress.ip_address(address)
-    ip = getattr(ip, "ipv4_mapped", None) or ip
+    ip = _behind(ipaddress.ip_address(address))
     return any(ip in network for network in LOCAL_NETWORKS)
+
+
+def _behind(ip: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
+    """The IPv4 address that an IPv6 address leads to, where it stands for one: mapped, 6to4 (RFC 3056), NAT64."""
+    if isinstance(ip, IPv4Address):
+        return ip
+    if any(ip in network for network in _NAT64):
+        return IPv4Address(int(ip) & 0xFFFFFFFF)
+    return ip.ipv4_mapped or ip.sixtofour or ip
 
 
 def _addresses(answers: Iterable[Answer]) -> list[str]:

@@ -31,7 +31,7 @@ class Honeypots:
     def entry(self, local: str) -> str:
         """A local part as it was given -> the entry that it matches, or ""."""
         bare = local.lower().partition("+")[0].rstrip("0123456789")
-        joined = bare.translate(_SEPARATORS)
+        joined = bare if bare[1:2] == "." else bare.translate(_SEPARATORS)  # an initial: t.rap is Ms Rap
         if joined in self._whole:
             return self._whole[joined]
         if not self._marks.search(joined):

@@ -40,7 +40,8 @@ def identity(local: str, domain: str) -> str:
 
     Lower-case, although RFC 5321 2.4 lets a host tell cases apart: none that matters does, and people type both.
     """
-    lowered = unicodedata.normalize("NFC", local.lower())
+    # a final sigma is the same letter; where a word ends, str.lower guesses
+    lowered = unicodedata.normalize("NFC", local.lower()).replace("ς", "σ")
     rule = mailbox_rules().get(domain)
     return rule.apply(lowered, domain) if rule else f"{lowered}@{domain}"
 

@@ -93,7 +93,9 @@ def _by_addresses(domain: str, mx: Answer, allow_private: bool, thorough: bool) 
         if spf_refuses_all(txt.records):
             return _no("spf-refuses-all", clamped(POSITIVE_TTL, mx, txt))
         provider = parking_of(_name_servers(ns))
-        return MxFinding("yes", "address", ttl=clamped(POSITIVE_TTL, mx, *answers), provider=provider)
+        ttl = clamped(POSITIVE_TTL, mx, *answers)
+        # the policy that nobody could read might have said no
+        return MxFinding("yes", "address", ttl=min(ttl, UNPROVEN_TTL) if txt.failure else ttl, provider=provider)
     found = any(answer.records for answer in answers)
     reason = "no-global-address" if found else "no-address"
     return _first_failure(answers) or _no(reason, clamped(NEGATIVE_TTL, mx, *answers))

@@ -97,6 +97,7 @@ def _own(domain: str, mx: MxFinding) -> bool:
 
 
 def _telling(mx: MxFinding) -> tuple[str, ...]:
+    """The registrable names of its exchanges: a host name of its own for each domain hides no collector."""
     if mx.outcome != "yes" or (mx.provider and mx.provider not in parking_services()):
         return ()
-    return mx.exchanges
+    return tuple(dict.fromkeys(map(registrable, mx.exchanges)))

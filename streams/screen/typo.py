@@ -11,6 +11,7 @@ from rapidfuzz import process
 from rapidfuzz.distance import OSA
 
 from sidestep.streams.screen.domain import suffixes
+from sidestep.streams.screen.identity import mailbox_rules
 from sidestep.streams.screen.lists import read_table, read_words
 from sidestep.streams.screen.providers import large_providers, word_names
 
@@ -100,8 +101,12 @@ def suggest(domain: str) -> TypoFinding | None:
 @cache
 def typos() -> Typos:
     """The lists that ship, read once."""
-    left_alone = large_providers() | read_words("free_providers") | read_words("relays") | read_words("real_domains")
-    return Typos(read_table("misspellings"), sorted(large_providers()), left_alone, word_names())
+    large = large_providers()
+    names = {domain.partition(".")[0] for domain in large}
+    # the same providers under other suffixes: as likely meant as those that are large there
+    meant = large | {domain for domain in mailbox_rules() if domain.partition(".")[0] in names}
+    left_alone = meant | read_words("free_providers") | read_words("relays") | read_words("real_domains")
+    return Typos(read_table("misspellings"), sorted(meant), left_alone, word_names())
 
 
 def _nearest(candidates: list[TypoFinding]) -> TypoFinding | None:

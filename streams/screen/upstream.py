@@ -24,8 +24,8 @@ FIRST_TRY = 1.0
 
 TIMED_OUT = Answer(failure="timeout")
 
-ALIASES_MOST = 8
-"""Aliases of one name that are followed from server to server. Honest chains have one or two."""
+ALIASES_MOST = 16
+"""Aliases of one name that are followed from answer to answer, as many as within one. Honest chains have one or two."""
 
 
 class Upstream:
