@@ -24,6 +24,7 @@ from sidestep.streams.screen.intelligence.feeds.refresh import FOLDER, Feeds
 from sidestep.streams.screen.intelligence.feeds.sink import FetchFailed
 from sidestep.streams.screen.providers import large_providers
 from sidestep.streams.screen.sources import Sources
+from sidestep.streams.screen.sources_check import check_sources
 from sidestep.streams.screen.sources_file import read_sources
 from sidestep.streams.settings import Settings, load
 
@@ -54,6 +55,7 @@ def status(sources: str | None, data_dir: str | None, as_json: bool) -> None:
     """
     settings = load(sources=sources, data_dir=data_dir)
     asked, base = read_sources(settings)
+    check_sources(asked, base)
     found = Feeds(asked.feeds, settings.data / FOLDER, base=base).status()
     shipped = load_lists().versions
     click.echo(_as_json(found, shipped, asked) if as_json else _as_text(found, shipped, asked, time.time()))

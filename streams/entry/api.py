@@ -81,6 +81,9 @@ class Api:
     def _authorized(self, request: web.Request) -> Token:
         header = request.headers.get("Authorization", "")
         token = self._tokens.find(bearer(header))
+        if token is None and header and not bearer(header):
+            detail = "That is no bearer token: send the header Authorization: Bearer TOKEN."
+            raise problems.unauthorized(detail, "invalid_token")
         if token is None and header:
             raise problems.unauthorized("This token is not known: ask Sidestep's operator for one.", "invalid_token")
         if token is None:

@@ -27,8 +27,15 @@ BUSY = Answers(MxFinding("unknown", "busy"))
 UNDER_WAY_MAX = 20_000
 """Questions: five seconds' worth of new domains at 4,000 a second. More would wait for their turn past any deadline."""
 
-BREATH = 16
-"""Addresses worked on before other requests get their turn: four milliseconds at most."""
+BREATH = 0.01
+"""Seconds of work before other requests get their turn."""
+
+AT_ONCE = 16
+"""Questions of one request that are started before others get their turn."""
+
+BATCH_SLOTS = 128
+"""Questions of requests about several addresses that are under way at the same time, half of what DNS takes on at
+once: a list of dead domains must not keep a single address from being asked about."""
 
 
 class Checker:
@@ -41,6 +48,7 @@ class Checker:
         judge: Judge,
         *,
         under_way_max: int = UNDER_WAY_MAX,
+        batch_slots: int = BATCH_SLOTS,
         clock: Callable[[], float] = time.time,
     ) -> None:
         """`clock` gives seconds since 1970."""
@@ -48,6 +56,7 @@ class Checker:
         self._book = book
         self._judge = judge
         self._under_way_max = under_way_max
+        self._batch_slots = asyncio.Semaphore(batch_slots)
         self._clock = clock
         self._under_way: set[asyncio.Task[Answers]] = set()
 
@@ -103,10 +112,15 @@ class Checker:
         return address.normalized if self._inquiry.by_address else address.domain
 
     async def _ask(self, addresses: dict[str, ParsedAddress], deadline: float) -> dict[str, Answers]:
-        tasks = {key: task for key, address in addresses.items() if (task := self._depart(address)) is not None}
+        clock = asyncio.get_running_loop().time
+        free = max(0, self._under_way_max - len(self._under_way))
+        tasks: dict[str, asyncio.Task[Answers]] = {}
+        for number, (key, address) in enumerate(list(addresses.items())[:free], 1):
+            tasks[key] = self._depart(address, alone=len(addresses) == 1)
+            if number % AT_ONCE == 0:
+                await asyncio.sleep(0)
         if tasks:
-            left = max(0.0, deadline - asyncio.get_running_loop().time())
-            await asyncio.wait(tasks.values(), timeout=left)
+            await asyncio.wait(tasks.values(), timeout=max(0.0, deadline - clock()))
         return {key: self._heard(tasks.get(key), address) for key, address in addresses.items()}
 
     def _heard(self, task: asyncio.Task[Answers] | None, address: ParsedAddress) -> Answers:
@@ -116,13 +130,15 @@ class Checker:
             return task.result()
         return self._inquiry.so_far(address) or LATE
 
-    def _depart(self, address: ParsedAddress) -> asyncio.Task[Answers] | None:
-        if len(self._under_way) >= self._under_way_max:
-            return None
-        task = asyncio.get_running_loop().create_task(self._fly(address))
+    def _depart(self, address: ParsedAddress, alone: bool) -> asyncio.Task[Answers]:
+        task = asyncio.get_running_loop().create_task(self._fly(address) if alone else self._queue(address))
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
         return task
+
+    async def _queue(self, address: ParsedAddress) -> Answers:
+        async with self._batch_slots:
+            return await self._fly(address)
 
     async def _fly(self, address: ParsedAddress) -> Answers:
         try:
@@ -134,7 +150,10 @@ class Checker:
 
 async def _breathing(items: Iterable[T]) -> AsyncIterator[T]:
     """The items, with a pause for the event loop every now and then: a thousand addresses hold up nobody else's one."""
-    for number, item in enumerate(items, 1):
+    clock = asyncio.get_running_loop().time
+    pause_at = clock() + BREATH
+    for item in items:
         yield item
-        if number % BREATH == 0:
+        if clock() >= pause_at:
             await asyncio.sleep(0)
+            pause_at = clock() + BREATH

@@ -57,7 +57,7 @@ async def serve(settings: Settings, place: Place) -> None:
         asked = ask_whom(settings, name_servers(settings))
         stack.push_async_callback(asked.close)
         await asked.prepare()
-        checker = _checker(asked, policy)
+        checker = _checker(settings, asked, policy)
         stack.push_async_callback(checker.close)
         server = EntryServer(Api(checker, tokens), place.host, place.port, tls)
         await server.start()
@@ -69,11 +69,12 @@ async def serve(settings: Settings, place: Place) -> None:
     log.info("left cleanly")
 
 
-def _checker(asked: Asked, policy: Policy) -> Checker:
+def _checker(settings: Settings, asked: Asked, policy: Policy) -> Checker:
     lists, feeds = load_lists(), asked.feeds
     feed_versions = (lambda: feeds.book.versions) if feeds is not None else dict[str, str]
     judge = Judge(policy, lists, NearMisses(), CurrentVersions(policy.version, lists.versions, feed_versions))
-    return Checker(asked.inquiry, DomainBook(lists, suggest, partitions=1), judge)
+    book = DomainBook(lists, suggest, partitions=1)
+    return Checker(asked.inquiry, book, judge, batch_slots=max(1, settings.dns_concurrency // 2))
 
 
 def _chores(tokens: TokenFile, asked: Asked) -> Iterator[Coroutine[Any, Any, None]]:

@@ -78,7 +78,7 @@ def ask_whom(settings: Settings, servers: list[Server] | None) -> Asked:
         concurrency=settings.dns_concurrency,
         check_exchanges=settings.check_exchanges,
     )
-    zones = Zones(sources.dnsbl, resolver.ask) if sources.dnsbl else None
+    zones = Zones(sources.dnsbl, resolver.ask, concurrency=settings.dns_concurrency) if sources.dnsbl else None
     services = Services(sources.reputation, base) if sources.reputation else None
     feeds = Feeds(sources.feeds, settings.data / FOLDER, base=base) if sources.feeds else None
     prober = Prober(sources.probe, resolver.addresses) if sources.probe.enabled else None

@@ -4,7 +4,8 @@ Pure: text in, a checked `Sources` out. Without a file nobody is asked. Duration
 """
 
 import tomllib
-from typing import Annotated, Literal
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta, Struct
@@ -121,14 +122,56 @@ class Sources(_Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 NOBODY = Sources()
 
+_KINDS: dict[str, Any] = {"dnsbl": Dnsbl, "feeds": Feed, "reputation": Reputation}
+
 
 def parse_sources(text: str) -> Sources:
-    """TOML text -> Sources. Raises SourcesError that says where the fault is."""
+    """TOML text -> Sources. Raises SourcesError that names every fault with its section."""
     try:
-        return msgspec.convert(tomllib.loads(text), Sources)
+        document = tomllib.loads(text)
     except RecursionError:
         raise SourcesError("the sources file is not TOML: it is nested too deeply") from None
-    except msgspec.ValidationError as error:
-        raise SourcesError(f"the sources file can't be used: {error}") from None
     except ValueError as error:
         raise SourcesError(f"the sources file is not TOML: {error}") from None
+    faults = list(_faults(document))
+    if faults:
+        raise SourcesError("the sources file can't be used: " + "; ".join(faults))
+    return msgspec.convert(document, Sources)
+
+
+def _faults(document: dict[str, Any]) -> Iterator[str]:
+    for kind in sorted(document.keys() - _KINDS.keys() - {"probe"}):
+        yield f"[{kind}]: there is no such section; there are dnsbl, feeds, reputation and probe"
+    for kind, section in _KINDS.items():
+        table = document.get(kind, {})
+        if not isinstance(table, dict):
+            yield f"[{kind}]: must be a table of sections, such as [{kind}.name]"
+            continue
+        for name, values in table.items():
+            yield from _fault(f"[{kind}.{_shown(name)}]", values, section)
+            if kind != "dnsbl":
+                yield from _fault(f"[{kind}.{_shown(name)}]: the name", name, Name)
+    yield from _fault("[probe]", document.get("probe", {}), Probe)
+    tables = [table for kind in ("feeds", "reputation") if isinstance(table := document.get(kind), dict)]
+    names = [name for table in tables for name in table]
+    names += [str(zone.get("name", "")) or key for key, zone in _zones(document)]
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        yield f"two lists are called {name!r}: evidence could not tell them apart"
+
+
+def _zones(document: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    zones = document.get("dnsbl")
+    items = zones.items() if isinstance(zones, dict) else ()
+    return [(key, zone) for key, zone in items if isinstance(zone, dict)]
+
+
+def _fault(place: str, value: Any, kind: Any) -> Iterator[str]:
+    try:
+        msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        yield f"{place}: {str(error).replace(' - at `$.', ' in `')}"
+
+
+def _shown(name: str) -> str:
+    """Without what may be an account's key in a zone's name."""
+    return ".".join("…" if len(label) >= 20 else label for label in name.split("."))

@@ -26,6 +26,7 @@ reason = "spam"
 [reputation.oracle]
 url = "https://oracle.example/{domain}?key=hunter2"
 path = "risk"
+listed_values = ["high"]
 """
 
 
@@ -138,3 +139,32 @@ def test_check(here: Path, text: str, arguments: list[str], code: int, said: str
     assert code == result.exit_code
     assert said in result.output
     assert {"state.json", f"{VERSION}.txt"} == {path.name for path in (here / "data/feeds/own").iterdir()}
+
+
+@pytest.mark.parametrize(
+    ("section", "fault"),
+    [
+        ('[dnsbl."ABCDEFGHIJKLMNOPQRSTUVWXYZ.zrd.example"]', "seems to hold an account's key"),
+        ('[reputation.b]\nurl = "https://api.example/{foo}"\npath = "a"', "[reputation.b] {foo} is unknown"),
+        ("[probe]\nenabled = true", "helo"),
+        ('[dnsbl."two.example"]\ntimeout = -1', "[dnsbl.two.example]: Expected"),
+        ('[dnsbl."two.example"]\nname = "own"', "two lists are called 'own'"),
+        ("[dnsbls]", "[dnsbls]: there is no such section"),
+    ],
+)
+def test_status_refuses_what_a_worker_would_refuse(here: Path, section: str, fault: str) -> None:
+    """Before one is started, with the section's name, and without an account's key."""
+    (here / "sources.toml").write_text(SOURCES + section)
+    result = run("status")
+    assert 2 == result.exit_code
+    assert fault in result.output
+    assert "ABCDEFGHIJKLMNOPQRSTUVWXYZ" not in result.output
+
+
+def test_a_list_without_entries_is_not_taken(here: Path) -> None:
+    """Not the first time either: somebody would believe to be protected."""
+    (here / "lists/own.txt").write_text("# nothing yet\n")
+    result = run("refresh", "own")
+    assert 1 == result.exit_code
+    assert "own: refused; it has no entries" in result.output
+    assert 1 == run("check", str(here / "lists/own.txt")).exit_code

@@ -170,3 +170,18 @@ def test_a_request_under_way_is_answered_when_the_server_stops(
     assert ["approved"] == [result["outcome"] for result in found]
     with pytest.raises(OSError):
         own.ask("GET", "/livez")
+
+
+def test_a_batch_of_dead_domains_keeps_no_single_address_waiting(anew: Callable[..., Any]) -> None:
+    """The questions that go on behind a batch's answer take half of what DNS takes on at once, not all of it."""
+    own = anew(batch_slots=200)
+    names = [f"dead{number}.example" for number in range(400)]
+    for name in names:
+        own.ns.fault(name, "drop")
+    late = own.check(*(f"a@{name}" for name in names), deadline_ms=1)
+    assert {"deadline"} == {result["mx_reason"] for result in late}
+    # two more rounds of dead domains wait for their turn; one address alone does not
+    (found,) = own.check("jane@new.example", deadline_ms=5000)
+    assert "nxdomain" == found["mx_reason"]
+    assert own.ns.queries["new.example/MX"] == 1
+    assert sum(own.ns.queries[f"{name}/MX"] > 0 for name in names) < len(names)

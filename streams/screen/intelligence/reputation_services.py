@@ -232,6 +232,8 @@ class _Service:
             self._status.listed += reading.outcome != "clear"
             self._status.clear += reading.outcome == "clear"
             self._circuit.succeeded(self._clock())
+            if self._logged:
+                log.info("reputation service %s answers again", self.name)
             self._logged = ""
 
     def _note(self, error: str) -> None:

@@ -179,7 +179,7 @@ def _target(response: aiohttp.ClientResponse) -> URL:
     except ValueError:
         raise FetchFailed("it was redirected to something that is not an address") from None
     if not text or target.scheme != "https" or refusal(str(target)):
-        raise FetchFailed("it was redirected away from https://", answered=True)
+        raise FetchFailed("it was redirected to something else than https://: write the final address", answered=True)
     return target
 
 

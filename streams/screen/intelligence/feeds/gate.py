@@ -26,6 +26,8 @@ class Faults(Struct, frozen=True):
 def gate(reading: Reading, kind: Kind, previous: int | None, large: Collection[str]) -> Faults:
     """`previous`: entries of the version in use, None where there is none. `large`: domains that no list may hit."""
     unsound = [*_unreadable(reading)]
+    if not (reading.entries or unsound or previous):
+        unsound.append("it has no entries: an upload that is not finished, or the wrong folder")
     if kind == "domains":
         unsound += _hits(reading.entries, large)
     return Faults(tuple(unsound), resized(len(reading.entries), previous or 0))
