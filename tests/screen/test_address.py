@@ -71,6 +71,7 @@ REFUSED = {
 }
 
 SAME_MAILBOX = [
+    ("ΝΙΚΟΣ.ΠΑΠΠΑΣ@example.com", "νικος.παππας@example.com"),
     ("Jane.Doe+news@GMail.com", "jane.doe@googlemail.com"),
     ('"jane.doe"@example.com', "jane.doe@example.com"),
     ('"jane\\.doe"@example.com', "jane.doe@EXAMPLE.com"),

@@ -262,3 +262,11 @@ def test_a_sources_file_that_makes_no_sense(dns: str, tmp_path: Path) -> None:
         result = run("--dns", dns, "--sources", str(path), stdin='"jane@good.example"\n')
         assert result.exit_code == 2
         assert result.output.startswith("sidestep: ") and result.output.count("\n") == 1
+
+
+@pytest.mark.parametrize("server", ["", ",", " "])
+def test_an_empty_name_server_is_not_the_systems(server: str) -> None:
+    """Whoever forgot to set a variable must not have a stranger asked."""
+    result = run("--dns", server, stdin='"jane@good.example"\n')
+    assert result.exit_code == 2
+    assert "names no server" in result.output

@@ -11,7 +11,7 @@ import pytest
 
 from sidestep.schemas import MxFinding
 from sidestep.streams.demo.nameserver import NameServer
-from sidestep.streams.screen.exchanges import ASKED_FIRST, ASKED_MOST, LISTED, is_local
+from sidestep.streams.screen.exchanges import ASKED_FIRST, ASKED_MOST, LISTED, grade, is_local
 from sidestep.streams.screen.mx import UNPROVEN_TTL, Answer, inquire
 from sidestep.streams.screen.resolver import Resolver
 
@@ -104,11 +104,30 @@ def test_a_parked_domain_without_mx_is_known_by_its_name_servers(server: str, pr
     ("127.0.0.1", True), ("10.1.2.3", True), ("172.31.0.1", True), ("172.32.0.1", False), ("192.168.0.1", True),
     ("169.254.1.1", True), ("100.64.0.1", True), ("0.0.0.0", True), ("224.0.0.1", True), ("255.255.255.255", True),
     ("::1", True), ("::", True), ("fc00::1", True), ("fe80::1", True), ("fec0::1", True), ("ff02::1", True),
-    ("::ffff:127.0.0.1", True), ("93.184.215.14", False), ("2606:2800::1", False), ("203.0.113.7", False),
+    ("::ffff:127.0.0.1", True), ("64:ff9b::7f00:1", True), ("2002:7f00:1::", True), ("64:ff9b:1::a00:1", True),
+    ("64:ff9b::5db8:d70e", False), ("93.184.215.14", False), ("2606:2800::1", False), ("203.0.113.7", False),
 ])
 def test_local_space(address: str, expected: bool) -> None:
     """What leads to ourselves, into our own network or to nobody in particular."""
     assert expected is is_local(address)
+
+
+@pytest.mark.parametrize(("exchange", "expected"), [
+    ("mail.example", "plausible"), ("mail_1.example", "plausible"), (r"mail\032server.example", "unusable"),
+    (r"a\000b.example", "unusable"), (r"mail\.server.example", "unusable"), ("192.0.2.1", "unusable"),
+    ("localhost", "unusable"), ("mail", "dubious"), ("", "unusable"),
+])
+def test_an_exchange_is_a_host_name(exchange: str, expected: str) -> None:
+    """RFC 1035 section 3.3.9; underscores are in use."""
+    assert expected == grade(exchange)
+
+
+def test_a_policy_that_nobody_could_read_is_asked_for_again_soon() -> None:
+    """It might have said that the domain sends and receives nothing."""
+    failed = {"MX": NOTHING, "A": PUBLIC, "AAAA": NOTHING, "TXT": Answer(failure="servfail"), "NS": NOTHING}
+    finding, _ = judged(failed)
+    assert ("yes", "address") == (finding.outcome, finding.reason)
+    assert finding.ttl <= UNPROVEN_TTL
 
 
 # -- with a real name server -------------------------------------------------------------------------------------------

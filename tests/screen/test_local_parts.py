@@ -37,6 +37,7 @@ vigdisfinnbogadottir ingebrigtsen.jakob sverrekjelstadli lindqvist.gunnar malmqv
 vanderwesthuizen.j jvandenberghe janssens.wkvd schrijvers.mark wvandijk1961 vandenhoogenband.pieter dhondtgeert
 jbaptiste.lacroix guillaumedesrochers xavierdupontdeligonnes marieclaudequenneville jean-francois.prudhomme
 francoishollande anneclairecoudray thierryhenry14 dominiquestrausskahn bhlevy quatremer.jean guadalupeechevarria
+gjergjhoxha gjergjberisha1980 rexhepbajrami nexhatxhaferi shpetimqosja xhavitxhaferi gjystehoxha
 joaquinxirgu txominetxeberria iñakiurdangarin itziarituno xabieralonso gorkaotxoa aitorkarranka
 francescxavierquetglas jordipujol ferran.adria conceicaomagalhaes joaquimbarbosa guilherme.vasconcellos
 luizgonzagabelluzzo thiagoqueiroz xandegodoy rodrigocavalcanti paulohenriquecardoso giuseppe.mastroianni
@@ -78,6 +79,13 @@ def test_people_are_people(lists: Lists) -> None:
     """Two hundred names from all over the world, as people write them: none is a machine's and none a trap's."""
     assert len(set(PEOPLE)) >= 200
     assert [name for name in PEOPLE if lists.local_classes(name)] == []
+
+
+@pytest.mark.parametrize("local", ["s.ales", "p.ress", "t.rap", "h.r", "d.ecoy"])
+def test_an_initial_and_a_name_are_a_person(lists: Lists, local: str) -> None:
+    """Mr Ales is not the sales department; info.desk and no.reply are joined all the same."""
+    assert () == lists.local_classes(local)
+    assert ("role",) == lists.local_classes("no.reply") == lists.local_classes("hr")
 
 
 @pytest.mark.parametrize("local", MACHINES)

@@ -65,6 +65,12 @@ def test_ties_are_left_undecided() -> None:
     assert typos.suggest("hotmail.f") == TypoFinding("hotmail.fr", False, 1)
 
 
+@pytest.mark.parametrize("domain", ["outlook.co.i", "live.com.m", "outlook.l", "outlook.h", "outlook.hh"])
+def test_a_provider_under_another_suffix_is_a_tie_too(domain: str) -> None:
+    """outlook.co.id or outlook.co.il: both are the same provider's, and other people's mailboxes."""
+    assert suggest(domain) is None
+
+
 def test_a_top_level_domain_that_exists_was_meant() -> None:
     """gmail.museum is no slip of gmail.com: only endings that nobody can register are corrected."""
     typos = Typos({}, ["hotmail.com"], [])
