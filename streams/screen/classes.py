@@ -4,7 +4,7 @@ part); parked (of the mail service).
 A class says what something is, not what to do about it: no list rejects by itself.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from importlib.metadata import version
@@ -12,9 +12,9 @@ from importlib.metadata import version
 from disposable_email_domains import blocklist
 
 from sidestep.schemas import Listing, MxFinding
-from sidestep.streams.screen.domain import is_host_name, registrable
+from sidestep.streams.screen.domain import parents
 from sidestep.streams.screen.honeypots import honeypots
-from sidestep.streams.screen.lists import entries, fingerprint, read_table, read_words
+from sidestep.streams.screen.lists import fingerprint, read_table, read_words
 from sidestep.streams.screen.machine_made import machine_made, machine_made_version
 from sidestep.streams.screen.mx_provider import listed_suffix, parking_services, providers_version
 from sidestep.streams.screen.providers import large_providers, large_webmail, word_names
@@ -44,7 +44,7 @@ class Lists:
 
     def domain_classes(self, domain: str) -> tuple[str, ...]:
         """disposable, relay, free. The first two hold for every name below a listed one, free for the name alone."""
-        names = tuple(_parents(domain))
+        names = tuple(parents(domain))
         found = []
         if not self.relay.isdisjoint(names):
             found.append("relay")
@@ -79,7 +79,7 @@ class Lists:
 
     def _domain_entries(self, domain: str) -> Iterator[tuple[str, str]]:
         for name, entries_ in (("relay", self.relay), ("disposable", self.disposable)):
-            entry = next((parent for parent in _parents(domain) if parent in entries_), "")
+            entry = next((parent for parent in parents(domain) if parent in entries_), "")
             if entry:
                 yield name, entry
                 break  # as domain_classes: a relay is never disposable
@@ -129,43 +129,6 @@ def load_lists() -> Lists:
 def mx_classes(mx: MxFinding | None) -> tuple[str, ...]:
     """parked, for a domain whose mail a parking service takes: nobody reads it."""
     return ("parked",) if mx is not None and mx.provider in parking_services() else ()
-
-
-def check_list(lines: Iterable[str], previous_size: int, large: Collection[str] | None = None) -> list[str]:
-    """What speaks against taking a new version of a list of domains, as sentences; none: it may be taken.
-
-    `previous_size` counts the entries of the version in use, 0 when there is none. `large`: domains that may not be in
-    it; those that ship unless given.
-    """
-    large = large_providers() if large is None else large
-    names = entries(lines)
-    return [*_unreadable(names), *_too_large(names, large), *_resized(len(names), previous_size)]
-
-
-def _unreadable(names: list[str]) -> Iterator[str]:
-    for name in names:
-        # Emoji domains stand in such lists: IDNA 2008 has no place for them, DNS has.
-        if not is_host_name(name):
-            yield f"{name!r} is not a domain name in A-label form"
-
-
-def _too_large(names: list[str], large: Collection[str]) -> Iterator[str]:
-    for name in sorted(set(names) & set(large)):
-        yield f"{name} is a large provider"
-
-
-def _resized(size: int, previous: int) -> Iterator[str]:
-    if previous and abs(size - previous) * 3 > previous:
-        yield f"{size} entries instead of {previous}: changed by more than a third"
-
-
-def _parents(domain: str) -> Iterator[str]:
-    """The domain and the names above it, down to the registrable one: an entry that is a public suffix hits nobody."""
-    last = registrable(domain)
-    while domain != last:
-        yield domain
-        domain = domain.partition(".")[2]
-    yield domain
 
 
 def _bare(local: str) -> str:

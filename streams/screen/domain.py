@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Iterator
 from functools import cache, lru_cache
 from typing import NamedTuple
 
@@ -147,3 +148,12 @@ def _without_special_use(text: str) -> tuple[str, str]:
     if last and label in SPECIAL_USE_DOMAIN_NAMES:
         return text[: last.start()] + "x" * len(label), label
     return text, ""
+
+
+def parents(domain: str) -> Iterator[str]:
+    """The domain and the names above it, down to the registrable one: an entry that is a public suffix hits nobody."""
+    last = registrable(domain)
+    while domain != last:
+        yield domain
+        domain = domain.partition(".")[2]
+    yield domain

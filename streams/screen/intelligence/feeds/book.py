@@ -9,7 +9,7 @@ from typing import Any
 from sidestep.schemas import Listing
 from sidestep.streams.screen.address import ParsedAddress
 from sidestep.streams.screen.address import parse as parse_address
-from sidestep.streams.screen.intelligence.feeds.gate import parents
+from sidestep.streams.screen.domain import parents
 from sidestep.streams.screen.intelligence.feeds.packed import Digests, Names
 from sidestep.streams.screen.intelligence.feeds.parse import WIDTHS, Entries, Kind
 from sidestep.streams.screen.sources import Feed

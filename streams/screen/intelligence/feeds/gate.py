@@ -5,7 +5,7 @@ from fractions import Fraction
 
 from msgspec import Struct
 
-from sidestep.streams.screen.domain import registrable
+from sidestep.streams.screen.domain import parents
 from sidestep.streams.screen.intelligence.feeds.parse import Kind, Reading, thresholds
 
 
@@ -39,15 +39,6 @@ def resized(size: int, previous: int) -> str:
     if not previous or abs(size - previous) <= previous * share:
         return ""
     return f"{size} entries instead of {previous}: changed by more than {'a third' if share * 3 == 1 else share}"
-
-
-def parents(domain: str) -> Iterator[str]:
-    """The domain and the names above it, down to the registrable one: an entry that is a public suffix hits nobody."""
-    last = registrable(domain)
-    while domain != last:
-        yield domain
-        domain = domain.partition(".")[2]
-    yield domain
 
 
 def _unreadable(reading: Reading) -> Iterator[str]:
