@@ -19,6 +19,8 @@ from sidestep.streams.entry.answer import Many, Result
 from sidestep.streams.entry.asked import ADDRESSES_MAX, DEADLINE_MS, DEADLINE_MS_MAX, Asked
 from sidestep.streams.entry.description import description
 
+pytestmark = pytest.mark.slow
+
 DOCUMENT = json.loads(description())
 SCHEMAS = DOCUMENT["components"]["schemas"]
 MODES = [GenerationMode.POSITIVE, GenerationMode.NEGATIVE]

@@ -23,6 +23,8 @@ from sidestep.streams.screen.resolver import Resolver
 from sidestep.streams.screen.suspicious import NearMisses
 from sidestep.streams.screen.typo import suggest
 
+pytestmark = pytest.mark.slow  # a minute, nearly all of it waiting for servers that stay silent
+
 TIMEOUT = 1.2
 """Of a look-up: long enough for a second try after a datagram that was lost."""
 BOUND = 10.0
