@@ -15,6 +15,7 @@ from sidestep.schemas import Listing, MxFinding
 from sidestep.streams.screen.domain import parents
 from sidestep.streams.screen.honeypots import honeypots
 from sidestep.streams.screen.lists import fingerprint, read_table, read_words
+from sidestep.streams.screen.local_part import joined
 from sidestep.streams.screen.machine_made import machine_made, machine_made_version
 from sidestep.streams.screen.mx_provider import listed_suffix, parking_services, providers_version
 from sidestep.streams.screen.providers import large_providers, large_webmail, word_names
@@ -22,7 +23,6 @@ from sidestep.streams.screen.providers import large_providers, large_webmail, wo
 REMEMBERED = 100_000
 """Local parts; some 20 MB."""
 
-_SEPARATORS = str.maketrans("", "", ".-_")
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Lists:
         return lru_cache(REMEMBERED)(self._classes_of)
 
     def _classes_of(self, local: str) -> tuple[str, ...]:
-        if _bare(local) in self.role:
+        if joined(local) in self.role:
             return ("role",)
         if honeypots().entry(local):
             return ("honeypot",)
@@ -91,7 +91,7 @@ class Lists:
     def _local_entries(self, local: str) -> Iterator[tuple[str, str]]:
         classes = self.local_classes(local)
         if "role" in classes:
-            yield "role", _bare(local)
+            yield "role", joined(local)
         elif "honeypot" in classes:
             yield "honeypot", honeypots().entry(local)
 
@@ -108,7 +108,7 @@ def load_lists() -> Lists:
     relay = read_words("relays")
     free = (large_webmail() | read_words("free_providers")) - misspellings
     disposable = frozenset(blocklist) - relay - free - large_providers()
-    role = frozenset(_bare(name) for name in read_words("role_local_parts"))
+    role = frozenset(joined(name) for name in read_words("role_local_parts"))
     versions = {
         "disposable": f"{version('disposable-email-domains')}-{fingerprint(disposable)}",
         "relay": fingerprint(relay),
@@ -129,10 +129,3 @@ def load_lists() -> Lists:
 def mx_classes(mx: MxFinding | None) -> tuple[str, ...]:
     """parked, for a domain whose mail a parking service takes: nobody reads it."""
     return ("parked",) if mx is not None and mx.provider in parking_services() else ()
-
-
-def _bare(local: str) -> str:
-    # The same function is written no-reply, no_reply, noreply; a "+" tag does not make it a person. But a letter and a
-    # dot are an initial: s.ales is Mr Ales.
-    bare = local.lower().partition("+")[0]
-    return bare if bare[1:2] == "." else bare.translate(_SEPARATORS)

@@ -6,9 +6,9 @@ from functools import cache
 from itertools import pairwise
 
 from sidestep.streams.screen.lists import fingerprint, read_table
+from sidestep.streams.screen.local_part import joined
 
 _WORDS = re.compile("[^._-]+")
-_SEPARATORS = str.maketrans("", "", "._-")
 
 
 class Honeypots:
@@ -16,7 +16,7 @@ class Honeypots:
 
     def __init__(self, whole: Iterable[str], words: Iterable[str], marks: Iterable[str]):
         """`whole` may be written with separators, `words` have none. Raises ValueError for a word without a mark."""
-        self._whole = {name.translate(_SEPARATORS): name for name in whole}
+        self._whole = {joined(name): name for name in whole}
         self._words = frozenset(words)
         self._marks = re.compile("|".join(marks))
         for word in self._words:
@@ -31,10 +31,10 @@ class Honeypots:
     def entry(self, local: str) -> str:
         """A local part as it was given -> the entry that it matches, or ""."""
         bare = local.lower().partition("+")[0].rstrip("0123456789")
-        joined = bare if bare[1:2] == "." else bare.translate(_SEPARATORS)  # an initial: t.rap is Ms Rap
-        if joined in self._whole:
-            return self._whole[joined]
-        if not self._marks.search(joined):
+        whole = joined(bare)
+        if whole in self._whole:
+            return self._whole[whole]
+        if not self._marks.search(whole):
             return ""
         return next((word for word in _neighbours(_WORDS.findall(bare)) if word in self._words), "")
 

@@ -104,3 +104,16 @@ def _sound(text: str) -> bool:
     except EmailNotValidError:
         return False
     return True
+
+
+_SEPARATORS = str.maketrans("", "", ".-_")
+
+
+def joined(local: str) -> str:
+    """A local part for comparison with names of functions and traps: lower-case, without "+" tag and separators.
+
+    The same function is written no-reply, no_reply, noreply; a tag does not make it a person. But a letter and a dot
+    are an initial: s.ales is Mr Ales.
+    """
+    bare = local.lower().partition("+")[0]
+    return bare if bare[1:2] == "." else bare.translate(_SEPARATORS)

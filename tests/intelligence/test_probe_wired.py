@@ -61,4 +61,6 @@ def test_the_mailbox_is_asked_for_at_the_exchange_that_dns_names():
     jane, john = asyncio.run(scenario())
     assert ("yes", "accepted") == (jane.mailbox.outcome, jane.mailbox.reason)
     assert ("no", "no-such-mailbox") == (john.mailbox.outcome, john.mailbox.reason)
-    assert ["jane@partner.example", "john@partner.example"] == [a for a in handler.asked if a.startswith("j")]
+    # between the two an invented one, of which nothing is known but its domain
+    first, _, last = handler.asked
+    assert ("jane@partner.example", "john@partner.example") == (first, last)

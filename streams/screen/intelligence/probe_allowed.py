@@ -10,13 +10,13 @@ from sidestep.streams.screen.address import ParsedAddress, parse
 from sidestep.streams.screen.domain import is_host_name, read_domain, registrable
 from sidestep.streams.screen.honeypots import honeypots
 from sidestep.streams.screen.lists import read_table, read_words
+from sidestep.streams.screen.local_part import joined
 from sidestep.streams.screen.mx_provider import parking_services, provider_of
 from sidestep.streams.screen.sources import Probe
 
 EXCHANGES_MOST = 2
 """Exchanges that are tried for one address."""
 
-_SEPARATORS = str.maketrans("", "", ".-_")
 
 
 class Allowed(NamedTuple):
@@ -83,13 +83,13 @@ def _rate(text: str) -> Rate:
 
 def _is_a_persons(local: str) -> bool:
     """Roles are read by those who look for probes, and traps report them. postmaster is there by RFC 5321 4.5.1."""
-    bare = local.lower().partition("+")[0].translate(_SEPARATORS)
+    bare = joined(local)
     return (bare == "postmaster" or bare not in _roles()) and not honeypots().entry(local)
 
 
 @cache
 def _roles() -> frozenset[str]:
-    return frozenset(name.translate(_SEPARATORS) for name in read_words("role_local_parts"))
+    return frozenset(joined(name) for name in read_words("role_local_parts"))
 
 
 def operator_of(exchange: str) -> str:
