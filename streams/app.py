@@ -19,8 +19,8 @@ from sidestep.streams.runtime.failpoints import from_environment
 from sidestep.streams.runtime.ledger import LedgerSettings
 from sidestep.streams.runtime.transport import BatchApp
 from sidestep.streams.settings import Settings
-from sidestep.streams.watching import Watching
-from sidestep.streams.web.server import WebServer
+from sidestep.streams.observe.report import Watching
+from sidestep.streams.web.worker import WebServer
 from sidestep.topics import admin
 from sidestep.topics.catalog import EVIDENCE, IDS_CHANGELOG, LEDGER_CHANGELOG
 from sidestep.topics.connection import admin_client, cluster
@@ -149,7 +149,7 @@ class Worker:
 
     async def _screen(self) -> BatchApp:
         # the libraries of this role take some 25 MB, which a worker that only decides has better use for
-        from sidestep.streams.screen_role import ScreenRole
+        from sidestep.streams.roles.screen import ScreenRole
 
         role = ScreenRole(self._settings, self._partitions[EVIDENCE.name], self._reach)
         self._closing.append(role.close)

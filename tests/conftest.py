@@ -9,8 +9,8 @@ import pytest
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from sidestep.streams.runtime.embedded_config import quick_start
-from sidestep.streams.runtime.embedded_kafka import EmbeddedKafka
+from sidestep.streams.local.embedded_config import quick_start
+from sidestep.streams.local.embedded_kafka import EmbeddedKafka
 from sidestep.topics import admin
 from sidestep.topics.catalog import CATALOG
 

@@ -13,11 +13,11 @@ import pytest
 import yaml
 
 from sidestep.streams.commands.serve import serve
-from sidestep.streams.entry.serving import Place
+from sidestep.streams.web.validate.serving import Place
 from sidestep.streams.settings import Settings
-from sidestep.streams.web.health import Health
-from sidestep.streams.web.metrics import Metrics
-from sidestep.streams.web.server import WebServer
+from sidestep.streams.observe.health import Health
+from sidestep.streams.observe.metrics import Metrics
+from sidestep.streams.web.worker import WebServer
 
 ROOT = Path(__file__).parents[1]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())

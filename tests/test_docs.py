@@ -12,7 +12,7 @@ import yaml
 from sidestep.streams import errors
 from sidestep.streams.commands.serve import serve
 from sidestep.streams.settings import Settings
-from sidestep.streams.web.metrics import Metrics
+from sidestep.streams.observe.metrics import Metrics
 
 DOCS = Path(__file__).parents[1] / "docs"
 OPERATIONS = (DOCS / "operations.md").read_text()

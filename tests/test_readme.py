@@ -10,7 +10,7 @@ import pytest
 
 from sidestep.schemas import EmailIntent
 from sidestep.schemas.codec import decode
-from sidestep.streams.demo.nameserver import NameServer
+from sidestep.streams.local.nameserver import NameServer
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

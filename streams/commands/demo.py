@@ -33,9 +33,9 @@ def demo(intents: int, seed: int, day_seconds: float, data_dir: Path | None) -> 
     exit code is 1 unless every intent has got exactly one.
     """
     from sidestep.streams.demo.display import console_of_width
-    from sidestep.streams.demo.processes import ended_by_signals
+    from sidestep.streams.local.processes import ended_by_signals
     from sidestep.streams.demo.run import Demo
-    from sidestep.streams.web.logs import configure
+    from sidestep.streams.observe.logs import configure
 
     configure("text", "error")
     console = console_of_width()

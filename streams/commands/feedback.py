@@ -11,7 +11,7 @@ from sidestep.streams.screen.feedback.classify import FILES, Classifier, compile
 from sidestep.streams.screen.feedback.lint import every_rule, problems
 from sidestep.streams.screen.feedback.outcome import Outcome
 from sidestep.streams.screen.feedback.parse import parse
-from sidestep.streams.screen.reasons import load_reasons
+from sidestep.streams.screen.feedback.reasons import load_reasons
 
 SHOWN = ("kind", "recipient", "status", "reply", "reason", "hard", "scope")
 ALSO = ("code", "event", "id", "intent_id", "service", "rule", "source")

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sidestep.streams.screen.intelligence.feeds.outcome import Outcome, Progress
+from sidestep.streams.screen.sources.feeds.outcome import Outcome, Progress
 
 BETWEEN_LINES = 5.0
 """Seconds."""

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import click
 
-from sidestep.streams.decide.gcra import Rate
+from sidestep.streams.gcra import Rate
 from sidestep.streams.decide.policy import Limits, Policy, RulePolicy, parse, problems
 from sidestep.streams.decide.policy_faults import RISKS
 from sidestep.streams.errors import PolicyError
-from sidestep.streams.policy_file import SHIPPED
-from sidestep.streams.screen.typo import TypoFinding
+from sidestep.streams.decide.policy_file import SHIPPED
+from sidestep.streams.screen.lists.typo import TypoFinding
 
 MINUTE_US = 60_000_000
 
@@ -27,8 +27,8 @@ def policy() -> None:
 @click.argument("file", type=click.Path(path_type=Path))
 def check(file: Path) -> None:
     """Say every fault of FILE and leave with 1, or show what it says. Asks no broker."""
-    from sidestep.streams.screen.mx_provider import providers
-    from sidestep.streams.screen.typo import suggest
+    from sidestep.streams.screen.lists.mx_providers import providers
+    from sidestep.streams.screen.lists.typo import suggest
 
     found = _usable(file)
     for sentence in warnings(found, suggest, providers()):
@@ -143,7 +143,7 @@ def _nobody(policy: Policy, providers: Collection[str]) -> Iterator[str]:
         if name not in providers:
             near = get_close_matches(name.lower(), providers, 3)
             yield f"[limits.mx-provider] {name}: no provider is called so" + (
-                f"; is {' or '.join(near)} meant?" if near else "; they stand in streams/screen/data/mx_providers.toml"
+                f"; is {' or '.join(near)} meant?" if near else "; they stand in streams/screen/lists/data/mx_providers.toml"
             )
 
 

@@ -7,12 +7,12 @@ from typing import Any
 
 import click
 
-from sidestep.streams.entry.serving import Place
-from sidestep.streams.entry.serving import serve as run
-from sidestep.streams.entry.tokens import DEFAULT_RATE, line_of
-from sidestep.streams.entry.tokens import new_token as fresh_token
+from sidestep.streams.web.validate.serving import Place
+from sidestep.streams.web.validate.serving import serve as run
+from sidestep.streams.web.validate.tokens import DEFAULT_RATE, line_of
+from sidestep.streams.web.validate.tokens import new_token as fresh_token
 from sidestep.streams.settings import load
-from sidestep.streams.web.logs import configure
+from sidestep.streams.observe.logs import configure
 
 FILE = click.Path(path_type=Path, dir_okay=False)
 

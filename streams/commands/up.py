@@ -43,8 +43,8 @@ def up(broker: str | None, kafka_port: int, **options: Any) -> None:
 
     With --broker the workers use a Kafka that is there already; topics that it lacks are created.
     """
-    from sidestep.streams.demo.processes import ended_by_signals
-    from sidestep.streams.web.logs import configure
+    from sidestep.streams.local.processes import ended_by_signals
+    from sidestep.streams.observe.logs import configure
 
     settings = load(broker=broker, **options)
     configure("text", "error")
@@ -57,8 +57,8 @@ def up(broker: str | None, kafka_port: int, **options: Any) -> None:
 
 def _stay(settings: Settings, own_broker: bool, kafka_port: int) -> None:
     """Until KeyboardInterrupt or a SidestepError; then everything is stopped, workers first."""
-    from sidestep.streams.demo.processes import Workers
-    from sidestep.streams.runtime.embedded_kafka import EmbeddedKafka
+    from sidestep.streams.local.processes import Workers
+    from sidestep.streams.local.embedded_kafka import EmbeddedKafka
     from sidestep.topics import admin
 
     data = settings.data.resolve()
@@ -90,8 +90,8 @@ def _check_broker(kafka: Any) -> None:
 
 
 def _workers(settings: Settings, data: Path, broker: str) -> list[Any]:
-    from sidestep.streams.demo.processes import HOST, WorkerProcess, free_port
-    from sidestep.streams.secret import hash_key
+    from sidestep.streams.local.processes import HOST, WorkerProcess, free_port
+    from sidestep.streams.screen.hash_key import hash_key
 
     ports = (settings.web_port, settings.web_port + 1) if settings.web_port else (free_port(), free_port())
     common = {

@@ -16,12 +16,12 @@ from sidestep.schemas import (
     PolicyRecord,
     Verdict,
 )
-from sidestep.streams.decide.case import NEVER, Case
+from sidestep.streams.decide.rules.case import NEVER, Case
 from sidestep.streams.decide.feedback import count_feedback
 from sidestep.streams.decide.limits import limit
 from sidestep.streams.decide.policy import Policy, parse_logged
 from sidestep.streams.decide.risk import risk_of
-from sidestep.streams.decide.rules import climb
+from sidestep.streams.decide.rules.ladder import climb
 from sidestep.streams.decide.state import Controls, Finding, State
 from sidestep.streams.decide.tables import (
     DEDUPLICATION_SECONDS,

@@ -10,7 +10,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from sidestep.streams.decide.gcra import Rate, parse_rate
+from sidestep.streams.gcra import Rate, parse_rate
 from sidestep.streams.decide.policy_faults import RISKS, RULES, document_faults
 from sidestep.streams.errors import PolicyError
 

@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from sidestep.streams.decide.gcra import parse_rate
+from sidestep.streams.gcra import parse_rate
 
 # Which modes make sense for a rule, and which parameters it takes besides.
 _REJECTING = ("reject", "flag", "off")

@@ -6,7 +6,7 @@ from typing import Any
 from msgspec import Struct
 
 from sidestep.schemas import FeedbackEvidence, Versions
-from sidestep.streams.decide.gcra import Rate
+from sidestep.streams.gcra import Rate
 from sidestep.streams.decide.policy import Policy, parse_logged
 from sidestep.streams.decide.tables import (
     BOUNCE_HISTORY,

@@ -14,15 +14,15 @@ from sidestep.streams.demo.day import Day, Happening, Progress
 from sidestep.streams.demo.display import Display, display
 from sidestep.streams.demo.mailer import Mailer
 from sidestep.streams.demo.model import Traffic, traffic
-from sidestep.streams.demo.nameserver import SMALL_WORLD, NameServer
+from sidestep.streams.local.nameserver import SMALL_WORLD, NameServer
 from sidestep.streams.demo.offers import Offers
 from sidestep.streams.demo.operator import Operator
 from sidestep.streams.demo.planning import Plan, plan
-from sidestep.streams.demo.processes import WorkerProcess, Workers, free_port
+from sidestep.streams.local.processes import WorkerProcess, Workers, free_port
 from sidestep.streams.demo.verdict_log import VerdictReader, all_keys, dead_letters
-from sidestep.streams.runtime.embedded_config import quick_start
-from sidestep.streams.runtime.embedded_kafka import EmbeddedKafka
-from sidestep.streams.secret import hash_key
+from sidestep.streams.local.embedded_config import quick_start
+from sidestep.streams.local.embedded_kafka import EmbeddedKafka
+from sidestep.streams.screen.hash_key import hash_key
 from sidestep.streams.settings import Settings
 from sidestep.topics import admin
 from sidestep.topics.publish import Publisher

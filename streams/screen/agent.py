@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from sidestep.streams.runtime.batches import Batch
 from sidestep.streams.runtime.transport import BatchApp, declare
-from sidestep.streams.screen.screening import Examined, Screener
+from sidestep.streams.screen.screener import Examined, Screener
 from sidestep.topics.catalog import BOUNCES, ENGAGEMENT, INTENTS
 
 log = logging.getLogger(__name__)

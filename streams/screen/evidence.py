@@ -3,14 +3,14 @@
 from msgspec import Struct
 
 from sidestep.schemas import Bounce, EmailIntent, Engagement, FeedbackEvidence, IntentEvidence
-from sidestep.streams.screen.address import ParsedAddress
-from sidestep.streams.screen.classes import Lists, mx_classes
-from sidestep.streams.screen.domains import DomainFacts
-from sidestep.streams.screen.inquiry import Answers
+from sidestep.streams.screen.address.parse import ParsedAddress
+from sidestep.streams.screen.lists.classes import Lists, mx_classes
+from sidestep.streams.screen.lists.domain_facts import DomainFacts
+from sidestep.streams.screen.sources.inquiry import Answers
 from sidestep.streams.screen.intake import read_time
 from sidestep.streams.screen.keys import Keys
-from sidestep.streams.screen.reasons import Reasons
-from sidestep.streams.screen.suspicious import NearMisses, weigh
+from sidestep.streams.screen.feedback.reasons import Reasons
+from sidestep.streams.screen.lists.near_misses import NearMisses, weigh
 
 
 class Taken(Struct, frozen=True, gc=False):

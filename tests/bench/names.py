@@ -7,7 +7,7 @@ import signal
 
 from workload import zones
 
-from sidestep.streams.demo.nameserver import NameServer
+from sidestep.streams.local.nameserver import NameServer
 
 
 def main() -> None:

@@ -21,7 +21,7 @@ from rich.status import Status
 from workload import intents, roomy_policy
 
 from sidestep.schemas.codec import encode
-from sidestep.streams.runtime.embedded_kafka import EmbeddedKafka
+from sidestep.streams.local.embedded_kafka import EmbeddedKafka
 from sidestep.topics.catalog import (
     APPROVED,
     CATALOG,

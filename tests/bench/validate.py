@@ -24,8 +24,8 @@ import uvloop
 from measure import percentile
 from processes import Child, sidestep
 
-from sidestep.streams.demo.nameserver import NameServer
-from sidestep.streams.entry.tokens import line_of, new_token
+from sidestep.streams.local.nameserver import NameServer
+from sidestep.streams.web.validate.tokens import line_of, new_token
 
 DOMAINS = [f"d{number}.example" for number in range(300)]
 ZONES = {

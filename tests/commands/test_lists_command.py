@@ -7,8 +7,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from sidestep.streams.cli import main
-from sidestep.streams.screen.classes import load_lists
-from sidestep.streams.screen.lists import fingerprint
+from sidestep.streams.screen.lists.classes import load_lists
+from sidestep.streams.screen.lists.shipped import fingerprint
 
 LIST = "evil.example\nbad.example\nworse.example\n"
 VERSION = fingerprint(LIST.split())

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sidestep.schemas import MxFinding
-from sidestep.streams.decide.gcra import Rate, advance, earliest, furthest, parse_rate
+from sidestep.streams.gcra import Rate, advance, earliest, furthest, parse_rate
 from sidestep.streams.decide.tables import DOMAIN_RATES, SERVICES
 
 SECOND = 1_000_000

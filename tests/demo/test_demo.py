@@ -82,7 +82,7 @@ def test_a_worker_that_dies_ends_the_demo(tmp_path: Path, wait_until: Wait) -> N
     """With exit code 1, its last words, and nothing left running."""
     with running_demo(tmp_path, wait_until) as (process, output):
         below = descendants(process.pid)
-        (worker,) = (p for p in below if "--role decide" in command_of(p) and "watchdog" not in command_of(p))
+        (worker,) = (p for p in below if "--role decide" in command_of(p) and "supervisor" not in command_of(p))
         os.kill(worker, signal.SIGKILL)
         assert 1 == process.wait(30)
         text = output.read_text()
@@ -105,7 +105,7 @@ def test_nothing_outlives_a_demo_that_is_killed(tmp_path: Path, wait_until: Wait
     """SIGKILL leaves no time to say goodbye."""
     with running_demo(tmp_path, wait_until) as (process, _):
         below = descendants(process.pid)
-        assert len(below) >= 6  # two workers and a broker, each with its watchdog
+        assert len(below) >= 6  # two workers and a broker, each with its supervisor
         process.kill()
         wait_until(lambda: not below & parents().keys(), 25)
 

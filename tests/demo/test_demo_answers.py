@@ -8,7 +8,7 @@ from sidestep.streams.demo.mailer import BOUNCES, Mailer
 from sidestep.streams.demo.model import Fate, traffic
 from sidestep.streams.demo.offers import ATTEMPTS, MARGIN, Offers
 from sidestep.streams.demo.seen import Seen, decode_key, decode_seen
-from sidestep.streams.screen.reasons import load_reasons
+from sidestep.streams.screen.feedback.reasons import load_reasons
 
 FATES: dict[str, Fate] = {
     "gone@x.example": "gone", "off@x.example": "suspended", "full@x.example": "full", "blocked@x.example": "blocked",

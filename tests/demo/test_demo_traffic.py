@@ -11,13 +11,13 @@ from sidestep.schemas import EmailIntent
 from sidestep.schemas.codec import ContractError, decode
 from sidestep.streams.decide.policy import problems
 from sidestep.streams.demo.model import traffic
-from sidestep.streams.demo.nameserver import SMALL_WORLD, NameServer
+from sidestep.streams.local.nameserver import SMALL_WORLD, NameServer
 from sidestep.streams.demo.planning import HOURS, UNREADABLE, Plan, key_of, plan
 from sidestep.streams.demo.run import POLICY
-from sidestep.streams.screen.address import parse
+from sidestep.streams.screen.address.parse import parse
 from sidestep.streams.screen.intake import read_intent
-from sidestep.streams.screen.resolver import Resolver
-from sidestep.streams.screen.typo import suggest
+from sidestep.streams.screen.dns.resolver import Resolver
+from sidestep.streams.screen.lists.typo import suggest
 
 NOW = 1_795_000_000.0
 

@@ -13,7 +13,7 @@ from harness.records import Feed, VerdictLog
 from harness.traffic import ZONES, tight_policy
 from harness.workers import WorkerProcess
 
-from sidestep.streams.demo.nameserver import NameServer
+from sidestep.streams.local.nameserver import NameServer
 
 
 class System:

@@ -11,7 +11,7 @@ from msgspec import Struct
 from rocksdict import Cache
 
 from sidestep.streams.errors import Fenced, LedgerError, PublishFailed, SidestepError
-from sidestep.streams.runtime.embedded_kafka import EmbeddedKafka
+from sidestep.streams.local.embedded_kafka import EmbeddedKafka
 from sidestep.streams.runtime.ledger import Ledger, LedgerSettings
 from sidestep.streams.runtime.store import Store, new_batch
 from sidestep.streams.runtime.tables import Table, Writes

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sidestep.streams.screen.keys import SIZE, Keys
-from sidestep.streams.screen.reuse import RecentIds
+from sidestep.streams.screen.recent_ids import RecentIds
 
 KEYS = Keys(bytes(32))
 OTHER = Keys(bytes(31) + b"\x01")

@@ -4,7 +4,7 @@ from functools import cache
 
 from sidestep.schemas import Bounce
 from sidestep.schemas.feedback import Scope
-from sidestep.streams.screen.reasons import Meaning, Reasons, load_reasons
+from sidestep.streams.screen.feedback.reasons import Meaning, Reasons, load_reasons
 
 
 @cache

@@ -5,11 +5,13 @@ import json
 from dataclasses import replace
 from typing import Any
 
-from sidestep.streams.screen.feedback import arf, bounces, webhooks
+from sidestep.streams.screen.feedback import arf, bounces
+
+from sidestep.streams.screen.feedback.webhooks import read as webhooks
 from sidestep.streams.screen.feedback.auto_replies import is_auto_reply, is_unsubscription
 from sidestep.streams.screen.feedback.classify import WIDE, Classifier, Verdict, shipped
 from sidestep.streams.screen.feedback.finding import Finding
-from sidestep.streams.screen.feedback.identity import Origin, origin_of
+from sidestep.streams.screen.feedback.origin import Origin, origin_of
 from sidestep.streams.screen.feedback.meaning import hardness, scope_of
 from sidestep.streams.screen.feedback.mime import OCTETS_MAX, ORIGINALS, Message, messages, read
 from sidestep.streams.screen.feedback.outcome import Kind, Outcome

@@ -1,0 +1,191 @@
+"""The rules about an address and its domain: what Screen found out about them. Pure.
+
+Each sentence is for the person whose mail was stopped: what is wrong, in plain words, and what can be done.
+"""
+
+from collections.abc import Iterable
+
+from sidestep.schemas import Listing
+from sidestep.streams.decide.rules.case import Case, day_of, span
+from sidestep.streams.decide.state import Finding
+
+NAMED = 3
+"""Listings that a sentence names."""
+
+# Every reason code of screen/address.py has its sentence here, those of screen/mx.py below; a test compares the sets.
+SYNTAX = {
+    "no-at-sign": "it has no @",
+    "empty-local": "nothing stands before the @",
+    "empty-domain": "nothing stands behind the @",
+    "local-too-long": "more than 64 octets stand before the @",
+    "domain-too-long": "the domain is longer than 253 octets",
+    "domain-label-too-long": "a part of the domain is longer than 63 octets",
+    "address-too-long": "it is longer than 254 octets",
+    "dot-at-edge": "a dot stands first or last, before or behind the @",
+    "two-dots": "two dots follow each other",
+    "two-at-signs": "it has more than one @",
+    "unquoted-character": "a character before the @ may only stand in quotes",
+    "unterminated-quote": "a quotation mark is opened and not closed",
+    "text-after-quote": "text follows the closing quotation mark",
+    "comment": "it contains a comment in parentheses",
+    "display-name": "it holds a name or angle brackets besides the address",
+    "no-dot-in-domain": "the domain has no dot",
+    "domain-character": "the domain contains a character that domains can't have",
+    "hyphen-at-edge": "a part of the domain begins or ends with a hyphen",
+    "reserved-label": "a part of the domain has hyphens in third and fourth place, which is reserved",
+    "numeric-top-level": "the domain ends with a number",
+    "idna-invalid": "the domain is not a valid internationalised name",
+    "domain-literal": "it names an IP address instead of a domain",
+    "whitespace": "it contains white space",
+    "control-character": "it contains a control character",
+    "unsafe-character": "it contains an invisible or otherwise unsafe character",
+}
+
+NO_MAIL = {
+    "nxdomain": "the domain does not exist",
+    "null-mx": "the domain says that it takes no mail (null MX, RFC 7505)",
+    "no-address": "the domain has neither a mail server nor an address",
+    "no-global-address": "the domain's address is not on the public internet",
+    "no-usable-mx": "none of the domain's mail servers can be reached from the public internet",
+    "dangling-mx": "none of the domain's mail servers has an address",
+    "mx-not-global": "the domain's mail servers are only on private addresses",
+    "spf-refuses-all": "the domain has no mail server and says that it sends no mail",
+}
+
+
+def address_syntax(case: Case) -> Finding | None:
+    """RFC 5321, 5322, 6531."""
+    reason = case.evidence.syntax
+    if not reason:
+        return None
+    return Finding("address-syntax", f"This is not an email address: {SYNTAX.get(reason, reason.replace('-', ' '))}.")
+
+
+def domain_takes_no_mail(case: Case) -> Finding | None:
+    """NXDOMAIN, null MX, no address."""
+    mx = case.evidence.mx
+    if mx is None or mx.outcome != "no":
+        return None
+    why = NO_MAIL.get(mx.reason, mx.reason.replace("-", " "))
+    return Finding("domain-takes-no-mail", f"{case.evidence.domain} takes no mail: {why}.")
+
+
+def listed(case: Case) -> Finding | None:
+    """On enough lists, or on one that the policy trusts. What a list only suspects does not count."""
+    sure = [listing for listing in case.evidence.listed if not listing.suspect]
+    rule = case.policy.rules["listed"]
+    names = {listing.list for listing in sure}
+    if not names or (len(names) < rule.lists and names.isdisjoint(rule.trusted)):
+        return None
+    return Finding("listed", f"Threat lists name this address or its domain: {_naming(sure)}.")
+
+
+def listed_doubtful(case: Case) -> Finding | None:
+    """On a list, but not so surely that it is stopped."""
+    listings = case.evidence.listed
+    if not listings or listed(case) is not None:
+        return None
+    text = f"This address or its domain is listed, but not beyond doubt: {_naming(listings)}."
+    return Finding("listed-doubtful", text)
+
+
+def trap_cluster(case: Case) -> Finding | None:
+    """A slip whose mail goes where that of other slips goes."""
+    if "trap-cluster" not in case.evidence.classes:
+        return None
+    text = (
+        f"{case.evidence.domain} looks like a slip of the keyboard, and its mail goes to a server that collects the "
+        f"mail of several such slips; {case.evidence.suggestion} was probably meant."
+    )
+    return Finding("trap-cluster", text)
+
+
+def typo_domain(case: Case) -> Finding | None:
+    """A misspelled domain. Not before DNS has answered: even a well-known slip may have a mail service of its own."""
+    if "typo" not in case.evidence.classes or _unknown(case):
+        return None
+    text = f"{case.evidence.domain} looks like a slip of the keyboard; {case.evidence.suggestion} was probably meant."
+    return Finding("typo-domain", text)
+
+
+def typo_suspected(case: Case) -> Finding | None:
+    """Perhaps a misspelled domain. One with a healthy mail service of its own has no suggestion and is left alone."""
+    classes = case.evidence.classes
+    near = "near-miss" in classes or ("typo" in classes and _unknown(case))
+    if not near or not case.evidence.suggestion:
+        return None
+    text = f"{case.evidence.domain} is close to the name of a large provider: was {case.evidence.suggestion} meant?"
+    return Finding("typo-suspected", text)
+
+
+def honeypot_address(case: Case) -> Finding | None:
+    """spamtrap@, jane.nospam@ …"""
+    if "honeypot" not in case.evidence.classes:
+        return None
+    text = "The part before the @ says that nobody wants mail here: it is a trap, or was made unusable for harvesters."
+    return Finding("honeypot-address", text)
+
+
+def disposable_address(case: Case) -> Finding | None:
+    """A throw-away mailbox."""
+    if "disposable" not in case.evidence.classes:
+        return None
+    return Finding("disposable-address", f"{case.evidence.domain} gives out throw-away addresses.")
+
+
+def parked_domain(case: Case) -> Finding | None:
+    """A parking service takes the mail."""
+    if "parked" not in case.evidence.classes:
+        return None
+    text = f"{case.evidence.domain} is parked: a parking service takes its mail, nobody reads it."
+    return Finding("parked-domain", text)
+
+
+def domain_came_back(case: Case) -> Finding | None:
+    """Took no mail for a while and takes it again."""
+    domain = case.domain
+    if not domain.back_at:
+        return None
+    why = NO_MAIL.get(domain.dark_reason, "it did not say why")
+    since = f"from {day_of(domain.dark_from)} " if domain.dark_from else ""
+    text = (
+        f"{case.evidence.domain} took no mail {since}until {day_of(domain.back_at)} ({why}), and takes it again: its "
+        "owner may have changed."
+    )
+    return Finding("domain-came-back", text)
+
+
+def machine_made_address(case: Case) -> Finding | None:
+    """Random letters and digits."""
+    if "machine-made" not in case.evidence.classes:
+        return None
+    return Finding("machine-made-address", "The part before the @ looks as if a machine had made it up.")
+
+
+def role_address(case: Case) -> Finding | None:
+    """info@, sales@ …"""
+    if "role" not in case.evidence.classes:
+        return None
+    return Finding("role-address", "This is the address of a role, not of a person: nobody in particular consented.")
+
+
+def dns_unknown(case: Case) -> Finding | None:
+    """No answer about the domain."""
+    mx = case.evidence.mx
+    if mx is None or not _unknown(case):
+        return None
+    rule = case.policy.rules["dns-unknown"]
+    wait = min(rule.retry_after * 2 ** min(case.evidence.attempt - 1, 20), rule.retry_after_max)
+    text = f"Nobody could say whether {case.evidence.domain} takes mail ({mx.reason}). Offer it again in {span(wait)}."
+    return Finding("dns-unknown", text, (case.now + wait) * 1_000_000)
+
+
+def _unknown(case: Case) -> bool:
+    return case.evidence.mx is not None and case.evidence.mx.outcome == "unknown"
+
+
+def _naming(listings: Iterable[Listing]) -> str:
+    """Each by list, version and entry; a few are enough."""
+    some = list(listings)
+    named = [f"{x.list} ({x.reason or 'listed'}: {x.entry}, version {x.version})" for x in some[:NAMED]]
+    return "; ".join(named) + (f"; {len(some) - NAMED} more" if len(some) > NAMED else "")

@@ -1,0 +1,65 @@
+"""The rules about what happened before: to the service, and to the recipient by the ledger. Pure.
+
+Each sentence is for the person whose mail was stopped: what is wrong, in plain words, and what can be done.
+"""
+
+from sidestep.streams.decide.rules.case import Case, ago, within
+from sidestep.streams.decide.state import Finding
+
+
+def service_on_hold(case: Case) -> Finding | None:
+    """A control record holds the service back."""
+    if case.hold is None:
+        return None
+    text = f"The service {case.evidence.service} is on hold: {case.hold.reason}."
+    return Finding("service-on-hold", text, case.hold.until_ms * 1000)
+
+
+def mailbox_missing(case: Case) -> Finding | None:
+    """The mailbox's own server says that there is none. What was delivered there, or heard from there, weighs more."""
+    mailbox = case.evidence.mailbox
+    if mailbox is None or mailbox.outcome != "no":
+        return None
+    history = case.recipient
+    if within(case, max(history.last_delivered, history.last_engaged), "mailbox-missing"):
+        return None
+    why = "is switched off" if mailbox.reason == "disabled" else "does not exist"
+    return Finding("mailbox-missing", f"The mail server of {case.evidence.domain} says that this mailbox {why}.")
+
+
+def recipient_hard_bounce(case: Case) -> Finding | None:
+    """The mailbox did not exist."""
+    since = case.recipient.hard_bounced_at
+    if not within(case, since, "recipient-hard-bounce"):
+        return None
+    count = case.recipient.hard_bounces
+    often = "once" if count == 1 else f"{count} times"
+    text = f"Mail to this address bounced for good {often}, last {ago(case.now, since)}: the mailbox does not exist."
+    return Finding("recipient-hard-bounce", text)
+
+
+def recipient_suspended(case: Case) -> Finding | None:
+    """The account was disabled."""
+    since = case.recipient.suspended_at
+    if not within(case, since, "recipient-suspended"):
+        return None
+    return Finding("recipient-suspended", f"The mailbox was suspended by its provider {ago(case.now, since)}.")
+
+
+def recipient_complaint(case: Case) -> Finding | None:
+    """The person pressed "spam"."""
+    since = case.recipient.complained_at
+    if not within(case, since, "recipient-complaint"):
+        return None
+    return Finding("recipient-complaint", f"The recipient reported our mail as spam {ago(case.now, since)}.")
+
+
+def recipient_unsubscribed(case: Case) -> Finding | None:
+    """The person opted out of this kind of mail."""
+    since = case.recipient.unsubscribed_at
+    stream = case.evidence.stream
+    if stream not in case.policy.rules["recipient-unsubscribed"].streams:
+        return None
+    if not within(case, since, "recipient-unsubscribed"):
+        return None
+    return Finding("recipient-unsubscribed", f"The recipient unsubscribed from {stream} mail {ago(case.now, since)}.")

@@ -1,0 +1,85 @@
+"""Screen's part of the composition root; app.py loads it in workers that screen."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+
+from sidestep.schemas import ListsRecord, PolicyRecord
+from sidestep.streams.decide.policy import version_of
+from sidestep.streams.decide.policy_file import read_policy
+from sidestep.streams.runtime.dead_letters import DeadLetterWatch
+from sidestep.streams.runtime.publisher import Publisher
+from sidestep.streams.runtime.transport import BatchApp
+from sidestep.streams.screen import agent
+from sidestep.streams.screen.sources.build import ask_whom
+from sidestep.streams.screen.lists.classes import load_lists, version_of_lists
+from sidestep.streams.screen.control import announce, read_written
+from sidestep.streams.screen.lists.domain_facts import DomainBook
+from sidestep.streams.screen.keys import Keys
+from sidestep.streams.screen.feedback.reasons import load_reasons
+from sidestep.streams.screen.recent_ids import RecentIds
+from sidestep.streams.screen.screener import Screener
+from sidestep.streams.screen.lists.typo import suggest
+from sidestep.streams.screen.hash_key import hash_key
+from sidestep.streams.settings import Settings, name_servers
+from sidestep.streams.observe.report import Watching
+
+log = logging.getLogger(__name__)
+
+
+class ScreenRole:
+    """Whatever a worker that screens needs. Make it where the event loop runs; `prepare`, then `register`."""
+
+    def __init__(self, settings: Settings, partitions: int, reach: Callable[[str], None]):
+        """`partitions` of email-evidence. Raises SettingsError, SourcesError."""
+        self._settings = settings
+        self._partitions = partitions
+        self._keys = Keys(hash_key(settings))
+        self._lists = load_lists()
+        self._publisher = Publisher(settings.broker, f"{settings.group}-screen")
+        self.asked = ask_whom(settings, name_servers(settings))
+        self.screener = Screener(
+            book=DomainBook(self._lists, suggest, partitions),
+            inquiry=self.asked.inquiry,
+            keys=self._keys,
+            reasons=load_reasons(),
+            publisher=self._publisher,
+            watch=lambda: DeadLetterWatch(settings.dead_letter_share, settings.dead_letter_window),
+            recent=RecentIds,
+            parked_max=settings.parked_max,
+            reach=reach,
+            history=self.asked.prober.history if self.asked.prober is not None else None,
+        )
+
+    async def prepare(self) -> None:
+        """Before the first intent: feeds that were never fetched, and the log's control records."""
+        await self.asked.prepare()
+        await self._announce()
+
+    async def follow_feeds(self) -> None:
+        """Refresh the feeds when they are due, and have the log say so."""
+        if self.asked.feeds is not None:
+            await self.asked.feeds.run(self._announce)
+
+    def register(self, app: BatchApp, watching: Watching, fail: Callable[[Exception], None]) -> None:
+        """Its agents."""
+        agent.register(app, self.screener, watching, fail)
+
+    async def close(self) -> None:
+        """End what is under way."""
+        await self.asked.close()
+        await self._publisher.close()
+
+    async def _announce(self) -> None:
+        """Has the log say with which policy and lists is judged from here on; again whenever a feed has changed."""
+        now = int(time.time() * 1000)
+        text = read_policy(self._settings)
+        policy = PolicyRecord(version=version_of(text), text=text, at=now, partitions=self._partitions)
+        feeds = self.asked.feeds
+        versions = self._lists.versions | (feeds.book.versions if feeds is not None else {})
+        about = ListsRecord(version=version_of_lists(versions), lists=versions, at=now)
+        written = await asyncio.to_thread(read_written, self._settings.broker)
+        fingerprint = self._keys.fingerprint
+        for kind in await announce(self._publisher, written, policy, about, self._partitions, fingerprint):
+            log.info("written into the log", extra={"control": kind, "partitions": self._partitions})

@@ -1,0 +1,64 @@
+"""Which spellings of an address reach the same mailbox: the rules of providers, in data/mailbox_rules.toml.
+
+The identity is what gets hashed, so that history follows the person and not the spelling. It is never sent to.
+"""
+
+import unicodedata
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+from msgspec import Struct
+
+from sidestep.streams.screen.lists.shipped import read_table
+
+
+class MailboxRule(Struct, frozen=True, gc=False):
+    """One provider's rule. A `mailbox` of "" leaves the domain as it is."""
+
+    mailbox: str = ""
+    """The domain that stands for all domains under which the provider delivers to the same mailbox."""
+    drop: str = ""
+    """Characters that the provider ignores in a local part."""
+    tag: str = ""
+    """What follows this character is a label that the owner of the mailbox chose (RFC 5233 calls it the detail)."""
+    alike: str = ""
+    """Characters that the provider takes for the first of them."""
+
+    def apply(self, local: str, domain: str) -> str:
+        """Lower-case local part and domain -> identity. What would leave no local part at all is left alone."""
+        base = local.split(self.tag, 1)[0] if self.tag else local
+        for character in self.drop:
+            base = base.replace(character, "")
+        for character in self.alike[1:]:
+            base = base.replace(character, self.alike[0])
+        return f"{base or local}@{self.mailbox or domain}"
+
+
+def identity(local: str, domain: str) -> str:
+    """Unquoted local part and A-label domain -> identity.
+
+    Lower-case, although RFC 5321 2.4 lets a host tell cases apart: none that matters does, and people type both.
+    """
+    # a final sigma is the same letter; where a word ends, str.lower guesses
+    lowered = unicodedata.normalize("NFC", local.lower()).replace("ς", "σ")
+    rule = mailbox_rules().get(domain)
+    return rule.apply(lowered, domain) if rule else f"{lowered}@{domain}"
+
+
+@cache
+def mailbox_rules() -> Mapping[str, MailboxRule]:
+    """Domain -> its provider's rule."""
+    return read_rules(read_table("mailbox_rules"))
+
+
+def read_rules(table: Mapping[str, Any]) -> dict[str, MailboxRule]:
+    """The table of data/mailbox_rules.toml -> domain -> rule. Raises ValueError for a domain with two rules."""
+    rules: dict[str, MailboxRule] = {}
+    for entry in table["rule"]:
+        rule = MailboxRule(*(entry.get(name, "") for name in ("mailbox", "drop", "tag", "alike")))
+        for domain in entry["domains"]:
+            if domain in rules:
+                raise ValueError(f"mailbox_rules.toml has two rules for {domain}")
+            rules[domain] = rule
+    return rules

@@ -1,0 +1,1 @@
+"""What DNS says of a domain: MX, null MX, addresses, exchanges."""

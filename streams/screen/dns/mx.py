@@ -1,0 +1,132 @@
+"""Does a domain take mail? DNS answers in, finding out: RFC 5321 section 5.1, RFC 7505. No sockets, no clock.
+
+`inquire` is a dialogue: it yields the questions it has, is sent their answers, and returns the finding. So the whole
+order of questions can be read, and tested, without a network.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+import dns.name
+
+from sidestep.schemas import MxFinding
+from sidestep.streams.screen.dns.answer import (
+    NEGATIVE_TTL,
+    POSITIVE_TTL,
+    UNKNOWN_TTL,
+    Answer,
+    Dialogue,
+    Question,
+    clamped,
+    read,
+)
+from sidestep.streams.screen.dns.exchanges import LISTED, grade, in_order, is_reachable, look_at
+from sidestep.streams.screen.lists.mx_providers import parking_of, provider_of
+
+__all__ = [
+    "NEGATIVE_TTL", "POSITIVE_TTL", "UNKNOWN_TTL", "Answer", "Dialogue", "Question", "grade", "inquire", "is_null_mx",
+    "is_reachable", "read", "spf_refuses_all", "unknown",
+]  # fmt: skip
+
+MAX_EXCHANGES_CHECKED = 3
+"""Of those that all look local. Whoever owns a domain decides how many it lists; what they cost us is for us."""
+
+UNPROVEN_TTL = 300
+"""Seconds at most that a "yes" holds whose exchanges could not be looked at."""
+
+NO_HOST = {"dangling": "dangling-mx", "local": "mx-not-global"}
+"""What look_at found -> reason of the "no"."""
+
+
+def inquire(domain: str, allow_private: bool = False, thorough: bool = False) -> Dialogue:
+    """The dialogue about a lower-case A-label domain.
+
+    `allow_private` counts private addresses too, for tests. `thorough` also asks whether the exchanges have addresses,
+    and whose name servers a domain without MX has: two more questions for most domains, about hosts that many share.
+    """
+    (mx,) = yield ((domain, "MX"),)
+    if mx.failure:
+        return unknown(mx.failure)  # never falls back to A: there may well be an MX, or a null MX
+    if not mx.exists:
+        return _no("nxdomain", clamped(NEGATIVE_TTL, mx))
+    if mx.records:
+        return (yield from _by_exchanges(mx, allow_private, thorough))
+    return (yield from _by_addresses(domain, mx, allow_private, thorough))
+
+
+def unknown(reason: str) -> MxFinding:
+    """Nothing is known, for this reason; it holds for a short while only."""
+    return MxFinding("unknown", reason, ttl=UNKNOWN_TTL)
+
+
+def _by_exchanges(mx: Answer, allow_private: bool, thorough: bool) -> Dialogue:
+    ttl = clamped(POSITIVE_TTL, mx)
+    if is_null_mx(mx.records):
+        return _no("null-mx", ttl)
+    names = in_order(mx.records)
+    grades = {name: grade(name) for name in names}
+    if "plausible" in grades.values():
+        usable = [name for name in names if grades[name] != "unusable"]
+        return (yield from _by_hosts(mx, names, usable, allow_private)) if thorough else _yes("mx", ttl, names)
+    dubious = [name for name in names if grades[name] == "dubious"][:MAX_EXCHANGES_CHECKED]
+    answers = (yield tuple((name, kind) for name in dubious for kind in ("A", "AAAA"))) if dubious else ()
+    if _has_address(answers, allow_private):
+        return _yes("mx", clamped(POSITIVE_TTL, mx, *answers), names)
+    # RFC 5321 section 5.1: where MX records exist and none is usable, the domain's own address is not
+    return _first_failure(answers) or _no("no-usable-mx", ttl, names)
+
+
+def _by_hosts(mx: Answer, names: tuple[str, ...], usable: list[str], allow_private: bool) -> Dialogue:
+    """Exchanges without any address take no mail; exchanges whose address is not known might."""
+    health, answers = yield from look_at(usable, allow_private)
+    if health in NO_HOST:
+        return _no(NO_HOST[health], clamped(NEGATIVE_TTL, mx, *answers), names)
+    ttl = clamped(POSITIVE_TTL, mx)
+    return _yes("mx", ttl if health == "reachable" else min(ttl, UNPROVEN_TTL), names)
+
+
+def _by_addresses(domain: str, mx: Answer, allow_private: bool, thorough: bool) -> Dialogue:
+    """RFC 5321 section 5.1: a domain without MX is its own exchange, if it has a global address."""
+    answers = yield ((domain, "A"), (domain, "AAAA"))
+    if _has_address(answers, allow_private):
+        txt, *ns = yield ((domain, "TXT"), (domain, "NS")) if thorough else ((domain, "TXT"),)
+        if spf_refuses_all(txt.records):
+            return _no("spf-refuses-all", clamped(POSITIVE_TTL, mx, txt))
+        provider = parking_of(_name_servers(ns))
+        ttl = clamped(POSITIVE_TTL, mx, *answers)
+        # the policy that nobody could read might have said no
+        return MxFinding("yes", "address", ttl=min(ttl, UNPROVEN_TTL) if txt.failure else ttl, provider=provider)
+    found = any(answer.records for answer in answers)
+    reason = "no-global-address" if found else "no-address"
+    return _first_failure(answers) or _no(reason, clamped(NEGATIVE_TTL, mx, *answers))
+
+
+def is_null_mx(records: Iterable[Any]) -> bool:
+    """RFC 7505 section 3: a single MX that points at the root. Any preference will do, as for the mailers."""
+    return [record.exchange for record in records] == [dns.name.root]
+
+
+def spf_refuses_all(records: Iterable[Any]) -> bool:
+    """RFC 7208: exactly one policy, and it is `v=spf1 -all`: the domain sends nothing, so it bounces nothing either."""
+    texts = [b"".join(record.strings).lower().split() for record in records]
+    return [terms for terms in texts if terms[:1] == [b"v=spf1"]] == [[b"v=spf1", b"-all"]]
+
+
+def _name_servers(answers: Iterable[Answer]) -> list[str]:
+    return [str(record.target).lower().rstrip(".") for answer in answers for record in answer.records]
+
+
+def _has_address(answers: Iterable[Answer], allow_private: bool) -> bool:
+    return any(is_reachable(record.address, allow_private) for answer in answers for record in answer.records)
+
+
+def _first_failure(answers: Iterable[Answer]) -> MxFinding | None:
+    return next((unknown(answer.failure) for answer in answers if answer.failure), None)
+
+
+def _yes(reason: str, ttl: int, names: tuple[str, ...]) -> MxFinding:
+    return MxFinding("yes", reason, ttl=ttl, exchanges=names[:LISTED], provider=provider_of(names))
+
+
+def _no(reason: str, ttl: int, names: tuple[str, ...] = ()) -> MxFinding:
+    return MxFinding("no", reason, ttl=ttl, exchanges=names[:LISTED], provider=provider_of(names))

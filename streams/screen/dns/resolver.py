@@ -1,0 +1,207 @@
+"""Asks DNS whether domains take mail, once per name, within a deadline, and remembers what it heard.
+
+Order of answers, best first: the cache while the TTL holds; a query shared by everyone who asks for the name; for a
+name that can't be asked now, what was known of it, with its old `checked_at`, while that is less than a day old
+(serve-stale, RFC 8767); otherwise `unknown` with the reason. One Resolver belongs to one event loop.
+"""
+
+import asyncio
+import logging
+import time
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Sequence
+
+import msgspec
+from msgspec.structs import replace
+
+from sidestep.schemas import MxFinding
+from sidestep.streams.screen.dns.answer import UNKNOWN_TTL, Answer, Dialogue, Question
+from sidestep.streams.screen.single_flight import Flights, arrival
+from sidestep.streams.screen.dns.mx import inquire, unknown
+from sidestep.streams.screen.dns.shared_answers import SharedAnswers
+from sidestep.streams.screen.dns.upstream import Server, Upstream, system_servers
+
+REFRESH_AFTER = 0.8
+"""Share of its TTL after which a name that is still asked for is looked up anew, in the background."""
+
+STALE_MAX = 86_400
+"""Seconds since it was checked that a finding may outlive its TTL when the name can't be asked."""
+
+SECOND_CHANCES = 16
+"""Entries in use that one insertion may pass over to find one that is not: a full cache must not stall the loop."""
+
+log = logging.getLogger(__name__)
+
+
+class _Entry(msgspec.Struct, gc=False):
+    """One cached finding. Without GC tracking, as there may be some 200,000."""
+
+    finding: MxFinding
+    refresh_at: float
+    expires_at: float
+    used: bool = False
+
+
+class Resolver:
+    """Findings for domains, given as lower-case A-labels.
+
+    Counters: `hits` and `misses` of `cached`, `queries` sent, `stale` answers given, `outcomes` by (outcome, reason) of
+    finished look-ups, `in_flight` names under way or waiting for a slot.
+    """
+
+    def __init__(
+        self,
+        servers: Sequence[Server] | None = None,
+        *,
+        timeout: float = 5.0,
+        concurrency: int = 256,
+        cache_size: int = 200_000,
+        clock: Callable[[], float] = time.time,
+        allow_private: bool = False,
+        check_exchanges: bool = False,
+    ) -> None:
+        """`servers` are (IP address, port), None: those of the system. `timeout` is seconds. Raises SettingsError.
+
+        `check_exchanges`: a domain whose exchanges have no address that mail can be sent to takes no mail.
+        """
+        self.hits = self.misses = self.stale = 0
+        self.outcomes: Counter[tuple[str, str]] = Counter()
+        self._upstream = Upstream(system_servers() if servers is None else servers)
+        self._timeout = timeout
+        self._slots = asyncio.Semaphore(concurrency)
+        self._cache_size = cache_size
+        self._clock = clock
+        self._allow_private = allow_private
+        self._check_exchanges = check_exchanges
+        self._hosts = SharedAnswers(self._upstream.ask, clock)
+        self._cache: OrderedDict[str, _Entry] = OrderedDict()
+        self._flights: Flights[str, MxFinding] = Flights()
+        self._closed = False
+
+    @property
+    def queries(self) -> int:
+        """Questions sent to servers, retries included."""
+        return self._upstream.queries
+
+    @property
+    def in_flight(self) -> int:
+        """Names under way or waiting for a slot."""
+        return len(self._flights)
+
+    def cached(self, domain: str) -> MxFinding | None:
+        """What is known without asking. Near the end of its TTL a name that is asked for here is refreshed."""
+        entry = self._cache.get(domain)
+        if entry is None:
+            self.misses += 1
+            return None
+        now = self._clock()
+        if now < entry.refresh_at:
+            self.hits += 1
+            entry.used = True
+            return entry.finding
+        return self._ageing(domain, entry, now)
+
+    async def find(self, domain: str) -> MxFinding:
+        """The finding, asked for if need be, at most `timeout` seconds from now. Never raises."""
+        entry = self._cache.get(domain)
+        if entry is not None and self._clock() < entry.expires_at:
+            return entry.finding
+        if self._closed:
+            return unknown("closed")
+        return await arrival(self._depart(domain), unknown("closed"))
+
+    async def ask(self, question: Question, deadline: float) -> Answer:
+        """One question to the name servers, not remembered here. `deadline` is in the event loop's time."""
+        return await self._upstream.ask(question, deadline)
+
+    async def addresses(self, host: str) -> tuple[str, ...]:
+        """IPv4, then IPv6 addresses of a host, shared with the exchanges' look-ups; none where nobody could say."""
+        deadline = asyncio.get_running_loop().time() + self._timeout
+        answers = await asyncio.gather(*(self._hosts.ask((host, kind), deadline) for kind in ("A", "AAAA")))
+        return tuple(record.address for answer in answers for record in answer.records)
+
+    async def close(self) -> None:
+        """End what is under way; whoever waits for it gets `unknown`."""
+        self._closed = True
+        await self._flights.close()
+        await self._hosts.close()
+
+    def _ageing(self, domain: str, entry: _Entry, now: float) -> MxFinding | None:
+        if now >= entry.expires_at:
+            self.misses += 1
+            return None
+        self.hits += 1
+        entry.used = True
+        if domain not in self._flights and not self._closed:
+            self._depart(domain)
+        return entry.finding
+
+    def _depart(self, domain: str) -> asyncio.Task[MxFinding]:
+        return self._flights.join(domain, lambda: self._fly(domain))
+
+    async def _fly(self, domain: str) -> MxFinding:
+        deadline = asyncio.get_running_loop().time() + self._timeout
+        try:
+            finding = await self._look_up(domain, deadline)
+        except Exception:
+            log.exception("look-up of %r failed", domain)
+            finding = unknown("internal")
+        return self._keep(domain, finding)
+
+    async def _look_up(self, domain: str, deadline: float) -> MxFinding:
+        # no time limit on the slot: it goes to whoever came first, so those who hold one have to end before we do
+        async with self._slots:
+            return await self._converse(domain, deadline)
+
+    async def _converse(self, domain: str, deadline: float) -> MxFinding:
+        dialogue: Dialogue = inquire(domain, self._allow_private, self._check_exchanges)
+        questions = next(dialogue)
+        while True:
+            answers = await asyncio.gather(*(self._ask(question, domain, deadline) for question in questions))
+            try:
+                questions = dialogue.send(tuple(answers))
+            except StopIteration as end:
+                return end.value
+
+    async def _ask(self, question: Question, domain: str, deadline: float) -> Answer:
+        if question[0] == domain:
+            return await self._upstream.ask(question, deadline)
+        return await self._hosts.ask(question, deadline)
+
+    def _keep(self, domain: str, finding: MxFinding) -> MxFinding:
+        now = self._clock()
+        self.outcomes[finding.outcome, finding.reason] += 1
+        old = self._cache.pop(domain, None)
+        if finding.outcome == "unknown" and old is not None and _may_be_served_stale(old.finding, now):
+            self.stale += 1
+            entry = self._stale(old.finding, now)
+        else:
+            entry = _fresh(finding, now)
+        self._cache[domain] = entry
+        self._evict()
+        return entry.finding
+
+    def _stale(self, finding: MxFinding, now: float) -> _Entry:
+        """The old finding again. It outlives the next attempt, so that a hot name never waits for a dead server."""
+        end = finding.checked_at / 1000 + STALE_MAX
+        refresh_at = now + UNKNOWN_TTL
+        return _Entry(finding, min(refresh_at, end), min(refresh_at + 2 * self._timeout, end))
+
+    def _evict(self) -> None:
+        """The oldest goes, unless it was asked for since it was last passed over (second chance)."""
+        chances = SECOND_CHANCES
+        while len(self._cache) > self._cache_size:
+            domain, entry = self._cache.popitem(last=False)
+            if entry.used and chances:
+                chances -= 1
+                entry.used = False
+                self._cache[domain] = entry
+
+
+def _fresh(finding: MxFinding, now: float) -> _Entry:
+    stamped = replace(finding, checked_at=int(now * 1000))
+    return _Entry(stamped, now + REFRESH_AFTER * finding.ttl, now + finding.ttl)
+
+
+def _may_be_served_stale(finding: MxFinding, now: float) -> bool:
+    return finding.outcome != "unknown" and now - finding.checked_at / 1000 < STALE_MAX

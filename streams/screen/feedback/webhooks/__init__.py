@@ -1,0 +1,1 @@
+"""The webhook bodies of providers, one file each."""

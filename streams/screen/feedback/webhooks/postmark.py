@@ -1,0 +1,107 @@
+"""Postmark's webhooks, told by `RecordType`.
+
+https://postmarkapp.com/developer/webhooks/webhooks-overview and /developer/api/bounce-api#bounce-types
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from sidestep.streams.screen.feedback.outcome import Event
+from sidestep.streams.screen.feedback.webhooks.said import Said, address, moment, ours, table, text
+
+TYPES = {
+    "HardBounce": "userunknown",
+    "BadEmailAddress": "userunknown",
+    "SoftBounce": "onhold",
+    "Transient": "expired",
+    "DnsError": "networkerror",
+    "SpamNotification": "spamdetected",
+    "Blocked": "blocked",
+    "DMARCPolicy": "authfailure",
+    "AddressChange": "hasmoved",
+    "VirusNotification": "virusdetected",
+    "ManuallyDeactivated": "suppressed",
+    "SMTPApiError": "systemerror",
+    "InboundError": "systemerror",
+    "TemplateRenderingFailed": "contenterror",
+    "Unconfirmed": "onhold",
+    "Unknown": "onhold",
+    "ChallengeVerification": "filtered",
+}
+NO_BOUNCES: dict[str, Event] = {
+    "AutoResponder": "",
+    "OpenRelayTest": "",
+    "Subscribe": "",
+    "Unsubscribe": "unsubscribed",
+    "SpamComplaint": "complaint",
+}
+DECIDED = ("ManuallyDeactivated", "TemplateRenderingFailed", "DMARCPolicy")
+
+
+def recognises(body: Any) -> bool:
+    """By `RecordType`."""
+    return "RecordType" in table(body)
+
+
+def read(body: Any) -> Iterator[Said]:
+    """One event; autoresponders and inbound mail say nothing."""
+    fields = table(body)
+    reader = READERS.get(text(fields.get("RecordType")))
+    if reader:
+        yield from reader(fields)
+
+
+def _bounce(fields: Any) -> Iterator[Said]:
+    kind, name = text(fields.get("Type")), address(fields.get("Email"))
+    identity = f"bounce:{text(fields.get('ID')) or text(fields.get('MessageID')) + kind + name}"
+    at, metadata = moment(fields.get("BouncedAt")), ours(fields.get("Metadata"))
+    if kind in NO_BOUNCES:
+        yield Said(NO_BOUNCES[kind], name, identity, at, reason="" if NO_BOUNCES[kind] else "vacation", **metadata)
+        return
+    reply = text(fields.get("Details")) or text(fields.get("Description"))
+    yield Said(
+        "bounce", name, identity, at, _server(reply), reason=TYPES.get(kind, "onhold"), decided=kind in DECIDED,
+        temporary=kind == "Transient", **metadata,
+    )  # fmt: skip
+
+
+def _server(reply: str) -> str:
+    return reply[5:] if reply.startswith(("smtp;", "SMTP;")) else reply
+
+
+def _complaint(fields: Any) -> Iterator[Said]:
+    name = address(fields.get("Email"))
+    identity = f"complaint:{text(fields.get('ID')) or text(fields.get('MessageID'))}:{name}"
+    yield Said("complaint", name, identity, moment(fields.get("BouncedAt")), **ours(fields.get("Metadata")))
+
+
+def _delivery(fields: Any) -> Iterator[Said]:
+    name = address(fields.get("Recipient"))
+    identity = f"{text(fields.get('MessageID'))}:delivery:{name}"
+    said = text(fields.get("Details"))
+    yield Said("delivered", name, identity, moment(fields.get("DeliveredAt")), said, **ours(fields.get("Metadata")))
+
+
+def _open(fields: Any) -> Iterator[Said]:
+    event: Event = "opened" if fields.get("RecordType") == "Open" else "clicked"
+    name, at = address(fields.get("Recipient")), text(fields.get("ReceivedAt"))
+    identity = f"{text(fields.get('MessageID'))}:{event}:{name}:{at}"
+    yield Said(event, name, identity, moment(at), **ours(fields.get("Metadata")))
+
+
+def _subscription(fields: Any) -> Iterator[Said]:
+    """Only what the recipient asked for: of bounces and complaints that suppress Postmark has told before."""
+    if fields.get("SuppressSending") is True and text(fields.get("SuppressionReason")) == "ManualSuppression":
+        name, at = address(fields.get("Recipient")), text(fields.get("ChangedAt"))
+        identity = f"{text(fields.get('MessageID'))}:unsubscribe:{name}:{at}"
+        yield Said("unsubscribed", name, identity, moment(at), **ours(fields.get("Metadata")))
+
+
+READERS = {
+    "Bounce": _bounce,
+    "SpamComplaint": _complaint,
+    "Delivery": _delivery,
+    "Open": _open,
+    "Click": _open,
+    "SubscriptionChange": _subscription,
+}

@@ -1,0 +1,89 @@
+"""SparkPost's (Bird's) webhooks: an array of {"msys": {"message_event": {…}}}.
+
+https://developers.sparkpost.com/api/webhooks/ and https://support.sparkpost.com/docs/deliverability/bounce-classification-codes
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from sidestep.streams.screen.feedback.arf import event_of
+from sidestep.streams.screen.feedback.outcome import Event
+from sidestep.streams.screen.feedback.webhooks.said import Said, address, items, moment, ours, table, text
+
+EVENTS: dict[str, Event] = {
+    "bounce": "bounce",
+    "out_of_band": "bounce",
+    "delay": "bounce",
+    "policy_rejection": "bounce",
+    "generation_failure": "bounce",
+    "generation_rejection": "bounce",
+    "delivery": "delivered",
+    "spam_complaint": "complaint",
+    "open": "opened",
+    "initial_open": "opened",
+    "click": "clicked",
+    "list_unsubscribe": "unsubscribed",
+    "link_unsubscribe": "unsubscribed",
+}
+CLASSES = {
+    "10": "userunknown",
+    "30": "userunknown",
+    "90": "",
+    "20": "onhold",
+    "21": "networkerror",
+    "22": "mailboxfull",
+    "23": "mesgtoobig",
+    "24": "expired",
+    "25": "suppressed",
+    "26": "suppressed",
+    "40": "onhold",
+    "50": "blocked",
+    "51": "blocked",
+    "52": "spamdetected",
+    "53": "policyviolation",
+    "54": "norelaying",
+    "60": "vacation",
+    "70": "expired",
+    "100": "filtered",
+}
+NO_BOUNCES: dict[str, Event] = {"60": "", "80": "", "90": "unsubscribed"}
+"""Classes of out-of-band replies that are none: autoreply, subscription, unsubscription."""
+REFUSED_BY_THEM = ("policy_rejection", "generation_failure", "generation_rejection")
+
+
+def recognises(body: Any) -> bool:
+    """By `msys`."""
+    first = next(iter(items(body)), None) if isinstance(body, list) else body
+    return "msys" in table(first)
+
+
+def read(body: Any) -> Iterator[Said]:
+    """Events of kinds that say something of delivery or of a person."""
+    for entry in map(table, items(body) if isinstance(body, list) else [body]):
+        for fields in map(table, table(entry.get("msys")).values()):
+            kind = text(fields.get("type"))
+            if kind in EVENTS:
+                yield _said(kind, fields)
+
+
+def _said(kind: str, fields: Any) -> Said:
+    name = address(fields.get("rcpt_to")) or address(fields.get("raw_rcpt_to"))
+    category, at = text(fields.get("bounce_class")), moment(fields.get("timestamp"))
+    identity = text(fields.get("event_id")) or f"{text(fields.get('message_id'))}:{kind}:{name}:{at}"
+    reason = CLASSES.get(category, "expired" if kind == "delay" else "onhold")
+    if kind in REFUSED_BY_THEM and reason == "onhold":
+        reason = "policyviolation"
+    return Said(
+        _event(kind, category, fields), name, identity, at,
+        text(fields.get("raw_reason")) or text(fields.get("reason")), "", "", reason,
+        decided=kind in REFUSED_BY_THEM or category in ("25", "26", "60"), temporary=kind == "delay",
+        **ours(fields.get("rcpt_meta"), fields.get("rcpt_tags")),
+    )  # fmt: skip
+
+
+def _event(kind: str, category: str, fields: Any) -> Event:
+    if kind == "spam_complaint":
+        return "not-spam" if event_of(text(fields.get("fbtype"))) == "not-spam" else "complaint"
+    if EVENTS[kind] == "bounce":
+        return NO_BOUNCES.get(category, "bounce")
+    return EVENTS[kind]

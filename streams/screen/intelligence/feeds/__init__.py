@@ -1,7 +1,0 @@
-"""Feeds: lists of domains, addresses or hashes from files and HTTPS addresses, refreshed on a schedule."""
-
-from sidestep.streams.screen.intelligence.feeds.book import FeedBook
-from sidestep.streams.screen.intelligence.feeds.outcome import FeedStatus, Outcome, Progress
-from sidestep.streams.screen.intelligence.feeds.refresh import Feeds
-
-__all__ = ["FeedBook", "FeedStatus", "Feeds", "Outcome", "Progress"]

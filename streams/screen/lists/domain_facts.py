@@ -1,0 +1,46 @@
+"""What is known of a domain without asking anybody: its partition, its classes, a likely slip. Pure, remembered per
+domain."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from aiokafka.partitioner import murmur2
+
+from sidestep.streams.screen.lists.classes import Lists
+from sidestep.streams.screen.lists.typo import TypoFinding
+
+REMEMBERED = 200_000
+
+
+class DomainFacts(NamedTuple):
+    """`partition` of the evidence log; `typo` where the name looks like a slip of a large provider's."""
+
+    partition: int
+    classes: tuple[str, ...]
+    typo: TypoFinding | None
+
+
+class DomainBook:
+    """Facts by domain. Bounded: when full it starts afresh, everything in it can be worked out again."""
+
+    def __init__(self, lists: Lists, suggest: Callable[[str], TypoFinding | None], partitions: int):
+        self.lists = lists
+        self._suggest = suggest
+        self._partitions = partitions
+        self._facts: dict[str, DomainFacts] = {}
+
+    def facts(self, domain: str) -> DomainFacts:
+        """Of a lower-case A-label."""
+        found = self._facts.get(domain)
+        return found if found is not None else self._work_out(domain)
+
+    def partition(self, key: str) -> int:
+        """murmur2 as Kafka's Java clients compute it, so that any of them finds a domain's partition."""
+        return int(murmur2(key.encode("utf-8", "replace")) & 0x7FFFFFFF) % self._partitions
+
+    def _work_out(self, domain: str) -> DomainFacts:
+        if len(self._facts) >= REMEMBERED:
+            self._facts.clear()
+        facts = DomainFacts(self.partition(domain), self.lists.domain_classes(domain), self._suggest(domain))
+        self._facts[domain] = facts
+        return facts

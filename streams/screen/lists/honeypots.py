@@ -1,0 +1,52 @@
+"""Local parts that are there to catch senders (data/honeypots.toml). Pure look-ups."""
+
+import re
+from collections.abc import Iterable, Iterator
+from functools import cache
+from itertools import pairwise
+
+from sidestep.streams.screen.lists.shipped import fingerprint, read_table
+from sidestep.streams.screen.address.local_part import joined
+
+_WORDS = re.compile("[^._-]+")
+
+
+class Honeypots:
+    """The list, arranged for look-up."""
+
+    def __init__(self, whole: Iterable[str], words: Iterable[str], marks: Iterable[str]):
+        """`whole` may be written with separators, `words` have none. Raises ValueError for a word without a mark."""
+        self._whole = {joined(name): name for name in whole}
+        self._words = frozenset(words)
+        self._marks = re.compile("|".join(marks))
+        for word in self._words:
+            if not self._marks.search(word):
+                raise ValueError(f"honeypots.toml: {word} contains none of the marks")
+
+    @property
+    def version(self) -> str:
+        """12 hex digits that change with the list."""
+        return fingerprint([*self._whole.values(), *(f"word {word}" for word in self._words)])
+
+    def entry(self, local: str) -> str:
+        """A local part as it was given -> the entry that it matches, or ""."""
+        bare = local.lower().partition("+")[0].rstrip("0123456789")
+        whole = joined(bare)
+        if whole in self._whole:
+            return self._whole[whole]
+        if not self._marks.search(whole):
+            return ""
+        return next((word for word in _neighbours(_WORDS.findall(bare)) if word in self._words), "")
+
+
+@cache
+def honeypots() -> Honeypots:
+    """The list that ships."""
+    table = read_table("honeypots")
+    return Honeypots(table["whole"], table["word"], table["marks"])
+
+
+def _neighbours(words: list[str]) -> Iterator[str]:
+    yield from words
+    yield from map("".join, pairwise(words))
+    yield from map("".join, zip(words, words[1:], words[2:], strict=False))

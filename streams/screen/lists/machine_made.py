@@ -1,0 +1,69 @@
+"""Does a local part look made by a machine? Thresholds and letter pairs are in data/machine_made.toml. Pure."""
+
+import re
+from collections.abc import Mapping
+from functools import cache
+from operator import add
+from typing import Any
+
+from sidestep.streams.screen.lists.shipped import fingerprint, read_table
+
+UUID_LENGTH = 36
+
+_PARTS = re.compile(r"[._-]+")
+_HEX = re.compile("[0-9a-f]+")
+_UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_HUMP = re.compile("[a-z](?=[A-Z])")
+_ALTERNATION = re.compile(r"[a-z](?=\d)|\d(?=[a-z])")
+
+
+class MachineMade:
+    """The thresholds, arranged for use."""
+
+    def __init__(self, table: Mapping[str, Any]):
+        """The table of data/machine_made.toml."""
+        self._shortest: int = table["shortest"]
+        self._hex: int = table["hex_shortest"]
+        self._digits: int = table["digits_shortest"]
+        self._signs: int = table["signs"]
+        self._share: float = table["share"]
+        self._rare = frozenset(first + second for first, others in table["rare"].items() for second in others)
+        self._consonants = re.compile(f"[bcdfghjklmnpqrstvwxz]{{{table['consonants']},}}")
+
+    def says(self, local: str) -> bool:
+        """A local part as it was given, case and all. Only ASCII is judged; a "+" tag is the owner's own, left out."""
+        bare = local.partition("+")[0]
+        if len(bare) < self._shortest or not bare.isascii():
+            return False
+        if bare.isalpha():
+            return self._odd(bare)
+        if len(bare) == UUID_LENGTH and _UUID.fullmatch(bare.lower()):
+            return True
+        return any(len(part) >= self._shortest and self._odd(part) for part in _PARTS.split(bare))
+
+    def _odd(self, part: str) -> bool:
+        lowered = part.lower()
+        if lowered.isdigit():
+            return len(part) >= self._digits
+        if len(part) >= self._hex and _HEX.fullmatch(lowered) and not lowered.isalpha():
+            return True
+        signs = 2 * sum(map(self._rare.__contains__, map(add, lowered, lowered[1:])))
+        if not lowered.isalpha():
+            signs += len(_ALTERNATION.findall(lowered))
+        if not part.islower():
+            signs += len(_HUMP.findall(part))
+        signs += 2 * len(self._consonants.findall(lowered))
+        return signs >= self._signs and signs >= self._share * (len(part) - 1)
+
+
+@cache
+def machine_made() -> MachineMade:
+    """With the thresholds that ship."""
+    return MachineMade(read_table("machine_made"))
+
+
+@cache
+def machine_made_version() -> str:
+    """12 hex digits that change with the thresholds."""
+    table = read_table("machine_made")
+    return fingerprint(f"{name} {value}" for name, value in (table | table["rare"]).items())

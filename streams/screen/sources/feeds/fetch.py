@@ -1,0 +1,212 @@
+"""Fetches a feed's files: from disk, or over HTTPS with "has it changed since?" (RFC 9110 13). Time is the caller's."""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from functools import partial
+from hashlib import blake2b
+from http import HTTPStatus
+from pathlib import Path
+
+import aiohttp
+from msgspec import Struct
+from yarl import URL
+
+from sidestep.streams.screen.sources.feeds.location import is_address, is_local, public, refusal
+from sidestep.streams.screen.sources.feeds.sink import CHUNK, FetchFailed, Gunzip, Sink
+
+REDIRECTS = 3
+_REDIRECTED = (301, 302, 303, 307, 308)
+_VALIDATOR_MAX = 1_000
+
+Tell = Callable[[int], None]
+
+
+class Mark(Struct, frozen=True):
+    """How the source named what it gave last; sent back, it says whether anything changed."""
+
+    etag: str = ""
+    """Of files on disk, a digest of their names, sizes and times."""
+    modified: str = ""
+    """Last-Modified, as the server wrote it."""
+
+
+class Fetched(Struct, frozen=True):
+    """Files in the folder that was named: the caller's to remove."""
+
+    files: tuple[Sink, ...]
+    mark: Mark
+
+    @property
+    def octets(self) -> int:
+        """Of all files."""
+        return sum(file.octets for file in self.files)
+
+
+class Fetcher:
+    """Knows where relative paths start and whose certificates are good."""
+
+    def __init__(self, base: Path, tls: ssl.SSLContext | None = None) -> None:
+        """`base`: folder of relative paths. `tls`: the system's authorities (or SSL_CERT_FILE's) unless given."""
+        self._base = base
+        self._tls = tls
+
+    async def fetch(
+        self, source: str, mark: Mark, folder: Path, most: int, tell: Tell = lambda _: None
+    ) -> Fetched | None:
+        """The files of `source`, `most` octets altogether; None when they are those that `mark` names.
+
+        Raises FetchFailed. `folder` must be empty and is filled.
+        """
+        try:
+            if is_address(source):
+                return await self._download(source, mark, folder, most, tell)
+            return await asyncio.to_thread(_copy, self._base / source, mark, folder, most, tell)
+        except OSError as error:
+            raise FetchFailed(f"{public(source)}: {error.strerror or type(error).__name__}") from None
+
+    async def text(self, source: str, folder: Path, most: int) -> bytes:
+        """The octets of a small file beside the list. Raises FetchFailed."""
+        fetched = await self.fetch(source, Mark(), folder, most)
+        if fetched is None or len(fetched.files) != 1:
+            raise FetchFailed(f"{public(source)} is not one file", answered=True)
+        return await asyncio.to_thread(fetched.files[0].path.read_bytes)
+
+    async def _download(self, source: str, mark: Mark, folder: Path, most: int, tell: Tell) -> Fetched | None:
+        headers = {"Accept-Encoding": "gzip", "User-Agent": "sidestep", **_conditions(mark)}
+        try:
+            async with self._answer(source, headers) as response:
+                if response.status == HTTPStatus.NOT_MODIFIED and mark != Mark():
+                    return None
+                _check_status(response.status)
+                file = await _save(response, folder / "0", _label(source), most, tell)
+                return Fetched((file,), _mark(response.headers))
+        except (aiohttp.ClientConnectorCertificateError, aiohttp.ClientConnectorSSLError):
+            raise FetchFailed(
+                f"{public(source)}: its certificate can't be checked; SSL_CERT_FILE names authorities of your own"
+            ) from None
+        except aiohttp.ClientPayloadError:
+            raise FetchFailed("the download was cut short") from None
+        except (aiohttp.ClientError, ValueError) as error:
+            raise FetchFailed(f"{public(source)} can't be fetched ({_kind(error)})") from None
+
+    @asynccontextmanager
+    async def _answer(self, source: str, headers: Mapping[str, str]) -> AsyncIterator[aiohttp.ClientResponse]:
+        """The answer at the end of the redirects; none of them leads away from https."""
+        url = URL(source)
+        # a proxy from the environment must not be asked for this machine itself
+        async with aiohttp.ClientSession(
+            headers=headers, auto_decompress=False, trust_env=not is_local(url), connector=self._connector(),
+            timeout=aiohttp.ClientTimeout(total=None), cookie_jar=aiohttp.DummyCookieJar(),
+        ) as session:
+            for _ in range(REDIRECTS + 1):
+                async with session.get(url, allow_redirects=False) as response:
+                    if response.status not in _REDIRECTED:
+                        yield response
+                        return
+                    url = _target(response)
+        raise FetchFailed(f"it was redirected more than {REDIRECTS} times")
+
+    def _connector(self) -> aiohttp.TCPConnector:
+        if self._tls is None:
+            self._tls = ssl.create_default_context()
+        return aiohttp.TCPConnector(ssl=self._tls)
+
+
+def _copy(place: Path, mark: Mark, folder: Path, most: int, tell: Tell) -> Fetched | None:
+    """What is checked is what is read: files of others may change at any time, our copies do not."""
+    paths = _files(place)
+    found = _stamp(paths)
+    if found == mark:
+        return None
+    sinks: list[Sink] = []
+    done = 0
+    for number, path in enumerate(paths):
+        sink = Sink(folder / str(number), path.name, most - done, partial(_tell_more, tell, done))
+        with sink, path.open("rb") as source:
+            while octets := source.read(CHUNK):
+                sink.write(octets)
+        done += sink.octets
+        sinks.append(sink)
+    if _stamp(_files(place)) != found:
+        raise FetchFailed(f"{place} changed while it was read")
+    return Fetched(tuple(sinks), found)
+
+
+def _tell_more(tell: Tell, done: int, octets: int) -> None:
+    tell(done + octets)
+
+
+def _files(place: Path) -> list[Path]:
+    """The file, or all of a directory that are not hidden, by name. Pipes and devices would never end."""
+    if place.is_dir():
+        return sorted(path for path in place.iterdir() if path.is_file() and not path.name.startswith("."))
+    if place.exists() and not place.is_file():
+        raise FetchFailed(f"{place} is neither a file nor a directory", answered=True)
+    if not place.exists():
+        raise FetchFailed(f"{place} does not exist", answered=True)
+    return [place]
+
+
+def _stamp(paths: list[Path]) -> Mark:
+    stats = [(path.name, stat.st_mtime_ns, stat.st_size) for path in paths for stat in [path.stat()]]
+    return Mark(blake2b(repr(stats).encode("utf-8", "surrogateescape"), digest_size=16).hexdigest())
+
+
+async def _save(response: aiohttp.ClientResponse, path: Path, label: str, most: int, tell: Tell) -> Sink:
+    encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
+    if encoding not in ("identity", "gzip", "x-gzip"):
+        raise FetchFailed("it is encoded in a way that was not asked for")
+    gunzip = Gunzip() if encoding != "identity" else None
+    with Sink(path, label, most, tell) as sink:
+        arrived = 0
+        async for chunk in response.content.iter_chunked(CHUNK):
+            arrived += len(chunk)
+            if arrived > most + CHUNK:  # gzip can hold any number of octets that unfold to nothing
+                raise FetchFailed(f"it is larger than max_octets = {most}")
+            for octets in gunzip.feed(chunk) if gunzip else (chunk,):
+                sink.write(octets)
+    if gunzip:
+        gunzip.end()
+    return sink
+
+
+def _target(response: aiohttp.ClientResponse) -> URL:
+    text = response.headers.get("Location", "")
+    try:
+        target = response.url.join(URL(text))
+    except ValueError:
+        raise FetchFailed("it was redirected to something that is not an address") from None
+    if not text or target.scheme != "https" or refusal(str(target)):
+        raise FetchFailed("it was redirected to something else than https://: write the final address", answered=True)
+    return target
+
+
+def _check_status(status: int) -> None:
+    if status != HTTPStatus.OK:
+        name = HTTPStatus(status).phrase if status in HTTPStatus._value2member_map_ else "unknown status"
+        raise FetchFailed(f"the server answered {status} {name}", answered=400 <= status < 500)
+
+
+def _conditions(mark: Mark) -> dict[str, str]:
+    named = {"If-None-Match": mark.etag, "If-Modified-Since": mark.modified}
+    return {name: value for name, value in named.items() if value}
+
+
+def _mark(headers: Mapping[str, str]) -> Mark:
+    return Mark(_validator(headers.get("ETag", "")), _validator(headers.get("Last-Modified", "")))
+
+
+def _validator(value: str) -> str:
+    return value if len(value) <= _VALIDATOR_MAX and value.isascii() and value.isprintable() else ""
+
+
+def _label(source: str) -> str:
+    return URL(source).name or "list"
+
+
+def _kind(error: Exception) -> str:
+    """Not the error's own text: it may hold the address with its token, or the server's words."""
+    cause = getattr(error, "os_error", None)
+    return (cause.strerror if cause is not None else "") or type(error).__name__

@@ -1,0 +1,171 @@
+"""Lines of a feed -> its entries, and which lines can't be read. Pure.
+
+One entry a line; comments, blank lines, CRLF, a byte order mark and upper case are what files come with. Domains may
+stand behind the address of a hosts file, and behind a leading dot or "*.".
+"""
+
+import codecs
+import re
+import tomllib
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache
+from heapq import merge
+from importlib.resources import files
+from ipaddress import ip_address
+from itertools import groupby
+from typing import Any, Literal
+
+from msgspec import Struct
+
+from sidestep.streams.screen.address.parse import parse as parse_address
+from sidestep.streams.screen.address.domain import NAME_MAX, is_host_name, read_domain
+
+Kind = Literal["domains", "addresses", "sha256", "sha1", "md5"]
+WIDTHS = {"sha256": 32, "sha1": 20, "md5": 16}
+"""Octets of the digests of each kind of hash."""
+
+_TELL_EVERY = 20_000  # lines
+_RUN = 20_000  # entries
+_HEXADECIMAL = re.compile(r"[0-9a-fA-F]+\Z")
+_COMMENT = re.compile(r"[#;].*")
+_COMMENT_OF_ADDRESS = re.compile(r"(?:^|\s)[#;].*")  # both may stand in a local part (RFC 5322 3.2.3)
+
+Entries = list[str] | list[bytes]
+"""Domains as A-labels, addresses as they are sent to, in lower case; or digests. In order, none twice."""
+
+
+class Unreadable(ValueError):
+    """What is wrong with a line, as the end of a sentence that begins with it."""
+
+
+class Reading(Struct, frozen=True):
+    """What a file holds."""
+
+    entries: Entries
+    lines: int
+    """Neither blank nor comments alone."""
+    unreadable: int
+    examples: tuple[str, ...] = ()
+    """The first unreadable lines, as sentences."""
+
+
+@cache
+def thresholds() -> dict[str, Any]:
+    """data/feeds.toml."""
+    path = files("sidestep.streams.screen.sources.feeds") / "data" / "feeds.toml"
+    return tomllib.loads(path.read_text(encoding="utf-8"))
+
+
+def read(
+    parts: Iterable[tuple[str, Iterable[bytes]]], kind: Kind, tell: Callable[[int], None] = lambda _: None
+) -> Reading:
+    """`parts`: name and lines of each file; the names stand in the sentences. `tell` hears of the lines so far."""
+    reader = _READERS[kind]
+    entries: list[Any] = []
+    examples: list[str] = []
+    lines = unreadable = 0
+    for name, number, octets in _numbered(parts):
+        try:
+            found = reader(_text(octets, first=number == 1), kind)
+            lines += bool(found)
+            entries += found
+        except Unreadable as error:
+            lines += 1
+            unreadable += 1
+            if len(examples) < thresholds()["examples"]:
+                examples.append(f"{name} line {number}: {shown(octets)} {error}")
+        if lines % _TELL_EVERY == 0:
+            tell(lines)
+    return Reading(_unique(entries), lines, unreadable, tuple(examples))
+
+
+def _numbered(parts: Iterable[tuple[str, Iterable[bytes]]]) -> Iterator[tuple[str, int, bytes]]:
+    for name, lines in parts:
+        for number, octets in enumerate(lines, 1):
+            yield name, number, octets
+
+
+def shown(octets: bytes, most: int = 60) -> str:
+    """A line from a stranger, quoted, short, without control characters."""
+    text = octets[: most + 1].decode("utf-8", "backslashreplace").strip()
+    return ascii(text[:most] + ("…" if len(text) > most else "")) if not text.isprintable() else repr(text[:most])
+
+
+def _unique(entries: list[Any]) -> Entries:
+    """In order. In runs: to sort a million at once would hold up the interpreter for half a second."""
+    runs = [sorted(entries[start : start + _RUN]) for start in range(0, len(entries), _RUN)]
+    return [entry for entry, _ in groupby(merge(*runs))]
+
+
+def _text(octets: bytes, first: bool) -> str:
+    if len(octets) > thresholds()["line_max"]:
+        raise Unreadable("is too long")
+    if first:
+        octets = octets.removeprefix(codecs.BOM_UTF8)
+    try:
+        return octets.decode("utf-8")
+    except UnicodeDecodeError:
+        raise Unreadable("is not UTF-8") from None
+
+
+def _domains(line: str, kind: Kind) -> list[str]:
+    fields = _COMMENT.sub("", line).split()
+    if len(fields) > 1 and _is_ip(fields[0]):
+        return _hosts(fields[0], fields[1:])
+    if len(fields) > 1:
+        raise Unreadable("holds more than one entry")
+    return [_domain(field) for field in fields]
+
+
+def _hosts(address: str, names: list[str]) -> list[str]:
+    """Names of a line of a hosts file (hosts(5)); those for the machine itself are left out."""
+    own = thresholds()["own_names"]
+    names = [name for name in names if "." in name and name.lower() not in own and not _is_ip(name)]
+    if names and address not in thresholds()["sinkholes"]:
+        raise Unreadable("gives a name a real address: no entry of a block list")
+    return [_domain(name) for name in names]
+
+
+def _domain(text: str) -> str:
+    name = text.lower().removeprefix("*").removeprefix(".").removesuffix(".")
+    if name.isascii():
+        # IDNA labels are not looked into: emoji domains stand in such lists, IDNA 2008 has no place for them, DNS has
+        if not is_host_name(name):
+            raise Unreadable("is not a domain name")
+        return name
+    found = read_domain(name[: NAME_MAX + 1])
+    if found.reason:
+        raise Unreadable(f"is not a domain name ({found.reason})")
+    return found.name
+
+
+def _addresses(line: str, kind: Kind) -> list[str]:
+    text = _COMMENT_OF_ADDRESS.sub("", line).strip()
+    if not text:
+        return []
+    address = parse_address(text)
+    if address.reason:
+        raise Unreadable(f"is not an address ({address.reason})")
+    return [address.normalized.lower()]
+
+
+def _hashes(line: str, kind: Kind) -> list[bytes]:
+    text = _COMMENT.sub("", line).strip()
+    if not text:
+        return []
+    if len(text) != 2 * WIDTHS[kind] or not _HEXADECIMAL.match(text):
+        raise Unreadable(f"is not a {kind.upper()} in {2 * WIDTHS[kind]} hexadecimal digits")
+    return [bytes.fromhex(text)]
+
+
+def _is_ip(text: str) -> bool:
+    try:
+        ip_address(text.partition("%")[0])
+    except ValueError:
+        return False
+    return True
+
+
+_READERS: dict[str, Callable[[str, Kind], Any]] = {
+    "domains": _domains, "addresses": _addresses, **dict.fromkeys(WIDTHS, _hashes),
+}

@@ -1,0 +1,142 @@
+"""Everything that can be asked about an address, in one place: DNS first, then whoever the sources file names.
+
+One Inquiry belongs to one event loop. It answers from what the askers remember, or asks them all at the same time; each
+of them is bounded in time and says nothing where it doesn't know.
+"""
+
+import asyncio
+from collections.abc import Awaitable
+from typing import Protocol
+
+from msgspec import Struct
+
+from sidestep.schemas import Listing, MailboxFinding, MxFinding
+from sidestep.streams.screen.address.parse import ParsedAddress
+
+
+class Answers(Struct, frozen=True, gc=False):
+    """What was heard about one sound address."""
+
+    mx: MxFinding
+    listed: tuple[Listing, ...] = ()
+    mailbox: MailboxFinding | None = None
+    """None: nobody was asked."""
+
+
+class Names(Protocol):
+    """Whether domains take mail: a Resolver."""
+
+    def cached(self, domain: str) -> MxFinding | None: ...
+    def find(self, domain: str) -> Awaitable[MxFinding]: ...
+
+
+class DomainLists(Protocol):
+    """Block lists of domains: Zones."""
+
+    def cached(self, domain: str) -> tuple[Listing, ...] | None: ...
+    def find(self, domain: str) -> Awaitable[tuple[Listing, ...]]: ...
+
+
+class AddressLists(Protocol):
+    """Lists that are asked for the whole address: reputation Services."""
+
+    def cached(self, address: ParsedAddress) -> tuple[Listing, ...] | None: ...
+    def find(self, address: ParsedAddress) -> Awaitable[tuple[Listing, ...]]: ...
+
+
+class Book(Protocol):
+    """A version of the feeds."""
+
+    def matches(self, address: ParsedAddress) -> tuple[Listing, ...]: ...
+
+
+class Feeds(Protocol):
+    """Lists that we have ourselves."""
+
+    @property
+    def book(self) -> Book: ...
+
+
+class Mailboxes(Protocol):
+    """Whether mailboxes exist: the Prober."""
+
+    def may_ask(self, address: ParsedAddress, mx: MxFinding) -> bool: ...
+    def cached(self, address: ParsedAddress, mx: MxFinding) -> MailboxFinding | None: ...
+    def find(self, address: ParsedAddress, mx: MxFinding) -> Awaitable[MailboxFinding]: ...
+
+
+class Inquiry:
+    """`known` for the hot path, `ask` for the rest. All askers but DNS are optional."""
+
+    def __init__(
+        self,
+        names: Names,
+        *,
+        zones: DomainLists | None = None,
+        services: AddressLists | None = None,
+        feeds: Feeds | None = None,
+        mailboxes: Mailboxes | None = None,
+    ):
+        self._names = names
+        self._zones = zones
+        self._services = services
+        self._feeds = feeds
+        self._mailboxes = mailboxes
+        self._only_names = zones is None and services is None and feeds is None and mailboxes is None
+        self.by_address = services is not None or feeds is not None or mailboxes is not None
+        """Answers may differ between addresses of one domain."""
+
+    def known(self, address: ParsedAddress) -> Answers | None:
+        """All of it from memory; None where somebody has to be asked."""
+        mx = self._names.cached(address.domain)
+        if mx is None:
+            return None
+        return Answers(mx) if self._only_names else self._remembered(address, mx)
+
+    def so_far(self, address: ParsedAddress) -> Answers | None:
+        """What is in memory, although somebody has not answered yet; None: not even DNS has. For who can't wait."""
+        mx = self._names.cached(address.domain)
+        if mx is None:
+            return None
+        by_domain = self._zones.cached(address.domain) if self._zones is not None else ()
+        by_address = self._services.cached(address) if self._services is not None else ()
+        mailbox = None
+        if self._mailboxes is not None and self._mailboxes.may_ask(address, mx):
+            mailbox = self._mailboxes.cached(address, mx)
+        return Answers(mx, self._own(address) + (by_domain or ()) + (by_address or ()), mailbox)
+
+    async def ask(self, address: ParsedAddress) -> Answers:
+        """Asks whoever has to be asked. Never raises; who fails or takes too long has said nothing."""
+        mx, by_domain, by_address = await asyncio.gather(
+            self._names.find(address.domain), self._ask_zones(address.domain), self._ask_services(address)
+        )
+        mailbox = None
+        if self._mailboxes is not None and self._mailboxes.may_ask(address, mx):
+            mailbox = await self._mailboxes.find(address, mx)
+        return Answers(mx, self._own(address) + by_domain + by_address, mailbox)
+
+    def _remembered(self, address: ParsedAddress, mx: MxFinding) -> Answers | None:
+        listed = self._own(address)
+        if self._zones is not None:
+            by_domain = self._zones.cached(address.domain)
+            if by_domain is None:
+                return None
+            listed += by_domain
+        if self._services is not None:
+            by_address = self._services.cached(address)
+            if by_address is None:
+                return None
+            listed += by_address
+        if self._mailboxes is None or not self._mailboxes.may_ask(address, mx):
+            return Answers(mx, listed)
+        mailbox = self._mailboxes.cached(address, mx)
+        return None if mailbox is None else Answers(mx, listed, mailbox)
+
+    def _own(self, address: ParsedAddress) -> tuple[Listing, ...]:
+        return self._feeds.book.matches(address) if self._feeds is not None else ()
+
+    async def _ask_zones(self, domain: str) -> tuple[Listing, ...]:
+        return await self._zones.find(domain) if self._zones is not None else ()
+
+    async def _ask_services(self, address: ParsedAddress) -> tuple[Listing, ...]:
+        return await self._services.find(address) if self._services is not None else ()

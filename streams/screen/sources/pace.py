@@ -1,0 +1,21 @@
+"""A limit on questions to one party: the generic cell rate algorithm of Decide's limits, the clock in seconds. Pure."""
+
+from sidestep.streams.gcra import Rate, advance, earliest, furthest
+
+
+class Pace:
+    """How often one party may be asked. `rate` comes from `decide.gcra.parse_rate`."""
+
+    def __init__(self, rate: Rate) -> None:
+        self._rate = rate
+        self._tat_us = 0
+
+    def take(self, now: float) -> bool:
+        """May one more go now (seconds)? Only one that may is counted."""
+        now_us = int(now * 1_000_000)
+        # a clock that was set back must not stop everything
+        self._tat_us = min(self._tat_us, furthest(self._rate, now_us))
+        if earliest(self._rate, self._tat_us) > now_us:
+            return False
+        self._tat_us = advance(self._rate, self._tat_us, now_us)
+        return True

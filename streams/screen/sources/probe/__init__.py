@@ -1,0 +1,1 @@
+"""The optional mailbox probe: does the mailbox exist, as its own server says?"""

@@ -1,0 +1,1 @@
+"""HTTP services that are asked about an address."""

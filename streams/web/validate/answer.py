@@ -1,0 +1,94 @@
+"""From what is known of an address to an answer that looks like a verdict. Pure.
+
+The same policy and the same ladder as Decide's, with nobody's history: rule ids and sentences equal those of verdicts.
+What only the ledger knows (bounces, complaints, limits) is not in it.
+"""
+
+from typing import Literal
+
+from msgspec import Struct
+from msgspec.structs import astuple
+
+from sidestep.schemas import FiredRule, IntentEvidence, Versions
+from sidestep.streams.decide.rules.case import NEVER, Case
+from sidestep.streams.decide.policy import Policy
+from sidestep.streams.decide.rules.ladder import climb
+from sidestep.streams.decide.state import Finding
+from sidestep.streams.web.validate.versions import CurrentVersions
+from sidestep.streams.screen.check import Checked, Subject, check
+from sidestep.streams.screen.lists.classes import Lists
+from sidestep.streams.screen.sources.inquiry import Answers
+from sidestep.streams.screen.lists.near_misses import NearMisses
+
+Outcome = Literal["approved", "rejected", "unknown"]
+
+
+class Result(Checked, frozen=True, kw_only=True):
+    """The answer about one address: everything that `sidestep check-address` reports, and what follows from it."""
+
+    outcome: Outcome
+    """unknown: offered as an intent it would be deferred; what is missing may be known soon."""
+    rules: tuple[FiredRule, ...]
+    """The one that stopped it, then those that were flagged on the way."""
+    versions: Versions
+
+
+class Many(Struct, frozen=True):
+    """The response about several: the results in the order of the request."""
+
+    results: list[Result]
+
+
+class Judge:
+    """The policy and the lists of one process."""
+
+    def __init__(self, policy: Policy, lists: Lists, near_misses: NearMisses, versions: CurrentVersions) -> None:
+        self._versions = versions
+        self._policy = policy
+        self._lists = lists
+        self._near_misses = near_misses
+
+    def note(self, about: Subject, answers: Answers) -> None:
+        """A near miss is to be known before any of those that came with it is judged."""
+        if about.near_miss is not None:
+            self._near_misses.note(about.domain, about.near_miss, answers.mx)
+
+    def result(self, about: Subject, answers: Answers, stream: str, now: int) -> Result:
+        """`now`: seconds since 1970, of which sentences tell when to offer it again."""
+        checked = check(about, answers, self._lists, self._near_misses)
+        case = Case(_evidence(checked, about, answers, stream, now), NEVER, None, self._policy, now)
+        stop, flags = climb(case)
+        # by position: Result begins with the fields of Checked
+        rules = _fired(stop, flags)
+        return Result(*astuple(checked), outcome=_outcome(stop), rules=rules, versions=self._versions.now())
+
+
+def _evidence(checked: Checked, about: Subject, answers: Answers, stream: str, now: int) -> IntentEvidence:
+    return IntentEvidence(
+        id="",
+        service="",
+        to=about.text,
+        at=now * 1000,
+        domain=checked.domain,
+        id_key=b"",
+        content_key=b"",
+        recipient_key=b"",
+        mx=answers.mx if about.domain else None,  # as Screen: nobody is asked about an address that is refused
+        syntax=checked.reason,
+        classes=checked.classes,
+        suggestion=checked.suggestion or "",
+        stream=stream,
+        listed=answers.listed,
+        mailbox=answers.mailbox,
+    )
+
+
+def _outcome(stop: Finding | None) -> Outcome:
+    if stop is None:
+        return "approved"
+    return "unknown" if stop.retry_us else "rejected"  # as the fold tells a deferral from a rejection
+
+
+def _fired(stop: Finding | None, flags: list[Finding]) -> tuple[FiredRule, ...]:
+    findings = flags if stop is None else [stop, *flags]
+    return tuple(FiredRule(finding.rule, finding.text) for finding in findings)

@@ -1,0 +1,159 @@
+"""Answers within a deadline: what is remembered at once, what has to be asked together, what comes too late as unknown.
+
+A question that outlives its request goes on and fills the caches, so that the next request finds the answer.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Callable, Iterable
+from typing import TypeVar
+
+from sidestep.schemas import MxFinding
+from sidestep.streams.web.validate.answer import Judge, Result
+from sidestep.streams.screen.address.parse import ParsedAddress, parse
+from sidestep.streams.screen.check import NOT_ASKED, Subject
+from sidestep.streams.screen.lists.domain_facts import DomainBook
+from sidestep.streams.screen.sources.inquiry import Answers, Inquiry
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+LATE = Answers(MxFinding("unknown", "deadline"))
+BUSY = Answers(MxFinding("unknown", "busy"))
+"""Nobody was asked: too many questions are under way."""
+
+UNDER_WAY_MAX = 20_000
+"""Questions: five seconds' worth of new domains at 4,000 a second. More would wait for their turn past any deadline."""
+
+BREATH = 0.01
+"""Seconds of work before other requests get their turn."""
+
+AT_ONCE = 16
+"""Questions of one request that are started before others get their turn."""
+
+BATCH_SLOTS = 128
+"""Questions of requests about several addresses that are under way at the same time, half of what DNS takes on at
+once: a list of dead domains must not keep a single address from being asked about."""
+
+
+class Checker:
+    """One for the process; belongs to one event loop."""
+
+    def __init__(
+        self,
+        inquiry: Inquiry,
+        book: DomainBook,
+        judge: Judge,
+        *,
+        under_way_max: int = UNDER_WAY_MAX,
+        batch_slots: int = BATCH_SLOTS,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """`clock` gives seconds since 1970."""
+        self._inquiry = inquiry
+        self._book = book
+        self._judge = judge
+        self._under_way_max = under_way_max
+        self._batch_slots = asyncio.Semaphore(batch_slots)
+        self._clock = clock
+        self._under_way: set[asyncio.Task[Answers]] = set()
+
+    def at_once(self, text: str, stream: str) -> Result | None:
+        """The answer about one address, where nobody has to be asked."""
+        about = self._subject(text)
+        if not about.domain:
+            return self._judge.result(about, NOT_ASKED, stream, int(self._clock()))
+        answers = self._inquiry.known(about.address)
+        return None if answers is None else self._judge.result(about, answers, stream, int(self._clock()))
+
+    async def check(self, texts: list[str], stream: str, deadline: float) -> list[Result]:
+        """The answers in the order of `texts`. `deadline` is in the event loop's time; then nobody is waited for."""
+        subjects = {text: subject async for text, subject in _breathing((text, self._subject(text)) for text in texts)}
+        answers = await self._answers(subjects.values(), deadline)
+        for text, about in subjects.items():
+            self._judge.note(about, answers[text])
+        now = int(self._clock())
+        results = {
+            text: result
+            async for text, result in _breathing(
+                (text, self._judge.result(about, answers[text], stream, now)) for text, about in subjects.items()
+            )
+        }
+        return [results[text] for text in texts]
+
+    async def close(self) -> None:
+        """End what is under way."""
+        tasks = list(self._under_way)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _subject(self, text: str) -> Subject:
+        address = parse(text)
+        return Subject(text, address, None if address.reason else self._book.facts(address.domain))
+
+    async def _answers(self, subjects: Iterable[Subject], deadline: float) -> dict[str, Answers]:
+        """By the text of the address."""
+        answers: dict[str, Answers] = {}
+        waiting: dict[str, list[Subject]] = {}
+        async for about in _breathing(subjects):
+            known = self._inquiry.known(about.address) if about.domain else NOT_ASKED
+            if known is not None:
+                answers[about.text] = known
+            else:
+                waiting.setdefault(self._key(about.address), []).append(about)
+        heard = await self._ask({key: group[0].address for key, group in waiting.items()}, deadline)
+        return answers | {about.text: heard[key] for key, group in waiting.items() for about in group}
+
+    def _key(self, address: ParsedAddress) -> str:
+        """Addresses with the same key have the same answers."""
+        return address.normalized if self._inquiry.by_address else address.domain
+
+    async def _ask(self, addresses: dict[str, ParsedAddress], deadline: float) -> dict[str, Answers]:
+        clock = asyncio.get_running_loop().time
+        free = max(0, self._under_way_max - len(self._under_way))
+        tasks: dict[str, asyncio.Task[Answers]] = {}
+        for number, (key, address) in enumerate(list(addresses.items())[:free], 1):
+            tasks[key] = self._depart(address, alone=len(addresses) == 1)
+            if number % AT_ONCE == 0:
+                await asyncio.sleep(0)
+        if tasks:
+            await asyncio.wait(tasks.values(), timeout=max(0.0, deadline - clock()))
+        return {key: self._heard(tasks.get(key), address) for key, address in addresses.items()}
+
+    def _heard(self, task: asyncio.Task[Answers] | None, address: ParsedAddress) -> Answers:
+        if task is None:
+            return BUSY
+        if task.done() and not task.cancelled():
+            return task.result()
+        return self._inquiry.so_far(address) or LATE
+
+    def _depart(self, address: ParsedAddress, alone: bool) -> asyncio.Task[Answers]:
+        task = asyncio.get_running_loop().create_task(self._fly(address) if alone else self._queue(address))
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
+        return task
+
+    async def _queue(self, address: ParsedAddress) -> Answers:
+        async with self._batch_slots:
+            return await self._fly(address)
+
+    async def _fly(self, address: ParsedAddress) -> Answers:
+        try:
+            return await self._inquiry.ask(address)
+        except Exception:
+            log.exception("asking failed, an error of ours; please report it")
+            return Answers(MxFinding("unknown", "internal"))
+
+
+async def _breathing(items: Iterable[T]) -> AsyncIterator[T]:
+    """The items, with a pause for the event loop every now and then: a thousand addresses hold up nobody else's one."""
+    clock = asyncio.get_running_loop().time
+    pause_at = clock() + BREATH
+    for item in items:
+        yield item
+        if clock() >= pause_at:
+            await asyncio.sleep(0)
+            pause_at = clock() + BREATH

@@ -1,0 +1,118 @@
+"""The composition root of `sidestep serve`: from settings to exit. No Kafka."""
+
+import asyncio
+import contextlib
+import gc
+import logging
+import signal
+from collections.abc import Coroutine, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sidestep.streams.gcra import Rate, parse_rate
+from sidestep.streams.decide.policy import Policy, parse
+from sidestep.streams.web.validate.answer import Judge
+from sidestep.streams.web.validate.api import Api
+from sidestep.streams.web.validate.checking import Checker
+from sidestep.streams.web.exposure import check_exposure, tls_context
+from sidestep.streams.web.validate.server import EntryServer
+from sidestep.streams.web.validate.token_file import HOW, TokenFile
+from sidestep.streams.web.validate.tokens import DEFAULT_RATE
+from sidestep.streams.web.validate.versions import CurrentVersions
+from sidestep.streams.errors import SettingsError
+from sidestep.streams.decide.policy_file import read_policy
+from sidestep.streams.screen.sources.build import Asked, ask_whom
+from sidestep.streams.screen.lists.classes import load_lists
+from sidestep.streams.screen.lists.domain_facts import DomainBook
+from sidestep.streams.screen.lists.near_misses import NearMisses
+from sidestep.streams.screen.lists.typo import suggest
+from sidestep.streams.settings import Settings, name_servers
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where and to whom it is served."""
+
+    host: str = "127.0.0.1"
+    port: int = 6067
+    tokens: Path | None = None
+    rate: str = DEFAULT_RATE
+    """Of tokens that have none of their own in the file."""
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    insecure: bool = False
+
+
+async def serve(settings: Settings, place: Place) -> None:
+    """Answer until SIGTERM or SIGINT. Raises SidestepError where that is not possible."""
+    tls = tls_context(place.tls_cert, place.tls_key)
+    check_exposure(place.host, tls is not None, place.insecure)
+    tokens = _tokens(place)
+    policy = parse(read_policy(settings))
+    stop = _stopped_by_signals()
+    async with contextlib.AsyncExitStack() as stack:
+        asked = ask_whom(settings, name_servers(settings))
+        stack.push_async_callback(asked.close)
+        await asked.prepare()
+        checker = _checker(settings, asked, policy)
+        stack.push_async_callback(checker.close)
+        server = EntryServer(Api(checker, tokens), place.host, place.port, tls)
+        await server.start()
+        stack.push_async_callback(server.stop)
+        gc.freeze()  # the lists stay for good: no full collection need walk them while somebody waits
+        log.info("ready", extra={"tokens": len(tokens), "policy": policy.version})
+        await _until_stopped(stop, *_chores(tokens, asked))
+        log.info("leaving: finishing what is under way")
+    log.info("left cleanly")
+
+
+def _checker(settings: Settings, asked: Asked, policy: Policy) -> Checker:
+    lists, feeds = load_lists(), asked.feeds
+    feed_versions = (lambda: feeds.book.versions) if feeds is not None else dict[str, str]
+    judge = Judge(policy, lists, NearMisses(), CurrentVersions(policy.version, lists.versions, feed_versions))
+    book = DomainBook(lists, suggest, partitions=1)
+    return Checker(asked.inquiry, book, judge, batch_slots=max(1, settings.dns_concurrency // 2))
+
+
+def _chores(tokens: TokenFile, asked: Asked) -> Iterator[Coroutine[Any, Any, None]]:
+    """What goes on beside the answers."""
+    yield tokens.watch()
+    if asked.feeds is not None:
+        yield asked.feeds.run()
+
+
+async def _until_stopped(stop: asyncio.Event, *chores: Coroutine[Any, Any, None]) -> None:
+    """Returns when it is told to. A chore that fails is the whole server's failure: its answers would go stale."""
+    tasks = {asyncio.create_task(work) for work in (stop.wait(), *chores)}
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _tokens(place: Place) -> TokenFile:
+    if place.tokens is None:
+        raise SettingsError(f"nobody may ask without a token: name a tokens file with --tokens FILE; {HOW}")
+    return TokenFile(place.tokens, _rate(place.rate))
+
+
+def _rate(text: str) -> Rate:
+    try:
+        return parse_rate(text)
+    except ValueError as error:
+        raise SettingsError(f"--rate: {error}") from None
+
+
+def _stopped_by_signals() -> asyncio.Event:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        with contextlib.suppress(NotImplementedError):  # Windows
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    return stop

@@ -1,0 +1,80 @@
+"""The tokens file on disk: read at the start, read again when it changes."""
+
+import asyncio
+import logging
+from pathlib import Path
+
+from sidestep.streams.gcra import Rate
+from sidestep.streams.web.validate.tokens import Token, Tokens, digest, parse_tokens
+from sidestep.streams.errors import SettingsError
+
+log = logging.getLogger(__name__)
+
+LOOK_SECONDS = 2.0
+"""A token that was taken out of the file works for this long at most."""
+
+FILE_MAX = 4 * 1024 * 1024
+
+HOW = "make one with: sidestep serve --new-token NAME, which prints the line that belongs into the file"
+
+Stamp = tuple[int, int, int]
+
+
+class TokenFile:
+    """`find` answers from memory. A change that can't be used leaves the tokens as they were, and is logged."""
+
+    def __init__(self, path: Path, default: Rate) -> None:
+        """Reads the file. Raises SettingsError that says how to make one."""
+        self._path = path
+        self._default = default
+        self._stamp = _stamp(path)
+        try:
+            self._tokens = self._read()
+        except OSError as error:
+            raise SettingsError(f"the tokens file {path} can't be read ({error.strerror}); {HOW}") from None
+        except ValueError as error:
+            raise SettingsError(f"the tokens file {path} can't be used: {error}; {HOW}") from None
+
+    def __len__(self) -> int:
+        return len(self._tokens)
+
+    def find(self, token: str) -> Token | None:
+        """Whose token it is; None: nobody's."""
+        return self._tokens.get(digest(token)) if token else None
+
+    async def watch(self, seconds: float = LOOK_SECONDS) -> None:
+        """Looks again and again whether the file has changed. Ends when it is cancelled."""
+        while True:
+            await asyncio.sleep(seconds)
+            await asyncio.to_thread(self.look)
+
+    def look(self) -> None:
+        """Reads the file again where it has changed."""
+        stamp = _stamp(self._path)
+        if stamp == self._stamp:
+            return
+        self._stamp = stamp
+        try:
+            self._tokens = self._read()
+            log.info("tokens read again", extra={"tokens": len(self._tokens)})
+        except (OSError, ValueError) as error:
+            log.error("the tokens file has changed and can't be used, the tokens stay as they were: %s", error)
+
+    def _read(self) -> Tokens:
+        with self._path.open("rb") as file:
+            content = file.read(FILE_MAX + 1)
+        if len(content) > FILE_MAX:
+            raise ValueError(f"it is larger than {FILE_MAX // 1024 // 1024} MiB")
+        try:
+            text = content.decode("utf-8")
+        except UnicodeDecodeError:
+            raise ValueError("it is not UTF-8") from None
+        return parse_tokens(text, self._default)
+
+
+def _stamp(path: Path) -> Stamp | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino

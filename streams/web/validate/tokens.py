@@ -1,0 +1,104 @@
+"""Bearer tokens (RFC 6750): what a tokens file says, and how a token is made. Pure.
+
+Only SHA-256 digests are kept. A token has 256 random bits, so that nothing slower is needed against guessing, and a
+digest that gets known opens nothing. A token is found by looking its digest up: how long that takes depends on the
+digest, which nobody can steer octet by octet towards that of another token, so there is nothing to learn from it.
+"""
+
+import re
+import secrets
+from collections.abc import Iterator
+from hashlib import sha256
+
+from msgspec import Struct
+
+from sidestep.streams.gcra import Rate, parse_rate
+
+DEFAULT_RATE = "60000/min,max_burst=2000"
+"""Addresses, not requests: two full batches at once, and 1,000 addresses a second."""
+
+PREFIX = "sidestep_"
+"""Lets scanners of source code know a token that was committed by mistake."""
+
+HEADER_MAX = 1_000
+"""Characters of the Authorization header; more is no token of ours."""
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+_BEARER = re.compile(r"bearer +([A-Za-z0-9._~+/-]+=*) *", re.IGNORECASE)  # RFC 6750 section 2.1
+
+
+class Token(Struct, frozen=True):
+    """Whose it is, and the rate of addresses that it may ask about."""
+
+    name: str
+    rate: Rate
+
+    @property
+    def burst(self) -> int:
+        """Addresses at once, at most."""
+        return self.rate.tolerance_us // self.rate.interval_us + 1
+
+
+Tokens = dict[bytes, Token]
+"""By digest."""
+
+
+def new_token() -> str:
+    """A fresh one, 256 random bits."""
+    return PREFIX + secrets.token_urlsafe(32)
+
+
+def digest(token: str) -> bytes:
+    """What is kept of a token."""
+    return sha256(token.encode("utf-8", "surrogateescape")).digest()
+
+
+def line_of(name: str, token: str) -> str:
+    """The token's line in the file. Raises ValueError for a name that can't stand there."""
+    if not _NAME.fullmatch(name):
+        raise ValueError("a token's name has letters, digits, dots, hyphens and underscores, 63 at most")
+    return f"{name} {digest(token).hex()}"
+
+
+def bearer(header: str) -> str:
+    """The token in an Authorization header; "" where there is none."""
+    match = _BEARER.fullmatch(header) if len(header) <= HEADER_MAX else None
+    return match[1] if match else ""
+
+
+def parse_tokens(text: str, default: Rate) -> Tokens:
+    """Lines of `NAME SHA256 [RATE]`; `#` starts a comment. Raises ValueError with every fault.
+
+    None quotes what stands there: somebody may have put a token in place of its digest.
+    """
+    tokens: Tokens = {}
+    faults = []
+    for number, words in _lines(text):
+        try:
+            key, token = _token(words, default)
+            if key in tokens or any(other.name == token.name for other in tokens.values()):
+                raise ValueError("this name or digest stands in the file already")
+            tokens[key] = token
+        except ValueError as error:
+            faults.append(f"line {number}: {error}")
+    if faults or not tokens:
+        raise ValueError("; ".join(faults) or "it names no token")
+    return tokens
+
+
+def _lines(text: str) -> Iterator[tuple[int, list[str]]]:
+    for number, line in enumerate(text.splitlines(), 1):
+        words = line.partition("#")[0].split(None, 2)
+        if words:
+            yield number, words
+
+
+def _token(words: list[str], default: Rate) -> tuple[bytes, Token]:
+    if len(words) < 2 or not _NAME.fullmatch(words[0]) or not _DIGEST.fullmatch(words[1]):
+        raise ValueError("expected NAME SHA256 [RATE], the digest as 64 lower-case hex digits")
+    try:
+        rate = parse_rate(words[2].rstrip()) if len(words) > 2 else default
+    except ValueError:
+        raise ValueError(f"the rate is none; write for example {DEFAULT_RATE}") from None
+    return bytes.fromhex(words[1]), Token(words[0], rate)

@@ -1,0 +1,148 @@
+"""`sidestep policy`: all faults on stderr, warnings for what is hardly meant, one line for unreadable files."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from sidestep.streams.cli import main
+from sidestep.streams.decide.policy import version_of
+from sidestep.streams.decide.policy_faults import RULES
+
+
+def _run(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(main, ["policy", *map(str, arguments)])
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Any:
+    """write(text): the file it went into."""
+
+    def write(text: str) -> Path:
+        path = tmp_path / "my.toml"
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return write
+
+
+def test_a_sound_policy_is_shown(new_world: Any, write: Any):
+    """OK, its version, every rule with its mode, the limits; no warnings for what ships."""
+    text = new_world.policy_text()
+    result = _run("check", write(text))
+    assert (0, "") == (result.exit_code, result.stderr)
+    assert result.stdout.startswith("OK: ")
+    assert version_of(text) in result.stdout
+    assert all(rule in result.stdout for rule in RULES)
+    assert "12000/min,max_burst=2000" in result.stdout
+
+
+def test_what_is_set_is_shown(new_world: Any, write: Any):
+    """Limits by MX provider, and on how many lists or on which one."""
+    text = new_world.policy_text(provider="77/min").replace("trusted = []", 'trusted = ["ours"]')
+    shown = _run("show", write(text)).stdout
+    assert "google                        77/min" in shown
+    assert "on 2 lists, or on ours" in shown
+
+
+def test_every_fault_is_a_line_with_the_file_and_the_section(new_world: Any, write: Any):
+    """On stderr, exit code 1, nothing on stdout."""
+    path = write(new_world.policy_text().replace("days = 730", "days = 0"))
+    result = _run("check", path)
+    assert (1, "") == (result.exit_code, result.stdout)
+    lines = result.stderr.splitlines()
+    assert 4 == len(lines)
+    assert all(line.startswith(f"{path}: [rules.recipient-") for line in lines)
+
+
+SUSPICIOUS = [
+    (
+        "domain",
+        '"example.com" = "60/min,max_burst=61"',
+        "[limits.domain] example.com = 60/min,max_burst=61: the burst is 1.0 minutes'",
+    ),
+    (
+        "service-at-domain",
+        'bank = "10/hour,max_burst=5"',
+        "[limits.service-at-domain] bank = 10/hour,max_burst=5: the burst is 30.0",
+    ),
+    ("domain", '"gmial.com" = "1/s"', "[limits.domain] gmial.com: is gmail.com meant?"),
+    ("service-at-domain", '"shop@gmial.com" = "1/s"', "[limits.service-at-domain] shop@gmial.com: is gmail.com meant?"),
+    ("mx-provider", 'gogle = "1/s"', "[limits.mx-provider] gogle: no provider is called so; is google"),
+    ("mx-provider", 'zzzzzz = "1/s"', "they stand in streams/screen/lists/data/mx_providers.toml"),
+    ("service-at-domain", '"shop@Gmail.com" = "1/s"', "shop@Gmail.com: never applies"),
+    (
+        "service-at-domain",
+        '"shop@gmail.com" = "13000/min"',
+        "above the limit of all services together, [limits.domain] gmail.com = 12000/min",
+    ),
+    (
+        "service-at-domain",
+        'shop = "3001/min"',
+        "[limits.service-at-domain] shop = 3001/min: above the limit of all services",
+    ),
+]
+
+
+@pytest.mark.parametrize(("section", "line", "sentence"), SUSPICIOUS)
+def test_what_is_hardly_meant_is_a_warning(new_world: Any, write: Any, section: str, line: str, sentence: str):
+    """It is said, and the policy can be used all the same."""
+    text = new_world.policy_text()
+    head = next(found for found in text.splitlines() if found.startswith(f"[limits.{section}]"))
+    result = _run("check", write(text.replace(head, f"{head}\n{line}")))
+    assert 0 == result.exit_code
+    assert 1 == len(result.stderr.splitlines()), result.stderr
+    assert "warning: " in result.stderr
+    assert sentence in result.stderr
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '"shop@gmail.com" = "12000/min"',
+        '"shop@example.com" = "3000/min"',
+        'bank = "60/min,max_burst=60"',
+        '"example.com" = "1/day"',
+    ],
+)
+def test_what_is_at_the_edge_is_no_warning(new_world: Any, write: Any, line: str):
+    """Equal to the domain's limit, a burst of exactly a minute, one a day: all of it may be meant."""
+    text = new_world.policy_text()
+    section = "[limits.service-at-domain]" if "@" in line or "bank" in line else "[limits.domain]"
+    head = next(found for found in text.splitlines() if found.startswith(section))
+    assert "" == _run("check", write(text.replace(head, f"{head}\n{line}"))).stderr
+
+
+def test_parameters_that_have_no_effect_are_warned_of(new_world: Any, write: Any):
+    """A first wait above the longest one, an opt-out that holds for no stream."""
+    text = new_world.policy_text().replace("retry_after_max = 14400", "retry_after_max = 60")
+    result = _run("check", write(text.replace('streams = ["marketing", "newsletter"]', "streams = []")))
+    assert 0 == result.exit_code
+    assert "retry_after is above retry_after_max" in result.stderr
+    assert "streams is empty" in result.stderr
+
+
+def test_a_file_that_is_missing_is_said_to_be(tmp_path: Path):
+    """One line, and where to get a file to start from."""
+    result = _run("check", tmp_path / "none.toml")
+    assert 2 == result.exit_code
+    assert f"sidestep: {tmp_path / 'none.toml'} can't be read: No such file" in result.stderr
+    assert "sidestep policy show --toml" in result.stderr
+
+
+def test_a_file_that_is_no_text_is_said_to_be(tmp_path: Path):
+    """TOML is UTF-8."""
+    path = tmp_path / "latin.toml"
+    path.write_bytes('name = "caf\xe9"'.encode("latin-1"))
+    result = _run("check", path)
+    assert 2 == result.exit_code
+    assert "is not UTF-8 text (octet 11)" in result.stderr
+
+
+def test_the_shipped_policy_can_be_shown_and_started_from(write: Any):
+    """What `show --toml` prints is a policy that `check` takes."""
+    shown = _run("show", "--toml").stdout
+    assert 0 == _run("check", write(shown)).exit_code
+    assert version_of(shown) in _run("show").stdout
+    assert version_of(shown) in _run("show", write(shown)).stdout

@@ -1,0 +1,149 @@
+"""A name server that delays, drops, truncates, fails, loops and lies: the evidence is right, comes in time, and no
+intent is rejected because of it. From the address to the rule that would stop it; the name server is a real one."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from sidestep.schemas import EmailIntent, IntentEvidence
+from sidestep.streams.commands.policy import SHIPPED
+from sidestep.streams.decide.rules.case import NEVER, Case
+from sidestep.streams.decide.policy import parse as parse_policy
+from sidestep.streams.decide.rules.ladder import climb
+from sidestep.streams.local.nameserver import NameServer
+from sidestep.streams.local.zones import FAULTS
+from sidestep.streams.screen.address.parse import parse
+from sidestep.streams.screen.lists.classes import load_lists
+from sidestep.streams.screen.lists.domain_facts import DomainBook
+from sidestep.streams.screen.evidence import Taken, intent_evidence
+from sidestep.streams.screen.sources.inquiry import Inquiry
+from sidestep.streams.screen.keys import Keys
+from sidestep.streams.screen.dns.resolver import Resolver
+from sidestep.streams.screen.lists.near_misses import NearMisses
+from sidestep.streams.screen.lists.typo import suggest
+
+pytestmark = pytest.mark.slow  # a minute, nearly all of it waiting for servers that stay silent
+
+TIMEOUT = 1.2
+"""Of a look-up: long enough for a second try after a datagram that was lost."""
+BOUND = 10.0
+"""What a broken time limit would exceed, and a busy machine does not."""
+LISTS = load_lists()
+BOOK = DomainBook(LISTS, suggest, 4)
+POLICY = parse_policy(SHIPPED.read_text("utf-8"))
+ZONES = {
+    "shop.example": ["MX 10 mx.shop.example"],
+    "mx.shop.example": ["A 93.184.215.14"],
+    "alias.example": ["CNAME shop.example."],
+    "alias-of-nothing.example": ["CNAME gone.example."],
+    "bare.example": ["A 93.184.215.14"],
+    "gmaul.com": ["MX 10 mx.shop.example"],
+    "outzlook.com": ["MX 10 mx.shop.example"],
+}
+HARMLESS = ("truncate", "drop-first 1", "delay 0.1", "alias-only")
+"""What a resolver gets over: another try, TCP, patience."""
+FATAL = {
+    "servfail": "servfail", "refuse": "refused", "drop": "timeout", "delay 30": "timeout", "no-tcp": "malformed",
+    "lie-id": "timeout", "lie-question": "timeout", "garble": "timeout", "lame": "malformed",
+    "cname-loop": "cname-loop", "cname-steps": "cname-loop", "lie-owner": "malformed",
+}  # fmt: skip
+"""Fault -> the reason in the evidence."""
+
+
+async def _evidence(to: str, faults: dict[str, str]) -> IntentEvidence:
+    async with NameServer(ZONES) as ns:
+        for where, what in faults.items():
+            ns.fault(where, what)
+            if what == "cname-steps":  # the alias misbehaves too
+                ns.fault(f"loop.{where}", what)
+        resolver = Resolver([ns.address], timeout=TIMEOUT, check_exchanges=True)
+        address = parse(to)
+        async with asyncio.timeout(BOUND):
+            answers = await Inquiry(resolver).ask(address)
+        await resolver.close()
+    intent = EmailIntent(id="1", to=to, service="shop")
+    taken = Taken(0, intent, address, BOOK.facts(address.domain), b"i", b"c", False, "email-intents/0/0")
+    return intent_evidence(taken, answers, LISTS, NearMisses(), Keys(bytes(32)), 1_800_000_000.0)
+
+
+def evidence(to: str, faults: dict[str, str]) -> IntentEvidence:
+    """What Screen writes of an intent while names misbehave: NAME or NAME/TYPE -> the fault."""
+    return asyncio.run(_evidence(to, faults))
+
+
+def stopped_for_good(evidence: IntentEvidence) -> bool:
+    """By the shipped policy, without history."""
+    stop, _ = climb(Case(evidence, NEVER, None, POLICY, 1_800_000_000))
+    return stop is not None and not stop.retry_us
+
+
+def test_every_fault_is_here():
+    """One that the name server learns to commit has to be met by Screen."""
+    assert FAULTS == {fault.split()[0] for fault in (*HARMLESS, *FATAL)}
+
+
+@pytest.mark.parametrize(("fault", "reason"), FATAL.items())
+@pytest.mark.parametrize("to", ["jane@shop.example", "jane@bare.example", "jane@gone.example"])
+def test_a_fault_of_the_domain_is_unknown(fault: str, reason: str, to: str):
+    """Whatever stands behind it, even nothing: who can't be asked is not known, and the intent is deferred."""
+    found = evidence(to, {to.partition("@")[2]: fault})
+    assert ("unknown", reason) == (found.mx.outcome, found.mx.reason)
+    assert not stopped_for_good(found)
+
+
+@pytest.mark.parametrize("fault", HARMLESS)
+def test_a_fault_that_can_be_got_over_changes_nothing(fault: str):
+    """The answers are those that would have come without it."""
+    assert "mx" == evidence("jane@shop.example", {"shop.example": fault}).mx.reason
+    assert "address" == evidence("jane@bare.example", {"bare.example": fault}).mx.reason
+    assert "nxdomain" == evidence("jane@gone.example", {"gone.example": fault}).mx.reason
+
+
+@pytest.mark.parametrize("fault", FATAL)
+def test_a_fault_of_an_exchange_takes_no_mail_service_away(fault: str):
+    """The MX is there, so the domain takes mail: that its host can't be asked turns no yes into a no."""
+    found = evidence("jane@shop.example", {"mx.shop.example": fault})
+    assert ("yes", "mx") == (found.mx.outcome, found.mx.reason)
+    assert not stopped_for_good(found)
+
+
+@pytest.mark.parametrize("fault", FATAL)
+@pytest.mark.parametrize("kind", ["MX", "A", "AAAA", "TXT"])
+def test_a_fault_of_one_record_type_is_never_taken_for_its_absence(fault: str, kind: str):
+    """Half an answer may be enough for a yes, never for a no."""
+    found = evidence("jane@bare.example", {f"bare.example/{kind}": fault})
+    assert found.mx.outcome in ("yes", "unknown")
+    assert not stopped_for_good(found)
+
+
+@pytest.mark.parametrize("fault", FATAL)
+@pytest.mark.parametrize("name", ["gmaul.com", "outzlook.com"])
+def test_no_slip_is_rejected_because_its_name_server_is_ill(fault: str, name: str):
+    """Even a well-known misspelling may have a mail service of its own: it is deferred, and what was meant is said."""
+    found = evidence(f"jane@{name}", {name: fault})
+    assert not stopped_for_good(found)
+    assert found.suggestion in ("jane@gmail.com", "jane@outlook.com")
+
+
+def test_an_alias_is_followed_from_answer_to_answer():
+    """A server that leaves it to us to ask for the alias' target: what stands there counts, be it nothing."""
+    assert "mx" == evidence("jane@alias.example", {"alias.example": "alias-only"}).mx.reason
+    assert "nxdomain" == evidence("jane@alias-of-nothing.example", {"alias-of-nothing.example": "alias-only"}).mx.reason
+    faults = {"alias.example": "alias-only", "shop.example": "servfail"}
+    assert "servfail" == evidence("jane@alias.example", faults).mx.reason
+
+
+def test_no_server_at_all():
+    """Nobody listens: unknown at once, and nobody is rejected."""
+
+    async def scenario() -> Any:
+        async with NameServer(ZONES) as ns:
+            address = ns.address
+        resolver = Resolver([address], timeout=TIMEOUT, check_exchanges=True)
+        async with asyncio.timeout(BOUND):
+            answers = await Inquiry(resolver).ask(parse("jane@shop.example"))
+        await resolver.close()
+        return answers.mx
+
+    assert ("unknown", "unreachable") == ((mx := asyncio.run(scenario())).outcome, mx.reason)

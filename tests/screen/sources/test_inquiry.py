@@ -1,0 +1,128 @@
+"""Who is asked about an address, and when everything is known. The askers are small, slow and honest."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from sidestep.schemas import Listing, MailboxFinding, MxFinding
+from sidestep.streams.screen.address.parse import ParsedAddress, parse
+from sidestep.streams.screen.sources.inquiry import Answers, Inquiry
+
+JANE, JOHN = parse("jane@example.com"), parse("john@example.com")
+MX = MxFinding("yes", "mx", 1, 300)
+NO_MX = MxFinding("no", "null-mx", 1, 300)
+ZONE, SERVICE, FEED = (Listing(name, "v", "e") for name in ("zone", "service", "feed"))
+ALIVE = MailboxFinding("yes", "accepted", 1, 300)
+
+
+class Asker:
+    """Knows one answer, once it has been asked."""
+
+    def __init__(self, answer: Any, key: Any = str) -> None:
+        self.answer, self.key = answer, key
+        self.known: dict[Any, Any] = {}
+        self.asked: list[Any] = []
+
+    def cached(self, subject: Any) -> Any:
+        """What has been asked for."""
+        return self.known.get(self.key(subject))
+
+    async def find(self, subject: Any) -> Any:
+        """Asked, a moment later."""
+        self.asked.append(self.key(subject))
+        await asyncio.sleep(0)
+        return self.known.setdefault(self.key(subject), self.answer)
+
+
+class Book:
+    """One feed that lists whoever it is given."""
+
+    def __init__(self, *listed: ParsedAddress) -> None:
+        self.listed = listed
+
+    @property
+    def book(self) -> "Book":
+        """Itself."""
+        return self
+
+    def matches(self, address: ParsedAddress) -> tuple[Listing, ...]:
+        """One, or none."""
+        return (FEED,) if address in self.listed else ()
+
+
+class Mailboxes:
+    """Answers for example.com only."""
+
+    def __init__(self) -> None:
+        self.asker = Asker(ALIVE)
+
+    def may_ask(self, address: ParsedAddress, mx: MxFinding) -> bool:
+        """Where mail is taken."""
+        return mx.outcome == "yes" and address.domain == "example.com"
+
+    def cached(self, address: ParsedAddress, mx: MxFinding) -> MailboxFinding | None:
+        """As the asker."""
+        return self.asker.cached(address.identity)
+
+    async def find(self, address: ParsedAddress, mx: MxFinding) -> MailboxFinding:
+        """As the asker."""
+        return await self.asker.find(address.identity)
+
+
+def _everybody(mx: MxFinding = MX) -> tuple[Inquiry, Asker, Asker, Asker, Mailboxes]:
+    names, zones = Asker(mx), Asker((ZONE,))
+    services, mailboxes = Asker((SERVICE,), key=lambda address: address.identity), Mailboxes()
+    inquiry = Inquiry(names, zones=zones, services=services, feeds=Book(JANE), mailboxes=mailboxes)
+    return inquiry, names, zones, services, mailboxes
+
+
+def test_dns_alone_is_known_once_it_was_asked():
+    """Without a sources file nobody else is asked, and answers hold for the whole domain."""
+    inquiry = Inquiry(Asker(MX))
+    assert inquiry.known(JANE) is None
+    assert Answers(MX) == asyncio.run(inquiry.ask(JANE)) == inquiry.known(JOHN)
+    assert not inquiry.by_address
+
+
+def test_everybody_is_asked_and_everything_is_kept():
+    """Own lists first, then block lists, then services; the mailbox last, when it is known that mail is taken."""
+    inquiry, *_ = _everybody()
+    assert Answers(MX, (FEED, ZONE, SERVICE), ALIVE) == asyncio.run(inquiry.ask(JANE)) == inquiry.known(JANE)
+    assert inquiry.by_address
+
+
+@pytest.mark.parametrize("who", [1, 2, 3])
+def test_as_long_as_one_answer_is_missing_nothing_is_known(who: int):
+    """So that no intent goes on with half the evidence."""
+    inquiry, names, zones, services, mailboxes = _everybody()
+    asyncio.run(inquiry.ask(JANE))
+    (names, zones, services)[who - 1].known.clear()
+    assert inquiry.known(JANE) is None
+    asyncio.run(inquiry.ask(JANE))
+    mailboxes.asker.known.clear()
+    assert inquiry.known(JANE) is None
+
+
+def test_what_holds_for_one_address_does_not_hold_for_its_neighbour():
+    """The feed lists jane, not john."""
+    inquiry, *_ = _everybody()
+    assert (ZONE, SERVICE) == asyncio.run(inquiry.ask(JOHN)).listed
+
+
+def test_no_mailbox_is_looked_for_where_no_mail_is_taken():
+    """The prober decides whom it may ask, with what DNS says."""
+    inquiry, _, _, _, mailboxes = _everybody(NO_MX)
+    assert asyncio.run(inquiry.ask(JANE)).mailbox is None
+    assert [] == mailboxes.asker.asked
+    assert inquiry.known(JANE) is not None
+
+
+def test_who_cannot_wait_gets_what_is_there():
+    """As soon as DNS has answered: the lists in memory, whoever is still silent."""
+    inquiry, names, zones, *_ = _everybody()
+    assert inquiry.so_far(JANE) is None
+    asyncio.run(names.find("example.com"))
+    assert Answers(MX, (FEED,)) == inquiry.so_far(JANE)
+    asyncio.run(zones.find("example.com"))
+    assert Answers(MX, (FEED, ZONE)) == inquiry.so_far(JANE)

@@ -1,0 +1,385 @@
+"""A batch through Screen: what goes out at once, what waits for DNS, where everything goes, and what may be committed.
+
+The name server is a real one on loopback; in Kafka's place stands a list that can refuse.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from sidestep.schemas.codec import decode_evidence
+from sidestep.streams.local.nameserver import NameServer
+from sidestep.streams.errors import PublishFailed, TooManyDeadLetters
+from sidestep.streams.runtime.batches import Batch, Lane, Partition
+from sidestep.streams.runtime.dead_letters import DeadLetterWatch
+from sidestep.streams.runtime.publisher import Outgoing
+from sidestep.streams.screen.lists.classes import load_lists
+from sidestep.streams.screen.lists.domain_facts import DomainBook
+from sidestep.streams.screen.sources.inquiry import Inquiry
+from sidestep.streams.screen.keys import Keys
+from sidestep.streams.screen.feedback.reasons import load_reasons
+from sidestep.streams.screen.dns.resolver import Resolver
+from sidestep.streams.screen.recent_ids import RecentIds
+from sidestep.streams.screen.screener import Screener
+from sidestep.streams.screen.lists.typo import suggest
+from sidestep.topics.catalog import BOUNCES, DEAD_LETTERS, ENGAGEMENT, EVIDENCE, INTENTS
+
+PARTITIONS = 4
+LISTS = load_lists()
+BOOK = DomainBook(LISTS, suggest, PARTITIONS)
+BOTH = ("jane@fast.example", "j@slow.example")
+ZONES = {name: [f"MX 10 mx.{name}"] for name in ("fast.example", "slow.example", "slower.example")}
+
+
+class Message:
+    """A record of an input topic."""
+
+    def __init__(self, tp: Partition, offset: int, value: bytes | None):
+        self.tp, self._offset, self._value = tp, offset, value
+
+    def topic(self) -> str:
+        """Its topic."""
+        return self.tp.topic
+
+    def headers(self) -> None:
+        """It has none."""
+
+    def partition(self) -> int:
+        """Its partition."""
+        return self.tp.partition
+
+    def offset(self) -> int:
+        """Its place."""
+        return self._offset
+
+    def key(self) -> bytes | None:
+        """Its key."""
+        return b"key"
+
+    def value(self) -> bytes | None:
+        """Its octets."""
+        return self._value
+
+
+class Press:
+    """What Screen publishes, in the order in which it was handed in."""
+
+    def __init__(self) -> None:
+        self.sent: list[Outgoing] = []
+        self.refuse = False
+
+    async def send(self, outgoing: Outgoing) -> None:
+        """Takes it, or says that it can't."""
+        if self.refuse:
+            raise PublishFailed("no room")
+        self.sent.append(outgoing)
+
+    def evidence(self) -> list[Any]:
+        """All evidence so far."""
+        return [decode_evidence(record["value"]) for _, _, record in self.records()]
+
+    def records(self) -> list[tuple[str, int, dict[str, Any]]]:
+        """All batched records with their topic and partition."""
+        return [(t, p, record) for out in self.sent for (t, p), records in out.batches.items() for record in records]
+
+    def dead(self) -> list[dict[str, Any]]:
+        """All dead letters so far."""
+        return [single for outgoing in self.sent for single in outgoing.singles]
+
+
+class Desk:
+    """A screener, its name server, and lanes to feed it with."""
+
+    def __init__(self, ns: NameServer, screener: Screener, press: Press, resolver: Resolver, reached: list[str]):
+        self.ns, self.screener, self.press, self.resolver, self.reached = ns, screener, press, resolver, reached
+        self.lanes: dict[Partition, Lane] = {}
+        self.ends: dict[Partition, int] = {}
+
+    def batch(self, *values: bytes | None, topic: str = INTENTS.name, partition: int = 0) -> Batch:
+        """The next batch of a partition, with these records."""
+        tp = Partition(topic, partition)
+        lane = self.lanes.setdefault(tp, Lane(tp, 100, 500))
+        first = self.ends.get(tp, 0)
+        lane.feed([Message(tp, first + number, value) for number, value in enumerate(values)])
+        self.ends[tp] = first + len(values)
+        batch = lane.next_batch()
+        assert batch is not None, "the last batch has not been released"
+        return batch
+
+    async def knows(self, *domains: str) -> None:
+        """Have these names in the cache."""
+        await asyncio.gather(*map(self.resolver.find, domains))
+
+
+@asynccontextmanager
+async def desk(parked_max: int = 100, share: float = 0.5, window: int = 1000) -> AsyncIterator[Desk]:
+    """All of it, until the block ends."""
+    async with NameServer(ZONES) as ns:
+        resolver, press, reached = Resolver([ns.address], timeout=2.0), Press(), []
+        screener = Screener(
+            book=BOOK,
+            inquiry=Inquiry(resolver),
+            keys=Keys(bytes(32)),
+            reasons=load_reasons(),
+            publisher=press,  # type: ignore[arg-type]
+            watch=lambda: DeadLetterWatch(share, window),
+            recent=RecentIds,
+            parked_max=parked_max,
+            reach=reached.append,
+        )
+        yield Desk(ns, screener, press, resolver, reached)
+        await resolver.close()
+
+
+def intent(id: str = "1", to: str = "jane@fast.example", **fields: Any) -> bytes:
+    """The octets of one intent."""
+    return json.dumps({"id": id, "to": to, "service": "shop"} | fields).encode()
+
+
+async def until(condition: Callable[[], Any], seconds: float = 5.0) -> None:
+    """Wait for a condition; fail when it does not come true in time."""
+    async with asyncio.timeout(seconds):
+        while not condition():
+            await asyncio.sleep(0.002)
+
+
+def run(scenario: Any, **options: Any) -> None:
+    """Run a scenario at a desk."""
+
+    async def main() -> None:
+        async with desk(**options) as it:
+            await scenario(it)
+
+    asyncio.run(main())
+
+
+def test_evidence_goes_to_its_domains_partition():
+    """By murmur2 of the A-label, as Kafka's Java clients have it; all about one domain in one order."""
+
+    async def scenario(at: Desk) -> None:
+        await at.knows("fast.example")
+        bounce = b'{"recipient": "Jane@FAST.example"}'
+        await at.screener.screen(at.batch(intent("1"), intent("2", "JOHN@Fast.Example")))
+        await at.screener.screen(at.batch(bounce, topic=BOUNCES.name))
+        await at.screener.screen(at.batch(b'{"recipient": "j@fast.example", "kind": "opened"}', topic=ENGAGEMENT.name))
+        places = {(topic, partition, record["key"]) for topic, partition, record in at.press.records()}
+        assert {(EVIDENCE.name, BOOK.partition("fast.example"), "fast.example")} == places
+        assert ["intent", "intent", "feedback", "feedback"] == [_kind(record) for record in at.press.evidence()]
+
+    run(scenario)
+
+
+def _kind(record: Any) -> str:
+    return str(record.__struct_config__.tag)
+
+
+def test_a_partition_is_chosen_as_java_does():
+    """Known values of Kafka's own murmur2: whoever changes the hash splits every domain's history."""
+    book = DomainBook(LISTS, suggest, 1_000_000)
+    known = {"21": -973932308, "foobar": -790332482, "a-little-bit-long-string": -985981536, "abc": 479470107}
+    assert {key: (value & 0x7FFFFFFF) % 1_000_000 for key, value in known.items()} == {
+        k: book.partition(k) for k in known
+    }
+
+
+def test_an_address_without_a_domain_goes_somewhere_and_always_there():
+    """The same text to the same partition: otherwise its repetition would have a verdict of its own."""
+
+    async def scenario(at: Desk) -> None:
+        await at.screener.screen(at.batch(intent("1", "jane"), intent("1", "jane")))
+        (first, second) = at.press.records()
+        assert first[:2] == second[:2] == (EVIDENCE.name, BOOK.partition("jane"))
+        assert {("no-at-sign", "")} == {(record.syntax, record.domain) for record in at.press.evidence()}
+        assert 0 == at.ns.queries.total()
+
+    run(scenario)
+
+
+def test_a_slow_name_holds_up_nothing_but_its_own():
+    """Its neighbours, and later batches of the partition, go out meanwhile; the commit waits below it."""
+
+    async def scenario(at: Desk) -> None:
+        await at.knows("fast.example")
+        at.ns.fault("slow.example", "delay 0.4")
+        first = at.batch(intent("1"), intent("2", "jane@slow.example"), intent("3"))
+        screening = asyncio.create_task(at.screener.screen(first))
+        await until(lambda: len(at.press.evidence()) == 2)
+        await until(lambda: at.lanes[first.tp].busy is None)
+        assert (1, 1) == (first.low, at.screener.parked[first.tp]), "1 and 3 are in the log, 2 is not"
+        second = at.batch(intent("4"))
+        await at.screener.screen(second)
+        at.lanes[first.tp].finish(second)
+        assert ["1", "3", "4"] == [record.id for record in at.press.evidence()]
+        assert 1 == at.lanes[first.tp].committable()
+        await screening
+        at.lanes[first.tp].finish(first)
+        assert ["1", "3", "4", "2"] == [record.id for record in at.press.evidence()]
+        assert (4, 0) == (at.lanes[first.tp].committable(), at.screener.parked[first.tp])
+        assert "yes" == at.press.evidence()[-1].mx.outcome
+
+    run(scenario)
+
+
+def test_what_may_be_committed_grows_name_by_name():
+    """The lowest offset that is still parked, whichever name answers first."""
+
+    async def scenario(at: Desk) -> None:
+        at.ns.fault("slow.example", "delay 0.15")
+        at.ns.fault("slower.example", "delay 0.4")
+        batch = at.batch(
+            intent("0", "j@slow.example"), intent("1"), intent("2", "j@slower.example"), intent("3", "j@slow.example")
+        )
+        lows = [batch.low]
+        screening = asyncio.create_task(at.screener.screen(batch))
+        while not screening.done():
+            if batch.low != lows[-1]:
+                lows.append(batch.low)
+            await asyncio.sleep(0.001)
+        await screening
+        assert ([0, 2], 4) == (lows[:2], batch.low)
+        assert {"0", "1", "2", "3"} == {record.id for record in at.press.evidence()}
+
+    run(scenario)
+
+
+def test_intents_for_one_unknown_name_share_a_question_and_keep_their_order():
+    """A thousand intents to a new domain are one look-up."""
+
+    async def scenario(at: Desk) -> None:
+        await at.screener.screen(at.batch(*(intent(str(n)) for n in range(50))))
+        assert [str(n) for n in range(50)] == [record.id for record in at.press.evidence()]
+        assert 1 == at.ns.queries["fast.example/MX"]
+
+    run(scenario)
+
+
+def test_a_full_car_park_keeps_the_next_batch_back():
+    """Memory is bounded: the partition pauses until one of its names has answered."""
+
+    async def scenario(at: Desk) -> None:
+        at.ns.fault("slow.example", "delay 0.3")
+        batch = at.batch(intent("1", "j@slow.example"), intent("2", "k@slow.example"))
+        lane = at.lanes[batch.tp]
+        screening = asyncio.create_task(at.screener.screen(batch))
+        await until(lambda: at.screener.parked[batch.tp] == 2 and "screen-after-publish" in at.reached)
+        assert lane.busy is batch
+        await screening
+        assert lane.busy is None
+
+    run(scenario, parked_max=2)
+
+
+def test_no_answer_is_an_answer():
+    """The look-up ends at its deadline; what is not known is said to be unknown, with the reason."""
+
+    async def scenario(at: Desk) -> None:
+        at.ns.fault("slow.example", "servfail")
+        await at.screener.screen(at.batch(intent("1", "j@slow.example")))
+        (record,) = at.press.evidence()
+        assert ("unknown", "servfail") == (record.mx.outcome, record.mx.reason)
+
+    run(scenario)
+
+
+def test_what_cannot_be_read_becomes_a_dead_letter_and_its_neighbours_do_not():
+    """Byte for byte, with the reason; counted for the metrics."""
+
+    async def scenario(at: Desk) -> None:
+        await at.knows("fast.example")
+        examined = await at.screener.screen(at.batch(intent("1"), b"{", None, b'{"id": ""}', intent("2")))
+        assert ["1", "2"] == [record.id for record in at.press.evidence()]
+        assert [b"{", None, b'{"id": ""}'] == [letter["value"] for letter in at.press.dead()]
+        assert {DEAD_LETTERS.name} == {letter["topic"] for letter in at.press.dead()}
+        assert {"not-json": 1, "no-value": 1, "wrong-shape": 1} == examined.reasons
+        assert {"intent": 2} == examined.kinds
+
+    run(scenario)
+
+
+def test_feedback_about_nobody_is_a_dead_letter():
+    """Without an address it can't be counted for anyone."""
+
+    async def scenario(at: Desk) -> None:
+        examined = await at.screener.screen(at.batch(b'{"recipient": "jane"}', topic=BOUNCES.name))
+        assert {"no-recipient": 1} == examined.reasons
+        assert [] == at.press.evidence()
+
+    run(scenario)
+
+
+def test_an_error_of_ours_costs_one_record_and_not_the_partition(monkeypatch: pytest.MonkeyPatch):
+    """It is logged with its stack, and kept with the reason internal-error."""
+
+    def broken(text: str) -> Any:
+        raise KeyError("gone")
+
+    monkeypatch.setattr("sidestep.streams.screen.screener.parse", broken)
+
+    async def scenario(at: Desk) -> None:
+        examined = await at.screener.screen(at.batch(intent("1")))
+        assert {"internal-error": 1} == examined.reasons
+        assert "KeyError: 'gone'" == examined.example
+
+    run(scenario)
+
+
+def test_too_many_dead_letters_stop_the_worker_before_anything_is_written():
+    """A broken producer, not a broken record."""
+
+    async def scenario(at: Desk) -> None:
+        with pytest.raises(TooManyDeadLetters):
+            await at.screener.screen(at.batch(*[b"?"] * 6, *map(intent, "1234")))
+        assert [] == at.press.sent
+
+    run(scenario, window=10)
+
+
+def test_a_refused_publication_is_an_error_and_releases_nothing():
+    """Nothing of the batch may be acknowledged."""
+
+    async def scenario(at: Desk) -> None:
+        at.press.refuse = True
+        batch = at.batch(intent("1", "jane"))
+        with pytest.raises(PublishFailed):
+            await at.screener.screen(batch)
+        assert at.lanes[batch.tp].busy is batch
+        assert ["screen-before-publish"] == at.reached
+
+    run(scenario)
+
+
+def test_a_publication_refused_later_leaves_what_is_parked_uncommitted():
+    """The first part is in the log, the rest is read again by whoever takes over."""
+
+    async def scenario(at: Desk) -> None:
+        at.ns.fault("slow.example", "delay 0.1")
+        await at.knows("fast.example")
+        batch = at.batch(intent("1"), intent("2", "j@slow.example"))
+        screening = asyncio.create_task(at.screener.screen(batch))
+        await until(lambda: "screen-after-publish" in at.reached)
+        at.press.refuse = True
+        with pytest.raises(PublishFailed):
+            await screening
+        assert 1 == batch.low
+
+    run(scenario)
+
+
+def test_an_id_used_again_at_another_domain_is_noticed():
+    """Within one partition of email-intents, where a producer that keys by id puts it."""
+
+    async def scenario(at: Desk) -> None:
+        await at.knows("fast.example", "slow.example")
+        await at.screener.screen(at.batch(intent("1", BOTH[0]), intent("1", BOTH[1]), intent("1", BOTH[0])))
+        assert {(BOTH[0], False), (BOTH[1], True)} == {(record.to, record.reused) for record in at.press.evidence()}
+        await at.screener.screen(at.batch(intent("1", "j@slow.example"), partition=1))
+        assert not at.press.evidence()[-1].reused, "another partition knows nothing of it"
+        at.screener.forget({Partition(INTENTS.name, 1)})
+        await at.screener.screen(at.batch(intent("1", "j@slow.example")))
+        assert not at.press.evidence()[-1].reused, "nor does whoever gets the partition later"
+
+    run(scenario)

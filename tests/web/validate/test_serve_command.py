@@ -1,0 +1,195 @@
+"""`sidestep serve` as an operator meets it: tokens, where it listens, TLS, how it stops."""
+
+import datetime
+import json
+import logging
+import os
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from sidestep.streams.cli import main
+from sidestep.streams.local.nameserver import NameServer
+from sidestep.streams.web.exposure import check_exposure, tls_context
+from sidestep.streams.web.validate.tokens import line_of
+from sidestep.streams.errors import SettingsError
+
+COMMAND = [sys.executable, "-c", "from sidestep.streams.cli import main; main()", "serve"]
+TOKEN = "sidestep_of-the-command"
+
+
+@pytest.fixture(autouse=True)
+def _logs_as_they_were() -> Iterator[None]:
+    """The command sends the logs of its process to its own standard error."""
+    root = logging.getLogger()
+    handlers, level = root.handlers, root.level
+    yield
+    root.handlers = handlers
+    root.setLevel(level)
+    logging.captureWarnings(False)
+
+
+@pytest.fixture
+def tokens(tmp_path: Path) -> Path:
+    path = tmp_path / "tokens"
+    path.write_text(line_of("tests", TOKEN))
+    return path
+
+
+@pytest.fixture
+def pem(tmp_path: Path) -> tuple[Path, Path]:
+    """A certificate for 127.0.0.1 and its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.datetime.now(datetime.UTC)
+    builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now,
+                                      now + datetime.timedelta(days=1))  # fmt: skip
+    cert = builder.sign(key, hashes.SHA256())
+    (tmp_path / "cert.pem").write_bytes(cert.public_bytes(serialization.Encoding.PEM))
+    (tmp_path / "key.pem").write_bytes(key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    ))  # fmt: skip
+    return tmp_path / "cert.pem", tmp_path / "key.pem"
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def _running(log: Path, *options: object) -> Iterator[subprocess.Popen[bytes]]:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("SIDESTEP_")}
+    with log.open("wb") as file:
+        process = subprocess.Popen([*COMMAND, *map(str, options)], stderr=file, stdout=file, env=environment)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _ask(url: str, context: ssl.SSLContext | None = None) -> Any:
+    """The result, or None while nobody listens."""
+    headers = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"}
+    request = urllib.request.Request(f"{url}/v1/validate", b'{"address": "info@good.example"}', headers)
+    try:
+        with urllib.request.urlopen(request, timeout=20, context=context) as response:
+            return json.load(response)
+    except OSError:
+        return None
+
+
+def _listed(url: str, context: ssl.SSLContext) -> Any:
+    """The result once the feed has been read."""
+    found = _ask(url, context)
+    return found if "ours" in [listing["list"] for listing in found["listed"]] else None
+
+
+def test_it_serves_over_tls_until_it_is_told_to_stop(
+    tmp_path: Path, tokens: Path, pem: tuple[Path, Path], wait_until: Callable[..., Any]
+) -> None:
+    """From options to an answer, feeds included; SIGTERM ends it with 0, and its log holds neither token nor
+    address."""
+    port, log = _free_port(), tmp_path / "log"
+    sources = tmp_path / "sources.toml"
+    sources.write_text('[feeds.ours]\nsource = "ours.txt"\nreason = "trap"\n')
+    (tmp_path / "ours.txt").write_text("good.example\n")
+    trusting = ssl.create_default_context(cafile=str(pem[0]))
+    trusting.check_hostname = False
+    with NameServer({"good.example": ["MX 10 mx.good.example"], "mx.good.example": ["A 93.184.215.14"]}) as ns:
+        options = ("--port", port, "--tokens", tokens, "--dns", f"{ns.host}:{ns.port}", "--tls-cert", pem[0],
+                   "--tls-key", pem[1], "--sources", sources, "--data-dir", tmp_path / "data")  # fmt: skip
+        with _running(log, *options) as process:
+            found = wait_until(lambda: process.poll() is not None or _ask(f"https://127.0.0.1:{port}", trusting), 20)
+            assert found is not True, log.read_text()
+            assert found["outcome"] == "approved" and "role-address" in [rule["id"] for rule in found["rules"]]
+            found = wait_until(lambda: _listed(f"https://127.0.0.1:{port}", trusting))
+            assert ("good.example", "trap") == (found["listed"][-1]["entry"], found["listed"][-1]["reason"])
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(20) == 0, log.read_text()
+    said = log.read_text()
+    assert "left cleanly" in said and TOKEN not in said and "good.example" not in said
+
+
+def _refused(*options: object) -> str:
+    result = CliRunner().invoke(main, ["serve", *map(str, options)], env={"SIDESTEP_TOKENS": None})
+    assert (result.exit_code, result.stdout) == (2, ""), result.output
+    return result.stderr
+
+
+def test_without_tokens_it_does_not_start(tmp_path: Path) -> None:
+    """And says how to make one."""
+    for options in ((), ("--tokens", tmp_path / "none")):
+        assert "sidestep serve --new-token NAME" in _refused(*options)
+
+
+def test_a_new_token_is_printed_once_with_its_line(tmp_path: Path) -> None:
+    """The line, put into the file, lets the token in; nothing is written anywhere."""
+    result = CliRunner().invoke(main, ["serve", "--new-token", "web-form"])
+    shown, line = (text.split(":", 1)[1].strip() for text in result.stdout.splitlines())
+    assert line == line_of("web-form", shown) and shown not in line
+    assert CliRunner().invoke(main, ["serve", "--new-token", "no name"]).exit_code == 2
+
+
+@pytest.mark.parametrize("options", [
+    ("--rate", "fast"), ("--port", 70_000), ("--host", "no such host"), ("--host", "0.0.0.0"), ("--host", ""),
+    ("--tls-cert", "none.pem"), ("--policy", "none.toml"), ("--sources", "none.toml"), ("--dns", "127.0.0.1:x"),
+])
+def test_options_that_make_no_sense_are_told_at_the_start(tokens: Path, options: tuple[object, ...]) -> None:
+    """One line each, that names the option or the variable."""
+    said = _refused("--tokens", tokens, *(("--dns", "127.0.0.1:1") if "--dns" not in options else ()), *options)
+    assert said.startswith("sidestep: ") and said.count("\n") == 1
+
+
+def test_a_port_that_is_taken_is_told(tokens: Path) -> None:
+    """With what to do."""
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        holder.listen()
+        said = _refused("--tokens", tokens, "--dns", "127.0.0.1:1", "--port", holder.getsockname()[1])
+    assert "taken on 127.0.0.1; choose another one" in said
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost", "127.9.9.9"])
+def test_loopback_needs_no_tls(host: str) -> None:
+    """Nothing leaves the machine."""
+    check_exposure(host, encrypted=False, insecure=False)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "", "192.0.2.1"])
+def test_beyond_loopback_plain_text_must_be_meant(host: str) -> None:
+    """With TLS, or when somebody says that something else speaks it."""
+    with pytest.raises(SettingsError, match="--insecure"):
+        check_exposure(host, encrypted=False, insecure=False)
+    check_exposure(host, encrypted=True, insecure=False)
+    check_exposure(host, encrypted=False, insecure=True)
+
+
+def test_certificates_that_can_not_be_used_are_told(tmp_path: Path, pem: tuple[Path, Path]) -> None:
+    """One without the other, files that are none, a key of another certificate, a key with a password."""
+    cert, key = pem
+    assert tls_context(None, None) is None and tls_context(cert, key) is not None
+    other = ec.generate_private_key(ec.SECP256R1())
+    locked = tmp_path / "locked.pem"
+    locked.write_bytes(other.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.BestAvailableEncryption(b"secret")
+    ))  # fmt: skip
+    for pair in ((cert, None), (None, key), (cert, tmp_path / "none"), (key, cert), (cert, locked)):
+        with pytest.raises(SettingsError, match="--tls-key"):
+            tls_context(*pair)

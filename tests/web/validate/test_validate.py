@@ -1,0 +1,187 @@
+"""POST /v1/validate over real sockets, with a real name server: what it answers, and when."""
+
+import asyncio
+import json
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sidestep.schemas import MxFinding
+from sidestep.streams.gcra import parse_rate
+from sidestep.streams.decide.policy import Policy
+from sidestep.streams.web.validate.answer import Judge, Result
+from sidestep.streams.web.validate.api import Api
+from sidestep.streams.web.validate.checking import Checker
+from sidestep.streams.web.validate.token_file import TokenFile
+from sidestep.streams.web.validate.tokens import line_of
+from sidestep.streams.web.validate.versions import CurrentVersions
+from sidestep.streams.screen.check import check, subject
+from sidestep.streams.screen.lists.classes import Lists
+from sidestep.streams.screen.lists.domain_facts import DomainBook
+from sidestep.streams.screen.sources.inquiry import Answers, Inquiry
+from sidestep.streams.screen.lists.near_misses import NearMisses
+from sidestep.streams.screen.lists.typo import suggest
+
+
+def _ids(result: dict[str, Any]) -> list[str]:
+    return [rule["id"] for rule in result["rules"]]
+
+
+@pytest.mark.parametrize(("address", "outcome", "rules", "mx", "suggestion"), [
+    ("jane@good.example", "approved", [], "yes", None),
+    ("jane@null.example", "rejected", ["domain-takes-no-mail"], "no", None),
+    ("jane@nowhere.example", "rejected", ["domain-takes-no-mail"], "no", None),
+    ("jane@broken.example", "unknown", ["dns-unknown"], "unknown", None),
+    ("jane@gmial.com", "rejected", ["domain-takes-no-mail", "typo-domain"], "no", "jane@gmail.com"),
+    ("jane@yopmail.com", "rejected", ["disposable-address"], "yes", None),
+    ("info@good.example", "approved", ["role-address"], "yes", None),
+    ("jane..doe@good.example", "rejected", ["address-syntax"], "unknown", None),
+    ("", "rejected", ["address-syntax"], "unknown", None),
+])
+def test_each_kind_of_address(
+    service: Any, address: str, outcome: str, rules: list[str], mx: str, suggestion: str | None
+) -> None:
+    """The outcome follows from the rules of the shipped policy, and names them with a sentence."""
+    reply = service.post(json.dumps({"address": address}).encode())
+    found = reply.json
+    assert reply.status == 200
+    assert (address, outcome, rules, mx) == (found["address"], found["outcome"], _ids(found), found["mx"])
+    assert suggestion == found["suggestion"]
+    assert all(rule["text"].endswith(".") or rule["text"].endswith("?") for rule in found["rules"])
+
+
+def test_the_evidence_is_what_check_address_reports(service: Any, lists: Lists) -> None:
+    """Field for field, and the versions of the policy and the lists besides."""
+    (found,) = service.check("No-Reply@Yopmail.com")
+    mx = MxFinding("yes", "mx", found["mx_checked_at"], found["mx_ttl"])
+    expected = check(subject("No-Reply@Yopmail.com", lists), Answers(mx), lists, NearMisses()).as_dict()
+    assert expected == {name: found[name] for name in expected} | {"classes": tuple(found["classes"])}
+    assert {"outcome", "rules", "versions"} == found.keys() - expected.keys()
+    assert all(found["versions"].values())
+
+
+def test_a_thousand_addresses_come_back_in_order(service: Any) -> None:
+    """Each domain is asked for once, however often it occurs; duplicates are answered like the first."""
+    addresses = [f"user{number}@n{number % 400}.many.example" for number in range(900)] + ["a@good.example"] * 100
+    found = service.check(*addresses, deadline_ms=5000)
+    assert addresses == [result["address"] for result in found]
+    assert {"approved"} == {result["outcome"] for result in found}
+    assert service.ns.queries["n7.many.example/MX"] == 1
+
+
+def test_one_more_than_a_thousand_is_refused(service: Any) -> None:
+    """So is none, and the sentence says which limit it was."""
+    for addresses in (["a@good.example"] * 1001, []):
+        reply = service.post(json.dumps({"addresses": addresses}).encode())
+        assert (reply.status, reply.json["code"]) == (422, "unfit")
+        assert "$.addresses" in reply.json["detail"]
+
+
+def test_near_misses_that_come_together_are_judged_together(service: Any) -> None:
+    """Three with one exchange are a trap cluster, the first of them as well as the last."""
+    found = service.check("a@gmaiil.com", "b@hotmaul.de", "c@good.example", "d@outlpok.de", deadline_ms=5000)
+    assert ["trap-cluster" in result["classes"] for result in found] == [True, True, False, True]
+    assert found[0]["suggestion"] == "a@gmail.com"
+
+
+def test_a_silent_name_server_is_unknown_when_the_deadline_comes(service: Any) -> None:
+    """The answer does not wait for DNS to give up, and nothing is rejected; what is known is answered in full."""
+    unknown, known = service.check("jane@silent.example", "info@good.example", deadline_ms=60)
+    assert ("unknown", "unknown", "deadline") == (unknown["outcome"], unknown["mx"], unknown["mx_reason"])
+    assert ["dns-unknown"] == _ids(unknown)
+    assert "approved" == known["outcome"]
+
+
+def test_what_came_too_late_is_known_the_next_time(service: Any, wait_until: Callable[..., Any]) -> None:
+    """The look-up goes on behind the answer and fills the cache."""
+    service.ns.fault("late.example", "delay 0.15")
+    assert service.check("jane@late.example", deadline_ms=1)[0]["mx_reason"] == "deadline"
+    wait_until(lambda: service.check("jane@late.example", deadline_ms=1)[0]["outcome"] == "approved")
+    assert service.ns.queries["late.example/MX"] == 1
+
+
+def test_the_deadline_that_held_is_told(service: Any) -> None:
+    """The request's own, else 500 ms."""
+    assert service.post(b'{"address": "a@good.example"}').headers["sidestep-deadline-ms"] == "500"
+    reply = service.post(b'{"address": "a@good.example", "deadline_ms": 7}')
+    assert reply.headers["sidestep-deadline-ms"] == "7"
+
+
+def test_too_many_questions_under_way_are_not_asked(anew: Callable[..., Any]) -> None:
+    """Memory stays bounded: beyond the limit a new domain is unknown at once, and what is cached is answered still."""
+    own = anew(under_way_max=3)
+    assert own.check("a@good.example", deadline_ms=5000)[0]["outcome"] == "approved"
+    found = own.check(*(f"a@n{n}.many.example" for n in range(5)), "a@good.example", deadline_ms=5000)
+    reasons = [result["mx_reason"] for result in found]
+    assert (["mx"] * 3 + ["busy"] * 2 + ["mx"], "unknown") == (reasons, found[4]["outcome"])
+
+
+class _Broken:
+    """An asker with an error of ours."""
+
+    def cached(self, _: str) -> None:
+        return None
+
+    async def find(self, domain: str) -> MxFinding:
+        raise RuntimeError(f"somebody at {domain}")
+
+
+def test_an_error_of_an_asker_is_unknown(
+    lists: Lists, policy: Policy, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It costs that address its answer and nobody else's; the log says so without the address."""
+    judge = Judge(policy, lists, NearMisses(), CurrentVersions(policy.version, lists.versions))
+
+    async def check_two() -> list[Result]:
+        checker = Checker(Inquiry(_Broken()), DomainBook(lists, suggest, 1), judge)
+        found = await checker.check(["jane@good.example", "jane"], "", asyncio.get_running_loop().time() + 5)
+        await checker.close()
+        return found
+
+    broken, sound = asyncio.run(check_two())
+    assert ("unknown", "internal", "rejected") == (broken.outcome, broken.mx_reason, sound.outcome)
+    assert "an error of ours" in caplog.text and "jane" not in caplog.text
+
+
+def test_it_is_not_ready_while_it_stops(tmp_path: Path) -> None:
+    """So that a load balancer looks elsewhere."""
+    (tmp_path / "tokens").write_text(line_of("a", "one"))
+    api = Api(Any, TokenFile(tmp_path / "tokens", parse_rate("1/s")))
+    ready = asyncio.run(api.readyz(Any)).status
+    api.stopping = True
+    assert (200, 503) == (ready, asyncio.run(api.readyz(Any)).status)
+
+
+def test_a_request_under_way_is_answered_when_the_server_stops(
+    anew: Callable[..., Any], wait_until: Callable[..., Any]
+) -> None:
+    """Whoever has asked gets the answer; whoever comes later is not let in."""
+    own = anew()
+    own.ns.fault("stopped.example", "delay 0.4")
+    found: list[dict[str, Any]] = []
+    asking = threading.Thread(target=lambda: found.extend(own.check("a@stopped.example", deadline_ms=5000)))
+    asking.start()
+    wait_until(lambda: own.ns.queries["stopped.example"])
+    own.stop()
+    asking.join(20)
+    assert ["approved"] == [result["outcome"] for result in found]
+    with pytest.raises(OSError):
+        own.ask("GET", "/livez")
+
+
+def test_a_batch_of_dead_domains_keeps_no_single_address_waiting(anew: Callable[..., Any]) -> None:
+    """The questions that go on behind a batch's answer take half of what DNS takes on at once, not all of it."""
+    own = anew(batch_slots=200)
+    names = [f"dead{number}.example" for number in range(400)]
+    for name in names:
+        own.ns.fault(name, "drop")
+    late = own.check(*(f"a@{name}" for name in names), deadline_ms=1)
+    assert {"deadline"} == {result["mx_reason"] for result in late}
+    # two more rounds of dead domains wait for their turn; one address alone does not
+    (found,) = own.check("jane@new.example", deadline_ms=5000)
+    assert "nxdomain" == found["mx_reason"]
+    assert own.ns.queries["new.example/MX"] == 1
+    assert sum(own.ns.queries[f"{name}/MX"] > 0 for name in names) < len(names)
