@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.sidestep-installed
 
-.PHONY: help demo test check lint bench bench-validate profile schemas lock clean
+.PHONY: help demo test check format lint bench bench-validate profile schemas lock clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
@@ -25,8 +25,13 @@ test: $(STAMP)  ## all tests, with kills and rebalances: minutes
 check: $(STAMP)  ## the tests that need no broker: less than a minute
 	$(BIN)/pytest -m "not slow and not broker"
 
+format: $(STAMP)  ## lays the code out as ruff does, imports sorted
+	$(BIN)/ruff check --quiet --fix-only --select I .
+	$(BIN)/ruff format .
+
 lint: $(STAMP)  ## ruff, mypy, the import contracts, stale schemas
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m sidestep.schemas.generate --check

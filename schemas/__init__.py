@@ -19,7 +19,23 @@ from sidestep.schemas.tallies import Tally
 from sidestep.schemas.verdicts import FiredRule, LogPosition, Verdict, Versions
 
 __all__ = [
-    "Anomaly", "Bounce", "EmailIntent", "Engagement", "Evidence", "FeedbackEvidence", "FiredRule", "HoldRecord",
-    "IntentEvidence", "Listing", "ListsRecord", "LogPosition", "MailboxFinding", "ModelRecord", "MxFinding",
-    "PolicyRecord", "Tally", "Verdict", "Versions",
+    "Anomaly",
+    "Bounce",
+    "EmailIntent",
+    "Engagement",
+    "Evidence",
+    "FeedbackEvidence",
+    "FiredRule",
+    "HoldRecord",
+    "IntentEvidence",
+    "Listing",
+    "ListsRecord",
+    "LogPosition",
+    "MailboxFinding",
+    "ModelRecord",
+    "MxFinding",
+    "PolicyRecord",
+    "Tally",
+    "Verdict",
+    "Versions",
 ]

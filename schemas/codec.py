@@ -31,8 +31,7 @@ class ContractError(ValueError):
 
 _encoder = msgspec.json.Encoder()
 _decoders: dict[Any, msgspec.json.Decoder] = {
-    kind: msgspec.json.Decoder(kind)
-    for kind in (EmailIntent, Bounce, Engagement, Evidence, Verdict, Tally, Anomaly)
+    kind: msgspec.json.Decoder(kind) for kind in (EmailIntent, Bounce, Engagement, Evidence, Verdict, Tally, Anomaly)
 }
 
 encode = _encoder.encode

@@ -1,6 +1,6 @@
 """Writes the contract as JSON Schema 2020-12, for services that are not written in Python.
 
-    python -m sidestep.schemas.generate [--check]
+python -m sidestep.schemas.generate [--check]
 """
 
 import json
@@ -20,8 +20,13 @@ from sidestep.schemas.verdicts import Verdict
 FOLDER = Path(__file__).parent / "json"
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 MODELS: dict[str, Any] = {
-    "email-intent": EmailIntent, "bounce": Bounce, "engagement": Engagement, "evidence": Evidence, "verdict": Verdict,
-    "tally": Tally, "anomaly": Anomaly,
+    "email-intent": EmailIntent,
+    "bounce": Bounce,
+    "engagement": Engagement,
+    "evidence": Evidence,
+    "verdict": Verdict,
+    "tally": Tally,
+    "anomaly": Anomaly,
 }
 
 

@@ -14,12 +14,12 @@ from rocksdict import Cache
 from sidestep.streams.decide.agent import Decide
 from sidestep.streams.decide.tables import DEDUPLICATION_SECONDS
 from sidestep.streams.errors import TopicsError, WorkerCrashed
+from sidestep.streams.observe.report import Watching
 from sidestep.streams.runtime.batches import Partition
 from sidestep.streams.runtime.failpoints import from_environment
 from sidestep.streams.runtime.ledger import LedgerSettings
 from sidestep.streams.runtime.transport import BatchApp
 from sidestep.streams.settings import Settings
-from sidestep.streams.observe.report import Watching
 from sidestep.streams.web.worker import WebServer
 from sidestep.topics import admin
 from sidestep.topics.catalog import EVIDENCE, IDS_CHANGELOG, LEDGER_CHANGELOG
@@ -43,7 +43,7 @@ class Worker:
     def __init__(self, settings: Settings, roles: Iterable[str]):
         self._settings = settings
         self._roles = tuple(roles)
-        self._reach = from_environment()
+        self._failpoint = from_environment()
         self._stop = asyncio.Event()
         self._failed = asyncio.Event()
         self._leaving = False
@@ -151,7 +151,7 @@ class Worker:
         # the libraries of this role take some 25 MB, which a worker that only decides has better use for
         from sidestep.streams.roles.screen import ScreenRole
 
-        role = ScreenRole(self._settings, self._partitions[EVIDENCE.name], self._reach)
+        role = ScreenRole(self._settings, self._partitions[EVIDENCE.name], self._failpoint)
         self._closing.append(role.close)
         await role.prepare()
         self._start_task(role.follow_feeds())
@@ -178,7 +178,7 @@ class Worker:
             window_seconds=DEDUPLICATION_SECONDS + OUTAGE_SECONDS,
             cache=Cache(settings.block_cache_mb * 1024 * 1024),
         )
-        decide = Decide(ledger, self.watching, self.fail, self._reach)
+        decide = Decide(ledger, self.watching, self.fail, self._failpoint)
         self._closing.append(decide.close)
         self.watching.decides(decide)
         app = self._app("decide", decide.open_partition)

@@ -90,9 +90,9 @@ def test_faust_gives_the_same_verdicts_as_sidesteps_fold():
     controls, whole = Controls({}, {}, 0), State(Controls({}, {}, 0))
     verdicts = []
     for offset, value in enumerate(_log(1_000, policy)):
-        place = LogPosition("email-evidence", 0, offset)
-        verdict = judge(value, place, controls, tables)
-        assert verdict == fold(whole, decode(Evidence, value), place)
+        position = LogPosition("email-evidence", 0, offset)
+        verdict = judge(value, position, controls, tables)
+        assert verdict == fold(whole, decode(Evidence, value), position)
         verdicts.append(verdict)
     written = whole.writes()
     assert {kind: {key: kind.encode(row) for key, row in written[kind].items()} for kind in KEPT} == tables
@@ -104,11 +104,11 @@ def test_the_loop_writes_verdicts_as_large_as_real_ones():
     """The yardstick may save itself the decision, not the bytes."""
     policy = roomy_policy(SHIPPED)
     _, value, *_ = _log(2, policy)
-    evidence, place = decode(Evidence, value), LogPosition("email-evidence", 0, 1)
+    evidence, position = decode(Evidence, value), LogPosition("email-evidence", 0, 1)
     state = State(Controls({}, {}, 0))
-    fold(state, PolicyRecord(version=version_of(policy), text=policy, at=NOW * 1000), place)
-    real, ours = json.loads(encode(fold(state, evidence, place))), json.loads(encode(approve(evidence, place)))
-    assert decode(Verdict, encode(approve(evidence, place))).decision == "approved"
+    fold(state, PolicyRecord(version=version_of(policy), text=policy, at=NOW * 1000), position)
+    real, ours = json.loads(encode(fold(state, evidence, position))), json.loads(encode(approve(evidence, position)))
+    assert decode(Verdict, encode(approve(evidence, position))).decision == "approved"
     assert ours.keys() == real.keys()
 
 

@@ -13,10 +13,10 @@ import pytest
 import yaml
 
 from sidestep.streams.commands.serve import serve
-from sidestep.streams.web.validate.serving import Place
-from sidestep.streams.settings import Settings
 from sidestep.streams.observe.health import Health
 from sidestep.streams.observe.metrics import Metrics
+from sidestep.streams.settings import Settings
+from sidestep.streams.web.validate.serving import Place
 from sidestep.streams.web.worker import WebServer
 
 ROOT = Path(__file__).parents[1]

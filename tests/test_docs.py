@@ -11,8 +11,8 @@ import yaml
 
 from sidestep.streams import errors
 from sidestep.streams.commands.serve import serve
-from sidestep.streams.settings import Settings
 from sidestep.streams.observe.metrics import Metrics
+from sidestep.streams.settings import Settings
 
 DOCS = Path(__file__).parents[1] / "docs"
 OPERATIONS = (DOCS / "operations.md").read_text()
@@ -75,7 +75,8 @@ def _suffix(kind: str) -> str:
 def test_every_error_is_documented():
     """The table and streams/errors.py name the same errors."""
     declared = {
-        name for name, value in vars(errors).items()
+        name
+        for name, value in vars(errors).items()
         if isinstance(value, type) and issubclass(value, errors.SidestepError)
     }
     assert _rows("Errors") == declared

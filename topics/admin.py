@@ -36,7 +36,8 @@ def create(
     missing = partitions_to_create(partitions, existing, topics)
     new = [
         NewTopic(t.name, missing[t.name], replication, config=_config(t, replication, config))
-        for t in topics if t.name in missing
+        for t in topics
+        if t.name in missing
     ]
     futures = client.create_topics(new, operation_timeout=REQUEST_DEADLINE) if new else {}
     return [name for name, future in futures.items() if _created(name, future)]

@@ -52,9 +52,7 @@ class Publisher:
         self._broker = broker
         self._failures: Counter[str] = Counter()
         self._trouble = ""
-        self._producer = Producer(
-            {"bootstrap.servers": broker, **CONFIG, "error_cb": self._on_error, **kafka_config}
-        )
+        self._producer = Producer({"bootstrap.servers": broker, **CONFIG, "error_cb": self._on_error, **kafka_config})
 
     def intent(self, intent: EmailIntent) -> None:
         """Hands one intent to Kafka. Raises ContractError if it breaks the contract; nothing is sent then."""

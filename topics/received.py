@@ -36,8 +36,13 @@ class Received:
 def received(message: Message) -> Received:
     """A record from librdkafka's message. The last header of a name counts."""
     return Received(
-        message.topic() or "", message.partition() or 0, message.offset() or 0, max(message.timestamp()[1], 0),
-        _octets(message.key()), _value(message.topic() or "", _octets(message.value())), dict(message.headers() or []),
+        message.topic() or "",
+        message.partition() or 0,
+        message.offset() or 0,
+        max(message.timestamp()[1], 0),
+        _octets(message.key()),
+        _value(message.topic() or "", _octets(message.value())),
+        dict(message.headers() or []),
     )
 
 

@@ -61,7 +61,11 @@ class Subscription:
     """
 
     def __init__(
-        self, broker: str, topics: Sequence[str], group: str | None = None, start: Start | None = None,
+        self,
+        broker: str,
+        topics: Sequence[str],
+        group: str | None = None,
+        start: Start | None = None,
         **kafka_config: Any,
     ):
         if start == "resume" and group is None:
@@ -69,10 +73,15 @@ class Subscription:
         self._group = group
         self._start = OFFSET_END if start == "latest" or (start is None and group is None) else OFFSET_BEGINNING
         self._handed_out: list[Message] = []
-        self._consumer = Consumer({
-            "bootstrap.servers": broker, "group.id": group or f"sidestep-reader-{uuid.uuid4().hex}",
-            "enable.auto.commit": group is not None, **CONFIG, **kafka_config,
-        })
+        self._consumer = Consumer(
+            {
+                "bootstrap.servers": broker,
+                "group.id": group or f"sidestep-reader-{uuid.uuid4().hex}",
+                "enable.auto.commit": group is not None,
+                **CONFIG,
+                **kafka_config,
+            }
+        )
         try:
             self._open(broker, list(topics))
         except BaseException:
@@ -170,8 +179,12 @@ class Verdicts:
     """
 
     def __init__(
-        self, broker: str, group: str | None = None, topics: Sequence[str] = (APPROVED.name, REJECTED.name),
-        start: Start | None = None, **kafka_config: Any,
+        self,
+        broker: str,
+        group: str | None = None,
+        topics: Sequence[str] = (APPROVED.name, REJECTED.name),
+        start: Start | None = None,
+        **kafka_config: Any,
     ):
         self._records = Subscription(broker, topics, group, start, **kafka_config)
 

@@ -13,11 +13,11 @@ from sidestep.streams.commands.lines import BOM, NotAString, arriving, json_stri
 from sidestep.streams.commands.render import printable
 from sidestep.streams.errors import SettingsError
 from sidestep.streams.screen.address.parse import ParsedAddress
-from sidestep.streams.screen.sources.build import ask_whom
 from sidestep.streams.screen.check import NOT_ASKED, OFFLINE, Checked, Subject, check, subject
 from sidestep.streams.screen.lists.classes import Lists, load_lists
-from sidestep.streams.screen.sources.inquiry import Answers
 from sidestep.streams.screen.lists.near_misses import NearMisses
+from sidestep.streams.screen.sources.build import ask_whom
+from sidestep.streams.screen.sources.inquiry import Answers
 from sidestep.streams.settings import Settings, load, name_servers
 
 WINDOW = 4_096

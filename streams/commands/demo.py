@@ -18,11 +18,18 @@ INTERRUPTED = 130
 @click.option("--intents", type=click.IntRange(100, 2_000_000), default=60_000, show_default=True, metavar="N")
 @click.option("--seed", type=int, default=1, show_default=True, help="The same seed gives the same traffic.")
 @click.option(
-    "--day", "day_seconds", type=click.FloatRange(5, 3600), default=24.0, show_default=True, metavar="SECONDS",
+    "--day",
+    "day_seconds",
+    type=click.FloatRange(5, 3600),
+    default=24.0,
+    show_default=True,
+    metavar="SECONDS",
     help="How long the 24 hours take.",
 )
 @click.option(
-    "--data-dir", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
+    "--data-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
     help="Keep everything there, for `sidestep up` to go on with; must be new or empty.  [default: kept nowhere]",
 )
 def demo(intents: int, seed: int, day_seconds: float, data_dir: Path | None) -> None:
@@ -33,8 +40,8 @@ def demo(intents: int, seed: int, day_seconds: float, data_dir: Path | None) -> 
     exit code is 1 unless every intent has got exactly one.
     """
     from sidestep.streams.demo.display import console_of_width
-    from sidestep.streams.local.processes import ended_by_signals
     from sidestep.streams.demo.run import Demo
+    from sidestep.streams.local.processes import ended_by_signals
     from sidestep.streams.observe.logs import configure
 
     configure("text", "error")

@@ -14,17 +14,17 @@ from sidestep.streams.commands.lists_progress import show_progress
 from sidestep.streams.commands.render import printable
 from sidestep.streams.errors import SourcesError
 from sidestep.streams.screen.lists.classes import load_lists
+from sidestep.streams.screen.lists.mailbox_providers import large_providers
+from sidestep.streams.screen.sources.check import check_sources
 from sidestep.streams.screen.sources.feeds.candidate import left_out, read_files
+from sidestep.streams.screen.sources.feeds.feeds import FOLDER, Feeds
 from sidestep.streams.screen.sources.feeds.fetch import Fetcher, Mark
 from sidestep.streams.screen.sources.feeds.gate import gate
 from sidestep.streams.screen.sources.feeds.last_good import Kept, State
 from sidestep.streams.screen.sources.feeds.outcome import FeedStatus, Outcome, Silent
 from sidestep.streams.screen.sources.feeds.parse import Kind, Reading
-from sidestep.streams.screen.sources.feeds.feeds import FOLDER, Feeds
 from sidestep.streams.screen.sources.feeds.sink import FetchFailed
-from sidestep.streams.screen.lists.mailbox_providers import large_providers
 from sidestep.streams.screen.sources.file import Sources
-from sidestep.streams.screen.sources.check import check_sources
 from sidestep.streams.screen.sources.sources_file import read_sources
 from sidestep.streams.settings import Settings, load
 

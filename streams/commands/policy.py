@@ -6,11 +6,11 @@ from pathlib import Path
 
 import click
 
-from sidestep.streams.gcra import Rate
 from sidestep.streams.decide.policy import Limits, Policy, RulePolicy, parse, problems
 from sidestep.streams.decide.policy_faults import RISKS
-from sidestep.streams.errors import PolicyError
 from sidestep.streams.decide.policy_file import SHIPPED
+from sidestep.streams.errors import PolicyError
+from sidestep.streams.gcra import Rate
 from sidestep.streams.screen.lists.typo import TypoFinding
 
 MINUTE_US = 60_000_000
@@ -143,7 +143,9 @@ def _nobody(policy: Policy, providers: Collection[str]) -> Iterator[str]:
         if name not in providers:
             near = get_close_matches(name.lower(), providers, 3)
             yield f"[limits.mx-provider] {name}: no provider is called so" + (
-                f"; is {' or '.join(near)} meant?" if near else "; they stand in streams/screen/lists/data/mx_providers.toml"
+                f"; is {' or '.join(near)} meant?"
+                if near
+                else "; they stand in streams/screen/lists/data/mx_providers.toml"
             )
 
 

@@ -29,7 +29,7 @@ def publish(file: IO[bytes], topic: str, no_check: bool, broker: str | None) -> 
     A line that breaks the contract is reported with its number and left out; the exit code is 1 then.
     """
     address = load(broker=broker).broker
-    _reach(address, [topic])
+    _require_topics(address, [topic])
     sent = bad = 0
     with Publisher(address) as publisher, _progress(file) as lines:
         for number, line in enumerate(lines, 1):
@@ -50,8 +50,12 @@ def publish(file: IO[bytes], topic: str, no_check: bool, broker: str | None) -> 
 
 @click.command()
 @click.option(
-    "--topic", "names", multiple=True, type=click.Choice([topic.name for topic in CATALOG]),
-    default=(APPROVED.name, REJECTED.name), show_default=True,
+    "--topic",
+    "names",
+    multiple=True,
+    type=click.Choice([topic.name for topic in CATALOG]),
+    default=(APPROVED.name, REJECTED.name),
+    show_default=True,
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line, with topic, partition and offset.")
 @click.option("--from-beginning", is_flag=True, help="Everything that is retained, then what comes.")
@@ -59,7 +63,11 @@ def publish(file: IO[bytes], topic: str, no_check: bool, broker: str | None) -> 
 @click.option("--timeout", type=click.FloatRange(0), help="Stop after so many seconds without a record.")
 @broker_option
 def tail(
-    names: tuple[str, ...], as_json: bool, from_beginning: bool, count: int | None, timeout: float | None,
+    names: tuple[str, ...],
+    as_json: bool,
+    from_beginning: bool,
+    count: int | None,
+    timeout: float | None,
     broker: str | None,
 ) -> None:
     """Show verdicts as they are made, or the records of any other topic.
@@ -85,7 +93,7 @@ def tail(
         raise SystemExit(1)
 
 
-def _reach(broker: str, topics: list[str]) -> None:
+def _require_topics(broker: str, topics: list[str]) -> None:
     """Says at once that nobody answers or that the topic is missing, instead of after the delivery deadline."""
     from sidestep.streams.errors import TopicsError
     from sidestep.topics.connection import admin_client, cluster

@@ -17,7 +17,10 @@ COLOURS = {"send": "green", "defer": "yellow", "drop": "red"}
 def as_json_line(record: Received) -> str:
     """One JSON object: topic, partition, offset, timestamp (ms), key, headers and value, or value_base64 and error."""
     line: dict[str, Any] = {
-        "topic": record.topic, "partition": record.partition, "offset": record.offset, "timestamp": record.timestamp,
+        "topic": record.topic,
+        "partition": record.partition,
+        "offset": record.offset,
+        "timestamp": record.timestamp,
         "key": _text(record.key),
     }
     if record.headers:

@@ -7,27 +7,52 @@ from typing import Any
 
 import click
 
+from sidestep.streams.observe.logs import configure
+from sidestep.streams.settings import load
 from sidestep.streams.web.validate.serving import Place
 from sidestep.streams.web.validate.serving import serve as run
 from sidestep.streams.web.validate.tokens import DEFAULT_RATE, line_of
 from sidestep.streams.web.validate.tokens import new_token as fresh_token
-from sidestep.streams.settings import load
-from sidestep.streams.observe.logs import configure
 
 FILE = click.Path(path_type=Path, dir_okay=False)
 
 
 @click.command("serve")
-@click.option("--host", default=Place.host, envvar="SIDESTEP_LISTEN_HOST", show_envvar=True, show_default=True,
-              help="Where to listen. Anything but loopback needs TLS, or --insecure.")
-@click.option("--port", default=Place.port, envvar="SIDESTEP_LISTEN_PORT", show_envvar=True, show_default=True,
-              type=int, help="0: any that is free; the log says which.")
-@click.option("--tokens", type=FILE, envvar="SIDESTEP_TOKENS", show_envvar=True,
-              help="Who may ask: lines of NAME SHA256 [RATE]. Read again when it changes.")
-@click.option("--rate", default=DEFAULT_RATE, envvar="SIDESTEP_TOKEN_RATE", show_envvar=True, show_default=True,
-              help="Addresses a token may ask about, where the file says nothing else.")
-@click.option("--name-servers", "--dns", metavar="HOST[:PORT],…", help="Instead of the system's. "
-              "[env: SIDESTEP_NAME_SERVERS]")
+@click.option(
+    "--host",
+    default=Place.host,
+    envvar="SIDESTEP_LISTEN_HOST",
+    show_envvar=True,
+    show_default=True,
+    help="Where to listen. Anything but loopback needs TLS, or --insecure.",
+)
+@click.option(
+    "--port",
+    default=Place.port,
+    envvar="SIDESTEP_LISTEN_PORT",
+    show_envvar=True,
+    show_default=True,
+    type=int,
+    help="0: any that is free; the log says which.",
+)
+@click.option(
+    "--tokens",
+    type=FILE,
+    envvar="SIDESTEP_TOKENS",
+    show_envvar=True,
+    help="Who may ask: lines of NAME SHA256 [RATE]. Read again when it changes.",
+)
+@click.option(
+    "--rate",
+    default=DEFAULT_RATE,
+    envvar="SIDESTEP_TOKEN_RATE",
+    show_envvar=True,
+    show_default=True,
+    help="Addresses a token may ask about, where the file says nothing else.",
+)
+@click.option(
+    "--name-servers", "--dns", metavar="HOST[:PORT],…", help="Instead of the system's. [env: SIDESTEP_NAME_SERVERS]"
+)
 @click.option("--policy", metavar="FILE", help="The policy that answers follow from. [env: SIDESTEP_POLICY]")
 @click.option("--sources", metavar="FILE", help="Who is asked besides DNS. [env: SIDESTEP_SOURCES]")
 @click.option("--data-dir", metavar="DIR", help="Folder for copies of feeds. [env: SIDESTEP_DATA_DIR]")

@@ -61,8 +61,13 @@ def _setting(text: str) -> tuple[str, str]:
 
 def _as_dict(topic: Topic) -> dict[str, object]:
     return {
-        "name": topic.name, "key": topic.key, "about": topic.about, "producers": topic.producers,
-        "consumers": topic.consumers, "partitions": topic.partitions, "same_partitions_as": topic.same_partitions_as,
+        "name": topic.name,
+        "key": topic.key,
+        "about": topic.about,
+        "producers": topic.producers,
+        "consumers": topic.consumers,
+        "partitions": topic.partitions,
+        "same_partitions_as": topic.same_partitions_as,
         "config": topic.config(),
     }
 

@@ -22,11 +22,18 @@ KAFKA_PORT = 9092
 
 @click.command()
 @click.option(
-    "--broker", metavar="HOST:PORT", envvar="SIDESTEP_BROKER", show_envvar=True,
+    "--broker",
+    metavar="HOST:PORT",
+    envvar="SIDESTEP_BROKER",
+    show_envvar=True,
     help="A Kafka that runs already.  [default: one is started here]",
 )
 @click.option(
-    "--kafka-port", type=click.IntRange(0, 65535), default=KAFKA_PORT, show_default=True, metavar="PORT",
+    "--kafka-port",
+    type=click.IntRange(0, 65535),
+    default=KAFKA_PORT,
+    show_default=True,
+    metavar="PORT",
     help="Of the Kafka that is started here; 0: any that is free.",
 )
 @click.option(
@@ -35,7 +42,9 @@ KAFKA_PORT = 9092
 @click.option("--policy", metavar="FILE", help="Policy to judge by.  [env: SIDESTEP_POLICY]")
 @click.option("--name-servers", metavar="HOST[:PORT],…", help="Instead of the system's.  [env: SIDESTEP_NAME_SERVERS]")
 @click.option(
-    "--web-port", type=int, metavar="PORT",
+    "--web-port",
+    type=int,
+    metavar="PORT",
     help="Health and metrics: Screen there, Decide one above; 0: any that are free.  [env: SIDESTEP_WEB_PORT]",
 )
 def up(broker: str | None, kafka_port: int, **options: Any) -> None:
@@ -57,8 +66,8 @@ def up(broker: str | None, kafka_port: int, **options: Any) -> None:
 
 def _stay(settings: Settings, own_broker: bool, kafka_port: int) -> None:
     """Until KeyboardInterrupt or a SidestepError; then everything is stopped, workers first."""
-    from sidestep.streams.local.processes import Workers
     from sidestep.streams.local.embedded_kafka import EmbeddedKafka
+    from sidestep.streams.local.processes import Workers
     from sidestep.topics import admin
 
     data = settings.data.resolve()
@@ -95,8 +104,11 @@ def _workers(settings: Settings, data: Path, broker: str) -> list[Any]:
 
     ports = (settings.web_port, settings.web_port + 1) if settings.web_port else (free_port(), free_port())
     common = {
-        "broker": broker, "hash_key": hash_key(settings).hex(), "name_servers": settings.name_servers,
-        "policy": str(Path(settings.policy).resolve()) if settings.policy else "", "web_host": HOST,
+        "broker": broker,
+        "hash_key": hash_key(settings).hex(),
+        "name_servers": settings.name_servers,
+        "policy": str(Path(settings.policy).resolve()) if settings.policy else "",
+        "web_host": HOST,
         "log_format": "text",
     }
     return [

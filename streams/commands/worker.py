@@ -11,9 +11,9 @@ import click
 
 from sidestep.streams.app import ROLES, run_worker
 from sidestep.streams.errors import SidestepError
+from sidestep.streams.observe.logs import configure
 from sidestep.streams.runtime.malloc import bound_malloc_arenas
 from sidestep.streams.settings import Settings, load
-from sidestep.streams.observe.logs import configure
 
 FAILED = 3
 

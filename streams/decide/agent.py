@@ -37,12 +37,16 @@ class Decide:
     """The ledgers of the partitions that this worker holds, and the agent that feeds them."""
 
     def __init__(
-        self, ledger: LedgerSettings, watcher: Watcher, fail: Callable[[Exception], None], reach: Callable[[str], None]
+        self,
+        ledger: LedgerSettings,
+        watcher: Watcher,
+        fail: Callable[[Exception], None],
+        failpoint: Callable[[str], None],
     ):
         self._settings = ledger
         self._watcher = watcher
         self._fail = fail
-        self._reach = reach
+        self._failpoint = failpoint
         self._ledgers: dict[Partition, Ledger] = {}
         self._judges: dict[Partition, Judge] = {}
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="decide")
@@ -75,7 +79,7 @@ class Decide:
         def progress(done: int, total: int) -> None:
             self._watcher.recovering(tp, done, total)
 
-        return Ledger(self._settings, tp.partition, self._reach, progress)
+        return Ledger(self._settings, tp.partition, self._failpoint, progress)
 
     async def keep_only(self, assigned: set[Partition]) -> None:
         """Close the ledgers of partitions that went elsewhere; their batches in hand have ended (Faust waited for

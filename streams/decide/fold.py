@@ -16,11 +16,11 @@ from sidestep.schemas import (
     PolicyRecord,
     Verdict,
 )
-from sidestep.streams.decide.rules.case import NEVER, Case
 from sidestep.streams.decide.feedback import count_feedback
 from sidestep.streams.decide.limits import limit
 from sidestep.streams.decide.policy import Policy, parse_logged
 from sidestep.streams.decide.risk import risk_of
+from sidestep.streams.decide.rules.case import NEVER, Case
 from sidestep.streams.decide.rules.ladder import climb
 from sidestep.streams.decide.state import Controls, Finding, State
 from sidestep.streams.decide.tables import (
@@ -45,13 +45,13 @@ RESERVED = b"reserved"
 """Content of an id that has been seen with a fault only: its rightful content may still wait for DNS."""
 
 
-def fold(state: State, record: Evidence, place: LogPosition) -> Verdict | None:
-    """Take one record of the log into the state. `place` is where it stands. Raises NoPolicy."""
+def fold(state: State, record: Evidence, position: LogPosition) -> Verdict | None:
+    """Take one record of the log into the state. `position` is where it stands. Raises NoPolicy."""
     controls = state.controls
     if record.at > controls.clock_ms:
         controls.clock_ms = record.at
     if isinstance(record, IntentEvidence):
-        return _fold_intent(state, record, place)
+        return _fold_intent(state, record, position)
     if isinstance(record, FeedbackEvidence):
         count_feedback(state, record)
     else:
@@ -59,11 +59,11 @@ def fold(state: State, record: Evidence, place: LogPosition) -> Verdict | None:
     return None
 
 
-def _fold_intent(state: State, evidence: IntentEvidence, place: LogPosition) -> Verdict | None:
+def _fold_intent(state: State, evidence: IntentEvidence, position: LogPosition) -> Verdict | None:
     policy = state.controls.policy
     if policy is None:
         raise NoPolicy(
-            f"{place.topic}/{place.partition}@{place.offset}: an intent stands before any policy in the log. "
+            f"{position.topic}/{position.partition}@{position.offset}: an intent stands before any policy in the log. "
             "Screen writes the "
             "policy when it starts: start a Screen worker of this version first, or find out who else writes "
             "to this topic."
@@ -72,9 +72,9 @@ def _fold_intent(state: State, evidence: IntentEvidence, place: LogPosition) -> 
     if standing == KNOWN:
         return None
     if standing == NEW:
-        return _judge(state, evidence, policy, place)
+        return _judge(state, evidence, policy, position)
     finding = _fault_of_the_service(evidence, standing)
-    return _verdict(state, evidence, place, "drop", [finding], 0.0)
+    return _verdict(state, evidence, position, "drop", [finding], 0.0)
 
 
 def _standing(state: State, evidence: IntentEvidence) -> int:
@@ -120,7 +120,7 @@ def _fault_of_the_service(evidence: IntentEvidence, standing: int) -> Finding:
     return Finding("id-reused", text)
 
 
-def _judge(state: State, evidence: IntentEvidence, policy: Policy, place: LogPosition) -> Verdict:
+def _judge(state: State, evidence: IntentEvidence, policy: Policy, position: LogPosition) -> Verdict:
     now_ms = state.controls.clock_ms
     now = now_ms // 1000
     name = evidence.domain.encode()
@@ -142,7 +142,7 @@ def _judge(state: State, evidence: IntentEvidence, policy: Policy, place: LogPos
     state.remember(evidence.id_key, IdRow(now, evidence.content_key[:8], evidence.attempt, code))
     if stop is not None:
         flags = [stop, *flags]
-    return _verdict(state, evidence, place, action, flags, risk)
+    return _verdict(state, evidence, position, action, flags, risk)
 
 
 def _live(domain: DomainRow, evidence: IntentEvidence, now: int) -> None:
@@ -205,7 +205,7 @@ def _halve(row: DomainRow | ServiceRow) -> None:
 
 
 def _verdict(
-    state: State, evidence: IntentEvidence, place: LogPosition, action: str, findings: list[Finding], risk: float
+    state: State, evidence: IntentEvidence, position: LogPosition, action: str, findings: list[Finding], risk: float
 ) -> Verdict:
     # what most verdicts have none of is set afterwards: a dozen arguments cost msgspec a quarter of what all would
     verdict = Verdict(
@@ -216,7 +216,7 @@ def _verdict(
         decision="approved" if action == "send" else "rejected",
         action=action,  # type: ignore[arg-type]
         risk=risk,
-        evidence=place,
+        evidence=position,
         versions=state.controls.versions,
         decided_at=state.controls.clock_ms / 1000,
         stream=evidence.stream,

@@ -5,10 +5,10 @@ the state that they are given.
 from typing import NamedTuple
 
 from sidestep.schemas import IntentEvidence
-from sidestep.streams.gcra import Rate, advance, earliest, furthest
 from sidestep.streams.decide.policy import Policy
 from sidestep.streams.decide.state import Finding, State
 from sidestep.streams.decide.tables import DomainRow, ServiceRow, provider_key
+from sidestep.streams.gcra import Rate, advance, earliest, furthest
 
 
 def limit(

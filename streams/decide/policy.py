@@ -10,11 +10,12 @@ from typing import Any
 
 from msgspec import Struct
 
-from sidestep.streams.gcra import Rate, parse_rate
 from sidestep.streams.decide.policy_faults import RISKS, RULES, document_faults
 from sidestep.streams.errors import PolicyError
+from sidestep.streams.gcra import Rate, parse_rate
 
 DAY = 86400
+
 
 class RulePolicy(Struct, frozen=True, gc=False):
     """One rule's mode and parameters."""

@@ -6,7 +6,6 @@ from typing import Any
 from msgspec import Struct
 
 from sidestep.schemas import FeedbackEvidence, Versions
-from sidestep.streams.gcra import Rate
 from sidestep.streams.decide.policy import Policy, parse_logged
 from sidestep.streams.decide.tables import (
     BOUNCE_HISTORY,
@@ -24,6 +23,7 @@ from sidestep.streams.decide.tables import (
     RecipientRow,
     ServiceRow,
 )
+from sidestep.streams.gcra import Rate
 from sidestep.streams.runtime.tables import Table
 
 RATES_REMEMBERED = 50_000

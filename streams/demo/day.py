@@ -56,8 +56,15 @@ class Day:
     """One day. `run` returns when every intent has its verdict, or none has come for SILENCE."""
 
     def __init__(
-        self, plan: Plan, seconds: float, publisher: Publisher, reader: VerdictReader, mailer: Mailer, offers: Offers,
-        happenings: list[Happening], watch: Callable[[Progress], None],
+        self,
+        plan: Plan,
+        seconds: float,
+        publisher: Publisher,
+        reader: VerdictReader,
+        mailer: Mailer,
+        offers: Offers,
+        happenings: list[Happening],
+        watch: Callable[[Progress], None],
     ):
         self._records = plan.records
         self._next = 0

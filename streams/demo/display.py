@@ -105,8 +105,10 @@ def _count_line(progress: Progress) -> RenderableType:
     actions = progress.tally.actions
     grid = Table.grid(expand=True)
     cells = [
-        ("published", progress.published, ""), ("verdicts", progress.tally.verdicts, ""),
-        ("a second", round(progress.rate), ""), ("open", progress.open, ""),
+        ("published", progress.published, ""),
+        ("verdicts", progress.tally.verdicts, ""),
+        ("a second", round(progress.rate), ""),
+        ("open", progress.open, ""),
         *((word, actions[action], COLOURS[action]) for action, word in ACTIONS),
     ]
     for _ in cells:

@@ -58,14 +58,21 @@ class Mailer:
             self.blocked.add(verdict.to)
         status, reply = BOUNCES[fate]
         return Bounce(
-            recipient=verdict.to, id=f"dsn-{verdict.id}-{verdict.attempt}", service=verdict.service,
-            intent_id=verdict.id, status=status, reply=reply,
+            recipient=verdict.to,
+            id=f"dsn-{verdict.id}-{verdict.attempt}",
+            service=verdict.service,
+            intent_id=verdict.id,
+            status=status,
+            reply=reply,
         )
 
     def _from_a_person(self, verdict: Seen, fate: Fate | None) -> Report | None:
         if fate == "complains":
             return Bounce(
-                recipient=verdict.to, kind="complaint", id=f"arf-{verdict.id}", service=verdict.service,
+                recipient=verdict.to,
+                kind="complaint",
+                id=f"arf-{verdict.id}",
+                service=verdict.service,
                 intent_id=verdict.id,
             )
         if fate == "unsubscribes":
@@ -79,8 +86,11 @@ class Mailer:
 
     def _engagement(self, verdict: Seen, kind: str) -> Engagement:
         return Engagement(
-            recipient=verdict.to, kind=kind,  # type: ignore[arg-type]
-            id=f"{kind}-{verdict.id}-{verdict.attempt}", service=verdict.service, intent_id=verdict.id,
+            recipient=verdict.to,
+            kind=kind,  # type: ignore[arg-type]
+            id=f"{kind}-{verdict.id}-{verdict.attempt}",
+            service=verdict.service,
+            intent_id=verdict.id,
         )
 
     def _draw(self, verdict: Seen, what: str) -> float:

@@ -65,8 +65,13 @@ class Offers:
     def _wait(self, verdict: Seen, service: Service, at: float) -> None:
         self._number += 1
         intent = EmailIntent(
-            id=verdict.id, to=verdict.to, service=verdict.service, attempt=verdict.attempt + 1, stream=service.stream,
-            campaign=service.campaign, source=service.source,
+            id=verdict.id,
+            to=verdict.to,
+            service=verdict.service,
+            attempt=verdict.attempt + 1,
+            stream=service.stream,
+            campaign=service.campaign,
+            source=service.source,
         )
         heapq.heappush(self._waiting, Waiting(at, self._number, intent))
 

@@ -18,8 +18,15 @@ HOURS = 24.0
 AGAIN_WITHIN = 1.0
 """Hours within which an accident (the same record again, the same id again) follows."""
 UNREADABLE = (
-    b"", b"{", b"null", b"Dear customer,", b"\xff\xfe\x00", b'{"id": 7}', b'{"id": "x", "service": "shop"}',
-    b'{"id": "y", "service": "shop", "to": ""}', b'{"id": "z", "service": "shop", "to": "a@b.example", "attempt": 0}',
+    b"",
+    b"{",
+    b"null",
+    b"Dear customer,",
+    b"\xff\xfe\x00",
+    b'{"id": 7}',
+    b'{"id": "x", "service": "shop"}',
+    b'{"id": "y", "service": "shop", "to": ""}',
+    b'{"id": "z", "service": "shop", "to": "a@b.example", "attempt": 0}',
     b'{"id": "w", "service": "shop", "to": "a@b.example", "created_at": 1700000000000}',
 )
 
@@ -94,8 +101,13 @@ def _intent(
     name: str, service: Service, number: int, population: Population, random: Random, traffic: Traffic
 ) -> EmailIntent:
     return EmailIntent(
-        id=f"{name}-{number:06}", to=population.recipient(service), service=name, stream=service.stream,
-        campaign=service.campaign, source=service.source, test=random.random() < traffic.accidents.test,
+        id=f"{name}-{number:06}",
+        to=population.recipient(service),
+        service=name,
+        stream=service.stream,
+        campaign=service.campaign,
+        source=service.source,
+        test=random.random() < traffic.accidents.test,
         metadata={"template": f"{name}-{random.randrange(1, 5)}"},
     )
 
@@ -111,8 +123,12 @@ def _add(
     elif draw > 1 - traffic.accidents.id_reused and intent.to.count("@") == 1:
         made.reused += 1
         other = EmailIntent(
-            id=intent.id, to=population.neighbour(intent.to), service=intent.service, stream=intent.stream,
-            campaign=intent.campaign, source=intent.source,
+            id=intent.id,
+            to=population.neighbour(intent.to),
+            service=intent.service,
+            stream=intent.stream,
+            campaign=intent.campaign,
+            source=intent.source,
         )
         made.records.append(_record(other, _soon(hour, random)))
 

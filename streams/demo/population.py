@@ -33,8 +33,12 @@ class Population:
         }
         self._next_subscriber = 0
         self._audiences: dict[str, Callable[[], str]] = {
-            "newcomers": self._newcomer, "subscribers": self._subscriber, "customers": self._customer,
-            "companies": self._employee, "operators": self._operator, "imported": self._imported,
+            "newcomers": self._newcomer,
+            "subscribers": self._subscriber,
+            "customers": self._customer,
+            "companies": self._employee,
+            "operators": self._operator,
+            "imported": self._imported,
         }
         self._shares = traffic.fates["people"]
         # the shop's and the newsletter's customers are partly the same people

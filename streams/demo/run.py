@@ -14,14 +14,14 @@ from sidestep.streams.demo.day import Day, Happening, Progress
 from sidestep.streams.demo.display import Display, display
 from sidestep.streams.demo.mailer import Mailer
 from sidestep.streams.demo.model import Traffic, traffic
-from sidestep.streams.local.nameserver import SMALL_WORLD, NameServer
 from sidestep.streams.demo.offers import Offers
 from sidestep.streams.demo.operator import Operator
 from sidestep.streams.demo.planning import Plan, plan
-from sidestep.streams.local.processes import WorkerProcess, Workers, free_port
 from sidestep.streams.demo.verdict_log import VerdictReader, all_keys, dead_letters
 from sidestep.streams.local.embedded_config import quick_start
 from sidestep.streams.local.embedded_kafka import EmbeddedKafka
+from sidestep.streams.local.nameserver import SMALL_WORLD, NameServer
+from sidestep.streams.local.processes import WorkerProcess, Workers, free_port
 from sidestep.streams.screen.hash_key import hash_key
 from sidestep.streams.settings import Settings
 from sidestep.topics import admin
@@ -69,8 +69,14 @@ class Demo:
         offers = Offers(self._traffic.services, accidents.offered_though_sent, self._seed)
         with VerdictReader(broker) as reader, display(self._console) as shown:
             day = Day(
-                planned, self._day_seconds, Publisher(broker), reader, mailer, offers,
-                self._happenings(names, Operator(broker)), self._watch(workers, shown),
+                planned,
+                self._day_seconds,
+                Publisher(broker),
+                reader,
+                mailer,
+                offers,
+                self._happenings(names, Operator(broker)),
+                self._watch(workers, shown),
             )
             began = time.monotonic()
             day.run()
@@ -80,7 +86,14 @@ class Demo:
             counted = count(day.published, all_keys(broker))
             dead = dead_letters(broker)
         return summary.Outcome(
-            planned, day.tally, mailer, offers, counted, day.progress.published, dead, day_seconds,
+            planned,
+            day.tally,
+            mailer,
+            offers,
+            counted,
+            day.progress.published,
+            dead,
+            day_seconds,
             time.monotonic() - self._began,
         )
 
@@ -113,13 +126,21 @@ class Demo:
     def _workers(self, broker: str, names: NameServer) -> list[WorkerProcess]:
         key = hash_key(Settings(data_dir=str(self._folder)))  # kept, for whoever goes on with this folder
         common = {
-            "broker": broker, "hash_key": key.hex(), "name_servers": f"{names.host}:{names.port}",
-            "policy": POLICY, "sources": SOURCES, "session_timeout": SESSION_TIMEOUT, "log_format": "text",
+            "broker": broker,
+            "hash_key": key.hex(),
+            "name_servers": f"{names.host}:{names.port}",
+            "policy": POLICY,
+            "sources": SOURCES,
+            "session_timeout": SESSION_TIMEOUT,
+            "log_format": "text",
         }
         return [
             WorkerProcess(
-                role, {**common, "data_dir": self._folder / role, "web_port": free_port()},
-                self._folder / "logs" / f"{role}.log", _environment(), STOP_PATIENCE,
+                role,
+                {**common, "data_dir": self._folder / role, "web_port": free_port()},
+                self._folder / "logs" / f"{role}.log",
+                _environment(),
+                STOP_PATIENCE,
             )
             for role in ("screen", "decide")
         ]

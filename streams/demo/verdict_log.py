@@ -25,11 +25,18 @@ class Reader:
 
     def __init__(self, broker: str, *topics: str):
         self._broker = broker
-        self._consumer = Consumer({
-            "bootstrap.servers": broker, "group.id": "sidestep-demo", "enable.auto.commit": False,
-            "isolation.level": "read_committed", "enable.partition.eof": True, "fetch.wait.max.ms": 20,
-            "auto.offset.reset": "earliest", **QUIET,
-        })
+        self._consumer = Consumer(
+            {
+                "bootstrap.servers": broker,
+                "group.id": "sidestep-demo",
+                "enable.auto.commit": False,
+                "isolation.level": "read_committed",
+                "enable.partition.eof": True,
+                "fetch.wait.max.ms": 20,
+                "auto.offset.reset": "earliest",
+                **QUIET,
+            }
+        )
         found = cluster(self._consumer, broker).topics
         partitions = [(name, number) for name in topics for number in found[name].partitions]
         self._consumer.assign([TopicPartition(name, number, OFFSET_BEGINNING) for name, number in partitions])

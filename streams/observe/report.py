@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 from sidestep.streams.decide.agent import Decide
 from sidestep.streams.decide.judge import Judged
-from sidestep.streams.runtime.batches import Batch, Partition
-from sidestep.streams.runtime.transport import BatchApp
 from sidestep.streams.observe.health import Health
 from sidestep.streams.observe.metrics import Metrics
+from sidestep.streams.runtime.batches import Batch, Partition
+from sidestep.streams.runtime.transport import BatchApp
 
 if TYPE_CHECKING:  # a worker that only decides does without Screen's libraries
-    from sidestep.streams.screen.sources.build import Asked
     from sidestep.streams.screen.dns.resolver import Resolver
     from sidestep.streams.screen.screener import Examined, Screener
+    from sidestep.streams.screen.sources.build import Asked
 
 log = logging.getLogger(__name__)
 

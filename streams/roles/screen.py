@@ -8,22 +8,22 @@ from collections.abc import Callable
 from sidestep.schemas import ListsRecord, PolicyRecord
 from sidestep.streams.decide.policy import version_of
 from sidestep.streams.decide.policy_file import read_policy
-from sidestep.streams.runtime.dead_letters import DeadLetterWatch
+from sidestep.streams.observe.report import Watching
+from sidestep.streams.runtime.dead_letters import DeadLetterLimit
 from sidestep.streams.runtime.publisher import Publisher
 from sidestep.streams.runtime.transport import BatchApp
 from sidestep.streams.screen import agent
-from sidestep.streams.screen.sources.build import ask_whom
-from sidestep.streams.screen.lists.classes import load_lists, version_of_lists
 from sidestep.streams.screen.control import announce, read_written
-from sidestep.streams.screen.lists.domain_facts import DomainBook
-from sidestep.streams.screen.keys import Keys
 from sidestep.streams.screen.feedback.reasons import load_reasons
+from sidestep.streams.screen.hash_key import hash_key
+from sidestep.streams.screen.keys import Keys
+from sidestep.streams.screen.lists.classes import load_lists, version_of_lists
+from sidestep.streams.screen.lists.domain_facts import DomainBook
+from sidestep.streams.screen.lists.typo import suggest
 from sidestep.streams.screen.recent_ids import RecentIds
 from sidestep.streams.screen.screener import Screener
-from sidestep.streams.screen.lists.typo import suggest
-from sidestep.streams.screen.hash_key import hash_key
+from sidestep.streams.screen.sources.build import ask_whom
 from sidestep.streams.settings import Settings, name_servers
-from sidestep.streams.observe.report import Watching
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 class ScreenRole:
     """Whatever a worker that screens needs. Make it where the event loop runs; `prepare`, then `register`."""
 
-    def __init__(self, settings: Settings, partitions: int, reach: Callable[[str], None]):
+    def __init__(self, settings: Settings, partitions: int, failpoint: Callable[[str], None]):
         """`partitions` of email-evidence. Raises SettingsError, SourcesError."""
         self._settings = settings
         self._partitions = partitions
@@ -45,10 +45,10 @@ class ScreenRole:
             keys=self._keys,
             reasons=load_reasons(),
             publisher=self._publisher,
-            watch=lambda: DeadLetterWatch(settings.dead_letter_share, settings.dead_letter_window),
+            new_limit=lambda: DeadLetterLimit(settings.dead_letter_share, settings.dead_letter_window),
             recent=RecentIds,
             parked_max=settings.parked_max,
-            reach=reach,
+            failpoint=failpoint,
             history=self.asked.prober.history if self.asked.prober is not None else None,
         )
 

@@ -35,7 +35,7 @@ def _cut(part: str, octets: bytes | None) -> list[tuple[str, bytes]]:
     return [(f"{part}-octets", b"%d" % len(octets))] if octets is not None and len(octets) > PART_MAX else []
 
 
-class DeadLetterWatch:
+class DeadLetterLimit:
     """Stops the worker when more than `share` of the last `window` records could not be read: that is a broken
     producer."""
 

@@ -17,14 +17,14 @@ def from_environment(environment: Mapping[str, str] | None = None) -> Callable[[
         return _pass
     passes = 0
 
-    def reach(name: str) -> None:
+    def failpoint(name: str) -> None:
         nonlocal passes
         if name == wanted:
             passes += 1
             if passes >= int(nth or 1):
                 os.kill(os.getpid(), signal.SIGKILL)
 
-    return reach
+    return failpoint
 
 
 def _pass(name: str) -> None:

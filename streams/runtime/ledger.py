@@ -59,10 +59,10 @@ class LedgerSettings:
 class Ledger:
     """State of one partition. Not thread-safe: one batch at a time."""
 
-    def __init__(self, settings: LedgerSettings, partition: int, reach: Callable[[str], None], progress: Progress):
+    def __init__(self, settings: LedgerSettings, partition: int, failpoint: Callable[[str], None], progress: Progress):
         self._settings = settings
         self.partition = partition
-        self._reach = reach
+        self._failpoint = failpoint
         self._producer = self._fence_previous_owner()
         folder = settings.data / str(partition)
         self._rows = _open(folder / "rows", settings.cache, None)
@@ -142,13 +142,13 @@ class Ledger:
         SidestepError if this worker must not go on.
         """
         encoded = _encode(writes)
-        self._reach("before-transaction")
+        self._failpoint("before-transaction")
         began = time.monotonic()
         rows_position, window_position = self._transaction(outputs, encoded, b"%d" % marker)
         took = time.monotonic() - began
-        self._reach("after-commit")
+        self._failpoint("after-commit")
         self._apply(encoded, marker, rows_position, window_position)
-        self._reach("after-local")
+        self._failpoint("after-local")
         self.marker = marker
         return took
 
@@ -160,7 +160,7 @@ class Ledger:
             producer.begin_transaction()
             for topic, records in outputs.items():
                 self._produce(topic, records)
-            self._reach("inside-transaction")
+            self._failpoint("inside-transaction")
             self._produce(settings.rows_changelog, [{"key": key, "value": value} for key, value in encoded.rows])
             if encoded.window:
                 producer.produce(
@@ -171,7 +171,7 @@ class Ledger:
                     on_delivery=_remember(window_position),
                 )
             producer.produce(settings.rows_changelog, marker, MARKER, partition, on_delivery=_remember(rows_position))
-            self._reach("before-commit")
+            self._failpoint("before-commit")
             self._commit_transaction()
         except KafkaException as error:
             self._roll_back(error)

@@ -7,12 +7,12 @@ from msgspec import Struct
 
 from sidestep.schemas import Listing, MailboxFinding, MxFinding
 from sidestep.streams.screen.address.parse import ParsedAddress, parse
+from sidestep.streams.screen.evidence import Findings, findings
 from sidestep.streams.screen.lists.classes import Lists
 from sidestep.streams.screen.lists.domain_facts import DomainFacts
-from sidestep.streams.screen.evidence import Findings, findings
-from sidestep.streams.screen.sources.inquiry import Answers
 from sidestep.streams.screen.lists.near_misses import NearMisses
 from sidestep.streams.screen.lists.typo import TypoFinding, suggest
+from sidestep.streams.screen.sources.inquiry import Answers
 
 OFFLINE = Answers(MxFinding("unknown", "offline"))
 NOT_ASKED = Answers(MxFinding("unknown", "not-asked"))

@@ -4,13 +4,13 @@ from msgspec import Struct
 
 from sidestep.schemas import Bounce, EmailIntent, Engagement, FeedbackEvidence, IntentEvidence
 from sidestep.streams.screen.address.parse import ParsedAddress
-from sidestep.streams.screen.lists.classes import Lists, mx_classes
-from sidestep.streams.screen.lists.domain_facts import DomainFacts
-from sidestep.streams.screen.sources.inquiry import Answers
+from sidestep.streams.screen.feedback.reasons import Reasons
 from sidestep.streams.screen.intake import read_time
 from sidestep.streams.screen.keys import Keys
-from sidestep.streams.screen.feedback.reasons import Reasons
+from sidestep.streams.screen.lists.classes import Lists, mx_classes
+from sidestep.streams.screen.lists.domain_facts import DomainFacts
 from sidestep.streams.screen.lists.near_misses import NearMisses, weigh
+from sidestep.streams.screen.sources.inquiry import Answers
 
 
 class Taken(Struct, frozen=True, gc=False):

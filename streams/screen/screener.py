@@ -14,19 +14,19 @@ from typing import Any
 from sidestep.schemas import Bounce, Engagement, FeedbackEvidence, IntentEvidence
 from sidestep.schemas.codec import ContractError, encode
 from sidestep.streams.runtime.batches import Batch, Partition
-from sidestep.streams.runtime.dead_letters import DeadLetterWatch, dead_letter
+from sidestep.streams.runtime.dead_letters import DeadLetterLimit, dead_letter
 from sidestep.streams.runtime.publisher import Outgoing, Publisher
 from sidestep.streams.screen.address.parse import parse
-from sidestep.streams.screen.lists.domain_facts import DomainBook
 from sidestep.streams.screen.evidence import Taken, feedback_evidence, intent_evidence
-from sidestep.streams.screen.feedback_intake import Feedback, read_records
-from sidestep.streams.screen.sources.inquiry import Answers, Inquiry
-from sidestep.streams.screen.intake import read_intent
-from sidestep.streams.screen.sources.probe.memory import History
-from sidestep.streams.screen.keys import Keys
 from sidestep.streams.screen.feedback.reasons import Reasons
-from sidestep.streams.screen.recent_ids import RecentIds
+from sidestep.streams.screen.feedback_intake import Feedback, read_records
+from sidestep.streams.screen.intake import read_intent
+from sidestep.streams.screen.keys import Keys
+from sidestep.streams.screen.lists.domain_facts import DomainBook
 from sidestep.streams.screen.lists.near_misses import NearMisses
+from sidestep.streams.screen.recent_ids import RecentIds
+from sidestep.streams.screen.sources.inquiry import Answers, Inquiry
+from sidestep.streams.screen.sources.probe.memory import History
 from sidestep.topics.catalog import BOUNCES, DEAD_LETTERS, EVIDENCE, INTENTS
 
 log = logging.getLogger(__name__)
@@ -55,10 +55,10 @@ class Screener:
         keys: Keys,
         reasons: Reasons,
         publisher: Publisher,
-        watch: Callable[[], DeadLetterWatch],
+        new_limit: Callable[[], DeadLetterLimit],
         recent: Callable[[], RecentIds],
         parked_max: int,
-        reach: Callable[[str], None],
+        failpoint: Callable[[str], None],
         history: History | None = None,
     ):
         """`history` hears what feedback says of mailboxes."""
@@ -69,17 +69,17 @@ class Screener:
         self._keys = keys
         self._reasons = reasons
         self._publisher = publisher
-        self._new_watch = watch
-        self._watches: dict[Partition, DeadLetterWatch] = {}
+        self._new_limit = new_limit
+        self._limits: dict[Partition, DeadLetterLimit] = {}
         self._recent: dict[Partition, RecentIds] = defaultdict(recent)
         self._parked_max = parked_max
-        self._reach = reach
+        self._failpoint = failpoint
         self.parked: Counter[Partition] = Counter()
         """Intents that wait for DNS, by partition."""
 
     def forget(self, assigned: set[Partition]) -> None:
         """Drop what is remembered of partitions that went elsewhere."""
-        for remembered in (self._watches, self._recent, self.parked):
+        for remembered in (self._limits, self._recent, self.parked):
             for tp in set(remembered) - assigned:
                 del remembered[tp]
 
@@ -87,14 +87,14 @@ class Screener:
         """Returns when all of the batch is in the log. Raises SidestepError when it can't be; then nothing of it may
         be acked."""
         examined = await self._examine(batch)
-        watch = self._watches.setdefault(batch.tp, self._new_watch())
-        watch.note(len(batch.records), len(examined.dead), examined.example)
+        limit = self._limits.setdefault(batch.tp, self._new_limit())
+        limit.note(len(batch.records), len(examined.dead), examined.example)
         waiting = self._park(batch, examined)
-        self._reach("screen-before-publish")
+        self._failpoint("screen-before-publish")
         await self._publisher.send(
             Outgoing(examined.ready, [{"topic": DEAD_LETTERS.name, **letter} for letter in examined.dead])
         )
-        self._reach("screen-after-publish")
+        self._failpoint("screen-after-publish")
         if self.parked[batch.tp] < self._parked_max:
             batch.release()
         if waiting:

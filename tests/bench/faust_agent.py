@@ -48,13 +48,13 @@ def make_app(broker: str, folder: str, approved: str, rejected: str, name: str) 
     return app
 
 
-def judge(value: bytes, place: LogPosition, controls: Controls, tables: dict[Any, Any]) -> Verdict | None:
+def judge(value: bytes, position: LogPosition, controls: Controls, tables: dict[Any, Any]) -> Verdict | None:
     """Sidestep's own fold over one record; its rows come from `tables` (any mapping of octets) and go back there."""
     record = decode_evidence(value)
     state = State(controls)
     if isinstance(record, IntentEvidence | FeedbackEvidence):
         _load(state, record, tables)
-    verdict = fold(state, record, place)
+    verdict = fold(state, record, position)
     written = state.writes()
     for kind in KEPT:
         table = tables[kind]

@@ -43,11 +43,11 @@ def main(broker: str, source: str, target: str) -> None:
     producer.flush(10)
 
 
-def approve(evidence: IntentEvidence, place: LogPosition) -> Verdict:
+def approve(evidence: IntentEvidence, position: LogPosition) -> Verdict:
     """The verdict that Decide gives nearly always, without deciding anything."""
     return Verdict(
         id=evidence.id, attempt=evidence.attempt, to=evidence.to, service=evidence.service, decision="approved",
-        action="send", risk=0.05, suggestion=evidence.suggestion, evidence=place, versions=VERSIONS,
+        action="send", risk=0.05, suggestion=evidence.suggestion, evidence=position, versions=VERSIONS,
         decided_at=evidence.at / 1000, stream=evidence.stream, campaign=evidence.campaign, source=evidence.source,
         test=evidence.test, metadata=evidence.metadata,
     )  # fmt: skip

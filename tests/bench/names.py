@@ -1,6 +1,6 @@
 """The benchmark's DNS, in a process of its own: prints its port and answers until SIGTERM.
 
-    names.py
+names.py
 """
 
 import signal

@@ -258,5 +258,3 @@ def _first_line(child: Child) -> str:
             raise RuntimeError(f"{child.name} does not say its port")
         time.sleep(0.02)  # until it has, or the deadline
     return said.splitlines()[0]
-
-

@@ -73,24 +73,39 @@ def test_every_field(dns: str) -> None:
     }  # fmt: skip
 
 
-@pytest.mark.parametrize(("domain", "mx", "reason"), [
-    ("gmail.com", "yes", "mx"), ("address.example", "yes", "address"), ("null.example", "no", "null-mx"),
-    ("dangling.example", "no", "dangling-mx"), ("loopback.example", "no", "mx-not-global"),
-    ("spf.example", "no", "spf-refuses-all"), ("gone.example", "no", "nxdomain"),
-    ("broken.example", "unknown", "servfail"), ("BÜCHER.example", "yes", "mx"),
-])
+@pytest.mark.parametrize(
+    ("domain", "mx", "reason"),
+    [
+        ("gmail.com", "yes", "mx"),
+        ("address.example", "yes", "address"),
+        ("null.example", "no", "null-mx"),
+        ("dangling.example", "no", "dangling-mx"),
+        ("loopback.example", "no", "mx-not-global"),
+        ("spf.example", "no", "spf-refuses-all"),
+        ("gone.example", "no", "nxdomain"),
+        ("broken.example", "unknown", "servfail"),
+        ("BÜCHER.example", "yes", "mx"),
+    ],
+)
 def test_dns_is_asked(dns: str, domain: str, mx: str, reason: str) -> None:
     """Each kind of domain is found to be what it is."""
     (found,) = checked("--dns", dns, addresses=[f"jane@{domain}"])
     assert (mx, reason) == (found["mx"], found["mx_reason"])
 
 
-@pytest.mark.parametrize(("address", "classes", "suggestion"), [
-    ("jane@gmial.com", "typo", "jane@gmail.com"), ("jane@outzlook.com", "near-miss", None),
-    ("jane@hotmaik.de", "typo", "jane@hotmail.de"), ("jane@parked.example", "parked", None),
-    ("spam-trap@good.example", "honeypot", None), ("x7k2q9zt4mwp@good.example", "machine-made", None),
-    ("jane@duck.com", "relay", None), ("jane@gmail.com", "free", None),
-])
+@pytest.mark.parametrize(
+    ("address", "classes", "suggestion"),
+    [
+        ("jane@gmial.com", "typo", "jane@gmail.com"),
+        ("jane@outzlook.com", "near-miss", None),
+        ("jane@hotmaik.de", "typo", "jane@hotmail.de"),
+        ("jane@parked.example", "parked", None),
+        ("spam-trap@good.example", "honeypot", None),
+        ("x7k2q9zt4mwp@good.example", "machine-made", None),
+        ("jane@duck.com", "relay", None),
+        ("jane@gmail.com", "free", None),
+    ],
+)
 def test_classes_and_suggestions(dns: str, address: str, classes: str, suggestion: str | None) -> None:
     """What the lists say, weighed by DNS."""
     (found,) = checked("--dns", dns, addresses=[address])
@@ -123,10 +138,23 @@ def test_an_address_that_is_refused_is_not_asked_about(dns: str) -> None:
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("line", [
-    "jane@example.com", "5", "null", '["a"]', '{"to":"a"}', '"open', '"a" "b"', '"tab\t"', "[" * 10_000, b"\xff\xfe",
-    b'"\xff"', b'"' + b"x" * (LINE_MAX + 10) + b'"',
-])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "jane@example.com",
+        "5",
+        "null",
+        '["a"]',
+        '{"to":"a"}',
+        '"open',
+        '"a" "b"',
+        '"tab\t"',
+        "[" * 10_000,
+        b"\xff\xfe",
+        b'"\xff"',
+        b'"' + b"x" * (LINE_MAX + 10) + b'"',
+    ],
+)
 def test_a_line_that_is_no_json_string(line: str | bytes) -> None:
     """Is answered in its place with its number; the others are not disturbed; the exit code says so at the end."""
     octets = line.encode() if isinstance(line, str) else line
@@ -202,8 +230,12 @@ def test_a_pipe_that_stays_open_is_answered_line_by_line(dns: str) -> None:
 def test_a_reader_that_leaves_ends_it_quietly() -> None:
     """`| head` wants no traceback."""
     with subprocess.Popen(
-        [*COMMAND, "--offline"], text=True, bufsize=1,
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        [*COMMAND, "--offline"],
+        text=True,
+        bufsize=1,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
     ) as process:
         assert process.stdin is not None and process.stdout is not None and process.stderr is not None
         process.stdin.write('"a@x.com"\n')

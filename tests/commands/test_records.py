@@ -31,10 +31,19 @@ def tail(broker: str, *arguments: str) -> list[dict]:
 
 
 def verdict(**fields) -> Verdict:
-    return Verdict(**{
-        "id": "order-1", "to": "ada@example.org", "service": "shop", "decision": "approved", "action": "send",
-        "evidence": LogPosition("email-evidence", 0, 1), "versions": Versions("1"), "decided_at": 1.0,
-    } | fields)
+    return Verdict(
+        **{
+            "id": "order-1",
+            "to": "ada@example.org",
+            "service": "shop",
+            "decision": "approved",
+            "action": "send",
+            "evidence": LogPosition("email-evidence", 0, 1),
+            "versions": Versions("1"),
+            "decided_at": 1.0,
+        }
+        | fields
+    )
 
 
 def test_good_lines_are_published_and_bad_ones_are_reported(clean_topics, tmp_path):

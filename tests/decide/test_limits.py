@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sidestep.schemas import MxFinding
-from sidestep.streams.gcra import Rate, advance, earliest, furthest, parse_rate
 from sidestep.streams.decide.tables import DOMAIN_RATES, SERVICES
+from sidestep.streams.gcra import Rate, advance, earliest, furthest, parse_rate
 
 SECOND = 1_000_000
 GENEROUS = "1000000/s,max_burst=1000000"
@@ -272,7 +272,5 @@ def test_partitions_share_a_providers_rate(new_world: Any):
 def test_test_intents_pass_the_providers_limit(new_world: Any):
     """And leave no trace in it."""
     world = new_world(new_world.policy_text(provider="1/min"))
-    assert ["send"] * 3 == [
-        world.intent(str(n), test=True, **_hosted(world, f"d{n}.example")).action for n in range(3)
-    ]
+    assert ["send"] * 3 == [world.intent(str(n), test=True, **_hosted(world, f"d{n}.example")).action for n in range(3)]
     assert "send" == world.intent("real", **_hosted(world, "d.example")).action

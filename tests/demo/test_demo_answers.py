@@ -11,8 +11,12 @@ from sidestep.streams.demo.seen import Seen, decode_key, decode_seen
 from sidestep.streams.screen.feedback.reasons import load_reasons
 
 FATES: dict[str, Fate] = {
-    "gone@x.example": "gone", "off@x.example": "suspended", "full@x.example": "full", "blocked@x.example": "blocked",
-    "angry@x.example": "complains", "tired@x.example": "unsubscribes",
+    "gone@x.example": "gone",
+    "off@x.example": "suspended",
+    "full@x.example": "full",
+    "blocked@x.example": "blocked",
+    "angry@x.example": "complains",
+    "tired@x.example": "unsubscribes",
 }
 
 
@@ -24,10 +28,15 @@ def mailer(report_twice: float = 0.0) -> Mailer:
     return Mailer(FATES, traffic().engagement, report_twice, seed=3)
 
 
-@pytest.mark.parametrize(("to", "scope", "hard"), [
-    ("gone@x.example", "recipient", True), ("off@x.example", "recipient", False),
-    ("full@x.example", "transient", False), ("blocked@x.example", "us", False),
-])
+@pytest.mark.parametrize(
+    ("to", "scope", "hard"),
+    [
+        ("gone@x.example", "recipient", True),
+        ("off@x.example", "recipient", False),
+        ("full@x.example", "transient", False),
+        ("blocked@x.example", "us", False),
+    ],
+)
 def test_bounces_mean_what_they_should(to: str, scope: str, hard: bool) -> None:
     """As Screen reads them: a mailbox that is gone is final, a block of ours blames nobody."""
     (bounce,) = mailer().send(approved(to))
@@ -64,9 +73,7 @@ def test_every_fate_is_known_to_the_mailer() -> None:
 
 
 def deferred(attempt: int, retry_at: float) -> Seen:
-    return Seen(
-        id="n-1", to="ada@x.example", service="newsletter", action="defer", attempt=attempt, retry_at=retry_at
-    )
+    return Seen(id="n-1", to="ada@x.example", service="newsletter", action="defer", attempt=attempt, retry_at=retry_at)
 
 
 def test_a_deferred_intent_is_offered_again_when_its_time_has_come() -> None:

@@ -11,12 +11,12 @@ from sidestep.schemas import EmailIntent
 from sidestep.schemas.codec import ContractError, decode
 from sidestep.streams.decide.policy import problems
 from sidestep.streams.demo.model import traffic
-from sidestep.streams.local.nameserver import SMALL_WORLD, NameServer
 from sidestep.streams.demo.planning import HOURS, UNREADABLE, Plan, key_of, plan
 from sidestep.streams.demo.run import POLICY
+from sidestep.streams.local.nameserver import SMALL_WORLD, NameServer
 from sidestep.streams.screen.address.parse import parse
-from sidestep.streams.screen.intake import read_intent
 from sidestep.streams.screen.dns.resolver import Resolver
+from sidestep.streams.screen.intake import read_intent
 from sidestep.streams.screen.lists.typo import suggest
 
 NOW = 1_795_000_000.0
@@ -89,8 +89,14 @@ def test_domains_behave_as_traffic_toml_says() -> None:
     """Asked of the demo's own name server by the resolver that Screen uses."""
     model, dead = traffic(), traffic().odd_addresses.dead
     expected = {
-        "yes": [*model.people.providers, *model.people.companies, *model.odd["near-miss"], *model.odd["disposable"],
-                *model.odd["relay"], *model.odd["address-only"]],
+        "yes": [
+            *model.people.providers,
+            *model.people.companies,
+            *model.odd["near-miss"],
+            *model.odd["disposable"],
+            *model.odd["relay"],
+            *model.odd["address-only"],
+        ],
         "no": [*model.odd["no-mail"], *(text.format(n=n) for text in dead for n in range(3))],
         "unknown": model.odd["unknown"],
     }

@@ -69,9 +69,7 @@ def test_a_full_car_park_is_bounded_and_loses_nothing(system):
     plain = traffic.plain(200, "neighbour")
     send_to_one_partition(system, [record for pair in zip(slow, plain, strict=True) for record in pair])
     most: list[int] = [0]
-    system.verdicts.await_all(
-        traffic.expected | slow_keys, 60, lambda: most.append(parked(workers[0]))
-    )
+    system.verdicts.await_all(traffic.expected | slow_keys, 60, lambda: most.append(parked(workers[0])))
     assert 0 < max(most) <= limits["parked_max"] + limits["batch_max"]
     assert {system.verdicts.verdicts[key].action for key in slow_keys} == {"defer"}
     assert [w.leave() for w in workers] == [0, 0]

@@ -69,9 +69,10 @@ def test_records_stay_when_it_is_started_again_on_another_port(tmp_path):
         assert producer.flush(10) == 0
         port = first.port
     assert not first.running
-    with EmbeddedKafka(folder, java=quick_start()) as second, Subscription(
-        second.address, ["kept"], start="earliest"
-    ) as records:
+    with (
+        EmbeddedKafka(folder, java=quick_start()) as second,
+        Subscription(second.address, ["kept"], start="earliest") as records,
+    ):
         assert second.port != port
         assert records.poll(10).value == b"value"
 

@@ -49,13 +49,16 @@ def test_records_aliases_and_wildcards(tcp: bool) -> None:
         assert answers(ask(ns, "alias.zone.example", tcp=tcp)) == ["a.zone.example.", "10 mx.a.zone.example."]
 
 
-@pytest.mark.parametrize(("name", "kind", "rcode", "soa"), [
-    ("gone.zone.example", "MX", "NXDOMAIN", "zone.example."),
-    ("elsewhere.com", "MX", "NXDOMAIN", "."),
-    ("a.zone.example", "A", "NOERROR", "zone.example."),
-    ("c.zone.example", "A", "NOERROR", "zone.example."),  # nothing there, but b.c is below it
-    ("wild.zone.example", "MX", "NOERROR", "zone.example."),  # a wildcard is not for the name above it
-])
+@pytest.mark.parametrize(
+    ("name", "kind", "rcode", "soa"),
+    [
+        ("gone.zone.example", "MX", "NXDOMAIN", "zone.example."),
+        ("elsewhere.com", "MX", "NXDOMAIN", "."),
+        ("a.zone.example", "A", "NOERROR", "zone.example."),
+        ("c.zone.example", "A", "NOERROR", "zone.example."),  # nothing there, but b.c is below it
+        ("wild.zone.example", "MX", "NOERROR", "zone.example."),  # a wildcard is not for the name above it
+    ],
+)
 def test_negative_answers_bear_the_soa_of_their_zone(name: str, kind: str, rcode: str, soa: str) -> None:
     """So that whoever asks knows how long the "no" holds (RFC 2308)."""
     with NameServer(ZONES) as ns:
@@ -124,10 +127,16 @@ def test_delays_hold_up_nobody_else() -> None:
             assert time.monotonic() - start > 0.49
 
 
-@pytest.mark.parametrize(("fault", "error"), [
-    ("drop", dns.exception.Timeout), ("lie-id", dns.query.BadResponse), ("lie-question", dns.query.BadResponse),
-    ("garble", dns.exception.DNSException), ("drop-first 1", dns.exception.Timeout),
-])
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [
+        ("drop", dns.exception.Timeout),
+        ("lie-id", dns.query.BadResponse),
+        ("lie-question", dns.query.BadResponse),
+        ("garble", dns.exception.DNSException),
+        ("drop-first 1", dns.exception.Timeout),
+    ],
+)
 def test_faults_that_break_the_exchange(fault: str, error: type[Exception]) -> None:
     """Each breaks it in its own way, and only while it is set."""
     with NameServer(ZONES) as ns:
@@ -165,9 +174,16 @@ def test_truncation() -> None:
             ask(ns, "a.zone.example", tcp=True)
 
 
-@pytest.mark.parametrize("junk", [
-    b"", b"\x00" * 11, b"\x00" * 40, b"\xff" * 40, b"\x00" * 12 + b"\xc0\x0c" + b"\x00" * 9,
-])
+@pytest.mark.parametrize(
+    "junk",
+    [
+        b"",
+        b"\x00" * 11,
+        b"\x00" * 40,
+        b"\xff" * 40,
+        b"\x00" * 12 + b"\xc0\x0c" + b"\x00" * 9,
+    ],
+)
 def test_junk_is_ignored(junk: bytes) -> None:
     """What is no query gets no answer, and the server lives on."""
     with NameServer(ZONES) as ns, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:

@@ -12,7 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sidestep.streams.errors import SettingsError
-from sidestep.streams.observe.logs import JsonFormatter, TextFormatter, configure, printable, rfc3339, without_local_parts
+from sidestep.streams.observe.logs import (
+    JsonFormatter,
+    TextFormatter,
+    configure,
+    printable,
+    rfc3339,
+    without_local_parts,
+)
 
 ANY_TEXT = st.text(st.characters())
 """Lone surrogates and all."""
@@ -51,8 +58,13 @@ def test_json_lines_hold_every_field():
     entry = json.loads(_logged("batch of %d", 7, partition=3, seconds=0.5, topic="email-evidence", ok=True))
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", entry.pop("time"))
     assert entry == {
-        "level": "warning", "logger": "sidestep.test", "message": "batch of 7",
-        "partition": 3, "seconds": 0.5, "topic": "email-evidence", "ok": True,
+        "level": "warning",
+        "logger": "sidestep.test",
+        "message": "batch of 7",
+        "partition": 3,
+        "seconds": 0.5,
+        "topic": "email-evidence",
+        "ok": True,
     }
 
 

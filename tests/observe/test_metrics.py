@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from sidestep.streams.screen.dns.resolver import Resolver
 from sidestep.streams.observe.askers import Asker
 from sidestep.streams.observe.metrics import Metrics
+from sidestep.streams.screen.dns.resolver import Resolver
 
 
 @dataclass

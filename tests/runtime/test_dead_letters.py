@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from sidestep.streams.errors import TooManyDeadLetters
-from sidestep.streams.runtime.dead_letters import PART_MAX, REASON_MAX, DeadLetterWatch, dead_letter
+from sidestep.streams.runtime.dead_letters import PART_MAX, REASON_MAX, DeadLetterLimit, dead_letter
 
 
 class Record:
@@ -70,11 +70,11 @@ def test_what_fits_into_no_topic_is_cut_and_says_so():
     assert "value-octets" not in dict(dead_letter(Record(None, b"x" * PART_MAX), "too-large", "")["headers"])
 
 
-def _note(watch: DeadLetterWatch, *batches: tuple[int, int]) -> bool:
+def _note(limit: DeadLetterLimit, *batches: tuple[int, int]) -> bool:
     """Whether one of the batches (records, unreadable ones) stopped it."""
     try:
         for records, dead in batches:
-            watch.note(records, dead, "it is no JSON")
+            limit.note(records, dead, "it is no JSON")
     except TooManyDeadLetters:
         return True
     return False
@@ -98,15 +98,15 @@ def _note(watch: DeadLetterWatch, *batches: tuple[int, int]) -> bool:
 )
 def test_more_than_the_share_of_a_full_window_stops(batches: list[tuple[int, int]], stops: bool):
     """A few bad records at the start are no broken producer; good ones of long ago are no excuse."""
-    assert stops == _note(DeadLetterWatch(0.5, 10), *batches)
+    assert stops == _note(DeadLetterLimit(0.5, 10), *batches)
 
 
 def test_with_a_share_of_one_nothing_stops():
     """The way to dead-letter what stands in a topic, on purpose."""
-    assert not _note(DeadLetterWatch(1.0, 10), *[(10, 10)] * 5)
+    assert not _note(DeadLetterLimit(1.0, 10), *[(10, 10)] * 5)
 
 
 def test_the_error_says_what_to_do():
     """With an example of what could not be read."""
     with pytest.raises(TooManyDeadLetters, match=r"it is no JSON.*SIDESTEP_DEAD_LETTER_SHARE=1"):
-        DeadLetterWatch(0.5, 10).note(10, 10, "it is no JSON")
+        DeadLetterLimit(0.5, 10).note(10, 10, "it is no JSON")

@@ -10,11 +10,11 @@ from sidestep.streams.runtime.failpoints import from_environment
 
 PROGRAM = """
 from sidestep.streams.runtime.failpoints import from_environment
-reach = from_environment()
+failpoint = from_environment()
 for number in range(5):
-    reach("elsewhere")
+    failpoint("elsewhere")
     print(number, flush=True)
-    reach("here")
+    failpoint("here")
 """
 
 

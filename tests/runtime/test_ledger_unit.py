@@ -38,7 +38,7 @@ class Place:
         self.window = make_topic()
         self.opened: list[Ledger] = []
 
-    def open(self, folder: str = "a", reach: Callable[[str], None] = lambda name: None) -> Ledger:
+    def open(self, folder: str = "a", failpoint: Callable[[str], None] = lambda name: None) -> Ledger:
         """The ledger, recovered; in another folder as if on another machine."""
         settings = LedgerSettings(
             broker=self.kafka.address,
@@ -49,7 +49,7 @@ class Place:
             window_seconds=3600,
             cache=Cache(1024 * 1024),
         )
-        ledger = Ledger(settings, 0, reach, lambda done, total: None)
+        ledger = Ledger(settings, 0, failpoint, lambda done, total: None)
         self.opened.append(ledger)
         return ledger
 
@@ -96,11 +96,11 @@ class Died(BaseException):
 
 
 def _dying_at(point: str) -> Callable[[str], None]:
-    def reach(name: str) -> None:
+    def failpoint(name: str) -> None:
         if name == point:
             raise Died
 
-    return reach
+    return failpoint
 
 
 def test_a_new_ledger_knows_nothing(place: Place):
@@ -141,7 +141,7 @@ def test_wherever_it_dies_the_next_owner_finds_all_or_nothing(place: Place, poin
     """Verdict, rows and marker agree, on the same folder and on an empty one; the batch is judged once more or not."""
     place.commit(place.open(), 7, a=7)
     place.opened[-1].close()
-    dying = place.open(reach=_dying_at(point))
+    dying = place.open(failpoint=_dying_at(point))
     with pytest.raises(Died):
         place.commit(dying, 8, a=8)
     dying.close()

@@ -11,8 +11,8 @@ import pytest
 from confluent_kafka import Consumer, KafkaError, TopicPartition
 
 from sidestep.streams.errors import BrokerUnreachable, PublishFailed
-from sidestep.streams.runtime import publisher as module
 from sidestep.streams.local.embedded_kafka import EmbeddedKafka
+from sidestep.streams.runtime import publisher as module
 from sidestep.streams.runtime.publisher import Outgoing, Publisher
 
 

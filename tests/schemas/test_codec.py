@@ -16,7 +16,8 @@ TEXT = st.text(max_size=20)
 FLOATS = st.floats(allow_nan=False, allow_infinity=False)  # JSON has neither
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | FLOATS | TEXT,
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXT, inner, max_size=4), max_leaves=12,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXT, inner, max_size=4),
+    max_leaves=12,
 )
 
 
@@ -116,8 +117,19 @@ def test_text_that_is_no_text_is_a_contract_error(octets):
 
 @pytest.mark.parametrize(
     "fields",
-    [{"id": ""}, {"id": "x" * 201}, {"to": ""}, {"to": "x" * 1001}, {"service": ""}, {"attempt": 0}, {"attempt": 1001},
-     {"attempt": True}, {"test": 1}, {"created_at": []}, {"metadata": "text"}],
+    [
+        {"id": ""},
+        {"id": "x" * 201},
+        {"to": ""},
+        {"to": "x" * 1001},
+        {"service": ""},
+        {"attempt": 0},
+        {"attempt": 1001},
+        {"attempt": True},
+        {"test": 1},
+        {"created_at": []},
+        {"metadata": "text"},
+    ],
     ids=str,
 )
 def test_what_breaks_a_constraint_is_named(fields):

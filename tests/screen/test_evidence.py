@@ -7,15 +7,15 @@ import pytest
 from sidestep.schemas import Bounce, EmailIntent, Engagement, Listing, MailboxFinding, MxFinding
 from sidestep.schemas.codec import decode_evidence, encode
 from sidestep.streams.screen.address.parse import parse
+from sidestep.streams.screen.evidence import Taken, feedback_evidence, intent_evidence
+from sidestep.streams.screen.feedback.reasons import load_reasons
+from sidestep.streams.screen.keys import Keys
 from sidestep.streams.screen.lists.classes import Lists, load_lists
 from sidestep.streams.screen.lists.domain_facts import DomainBook
-from sidestep.streams.screen.evidence import Taken, feedback_evidence, intent_evidence
-from sidestep.streams.screen.sources.inquiry import Answers
-from sidestep.streams.screen.keys import Keys
 from sidestep.streams.screen.lists.mx_providers import parking_services
-from sidestep.streams.screen.feedback.reasons import load_reasons
 from sidestep.streams.screen.lists.near_misses import NearMisses
 from sidestep.streams.screen.lists.typo import suggest
+from sidestep.streams.screen.sources.inquiry import Answers
 
 NOW = 1_800_000_000.25
 KEYS = Keys(bytes(32))

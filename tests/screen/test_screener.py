@@ -12,20 +12,20 @@ from typing import Any
 import pytest
 
 from sidestep.schemas.codec import decode_evidence
-from sidestep.streams.local.nameserver import NameServer
 from sidestep.streams.errors import PublishFailed, TooManyDeadLetters
+from sidestep.streams.local.nameserver import NameServer
 from sidestep.streams.runtime.batches import Batch, Lane, Partition
-from sidestep.streams.runtime.dead_letters import DeadLetterWatch
+from sidestep.streams.runtime.dead_letters import DeadLetterLimit
 from sidestep.streams.runtime.publisher import Outgoing
+from sidestep.streams.screen.dns.resolver import Resolver
+from sidestep.streams.screen.feedback.reasons import load_reasons
+from sidestep.streams.screen.keys import Keys
 from sidestep.streams.screen.lists.classes import load_lists
 from sidestep.streams.screen.lists.domain_facts import DomainBook
-from sidestep.streams.screen.sources.inquiry import Inquiry
-from sidestep.streams.screen.keys import Keys
-from sidestep.streams.screen.feedback.reasons import load_reasons
-from sidestep.streams.screen.dns.resolver import Resolver
+from sidestep.streams.screen.lists.typo import suggest
 from sidestep.streams.screen.recent_ids import RecentIds
 from sidestep.streams.screen.screener import Screener
-from sidestep.streams.screen.lists.typo import suggest
+from sidestep.streams.screen.sources.inquiry import Inquiry
 from sidestep.topics.catalog import BOUNCES, DEAD_LETTERS, ENGAGEMENT, EVIDENCE, INTENTS
 
 PARTITIONS = 4
@@ -126,10 +126,10 @@ async def desk(parked_max: int = 100, share: float = 0.5, window: int = 1000) ->
             keys=Keys(bytes(32)),
             reasons=load_reasons(),
             publisher=press,  # type: ignore[arg-type]
-            watch=lambda: DeadLetterWatch(share, window),
+            new_limit=lambda: DeadLetterLimit(share, window),
             recent=RecentIds,
             parked_max=parked_max,
-            reach=reached.append,
+            failpoint=reached.append,
         )
         yield Desk(ns, screener, press, resolver, reached)
         await resolver.close()

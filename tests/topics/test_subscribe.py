@@ -14,8 +14,14 @@ from sidestep.topics.subscribe import Subscription, Unreadable, Verdicts
 
 def verdict(number: int) -> Verdict:
     return Verdict(
-        id=f"order-{number}", to="ada@example.org", service="shop", decision="approved", action="send",
-        evidence=LogPosition("email-evidence", 0, number), versions=Versions("1"), decided_at=1.0,
+        id=f"order-{number}",
+        to="ada@example.org",
+        service="shop",
+        decision="approved",
+        action="send",
+        evidence=LogPosition("email-evidence", 0, number),
+        versions=Versions("1"),
+        decided_at=1.0,
     )
 
 

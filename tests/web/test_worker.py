@@ -74,7 +74,7 @@ def test_metrics_are_served_as_text():
     """A scrape gets the text format of Prometheus, OpenMetrics when it asks for that."""
     status, text, headers = asyncio.run(_ask("GET", "/metrics"))
     assert status == 200
-    assert 'sidestep_build_info{' in text
+    assert "sidestep_build_info{" in text
     assert headers["Content-Type"].startswith("text/plain; version=0.0.4")
 
 
@@ -134,8 +134,11 @@ def test_a_port_that_is_taken_is_a_settings_error(loop: NewLoop):
 @pytest.mark.parametrize("loop", LOOPS)
 @pytest.mark.parametrize(
     ("host", "port", "name"),
-    [("192.0.2.1", 6066, "SIDESTEP_WEB_HOST"), ("no such host", 6066, "SIDESTEP_WEB_HOST"),
-     (HOST, 70_000, "SIDESTEP_WEB_PORT")],
+    [
+        ("192.0.2.1", 6066, "SIDESTEP_WEB_HOST"),
+        ("no such host", 6066, "SIDESTEP_WEB_HOST"),
+        (HOST, 70_000, "SIDESTEP_WEB_PORT"),
+    ],
 )
 def test_an_impossible_place_is_a_settings_error(host: str, port: int, name: str, loop: NewLoop):
     """A host that is not this machine's, and a port that is none, are told by the setting's name."""

@@ -5,7 +5,8 @@ The limits are not here: they change state, see limits.py.
 
 from collections.abc import Callable
 
-from sidestep.streams.decide.rules import address as address_rules, history as history_rules
+from sidestep.streams.decide.rules import address as address_rules
+from sidestep.streams.decide.rules import history as history_rules
 from sidestep.streams.decide.rules.case import Case
 from sidestep.streams.decide.state import Finding
 

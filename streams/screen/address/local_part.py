@@ -98,9 +98,7 @@ def _quote(content: str) -> str:
 def _sound(text: str) -> bool:
     """email-validator's word on what is not ASCII: leading marks, what NFC turns into something else, …"""
     try:
-        validate_email(
-            f"{text}@example.com", check_deliverability=False, allow_smtputf8=True, allow_quoted_local=True
-        )
+        validate_email(f"{text}@example.com", check_deliverability=False, allow_smtputf8=True, allow_quoted_local=True)
     except EmailNotValidError:
         return False
     return True

@@ -5,8 +5,8 @@ from functools import lru_cache
 from msgspec import Struct
 
 from sidestep.streams.screen.address.domain import plain, read_domain
-from sidestep.streams.screen.address.mailbox import MailboxRule, identity, mailbox_rules
 from sidestep.streams.screen.address.local_part import DOT_ATOM, LOCAL_MAX, closing_quote, octets, read_local
+from sidestep.streams.screen.address.mailbox import MailboxRule, identity, mailbox_rules
 
 ADDRESS_MAX = 254  # octets: a path of 256 (RFC 5321 4.5.3.1.3) less its angle brackets; RFC 3696 erratum 1690
 

@@ -16,10 +16,10 @@ from msgspec.structs import replace
 
 from sidestep.schemas import MxFinding
 from sidestep.streams.screen.dns.answer import UNKNOWN_TTL, Answer, Dialogue, Question
-from sidestep.streams.screen.single_flight import Flights, arrival
 from sidestep.streams.screen.dns.mx import inquire, unknown
 from sidestep.streams.screen.dns.shared_answers import SharedAnswers
 from sidestep.streams.screen.dns.upstream import Server, Upstream, system_servers
+from sidestep.streams.screen.single_flight import Flights, arrival
 
 REFRESH_AFTER = 0.8
 """Share of its TTL after which a name that is still asked for is looked up anew, in the background."""

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 from sidestep.streams.screen.feedback.classify import Classifier, Provider, Rule
 from sidestep.streams.screen.feedback.finding import Finding
-from sidestep.streams.screen.feedback.smtp import find_command, find_reply, find_status, prefer
 from sidestep.streams.screen.feedback.reasons import Reasons
+from sidestep.streams.screen.feedback.smtp import find_command, find_reply, find_status, prefer
 
 SHORTEST = 3
 """Characters: shorter phrases stand in half of all texts."""

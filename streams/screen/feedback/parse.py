@@ -6,17 +6,16 @@ from dataclasses import replace
 from typing import Any
 
 from sidestep.streams.screen.feedback import arf, bounces
-
-from sidestep.streams.screen.feedback.webhooks import read as webhooks
 from sidestep.streams.screen.feedback.auto_replies import is_auto_reply, is_unsubscription
 from sidestep.streams.screen.feedback.classify import WIDE, Classifier, Verdict, shipped
 from sidestep.streams.screen.feedback.finding import Finding
-from sidestep.streams.screen.feedback.origin import Origin, origin_of
 from sidestep.streams.screen.feedback.meaning import hardness, scope_of
 from sidestep.streams.screen.feedback.mime import OCTETS_MAX, ORIGINALS, Message, messages, read
+from sidestep.streams.screen.feedback.origin import Origin, origin_of
 from sidestep.streams.screen.feedback.outcome import Kind, Outcome
 from sidestep.streams.screen.feedback.smtp import find_command, find_host, find_reply, find_status, prefer
 from sidestep.streams.screen.feedback.texts import ADDRESS
+from sidestep.streams.screen.feedback.webhooks import read as webhooks
 
 NESTED_MAX = 3
 """Reports forwarded inside a message, inside a message, …"""

@@ -13,16 +13,15 @@ from disposable_email_domains import blocklist
 
 from sidestep.schemas import Listing, MxFinding
 from sidestep.streams.screen.address.domain import parents
-from sidestep.streams.screen.lists.honeypots import honeypots
-from sidestep.streams.screen.lists.shipped import fingerprint, read_table, read_words
 from sidestep.streams.screen.address.local_part import joined
+from sidestep.streams.screen.lists.honeypots import honeypots
 from sidestep.streams.screen.lists.machine_made import machine_made, machine_made_version
-from sidestep.streams.screen.lists.mx_providers import listed_suffix, parking_services, providers_version
 from sidestep.streams.screen.lists.mailbox_providers import large_providers, large_webmail, word_names
+from sidestep.streams.screen.lists.mx_providers import listed_suffix, parking_services, providers_version
+from sidestep.streams.screen.lists.shipped import fingerprint, read_table, read_words
 
 REMEMBERED = 100_000
 """Local parts; some 20 MB."""
-
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from itertools import pairwise
 
-from sidestep.streams.screen.lists.shipped import fingerprint, read_table
 from sidestep.streams.screen.address.local_part import joined
+from sidestep.streams.screen.lists.shipped import fingerprint, read_table
 
 _WORDS = re.compile("[^._-]+")
 

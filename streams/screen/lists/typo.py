@@ -12,8 +12,8 @@ from rapidfuzz.distance import OSA
 
 from sidestep.streams.screen.address.domain import suffixes
 from sidestep.streams.screen.address.mailbox import mailbox_rules
-from sidestep.streams.screen.lists.shipped import read_table, read_words
 from sidestep.streams.screen.lists.mailbox_providers import large_providers, word_names
+from sidestep.streams.screen.lists.shipped import read_table, read_words
 
 SHORTEST = 5
 """Letters: shorter names (aol, live, qq) have too many real neighbours (aon.com, love.com) to be corrected."""

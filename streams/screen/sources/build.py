@@ -3,16 +3,16 @@
 import asyncio
 from dataclasses import dataclass
 
-from sidestep.streams.screen.sources.inquiry import Inquiry
+from sidestep.streams.observe.askers import Asker
+from sidestep.streams.screen.dns.resolver import Resolver, Server
 from sidestep.streams.screen.sources.dnsbl.zones import Zones
 from sidestep.streams.screen.sources.feeds import Feeds
 from sidestep.streams.screen.sources.feeds.feeds import FOLDER
+from sidestep.streams.screen.sources.inquiry import Inquiry
 from sidestep.streams.screen.sources.probe.prober import Prober
 from sidestep.streams.screen.sources.reputation.services import Services
-from sidestep.streams.screen.dns.resolver import Resolver, Server
 from sidestep.streams.screen.sources.sources_file import read_sources
 from sidestep.streams.settings import Settings
-from sidestep.streams.observe.askers import Asker
 
 
 @dataclass

@@ -4,9 +4,9 @@ from pathlib import Path
 
 from sidestep.streams.screen.dns.answer import Answer, Question
 from sidestep.streams.screen.sources.dnsbl.zones import Zones
+from sidestep.streams.screen.sources.file import Sources
 from sidestep.streams.screen.sources.probe.allowed import checked
 from sidestep.streams.screen.sources.reputation.services import Services
-from sidestep.streams.screen.sources.file import Sources
 
 
 def check_sources(sources: Sources, base: Path) -> None:

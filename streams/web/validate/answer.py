@@ -10,15 +10,15 @@ from msgspec import Struct
 from msgspec.structs import astuple
 
 from sidestep.schemas import FiredRule, IntentEvidence, Versions
-from sidestep.streams.decide.rules.case import NEVER, Case
 from sidestep.streams.decide.policy import Policy
+from sidestep.streams.decide.rules.case import NEVER, Case
 from sidestep.streams.decide.rules.ladder import climb
 from sidestep.streams.decide.state import Finding
-from sidestep.streams.web.validate.versions import CurrentVersions
 from sidestep.streams.screen.check import Checked, Subject, check
 from sidestep.streams.screen.lists.classes import Lists
-from sidestep.streams.screen.sources.inquiry import Answers
 from sidestep.streams.screen.lists.near_misses import NearMisses
+from sidestep.streams.screen.sources.inquiry import Answers
+from sidestep.streams.web.validate.versions import CurrentVersions
 
 Outcome = Literal["approved", "rejected", "unknown"]
 

@@ -15,10 +15,10 @@ from aiohttp import web
 from sidestep.streams.web.validate import problems
 from sidestep.streams.web.validate.allowance import Allowances
 from sidestep.streams.web.validate.answer import Many
-from sidestep.streams.web.validate.request import Asked, read
 from sidestep.streams.web.validate.checking import Checker
 from sidestep.streams.web.validate.description import description
 from sidestep.streams.web.validate.problems import Problem
+from sidestep.streams.web.validate.request import Asked, read
 from sidestep.streams.web.validate.token_file import TokenFile
 from sidestep.streams.web.validate.tokens import Token, bearer
 
@@ -45,9 +45,7 @@ _encode = msgspec.json.Encoder().encode
 class Api:
     """`stopping` turns /readyz, so that a load balancer looks elsewhere; requests are answered all the same."""
 
-    def __init__(
-        self, checker: Checker, tokens: TokenFile, *, clock_ns: Callable[[], int] = time.monotonic_ns
-    ) -> None:
+    def __init__(self, checker: Checker, tokens: TokenFile, *, clock_ns: Callable[[], int] = time.monotonic_ns) -> None:
         """`clock_ns`: nanoseconds, only forward."""
         self.stopping = False
         self._checker = checker

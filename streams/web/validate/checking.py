@@ -10,11 +10,11 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from typing import TypeVar
 
 from sidestep.schemas import MxFinding
-from sidestep.streams.web.validate.answer import Judge, Result
 from sidestep.streams.screen.address.parse import ParsedAddress, parse
 from sidestep.streams.screen.check import NOT_ASKED, Subject
 from sidestep.streams.screen.lists.domain_facts import DomainBook
 from sidestep.streams.screen.sources.inquiry import Answers, Inquiry
+from sidestep.streams.web.validate.answer import Judge, Result
 
 log = logging.getLogger(__name__)
 

@@ -7,9 +7,9 @@ import ssl
 
 from aiohttp import web
 
+from sidestep.streams.errors import SettingsError
 from sidestep.streams.web.validate.api import Api
 from sidestep.streams.web.validate.request import DEADLINE_MS_MAX
-from sidestep.streams.errors import SettingsError
 
 STOP_SECONDS = DEADLINE_MS_MAX / 1000 + 2.0
 """Requests under way get this long: the longest deadline, and the time to write the answer."""

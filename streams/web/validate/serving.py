@@ -10,24 +10,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sidestep.streams.gcra import Rate, parse_rate
 from sidestep.streams.decide.policy import Policy, parse
-from sidestep.streams.web.validate.answer import Judge
-from sidestep.streams.web.validate.api import Api
-from sidestep.streams.web.validate.checking import Checker
-from sidestep.streams.web.exposure import check_exposure, tls_context
-from sidestep.streams.web.validate.server import EntryServer
-from sidestep.streams.web.validate.token_file import HOW, TokenFile
-from sidestep.streams.web.validate.tokens import DEFAULT_RATE
-from sidestep.streams.web.validate.versions import CurrentVersions
-from sidestep.streams.errors import SettingsError
 from sidestep.streams.decide.policy_file import read_policy
-from sidestep.streams.screen.sources.build import Asked, ask_whom
+from sidestep.streams.errors import SettingsError
+from sidestep.streams.gcra import Rate, parse_rate
 from sidestep.streams.screen.lists.classes import load_lists
 from sidestep.streams.screen.lists.domain_facts import DomainBook
 from sidestep.streams.screen.lists.near_misses import NearMisses
 from sidestep.streams.screen.lists.typo import suggest
+from sidestep.streams.screen.sources.build import Asked, ask_whom
 from sidestep.streams.settings import Settings, name_servers
+from sidestep.streams.web.exposure import check_exposure, tls_context
+from sidestep.streams.web.validate.answer import Judge
+from sidestep.streams.web.validate.api import Api
+from sidestep.streams.web.validate.checking import Checker
+from sidestep.streams.web.validate.server import EntryServer
+from sidestep.streams.web.validate.token_file import HOW, TokenFile
+from sidestep.streams.web.validate.tokens import DEFAULT_RATE
+from sidestep.streams.web.validate.versions import CurrentVersions
 
 log = logging.getLogger(__name__)
 

@@ -4,9 +4,9 @@ import asyncio
 import logging
 from pathlib import Path
 
+from sidestep.streams.errors import SettingsError
 from sidestep.streams.gcra import Rate
 from sidestep.streams.web.validate.tokens import Token, Tokens, digest, parse_tokens
-from sidestep.streams.errors import SettingsError
 
 log = logging.getLogger(__name__)
 

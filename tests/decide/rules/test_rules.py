@@ -8,9 +8,9 @@ import pytest
 
 from sidestep.schemas import Listing, MailboxFinding, MxFinding
 from sidestep.streams.commands.policy import SHIPPED
+from sidestep.streams.decide.policy_faults import RULES
 from sidestep.streams.decide.rules import ladder as rules
 from sidestep.streams.decide.rules.case import span
-from sidestep.streams.decide.policy_faults import RULES
 
 DAY = 86_400_000
 LIMITS = {"domain-limit", "mx-provider-limit", "service-limit"}

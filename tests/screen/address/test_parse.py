@@ -9,9 +9,9 @@ from email_validator.rfc_constants import CASE_INSENSITIVE_MAILBOX_NAMES
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from sidestep.streams.screen.address.parse import parse
 from sidestep.streams.screen.address.domain import read_domain, registrable
 from sidestep.streams.screen.address.mailbox import mailbox_rules, read_rules
+from sidestep.streams.screen.address.parse import parse
 
 REFUSED = {
     "": "no-at-sign",
@@ -173,15 +173,18 @@ ATEXT = "abcXYZ019!#$%&'*+/=?^_`{|}~-"
 TOP_LEVEL = ["com", "Com", "co.uk", "museum", "xn--p1ai", "c0m", *email_validator.SPECIAL_USE_DOMAIN_NAMES]
 locals_ = st.lists(st.text(ATEXT, min_size=1, max_size=25), min_size=1, max_size=4).map(".".join)
 labels = st.text("abcXYZ019-", min_size=1, max_size=20) | st.sampled_from(["x" * 63, "x" * 64, "xn--bcher-kva"])
-domains = st.builds(lambda names, top: ".".join([*names, top]), st.lists(labels, min_size=1, max_size=5),
-                    st.sampled_from(TOP_LEVEL))
+domains = st.builds(
+    lambda names, top: ".".join([*names, top]), st.lists(labels, min_size=1, max_size=5), st.sampled_from(TOP_LEVEL)
+)
 plain_addresses = st.builds("{}@{}".format, locals_, domains)
 near_plain_addresses = st.builds(
     lambda text, position, cut, extra: text[: position % len(text)] + extra + text[position % len(text) + cut :],
-    plain_addresses, st.integers(0, 300), st.integers(0, 2),
-    st.text("aK.-_@\"\\ ()<>[],:;\t\n\0\x7f\x80éßÅ\u0301\u0338\u00ad\u200d\u212a。．＠אا１ı", max_size=3),
+    plain_addresses,
+    st.integers(0, 300),
+    st.integers(0, 2),
+    st.text('aK.-_@"\\ ()<>[],:;\t\n\0\x7f\x80éßÅ\u0301\u0338\u00ad\u200d\u212a。．＠אا１ı', max_size=3),
 )
-quoted_addresses = st.builds('"{}"@{}'.format, st.text("ab.@ \\\"é(\u0301", max_size=8), domains)
+quoted_addresses = st.builds('"{}"@{}'.format, st.text('ab.@ \\"é(\u0301', max_size=8), domains)
 
 
 def reference(text: str) -> str:

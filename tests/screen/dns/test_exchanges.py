@@ -45,18 +45,21 @@ def judged(answers: dict[str, Answer], allow_private: bool = False) -> tuple[MxF
 TWO = has("MX", "20 b.example.", "10 a.example.")
 
 
-@pytest.mark.parametrize(("answers", "outcome", "reason"), [
-    ({"a.example/A": PUBLIC}, "yes", "mx"),
-    ({"b.example/A": PUBLIC}, "yes", "mx"),
-    ({"b.example/AAAA": PUBLIC6}, "yes", "mx"),
-    ({"a.example/A": LOOPBACK, "b.example/A": PUBLIC}, "yes", "mx"),
-    ({}, "no", "dangling-mx"),
-    ({"a.example/A": NOTHING, "a.example/AAAA": NOTHING}, "no", "dangling-mx"),
-    ({"a.example/A": LOOPBACK}, "no", "mx-not-global"),
-    ({"a.example/A": PRIVATE, "b.example/AAAA": has("AAAA", "fe80::1")}, "no", "mx-not-global"),
-    ({"a.example/A": FAILED}, "yes", "mx"),
-    ({"a.example/A": LOOPBACK, "b.example/AAAA": FAILED}, "yes", "mx"),
-])
+@pytest.mark.parametrize(
+    ("answers", "outcome", "reason"),
+    [
+        ({"a.example/A": PUBLIC}, "yes", "mx"),
+        ({"b.example/A": PUBLIC}, "yes", "mx"),
+        ({"b.example/AAAA": PUBLIC6}, "yes", "mx"),
+        ({"a.example/A": LOOPBACK, "b.example/A": PUBLIC}, "yes", "mx"),
+        ({}, "no", "dangling-mx"),
+        ({"a.example/A": NOTHING, "a.example/AAAA": NOTHING}, "no", "dangling-mx"),
+        ({"a.example/A": LOOPBACK}, "no", "mx-not-global"),
+        ({"a.example/A": PRIVATE, "b.example/AAAA": has("AAAA", "fe80::1")}, "no", "mx-not-global"),
+        ({"a.example/A": FAILED}, "yes", "mx"),
+        ({"a.example/A": LOOPBACK, "b.example/AAAA": FAILED}, "yes", "mx"),
+    ],
+)
 def test_exchanges_decide(answers: dict[str, Answer], outcome: str, reason: str) -> None:
     """One address that mail can be sent to is enough; without any there is no mail; a failure proves nothing."""
     finding, _ = judged({"MX": TWO} | answers)
@@ -100,23 +103,54 @@ def test_a_parked_domain_without_mx_is_known_by_its_name_servers(server: str, pr
     assert ("yes", "address", provider) == (finding.outcome, finding.reason, finding.provider)
 
 
-@pytest.mark.parametrize(("address", "expected"), [
-    ("127.0.0.1", True), ("10.1.2.3", True), ("172.31.0.1", True), ("172.32.0.1", False), ("192.168.0.1", True),
-    ("169.254.1.1", True), ("100.64.0.1", True), ("0.0.0.0", True), ("224.0.0.1", True), ("255.255.255.255", True),
-    ("::1", True), ("::", True), ("fc00::1", True), ("fe80::1", True), ("fec0::1", True), ("ff02::1", True),
-    ("::ffff:127.0.0.1", True), ("64:ff9b::7f00:1", True), ("2002:7f00:1::", True), ("64:ff9b:1::a00:1", True),
-    ("64:ff9b::5db8:d70e", False), ("93.184.215.14", False), ("2606:2800::1", False), ("203.0.113.7", False),
-])
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        ("127.0.0.1", True),
+        ("10.1.2.3", True),
+        ("172.31.0.1", True),
+        ("172.32.0.1", False),
+        ("192.168.0.1", True),
+        ("169.254.1.1", True),
+        ("100.64.0.1", True),
+        ("0.0.0.0", True),
+        ("224.0.0.1", True),
+        ("255.255.255.255", True),
+        ("::1", True),
+        ("::", True),
+        ("fc00::1", True),
+        ("fe80::1", True),
+        ("fec0::1", True),
+        ("ff02::1", True),
+        ("::ffff:127.0.0.1", True),
+        ("64:ff9b::7f00:1", True),
+        ("2002:7f00:1::", True),
+        ("64:ff9b:1::a00:1", True),
+        ("64:ff9b::5db8:d70e", False),
+        ("93.184.215.14", False),
+        ("2606:2800::1", False),
+        ("203.0.113.7", False),
+    ],
+)
 def test_local_space(address: str, expected: bool) -> None:
     """What leads to ourselves, into our own network or to nobody in particular."""
     assert expected is is_local(address)
 
 
-@pytest.mark.parametrize(("exchange", "expected"), [
-    ("mail.example", "plausible"), ("mail_1.example", "plausible"), (r"mail\032server.example", "unusable"),
-    (r"a\000b.example", "unusable"), (r"mail\.server.example", "unusable"), ("192.0.2.1", "unusable"),
-    ("localhost", "unusable"), ("mail", "dubious"), ("", "unusable"),
-])
+@pytest.mark.parametrize(
+    ("exchange", "expected"),
+    [
+        ("mail.example", "plausible"),
+        ("mail_1.example", "plausible"),
+        (r"mail\032server.example", "unusable"),
+        (r"a\000b.example", "unusable"),
+        (r"mail\.server.example", "unusable"),
+        ("192.0.2.1", "unusable"),
+        ("localhost", "unusable"),
+        ("mail", "dubious"),
+        ("", "unusable"),
+    ],
+)
 def test_an_exchange_is_a_host_name(exchange: str, expected: str) -> None:
     """RFC 1035 section 3.3.9; underscores are in use."""
     assert expected == grade(exchange)

@@ -42,24 +42,28 @@ def judged(answers: dict[str, Answer], allow_private: bool = False) -> MxFinding
             return end.value
 
 
-@pytest.mark.parametrize(("answers", "outcome", "reason"), [
-    ({"MX": has("MX", "10 mx.x.example.")}, "yes", "mx"),
-    ({"MX": has("MX", "0 .")}, "no", "null-mx"),
-    ({"MX": has("MX", "10 .")}, "no", "null-mx"),
-    ({"MX": has("MX", "0 .", "10 mx.x.example.")}, "yes", "mx"),
-    ({"MX": has("MX", "0 .", "10 .")}, "no", "no-usable-mx"),
-    ({"MX": has("MX", "10 localhost.", "20 192.0.2.1.")}, "no", "no-usable-mx"),
-    ({"MX": NXDOMAIN}, "no", "nxdomain"),
-    ({"MX": NOTHING, "A": NOTHING, "AAAA": NOTHING}, "no", "no-address"),
-    ({"MX": NOTHING, "A": has("A", "10.0.0.1"), "AAAA": NOTHING}, "no", "no-global-address"),
-    ({"MX": NOTHING, "A": has("A", "127.0.0.1"), "AAAA": has("AAAA", "fe80::1")}, "no", "no-global-address"),
-    ({"MX": NOTHING, "A": has("A", "93.184.215.14"), "AAAA": NOTHING, "TXT": NOTHING}, "yes", "address"),
-    ({"MX": NOTHING, "A": NOTHING, "AAAA": has("AAAA", "2606:2800::1"), "TXT": NOTHING}, "yes", "address"),
-    (
-        {"MX": NOTHING, "A": has("A", "93.184.215.14"), "AAAA": NOTHING, "TXT": has("TXT", '"v=spf1 -all"')},
-        "no", "spf-refuses-all",
-    ),
-])
+@pytest.mark.parametrize(
+    ("answers", "outcome", "reason"),
+    [
+        ({"MX": has("MX", "10 mx.x.example.")}, "yes", "mx"),
+        ({"MX": has("MX", "0 .")}, "no", "null-mx"),
+        ({"MX": has("MX", "10 .")}, "no", "null-mx"),
+        ({"MX": has("MX", "0 .", "10 mx.x.example.")}, "yes", "mx"),
+        ({"MX": has("MX", "0 .", "10 .")}, "no", "no-usable-mx"),
+        ({"MX": has("MX", "10 localhost.", "20 192.0.2.1.")}, "no", "no-usable-mx"),
+        ({"MX": NXDOMAIN}, "no", "nxdomain"),
+        ({"MX": NOTHING, "A": NOTHING, "AAAA": NOTHING}, "no", "no-address"),
+        ({"MX": NOTHING, "A": has("A", "10.0.0.1"), "AAAA": NOTHING}, "no", "no-global-address"),
+        ({"MX": NOTHING, "A": has("A", "127.0.0.1"), "AAAA": has("AAAA", "fe80::1")}, "no", "no-global-address"),
+        ({"MX": NOTHING, "A": has("A", "93.184.215.14"), "AAAA": NOTHING, "TXT": NOTHING}, "yes", "address"),
+        ({"MX": NOTHING, "A": NOTHING, "AAAA": has("AAAA", "2606:2800::1"), "TXT": NOTHING}, "yes", "address"),
+        (
+            {"MX": NOTHING, "A": has("A", "93.184.215.14"), "AAAA": NOTHING, "TXT": has("TXT", '"v=spf1 -all"')},
+            "no",
+            "spf-refuses-all",
+        ),
+    ],
+)
 def test_each_row_of_the_rfcs(answers: dict[str, Answer], outcome: str, reason: str) -> None:
     """Known answers lead to exactly this finding, and no question is asked beyond those needed for it."""
     finding = judged(answers)
@@ -87,12 +91,15 @@ def test_one_failed_address_question_is_unknown_when_the_other_finds_none(other:
     assert (finding.outcome, finding.reason) == ("unknown", "servfail")
 
 
-@pytest.mark.parametrize(("a", "outcome", "reason"), [
-    (has("A", "93.184.215.14"), "yes", "mx"),
-    (has("A", "10.0.0.1"), "no", "no-usable-mx"),
-    (NXDOMAIN, "no", "no-usable-mx"),
-    (Answer(failure="timeout"), "unknown", "timeout"),
-])
+@pytest.mark.parametrize(
+    ("a", "outcome", "reason"),
+    [
+        (has("A", "93.184.215.14"), "yes", "mx"),
+        (has("A", "10.0.0.1"), "no", "no-usable-mx"),
+        (NXDOMAIN, "no", "no-usable-mx"),
+        (Answer(failure="timeout"), "unknown", "timeout"),
+    ],
+)
 def test_exchanges_that_all_look_local_are_looked_up(a: Answer, outcome: str, reason: str) -> None:
     """A single label or .local may be a mistake or work all the same: its own address decides."""
     finding = judged({"MX": has("MX", "10 mail.", "20 localhost."), "mail/A": a, "mail/AAAA": NOTHING})
@@ -105,55 +112,101 @@ def test_private_addresses_count_only_where_allowed() -> None:
     assert [judged(answers, allow_private).outcome for allow_private in (False, True)] == ["no", "yes"]
 
 
-@pytest.mark.parametrize(("exchange", "expected"), [
-    ("mx.x.example", "plausible"), ("", "unusable"), ("192.0.2.1", "unusable"), ("2001:db8::1", "unusable"),
-    ("[192.0.2.1]", "unusable"), ("localhost", "unusable"), ("mx.localhost", "unusable"), ("mail", "dubious"),
-    ("mx.corp.local", "dubious"), ("mx.invalid", "dubious"), ("localhost.x.example", "plausible"),
-])
+@pytest.mark.parametrize(
+    ("exchange", "expected"),
+    [
+        ("mx.x.example", "plausible"),
+        ("", "unusable"),
+        ("192.0.2.1", "unusable"),
+        ("2001:db8::1", "unusable"),
+        ("[192.0.2.1]", "unusable"),
+        ("localhost", "unusable"),
+        ("mx.localhost", "unusable"),
+        ("mail", "dubious"),
+        ("mx.corp.local", "dubious"),
+        ("mx.invalid", "dubious"),
+        ("localhost.x.example", "plausible"),
+    ],
+)
 def test_grades_of_exchanges(exchange: str, expected: str) -> None:
     """Only what can't be a host on the Internet is set aside."""
     assert expected == grade(exchange)
 
 
-@pytest.mark.parametrize(("address", "expected"), [
-    ("93.184.215.14", True), ("10.1.2.3", False), ("127.0.0.1", False), ("169.254.1.1", False), ("224.0.0.1", False),
-    ("100.64.0.1", False), ("0.0.0.0", False), ("192.0.2.1", False), ("2606:2800::1", True), ("::1", False),
-    ("fc00::1", False), ("fe80::1", False), ("fec0::1", False), ("ff0e::1", False), ("2001:db8::1", False),
-    ("::ffff:10.0.0.1", False), ("::ffff:93.184.215.14", True),
-])
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        ("93.184.215.14", True),
+        ("10.1.2.3", False),
+        ("127.0.0.1", False),
+        ("169.254.1.1", False),
+        ("224.0.0.1", False),
+        ("100.64.0.1", False),
+        ("0.0.0.0", False),
+        ("192.0.2.1", False),
+        ("2606:2800::1", True),
+        ("::1", False),
+        ("fc00::1", False),
+        ("fe80::1", False),
+        ("fec0::1", False),
+        ("ff0e::1", False),
+        ("2001:db8::1", False),
+        ("::ffff:10.0.0.1", False),
+        ("::ffff:93.184.215.14", True),
+    ],
+)
 def test_only_global_unicast_addresses_count(address: str, expected: bool) -> None:
     """Private, loopback, link-local, shared, multicast and documentation addresses reach nobody."""
     assert expected is is_reachable(address)
 
 
-@pytest.mark.parametrize(("texts", "expected"), [
-    (['"v=spf1 -all"'], True), (['"V=SPF1  -ALL"'], True), (['"v=spf1" " -all"'], True),
-    (['"hello"', '"v=spf1 -all"'], True), (['"v=spf1 ~all"'], False), (['"v=spf1 mx -all"'], False),
-    (['"v=spf10 -all"'], False), (['"v=spf1 -all"', '"v=spf1 mx -all"'], False), ([], False),
-])
+@pytest.mark.parametrize(
+    ("texts", "expected"),
+    [
+        (['"v=spf1 -all"'], True),
+        (['"V=SPF1  -ALL"'], True),
+        (['"v=spf1" " -all"'], True),
+        (['"hello"', '"v=spf1 -all"'], True),
+        (['"v=spf1 ~all"'], False),
+        (['"v=spf1 mx -all"'], False),
+        (['"v=spf10 -all"'], False),
+        (['"v=spf1 -all"', '"v=spf1 mx -all"'], False),
+        ([], False),
+    ],
+)
 def test_only_the_bare_refusal_of_everything_counts(texts: list[str], expected: bool) -> None:
     """A second policy is an error (RFC 7208 section 4.5), and an error refuses nobody."""
     assert expected is spf_refuses_all(has("TXT", *texts).records)
 
 
-@pytest.mark.parametrize(("ttl", "expected"), [
-    (0, POSITIVE_TTL[0]), (600, 600), (10**9, POSITIVE_TTL[1]),
-])
+@pytest.mark.parametrize(
+    ("ttl", "expected"),
+    [
+        (0, POSITIVE_TTL[0]),
+        (600, 600),
+        (10**9, POSITIVE_TTL[1]),
+    ],
+)
 def test_ttl_of_a_yes_is_kept_within_bounds(ttl: int, expected: int) -> None:
     """Neither asked for all the time nor believed for weeks."""
     assert expected == judged({"MX": has("MX", "10 mx.x.example.", ttl=ttl)}).ttl
 
 
-@pytest.mark.parametrize(("ttl", "expected"), [
-    (0, NEGATIVE_TTL[0]), (600, 600), (10**9, NEGATIVE_TTL[1]),
-])
+@pytest.mark.parametrize(
+    ("ttl", "expected"),
+    [
+        (0, NEGATIVE_TTL[0]),
+        (600, 600),
+        (10**9, NEGATIVE_TTL[1]),
+    ],
+)
 def test_ttl_of_a_no_is_kept_within_bounds(ttl: int, expected: int) -> None:
     """RFC 2308 section 5: a long-lived "no such name" does harm."""
     assert expected == judged({"MX": Answer(ttl=ttl, exists=False)}).ttl
 
 
 def test_a_finding_lives_no_longer_than_its_shortest_answer() -> None:
-    """"No MX" for ten minutes and an address for an hour make ten minutes."""
+    """ "No MX" for ten minutes and an address for an hour make ten minutes."""
     answers = {"MX": NOTHING, "A": has("A", "93.184.215.14", ttl=3600), "AAAA": NOTHING, "TXT": NOTHING}
     assert judged(answers).ttl == 600
 
@@ -189,16 +242,19 @@ def test_an_alias_whose_target_nobody_looked_at_is_no_answer_yet() -> None:
     assert 1 == len(response(dname).records)
 
 
-@pytest.mark.parametrize(("answer", "expected"), [
-    (response("x.example. 50 IN CNAME y.example.\ny.example. 50 IN CNAME x.example."), "cname-loop"),
-    (response(rcode="SERVFAIL"), "servfail"),
-    (response(rcode="REFUSED"), "refused"),
-    (response(rcode="NOTIMP"), "malformed"),
-    (response("x.example. 60 IN MX 10 mx.example.", rcode="NXDOMAIN"), "malformed"),
-    (response("y.example. 60 IN MX 10 mx.example."), "malformed"),
-    (response("x.example. 60 IN CNAME y.example.\nz.example. 60 IN MX 10 mx.example."), "malformed"),
-    (response(authority="x.example. 60 IN NS ns.elsewhere.example.", flags="RD"), "malformed"),
-])
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        (response("x.example. 50 IN CNAME y.example.\ny.example. 50 IN CNAME x.example."), "cname-loop"),
+        (response(rcode="SERVFAIL"), "servfail"),
+        (response(rcode="REFUSED"), "refused"),
+        (response(rcode="NOTIMP"), "malformed"),
+        (response("x.example. 60 IN MX 10 mx.example.", rcode="NXDOMAIN"), "malformed"),
+        (response("y.example. 60 IN MX 10 mx.example."), "malformed"),
+        (response("x.example. 60 IN CNAME y.example.\nz.example. 60 IN MX 10 mx.example."), "malformed"),
+        (response(authority="x.example. 60 IN NS ns.elsewhere.example.", flags="RD"), "malformed"),
+    ],
+)
 def test_answers_that_say_nothing(answer: Answer, expected: str) -> None:
     """Loops, errors, contradictions and referrals are failures, never a "no"."""
     assert expected == answer.failure

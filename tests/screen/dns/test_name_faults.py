@@ -8,20 +8,20 @@ import pytest
 
 from sidestep.schemas import EmailIntent, IntentEvidence
 from sidestep.streams.commands.policy import SHIPPED
-from sidestep.streams.decide.rules.case import NEVER, Case
 from sidestep.streams.decide.policy import parse as parse_policy
+from sidestep.streams.decide.rules.case import NEVER, Case
 from sidestep.streams.decide.rules.ladder import climb
 from sidestep.streams.local.nameserver import NameServer
 from sidestep.streams.local.zones import FAULTS
 from sidestep.streams.screen.address.parse import parse
+from sidestep.streams.screen.dns.resolver import Resolver
+from sidestep.streams.screen.evidence import Taken, intent_evidence
+from sidestep.streams.screen.keys import Keys
 from sidestep.streams.screen.lists.classes import load_lists
 from sidestep.streams.screen.lists.domain_facts import DomainBook
-from sidestep.streams.screen.evidence import Taken, intent_evidence
-from sidestep.streams.screen.sources.inquiry import Inquiry
-from sidestep.streams.screen.keys import Keys
-from sidestep.streams.screen.dns.resolver import Resolver
 from sidestep.streams.screen.lists.near_misses import NearMisses
 from sidestep.streams.screen.lists.typo import suggest
+from sidestep.streams.screen.sources.inquiry import Inquiry
 
 pytestmark = pytest.mark.slow  # a minute, nearly all of it waiting for servers that stay silent
 

@@ -11,8 +11,8 @@ import pytest
 import uvloop
 
 from sidestep.schemas import MxFinding
-from sidestep.streams.local.nameserver import SMALL_WORLD, NameServer
 from sidestep.streams.errors import SettingsError
+from sidestep.streams.local.nameserver import SMALL_WORLD, NameServer
 from sidestep.streams.screen.dns.mx import UNKNOWN_TTL
 from sidestep.streams.screen.dns.resolver import STALE_MAX, Resolver
 
@@ -58,14 +58,25 @@ def closed_port() -> int:
 
 
 EXPECTED = {
-    "gmail.com": ("yes", "mx"), "lantern-books.example": ("yes", "mx"), "any.branches.example": ("yes", "mx"),
-    "alias.example": ("yes", "mx"), "bulky.example": ("yes", "mx"), "gnail.com": ("yes", "mx"),
-    "no-mail.example": ("no", "null-mx"), "gmial.com": ("no", "nxdomain"), "never-heard.example": ("no", "nxdomain"),
-    "address-only.example": ("yes", "address"), "address-only-v6.example": ("yes", "address"),
-    "private-address.example": ("no", "no-global-address"), "web-only.example": ("no", "no-address"),
-    "sends-nothing.example": ("no", "spf-refuses-all"), "mx-to-nowhere.example": ("no", "no-usable-mx"),
-    "broken.example": ("unknown", "servfail"), "refusing.example": ("unknown", "refused"),
-    "silent.example": ("unknown", "timeout"), "circular.example": ("unknown", "cname-loop"),
+    "gmail.com": ("yes", "mx"),
+    "lantern-books.example": ("yes", "mx"),
+    "any.branches.example": ("yes", "mx"),
+    "alias.example": ("yes", "mx"),
+    "bulky.example": ("yes", "mx"),
+    "gnail.com": ("yes", "mx"),
+    "no-mail.example": ("no", "null-mx"),
+    "gmial.com": ("no", "nxdomain"),
+    "never-heard.example": ("no", "nxdomain"),
+    "address-only.example": ("yes", "address"),
+    "address-only-v6.example": ("yes", "address"),
+    "private-address.example": ("no", "no-global-address"),
+    "web-only.example": ("no", "no-address"),
+    "sends-nothing.example": ("no", "spf-refuses-all"),
+    "mx-to-nowhere.example": ("no", "no-usable-mx"),
+    "broken.example": ("unknown", "servfail"),
+    "refusing.example": ("unknown", "refused"),
+    "silent.example": ("unknown", "timeout"),
+    "circular.example": ("unknown", "cname-loop"),
     "forged.example": ("unknown", "timeout"),
 }
 
@@ -84,11 +95,21 @@ def test_the_small_world(runner: Callable[..., None]) -> None:
     runner(scenario())
 
 
-@pytest.mark.parametrize(("fault", "reason"), [
-    ("servfail", "servfail"), ("refuse", "refused"), ("drop", "timeout"), ("delay 9", "timeout"),
-    ("lie-id", "timeout"), ("lie-question", "timeout"), ("garble", "timeout"), ("lame", "malformed"),
-    ("no-tcp", "malformed"), ("cname-loop", "cname-loop"),
-])
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [
+        ("servfail", "servfail"),
+        ("refuse", "refused"),
+        ("drop", "timeout"),
+        ("delay 9", "timeout"),
+        ("lie-id", "timeout"),
+        ("lie-question", "timeout"),
+        ("garble", "timeout"),
+        ("lame", "malformed"),
+        ("no-tcp", "malformed"),
+        ("cname-loop", "cname-loop"),
+    ],
+)
 def test_faults_are_unknown_within_the_deadline(fault: str, reason: str) -> None:
     """No fault of a server is taken for a "no", none takes longer than the timeout, none asks for A instead."""
 

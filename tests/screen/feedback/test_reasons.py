@@ -12,7 +12,8 @@ import pytest
 from sidestep.schemas import Bounce
 from sidestep.schemas.feedback import Scope
 from sidestep.streams.decide.rules import address as address_rules
-from sidestep.streams.screen.address import parse as address, characters, domain, local_part
+from sidestep.streams.screen.address import characters, domain, local_part
+from sidestep.streams.screen.address import parse as address
 from sidestep.streams.screen.dns import mx
 from sidestep.streams.screen.feedback.reasons import Reasons, load_reasons
 

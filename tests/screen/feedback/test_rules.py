@@ -10,8 +10,8 @@ from sidestep.streams.screen.feedback.lint import every_rule, problems
 from sidestep.streams.screen.feedback.meaning import hardness, scope_of
 from sidestep.streams.screen.feedback.parse import classify
 from sidestep.streams.screen.feedback.phrases import fold, phrase, stands_in
-from sidestep.streams.screen.feedback.smtp import find_command, find_reply, find_status, prefer
 from sidestep.streams.screen.feedback.reasons import load_reasons
+from sidestep.streams.screen.feedback.smtp import find_command, find_reply, find_status, prefer
 
 
 def reason(text: str, **fields: str) -> str:

@@ -6,12 +6,12 @@ from dataclasses import replace
 import pytest
 from disposable_email_domains import blocklist
 
-from sidestep.streams.screen.lists.classes import Lists, load_lists
 from sidestep.streams.screen.address.domain import read_domain, suffixes
+from sidestep.streams.screen.lists.classes import Lists, load_lists
+from sidestep.streams.screen.lists.mailbox_providers import large_providers
+from sidestep.streams.screen.lists.shipped import entries, fingerprint, read_table, read_words
 from sidestep.streams.screen.sources.feeds.gate import Faults, gate
 from sidestep.streams.screen.sources.feeds.parse import read
-from sidestep.streams.screen.lists.shipped import entries, fingerprint, read_table, read_words
-from sidestep.streams.screen.lists.mailbox_providers import large_providers
 
 REVIEWED = 10_181  # entries of disposable-email-domains 0.0.293, which was looked through
 

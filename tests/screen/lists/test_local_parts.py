@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from sidestep.streams.screen.lists.classes import Lists, load_lists
 from sidestep.streams.screen.lists.honeypots import Honeypots, honeypots
-from sidestep.streams.screen.lists.shipped import read_table
 from sidestep.streams.screen.lists.machine_made import machine_made
+from sidestep.streams.screen.lists.shipped import read_table
 
 NAMES = """
 jane.doe john.smith jsmith smithj j.smith john_smith1985 johnsmith johnathan.livingston christopherson
@@ -53,10 +53,23 @@ yilmazguneyhan kilicdaroglu.kemal kekuhaupio kealiiwahamana tuilaepasailele whak
 PEOPLE = NAMES.split()
 
 MACHINES = [
-    "x7k2q9zt4mwp", "a8f3k29dj3kq7", "b7x9q2m4v1z8", "qzxvbnmkjhgf", "xkjqzwvbtrnmhd", "zxqwvkjpfgtr",
-    "5d41402abc4b2a76b9719d911017c592", "d41d8cd98f00b204", "550e8400-e29b-41d4-a716-446655440000",
-    "550E8400-E29B-41D4-A716-446655440000", "aGVsbG8gd29ybGQhIQ", "7xQ2mZk9LpRt3WvB", "bounce-9f86d081884c7d659a2f",
-    "12345678901234567890", "jqxzvkwpbgfh", "u.x7k2q9zt4mwp", "qwrtpsdfghjklzxcvbnm",
+    "x7k2q9zt4mwp",
+    "a8f3k29dj3kq7",
+    "b7x9q2m4v1z8",
+    "qzxvbnmkjhgf",
+    "xkjqzwvbtrnmhd",
+    "zxqwvkjpfgtr",
+    "5d41402abc4b2a76b9719d911017c592",
+    "d41d8cd98f00b204",
+    "550e8400-e29b-41d4-a716-446655440000",
+    "550E8400-E29B-41D4-A716-446655440000",
+    "aGVsbG8gd29ybGQhIQ",
+    "7xQ2mZk9LpRt3WvB",
+    "bounce-9f86d081884c7d659a2f",
+    "12345678901234567890",
+    "jqxzvkwpbgfh",
+    "u.x7k2q9zt4mwp",
+    "qwrtpsdfghjklzxcvbnm",
 ]
 
 TRAPS = [

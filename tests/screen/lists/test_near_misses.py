@@ -4,9 +4,9 @@ import pytest
 
 from sidestep.schemas import MxFinding
 from sidestep.streams.screen.address.domain import read_domain
-from sidestep.streams.screen.lists.shipped import read_table
 from sidestep.streams.screen.lists.mx_providers import mailbox_providers, parking_services, provider_of
 from sidestep.streams.screen.lists.near_misses import KEPT, NearMisses, Suspicion, weigh
+from sidestep.streams.screen.lists.shipped import read_table
 from sidestep.streams.screen.lists.typo import TypoFinding, suggest
 
 NEAR, CERTAIN = TypoFinding("outlook.com", False, 1), TypoFinding("gmail.com", True, 1)
@@ -16,23 +16,26 @@ def mx(*exchanges: str, outcome: str = "yes", reason: str = "mx") -> MxFinding:
     return MxFinding(outcome, reason, exchanges=exchanges, provider=provider_of(exchanges))  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(("typo", "finding", "expected"), [
-    (None, mx("mx.trap.example"), Suspicion()),
-    (NEAR, mx("mx.outzlook.com"), Suspicion(("near-miss",))),
-    (NEAR, mx("mx.hosting.example"), Suspicion(("near-miss",))),
-    (NEAR, mx(outcome="no", reason="nxdomain"), Suspicion(("typo",), "outlook.com")),
-    (NEAR, mx("a.h-email.net"), Suspicion(("typo",), "outlook.com")),
-    (NEAR, mx(reason="address"), Suspicion(("near-miss",), "outlook.com")),
-    (NEAR, mx(outcome="unknown", reason="timeout"), Suspicion(("near-miss",), "outlook.com")),
-    (NEAR, None, Suspicion(("near-miss",), "outlook.com")),
-    (CERTAIN, mx("mx.hosting.example"), Suspicion(("typo",), "gmail.com")),
-    (CERTAIN, mx(outcome="no", reason="null-mx"), Suspicion(("typo",), "gmail.com")),
-    (CERTAIN, mx(outcome="unknown", reason="timeout"), Suspicion(("typo",), "gmail.com")),
-    (CERTAIN, mx("in.outzlook.com"), Suspicion(("near-miss",))),
-    (CERTAIN, mx("aspmx.l.google.com"), Suspicion(("near-miss",))),
-    (CERTAIN, mx("eforward1.registrar-servers.com"), Suspicion(("typo",), "gmail.com")),
-    (CERTAIN, mx("a.h-email.net"), Suspicion(("typo",), "gmail.com")),
-])
+@pytest.mark.parametrize(
+    ("typo", "finding", "expected"),
+    [
+        (None, mx("mx.trap.example"), Suspicion()),
+        (NEAR, mx("mx.outzlook.com"), Suspicion(("near-miss",))),
+        (NEAR, mx("mx.hosting.example"), Suspicion(("near-miss",))),
+        (NEAR, mx(outcome="no", reason="nxdomain"), Suspicion(("typo",), "outlook.com")),
+        (NEAR, mx("a.h-email.net"), Suspicion(("typo",), "outlook.com")),
+        (NEAR, mx(reason="address"), Suspicion(("near-miss",), "outlook.com")),
+        (NEAR, mx(outcome="unknown", reason="timeout"), Suspicion(("near-miss",), "outlook.com")),
+        (NEAR, None, Suspicion(("near-miss",), "outlook.com")),
+        (CERTAIN, mx("mx.hosting.example"), Suspicion(("typo",), "gmail.com")),
+        (CERTAIN, mx(outcome="no", reason="null-mx"), Suspicion(("typo",), "gmail.com")),
+        (CERTAIN, mx(outcome="unknown", reason="timeout"), Suspicion(("typo",), "gmail.com")),
+        (CERTAIN, mx("in.outzlook.com"), Suspicion(("near-miss",))),
+        (CERTAIN, mx("aspmx.l.google.com"), Suspicion(("near-miss",))),
+        (CERTAIN, mx("eforward1.registrar-servers.com"), Suspicion(("typo",), "gmail.com")),
+        (CERTAIN, mx("a.h-email.net"), Suspicion(("typo",), "gmail.com")),
+    ],
+)
 def test_dns_weighs(typo: TypoFinding | None, finding: MxFinding | None, expected: Suspicion) -> None:
     """A healthy mail service of its own: left alone. None, parked, or a known slip at somebody's host: a slip."""
     assert expected == weigh("outzlook.com", typo, finding)
@@ -50,13 +53,16 @@ def test_a_cluster_is_a_trap_whatever_it_looks_like() -> None:
     assert weigh(names[2], NEAR, trap, True) == Suspicion(("typo", "trap-cluster"), "outlook.com")
 
 
-@pytest.mark.parametrize(("one", "other", "cluster"), [
-    (CERTAIN, NEAR, True),
-    (NEAR, CERTAIN, True),
-    (CERTAIN, CERTAIN, False),
-    (CERTAIN, TypoFinding("gmail.de", True, 1), False),
-    (NEAR, TypoFinding("gmail.com", False, 1), False),
-])
+@pytest.mark.parametrize(
+    ("one", "other", "cluster"),
+    [
+        (CERTAIN, NEAR, True),
+        (NEAR, CERTAIN, True),
+        (CERTAIN, CERTAIN, False),
+        (CERTAIN, TypoFinding("gmail.de", True, 1), False),
+        (NEAR, TypoFinding("gmail.com", False, 1), False),
+    ],
+)
 def test_two_near_misses_of_two_providers_are_a_trap(one: TypoFinding, other: TypoFinding, cluster: bool) -> None:
     """If one is a known misspelling: a firm protects its own name only, and chance is in no list."""
     near_misses, trap = NearMisses(), mx("mx.trap.example")
@@ -97,19 +103,41 @@ def test_the_register_is_bounded() -> None:
     assert near_misses.clustered("x.example", NEAR, mx("mx.hot.example"))
 
 
-@pytest.mark.parametrize(("exchange", "provider"), [
-    ("aspmx.l.google.com", "google"), ("smtp.google.com", "google"), ("alt4.gmail-smtp-in.l.google.com", "google"),
-    ("acme-com.mail.protection.outlook.com", "microsoft"), ("acme.h-v1.mx.microsoft", "microsoft"),
-    ("mta7.am0.yahoodns.net", "yahoo"), ("mx01.mail.icloud.com", "apple"), ("mail.protonmail.ch", "proton"),
-    ("mx.zoho.eu", "zoho"), ("in1-smtp.messagingengine.com", "fastmail"),
-    ("eu-smtp-inbound-1.mimecast.com", "mimecast"),
-    ("mxa-0012ab01.gslb.pphosted.com", "proofpoint"), ("d1.ess.barracudanetworks.com", "barracuda"),
-    ("route1.mx.cloudflare.net", "cloudflare"), ("mx1.mail.ovh.net", "ovh"), ("mx00.kundenserver.de", "ionos"),
-    ("mx00.emig.gmx.net", "gmx"), ("mxs.mail.ru", "mailru"), ("mx.yandex.ru", "yandex"), ("mx.yandex.net", "yandex"),
-    ("mx1.qq.com", "tencent"), ("163mx01.mxmail.netease.com", "netease"), ("mail.h-email.net", "h-email"),
-    ("inbound-smtp.eu-west-1.amazonaws.com", "amazon-ses"), ("ec2-1-2-3-4.compute.amazonaws.com", ""),
-    ("notgoogle.com", ""), ("google.com.example", ""), ("mx.acme.example", ""), ("com", ""), ("", ""),
-])
+@pytest.mark.parametrize(
+    ("exchange", "provider"),
+    [
+        ("aspmx.l.google.com", "google"),
+        ("smtp.google.com", "google"),
+        ("alt4.gmail-smtp-in.l.google.com", "google"),
+        ("acme-com.mail.protection.outlook.com", "microsoft"),
+        ("acme.h-v1.mx.microsoft", "microsoft"),
+        ("mta7.am0.yahoodns.net", "yahoo"),
+        ("mx01.mail.icloud.com", "apple"),
+        ("mail.protonmail.ch", "proton"),
+        ("mx.zoho.eu", "zoho"),
+        ("in1-smtp.messagingengine.com", "fastmail"),
+        ("eu-smtp-inbound-1.mimecast.com", "mimecast"),
+        ("mxa-0012ab01.gslb.pphosted.com", "proofpoint"),
+        ("d1.ess.barracudanetworks.com", "barracuda"),
+        ("route1.mx.cloudflare.net", "cloudflare"),
+        ("mx1.mail.ovh.net", "ovh"),
+        ("mx00.kundenserver.de", "ionos"),
+        ("mx00.emig.gmx.net", "gmx"),
+        ("mxs.mail.ru", "mailru"),
+        ("mx.yandex.ru", "yandex"),
+        ("mx.yandex.net", "yandex"),
+        ("mx1.qq.com", "tencent"),
+        ("163mx01.mxmail.netease.com", "netease"),
+        ("mail.h-email.net", "h-email"),
+        ("inbound-smtp.eu-west-1.amazonaws.com", "amazon-ses"),
+        ("ec2-1-2-3-4.compute.amazonaws.com", ""),
+        ("notgoogle.com", ""),
+        ("google.com.example", ""),
+        ("mx.acme.example", ""),
+        ("com", ""),
+        ("", ""),
+    ],
+)
 def test_providers_are_known_by_their_exchanges(exchange: str, provider: str) -> None:
     """An entry and what lies below it, by whole labels."""
     assert provider == provider_of([exchange])

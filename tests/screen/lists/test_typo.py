@@ -7,15 +7,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sidestep.streams.screen.address.domain import read_domain, suffixes
-from sidestep.streams.screen.lists.shipped import read_table, read_words
 from sidestep.streams.screen.lists.mailbox_providers import large_providers
+from sidestep.streams.screen.lists.shipped import read_table, read_words
 from sidestep.streams.screen.lists.typo import TypoFinding, Typos, slips_allowed, suggest
 
 KNOWN = {
-    "gmial.com": "gmail.com", "gmai.com": "gmail.com", "gnail.com": "gmail.com", "gmail.con": "gmail.com",
-    "hotmial.com": "hotmail.com", "yaho.com": "yahoo.com", "yahoo.cm": "yahoo.com", "outlok.com": "outlook.com",
-    "yahoo.co.ik": "yahoo.co.uk", "hotmail.couk": "hotmail.co.uk",
-    "iclod.com": "icloud.com", "t-onlne.de": "t-online.de",
+    "gmial.com": "gmail.com",
+    "gmai.com": "gmail.com",
+    "gnail.com": "gmail.com",
+    "gmail.con": "gmail.com",
+    "hotmial.com": "hotmail.com",
+    "yaho.com": "yahoo.com",
+    "yahoo.cm": "yahoo.com",
+    "outlok.com": "outlook.com",
+    "yahoo.co.ik": "yahoo.co.uk",
+    "hotmail.couk": "hotmail.co.uk",
+    "iclod.com": "icloud.com",
+    "t-onlne.de": "t-online.de",
 }
 
 NEAR = {
@@ -29,11 +37,47 @@ NEAR = {
 }
 
 REAL = [
-    "gmail.com", "gmail.co", "mail.com", "email.com", "ymail.com", "googlemail.com", "company.io", "gmx.fr", "gmx.tm",
-    "yahoo.cl", "yahoo.com.pe", "hotmail.hu", "hotmail.co", "live.lu", "outlook.hu", "love.com", "aon.com", "aol.com",
-    "life.com", "me.com", "gail.com", "grail.com", "horizon.net", "comcast.com", "proton.com", "viola.fr",
-    "never.com", "globe.com", "plant.nl", "hotmart.com", "orage.fr", "example.com", "example.test", "hmail.com",
-    "gmail.museum", "gotmail.com", "cloud.com", "mail.gmail.com", "duck.com", "com", "localhost",
+    "gmail.com",
+    "gmail.co",
+    "mail.com",
+    "email.com",
+    "ymail.com",
+    "googlemail.com",
+    "company.io",
+    "gmx.fr",
+    "gmx.tm",
+    "yahoo.cl",
+    "yahoo.com.pe",
+    "hotmail.hu",
+    "hotmail.co",
+    "live.lu",
+    "outlook.hu",
+    "love.com",
+    "aon.com",
+    "aol.com",
+    "life.com",
+    "me.com",
+    "gail.com",
+    "grail.com",
+    "horizon.net",
+    "comcast.com",
+    "proton.com",
+    "viola.fr",
+    "never.com",
+    "globe.com",
+    "plant.nl",
+    "hotmart.com",
+    "orage.fr",
+    "example.com",
+    "example.test",
+    "hmail.com",
+    "gmail.museum",
+    "gotmail.com",
+    "cloud.com",
+    "mail.gmail.com",
+    "duck.com",
+    "com",
+    "localhost",
 ]
 
 
@@ -99,7 +143,9 @@ def test_real_domains_are_sound() -> None:
 
 domains = st.builds(
     lambda domain, position, letter: domain[: position % len(domain)] + letter + domain[position % len(domain) + 1 :],
-    st.sampled_from(sorted(large_providers())), st.integers(0, 40), st.text("abcdefghijklmnopqrstuvwxyz-.", max_size=2),
+    st.sampled_from(sorted(large_providers())),
+    st.integers(0, 40),
+    st.text("abcdefghijklmnopqrstuvwxyz-.", max_size=2),
 )
 
 

@@ -11,10 +11,18 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from sidestep.streams.gcra import parse_rate
 from sidestep.streams.decide.policy import Policy
 from sidestep.streams.decide.policy import parse as parse_policy
+from sidestep.streams.decide.policy_file import read_policy
+from sidestep.streams.gcra import parse_rate
 from sidestep.streams.local.nameserver import NameServer
+from sidestep.streams.screen.dns.resolver import Resolver
+from sidestep.streams.screen.lists.classes import Lists, load_lists
+from sidestep.streams.screen.lists.domain_facts import DomainBook
+from sidestep.streams.screen.lists.near_misses import NearMisses
+from sidestep.streams.screen.lists.typo import suggest
+from sidestep.streams.screen.sources.inquiry import Inquiry
+from sidestep.streams.settings import Settings
 from sidestep.streams.web.validate.answer import Judge
 from sidestep.streams.web.validate.api import Api
 from sidestep.streams.web.validate.checking import Checker
@@ -22,14 +30,6 @@ from sidestep.streams.web.validate.server import EntryServer
 from sidestep.streams.web.validate.token_file import TokenFile
 from sidestep.streams.web.validate.tokens import line_of
 from sidestep.streams.web.validate.versions import CurrentVersions
-from sidestep.streams.decide.policy_file import read_policy
-from sidestep.streams.screen.lists.classes import Lists, load_lists
-from sidestep.streams.screen.lists.domain_facts import DomainBook
-from sidestep.streams.screen.sources.inquiry import Inquiry
-from sidestep.streams.screen.dns.resolver import Resolver
-from sidestep.streams.screen.lists.near_misses import NearMisses
-from sidestep.streams.screen.lists.typo import suggest
-from sidestep.streams.settings import Settings
 
 TOKEN = "sidestep_of-the-tests"
 SLOW_TOKEN = "sidestep_three-a-minute"

@@ -8,16 +8,16 @@ import pytest
 from sidestep.schemas import EmailIntent, Listing, LogPosition, MailboxFinding, MxFinding, PolicyRecord, Verdict
 from sidestep.streams.decide.fold import fold
 from sidestep.streams.decide.policy import parse, version_of
+from sidestep.streams.decide.policy_file import SHIPPED
 from sidestep.streams.decide.state import Controls, State
+from sidestep.streams.screen.check import NOT_ASKED, subject
+from sidestep.streams.screen.evidence import Taken, intent_evidence
+from sidestep.streams.screen.keys import Keys
+from sidestep.streams.screen.lists.classes import Lists
+from sidestep.streams.screen.lists.near_misses import NearMisses
+from sidestep.streams.screen.sources.inquiry import Answers
 from sidestep.streams.web.validate.answer import Judge, Result
 from sidestep.streams.web.validate.versions import CurrentVersions
-from sidestep.streams.decide.policy_file import SHIPPED
-from sidestep.streams.screen.check import NOT_ASKED, subject
-from sidestep.streams.screen.lists.classes import Lists
-from sidestep.streams.screen.evidence import Taken, intent_evidence
-from sidestep.streams.screen.sources.inquiry import Answers
-from sidestep.streams.screen.keys import Keys
-from sidestep.streams.screen.lists.near_misses import NearMisses
 
 NOW = 1_790_000_000
 ADDRESSES = [
@@ -50,9 +50,9 @@ def _verdict(address: str, answers: Answers, stream: str, lists: Lists, text: st
     taken = Taken(0, intent, about.address, about.facts, b"i" * 16, b"c" * 16, False, "")
     keys = Keys(b"k" * 32)
     evidence = intent_evidence(taken, answers if about.domain else None, lists, NearMisses(), keys, NOW)
-    state, place = State(Controls({}, {}, 0)), LogPosition("email-evidence", 0, 0)
-    fold(state, PolicyRecord(version=version_of(text), text=text, at=NOW * 1000), place)
-    verdict = fold(state, evidence, place)
+    state, position = State(Controls({}, {}, 0)), LogPosition("email-evidence", 0, 0)
+    fold(state, PolicyRecord(version=version_of(text), text=text, at=NOW * 1000), position)
+    verdict = fold(state, evidence, position)
     assert verdict is not None
     return verdict
 

@@ -16,8 +16,8 @@ from schemathesis import GenerationMode
 
 from sidestep.schemas import FiredRule, Listing, MailboxFinding, Versions
 from sidestep.streams.web.validate.answer import Many, Result
-from sidestep.streams.web.validate.request import ADDRESSES_MAX, DEADLINE_MS, DEADLINE_MS_MAX, Asked
 from sidestep.streams.web.validate.description import description
+from sidestep.streams.web.validate.request import ADDRESSES_MAX, DEADLINE_MS, DEADLINE_MS_MAX, Asked
 
 pytestmark = pytest.mark.slow
 
@@ -86,10 +86,18 @@ def test_batches_keep_it(service: Any, schema: Any, addresses: list[str]) -> Non
     case.call_and_validate(headers={"Authorization": f"Bearer {service.token}"})
 
 
-@pytest.mark.parametrize(("name", "model"), [
-    ("Asked", Asked), ("Result", Result), ("Results", Many), ("Listing", Listing), ("Mailbox", MailboxFinding),
-    ("Rule", FiredRule), ("Versions", Versions),
-])
+@pytest.mark.parametrize(
+    ("name", "model"),
+    [
+        ("Asked", Asked),
+        ("Result", Result),
+        ("Results", Many),
+        ("Listing", Listing),
+        ("Mailbox", MailboxFinding),
+        ("Rule", FiredRule),
+        ("Versions", Versions),
+    ],
+)
 def test_the_description_has_the_models_fields(name: str, model: type[Struct]) -> None:
     """A field that is added to a model is described; nothing is described that is not there."""
     described = set(SCHEMAS[name]["properties"])

@@ -23,10 +23,22 @@ def _refused(reply: Any, status: int, code: str) -> str:
     return reply.json["detail"]
 
 
-@pytest.mark.parametrize("header", [
-    None, "", "Bearer", "Bearer ", "Basic dXNlcjpwYXNz", "Bearer wrong", "Bearer a b", "sidestep_of-the-tests",
-    "Bearer " + "x" * 5000, "Bearer \xff\xfe", "Bearer sidestep_of-the-tests.",
-])
+@pytest.mark.parametrize(
+    "header",
+    [
+        None,
+        "",
+        "Bearer",
+        "Bearer ",
+        "Basic dXNlcjpwYXNz",
+        "Bearer wrong",
+        "Bearer a b",
+        "sidestep_of-the-tests",
+        "Bearer " + "x" * 5000,
+        "Bearer \xff\xfe",
+        "Bearer sidestep_of-the-tests.",
+    ],
+)
 def test_without_a_known_token_nothing_is_answered(service: Any, header: str | None) -> None:
     """401 with a challenge (RFC 6750), before anything of the body is looked at."""
     headers = {} if header is None else {"Authorization": header}
@@ -93,10 +105,15 @@ def test_a_size_alone_is_enough_to_refuse(service: Any) -> None:
     assert b" 413 " in _raw(service, head).split(b"\r\n")[0]
 
 
-@pytest.mark.parametrize("framing", [
-    b"Transfer-Encoding: chunked\r\n\r\nnot hex\r\n", b"Content-Length: -5\r\n\r\n", b"Content-Length: x\r\n\r\n",
-    b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-])
+@pytest.mark.parametrize(
+    "framing",
+    [
+        b"Transfer-Encoding: chunked\r\n\r\nnot hex\r\n",
+        b"Content-Length: -5\r\n\r\n",
+        b"Content-Length: x\r\n\r\n",
+        b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    ],
+)
 def test_a_body_that_is_not_framed_as_http_has_it(service: Any, framing: bytes) -> None:
     """400, whoever notices; the server goes on."""
     head = (f"POST /v1/validate HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {service.token}\r\n"
@@ -112,24 +129,56 @@ def _raw(service: Any, octets: bytes) -> bytes:
         return connection.recv(65_536)
 
 
-@pytest.mark.parametrize("body", [
-    b"", b"{", b"nonsense", b"\xef\xbb\xbf" + ONE, ONE + b"}", b'{"address": "\xff@x.com"}', b"\x00", b"NaN",
-    b'{"address": "\xed\xa0\x80@x.com"}', b'{"address": "\\ud800@x.com"}', b'{"address": "\\udc00\\ud800@x.com"}',
-    b"'single'", ONE.decode().encode("utf-16"), b'{"address": "a@x.com",}',
-])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"nonsense",
+        b"\xef\xbb\xbf" + ONE,
+        ONE + b"}",
+        b'{"address": "\xff@x.com"}',
+        b"\x00",
+        b"NaN",
+        b'{"address": "\xed\xa0\x80@x.com"}',
+        b'{"address": "\\ud800@x.com"}',
+        b'{"address": "\\udc00\\ud800@x.com"}',
+        b"'single'",
+        ONE.decode().encode("utf-16"),
+        b'{"address": "a@x.com",}',
+    ],
+)
 def test_what_is_not_json(service: Any, body: bytes) -> None:
     """400, with an example of what is."""
     assert "for example" in _refused(service.post(body), 400, "not-json")
 
 
-@pytest.mark.parametrize("body", [
-    b"{}", b"[]", b"null", b'"a@x.com"', b"5", b'{"address": null}', b'{"address": 5}', b'{"address": ["a"]}',
-    b'{"addresses": "a@x.com"}', b'{"addresses": [5]}', b'{"address": "a", "addresses": ["a"]}',
-    b'{"address": "a", "deadline_ms": 0}', b'{"address": "a", "deadline_ms": 5001}',
-    b'{"address": "a", "deadline_ms": "500"}', b'{"address": "a", "deadline_ms": 1e999}',
-    b'{"address": "a", "deadline_ms": true}', b'{"address": "a", "stream": "' + b"x" * 201 + b'"}',
-    b'{"address": ' + b"[" * 200_000, b'{"x": ' * 50_000, b"[" * 500_000, b'{"addresses": [' + b"[" * 200_000,
-])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"{}",
+        b"[]",
+        b"null",
+        b'"a@x.com"',
+        b"5",
+        b'{"address": null}',
+        b'{"address": 5}',
+        b'{"address": ["a"]}',
+        b'{"addresses": "a@x.com"}',
+        b'{"addresses": [5]}',
+        b'{"address": "a", "addresses": ["a"]}',
+        b'{"address": "a", "deadline_ms": 0}',
+        b'{"address": "a", "deadline_ms": 5001}',
+        b'{"address": "a", "deadline_ms": "500"}',
+        b'{"address": "a", "deadline_ms": 1e999}',
+        b'{"address": "a", "deadline_ms": true}',
+        b'{"address": "a", "stream": "' + b"x" * 201 + b'"}',
+        b'{"address": ' + b"[" * 200_000,
+        b'{"x": ' * 50_000,
+        b"[" * 500_000,
+        b'{"addresses": [' + b"[" * 200_000,
+    ],
+)
 def test_json_that_says_something_else(service: Any, body: bytes) -> None:
     """422 (or 400 where it isn't even whole), however deeply it is nested."""
     reply = service.post(body)
@@ -155,8 +204,10 @@ def test_monstrous_addresses_are_answers(service: Any, text: str) -> None:
 QUICK = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
-    lambda inner: st.lists(inner, max_size=4)
-    | st.dictionaries(st.sampled_from(["address", "addresses", "stream", "deadline_ms", "x"]), inner, max_size=4),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.sampled_from(["address", "addresses", "stream", "deadline_ms", "x"]), inner, max_size=4)
+    ),
     max_leaves=8,
 )
 

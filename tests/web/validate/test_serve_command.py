@@ -23,10 +23,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from sidestep.streams.cli import main
+from sidestep.streams.errors import SettingsError
 from sidestep.streams.local.nameserver import NameServer
 from sidestep.streams.web.exposure import check_exposure, tls_context
 from sidestep.streams.web.validate.tokens import line_of
-from sidestep.streams.errors import SettingsError
 
 COMMAND = [sys.executable, "-c", "from sidestep.streams.cli import main; main()", "serve"]
 TOKEN = "sidestep_of-the-command"
@@ -147,10 +147,20 @@ def test_a_new_token_is_printed_once_with_its_line(tmp_path: Path) -> None:
     assert CliRunner().invoke(main, ["serve", "--new-token", "no name"]).exit_code == 2
 
 
-@pytest.mark.parametrize("options", [
-    ("--rate", "fast"), ("--port", 70_000), ("--host", "no such host"), ("--host", "0.0.0.0"), ("--host", ""),
-    ("--tls-cert", "none.pem"), ("--policy", "none.toml"), ("--sources", "none.toml"), ("--dns", "127.0.0.1:x"),
-])
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--rate", "fast"),
+        ("--port", 70_000),
+        ("--host", "no such host"),
+        ("--host", "0.0.0.0"),
+        ("--host", ""),
+        ("--tls-cert", "none.pem"),
+        ("--policy", "none.toml"),
+        ("--sources", "none.toml"),
+        ("--dns", "127.0.0.1:x"),
+    ],
+)
 def test_options_that_make_no_sense_are_told_at_the_start(tokens: Path, options: tuple[object, ...]) -> None:
     """One line each, that names the option or the variable."""
     said = _refused("--tokens", tokens, *(("--dns", "127.0.0.1:1") if "--dns" not in options else ()), *options)

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sidestep.streams.errors import SettingsError
 from sidestep.streams.gcra import parse_rate
 from sidestep.streams.web.validate.allowance import Allowances
 from sidestep.streams.web.validate.problems import Problem
 from sidestep.streams.web.validate.token_file import TokenFile
 from sidestep.streams.web.validate.tokens import DEFAULT_RATE, Token, bearer, digest, line_of, new_token, parse_tokens
-from sidestep.streams.errors import SettingsError
 
 RATE = parse_rate(DEFAULT_RATE)
 SECOND = 1_000_000
@@ -30,12 +30,20 @@ def test_a_new_token_and_its_line() -> None:
     assert [("shop", 2000), ("app", 7)] == [(t.name, t.burst) for t in (tokens[digest(token)], tokens[digest(other)])]
 
 
-@pytest.mark.parametrize(("text", "told"), [
-    ("", "no token"), ("# nothing\n", "no token"), ("shop", "line 1"), ("shop sidestep_in-the-clear", "64"),
-    (line_of("a", "x") + "\n" + line_of("a", "y"), "line 2"), (line_of("a", "x") + "\n" + line_of("b", "x"), "line 2"),
-    (line_of("a", "x") + " quickly", "for example"), (line_of("a", "x").upper(), "line 1"),
-    ("b@d " + "0" * 64, "line 1"),
-])
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "no token"),
+        ("# nothing\n", "no token"),
+        ("shop", "line 1"),
+        ("shop sidestep_in-the-clear", "64"),
+        (line_of("a", "x") + "\n" + line_of("a", "y"), "line 2"),
+        (line_of("a", "x") + "\n" + line_of("b", "x"), "line 2"),
+        (line_of("a", "x") + " quickly", "for example"),
+        (line_of("a", "x").upper(), "line 1"),
+        ("b@d " + "0" * 64, "line 1"),
+    ],
+)
 def test_a_file_that_can_not_be_used(text: str, told: str) -> None:
     """Each fault with its line, and nothing of what stands there: it may be a token by mistake."""
     with pytest.raises(ValueError, match=told) as caught:

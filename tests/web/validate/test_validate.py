@@ -10,37 +10,40 @@ from typing import Any
 import pytest
 
 from sidestep.schemas import MxFinding
-from sidestep.streams.gcra import parse_rate
 from sidestep.streams.decide.policy import Policy
+from sidestep.streams.gcra import parse_rate
+from sidestep.streams.screen.check import check, subject
+from sidestep.streams.screen.lists.classes import Lists
+from sidestep.streams.screen.lists.domain_facts import DomainBook
+from sidestep.streams.screen.lists.near_misses import NearMisses
+from sidestep.streams.screen.lists.typo import suggest
+from sidestep.streams.screen.sources.inquiry import Answers, Inquiry
 from sidestep.streams.web.validate.answer import Judge, Result
 from sidestep.streams.web.validate.api import Api
 from sidestep.streams.web.validate.checking import Checker
 from sidestep.streams.web.validate.token_file import TokenFile
 from sidestep.streams.web.validate.tokens import line_of
 from sidestep.streams.web.validate.versions import CurrentVersions
-from sidestep.streams.screen.check import check, subject
-from sidestep.streams.screen.lists.classes import Lists
-from sidestep.streams.screen.lists.domain_facts import DomainBook
-from sidestep.streams.screen.sources.inquiry import Answers, Inquiry
-from sidestep.streams.screen.lists.near_misses import NearMisses
-from sidestep.streams.screen.lists.typo import suggest
 
 
 def _ids(result: dict[str, Any]) -> list[str]:
     return [rule["id"] for rule in result["rules"]]
 
 
-@pytest.mark.parametrize(("address", "outcome", "rules", "mx", "suggestion"), [
-    ("jane@good.example", "approved", [], "yes", None),
-    ("jane@null.example", "rejected", ["domain-takes-no-mail"], "no", None),
-    ("jane@nowhere.example", "rejected", ["domain-takes-no-mail"], "no", None),
-    ("jane@broken.example", "unknown", ["dns-unknown"], "unknown", None),
-    ("jane@gmial.com", "rejected", ["domain-takes-no-mail", "typo-domain"], "no", "jane@gmail.com"),
-    ("jane@yopmail.com", "rejected", ["disposable-address"], "yes", None),
-    ("info@good.example", "approved", ["role-address"], "yes", None),
-    ("jane..doe@good.example", "rejected", ["address-syntax"], "unknown", None),
-    ("", "rejected", ["address-syntax"], "unknown", None),
-])
+@pytest.mark.parametrize(
+    ("address", "outcome", "rules", "mx", "suggestion"),
+    [
+        ("jane@good.example", "approved", [], "yes", None),
+        ("jane@null.example", "rejected", ["domain-takes-no-mail"], "no", None),
+        ("jane@nowhere.example", "rejected", ["domain-takes-no-mail"], "no", None),
+        ("jane@broken.example", "unknown", ["dns-unknown"], "unknown", None),
+        ("jane@gmial.com", "rejected", ["domain-takes-no-mail", "typo-domain"], "no", "jane@gmail.com"),
+        ("jane@yopmail.com", "rejected", ["disposable-address"], "yes", None),
+        ("info@good.example", "approved", ["role-address"], "yes", None),
+        ("jane..doe@good.example", "rejected", ["address-syntax"], "unknown", None),
+        ("", "rejected", ["address-syntax"], "unknown", None),
+    ],
+)
 def test_each_kind_of_address(
     service: Any, address: str, outcome: str, rules: list[str], mx: str, suggestion: str | None
 ) -> None:
@@ -129,9 +132,7 @@ class _Broken:
         raise RuntimeError(f"somebody at {domain}")
 
 
-def test_an_error_of_an_asker_is_unknown(
-    lists: Lists, policy: Policy, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_an_error_of_an_asker_is_unknown(lists: Lists, policy: Policy, caplog: pytest.LogCaptureFixture) -> None:
     """It costs that address its answer and nobody else's; the log says so without the address."""
     judge = Judge(policy, lists, NearMisses(), CurrentVersions(policy.version, lists.versions))
 

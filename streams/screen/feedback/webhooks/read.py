@@ -9,12 +9,12 @@ from typing import Any, NamedTuple
 import msgspec
 
 from sidestep.schemas import Bounce, Engagement
-from sidestep.streams.screen.feedback.webhooks import mailgun, postmark, resend, sendgrid, ses, sparkpost
 from sidestep.streams.screen.feedback.classify import Verdict
 from sidestep.streams.screen.feedback.meaning import hardness, meaning_of, scope_of
 from sidestep.streams.screen.feedback.outcome import Kind, Outcome
-from sidestep.streams.screen.feedback.webhooks.said import Said, table
 from sidestep.streams.screen.feedback.smtp import find_status
+from sidestep.streams.screen.feedback.webhooks import mailgun, postmark, resend, sendgrid, ses, sparkpost
+from sidestep.streams.screen.feedback.webhooks.said import Said, table
 
 Judge = Callable[[str, str, str, str], Verdict]
 """(recipient, reply, status, host) -> verdict."""

@@ -14,8 +14,8 @@ from msgspec import Struct
 
 from sidestep.schemas import Listing
 from sidestep.streams.errors import SourcesError
-from sidestep.streams.screen.dns.answer import UNKNOWN_TTL, Answer, clamped
 from sidestep.streams.screen.address.domain import NAME_MAX, is_host_name, registrable
+from sidestep.streams.screen.dns.answer import UNKNOWN_TTL, Answer, clamped
 
 TTL = (30, 3_600)
 """Seconds. Lists change by the minute: nobody stays listed here for longer than an hour after being taken off."""
@@ -160,9 +160,9 @@ def shown_name(zone: str, name: str) -> str:
     """What a zone is called where somebody can read it. Raises SourcesError, without the key that a zone may hold."""
     shown = name or ".".join("…" if len(label) >= KEY_MIN else label for label in zone.split("."))
     if not is_host_name(zone):
-        raise SourcesError(f"the DNSBL {shown!r} has no domain name: write [dnsbl.\"dbl.example.org\"]")
+        raise SourcesError(f'the DNSBL {shown!r} has no domain name: write [dnsbl."dbl.example.org"]')
     if not name and shown != zone:
-        raise SourcesError(f"the DNSBL {shown!r} seems to hold an account's key: add name = \"…\", to be shown instead")
+        raise SourcesError(f'the DNSBL {shown!r} seems to hold an account\'s key: add name = "…", to be shown instead')
     return shown
 
 
@@ -241,10 +241,13 @@ def self_test_fault(listed: Mapping[str, Reading], unlisted: Reading) -> str:
 def _meanings(number: int, address: str, codes: Codes) -> Iterator[Code | None]:
     """One address -> what it means, one or several things; None: nobody knows."""
     if number >> 24 != 127:
-        yield Code(refused=(
-            f"it answers {address}, which no list does (RFC 5782: 127.0.0.0/8): the list has ended and its domain is "
-            "somebody else's, or the resolver makes up answers; take its section out, or ask through another resolver"
-        ))
+        yield Code(
+            refused=(
+                f"it answers {address}, which no list does (RFC 5782: 127.0.0.0/8): the list has ended and its domain "
+                "is somebody else's, or the resolver makes up answers; take its section out, or ask through another "
+                "resolver"
+            )
+        )
         return
     ranges = (*_every(), *(() if codes.bits else codes.ranges))
     code = next((code for first, last, code in ranges if first <= number <= last), None)

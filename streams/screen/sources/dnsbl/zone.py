@@ -59,8 +59,15 @@ class Zone:
         """As it is now."""
         health = self._health
         return ZoneStatus(
-            self.name, health.state, health.since, health.why, health.test_at,
-            self._asked, self._listed, self._errors, self._unknown,
+            self.name,
+            health.state,
+            health.since,
+            health.why,
+            health.test_at,
+            self._asked,
+            self._listed,
+            self._errors,
+            self._unknown,
         )
 
     async def renewed(self, domain: str, old: Part | None) -> Part:
@@ -192,7 +199,10 @@ class Zone:
             off = self._health.state == "off"
             log.log(
                 logging.WARNING if off else logging.INFO,
-                "DNSBL %s is %s%s", self.name, self._health.state, f": {self._health.why}" if off else "",
+                "DNSBL %s is %s%s",
+                self.name,
+                self._health.state,
+                f": {self._health.why}" if off else "",
             )
 
     def _note(self, codes: tuple[str, ...]) -> None:

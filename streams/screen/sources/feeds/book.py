@@ -7,9 +7,9 @@ from functools import lru_cache, partial
 from typing import Any
 
 from sidestep.schemas import Listing
+from sidestep.streams.screen.address.domain import parents
 from sidestep.streams.screen.address.parse import ParsedAddress
 from sidestep.streams.screen.address.parse import parse as parse_address
-from sidestep.streams.screen.address.domain import parents
 from sidestep.streams.screen.sources.feeds.packed import Digests, Names
 from sidestep.streams.screen.sources.feeds.parse import WIDTHS, Entries, Kind
 from sidestep.streams.screen.sources.file import Feed

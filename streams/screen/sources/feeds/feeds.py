@@ -8,12 +8,12 @@ from collections.abc import Awaitable, Callable, Collection, Mapping
 from pathlib import Path
 
 from sidestep.streams.errors import SourcesError
+from sidestep.streams.screen.lists.mailbox_providers import large_providers
 from sidestep.streams.screen.sources.feeds.book import FeedBook
 from sidestep.streams.screen.sources.feeds.last_good import Kept
 from sidestep.streams.screen.sources.feeds.local_copy import LocalCopy, Surroundings
 from sidestep.streams.screen.sources.feeds.location import faults
 from sidestep.streams.screen.sources.feeds.outcome import FeedStatus, Outcome, Progress, Silent
-from sidestep.streams.screen.lists.mailbox_providers import large_providers
 from sidestep.streams.screen.sources.file import Feed
 
 log = logging.getLogger("sidestep.streams.screen.sources.feeds")

@@ -97,8 +97,12 @@ class Fetcher:
         url = URL(source)
         # a proxy from the environment must not be asked for this machine itself
         async with aiohttp.ClientSession(
-            headers=headers, auto_decompress=False, trust_env=not is_local(url), connector=self._connector(),
-            timeout=aiohttp.ClientTimeout(total=None), cookie_jar=aiohttp.DummyCookieJar(),
+            headers=headers,
+            auto_decompress=False,
+            trust_env=not is_local(url),
+            connector=self._connector(),
+            timeout=aiohttp.ClientTimeout(total=None),
+            cookie_jar=aiohttp.DummyCookieJar(),
         ) as session:
             for _ in range(REDIRECTS + 1):
                 async with session.get(url, allow_redirects=False) as response:

@@ -102,9 +102,7 @@ class LocalCopy:
             with self._kept.scratch() as scratch:
                 size = self.form.size if self.form else None
                 fetcher, large = self._around.fetcher, self._around.large
-                found = await candidate(
-                    self.name, self.feed, self._mark(), size, large, fetcher, scratch, progress
-                )
+                found = await candidate(self.name, self.feed, self._mark(), size, large, fetcher, scratch, progress)
                 return await self._judge(found, accept)
         except FetchFailed as error:
             return await self._note("failed", (str(error),))

@@ -17,8 +17,8 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from sidestep.streams.screen.address.parse import parse as parse_address
 from sidestep.streams.screen.address.domain import NAME_MAX, is_host_name, read_domain
+from sidestep.streams.screen.address.parse import parse as parse_address
 
 Kind = Literal["domains", "addresses", "sha256", "sha1", "md5"]
 WIDTHS = {"sha256": 32, "sha1": 20, "md5": 16}
@@ -167,5 +167,7 @@ def _is_ip(text: str) -> bool:
 
 
 _READERS: dict[str, Callable[[str, Kind], Any]] = {
-    "domains": _domains, "addresses": _addresses, **dict.fromkeys(WIDTHS, _hashes),
+    "domains": _domains,
+    "addresses": _addresses,
+    **dict.fromkeys(WIDTHS, _hashes),
 }

@@ -4,19 +4,18 @@ from functools import cache
 from typing import NamedTuple
 
 from sidestep.schemas import MxFinding
-from sidestep.streams.gcra import Rate, parse_rate
 from sidestep.streams.errors import SourcesError
-from sidestep.streams.screen.address.parse import ParsedAddress, parse
+from sidestep.streams.gcra import Rate, parse_rate
 from sidestep.streams.screen.address.domain import is_host_name, read_domain, registrable
-from sidestep.streams.screen.lists.honeypots import honeypots
-from sidestep.streams.screen.lists.shipped import read_table, read_words
 from sidestep.streams.screen.address.local_part import joined
+from sidestep.streams.screen.address.parse import ParsedAddress, parse
+from sidestep.streams.screen.lists.honeypots import honeypots
 from sidestep.streams.screen.lists.mx_providers import parking_services, provider_of
+from sidestep.streams.screen.lists.shipped import read_table, read_words
 from sidestep.streams.screen.sources.file import Probe
 
 EXCHANGES_MOST = 2
 """Exchanges that are tried for one address."""
-
 
 
 class Allowed(NamedTuple):

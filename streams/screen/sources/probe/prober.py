@@ -17,14 +17,14 @@ from sidestep.schemas import MailboxFinding, MxFinding
 from sidestep.streams.screen.address.parse import ParsedAddress
 from sidestep.streams.screen.dns.exchanges import is_reachable
 from sidestep.streams.screen.single_flight import Flights, arrival
-from sidestep.streams.screen.sources.probe import replies as probe
 from sidestep.streams.screen.sources.circuit import Circuit
+from sidestep.streams.screen.sources.file import Probe
 from sidestep.streams.screen.sources.pace import Pace
-from sidestep.streams.screen.sources.probe.replies import Reading
+from sidestep.streams.screen.sources.probe import replies as probe
 from sidestep.streams.screen.sources.probe.allowed import checked, operator_of
 from sidestep.streams.screen.sources.probe.memory import History, ProbeStatus, Recent, keyed
+from sidestep.streams.screen.sources.probe.replies import Reading
 from sidestep.streams.screen.sources.probe.session import Line, Refused, Session
-from sidestep.streams.screen.sources.file import Probe
 
 HISTORY_MAX = 90 * 86_400
 """Seconds. Providers disable accounts that nobody opens after months, not weeks."""

@@ -9,6 +9,7 @@ from urllib.parse import SplitResult, urlsplit
 import msgspec
 
 from sidestep.streams.gcra import parse_rate
+from sidestep.streams.screen.sources.file import Reputation
 from sidestep.streams.screen.sources.reputation.answers import (
     NOT_JSON,
     PLACEHOLDER,
@@ -17,7 +18,6 @@ from sidestep.streams.screen.sources.reputation.answers import (
     parse_path,
     placeholders,
 )
-from sidestep.streams.screen.sources.file import Reputation
 
 _HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}")
 """A field name, RFC 9110 5.1."""

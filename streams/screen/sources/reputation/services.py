@@ -19,14 +19,15 @@ from msgspec.structs import replace
 from yarl import URL
 
 from sidestep.schemas import Listing
-from sidestep.streams.gcra import parse_rate
 from sidestep.streams.errors import SourcesError
+from sidestep.streams.gcra import parse_rate
 from sidestep.streams.screen.address.parse import ParsedAddress
 from sidestep.streams.screen.single_flight import Flights, arrival
-from sidestep.streams.screen.sources.reputation import answers as reputation, faults as reputation_faults
 from sidestep.streams.screen.sources.circuit import Circuit, State
-from sidestep.streams.screen.sources.pace import Pace
 from sidestep.streams.screen.sources.file import Reputation
+from sidestep.streams.screen.sources.pace import Pace
+from sidestep.streams.screen.sources.reputation import answers as reputation
+from sidestep.streams.screen.sources.reputation import faults as reputation_faults
 
 UNKNOWN_FOR = 15.0
 """Seconds. As with DNS: long enough to spare a service in trouble, short enough to find it well again."""

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from sidestep.schemas import Listing
 from sidestep.streams.errors import SourcesError
-from sidestep.streams.screen.dns.answer import UNKNOWN_TTL, Answer
 from sidestep.streams.screen.address.domain import NAME_MAX, is_host_name
+from sidestep.streams.screen.dns.answer import UNKNOWN_TTL, Answer
 from sidestep.streams.screen.sources.dnsbl import codes as dnsbl
 from sidestep.streams.screen.sources.dnsbl.codes import HITS_MAX, Health, Reading, read_codes
 
@@ -28,24 +28,27 @@ def said(kind: str, *addresses: str) -> list[tuple[str, bool]]:
     return [(hit.code.reason, hit.code.suspect) for hit in read_codes(addresses, dnsbl.codes_of(kind)).hits]
 
 
-@pytest.mark.parametrize(("kind", "address", "expected"), [
-    ("generic", "127.0.0.2", [("listed", False)]),
-    ("generic", "127.255.254.255", [("listed", False)]),
-    ("new-domains", "127.0.0.2", [("new-domain", True)]),
-    ("spamhaus-dbl", "127.0.1.2", [("low-reputation", False)]),
-    ("spamhaus-dbl", "127.0.1.4", [("phish", False)]),
-    ("spamhaus-dbl", "127.0.1.5", [("malware", False)]),
-    ("spamhaus-dbl", "127.0.1.6", [("botnet", False)]),
-    ("spamhaus-dbl", "127.0.1.102", [("abused-spam", True)]),
-    ("spamhaus-dbl", "127.0.1.106", [("abused-botnet", True)]),
-    ("spamhaus-zrd", "127.0.2.2", [("new-domain", True)]),
-    ("spamhaus-zrd", "127.0.2.24", [("new-domain", True)]),
-    ("surbl", "127.0.0.8", [("phish", False)]),
-    ("surbl", "127.0.0.80", [("malware", False), ("abuse", False)]),
-    ("surbl", "127.0.0.128", [("cracked", True)]),
-    ("uribl", "127.0.0.14", [("black", False), ("grey", True), ("red", True)]),
-    ("abusix-dblack", "127.0.1.1", [("spam", False)]),
-])
+@pytest.mark.parametrize(
+    ("kind", "address", "expected"),
+    [
+        ("generic", "127.0.0.2", [("listed", False)]),
+        ("generic", "127.255.254.255", [("listed", False)]),
+        ("new-domains", "127.0.0.2", [("new-domain", True)]),
+        ("spamhaus-dbl", "127.0.1.2", [("low-reputation", False)]),
+        ("spamhaus-dbl", "127.0.1.4", [("phish", False)]),
+        ("spamhaus-dbl", "127.0.1.5", [("malware", False)]),
+        ("spamhaus-dbl", "127.0.1.6", [("botnet", False)]),
+        ("spamhaus-dbl", "127.0.1.102", [("abused-spam", True)]),
+        ("spamhaus-dbl", "127.0.1.106", [("abused-botnet", True)]),
+        ("spamhaus-zrd", "127.0.2.2", [("new-domain", True)]),
+        ("spamhaus-zrd", "127.0.2.24", [("new-domain", True)]),
+        ("surbl", "127.0.0.8", [("phish", False)]),
+        ("surbl", "127.0.0.80", [("malware", False), ("abuse", False)]),
+        ("surbl", "127.0.0.128", [("cracked", True)]),
+        ("uribl", "127.0.0.14", [("black", False), ("grey", True), ("red", True)]),
+        ("abusix-dblack", "127.0.1.1", [("spam", False)]),
+    ],
+)
 def test_each_code_has_its_own_reason(kind: str, address: str, expected: list[tuple[str, bool]]):
     """One reason for each code, and for each bit where codes are sums."""
     assert expected == said(kind, address)
@@ -57,10 +60,20 @@ def test_an_answer_with_several_codes_says_them_all():
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("address", [
-    "127.0.0.1", "127.255.255.252", "127.255.255.254", "127.255.255.255", "127.255.255.7",
-    "203.0.113.7", "128.0.0.2", "126.255.255.255", "0.0.0.0",
-])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "127.0.0.1",
+        "127.255.255.252",
+        "127.255.255.254",
+        "127.255.255.255",
+        "127.255.255.7",
+        "203.0.113.7",
+        "128.0.0.2",
+        "126.255.255.255",
+        "0.0.0.0",
+    ],
+)
 def test_query_errors_are_never_listings(kind: str, address: str):
     """Whatever else comes with them; the text says what a person has to do."""
     reading = read_codes(["127.0.0.2", "127.0.1.4", address], dnsbl.codes_of(kind))
@@ -68,22 +81,37 @@ def test_query_errors_are_never_listings(kind: str, address: str):
     assert len(reading.refused) > 40
 
 
-@pytest.mark.parametrize(("kind", "address", "word"), [
-    ("generic", "127.255.255.252", "typing error"), ("generic", "127.255.255.254", "resolver of your own"),
-    ("generic", "127.255.255.255", "quota"), ("generic", "203.0.113.7", "take its section out"),
-    ("spamhaus-dbl", "127.0.1.255", "IP address"), ("spamhaus-zrd", "127.0.2.255", "IP address"),
-    ("uribl", "127.0.0.1", "resolver of your own"), ("uribl", "127.0.0.3", "URIBL refuses"),
-    ("surbl", "127.0.0.9", "does not serve"),
-])
+@pytest.mark.parametrize(
+    ("kind", "address", "word"),
+    [
+        ("generic", "127.255.255.252", "typing error"),
+        ("generic", "127.255.255.254", "resolver of your own"),
+        ("generic", "127.255.255.255", "quota"),
+        ("generic", "203.0.113.7", "take its section out"),
+        ("spamhaus-dbl", "127.0.1.255", "IP address"),
+        ("spamhaus-zrd", "127.0.2.255", "IP address"),
+        ("uribl", "127.0.0.1", "resolver of your own"),
+        ("uribl", "127.0.0.3", "URIBL refuses"),
+        ("surbl", "127.0.0.9", "does not serve"),
+    ],
+)
 def test_what_to_do_about_a_query_error(kind: str, address: str, word: str):
     """Each kind of refusal has its own remedy."""
     assert word in read_codes([address], dnsbl.codes_of(kind)).refused
 
 
-@pytest.mark.parametrize(("kind", "address"), [
-    ("generic", "127.0.0.0"), ("spamhaus-dbl", "127.0.1.3"), ("spamhaus-dbl", "127.0.1.101"),
-    ("spamhaus-zrd", "127.0.2.25"), ("surbl", "127.0.0.2"), ("uribl", "127.0.0.0"), ("abusix-dblack", "127.0.0.2"),
-])
+@pytest.mark.parametrize(
+    ("kind", "address"),
+    [
+        ("generic", "127.0.0.0"),
+        ("spamhaus-dbl", "127.0.1.3"),
+        ("spamhaus-dbl", "127.0.1.101"),
+        ("spamhaus-zrd", "127.0.2.25"),
+        ("surbl", "127.0.0.2"),
+        ("uribl", "127.0.0.0"),
+        ("abusix-dblack", "127.0.0.2"),
+    ],
+)
 def test_codes_that_nobody_knows_are_no_listings(kind: str, address: str):
     """They are told apart, so that somebody adds them to the table."""
     reading = read_codes([address], dnsbl.codes_of(kind))
@@ -136,13 +164,21 @@ def test_a_table_that_is_not_there():
         dnsbl.codes_of("spamhouse")
 
 
-@pytest.mark.parametrize(("domain", "expected"), [
-    ("spam.example", ("spam.example",)),
-    ("mail.spam.example", ("mail.spam.example", "spam.example")),
-    ("a.b.spam.co.uk", ("a.b.spam.co.uk", "spam.co.uk")),
-    ("co.uk", ("co.uk",)),
-    ("", ()), ("example", ()), ("192.0.2.1", ()), ("a..example", ()), ("ü.example", ()), ("x y.example", ()),
-])
+@pytest.mark.parametrize(
+    ("domain", "expected"),
+    [
+        ("spam.example", ("spam.example",)),
+        ("mail.spam.example", ("mail.spam.example", "spam.example")),
+        ("a.b.spam.co.uk", ("a.b.spam.co.uk", "spam.co.uk")),
+        ("co.uk", ("co.uk",)),
+        ("", ()),
+        ("example", ()),
+        ("192.0.2.1", ()),
+        ("a..example", ()),
+        ("ü.example", ()),
+        ("x y.example", ()),
+    ],
+)
 def test_the_names_to_ask(domain: str, expected: tuple[str, ...]):
     """The domain, and its registrable domain where that is another; only host names, no IP address."""
     assert expected == dnsbl.names_to_ask(domain, "dbl.example")
@@ -194,21 +230,24 @@ YES, NO, SILENT = read_codes(["127.0.0.2"], dnsbl.codes_of("generic")), Reading(
 ODD, REFUSED = Reading(unknown=("127.9.9.9",)), Reading(refused="ask elsewhere")
 
 
-@pytest.mark.parametrize(("listed", "unlisted", "words"), [
-    ({"test": YES}, NO, ""),
-    ({"test": ODD}, NO, ""),
-    ({"test": NO, "own": YES}, NO, ""),
-    ({"test": SILENT, "own": YES}, NO, ""),
-    ({"test": NO, "own": NO}, NO, "its test entry is not listed (test, own)"),
-    ({"test": YES}, YES, "lists INVALID"),
-    ({"test": YES}, ODD, "lists INVALID"),
-    ({"test": NO}, YES, "lists INVALID"),
-    ({"test": YES}, SILENT, "got no answer (timeout)"),
-    ({"test": SILENT}, NO, "got no answer (timeout)"),
-    ({"test": NO, "own": SILENT}, NO, "got no answer (timeout)"),
-    ({"test": REFUSED}, NO, "ask elsewhere"),
-    ({"test": YES}, REFUSED, "ask elsewhere"),
-])
+@pytest.mark.parametrize(
+    ("listed", "unlisted", "words"),
+    [
+        ({"test": YES}, NO, ""),
+        ({"test": ODD}, NO, ""),
+        ({"test": NO, "own": YES}, NO, ""),
+        ({"test": SILENT, "own": YES}, NO, ""),
+        ({"test": NO, "own": NO}, NO, "its test entry is not listed (test, own)"),
+        ({"test": YES}, YES, "lists INVALID"),
+        ({"test": YES}, ODD, "lists INVALID"),
+        ({"test": NO}, YES, "lists INVALID"),
+        ({"test": YES}, SILENT, "got no answer (timeout)"),
+        ({"test": SILENT}, NO, "got no answer (timeout)"),
+        ({"test": NO, "own": SILENT}, NO, "got no answer (timeout)"),
+        ({"test": REFUSED}, NO, "ask elsewhere"),
+        ({"test": YES}, REFUSED, "ask elsewhere"),
+    ],
+)
 def test_the_self_test(listed: Mapping[str, Reading], unlisted: Reading, words: str):
     """RFC 5782 section 5: TEST, or an entry of the operator's own, is listed, INVALID is not; else what to do."""
     fault = dnsbl.self_test_fault(listed, unlisted)

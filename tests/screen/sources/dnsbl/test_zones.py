@@ -9,14 +9,14 @@ import pytest
 import uvloop
 
 from sidestep.schemas import Listing
-from sidestep.streams.local.nameserver import NameServer
 from sidestep.streams.errors import SourcesError
+from sidestep.streams.local.nameserver import NameServer
 from sidestep.streams.screen.dns.answer import UNKNOWN_TTL, Answer, Question
+from sidestep.streams.screen.dns.upstream import Upstream
 from sidestep.streams.screen.sources.dnsbl.codes import TEST_EVERY, ZoneStatus
 from sidestep.streams.screen.sources.dnsbl.zone import UNKNOWN_CODES_MAX
 from sidestep.streams.screen.sources.dnsbl.zones import Zones
 from sidestep.streams.screen.sources.file import Dnsbl
-from sidestep.streams.screen.dns.upstream import Upstream
 
 GENERIC = {"dbl.example": Dnsbl()}
 RECORDS = {
@@ -56,8 +56,10 @@ class World:
 
 @asynccontextmanager
 async def world(
-    sections: Mapping[str, Dnsbl] = GENERIC, records: Mapping[str, list[str]] = RECORDS,
-    cache_size: int = 1000, concurrency: int = 64,
+    sections: Mapping[str, Dnsbl] = GENERIC,
+    records: Mapping[str, list[str]] = RECORDS,
+    cache_size: int = 1000,
+    concurrency: int = 64,
 ) -> AsyncIterator[World]:
     async with NameServer(records) as ns:
         it = World(ns, sections, cache_size, concurrency)
@@ -80,8 +82,10 @@ def test_what_is_listed_and_what_is_not(runner: Callable[..., None]):
     async def scenario() -> None:
         sections = {"dbl.example": Dnsbl(codes="spamhaus-dbl"), "key.uri.example": Dnsbl(codes="uribl", name="uribl")}
         records = {
-            "test.dbl.example": ["A 127.0.1.2"], "test.key.uri.example": ["A 127.0.0.2"],
-            "spam.example.dbl.example": ["A 127.0.1.4"], "a.spam.example.key.uri.example": ["A 127.0.0.6"],
+            "test.dbl.example": ["A 127.0.1.2"],
+            "test.key.uri.example": ["A 127.0.0.2"],
+            "spam.example.dbl.example": ["A 127.0.1.4"],
+            "a.spam.example.key.uri.example": ["A 127.0.0.6"],
         }
         async with world(sections, records) as it:
             assert it.zones.cached("a.spam.example") is None
@@ -114,13 +118,16 @@ def test_a_zone_is_tested_before_it_is_used():
     asyncio.run(scenario())
 
 
-@pytest.mark.parametrize(("records", "words"), [
-    ({"spam.example.dbl.example": ["A 127.0.0.2"]}, "test entry is not listed"),
-    ({"*.dbl.example": ["A 127.0.0.2"]}, "lists INVALID"),
-    ({"*.dbl.example": ["A 203.0.113.7"]}, "203.0.113.7"),
-    ({"*.dbl.example": ["A 127.255.255.254"]}, "resolver of your own"),
-    ({"*.dbl.example": ["A 127.0.0.1"]}, "does not serve"),
-])
+@pytest.mark.parametrize(
+    ("records", "words"),
+    [
+        ({"spam.example.dbl.example": ["A 127.0.0.2"]}, "test entry is not listed"),
+        ({"*.dbl.example": ["A 127.0.0.2"]}, "lists INVALID"),
+        ({"*.dbl.example": ["A 203.0.113.7"]}, "203.0.113.7"),
+        ({"*.dbl.example": ["A 127.255.255.254"]}, "resolver of your own"),
+        ({"*.dbl.example": ["A 127.0.0.1"]}, "does not serve"),
+    ],
+)
 def test_a_zone_that_fails_its_test_is_not_used(records: dict[str, list[str]], words: str):
     """Nothing is asked of it but the test, nobody is listed, and the status says what to do."""
 
@@ -145,10 +152,17 @@ def test_an_operators_own_test_entry_will_do(test_point: str):
     asyncio.run(scenario())
 
 
-@pytest.mark.parametrize(("address", "words"), [
-    ("127.255.255.252", "typing error"), ("127.255.255.254", "public"), ("127.255.255.255", "quota"),
-    ("127.0.1.255", "IP address"), ("127.0.0.1", "does not serve"), ("198.51.100.1", "198.51.100.1"),
-])
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [
+        ("127.255.255.252", "typing error"),
+        ("127.255.255.254", "public"),
+        ("127.255.255.255", "quota"),
+        ("127.0.1.255", "IP address"),
+        ("127.0.0.1", "does not serve"),
+        ("198.51.100.1", "198.51.100.1"),
+    ],
+)
 def test_a_query_error_lists_nobody_and_switches_the_zone_off(address: str, words: str):
     """From the first such answer on, also for those that it has listed before; the others go on."""
 
@@ -489,14 +503,17 @@ def test_without_zones_nobody_is_asked():
     asyncio.run(scenario())
 
 
-@pytest.mark.parametrize(("sections", "words"), [
-    ({"dbl example": Dnsbl()}, "no domain name"),
-    ({"dbl.example": Dnsbl(codes="nope")}, "nope"),
-    ({"dbl.example": Dnsbl(), "DBL.example.": Dnsbl()}, "two DNSBLs"),
-    ({"d41d8cd98f00b204e9800998ec.dbl.example": Dnsbl()}, r"'….dbl.example' .* add name"),
-    ({"d41d8cd98f00b204e9800998ec.dbl_example": Dnsbl(name="dbl")}, "'dbl' has no domain name"),
-    ({"d41d8cd98f00b204e9800998ec.dbl_example": Dnsbl()}, "'….dbl_example' has no domain name"),
-])
+@pytest.mark.parametrize(
+    ("sections", "words"),
+    [
+        ({"dbl example": Dnsbl()}, "no domain name"),
+        ({"dbl.example": Dnsbl(codes="nope")}, "nope"),
+        ({"dbl.example": Dnsbl(), "DBL.example.": Dnsbl()}, "two DNSBLs"),
+        ({"d41d8cd98f00b204e9800998ec.dbl.example": Dnsbl()}, r"'….dbl.example' .* add name"),
+        ({"d41d8cd98f00b204e9800998ec.dbl_example": Dnsbl(name="dbl")}, "'dbl' has no domain name"),
+        ({"d41d8cd98f00b204e9800998ec.dbl_example": Dnsbl()}, "'….dbl_example' has no domain name"),
+    ],
+)
 def test_mistakes_in_the_sources_file_are_told_at_the_start(sections: dict[str, Dnsbl], words: str):
     """Not at the first look-up; and no error shows what may be an account's key."""
 

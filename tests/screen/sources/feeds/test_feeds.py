@@ -23,11 +23,11 @@ from cryptography.x509.oid import NameOID
 
 from sidestep.streams.errors import SourcesError
 from sidestep.streams.screen.address.parse import parse as address
+from sidestep.streams.screen.lists.shipped import fingerprint
 from sidestep.streams.screen.sources.feeds import Feeds, Outcome
 from sidestep.streams.screen.sources.feeds.fetch import Fetcher, Mark
 from sidestep.streams.screen.sources.feeds.location import public
 from sidestep.streams.screen.sources.feeds.sink import CHUNK, FetchFailed, Gunzip
-from sidestep.streams.screen.lists.shipped import fingerprint
 from sidestep.streams.screen.sources.file import Feed
 
 LARGE = {"gmail.com"}
@@ -57,8 +57,13 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
     now = datetime.now(UTC)
     signed = (
-        x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key()).serial_number(1)
-        .not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=1))
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
         .add_extension(x509.SubjectAlternativeName(names), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .sign(key, hashes.SHA256())
@@ -384,8 +389,22 @@ BOMB = gzip.compress(b"#" + b"\n" * 50_000_000, 9)
         (answering(status=302), "redirected to something else than https://"),
         (answering(status=302, Location="/bad"), "redirected more than 3 times"),
     ],
-    ids=["bomb", "large", "cut-gzip", "no-gzip", "br", "truncated", "slow", "500", "304", "206", "http", "file",
-         "nowhere", "circle"],
+    ids=[
+        "bomb",
+        "large",
+        "cut-gzip",
+        "no-gzip",
+        "br",
+        "truncated",
+        "slow",
+        "500",
+        "304",
+        "206",
+        "http",
+        "file",
+        "nowhere",
+        "circle",
+    ],
 )
 def test_what_a_server_may_do_wrong(world: Callable[[Scenario], None], page: Handler, why: str) -> None:
     """Failed with the reason, in bounded time and memory; the last good form stays, nothing else stays on disk."""

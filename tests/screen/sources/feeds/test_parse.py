@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 
 from sidestep.schemas import Listing
 from sidestep.streams.screen.address.parse import parse as address
+from sidestep.streams.screen.lists.shipped import fingerprint
 from sidestep.streams.screen.sources.feeds.book import FeedBook, compiled
 from sidestep.streams.screen.sources.feeds.gate import gate
 from sidestep.streams.screen.sources.feeds.packed import Digests, Names
 from sidestep.streams.screen.sources.feeds.parse import WIDTHS, Reading, read
 from sidestep.streams.screen.sources.feeds.trust import checksum_fault
-from sidestep.streams.screen.lists.shipped import fingerprint
 from sidestep.streams.screen.sources.file import Feed
 
 SHA = hashlib.sha256(b"jane@lantern.example").hexdigest()
@@ -137,8 +137,17 @@ def test_an_address_at_a_large_provider_is_no_fault() -> None:
 
 @pytest.mark.parametrize(
     ("previous", "size", "taken"),
-    [(None, 0, True), (0, 9, True), (3, 4, True), (6, 4, True), (100, 133, True), (100, 134, False), (100, 66, False),
-     (100, 0, False), (2, 3, False)],
+    [
+        (None, 0, True),
+        (0, 9, True),
+        (3, 4, True),
+        (6, 4, True),
+        (100, 133, True),
+        (100, 134, False),
+        (100, 66, False),
+        (100, 0, False),
+        (2, 3, False),
+    ],
 )
 def test_the_size_gate(previous: int | None, size: int, taken: bool) -> None:
     """A third is taken, more is not; with nothing to compare, any size is."""

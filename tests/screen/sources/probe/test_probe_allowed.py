@@ -7,8 +7,8 @@ import pytest
 from sidestep.schemas import MxFinding
 from sidestep.streams.errors import SourcesError
 from sidestep.streams.screen.address.parse import parse
-from sidestep.streams.screen.sources.probe.allowed import checked, operator_of
 from sidestep.streams.screen.sources.file import Probe
+from sidestep.streams.screen.sources.probe.allowed import checked, operator_of
 
 OWN = MxFinding("yes", "mx", exchanges=("mx1.lantern.example", "mx2.lantern.example", "mx3.lantern.example"))
 GOOGLE = MxFinding("yes", "mx", exchanges=("aspmx.l.google.com",), provider="google")

@@ -9,9 +9,10 @@ import pytest
 
 from sidestep.schemas import MailboxFinding, MxFinding
 from sidestep.streams.screen.address.parse import parse
-from sidestep.streams.screen.sources.probe import prober as mailbox_probe, session as probe_session
-from sidestep.streams.screen.sources.probe.prober import Prober
 from sidestep.streams.screen.sources.file import Probe
+from sidestep.streams.screen.sources.probe import prober as mailbox_probe
+from sidestep.streams.screen.sources.probe import session as probe_session
+from sidestep.streams.screen.sources.probe.prober import Prober
 
 MX = MxFinding("yes", "mx", exchanges=("mx1.lantern.example",))
 JANE = parse("jane@lantern.example")

@@ -19,8 +19,8 @@ from cryptography.x509.oid import NameOID
 
 from sidestep.schemas import MailboxFinding, MxFinding
 from sidestep.streams.screen.address.parse import parse
-from sidestep.streams.screen.sources.probe.prober import DOMAIN_TTL, HISTORY_MAX, Prober
 from sidestep.streams.screen.sources.file import Probe
+from sidestep.streams.screen.sources.probe.prober import DOMAIN_TTL, HISTORY_MAX, Prober
 
 DOMAIN = "lantern.example"
 MX = MxFinding("yes", "mx", exchanges=("mx1.lantern.example",))

@@ -3,9 +3,9 @@
 import re
 from pathlib import Path
 
+from sidestep.streams.screen.sources.file import Probe
 from sidestep.streams.screen.sources.probe import replies as probe
 from sidestep.streams.screen.sources.probe.replies import Reading, rules
-from sidestep.streams.screen.sources.file import Probe
 
 PAGE = (Path(__file__).parents[4] / "docs" / "probe.md").read_text("utf-8")
 

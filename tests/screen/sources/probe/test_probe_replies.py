@@ -5,8 +5,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sidestep.streams.screen.sources.probe import replies as probe
-from sidestep.streams.screen.sources.probe.replies import Reading, compare, read_recipient, read_refusal, rules, seconds
 from sidestep.streams.screen.sources.probe.memory import keyed
+from sidestep.streams.screen.sources.probe.replies import Reading, compare, read_recipient, read_refusal, rules, seconds
 
 JANE = "jane@lantern.example"
 MX = "mx.lantern.example"

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sidestep.streams.screen.sources.file import Reputation, parse_sources
 from sidestep.streams.screen.sources.reputation import answers as reputation
 from sidestep.streams.screen.sources.reputation.answers import Answer, follow, judge, parse_path, read_answer
 from sidestep.streams.screen.sources.reputation.faults import faults
-from sidestep.streams.screen.sources.file import Reputation, parse_sources
 
 ASKED = reputation.asked_of("Jane.Doe@example.com", "example.com")
 
@@ -63,10 +63,16 @@ def test_no_value_gets_out_of_its_place_in_a_body(text: str):
     assert {"email": text, "of": {"domain": "example.com"}} == json.loads(filled)
 
 
-@pytest.mark.parametrize(("text", "steps"), [
-    ("risk", ("risk",)), ("a.b.0.c", ("a", "b", "0", "c")), (r"example\.com.score", ("example.com", "score")),
-    (r"a\\b.c", ("a\\b", "c")), ("with space.ß", ("with space", "ß")),
-])
+@pytest.mark.parametrize(
+    ("text", "steps"),
+    [
+        ("risk", ("risk",)),
+        ("a.b.0.c", ("a", "b", "0", "c")),
+        (r"example\.com.score", ("example.com", "score")),
+        (r"a\\b.c", ("a\\b", "c")),
+        ("with space.ß", ("with space", "ß")),
+    ],
+)
 def test_paths(text: str, steps: tuple[str, ...]):
     """Dots separate, a backslash makes one part of the name."""
     assert steps == parse_path(text)
@@ -110,24 +116,44 @@ SCORES = {"listed_from": 0.9, "suspect_from": 0.5}
 TEXTS = {"listed_from": None, "listed_values": ("Spam Trap", "true"), "suspect_values": ("risky",)}
 
 
-@pytest.mark.parametrize(("value", "settings", "expected"), [
-    (0.93, SCORES, ("listed", "score-0.93")), (0.9, SCORES, ("listed", "score-0.9")),
-    (0.5, SCORES, ("suspect", "score-0.5")), (0.49, SCORES, ("clear", "")), (1, SCORES, ("listed", "score-1")),
-    (10**400, SCORES, ("listed", "score-999999")), (-3, SCORES, ("clear", "")),
-    ("spam trap", TEXTS, ("listed", "spam-trap")), (" RISKY\n", TEXTS, ("suspect", "risky")),
-    ("fine", TEXTS, ("clear", "")), (True, TEXTS, ("listed", "risk")), (False, TEXTS, ("clear", "")),
-    (["fine", "risky"], TEXTS, ("suspect", "risky")), (["risky", "Spam Trap"], TEXTS, ("listed", "spam-trap")),
-    ([], TEXTS, ("clear", "")), ([0.1, 0.7], SCORES, ("suspect", "score-0.7")), (None, TEXTS, ("clear", "")),
-])
+@pytest.mark.parametrize(
+    ("value", "settings", "expected"),
+    [
+        (0.93, SCORES, ("listed", "score-0.93")),
+        (0.9, SCORES, ("listed", "score-0.9")),
+        (0.5, SCORES, ("suspect", "score-0.5")),
+        (0.49, SCORES, ("clear", "")),
+        (1, SCORES, ("listed", "score-1")),
+        (10**400, SCORES, ("listed", "score-999999")),
+        (-3, SCORES, ("clear", "")),
+        ("spam trap", TEXTS, ("listed", "spam-trap")),
+        (" RISKY\n", TEXTS, ("suspect", "risky")),
+        ("fine", TEXTS, ("clear", "")),
+        (True, TEXTS, ("listed", "risk")),
+        (False, TEXTS, ("clear", "")),
+        (["fine", "risky"], TEXTS, ("suspect", "risky")),
+        (["risky", "Spam Trap"], TEXTS, ("listed", "spam-trap")),
+        ([], TEXTS, ("clear", "")),
+        ([0.1, 0.7], SCORES, ("suspect", "score-0.7")),
+        (None, TEXTS, ("clear", "")),
+    ],
+)
 def test_what_a_value_means(value: Any, settings: dict[str, Any], expected: tuple[str, str]):
     """Numbers meet thresholds, texts and booleans meet lists, of an array the worst counts, null is nothing known."""
     assert expected == read({"result": {"risk": value}}, **settings)
 
 
-@pytest.mark.parametrize(("value", "settings", "says"), [
-    ({"x": 1}, SCORES, "neither"), ([["spam trap"]], TEXTS, "neither"), ("0.93", SCORES, "listed_values"),
-    (True, SCORES, "listed_values"), (0.93, TEXTS, "listed_from"), (["spam trap", 3], TEXTS, "listed_from"),
-])
+@pytest.mark.parametrize(
+    ("value", "settings", "says"),
+    [
+        ({"x": 1}, SCORES, "neither"),
+        ([["spam trap"]], TEXTS, "neither"),
+        ("0.93", SCORES, "listed_values"),
+        (True, SCORES, "listed_values"),
+        (0.93, TEXTS, "listed_from"),
+        (["spam trap", 3], TEXTS, "listed_from"),
+    ],
+)
 def test_values_that_cannot_be_meant_say_nothing(value: Any, settings: dict[str, Any], says: str):
     """A value of the wrong kind is neither listed nor clear, and the error says what to look at."""
     outcome, reason = read({"result": {"risk": value}}, **settings)
@@ -135,13 +161,26 @@ def test_values_that_cannot_be_meant_say_nothing(value: Any, settings: dict[str,
     assert says in reason
 
 
-@pytest.mark.parametrize(("body", "status", "outcome", "says"), [
-    (b"", 404, "clear", ""), (b"", 204, "clear", ""), (b"{", 200, "unknown", "not JSON"), (b"", 200, "unknown", "JSON"),
-    (b"\xff", 200, "unknown", "not JSON"), (b"[" * 60_000, 200, "unknown", "not JSON"), (b"NaN", 200, "unknown", ""),
-    (b'{"result": {}}', 200, "unknown", "path"), (b"[]", 200, "unknown", "path"), (b"", 401, "unknown", "token"),
-    (b"", 403, "unknown", "token"), (b"", 302, "unknown", "redirect"), (b"", 429, "unknown", "HTTP 429"),
-    (b'{"result": {"risk": 1}}', 500, "unknown", "HTTP 500"), (b'{"result": {"risk": 1}}', 201, "listed", "score-1"),
-])
+@pytest.mark.parametrize(
+    ("body", "status", "outcome", "says"),
+    [
+        (b"", 404, "clear", ""),
+        (b"", 204, "clear", ""),
+        (b"{", 200, "unknown", "not JSON"),
+        (b"", 200, "unknown", "JSON"),
+        (b"\xff", 200, "unknown", "not JSON"),
+        (b"[" * 60_000, 200, "unknown", "not JSON"),
+        (b"NaN", 200, "unknown", ""),
+        (b'{"result": {}}', 200, "unknown", "path"),
+        (b"[]", 200, "unknown", "path"),
+        (b"", 401, "unknown", "token"),
+        (b"", 403, "unknown", "token"),
+        (b"", 302, "unknown", "redirect"),
+        (b"", 429, "unknown", "HTTP 429"),
+        (b'{"result": {"risk": 1}}', 500, "unknown", "HTTP 500"),
+        (b'{"result": {"risk": 1}}', 201, "listed", "score-1"),
+    ],
+)
 def test_what_an_answer_means(body: bytes, status: int, outcome: str, says: str):
     """404 and 204: nothing is known. What can't be read, and what comes with an error, says nothing."""
     found, reason = read(body, status)
@@ -173,11 +212,23 @@ def test_reasons_are_short_codes(value: Any):
         assert re.fullmatch(r"[a-z0-9-]{1,40}|score--?[0-9.]{1,12}", reading.reason)
 
 
-@pytest.mark.parametrize(("text", "seconds"), [
-    ("30", 30.0), ("0", 0.0), ("999999", 3600.0), ("Fri, 15 Jan 2027 08:01:00 GMT", 60.0), ("-5", 0.0), ("soon", 0.0),
-    ("Fri, 15 Jan 2027 07:00:00 GMT", 0.0), ("Fri, 15 Jan 2099 07:00:00 GMT", 3600.0), ("1e9", 0.0), ("", 0.0),
-    ("Fri, 15 Jan 99999999999999999999 07:00:00 GMT", 0.0), ("Fri, 15 Jan 0001 00:00:00 +2300", 0.0),
-])
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        ("30", 30.0),
+        ("0", 0.0),
+        ("999999", 3600.0),
+        ("Fri, 15 Jan 2027 08:01:00 GMT", 60.0),
+        ("-5", 0.0),
+        ("soon", 0.0),
+        ("Fri, 15 Jan 2027 07:00:00 GMT", 0.0),
+        ("Fri, 15 Jan 2099 07:00:00 GMT", 3600.0),
+        ("1e9", 0.0),
+        ("", 0.0),
+        ("Fri, 15 Jan 99999999999999999999 07:00:00 GMT", 0.0),
+        ("Fri, 15 Jan 0001 00:00:00 +2300", 0.0),
+    ],
+)
 def test_retry_after(text: str, seconds: float):
     """Seconds or a date, an hour at most; anything else is none."""
     assert seconds == reputation.retry_after(text, 1_800_000_000.0)
@@ -197,37 +248,66 @@ def test_answers_are_stamped_to_the_second():
 POST = {"method": "POST", "url": "https://rep.example/v1"}
 
 
-@pytest.mark.parametrize("settings", [
-    {}, {"url": "http://127.0.0.1:8080/{hash}"}, {"url": "http://localhost/{domain}"}, {"url": "http://[::1]:1/{hash}"},
-    {"url": "https://rep.example/{address}", "address_in_clear": True}, {"url": "https://rep.example/?a={ hash }&b=%2"},
-    POST | {"body": '{"sha256": "{hash}", "of": {"domain": "{domain}"}, "more": {}}'},
-    POST | {"body": '["{address}"]', "address_in_clear": True}, {"listed_from": None, "suspect_values": ("x",)},
-    {"header": "X-Api-Key", "token_file": "token"}, {"listed_from": 0.9, "suspect_from": 0.5},
-])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"url": "http://127.0.0.1:8080/{hash}"},
+        {"url": "http://localhost/{domain}"},
+        {"url": "http://[::1]:1/{hash}"},
+        {"url": "https://rep.example/{address}", "address_in_clear": True},
+        {"url": "https://rep.example/?a={ hash }&b=%2"},
+        POST | {"body": '{"sha256": "{hash}", "of": {"domain": "{domain}"}, "more": {}}'},
+        POST | {"body": '["{address}"]', "address_in_clear": True},
+        {"listed_from": None, "suspect_values": ("x",)},
+        {"header": "X-Api-Key", "token_file": "token"},
+        {"listed_from": 0.9, "suspect_from": 0.5},
+    ],
+)
 def test_sound_sections(settings: dict[str, Any]):
     """What can be asked passes."""
     assert [] == faults(service(**settings))
 
 
-@pytest.mark.parametrize(("settings", "says"), [
-    ({"url": "https://rep.example/{address}"}, "address_in_clear"), ({"url": "https://rep.example/{mail}"}, "{mail}"),
-    ({"url": "https://rep.example/"}, "whom it is about"), ({"url": "http://rep.example/{hash}"}, "https://"),
-    ({"url": "http://127.0.0.1.example/{hash}"}, "https://"), ({"url": "ftp://rep.example/{hash}"}, "https://HOST"),
-    ({"url": "https:///{hash}"}, "https://HOST"), ({"url": "{hash}"}, "https://HOST"),
-    ({"url": "https://{domain}/x"}, "choose the host"), ({"url": "https://{domain}.rep.example/x"}, "choose the host"),
-    ({"url": "https://me:secret@rep.example/{hash}"}, "password"), ({"url": "https://rep.example/{hash}#x"}, "#"),
-    ({"url": "https://rep.example/a b/{hash}"}, "percent-encoded"), ({"url": "https://rép.example/{hash}"}, "percent"),
-    ({"url": "https://rep.example/{hash}\r\nX: y"}, "percent"), ({"url": "https://rep.example/{hash}/{"}, "braces"),
-    ({"url": "https://rep.example:99999/{hash}"}, "can't be read"), ({"url": "https://[rep/{hash}"}, "can't be read"),
-    ({"body": '{"a": "{hash}"}'}, 'method = "POST"'), (POST | {"body": '{"a": {hash}}'}, "must be JSON"),
-    (POST | {"body": "a={hash}"}, "must be JSON"), (POST | {"url": "https://rep.example/{hash}"}, "must be JSON"),
-    (POST | {"body": '{"a": "{phone}"}'}, "{phone}"), (POST | {"body": '{"a": "{address}"}'}, "address_in_clear"),
-    ({"path": ""}, "joined by dots"), ({"path": "a..b"}, "joined by dots"), ({"rate": "lots"}, "is not a rate"),
-    ({"listed_from": None}, "which answers count"), ({"listed_from": float("nan")}, "finite"),
-    ({"suspect_from": 0.95}, "below listed_from"), ({"header": "X-Key"}, "need each other"),
-    ({"token_file": "token"}, "need each other"), ({"header": "Host", "token_file": "t"}, "set by Sidestep"),
-    ({"header": "X-Key:\r\nX-Other", "token_file": "t"}, "not a header's name"),
-])
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"url": "https://rep.example/{address}"}, "address_in_clear"),
+        ({"url": "https://rep.example/{mail}"}, "{mail}"),
+        ({"url": "https://rep.example/"}, "whom it is about"),
+        ({"url": "http://rep.example/{hash}"}, "https://"),
+        ({"url": "http://127.0.0.1.example/{hash}"}, "https://"),
+        ({"url": "ftp://rep.example/{hash}"}, "https://HOST"),
+        ({"url": "https:///{hash}"}, "https://HOST"),
+        ({"url": "{hash}"}, "https://HOST"),
+        ({"url": "https://{domain}/x"}, "choose the host"),
+        ({"url": "https://{domain}.rep.example/x"}, "choose the host"),
+        ({"url": "https://me:secret@rep.example/{hash}"}, "password"),
+        ({"url": "https://rep.example/{hash}#x"}, "#"),
+        ({"url": "https://rep.example/a b/{hash}"}, "percent-encoded"),
+        ({"url": "https://rép.example/{hash}"}, "percent"),
+        ({"url": "https://rep.example/{hash}\r\nX: y"}, "percent"),
+        ({"url": "https://rep.example/{hash}/{"}, "braces"),
+        ({"url": "https://rep.example:99999/{hash}"}, "can't be read"),
+        ({"url": "https://[rep/{hash}"}, "can't be read"),
+        ({"body": '{"a": "{hash}"}'}, 'method = "POST"'),
+        (POST | {"body": '{"a": {hash}}'}, "must be JSON"),
+        (POST | {"body": "a={hash}"}, "must be JSON"),
+        (POST | {"url": "https://rep.example/{hash}"}, "must be JSON"),
+        (POST | {"body": '{"a": "{phone}"}'}, "{phone}"),
+        (POST | {"body": '{"a": "{address}"}'}, "address_in_clear"),
+        ({"path": ""}, "joined by dots"),
+        ({"path": "a..b"}, "joined by dots"),
+        ({"rate": "lots"}, "is not a rate"),
+        ({"listed_from": None}, "which answers count"),
+        ({"listed_from": float("nan")}, "finite"),
+        ({"suspect_from": 0.95}, "below listed_from"),
+        ({"header": "X-Key"}, "need each other"),
+        ({"token_file": "token"}, "need each other"),
+        ({"header": "Host", "token_file": "t"}, "set by Sidestep"),
+        ({"header": "X-Key:\r\nX-Other", "token_file": "t"}, "not a header's name"),
+    ],
+)
 def test_faulty_sections(settings: dict[str, Any], says: str):
     """Each fault is named with what to do about it, and no sentence repeats the URL, which may hold a key."""
     found = faults(service(**settings))

@@ -26,8 +26,8 @@ from cryptography.x509.oid import NameOID
 from sidestep.schemas import Listing
 from sidestep.streams.errors import SourcesError
 from sidestep.streams.screen.address.parse import ParsedAddress, parse
-from sidestep.streams.screen.sources.reputation.services import BODY_MAX, CONNECTIONS, UNKNOWN_FOR, Services
 from sidestep.streams.screen.sources.file import Reputation
+from sidestep.streams.screen.sources.reputation.services import BODY_MAX, CONNECTIONS, UNKNOWN_FOR, Services
 
 JANE = parse("Jane.Doe@example.com")
 JANES_HASH = sha256(b"jane.doe@example.com").hexdigest()
@@ -160,9 +160,14 @@ def test_answers_are_remembered():
     scene(test, remember=100.0)
 
 
-@pytest.mark.parametrize(("value", "expected"), [
-    (0.6, (listing(reason="score-0.6", suspect=True),)), (0.1, ()), (None, ()),
-])
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (0.6, (listing(reason="score-0.6", suspect=True),)),
+        (0.1, ()),
+        (None, ()),
+    ],
+)
 def test_suspect_and_clear(value: Any, expected: tuple[Listing, ...]):
     """A score between the thresholds is a doubt; one below is no listing, and remembered as that."""
 
@@ -273,16 +278,20 @@ def gzipped(request: web.Request) -> web.Response:
     return web.Response(body=b"whoever unpacks this fails", headers={"Content-Encoding": "gzip"})
 
 
-@pytest.mark.parametrize(("reply", "error"), [
-    (lambda request: web.Response(status=500, text=request.path), "HTTP 500"),
-    (lambda request: web.Response(status=403), "HTTP 403: check the token"),
-    (lambda request: web.Response(text="<html>"), "answer is not JSON"),
-    (lambda request: web.json_response({"error": request.path}), "answer has nothing at the path"),
-    (huge, "answer too long"), (endless, "answer too long"),
-    (redirect, "HTTP 302: redirects are not followed, write the final address as url"),
-    (gzipped, "answer is compressed though that was not asked for"),
-    (lambda request: request.transport.close() or web.Response(), "connection failed (ServerDisconnectedError)"),
-])
+@pytest.mark.parametrize(
+    ("reply", "error"),
+    [
+        (lambda request: web.Response(status=500, text=request.path), "HTTP 500"),
+        (lambda request: web.Response(status=403), "HTTP 403: check the token"),
+        (lambda request: web.Response(text="<html>"), "answer is not JSON"),
+        (lambda request: web.json_response({"error": request.path}), "answer has nothing at the path"),
+        (huge, "answer too long"),
+        (endless, "answer too long"),
+        (redirect, "HTTP 302: redirects are not followed, write the final address as url"),
+        (gzipped, "answer is compressed though that was not asked for"),
+        (lambda request: request.transport.close() or web.Response(), "connection failed (ServerDisconnectedError)"),
+    ],
+)
 def test_faults_say_nothing(reply: Callable[[web.Request], Any], error: str):
     """No listing, no exception; remembered for seconds, then asked again. The error tells neither hash nor address."""
 
