@@ -20,7 +20,7 @@ from sidestep.streams.runtime.failpoints import from_environment
 from sidestep.streams.runtime.ledger import LedgerSettings
 from sidestep.streams.runtime.transport import BatchApp
 from sidestep.streams.settings import Settings
-from sidestep.streams.web.worker import WebServer
+from sidestep.streams.web.worker import WorkerEndpoints
 from sidestep.topics import admin
 from sidestep.topics.catalog import EVIDENCE, IDS_CHANGELOG, LEDGER_CHANGELOG
 from sidestep.topics.connection import admin_client, cluster
@@ -59,7 +59,7 @@ class Worker:
     async def run(self) -> None:
         """Work until stop() or a failure. Raises the failure."""
         settings = self._settings
-        web = WebServer(settings.web_host, settings.web_port, self.watching.health, self.watching.metrics)
+        web = WorkerEndpoints(settings.web_host, settings.web_port, self.watching.health, self.watching.metrics)
         await web.start()
         try:
             await self._check_topics()

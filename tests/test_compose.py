@@ -16,8 +16,8 @@ from sidestep.streams.commands.serve import serve
 from sidestep.streams.observe.health import Health
 from sidestep.streams.observe.metrics import Metrics
 from sidestep.streams.settings import Settings
-from sidestep.streams.web.validate.serving import Place
-from sidestep.streams.web.worker import WebServer
+from sidestep.streams.web.validate.serving import ServeOptions
+from sidestep.streams.web.worker import WorkerEndpoints
 
 ROOT = Path(__file__).parents[1]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
@@ -36,7 +36,7 @@ def test_the_services_are_there():
     assert {name for name, service in SERVICES.items() if "profiles" not in service} == {"kafka", "topics", "worker"}
     assert {name for name, service in SERVICES.items() if "profiles" in service} == {
         "worker-2",
-        "entry",
+        "validate",
         "prometheus",
     }
 
@@ -68,7 +68,7 @@ def test_networks_are_separate():
     networks = {name: set(service["networks"]) for name, service in SERVICES.items()}
     assert COMPOSE["networks"]["pipeline"]["internal"] is True
     assert not networks["prometheus"] & networks["kafka"]
-    assert not networks["entry"] & networks["kafka"]
+    assert not networks["validate"] & networks["kafka"]
     assert networks["topics"] == {"pipeline"}
     assert set.union(*networks.values()) == set(COMPOSE["networks"])
 
@@ -117,7 +117,7 @@ def test_containers_reach_kafka_where_it_listens():
         assert f"://{SERVICES[service]['environment']['SIDESTEP_BROKER']}" in advertised
 
 
-@pytest.mark.parametrize("service", ["topics", "worker", "entry"])
+@pytest.mark.parametrize("service", ["topics", "worker", "validate"])
 def test_our_containers_may_do_little(service: str):
     """No capabilities, no new privileges, a root file system that can't be written to; not root inside."""
     ours = SERVICES[service]
@@ -152,7 +152,7 @@ async def _check(health: Health) -> int:
     _, command, *arguments = SERVICES["worker"]["healthcheck"]["test"]
     assert command == "python"
     code = arguments[-1].replace("6066", str(port))
-    server = WebServer("127.0.0.1", port, health, Metrics())
+    server = WorkerEndpoints("127.0.0.1", port, health, Metrics())
     await server.start()
     done = await asyncio.to_thread(subprocess.run, [sys.executable, "-c", code], timeout=30, check=False)
     await server.stop()
@@ -169,15 +169,15 @@ def test_the_workers_port_is_the_one_that_is_used():
     assert str(port) in SERVICES["worker"]["healthcheck"]["test"][-1]
 
 
-def test_the_entry_is_asked_where_it_listens():
+def test_validate_is_asked_where_it_listens():
     """Default port, published port and health check; its tokens come from a secret that nobody else has."""
-    entry, port = SERVICES["entry"], Place.port
-    assert entry["ports"][0].endswith(f":{port}")
-    assert str(port) in entry["healthcheck"]["test"][-1]
-    assert "volumes" not in entry
-    assert [name for name, service in SERVICES.items() if service.get("secrets")] == ["entry"]
-    assert entry["environment"]["SIDESTEP_TOKENS"] == f"/run/secrets/{entry['secrets'][0]}"
-    assert set(entry["secrets"]) == set(COMPOSE["secrets"])
+    validate, port = SERVICES["validate"], ServeOptions.port
+    assert validate["ports"][0].endswith(f":{port}")
+    assert str(port) in validate["healthcheck"]["test"][-1]
+    assert "volumes" not in validate
+    assert [name for name, service in SERVICES.items() if service.get("secrets")] == ["validate"]
+    assert validate["environment"]["SIDESTEP_TOKENS"] == f"/run/secrets/{validate['secrets'][0]}"
+    assert set(validate["secrets"]) == set(COMPOSE["secrets"])
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule["alert"])

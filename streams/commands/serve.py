@@ -1,16 +1,15 @@
-"""`sidestep serve`: the point of entry for forms, one process until SIGTERM."""
+"""`sidestep serve`: POST /v1/validate for forms, one process until SIGTERM."""
 
-import asyncio
-from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
 import click
 
+from sidestep.streams.commands.run_loop import run_loop
 from sidestep.streams.observe.logs import configure
 from sidestep.streams.settings import load
-from sidestep.streams.web.validate.serving import Place
-from sidestep.streams.web.validate.serving import serve as run
+from sidestep.streams.web.validate.serving import ServeOptions
+from sidestep.streams.web.validate.serving import serve as answer
 from sidestep.streams.web.validate.tokens import DEFAULT_RATE, line_of
 from sidestep.streams.web.validate.tokens import new_token as fresh_token
 
@@ -20,7 +19,7 @@ FILE = click.Path(path_type=Path, dir_okay=False)
 @click.command("serve")
 @click.option(
     "--host",
-    default=Place.host,
+    default=ServeOptions.host,
     envvar="SIDESTEP_LISTEN_HOST",
     show_envvar=True,
     show_default=True,
@@ -28,7 +27,7 @@ FILE = click.Path(path_type=Path, dir_okay=False)
 )
 @click.option(
     "--port",
-    default=Place.port,
+    default=ServeOptions.port,
     envvar="SIDESTEP_LISTEN_PORT",
     show_envvar=True,
     show_default=True,
@@ -66,7 +65,7 @@ def serve(
     policy: str | None,
     sources: str | None,
     data_dir: str | None,
-    **place: Any,
+    **options: Any,
 ) -> None:
     """Answer POST /v1/validate: check addresses while a person types them."""
     if new_token is not None:
@@ -74,7 +73,7 @@ def serve(
         return
     settings = load(name_servers=name_servers, policy=policy, sources=sources, data_dir=data_dir)
     configure(settings.log_format, settings.log_level)
-    _run(run(settings, Place(**place)))
+    run_loop(answer(settings, ServeOptions(**options)))
 
 
 def _show_new(name: str) -> None:
@@ -85,12 +84,3 @@ def _show_new(name: str) -> None:
         raise click.BadParameter(str(error), param_hint="--new-token") from None
     click.echo(f"token, shown this once; for the service:  {token}")
     click.echo(f"line for the tokens file:                 {line}")
-
-
-def _run(main: Coroutine[Any, Any, None]) -> None:
-    try:
-        import uvloop
-    except ImportError:  # not on Windows
-        asyncio.run(main)
-    else:
-        uvloop.run(main)

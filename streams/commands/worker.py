@@ -1,6 +1,5 @@
 """`sidestep worker`: one process that plays a role until SIGTERM."""
 
-import asyncio
 import logging
 import os
 import sys
@@ -10,6 +9,7 @@ from typing import Any
 import click
 
 from sidestep.streams.app import ROLES, run_worker
+from sidestep.streams.commands.run_loop import run_loop
 from sidestep.streams.errors import SidestepError
 from sidestep.streams.observe.logs import configure
 from sidestep.streams.runtime.malloc import bound_malloc_arenas
@@ -37,7 +37,7 @@ def worker(role: str, **options: Any) -> None:
     settings = load(**options)
     configure(settings.log_format, settings.log_level)
     bound_malloc_arenas()
-    _run(_work(settings, ROLES if role == "all" else (role,)))
+    run_loop(_work(settings, ROLES if role == "all" else (role,)))
 
 
 async def _work(settings: Settings, roles: Iterable[str]) -> None:
@@ -50,15 +50,6 @@ async def _work(settings: Settings, roles: Iterable[str]) -> None:
     except Exception:
         logging.getLogger("sidestep").exception("an error of ours; please report it")
         _leave_at_once()
-
-
-def _run(main: Any) -> None:
-    try:
-        import uvloop
-    except ImportError:  # not on Windows
-        asyncio.run(main)
-    else:
-        uvloop.run(main)
 
 
 def _leave_at_once() -> None:

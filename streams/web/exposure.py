@@ -1,8 +1,9 @@
-"""Where to listen: loopback in plain text, anywhere else with TLS, or in plain text on purpose."""
+"""How far a server can be reached: loopback in plain text, anywhere else with TLS, or in plain text on purpose."""
 
 import ipaddress
 import socket
 import ssl
+from collections.abc import Iterable
 from pathlib import Path
 
 from sidestep.streams.errors import SettingsError
@@ -45,7 +46,12 @@ def is_loopback(host: str) -> bool:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
         raise SettingsError(f"--host {host}: not an address of this machine") from None
-    return all(ipaddress.ip_address(str(entry[4][0]).partition("%")[0]).is_loopback for entry in found)
+    return all_loopback(str(socket_address[0]) for *_, socket_address in found)
+
+
+def all_loopback(addresses: Iterable[str]) -> bool:
+    """Do all these IP addresses lead to this machine alone? An IPv6 address may name its zone (RFC 4007)."""
+    return all(ipaddress.ip_address(address.partition("%")[0]).is_loopback for address in addresses)
 
 
 def _no_password() -> str:

@@ -13,7 +13,7 @@ import uvloop
 from sidestep.streams.errors import SettingsError
 from sidestep.streams.observe.health import Health
 from sidestep.streams.observe.metrics import Metrics
-from sidestep.streams.web.worker import WebServer
+from sidestep.streams.web.worker import WorkerEndpoints
 
 HOST = "127.0.0.1"
 
@@ -30,7 +30,7 @@ def _free_port() -> int:
 
 @asynccontextmanager
 async def _served(health: Health, metrics: Metrics) -> AsyncIterator[aiohttp.ClientSession]:
-    server = WebServer(HOST, _free_port(), health, metrics)
+    server = WorkerEndpoints(HOST, _free_port(), health, metrics)
     await server.start()
     try:
         async with aiohttp.ClientSession(f"http://{HOST}:{server.port}") as session:
@@ -124,7 +124,7 @@ def test_a_port_that_is_taken_is_a_settings_error(loop: NewLoop):
         with socket.socket() as holder:
             holder.bind((HOST, 0))
             holder.listen()
-            await WebServer(HOST, holder.getsockname()[1], Health(), Metrics()).start()
+            await WorkerEndpoints(HOST, holder.getsockname()[1], Health(), Metrics()).start()
 
     message = r"SIDESTEP_WEB_PORT=\d+: taken on 127\.0\.0\.1; choose another"
     with pytest.raises(SettingsError, match=message), asyncio.Runner(loop_factory=loop) as runner:
@@ -143,16 +143,16 @@ def test_a_port_that_is_taken_is_a_settings_error(loop: NewLoop):
 def test_an_impossible_place_is_a_settings_error(host: str, port: int, name: str, loop: NewLoop):
     """A host that is not this machine's, and a port that is none, are told by the setting's name."""
     with pytest.raises(SettingsError, match=name), asyncio.Runner(loop_factory=loop) as runner:
-        runner.run(WebServer(host, port, Health(), Metrics()).start())
+        runner.run(WorkerEndpoints(host, port, Health(), Metrics()).start())
 
 
 def test_port_0_serves_nothing():
     """Nothing listens, and start and stop are still safe to call."""
 
     async def start_and_stop() -> int:
-        server = WebServer(HOST, 0, Health(), Metrics())
+        server = WorkerEndpoints(HOST, 0, Health(), Metrics())
         await server.start()
-        count = len(server._runner.sites)
+        count = len(server.addresses)
         await server.stop()
         return count
 
@@ -165,7 +165,7 @@ def test_a_stopped_server_frees_its_port():
     async def twice() -> None:
         port = _free_port()
         for _ in range(2):
-            server = WebServer(HOST, port, _ready_health(), Metrics())
+            server = WorkerEndpoints(HOST, port, _ready_health(), Metrics())
             await server.start()
             async with aiohttp.ClientSession() as session, session.get(f"http://{HOST}:{port}/livez") as answer:
                 assert answer.status == 200

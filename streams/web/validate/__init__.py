@@ -1,1 +1,1 @@
-"""The point of entry: POST /v1/validate, for a form that wants an answer while a person types."""
+"""POST /v1/validate: checks of addresses for a form that wants an answer while a person types."""

@@ -1,9 +1,10 @@
-"""From what is known of an address to an answer that looks like a verdict. Pure.
+"""The answer about an address, from what is known of it: it looks like a verdict. Pure.
 
 The same policy and the same ladder as Decide's, with nobody's history: rule ids and sentences equal those of verdicts.
 What only the ledger knows (bounces, complaints, limits) is not in it.
 """
 
+from collections.abc import Callable, Mapping
 from typing import Literal
 
 from msgspec import Struct
@@ -15,10 +16,9 @@ from sidestep.streams.decide.rules.case import NEVER, Case
 from sidestep.streams.decide.rules.ladder import climb
 from sidestep.streams.decide.state import Finding
 from sidestep.streams.screen.check import Checked, Subject, check
-from sidestep.streams.screen.lists.classes import Lists
+from sidestep.streams.screen.lists.classes import Lists, version_of_lists
 from sidestep.streams.screen.lists.near_misses import NearMisses
 from sidestep.streams.screen.sources.inquiry import Answers
-from sidestep.streams.web.validate.versions import CurrentVersions
 
 Outcome = Literal["approved", "rejected", "unknown"]
 
@@ -39,8 +39,31 @@ class Many(Struct, frozen=True):
     results: list[Result]
 
 
-class Judge:
-    """The policy and the lists of one process."""
+class CurrentVersions:
+    """The versions of policy and lists that answers follow from: worked out anew only where a feed has changed."""
+
+    def __init__(self, policy: str, lists: Mapping[str, str], feeds: Callable[[], Mapping[str, str]] = dict) -> None:
+        """`lists` are the versions of those that ship, `feeds` gives those of the feeds in use."""
+        self._policy = policy
+        self._lists = dict(lists)
+        self._feeds = feeds
+        self._seen: Mapping[str, str] = feeds()
+        self._versions = self._work_out()
+
+    def now(self) -> Versions:
+        """The versions in force."""
+        seen = self._feeds()
+        if seen is not self._seen and seen != self._seen:
+            self._seen = seen
+            self._versions = self._work_out()
+        return self._versions
+
+    def _work_out(self) -> Versions:
+        return Versions(self._policy, version_of_lists(self._lists | dict(self._seen)))
+
+
+class Answerer:
+    """Answers by the policy and the lists of one process."""
 
     def __init__(self, policy: Policy, lists: Lists, near_misses: NearMisses, versions: CurrentVersions) -> None:
         self._versions = versions
@@ -54,7 +77,7 @@ class Judge:
             self._near_misses.note(about.domain, about.near_miss, answers.mx)
 
     def result(self, about: Subject, answers: Answers, stream: str, now: int) -> Result:
-        """`now`: seconds since 1970, of which sentences tell when to offer it again."""
+        """The answer about one address. `now`: seconds since 1970, of which sentences tell when to offer it again."""
         checked = check(about, answers, self._lists, self._near_misses)
         case = Case(_evidence(checked, about, answers, stream, now), NEVER, None, self._policy, now)
         stop, flags = climb(case)

@@ -1,4 +1,4 @@
-"""The routes, from a request to its response. What is wrong with a request is told as RFC 9457 has it.
+"""The routes of /v1/validate, from a request to its response. Faults of a request are told as RFC 9457 has it.
 
 No CORS headers, on purpose: a page that asks from a browser would have to show its token to every visitor. The form's
 own server asks.
@@ -8,26 +8,26 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
+from functools import cache
+from importlib.resources import files
 
 import msgspec
 from aiohttp import web
 
 from sidestep.streams.web.validate import problems
-from sidestep.streams.web.validate.allowance import Allowances
 from sidestep.streams.web.validate.answer import Many
 from sidestep.streams.web.validate.checking import Checker
-from sidestep.streams.web.validate.description import description
 from sidestep.streams.web.validate.problems import Problem
-from sidestep.streams.web.validate.request import Asked, read
+from sidestep.streams.web.validate.request import Request, read
 from sidestep.streams.web.validate.token_file import TokenFile
-from sidestep.streams.web.validate.tokens import Token, bearer
+from sidestep.streams.web.validate.tokens import Allowances, Token, bearer
 
 BODY_MAX = 512 * 1024
 """Octets: a thousand addresses of the greatest length, half of it escapes."""
 
 BODY_SECONDS = 10.0
 
-INDEX = """Sidestep, the point of entry
+INDEX = """Sidestep, checks of addresses
 
 /v1/validate   POST: check one address or a thousand
 /openapi.json  how to
@@ -43,7 +43,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Api:
-    """`stopping` turns /readyz, so that a load balancer looks elsewhere; requests are answered all the same."""
+    """The HTTP API. `stopping` turns /readyz, so that a load balancer looks elsewhere; requests are still answered."""
 
     def __init__(self, checker: Checker, tokens: TokenFile, *, clock_ns: Callable[[], int] = time.monotonic_ns) -> None:
         """`clock_ns`: nanoseconds, only forward."""
@@ -54,24 +54,27 @@ class Api:
         self._clock_ns = clock_ns
 
     def application(self) -> web.Application:
-        """Ready to be served."""
+        """The routes, ready to be served."""
         app = web.Application(middlewares=[_tell_problems], client_max_size=BODY_MAX)
         app.add_routes([web.post("/v1/validate", self.validate), web.get("/openapi.json", _openapi)])
         app.add_routes([web.get("/", _index), web.get("/livez", _livez), web.get("/readyz", self.readyz)])
-        app.on_response_prepare.append(_harden)
         return app
 
     async def validate(self, request: web.Request) -> web.Response:
-        """One address or several. Raises Problem."""
+        """The answer about one address or several. Raises Problem."""
         token = self._authorized(request)
         _check_media_type(request)
-        asked = read(await _body(request))
-        self._allowances.take(token, len(asked.texts), self._clock_ns() // 1000)
-        return _response(await self._answer(asked), {"Sidestep-Deadline-Ms": f"{asked.deadline_ms:g}"})
+        body = read(await _body(request))
+        self._allowances.take(token, len(body.texts), self._clock_ns() // 1000)
+        return _response(await self._answer(body), {"Sidestep-Deadline-Ms": f"{body.deadline_ms:g}"})
+
+    def leave(self) -> None:
+        """The server stops soon: /readyz says so from here on."""
+        self.stopping = True
 
     async def readyz(self, _: web.Request) -> web.Response:
-        """Not ready only while it stops: that DNS is out of reach is an answer (unknown), and no other copy of this
-        process could give a better one."""
+        """The server is not ready only while it stops: that DNS is out of reach is an answer (unknown), and no other
+        copy of this process could give a better one."""
         if self.stopping:
             return _response(_encode({"status": "failed", "reasons": ["The server is stopping."]}), status=503)
         return _ok()
@@ -88,14 +91,14 @@ class Api:
             raise problems.unauthorized("A token is missing: send the header Authorization: Bearer TOKEN.")
         return token
 
-    async def _answer(self, asked: Asked) -> bytes:
-        deadline = asyncio.get_running_loop().time() + asked.deadline_ms / 1000
-        texts = asked.texts
-        if not asked.single:
-            return _encode(Many(await self._checker.check(texts, asked.stream, deadline)))
-        result = self._checker.at_once(texts[0], asked.stream)
+    async def _answer(self, body: Request) -> bytes:
+        deadline = asyncio.get_running_loop().time() + body.deadline_ms / 1000
+        texts = body.texts
+        if not body.single:
+            return _encode(Many(await self._checker.check(texts, body.stream, deadline)))
+        result = self._checker.at_once(texts[0], body.stream)
         if result is None:
-            (result,) = await self._checker.check(texts, asked.stream, deadline)
+            (result,) = await self._checker.check(texts, body.stream, deadline)
         return _encode(result)
 
 
@@ -118,6 +121,12 @@ def _check_media_type(request: web.Request) -> None:
         raise problems.not_json(request.content_type if "Content-Type" in request.headers else "of no stated type")
     if request.headers.get("Content-Encoding", "identity").lower() != "identity":
         raise problems.compressed()
+
+
+@cache
+def description() -> bytes:
+    """The OpenAPI 3.1 description of this API: openapi.json, octet for octet."""
+    return (files("sidestep.streams.web.validate") / "openapi.json").read_bytes()
 
 
 async def _openapi(_: web.Request) -> web.Response:
@@ -157,11 +166,3 @@ def _told(problem: Problem) -> web.Response:
     return web.Response(
         body=problem.body(), status=problem.status, headers=problem.headers, content_type=problems.MEDIA_TYPE
     )
-
-
-async def _harden(_: web.Request, response: web.StreamResponse) -> None:
-    # answers are about people: no cache may keep them; the versions of Python and aiohttp are nobody's business
-    headers = response.headers
-    headers["Cache-Control"] = "no-store"
-    headers["X-Content-Type-Options"] = "nosniff"
-    headers["Server"] = "sidestep"

@@ -14,7 +14,7 @@ from sidestep.streams.screen.address.parse import ParsedAddress, parse
 from sidestep.streams.screen.check import NOT_ASKED, Subject
 from sidestep.streams.screen.lists.domain_facts import DomainBook
 from sidestep.streams.screen.sources.inquiry import Answers, Inquiry
-from sidestep.streams.web.validate.answer import Judge, Result
+from sidestep.streams.web.validate.answer import Answerer, Result
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ class Checker:
         self,
         inquiry: Inquiry,
         book: DomainBook,
-        judge: Judge,
+        answerer: Answerer,
         *,
         under_way_max: int = UNDER_WAY_MAX,
         batch_slots: int = BATCH_SLOTS,
@@ -54,7 +54,7 @@ class Checker:
         """`clock` gives seconds since 1970."""
         self._inquiry = inquiry
         self._book = book
-        self._judge = judge
+        self._answerer = answerer
         self._under_way_max = under_way_max
         self._batch_slots = asyncio.Semaphore(batch_slots)
         self._clock = clock
@@ -64,21 +64,21 @@ class Checker:
         """The answer about one address, where nobody has to be asked."""
         about = self._subject(text)
         if not about.domain:
-            return self._judge.result(about, NOT_ASKED, stream, int(self._clock()))
+            return self._answerer.result(about, NOT_ASKED, stream, int(self._clock()))
         answers = self._inquiry.known(about.address)
-        return None if answers is None else self._judge.result(about, answers, stream, int(self._clock()))
+        return None if answers is None else self._answerer.result(about, answers, stream, int(self._clock()))
 
     async def check(self, texts: list[str], stream: str, deadline: float) -> list[Result]:
         """The answers in the order of `texts`. `deadline` is in the event loop's time; then nobody is waited for."""
         subjects = {text: subject async for text, subject in _breathing((text, self._subject(text)) for text in texts)}
         answers = await self._answers(subjects.values(), deadline)
         for text, about in subjects.items():
-            self._judge.note(about, answers[text])
+            self._answerer.note(about, answers[text])
         now = int(self._clock())
         results = {
             text: result
             async for text, result in _breathing(
-                (text, self._judge.result(about, answers[text], stream, now)) for text, about in subjects.items()
+                (text, self._answerer.result(about, answers[text], stream, now)) for text, about in subjects.items()
             )
         }
         return [results[text] for text in texts]

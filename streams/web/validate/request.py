@@ -1,4 +1,4 @@
-"""The request's body: octets in, what is asked for out. Pure."""
+"""The body of a request to /v1/validate: octets in, a checked `Request` out. Pure."""
 
 from typing import Annotated
 
@@ -14,15 +14,15 @@ DEADLINE_MS_MAX = 5_000
 Addresses = Annotated[list[str], Meta(min_length=1, max_length=ADDRESSES_MAX)]
 
 
-class Asked(Struct, frozen=True, forbid_unknown_fields=True):
-    """Either `address` or `addresses`. Any text is an address here: what is wrong with it is the answer."""
+class Request(Struct, frozen=True, forbid_unknown_fields=True):
+    """The body: either `address` or `addresses`. Any text is an address here: what is wrong with it is the answer."""
 
     address: str | UnsetType = UNSET
     addresses: Addresses | UnsetType = UNSET
     stream: Annotated[str, Meta(max_length=200)] = ""
     """The intent's: rules may hold for some streams only."""
     deadline_ms: Annotated[float, Meta(ge=1, le=DEADLINE_MS_MAX)] = DEADLINE_MS
-    """What isn't known after it is answered with unknown. Not an int: to JSON 500.0 is one, to msgspec it is not."""
+    """Milliseconds; what isn't known then is answered with unknown. No int: 500.0 is one to JSON, not to msgspec."""
 
     @property
     def texts(self) -> list[str]:
@@ -37,20 +37,20 @@ class Asked(Struct, frozen=True, forbid_unknown_fields=True):
         return self.address is not UNSET
 
 
-_decoder = msgspec.json.Decoder(Asked)
+_decoder = msgspec.json.Decoder(Request)
 
 
-def read(body: bytes) -> Asked:
-    """Raises Problem: 400 where it is not JSON, 422 where it says something else than it should."""
+def read(body: bytes) -> Request:
+    """Octets -> the request. Raises Problem: 400 where they are not JSON, 422 where they say something else."""
     try:
-        asked = _decoder.decode(body)
+        request = _decoder.decode(body)
     except msgspec.ValidationError as error:
         raise unfit(str(error)) from None
     except (ValueError, RecursionError) as error:  # UnicodeDecodeError is a ValueError; half a surrogate pair too
         raise unreadable(_fault(error)) from None
-    if (asked.address is UNSET) == (asked.addresses is UNSET):
+    if (request.address is UNSET) == (request.addresses is UNSET):
         raise unfit("Give either `address` or `addresses`, one of the two")
-    return asked
+    return request
 
 
 def _fault(error: Exception) -> str:

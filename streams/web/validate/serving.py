@@ -5,6 +5,7 @@ import contextlib
 import gc
 import logging
 import signal
+import ssl
 from collections.abc import Coroutine, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,20 +22,25 @@ from sidestep.streams.screen.lists.typo import suggest
 from sidestep.streams.screen.sources.build import Asked, ask_whom
 from sidestep.streams.settings import Settings, name_servers
 from sidestep.streams.web.exposure import check_exposure, tls_context
-from sidestep.streams.web.validate.answer import Judge
+from sidestep.streams.web.listen import HttpServer, Listen, SettingNames
+from sidestep.streams.web.validate.answer import Answerer, CurrentVersions
 from sidestep.streams.web.validate.api import Api
 from sidestep.streams.web.validate.checking import Checker
-from sidestep.streams.web.validate.server import EntryServer
+from sidestep.streams.web.validate.request import DEADLINE_MS_MAX
 from sidestep.streams.web.validate.token_file import HOW, TokenFile
 from sidestep.streams.web.validate.tokens import DEFAULT_RATE
-from sidestep.streams.web.validate.versions import CurrentVersions
+
+NAMES = SettingNames("--host ", "--port ", "takes any that is free")
+
+STOP_SECONDS = DEADLINE_MS_MAX / 1000 + 2.0
+"""Requests under way get this long: the longest deadline, and the time to write the answer."""
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where and to whom it is served."""
+class ServeOptions:
+    """The options of `sidestep serve` besides Settings: where it listens, and whom it answers."""
 
     host: str = "127.0.0.1"
     port: int = 6067
@@ -46,11 +52,11 @@ class Place:
     insecure: bool = False
 
 
-async def serve(settings: Settings, place: Place) -> None:
-    """Answer until SIGTERM or SIGINT. Raises SidestepError where that is not possible."""
-    tls = tls_context(place.tls_cert, place.tls_key)
-    check_exposure(place.host, tls is not None, place.insecure)
-    tokens = _tokens(place)
+async def serve(settings: Settings, options: ServeOptions) -> None:
+    """Serve /v1/validate until SIGTERM or SIGINT. Raises SidestepError where that is not possible."""
+    tls = tls_context(options.tls_cert, options.tls_key)
+    check_exposure(options.host, tls is not None, options.insecure)
+    tokens = _tokens(options)
     policy = parse(read_policy(settings))
     stop = _stopped_by_signals()
     async with contextlib.AsyncExitStack() as stack:
@@ -59,9 +65,12 @@ async def serve(settings: Settings, place: Place) -> None:
         await asked.prepare()
         checker = _checker(settings, asked, policy)
         stack.push_async_callback(checker.close)
-        server = EntryServer(Api(checker, tokens), place.host, place.port, tls)
+        api = Api(checker, tokens)
+        server = server_of(api, options.host, options.port, tls)
         await server.start()
         stack.push_async_callback(server.stop)
+        stack.callback(api.leave)
+        log.info("serving /v1/validate", extra={"at": server.url})
         gc.freeze()  # the lists stay for good: no full collection need walk them while somebody waits
         log.info("ready", extra={"tokens": len(tokens), "policy": policy.version})
         await _until_stopped(stop, *_chores(tokens, asked))
@@ -69,17 +78,23 @@ async def serve(settings: Settings, place: Place) -> None:
     log.info("left cleanly")
 
 
+def server_of(api: Api, host: str, port: int, tls: ssl.SSLContext | None = None) -> HttpServer:
+    """The server of the API, not started yet."""
+    return HttpServer(api.application(), Listen(host, port, NAMES, tls), STOP_SECONDS)
+
+
 def _checker(settings: Settings, asked: Asked, policy: Policy) -> Checker:
     lists, feeds = load_lists(), asked.feeds
     feed_versions = (lambda: feeds.book.versions) if feeds is not None else dict[str, str]
-    judge = Judge(policy, lists, NearMisses(), CurrentVersions(policy.version, lists.versions, feed_versions))
+    versions = CurrentVersions(policy.version, lists.versions, feed_versions)
+    answerer = Answerer(policy, lists, NearMisses(), versions)
     book = DomainBook(lists, suggest, partitions=1)
-    return Checker(asked.inquiry, book, judge, batch_slots=max(1, settings.dns_concurrency // 2))
+    return Checker(asked.inquiry, book, answerer, batch_slots=max(1, settings.dns_concurrency // 2))
 
 
 def _chores(tokens: TokenFile, asked: Asked) -> Iterator[Coroutine[Any, Any, None]]:
-    """What goes on beside the answers."""
-    yield tokens.watch()
+    """The work that goes on beside the answers."""
+    yield tokens.follow()
     if asked.feeds is not None:
         yield asked.feeds.run()
 
@@ -97,10 +112,10 @@ async def _until_stopped(stop: asyncio.Event, *chores: Coroutine[Any, Any, None]
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def _tokens(place: Place) -> TokenFile:
-    if place.tokens is None:
+def _tokens(options: ServeOptions) -> TokenFile:
+    if options.tokens is None:
         raise SettingsError(f"nobody may ask without a token: name a tokens file with --tokens FILE; {HOW}")
-    return TokenFile(place.tokens, _rate(place.rate))
+    return TokenFile(options.tokens, _rate(options.rate))
 
 
 def _rate(text: str) -> Rate:

@@ -21,7 +21,10 @@ Stamp = tuple[int, int, int]
 
 
 class TokenFile:
-    """`find` answers from memory. A change that can't be used leaves the tokens as they were, and is logged."""
+    """The tokens of a file; `find` answers from memory.
+
+    A change that can't be used leaves the tokens as they were, and is logged.
+    """
 
     def __init__(self, path: Path, default: Rate) -> None:
         """Reads the file. Raises SettingsError that says how to make one."""
@@ -39,17 +42,17 @@ class TokenFile:
         return len(self._tokens)
 
     def find(self, token: str) -> Token | None:
-        """Whose token it is; None: nobody's."""
+        """The token that this text is; None: nobody's."""
         return self._tokens.get(digest(token)) if token else None
 
-    async def watch(self, seconds: float = LOOK_SECONDS) -> None:
-        """Looks again and again whether the file has changed. Ends when it is cancelled."""
+    async def follow(self, seconds: float = LOOK_SECONDS) -> None:
+        """Look again and again whether the file has changed, until cancelled."""
         while True:
             await asyncio.sleep(seconds)
             await asyncio.to_thread(self.look)
 
     def look(self) -> None:
-        """Reads the file again where it has changed."""
+        """Read the file again where it has changed."""
         stamp = _stamp(self._path)
         if stamp == self._stamp:
             return

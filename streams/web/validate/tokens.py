@@ -1,4 +1,4 @@
-"""Bearer tokens (RFC 6750): what a tokens file says, and how a token is made. Pure.
+"""Bearer tokens (RFC 6750): what a tokens file says, how a token is made, what its rate still allows. Pure.
 
 Only SHA-256 digests are kept. A token has 256 random bits, so that nothing slower is needed against guessing, and a
 digest that gets known opens nothing. A token is found by looking its digest up: how long that takes depends on the
@@ -12,7 +12,8 @@ from hashlib import sha256
 
 from msgspec import Struct
 
-from sidestep.streams.gcra import Rate, parse_rate
+from sidestep.streams.gcra import Rate, earliest, furthest, parse_rate
+from sidestep.streams.web.validate.problems import over_burst, over_rate
 
 DEFAULT_RATE = "60000/min,max_burst=2000"
 """Addresses, not requests: two full batches at once, and 1,000 addresses a second."""
@@ -85,6 +86,32 @@ def parse_tokens(text: str, default: Rate) -> Tokens:
     if faults or not tokens:
         raise ValueError("; ".join(faults) or "it names no token")
     return tokens
+
+
+class Allowances:
+    """The addresses that each token may still ask about: GCRA, one cell an address.
+
+    Kept is one theoretical arrival time a token name; names come from the tokens file, so their number is bounded.
+    """
+
+    def __init__(self) -> None:
+        self._tats: dict[str, int] = {}
+
+    def take(self, token: Token, count: int, now_us: int) -> None:
+        """All of `count` addresses or none of them. Raises Problem: 422 where waiting would not help, otherwise 429.
+
+        `now_us`: microseconds of a clock that only goes forward.
+        """
+        if count > token.burst:
+            raise over_burst(count, token.burst)
+        rate = token.rate
+        # the rate may have been changed in the file since: what an old, slower one led to does not bind the new one
+        tat = self._tats[token.name] = min(self._tats.get(token.name, 0), furthest(rate, now_us))
+        last = max(tat, now_us) + (count - 1) * rate.interval_us
+        wait_us = earliest(rate, last) - now_us
+        if wait_us > 0:
+            raise over_rate(-(-wait_us // 1_000_000))
+        self._tats[token.name] = last + rate.interval_us
 
 
 def _lines(text: str) -> Iterator[tuple[int, list[str]]]:

@@ -23,13 +23,13 @@ from sidestep.streams.screen.lists.near_misses import NearMisses
 from sidestep.streams.screen.lists.typo import suggest
 from sidestep.streams.screen.sources.inquiry import Inquiry
 from sidestep.streams.settings import Settings
-from sidestep.streams.web.validate.answer import Judge
+from sidestep.streams.web.listen import HttpServer
+from sidestep.streams.web.validate.answer import Answerer, CurrentVersions
 from sidestep.streams.web.validate.api import Api
 from sidestep.streams.web.validate.checking import Checker
-from sidestep.streams.web.validate.server import EntryServer
+from sidestep.streams.web.validate.serving import server_of
 from sidestep.streams.web.validate.token_file import TokenFile
 from sidestep.streams.web.validate.tokens import line_of
-from sidestep.streams.web.validate.versions import CurrentVersions
 
 TOKEN = "sidestep_of-the-tests"
 SLOW_TOKEN = "sidestep_three-a-minute"
@@ -64,7 +64,7 @@ class Service:
     token, slow_token = TOKEN, SLOW_TOKEN
     dns_timeout = DNS_TIMEOUT
 
-    def __init__(self, server: EntryServer, ns: NameServer, tokens: Path, stop: Callable[[], Any]) -> None:
+    def __init__(self, server: HttpServer, ns: NameServer, tokens: Path, stop: Callable[[], Any]) -> None:
         self.host, self.port = server.host, server.port
         self.ns = ns
         self.tokens = tokens
@@ -119,10 +119,10 @@ def serving(folder: Path, lists: Lists, policy: Policy, **options: Any) -> Itera
     async def run(ns: NameServer) -> None:
         stop, loop = asyncio.Event(), asyncio.get_running_loop()
         resolver = Resolver([ns.address], timeout=DNS_TIMEOUT, check_exchanges=True)
-        judge = Judge(policy, lists, NearMisses(), CurrentVersions(policy.version, lists.versions))
-        checker = Checker(Inquiry(resolver), DomainBook(lists, suggest, partitions=1), judge, **options)
+        answerer = Answerer(policy, lists, NearMisses(), CurrentVersions(policy.version, lists.versions))
+        checker = Checker(Inquiry(resolver), DomainBook(lists, suggest, partitions=1), answerer, **options)
         rate = parse_rate("1000000/s,max_burst=1000000")
-        server = EntryServer(Api(checker, TokenFile(tokens, rate)), "127.0.0.1", 0)
+        server = server_of(Api(checker, TokenFile(tokens, rate)), "127.0.0.1", 0)
         await server.start()
         started.append(Service(server, ns, tokens, lambda: loop.is_closed() or loop.call_soon_threadsafe(stop.set)))
         ready.set()
@@ -153,5 +153,5 @@ def anew(tmp_path: Path, lists: Lists, policy: Policy) -> Iterator[Callable[...,
 @pytest.fixture(scope="session")
 def service(tmp_path_factory: pytest.TempPathFactory, lists: Lists, policy: Policy) -> Iterator[Service]:
     """One server for all tests that leave nothing behind."""
-    with serving(tmp_path_factory.mktemp("entry"), lists, policy) as running:
+    with serving(tmp_path_factory.mktemp("validate"), lists, policy) as running:
         yield running

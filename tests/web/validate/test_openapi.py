@@ -16,8 +16,8 @@ from schemathesis import GenerationMode
 
 from sidestep.schemas import FiredRule, Listing, MailboxFinding, Versions
 from sidestep.streams.web.validate.answer import Many, Result
-from sidestep.streams.web.validate.description import description
-from sidestep.streams.web.validate.request import ADDRESSES_MAX, DEADLINE_MS, DEADLINE_MS_MAX, Asked
+from sidestep.streams.web.validate.api import description
+from sidestep.streams.web.validate.request import ADDRESSES_MAX, DEADLINE_MS, DEADLINE_MS_MAX, Request
 
 pytestmark = pytest.mark.slow
 
@@ -89,7 +89,7 @@ def test_batches_keep_it(service: Any, schema: Any, addresses: list[str]) -> Non
 @pytest.mark.parametrize(
     ("name", "model"),
     [
-        ("Asked", Asked),
+        ("Request", Request),
         ("Result", Result),
         ("Results", Many),
         ("Listing", Listing),
@@ -106,8 +106,10 @@ def test_the_description_has_the_models_fields(name: str, model: type[Struct]) -
 
 def test_the_description_has_the_limits() -> None:
     """Those that the code enforces."""
-    properties = SCHEMAS["Asked"]["properties"]
+    properties = SCHEMAS["Request"]["properties"]
     deadline = properties["deadline_ms"]
     assert properties["addresses"]["maxItems"] == ADDRESSES_MAX
     assert (deadline["default"], deadline["maximum"]) == (DEADLINE_MS, DEADLINE_MS_MAX)
-    assert set(SCHEMAS["Asked"]["oneOf"][0]["required"] + SCHEMAS["Asked"]["oneOf"][1]["required"]) < set(properties)
+    assert set(SCHEMAS["Request"]["oneOf"][0]["required"] + SCHEMAS["Request"]["oneOf"][1]["required"]) < set(
+        properties
+    )

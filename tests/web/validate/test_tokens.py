@@ -12,10 +12,18 @@ from hypothesis import strategies as st
 
 from sidestep.streams.errors import SettingsError
 from sidestep.streams.gcra import parse_rate
-from sidestep.streams.web.validate.allowance import Allowances
 from sidestep.streams.web.validate.problems import Problem
 from sidestep.streams.web.validate.token_file import TokenFile
-from sidestep.streams.web.validate.tokens import DEFAULT_RATE, Token, bearer, digest, line_of, new_token, parse_tokens
+from sidestep.streams.web.validate.tokens import (
+    DEFAULT_RATE,
+    Allowances,
+    Token,
+    bearer,
+    digest,
+    line_of,
+    new_token,
+    parse_tokens,
+)
 
 RATE = parse_rate(DEFAULT_RATE)
 SECOND = 1_000_000
@@ -155,7 +163,7 @@ def test_the_file_is_looked_at_again_and_again(tmp_path: Path, wait_until: Calla
         path = tmp_path / "tokens"
         path.write_text(line_of("a", "one"))
         tokens = TokenFile(path, RATE)
-        watching = asyncio.create_task(tokens.watch(0.01))
+        watching = asyncio.create_task(tokens.follow(0.01))
         path.write_text(line_of("bb", "two"))
         await asyncio.to_thread(wait_until, lambda: tokens.find("two"))
         watching.cancel()

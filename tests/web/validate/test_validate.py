@@ -18,12 +18,11 @@ from sidestep.streams.screen.lists.domain_facts import DomainBook
 from sidestep.streams.screen.lists.near_misses import NearMisses
 from sidestep.streams.screen.lists.typo import suggest
 from sidestep.streams.screen.sources.inquiry import Answers, Inquiry
-from sidestep.streams.web.validate.answer import Judge, Result
+from sidestep.streams.web.validate.answer import Answerer, CurrentVersions, Result
 from sidestep.streams.web.validate.api import Api
 from sidestep.streams.web.validate.checking import Checker
 from sidestep.streams.web.validate.token_file import TokenFile
 from sidestep.streams.web.validate.tokens import line_of
-from sidestep.streams.web.validate.versions import CurrentVersions
 
 
 def _ids(result: dict[str, Any]) -> list[str]:
@@ -134,10 +133,10 @@ class _Broken:
 
 def test_an_error_of_an_asker_is_unknown(lists: Lists, policy: Policy, caplog: pytest.LogCaptureFixture) -> None:
     """It costs that address its answer and nobody else's; the log says so without the address."""
-    judge = Judge(policy, lists, NearMisses(), CurrentVersions(policy.version, lists.versions))
+    answerer = Answerer(policy, lists, NearMisses(), CurrentVersions(policy.version, lists.versions))
 
     async def check_two() -> list[Result]:
-        checker = Checker(Inquiry(_Broken()), DomainBook(lists, suggest, 1), judge)
+        checker = Checker(Inquiry(_Broken()), DomainBook(lists, suggest, 1), answerer)
         found = await checker.check(["jane@good.example", "jane"], "", asyncio.get_running_loop().time() + 5)
         await checker.close()
         return found

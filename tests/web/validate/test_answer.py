@@ -16,8 +16,7 @@ from sidestep.streams.screen.keys import Keys
 from sidestep.streams.screen.lists.classes import Lists
 from sidestep.streams.screen.lists.near_misses import NearMisses
 from sidestep.streams.screen.sources.inquiry import Answers
-from sidestep.streams.web.validate.answer import Judge, Result
-from sidestep.streams.web.validate.versions import CurrentVersions
+from sidestep.streams.web.validate.answer import Answerer, CurrentVersions, Result
 
 NOW = 1_790_000_000
 ADDRESSES = [
@@ -39,8 +38,8 @@ TEXT = SHIPPED.read_text("utf-8")
 
 def _result(address: str, answers: Answers, stream: str, lists: Lists, text: str) -> Result:
     policy, about = parse(text), subject(address, lists)
-    judge = Judge(policy, lists, NearMisses(), CurrentVersions(policy.version, lists.versions))
-    return judge.result(about, answers if about.domain else NOT_ASKED, stream, NOW)
+    answerer = Answerer(policy, lists, NearMisses(), CurrentVersions(policy.version, lists.versions))
+    return answerer.result(about, answers if about.domain else NOT_ASKED, stream, NOW)
 
 
 def _verdict(address: str, answers: Answers, stream: str, lists: Lists, text: str) -> Verdict:
