@@ -1,0 +1,155 @@
+"""What is built is what stands in the tree, and it runs where nothing but itself is installed.
+
+An editable install finds every folder; only a wheel shows that one was forgotten.
+"""
+
+import fnmatch
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+import venv
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PYPROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+DECLARED = PYPROJECT["tool"]["setuptools"]
+ROOMS = ("streams", "topics", "schemas")
+BUILT_FROM = ("pyproject.toml", "README.md", *ROOMS)
+PIP = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
+SMALL_DAY = ["demo", "--intents", "100", "--day", "5"]
+
+
+def shipped_files() -> list[Path]:
+    """Every file of the three rooms, from the root of the repository; not what Python or an editor left there."""
+    files = [path.relative_to(ROOT) for room in ROOMS for path in (ROOT / room).rglob("*") if path.is_file()]
+    return sorted(file for file in files if not any(part.startswith((".", "__pycache__")) for part in file.parts))
+
+
+def package_of(file: Path) -> str:
+    """The dotted name of the nearest folder above that has modules."""
+    folder = next(parent for parent in file.parents if any((ROOT / parent).glob("*.py")))
+    return ".".join(("sidestep", *folder.parts))
+
+
+def is_declared(file: Path) -> bool:
+    """True if package-data has a pattern for this data file."""
+    package = package_of(file)
+    inside = file.relative_to(Path(*package.split(".")[1:]))
+    return any(_fits(inside, pattern) for pattern in DECLARED["package-data"].get(package, ()))
+
+
+def _fits(inside: Path, pattern: str) -> bool:
+    """As setuptools matches: part by part, a star does not reach into a folder."""
+    wanted = pattern.split("/")
+    return len(wanted) == len(inside.parts) and all(map(fnmatch.fnmatch, inside.parts, wanted))
+
+
+def test_every_folder_with_a_module_is_a_package():
+    """A folder that pyproject.toml's `packages` forgets is missing from the wheel, and only there."""
+    found = {package_of(file) for file in shipped_files() if file.suffix == ".py"}
+    assert found == set(DECLARED["packages"])
+    assert sorted(found) == DECLARED["packages"]
+
+
+def test_every_data_file_is_package_data():
+    """Lists, policies, schemas and marks of typing travel with the code that reads them."""
+    data = [file for file in shipped_files() if file.suffix != ".py"]
+    assert data
+    assert [] == [str(file) for file in data if not is_declared(file)]
+
+
+def test_no_pattern_of_package_data_is_left_over():
+    """A pattern that fits nothing names a file that moved."""
+    data = [file for file in shipped_files() if file.suffix != ".py"]
+    for package, patterns in DECLARED["package-data"].items():
+        folder = Path(*package.split(".")[1:])
+        inside = [file.relative_to(folder) for file in data if package_of(file) == package]
+        assert [] == [pattern for pattern in patterns if not any(_fits(file, pattern) for file in inside)], package
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel, built from a copy: what earlier builds left in `build/` would be packed again."""
+    source = tmp_path_factory.mktemp("source")
+    for name in BUILT_FROM:
+        (shutil.copytree if (ROOT / name).is_dir() else shutil.copy)(ROOT / name, source / name)
+    into = tmp_path_factory.mktemp("wheel")
+    _run([*PIP, "wheel", "--no-build-isolation", "--no-deps", "--wheel-dir", str(into), str(source)])
+    return next(into.glob("*.whl"))
+
+
+@pytest.fixture(scope="module")
+def elsewhere(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The `bin` folder of an environment with the wheel and what it depends on, octet for octet as locked."""
+    folder = tmp_path_factory.mktemp("installed")
+    venv.create(folder, symlinks=True)
+    locked = folder / "requirements.txt"
+    locked.write_text(runtime_requirements(), "utf-8")
+    pip = [*PIP, "--python", str(folder / "bin" / "python")]
+    _run([*pip, "install", "--no-deps", "--require-hashes", "-r", str(locked)])
+    _run([*pip, "install", "--no-deps", "--no-index", str(wheel)])
+    _run([*pip, "check"])
+    yield folder / "bin"
+    shutil.rmtree(folder)
+
+
+def runtime_requirements() -> str:
+    """The part of requirements.lock that a user gets: what the tools of development alone need is left out."""
+    lock = (ROOT / "requirements.lock").read_text("utf-8")
+    blocks = {_name(block): block for block in re.split(r"^(?=[a-z0-9])", lock, flags=re.MULTILINE)[1:]}
+    wanted = {_name(line) for line in PYPROJECT["project"]["dependencies"]}
+    while more := {name for name, block in blocks.items() if _needed_by(block) & wanted} - wanted:
+        wanted |= more
+    return "".join(block for name, block in blocks.items() if name in wanted)
+
+
+def _name(requirement: str) -> str:
+    return re.split(r"[^\w.-]", requirement)[0].lower()
+
+
+def _needed_by(block: str) -> set[str]:
+    return set(re.split(r", ", block.rpartition("# via ")[2].strip()))
+
+
+def _run(command: list[str], **more: Any) -> str:
+    done = subprocess.run(command, check=False, capture_output=True, text=True, **more)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.mark.slow
+def test_the_wheel_holds_the_tree(wheel: Path):
+    """No file of the three rooms is missing, and nothing else came along."""
+    packed = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
+    assert {f"sidestep/{file.as_posix()}" for file in shipped_files()} == packed
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+def test_the_command_runs_where_nothing_else_is_installed(elsewhere: Path, tmp_path: Path):
+    """Installed from the wheel, away from the repository, it says its version; the modules are the installed ones."""
+    assert f"sidestep {PYPROJECT['project']['version']}\n" == _run([str(elsewhere / "sidestep"), "--version"])
+    where = "import sidestep.streams.cli as cli; print(cli.__file__)"
+    assert str(elsewhere.parent) in _run([str(elsewhere / "python"), "-I", "-c", where], cwd=tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.broker
+@pytest.mark.timeout(400)
+def test_a_small_day_passes_where_nothing_else_is_installed(elsewhere: Path, tmp_path: Path):
+    """Every stage, list and policy is in the wheel: one verdict for each intent of a day."""
+    plain = {
+        name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "SIDESTEP", "VIRTUAL"))
+    }
+    lines = _run([str(elsewhere / "sidestep"), *SMALL_DAY], cwd=tmp_path, env=plain).splitlines()
+    counted = re.fullmatch(r"intents=(\d+) verdicts=(\d+) lost=0 repeated=0", lines[-1])
+    assert counted is not None, lines
+    assert 100 <= int(counted[1]) == int(counted[2])
