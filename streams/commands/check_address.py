@@ -16,7 +16,7 @@ from sidestep.streams.screen.address.parse import ParsedAddress
 from sidestep.streams.screen.check import NOT_ASKED, OFFLINE, Checked, Subject, check, subject
 from sidestep.streams.screen.lists.classes import Lists, load_lists
 from sidestep.streams.screen.lists.near_misses import NearMisses
-from sidestep.streams.screen.sources.build import ask_whom
+from sidestep.streams.screen.sources.build import open_sources
 from sidestep.streams.screen.sources.inquiry import Answers
 from sidestep.streams.settings import Settings, load, name_servers
 
@@ -112,12 +112,12 @@ async def _check_all(streams: tuple[IO[bytes], ...], settings: Settings, offline
     if offline:
         return await _pump(streams, Checker(_offline, lists, settings.dns_concurrency, OFFLINE), write)
     servers = name_servers(settings)
-    asked = ask_whom(settings, servers and [_address_of(host, port) for host, port in servers])
+    sources = open_sources(settings, servers and [_address_of(host, port) for host, port in servers])
     try:
-        await asked.prepare()
-        return await _pump(streams, Checker(asked.inquiry.ask, lists, settings.dns_concurrency), write)
+        await sources.prepare()
+        return await _pump(streams, Checker(sources.inquiry.ask, lists, settings.dns_concurrency), write)
     finally:
-        await asked.close()
+        await sources.close()
 
 
 async def _pump(streams: tuple[IO[bytes], ...], checker: Checker, write: Write) -> bool:

@@ -15,6 +15,7 @@ from sidestep.streams.commands.render import printable
 from sidestep.streams.errors import SourcesError
 from sidestep.streams.screen.lists.classes import load_lists
 from sidestep.streams.screen.lists.mailbox_providers import large_providers
+from sidestep.streams.screen.sources.build import read_sources
 from sidestep.streams.screen.sources.check import check_sources
 from sidestep.streams.screen.sources.feeds.candidate import left_out, read_files
 from sidestep.streams.screen.sources.feeds.feeds import FOLDER, Feeds
@@ -24,8 +25,7 @@ from sidestep.streams.screen.sources.feeds.last_good import Kept, State
 from sidestep.streams.screen.sources.feeds.outcome import FeedStatus, Outcome, Silent
 from sidestep.streams.screen.sources.feeds.parse import Kind, Reading
 from sidestep.streams.screen.sources.feeds.sink import FetchFailed
-from sidestep.streams.screen.sources.file import Sources
-from sidestep.streams.screen.sources.sources_file import read_sources
+from sidestep.streams.screen.sources.file import SourcesFile
 from sidestep.streams.settings import Settings, load
 
 COLOURS = {"taken": "green", "unchanged": "green", "refused": "red", "failed": "yellow"}
@@ -54,11 +54,11 @@ def status(sources: str | None, data_dir: str | None, as_json: bool) -> None:
     What block lists and reputation services answer at the moment, each worker says under /metrics.
     """
     settings = load(sources=sources, data_dir=data_dir)
-    asked, base = read_sources(settings)
-    check_sources(asked, base)
-    found = Feeds(asked.feeds, settings.data / FOLDER, base=base).status()
+    named, base = read_sources(settings)
+    check_sources(named, base)
+    found = Feeds(named.feeds, settings.data / FOLDER, base=base).status()
     shipped = load_lists().versions
-    click.echo(_as_json(found, shipped, asked) if as_json else _as_text(found, shipped, asked, time.time()))
+    click.echo(_as_json(found, shipped, named) if as_json else _as_text(found, shipped, named, time.time()))
 
 
 @lists.command()
@@ -72,11 +72,11 @@ def refresh(names: tuple[str, ...], accept: tuple[str, ...], sources: str | None
     Workers that share the data folder use the new form within some seconds.
     """
     settings = load(sources=sources, data_dir=data_dir)
-    asked, base = read_sources(settings)
-    if not asked.feeds:
+    named, base = read_sources(settings)
+    if not named.feeds:
         raise SourcesError("no feeds are configured: name a file with [feeds.…] by --sources or SIDESTEP_SOURCES")
-    feeds = Feeds(asked.feeds, settings.data / FOLDER, base=base)
-    wanted = tuple(dict.fromkeys((*names, *accept))) or tuple(asked.feeds)
+    feeds = Feeds(named.feeds, settings.data / FOLDER, base=base)
+    wanted = tuple(dict.fromkeys((*names, *accept))) or tuple(named.feeds)
     outcomes = asyncio.run(_refresh(feeds, wanted, accept))
     if not all(outcome.sound for outcome in outcomes):
         raise SystemExit(1)
@@ -133,22 +133,22 @@ async def _reading(file: Path, kind: Kind) -> Reading:
         raise SourcesError(f"{file} can't be read: {error}") from None
 
 
-def _as_json(feeds: list[FeedStatus], shipped: dict[str, str], asked: Sources) -> str:
+def _as_json(feeds: list[FeedStatus], shipped: dict[str, str], named: SourcesFile) -> str:
     document: dict[str, Any] = {
         "feeds": msgspec.to_builtins(feeds),
         "shipped": shipped,
-        "dnsbl": _zones(asked),
-        "reputation": list(asked.reputation),
-        "probe": asked.probe.enabled,
+        "dnsbl": _zones(named),
+        "reputation": list(named.reputation),
+        "probe": named.probe.enabled,
     }
     return json.dumps(document)
 
 
-def _zones(asked: Sources) -> list[str]:
-    return [zone.name or name for name, zone in asked.dnsbl.items()]
+def _zones(named: SourcesFile) -> list[str]:
+    return [zone.name or name for name, zone in named.dnsbl.items()]
 
 
-def _as_text(feeds: list[FeedStatus], shipped: dict[str, str], asked: Sources, now: float) -> str:
+def _as_text(feeds: list[FeedStatus], shipped: dict[str, str], named: SourcesFile, now: float) -> str:
     lines = [f"{'feed':<24}{'kind':<11}{'entries':>9}  {'version':<14}{'taken':<10}{'asked':<10}last outcome"]
     for feed in feeds:
         lines.append(_row(feed, now))
@@ -157,7 +157,7 @@ def _as_text(feeds: list[FeedStatus], shipped: dict[str, str], asked: Sources, n
         lines = ["no feeds: name a file with [feeds.…] by --sources or SIDESTEP_SOURCES"]
     lines += ["", f"{'list that ships':<24}version"]
     lines += [f"{name:<24}{version}" for name, version in shipped.items()]
-    for title, names in (("DNSBL", _zones(asked)), ("reputation service", list(asked.reputation))):
+    for title, names in (("DNSBL", _zones(named)), ("reputation service", list(named.reputation))):
         if names:
             lines += ["", title, *(f"  {printable(name)}" for name in names)]
     return "\n".join(lines)

@@ -19,7 +19,7 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
 from sidestep.streams.observe import askers
-from sidestep.streams.observe.askers import Asker
+from sidestep.streams.screen.sources.status import SourceStatus
 
 LABEL_VALUES = 50
 OTHER = "other"
@@ -121,7 +121,7 @@ class Metrics:
         self._declare_timings()
         self.build = Info("sidestep_build", "Version of Sidestep and of Python.", registry=self.registry)
         self.build.info({"version": version or "unknown", "python": platform.python_version()})
-        self._sources = Sources(self._labels, self.scrape_errors)
+        self._sources = ScrapedNumbers(self._labels, self.scrape_errors)
         self.registry.register(self._sources)
         ProcessCollector(registry=self.registry)
 
@@ -189,7 +189,7 @@ class Metrics:
         """Read the resolver's counters at each scrape."""
         self._sources.resolver = resolver
 
-    def watch_askers(self, source: Callable[[], Iterable[Asker]]) -> None:
+    def watch_askers(self, source: Callable[[], Iterable[SourceStatus]]) -> None:
         """`source` gives the sources of evidence besides DNS."""
         self._sources.askers = source
 
@@ -223,7 +223,7 @@ class Metrics:
         return encode(self.registry), content_type
 
 
-class Sources(Collector):
+class ScrapedNumbers(Collector):
     """Numbers that others keep, read at each scrape. One that cannot be read is left out of it and counted."""
 
     def __init__(self, labels: LabelBounds, errors: BoundedCounter) -> None:
@@ -234,7 +234,7 @@ class Sources(Collector):
         self.ledger: ByName = dict
         self.assigned: ByName = dict
         self.ready: Callable[[], bool] | None = None
-        self.askers: Callable[[], Iterable[Asker]] = tuple
+        self.askers: Callable[[], Iterable[SourceStatus]] = tuple
 
     def collect(self) -> Iterator[Metric]:
         """Every family, with the values that its source has now."""

@@ -17,7 +17,7 @@ from sidestep.streams.runtime.transport import BatchApp
 if TYPE_CHECKING:  # a worker that only decides does without Screen's libraries
     from sidestep.streams.screen.dns.resolver import Resolver
     from sidestep.streams.screen.screener import Examined, Screener
-    from sidestep.streams.screen.sources.build import Asked
+    from sidestep.streams.screen.sources.build import Sources
 
 log = logging.getLogger(__name__)
 
@@ -39,11 +39,11 @@ class Watching:
         self.metrics.watch_lag(lambda: {(tp.topic, tp.partition): lag for tp, lag in self._lags.items()})
         self.metrics.watch_assigned(lambda: {role: len(tps) for role, tps in self._assigned.items()})
 
-    def screens(self, screener: "Screener", asked: "Asked") -> None:
+    def screens(self, screener: "Screener", sources: "Sources") -> None:
         """This worker screens."""
-        self._resolver = asked.resolver
-        self.metrics.watch_resolver(asked.resolver)
-        self.metrics.watch_askers(asked.states)
+        self._resolver = sources.resolver
+        self.metrics.watch_resolver(sources.resolver)
+        self.metrics.watch_askers(sources.status)
         self.metrics.watch_parked(lambda: {(tp.topic, tp.partition): n for tp, n in screener.parked.items()})
 
     def decides(self, decide: Decide) -> None:

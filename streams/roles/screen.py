@@ -22,7 +22,7 @@ from sidestep.streams.screen.lists.domain_facts import DomainBook
 from sidestep.streams.screen.lists.typo import suggest
 from sidestep.streams.screen.recent_ids import RecentIds
 from sidestep.streams.screen.screener import Screener
-from sidestep.streams.screen.sources.build import ask_whom
+from sidestep.streams.screen.sources.build import open_sources
 from sidestep.streams.settings import Settings, name_servers
 
 log = logging.getLogger(__name__)
@@ -38,10 +38,10 @@ class ScreenRole:
         self._keys = Keys(hash_key(settings))
         self._lists = load_lists()
         self._publisher = Publisher(settings.broker, f"{settings.group}-screen")
-        self.asked = ask_whom(settings, name_servers(settings))
+        self.sources = open_sources(settings, name_servers(settings))
         self.screener = Screener(
             book=DomainBook(self._lists, suggest, partitions),
-            inquiry=self.asked.inquiry,
+            inquiry=self.sources.inquiry,
             keys=self._keys,
             reasons=load_reasons(),
             publisher=self._publisher,
@@ -49,18 +49,18 @@ class ScreenRole:
             recent=RecentIds,
             parked_max=settings.parked_max,
             failpoint=failpoint,
-            history=self.asked.prober.history if self.asked.prober is not None else None,
+            history=self.sources.prober.history if self.sources.prober is not None else None,
         )
 
     async def prepare(self) -> None:
         """Before the first intent: feeds that were never fetched, and the log's control records."""
-        await self.asked.prepare()
+        await self.sources.prepare()
         await self._announce()
 
     async def follow_feeds(self) -> None:
         """Refresh the feeds when they are due, and have the log say so."""
-        if self.asked.feeds is not None:
-            await self.asked.feeds.run(self._announce)
+        if self.sources.feeds is not None:
+            await self.sources.feeds.run(self._announce)
 
     def register(self, app: BatchApp, watching: Watching, fail: Callable[[Exception], None]) -> None:
         """Its agents."""
@@ -68,7 +68,7 @@ class ScreenRole:
 
     async def close(self) -> None:
         """End what is under way."""
-        await self.asked.close()
+        await self.sources.close()
         await self._publisher.close()
 
     async def _announce(self) -> None:
@@ -76,7 +76,7 @@ class ScreenRole:
         now = int(time.time() * 1000)
         text = read_policy(self._settings)
         policy = PolicyRecord(version=version_of(text), text=text, at=now, partitions=self._partitions)
-        feeds = self.asked.feeds
+        feeds = self.sources.feeds
         versions = self._lists.versions | (feeds.book.versions if feeds is not None else {})
         about = ListsRecord(version=version_of_lists(versions), lists=versions, at=now)
         written = await asyncio.to_thread(read_written, self._settings.broker)

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from sidestep.streams.observe.askers import Asker
 from sidestep.streams.observe.metrics import Metrics
 from sidestep.streams.screen.dns.resolver import Resolver
+from sidestep.streams.screen.sources.status import SourceStatus
 
 
 @dataclass
@@ -165,8 +165,8 @@ def _seconds(metrics: Metrics, by_decision: dict[tuple[str, str], int], by_rule:
 def test_sources_of_evidence_show_how_they_are_doing():
     """By kind and name; a feed has entries and an age instead of questions."""
     metrics = Metrics()
-    zone = Asker("dnsbl", "dbl.example", False, 7, 2, 5)
-    metrics.watch_askers(lambda: [zone, Asker("feed", "traps", True, entries=9, taken_at=5.0)])
+    zone = SourceStatus("dnsbl", "dbl.example", False, 7, 2, 5)
+    metrics.watch_askers(lambda: [zone, SourceStatus("feed", "traps", True, entries=9, taken_at=5.0)])
     values = _values(metrics)
     names = labels("dnsbl", "dbl.example")
     counts = [values[f"sidestep_source_{name}_total", names] for name in ("questions", "listings", "errors")]

@@ -1,23 +1,29 @@
-"""Puts together whom Screen asks, for whoever needs it: workers, `check-address`, `serve`. Nothing is asked here."""
+"""Opens the sources of evidence that the settings and the sources file name, for workers, `check-address` and `serve`.
+
+Nobody is asked here.
+"""
 
 import asyncio
+from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
-from sidestep.streams.observe.askers import Asker
+from sidestep.streams.errors import SourcesError
 from sidestep.streams.screen.dns.resolver import Resolver, Server
 from sidestep.streams.screen.sources.dnsbl.zones import Zones
 from sidestep.streams.screen.sources.feeds import Feeds
 from sidestep.streams.screen.sources.feeds.feeds import FOLDER
+from sidestep.streams.screen.sources.file import NO_SOURCES, SourcesFile, parse_sources
 from sidestep.streams.screen.sources.inquiry import Inquiry
 from sidestep.streams.screen.sources.probe.prober import Prober
 from sidestep.streams.screen.sources.reputation.services import Services
-from sidestep.streams.screen.sources.sources_file import read_sources
+from sidestep.streams.screen.sources.status import SourceStatus
 from sidestep.streams.settings import Settings
 
 
 @dataclass
-class Asked:
-    """Whoever can be asked, by name; None: nobody of the kind. `close` ends what is under way."""
+class Sources:
+    """The open sources of evidence by kind, DNS among them; None: there is none of the kind."""
 
     resolver: Resolver
     inquiry: Inquiry
@@ -26,64 +32,75 @@ class Asked:
     feeds: Feeds | None = None
     prober: Prober | None = None
 
-    def states(self) -> list[Asker]:
-        """How each of them is doing, besides the resolver."""
-        return [*self._list_states(), *self._feed_states(), *self._probe_states()]
+    def status(self) -> list[SourceStatus]:
+        """The status of each source but DNS."""
+        return [*self._zones(), *self._services(), *self._feeds(), *self._probe()]
 
-    def _list_states(self) -> list[Asker]:
-        zones = self.zones.status() if self.zones is not None else []
-        services = self.services.status() if self.services is not None else {}
-        return [Asker("dnsbl", it.name, it.state == "usable", it.asked, it.listed, it.errors) for it in zones] + [
-            Asker("reputation", name, it.circuit != "open", it.asked, it.listed, it.failed)
-            for name, it in services.items()
-        ]
+    def _zones(self) -> Iterator[SourceStatus]:
+        for zone in self.zones.status() if self.zones is not None else []:
+            yield SourceStatus("dnsbl", zone.name, zone.state == "usable", zone.asked, zone.listed, zone.errors)
 
-    def _feed_states(self) -> list[Asker]:
-        feeds = self.feeds.status() if self.feeds is not None else []
-        return [
-            Asker("feed", it.name, bool(it.version), entries=it.entries, taken_at=it.taken_at / 1000) for it in feeds
-        ]
+    def _services(self) -> Iterator[SourceStatus]:
+        for name, service in self.services.status().items() if self.services is not None else ():
+            usable = service.circuit != "open"
+            yield SourceStatus("reputation", name, usable, service.asked, service.listed, service.failed)
 
-    def _probe_states(self) -> list[Asker]:
-        if self.prober is None:
-            return []
-        it = self.prober.status()
-        return [Asker("probe", "mailboxes", not it.open_circuits, it.asked, it.no, it.unknown)]
+    def _feeds(self) -> Iterator[SourceStatus]:
+        for feed in self.feeds.status() if self.feeds is not None else []:
+            taken_at = feed.taken_at / 1000
+            yield SourceStatus("feed", feed.name, bool(feed.version), entries=feed.entries, taken_at=taken_at)
+
+    def _probe(self) -> Iterator[SourceStatus]:
+        if self.prober is not None:
+            probe = self.prober.status()
+            yield SourceStatus("probe", "mailboxes", not probe.open_circuits, probe.asked, probe.no, probe.unknown)
 
     async def prepare(self) -> None:
         """Fetch the feeds of which nothing was ever taken: what is listed there must not slip through at the start.
 
-        One that can't be had is logged and left to its schedule.
+        A feed that can't be had is logged and left to its schedule.
         """
         if self.feeds is not None:
             absent = [status.name for status in self.feeds.status() if not status.version]
             await asyncio.gather(*(self.feeds.refresh(name) for name in absent))
 
     async def close(self) -> None:
-        """End it all."""
-        for asker in (self.prober, self.services, self.zones, self.feeds, self.resolver):
-            if asker is not None:
-                await asker.close()
+        """End the questions that are under way, and close every source."""
+        for source in (self.prober, self.services, self.zones, self.feeds, self.resolver):
+            if source is not None:
+                await source.close()
 
 
-def ask_whom(settings: Settings, servers: list[Server] | None) -> Asked:
-    """Everybody that the settings and the sources file name. Call it where an event loop runs.
+def open_sources(settings: Settings, servers: list[Server] | None) -> Sources:
+    """The sources that the settings and the sources file name. Call it where an event loop runs.
 
-    Raises SettingsError, SourcesError.
+    `servers`: name servers; None: those of the system. Raises SettingsError, SourcesError.
     """
-    sources, base = read_sources(settings)
+    file, base = read_sources(settings)
     resolver = Resolver(
         servers,
         timeout=settings.dns_timeout,
         concurrency=settings.dns_concurrency,
         check_exchanges=settings.check_exchanges,
     )
-    zones = Zones(sources.dnsbl, resolver.ask, concurrency=settings.dns_concurrency) if sources.dnsbl else None
-    services = Services(sources.reputation, base) if sources.reputation else None
-    feeds = Feeds(sources.feeds, settings.data / FOLDER, base=base) if sources.feeds else None
-    prober = Prober(sources.probe, resolver.addresses) if sources.probe.enabled else None
+    zones = Zones(file.dnsbl, resolver.ask, concurrency=settings.dns_concurrency) if file.dnsbl else None
+    services = Services(file.reputation, base) if file.reputation else None
+    feeds = Feeds(file.feeds, settings.data / FOLDER, base=base) if file.feeds else None
+    prober = Prober(file.probe, resolver.addresses) if file.probe.enabled else None
     inquiry = Inquiry(resolver, zones=zones, services=services, feeds=feeds, mailboxes=prober)
-    asked = Asked(resolver, inquiry, zones, services, feeds, prober)
     if feeds is not None:
         feeds.load()
-    return asked
+    return Sources(resolver, inquiry, zones, services, feeds, prober)
+
+
+def read_sources(settings: Settings) -> tuple[SourcesFile, Path]:
+    """The sources file that SIDESTEP_SOURCES names, and the folder that its paths start from. Raises SourcesError."""
+    if not settings.sources:
+        return NO_SOURCES, Path()
+    path = Path(settings.sources)
+    try:
+        return parse_sources(path.read_text(encoding="utf-8")), path.parent
+    except OSError as error:
+        raise SourcesError(f"SIDESTEP_SOURCES: {path} can't be read: {error.strerror}") from error
+    except UnicodeDecodeError:
+        raise SourcesError(f"SIDESTEP_SOURCES: {path} is not UTF-8") from None

@@ -1,20 +1,23 @@
-"""Can everybody that a sources file names be asked? The checks of a start, without asking anybody."""
+"""The checks of a sources file that opening its sources would make, without asking anybody."""
 
 from pathlib import Path
 
 from sidestep.streams.screen.dns.answer import Answer, Question
 from sidestep.streams.screen.sources.dnsbl.zones import Zones
-from sidestep.streams.screen.sources.file import Sources
+from sidestep.streams.screen.sources.file import SourcesFile
 from sidestep.streams.screen.sources.probe.allowed import checked
 from sidestep.streams.screen.sources.reputation.services import Services
 
 
-def check_sources(sources: Sources, base: Path) -> None:
-    """`base`: the folder that paths start from. Raises SourcesError; feeds are checked where they are made."""
-    Zones(sources.dnsbl, _nobody)
-    Services(sources.reputation, base)
-    if sources.probe.enabled:
-        checked(sources.probe)
+def check_sources(file: SourcesFile, base: Path) -> None:
+    """Check that every source can be asked, but for feeds, which `Feeds` checks. Raises SourcesError.
+
+    `base`: the folder that paths start from.
+    """
+    Zones(file.dnsbl, _nobody)
+    Services(file.reputation, base)
+    if file.probe.enabled:
+        checked(file.probe)
 
 
 async def _nobody(_: Question, __: float) -> Answer:

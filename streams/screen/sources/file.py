@@ -1,6 +1,6 @@
 """The sources file (TOML): whom Screen asks besides DNS. Block lists, feeds, reputation services, the mailbox probe.
 
-Pure: text in, a checked `Sources` out. Without a file nobody is asked. Durations are seconds.
+Pure: text in, a checked `SourcesFile` out. Without a file nobody is asked. Durations are seconds.
 """
 
 import tomllib
@@ -111,8 +111,8 @@ class Probe(_Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
     retry_after: Seconds = 1800.0
 
 
-class Sources(_Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The whole file."""
+class SourcesFile(_Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The whole sources file."""
 
     dnsbl: dict[str, Dnsbl] = {}
     feeds: dict[Name, Feed] = {}
@@ -120,13 +120,13 @@ class Sources(_Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
     probe: Probe = Probe()
 
 
-NOBODY = Sources()
+NO_SOURCES = SourcesFile()
 
 _KINDS: dict[str, Any] = {"dnsbl": Dnsbl, "feeds": Feed, "reputation": Reputation}
 
 
-def parse_sources(text: str) -> Sources:
-    """TOML text -> Sources. Raises SourcesError that names every fault with its section."""
+def parse_sources(text: str) -> SourcesFile:
+    """TOML text -> SourcesFile. Raises SourcesError that names every fault with its section."""
     try:
         document = tomllib.loads(text)
     except RecursionError:
@@ -136,19 +136,19 @@ def parse_sources(text: str) -> Sources:
     faults = list(_faults(document))
     if faults:
         raise SourcesError("the sources file can't be used: " + "; ".join(faults))
-    return msgspec.convert(document, Sources)
+    return msgspec.convert(document, SourcesFile)
 
 
 def _faults(document: dict[str, Any]) -> Iterator[str]:
     for kind in sorted(document.keys() - _KINDS.keys() - {"probe"}):
         yield f"[{kind}]: there is no such section; there are dnsbl, feeds, reputation and probe"
-    for kind, section in _KINDS.items():
+    for kind, model in _KINDS.items():
         table = document.get(kind, {})
         if not isinstance(table, dict):
             yield f"[{kind}]: must be a table of sections, such as [{kind}.name]"
             continue
         for name, values in table.items():
-            yield from _fault(f"[{kind}.{_shown(name)}]", values, section)
+            yield from _fault(f"[{kind}.{_shown(name)}]", values, model)
             if kind != "dnsbl":
                 yield from _fault(f"[{kind}.{_shown(name)}]: the name", name, Name)
     yield from _fault("[probe]", document.get("probe", {}), Probe)
@@ -165,11 +165,11 @@ def _zones(document: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     return [(key, zone) for key, zone in items if isinstance(zone, dict)]
 
 
-def _fault(place: str, value: Any, kind: Any) -> Iterator[str]:
+def _fault(section: str, value: Any, kind: Any) -> Iterator[str]:
     try:
         msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
-        yield f"{place}: {str(error).replace(' - at `$.', ' in `')}"
+        yield f"{section}: {str(error).replace(' - at `$.', ' in `')}"
 
 
 def _shown(name: str) -> str:

@@ -19,7 +19,7 @@ from sidestep.streams.screen.lists.classes import load_lists
 from sidestep.streams.screen.lists.domain_facts import DomainBook
 from sidestep.streams.screen.lists.near_misses import NearMisses
 from sidestep.streams.screen.lists.typo import suggest
-from sidestep.streams.screen.sources.build import Asked, ask_whom
+from sidestep.streams.screen.sources.build import Sources, open_sources
 from sidestep.streams.settings import Settings, name_servers
 from sidestep.streams.web.exposure import check_exposure, tls_context
 from sidestep.streams.web.listen import HttpServer, Listen, SettingNames
@@ -60,10 +60,10 @@ async def serve(settings: Settings, options: ServeOptions) -> None:
     policy = parse(read_policy(settings))
     stop = _stopped_by_signals()
     async with contextlib.AsyncExitStack() as stack:
-        asked = ask_whom(settings, name_servers(settings))
-        stack.push_async_callback(asked.close)
-        await asked.prepare()
-        checker = _checker(settings, asked, policy)
+        sources = open_sources(settings, name_servers(settings))
+        stack.push_async_callback(sources.close)
+        await sources.prepare()
+        checker = _checker(settings, sources, policy)
         stack.push_async_callback(checker.close)
         api = Api(checker, tokens)
         server = server_of(api, options.host, options.port, tls)
@@ -73,7 +73,7 @@ async def serve(settings: Settings, options: ServeOptions) -> None:
         log.info("serving /v1/validate", extra={"at": server.url})
         gc.freeze()  # the lists stay for good: no full collection need walk them while somebody waits
         log.info("ready", extra={"tokens": len(tokens), "policy": policy.version})
-        await _until_stopped(stop, *_chores(tokens, asked))
+        await _until_stopped(stop, *_chores(tokens, sources))
         log.info("leaving: finishing what is under way")
     log.info("left cleanly")
 
@@ -83,20 +83,20 @@ def server_of(api: Api, host: str, port: int, tls: ssl.SSLContext | None = None)
     return HttpServer(api.application(), Listen(host, port, NAMES, tls), STOP_SECONDS)
 
 
-def _checker(settings: Settings, asked: Asked, policy: Policy) -> Checker:
-    lists, feeds = load_lists(), asked.feeds
+def _checker(settings: Settings, sources: Sources, policy: Policy) -> Checker:
+    lists, feeds = load_lists(), sources.feeds
     feed_versions = (lambda: feeds.book.versions) if feeds is not None else dict[str, str]
     versions = CurrentVersions(policy.version, lists.versions, feed_versions)
     answerer = Answerer(policy, lists, NearMisses(), versions)
     book = DomainBook(lists, suggest, partitions=1)
-    return Checker(asked.inquiry, book, answerer, batch_slots=max(1, settings.dns_concurrency // 2))
+    return Checker(sources.inquiry, book, answerer, batch_slots=max(1, settings.dns_concurrency // 2))
 
 
-def _chores(tokens: TokenFile, asked: Asked) -> Iterator[Coroutine[Any, Any, None]]:
+def _chores(tokens: TokenFile, sources: Sources) -> Iterator[Coroutine[Any, Any, None]]:
     """The work that goes on beside the answers."""
     yield tokens.follow()
-    if asked.feeds is not None:
-        yield asked.feeds.run()
+    if sources.feeds is not None:
+        yield sources.feeds.run()
 
 
 async def _until_stopped(stop: asyncio.Event, *chores: Coroutine[Any, Any, None]) -> None:
