@@ -23,7 +23,7 @@ from sidestep.streams.settings import Settings
 from sidestep.streams.web.worker import WorkerEndpoints
 from sidestep.topics import admin
 from sidestep.topics.catalog import EVIDENCE, IDS_CHANGELOG, LEDGER_CHANGELOG
-from sidestep.topics.connection import admin_client, cluster
+from sidestep.topics.cluster import admin_client, cluster
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +52,7 @@ class Worker:
         self._closing: list[Close] = []
         self._partitions: dict[str, int] = {}
         self._faust_folder = settings.data / "faust"
-        self._admin = admin_client(settings.broker)
+        self._admin = admin_client(settings.connection)
         self.failure: Exception | None = None
         self.watching = Watching(self._roles)
 
@@ -67,7 +67,7 @@ class Worker:
                 await self._start(await self._screen())
             if "decide" in self._roles:
                 await self._start(self._decide())
-            log.info("working", extra={"roles": ",".join(self._roles), "kafka": settings.broker})
+            log.info("working", extra={"roles": ",".join(self._roles), "kafka": str(settings.connection)})
             self._start_task(self.watching.beat(self._apps, self._broker_answers))
             await self._stop.wait()
             if self.failure is None:
@@ -90,8 +90,8 @@ class Worker:
             self._failed.set()
 
     async def _check_topics(self) -> None:
-        states = await asyncio.to_thread(admin.states, self._settings.broker)
-        differences = await asyncio.to_thread(admin.check, self._settings.broker)
+        states = await asyncio.to_thread(admin.states, self._settings.connection)
+        differences = await asyncio.to_thread(admin.check, self._settings.connection)
         missing = [line for line in differences if "missing" in line or "partitions" in line]
         for line in differences:
             log.warning("topics: %s", line)
@@ -170,7 +170,7 @@ class Worker:
     def _decide(self) -> BatchApp:
         settings = self._settings
         ledger = LedgerSettings(
-            broker=settings.broker,
+            connection=settings.connection,
             group=settings.group,
             data=settings.data / "ledger",
             rows_changelog=LEDGER_CHANGELOG.name,
@@ -196,7 +196,7 @@ class Worker:
         settings = self._settings
         return BatchApp(
             f"{settings.group}-{role}",
-            kafka=settings.broker,
+            connection=settings.connection,
             open_partition=open_partition,
             on_failure=self.fail,
             on_broker_error=self._on_broker_error,
@@ -221,7 +221,7 @@ class Worker:
         self.watching.health.broker_error(error.str())
 
     def _broker_answers(self) -> None:
-        cluster(self._admin, self._settings.broker)
+        cluster(self._admin, self._settings.connection)
 
 
 async def _nothing_to_open(_: Partition) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from sidestep.streams.errors import SettingsError
+from sidestep.topics.connection import Connection
 
 
 def _setting(default: Any, about: str, secret: bool = False) -> Any:
@@ -56,6 +57,11 @@ class Settings:
         """The data folder."""
         return Path(self.data_dir)
 
+    @property
+    def connection(self) -> Connection:
+        """The Kafka cluster that every client of this process talks to."""
+        return Connection(self.broker)
+
 
 def load(environment: Mapping[str, str] | None = None, **overrides: Any) -> Settings:
     """Settings from SIDESTEP_* names, then from `overrides` that are not None. Raises SettingsError."""
@@ -82,6 +88,8 @@ def _convert(name: str, text: str, kind: type) -> Any:
 
 
 def _check(settings: Settings) -> None:
+    if not settings.connection.servers:
+        raise SettingsError("broker must name Kafka's bootstrap servers: HOST:PORT[,HOST:PORT…]")
     if settings.hash_key:
         try:
             usable = len(bytes.fromhex(settings.hash_key)) == 32

@@ -13,6 +13,7 @@ from sidestep.streams.local.embedded_config import quick_start
 from sidestep.streams.local.embedded_kafka import EmbeddedKafka
 from sidestep.topics import admin
 from sidestep.topics.catalog import CATALOG
+from sidestep.topics.connection import Connection
 
 Condition = Callable[[], Any]
 
@@ -41,29 +42,29 @@ def wait_until() -> Callable[..., Any]:
 
 @pytest.fixture(scope="session")
 def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedKafka]:
-    """A running broker; `kafka.address` for clients. Topics in it belong to single tests, see clean_topics."""
+    """A running broker; `kafka.connection` for clients. Topics in it belong to single tests, see clean_topics."""
     with EmbeddedKafka(tmp_path_factory.mktemp("kafka"), java=quick_start()) as broker:
         yield broker
 
 
 @pytest.fixture
-def clean_topics(kafka: EmbeddedKafka) -> str:
-    """All topics of the catalog, new and empty; gives the broker's address."""
-    client = AdminClient({"bootstrap.servers": kafka.address})
+def clean_topics(kafka: EmbeddedKafka) -> Connection:
+    """All topics of the catalog, new and empty; gives the connection to their broker."""
+    client = AdminClient(kafka.connection.librdkafka())
     names = [topic.name for topic in CATALOG]
     existing = [name for name in names if name in client.list_topics(timeout=10).topics]
     for future in client.delete_topics(existing, operation_timeout=30).values() if existing else ():
         future.result(30)
     _wait_until(lambda: not set(names) & set(client.list_topics(timeout=10).topics), 20)
-    admin.create(kafka.address)
+    admin.create(kafka.connection)
     _wait_until(lambda: _all_led(client, names), 20)
-    return kafka.address
+    return kafka.connection
 
 
 @pytest.fixture
 def make_topic(kafka: EmbeddedKafka) -> Callable[..., str]:
     """make_topic(partitions=1, **config): the name of a new topic that nobody else uses."""
-    client = AdminClient({"bootstrap.servers": kafka.address})
+    client = AdminClient(kafka.connection.librdkafka())
 
     def make(partitions: int = 1, **config: str) -> str:
         name = f"test-{uuid.uuid4().hex[:12]}"

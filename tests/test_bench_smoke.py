@@ -183,7 +183,7 @@ def test_a_process_that_ends_by_itself_is_an_error_with_its_last_words(tmp_path:
 
 def test_a_small_run_of_the_loop(kafka, tmp_path: Path, wait_until):
     """Topics made anew, filled, read by a measured process: all records come out, and they cost something."""
-    log = KafkaLog(kafka.address)
+    log = KafkaLog(kafka.connection)
     log.renew("bench-smoke-in", "bench-smoke-out")
     values = list(_log(500, SHIPPED))[1:]
     assert log.fill("bench-smoke-in", ({"value": value} for value in values), 50) == len(values)

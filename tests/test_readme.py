@@ -27,11 +27,11 @@ def code(block: str, address: str) -> str:
 @pytest.fixture
 def workers(clean_topics, tmp_path):
     """Both roles at work, as a user starts them; gives the broker's address."""
-    command = [str(Path(sys.executable).parent / "sidestep"), "worker", "--role", "all", "--broker", clean_topics]
+    command = [str(Path(sys.executable).parent / "sidestep"), "worker", "--role", "all", "--broker", str(clean_topics)]
     with NameServer(ZONES) as dns, (tmp_path / "worker.log").open("wb") as log:
         options = ["--data-dir", str(tmp_path / "data"), "--dns", f"127.0.0.1:{dns.port}", "--web-port", "0"]
         worker = subprocess.Popen([*command, *options], stdout=log, stderr=log)
-        yield clean_topics
+        yield str(clean_topics)
         worker.terminate()
         assert worker.wait(30) == 0, (tmp_path / "worker.log").read_text()
 

@@ -39,6 +39,8 @@ def test_other_variables_are_not_looked_at():
 @pytest.mark.parametrize(
     ("name", "value"),
     [
+        ("BROKER", ""),
+        ("BROKER", " , "),
         ("WEB_PORT", "http"),
         ("WEB_PORT", ""),
         ("WEB_PORT", "-1"),

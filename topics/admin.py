@@ -2,14 +2,14 @@
 
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Future
-from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, ClusterMetadata, ConfigResource, NewTopic
 
 from sidestep.streams.errors import TopicsError
 from sidestep.topics.catalog import BY_NAME, CATALOG, Topic
-from sidestep.topics.connection import DEADLINE, admin_client, cluster, reason
+from sidestep.topics.cluster import DEADLINE, admin_client, cluster, reason
+from sidestep.topics.connection import Connection
 from sidestep.topics.plan import TopicState, differences, partitions_to_create
 
 REQUEST_DEADLINE = 30.0
@@ -18,21 +18,21 @@ SAFE_REPLICATION = 3
 
 
 def create(
-    broker: str,
+    connection: Connection | str,
     partitions: int | None = None,
     replication: int = 1,
     config: Mapping[str, str] | None = None,
     *,
     topics: Iterable[Topic] = CATALOG,
-    kafka_config: Mapping[str, Any] | None = None,
 ) -> list[str]:
     """Creates what is missing and leaves the rest alone; returns the names created.
 
-    `config` is added to every new topic's settings, `kafka_config` to the client's (TLS, SASL).
+    `config` is added to every new topic's settings. A text for the connection is bootstrap servers in plain text.
     """
     topics = tuple(topics)
-    client = admin_client(broker, kafka_config)
-    existing = {name: len(topic.partitions) for name, topic in cluster(client, broker).topics.items()}
+    connection = Connection.of(connection)
+    client = admin_client(connection)
+    existing = {name: len(topic.partitions) for name, topic in cluster(client, connection).topics.items()}
     missing = partitions_to_create(partitions, existing, topics)
     new = [
         NewTopic(t.name, missing[t.name], replication, config=_config(t, replication, config))
@@ -43,15 +43,16 @@ def create(
     return [name for name, future in futures.items() if _created(name, future)]
 
 
-def check(broker: str, *, kafka_config: Mapping[str, Any] | None = None) -> list[str]:
+def check(connection: Connection | str) -> list[str]:
     """What differs from the catalog, a sentence each; empty: nothing."""
-    return differences({state.name: state for state in states(broker, kafka_config=kafka_config)})
+    return differences({state.name: state for state in states(connection)})
 
 
-def states(broker: str, *, kafka_config: Mapping[str, Any] | None = None) -> list[TopicState]:
+def states(connection: Connection | str) -> list[TopicState]:
     """The catalog's topics as the cluster has them, in the catalog's order; those it lacks are left out."""
-    client = admin_client(broker, kafka_config)
-    metadata = cluster(client, broker)
+    connection = Connection.of(connection)
+    client = admin_client(connection)
+    metadata = cluster(client, connection)
     names = [topic.name for topic in CATALOG if topic.name in metadata.topics]
     configs = _configs(client, names)
     return [_state(name, metadata, configs[name]) for name in names]

@@ -1,39 +1,43 @@
-"""The first words with a cluster: is anybody there, and what topics has it?"""
+"""Where a Kafka cluster is and how to be let in: once, for every client library. Pure."""
 
-from collections.abc import Mapping
-from typing import Any, Protocol
+from dataclasses import dataclass, field
+from typing import Any
 
-from confluent_kafka import KafkaError, KafkaException
-from confluent_kafka.admin import AdminClient, ClusterMetadata
-
-from sidestep.streams.errors import BrokerUnreachable
-
-DEADLINE = 10.0
-"""Seconds for which a broker may keep silent before it counts as unreachable."""
-QUIET = {"log_level": 2}
-"""librdkafka repeats "connection refused" on stderr every second; our errors say it once."""
+from sidestep.topics.security import Plaintext, Security
 
 
-class _Client(Protocol):
-    def list_topics(self, *, timeout: float) -> ClusterMetadata: ...
+@dataclass(frozen=True)
+class Connection:
+    """Bootstrap servers, HOST:PORT[,HOST:PORT…], and the security that they ask for. As text: the servers."""
 
+    bootstrap: str
+    security: Security = field(default_factory=Plaintext)
 
-def admin_client(broker: str, kafka_config: Mapping[str, Any] | None = None) -> AdminClient:
-    """An AdminClient for HOST:PORT[,…]; it has not been tried yet."""
-    return AdminClient({"bootstrap.servers": broker, **QUIET, **(kafka_config or {})})
+    @classmethod
+    def of(cls, given: "Connection | str") -> "Connection":
+        """A text is bootstrap servers in plain text."""
+        return cls(given) if isinstance(given, str) else given
 
+    @property
+    def servers(self) -> list[str]:
+        """HOST:PORT of each."""
+        return [server.strip() for server in self.bootstrap.split(",") if server.strip()]
 
-def cluster(client: _Client, broker: str) -> ClusterMetadata:
-    """What the cluster consists of. Raises BrokerUnreachable after DEADLINE."""
-    try:
-        return client.list_topics(timeout=DEADLINE)
-    except KafkaException as error:
-        raise BrokerUnreachable(
-            f"no Kafka answers at {broker} ({reason(error.args[0])}). "
-            "Start one with `sidestep up`, or name another one with --broker HOST:PORT"
-        ) from None
+    def librdkafka(self, **more: Any) -> dict[str, Any]:
+        """Settings of a confluent-kafka client. `more` are the client's own: ValueError where they would change where
+        the connection leads or how safe it is."""
+        ours = {"bootstrap.servers": ",".join(self.servers), **self.security.librdkafka()}
+        if clash := ours.keys() & more.keys():
+            raise ValueError(f"{', '.join(sorted(clash))} belongs to the Connection; give that another one instead")
+        return ours | more
 
+    def faust(self) -> dict[str, Any]:
+        """Keyword arguments of faust.App: the brokers' URLs and what their security asks for."""
+        return {"broker": [f"kafka://{server}" for server in self.servers], **self.security.faust()}
 
-def reason(error: KafkaError) -> str:
-    """librdkafka's own words."""
-    return error.str() or error.name()
+    def aiokafka(self) -> dict[str, Any]:
+        """Keyword arguments of AIOKafkaConsumer, AIOKafkaProducer and AIOKafkaAdminClient."""
+        return {"bootstrap_servers": self.servers, **self.security.aiokafka()}
+
+    def __str__(self) -> str:
+        return self.bootstrap

@@ -18,7 +18,8 @@ from sidestep.schemas.feedback import Bounce, Engagement
 from sidestep.schemas.intents import EmailIntent
 from sidestep.streams.errors import PublishFailed
 from sidestep.topics.catalog import BOUNCES, ENGAGEMENT, INTENTS
-from sidestep.topics.connection import QUIET, reason
+from sidestep.topics.cluster import QUIET, reason
+from sidestep.topics.connection import Connection
 
 DELIVERY_DEADLINE = 30.0
 """Seconds after which a record that Kafka has not taken is given up."""
@@ -45,14 +46,16 @@ def record_key(model: EmailIntent | Bounce | Engagement) -> str | None:
 class Publisher:
     """Publishes to email-intents, email-bounces and email-engagement. Not for several threads at once.
 
-    `kafka_config` are librdkafka's settings, such as security.protocol and sasl.*.
+    A text for the connection is bootstrap servers in plain text. `kafka_config` are more of librdkafka's settings, such
+    as compression.type; they win over those here.
     """
 
-    def __init__(self, broker: str, **kafka_config: Any):
-        self._broker = broker
+    def __init__(self, connection: Connection | str, **kafka_config: Any):
+        self._connection = Connection.of(connection)
         self._failures: Counter[str] = Counter()
         self._trouble = ""
-        self._producer = Producer({"bootstrap.servers": broker, **CONFIG, "error_cb": self._on_error, **kafka_config})
+        settings = {**CONFIG, "error_cb": self._on_error, **kafka_config}
+        self._producer = Producer(self._connection.librdkafka(**settings))
 
     def intent(self, intent: EmailIntent) -> None:
         """Hands one intent to Kafka. Raises ContractError if it breaks the contract; nothing is sent then."""
@@ -118,4 +121,4 @@ class Publisher:
     def _describe(self, failures: "Counter[str]") -> str:
         causes = ", ".join(f"{cause}: {count}" for cause, count in failures.most_common(5))
         trouble = f" Last trouble with the connection: {self._trouble}." if self._trouble else ""
-        return f"Kafka at {self._broker} did not take {failures.total()} records ({causes}).{trouble}"
+        return f"Kafka at {self._connection} did not take {failures.total()} records ({causes}).{trouble}"

@@ -31,7 +31,8 @@ from confluent_kafka import (
 from sidestep.schemas.verdicts import Verdict
 from sidestep.streams.errors import BrokerUnreachable, LogTruncated, TopicsError
 from sidestep.topics.catalog import APPROVED, REJECTED
-from sidestep.topics.connection import DEADLINE, QUIET, cluster, reason
+from sidestep.topics.cluster import DEADLINE, QUIET, reason, require
+from sidestep.topics.connection import Connection
 from sidestep.topics.received import Received, Unreadable, received
 
 Start = Literal["resume", "latest", "earliest"]
@@ -53,7 +54,8 @@ NO_TOPIC = (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC, KafkaEr
 
 
 class Subscription:
-    """Records of some topics. Not for several threads at once.
+    """Records of some topics. Not for several threads at once. A text for the connection is bootstrap servers in plain
+    text; `kafka_config` are more of librdkafka's settings, such as fetch.wait.max.ms, which win over those here.
 
     `start` says where a reader begins that has nothing to resume from: a group begins at the earliest record unless
     told otherwise, a reader without a group at the latest, that is, with what is published from now on. Raises
@@ -62,7 +64,7 @@ class Subscription:
 
     def __init__(
         self,
-        broker: str,
+        connection: Connection | str,
         topics: Sequence[str],
         group: str | None = None,
         start: Start | None = None,
@@ -73,17 +75,16 @@ class Subscription:
         self._group = group
         self._start = OFFSET_END if start == "latest" or (start is None and group is None) else OFFSET_BEGINNING
         self._handed_out: list[Message] = []
-        self._consumer = Consumer(
-            {
-                "bootstrap.servers": broker,
-                "group.id": group or f"sidestep-reader-{uuid.uuid4().hex}",
-                "enable.auto.commit": group is not None,
-                **CONFIG,
-                **kafka_config,
-            }
-        )
+        connection = Connection.of(connection)
+        settings = {
+            "group.id": group or f"sidestep-reader-{uuid.uuid4().hex}",
+            "enable.auto.commit": group is not None,
+            **CONFIG,
+            **kafka_config,
+        }
+        self._consumer = Consumer(connection.librdkafka(**settings))
         try:
-            self._open(broker, list(topics))
+            self._open(connection, list(topics))
         except BaseException:
             self._consumer.close()
             raise
@@ -133,11 +134,8 @@ class Subscription:
             self.handled()
         self.close()
 
-    def _open(self, broker: str, topics: list[str]) -> None:
-        found = cluster(self._consumer, broker).topics
-        missing = [name for name in topics if name not in found]
-        if missing:
-            raise TopicsError(f"{', '.join(missing)} not found at {broker}: sidestep topics create --broker {broker}")
+    def _open(self, connection: Connection, topics: list[str]) -> None:
+        found = require(self._consumer, connection, topics)
         if self._group is not None:
             self._consumer.subscribe(topics, on_assign=self._assign)
             return
@@ -180,13 +178,13 @@ class Verdicts:
 
     def __init__(
         self,
-        broker: str,
+        connection: Connection | str,
         group: str | None = None,
         topics: Sequence[str] = (APPROVED.name, REJECTED.name),
         start: Start | None = None,
         **kafka_config: Any,
     ):
-        self._records = Subscription(broker, topics, group, start, **kafka_config)
+        self._records = Subscription(connection, topics, group, start, **kafka_config)
 
     def poll(self, timeout: float) -> Verdict | Unreadable | None:
         """The next verdict, or None after `timeout` seconds."""

@@ -28,10 +28,13 @@ def publish(file: IO[bytes], topic: str, no_check: bool, broker: str | None) -> 
 
     A line that breaks the contract is reported with its number and left out; the exit code is 1 then.
     """
-    address = load(broker=broker).broker
-    _require_topics(address, [topic])
+    from sidestep.topics.cluster import admin_client, require
+
+    connection = load(broker=broker).connection
+    # says at once what would otherwise be said after the delivery deadline
+    require(admin_client(connection), connection, [topic])
     sent = bad = 0
-    with Publisher(address) as publisher, _progress(file) as lines:
+    with Publisher(connection) as publisher, _progress(file) as lines:
         for number, line in enumerate(lines, 1):
             if not (line := line.strip()):
                 continue
@@ -79,7 +82,7 @@ def tail(
     show = as_json_line if as_json else as_text_line
     start: Literal["earliest", "latest"] = "earliest" if from_beginning else "latest"
     shown = 0
-    with Subscription(load(broker=broker).broker, names, start=start) as records:
+    with Subscription(load(broker=broker).connection, names, start=start) as records:
         idle_since = time.monotonic()
         while count is None or shown < count:
             left = 1.0 if timeout is None else idle_since + timeout - time.monotonic()
@@ -91,16 +94,6 @@ def tail(
                 break
     if count is not None and shown < count:
         raise SystemExit(1)
-
-
-def _require_topics(broker: str, topics: list[str]) -> None:
-    """Says at once that nobody answers or that the topic is missing, instead of after the delivery deadline."""
-    from sidestep.streams.errors import TopicsError
-    from sidestep.topics.connection import admin_client, cluster
-
-    missing = set(topics) - set(cluster(admin_client(broker), broker).topics)
-    if missing:
-        raise TopicsError(f"{', '.join(missing)} not found at {broker}: sidestep topics create --broker {broker}")
 
 
 @contextmanager

@@ -31,7 +31,7 @@ def create(broker: str | None, partitions: int | None, replication: int, setting
     """Create the topics that are missing; leave the others alone."""
     from sidestep.topics import admin
 
-    names = admin.create(load(broker=broker).broker, partitions, replication, dict(map(_setting, settings)))
+    names = admin.create(load(broker=broker).connection, partitions, replication, dict(map(_setting, settings)))
     for name in names:
         click.echo(f"created {name}")
     if not names:
@@ -44,7 +44,7 @@ def check(broker: str | None) -> None:
     """Compare a cluster with the catalog; exit code 1 if they differ."""
     from sidestep.topics import admin
 
-    differences = admin.check(load(broker=broker).broker)
+    differences = admin.check(load(broker=broker).connection)
     for sentence in differences:
         click.echo(sentence)
     if differences:

@@ -72,18 +72,18 @@ def _stay(settings: Settings, own_broker: bool, kafka_port: int) -> None:
 
     data = settings.data.resolve()
     with ExitStack() as stack:
-        address = settings.broker
+        connection = settings.connection
         kafka = EmbeddedKafka(data / "kafka", kafka_port or None) if own_broker else None
         if kafka is not None:
             click.echo("starting Kafka …")
-            address = stack.enter_context(kafka).address
-        created = admin.create(address)
-        click.echo(f"Kafka at {address}" + (f", {len(created)} topics created" if created else ""))
-        workers = _workers(settings, data, address)
+            connection = stack.enter_context(kafka).connection
+        created = admin.create(connection)
+        click.echo(f"Kafka at {connection}" + (f", {len(created)} topics created" if created else ""))
+        workers = _workers(settings, data, str(connection))
         watched = stack.enter_context(Workers(workers))
         click.echo("starting Screen and Decide …")
         watched.await_ready()
-        for line in _welcome(address, [worker.web_port for worker in workers], data):
+        for line in _welcome(str(connection), [worker.web_port for worker in workers], data):
             click.echo(line)
         while True:
             watched.check()

@@ -8,7 +8,8 @@ from sidestep.schemas import HoldRecord
 from sidestep.schemas.codec import encode
 from sidestep.streams.errors import PublishFailed
 from sidestep.topics.catalog import EVIDENCE
-from sidestep.topics.connection import QUIET, admin_client, cluster
+from sidestep.topics.cluster import QUIET, admin_client, cluster
+from sidestep.topics.connection import Connection
 
 DEADLINE = 10.0
 
@@ -16,9 +17,9 @@ DEADLINE = 10.0
 class Operator:
     """Whoever watches the services."""
 
-    def __init__(self, broker: str):
-        self._partitions = sorted(cluster(admin_client(broker), broker).topics[EVIDENCE.name].partitions)
-        self._producer = Producer({"bootstrap.servers": broker, "enable.idempotence": True, **QUIET})
+    def __init__(self, connection: Connection):
+        self._partitions = sorted(cluster(admin_client(connection), connection).topics[EVIDENCE.name].partitions)
+        self._producer = Producer(connection.librdkafka(**{"enable.idempotence": True, **QUIET}))
 
     def hold(self, service: str, seconds: float, why: str) -> None:
         """From here on its intents are deferred, for so long. Raises PublishFailed."""

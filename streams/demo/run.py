@@ -25,6 +25,7 @@ from sidestep.streams.local.processes import WorkerProcess, Workers, free_port
 from sidestep.streams.screen.hash_key import hash_key
 from sidestep.streams.settings import Settings
 from sidestep.topics import admin
+from sidestep.topics.connection import Connection
 from sidestep.topics.publish import Publisher
 
 POLICY = Path(__file__).with_name("data") / "policy.toml"
@@ -53,29 +54,29 @@ class Demo:
         with ExitStack() as stack:
             with self._step("Kafka is up"):
                 kafka = stack.enter_context(EmbeddedKafka(self._folder / "kafka", java=quick_start()))
-                admin.create(kafka.address)
+                admin.create(kafka.connection)
             names = stack.enter_context(NameServer(SMALL_WORLD))
             with self._step("workers are ready"):
                 workers = stack.enter_context(Workers(self._workers(kafka.address, names)))
                 planned = plan(self._traffic, self._seed, self._intents)
                 workers.await_ready()
-            outcome = self._day(kafka.address, names, workers, planned)
+            outcome = self._day(kafka.connection, names, workers, planned)
         summary.show(self._console, self._traffic.services, outcome)
         return outcome.count
 
-    def _day(self, broker: str, names: NameServer, workers: Workers, planned: Plan) -> summary.Outcome:
+    def _day(self, connection: Connection, names: NameServer, workers: Workers, planned: Plan) -> summary.Outcome:
         accidents = self._traffic.accidents
         mailer = Mailer(planned.fates, self._traffic.engagement, accidents.report_twice, self._seed)
         offers = Offers(self._traffic.services, accidents.offered_though_sent, self._seed)
-        with VerdictReader(broker) as reader, display(self._console) as shown:
+        with VerdictReader(connection) as reader, display(self._console) as shown:
             day = Day(
                 planned,
                 self._day_seconds,
-                Publisher(broker),
+                Publisher(connection),
                 reader,
                 mailer,
                 offers,
-                self._happenings(names, Operator(broker)),
+                self._happenings(names, Operator(connection)),
                 self._watch(workers, shown),
             )
             began = time.monotonic()
@@ -83,8 +84,8 @@ class Demo:
             day_seconds = time.monotonic() - began
         with self._step("verdicts counted once more, from the beginning"):
             workers.stop()  # so that no verdict can come after the count
-            counted = count(day.published, all_keys(broker))
-            dead = dead_letters(broker)
+            counted = count(day.published, all_keys(connection))
+            dead = dead_letters(connection)
         return summary.Outcome(
             planned,
             day.tally,

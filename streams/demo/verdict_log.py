@@ -11,7 +11,8 @@ from sidestep.streams.demo.planning import IntentKey
 from sidestep.streams.demo.seen import Seen, decode_key, decode_seen
 from sidestep.streams.errors import BrokerUnreachable
 from sidestep.topics.catalog import APPROVED, DEAD_LETTERS, REJECTED
-from sidestep.topics.connection import QUIET, cluster, reason
+from sidestep.topics.cluster import QUIET, reason, require
+from sidestep.topics.connection import Connection
 from sidestep.topics.subscribe import NO_LEADER
 
 MOST = 5_000
@@ -23,21 +24,19 @@ SILENCE = 30.0
 class Reader:
     """Committed records of whole topics, from their beginning, in one thread."""
 
-    def __init__(self, broker: str, *topics: str):
-        self._broker = broker
-        self._consumer = Consumer(
-            {
-                "bootstrap.servers": broker,
-                "group.id": "sidestep-demo",
-                "enable.auto.commit": False,
-                "isolation.level": "read_committed",
-                "enable.partition.eof": True,
-                "fetch.wait.max.ms": 20,
-                "auto.offset.reset": "earliest",
-                **QUIET,
-            }
-        )
-        found = cluster(self._consumer, broker).topics
+    def __init__(self, connection: Connection, *topics: str):
+        self._connection = connection
+        settings = {
+            "group.id": "sidestep-demo",
+            "enable.auto.commit": False,
+            "isolation.level": "read_committed",
+            "enable.partition.eof": True,
+            "fetch.wait.max.ms": 20,
+            "auto.offset.reset": "earliest",
+            **QUIET,
+        }
+        self._consumer = Consumer(connection.librdkafka(**settings))
+        found = require(self._consumer, connection, topics)
         partitions = [(name, number) for name in topics for number in found[name].partitions]
         self._consumer.assign([TopicPartition(name, number, OFFSET_BEGINNING) for name, number in partitions])
         self._count = len(partitions)
@@ -55,7 +54,7 @@ class Reader:
             if values:
                 heard = time.monotonic()
             elif time.monotonic() - heard > SILENCE:
-                raise BrokerUnreachable(f"Kafka at {self._broker} has sent nothing for {SILENCE:.0f} s")
+                raise BrokerUnreachable(f"Kafka at {self._connection} has sent nothing for {SILENCE:.0f} s")
             yield from (value for value in values if value is not None)
 
     def _take(self, timeout: float, ended: set[tuple[str, int]]) -> list[bytes | None]:
@@ -91,21 +90,21 @@ class Reader:
 class VerdictReader(Reader):
     """Verdicts as they come."""
 
-    def __init__(self, broker: str):
-        super().__init__(broker, APPROVED.name, REJECTED.name)
+    def __init__(self, connection: Connection):
+        super().__init__(connection, APPROVED.name, REJECTED.name)
 
     def verdicts(self, timeout: float) -> list[Seen]:
         """Those that have arrived; waits up to `timeout` seconds for the first."""
         return [decode_seen(value) for value in self.batch(timeout)]
 
 
-def all_keys(broker: str) -> list[IntentKey]:
+def all_keys(connection: Connection) -> list[IntentKey]:
     """What every committed verdict answers. Nobody may write meanwhile."""
-    with Reader(broker, APPROVED.name, REJECTED.name) as reader:
+    with Reader(connection, APPROVED.name, REJECTED.name) as reader:
         return [decode_key(value) for value in reader.to_the_end()]
 
 
-def dead_letters(broker: str) -> int:
+def dead_letters(connection: Connection) -> int:
     """How many records could not be read."""
-    with Reader(broker, DEAD_LETTERS.name) as reader:
+    with Reader(connection, DEAD_LETTERS.name) as reader:
         return sum(1 for _ in reader.to_the_end())

@@ -31,6 +31,7 @@ from sidestep.streams.local.embedded_config import (
     server_properties,
 )
 from sidestep.streams.local.embedded_jars import ANOTHER_WAY, classpath, local_repository, read_lock
+from sidestep.topics.connection import Connection
 
 START_DEADLINE = 60.0
 STOP_DEADLINE = 20.0
@@ -44,7 +45,7 @@ LOG_MAX = 10_000_000
 
 
 class EmbeddedKafka:
-    """A broker that runs while the context is open. `address` is HOST:PORT, for clients on this machine.
+    """A broker that runs while the context is open. `connection` is for clients on this machine.
 
     Stops with this process, however that ends. `java` are more options for it; quick_start() suits tests.
     """
@@ -61,8 +62,13 @@ class EmbeddedKafka:
 
     @property
     def address(self) -> str:
-        """For --broker and bootstrap.servers."""
+        """For --broker."""
         return f"{HOST}:{self.port}"
+
+    @property
+    def connection(self) -> Connection:
+        """For clients on this machine."""
+        return Connection(self.address)
 
     @property
     def log(self) -> Path:
@@ -245,7 +251,7 @@ def _answers(port: int) -> bool:
     try:
         socket.create_connection((HOST, port), 0.2).close()
         # its own log of the first refused connections would only alarm
-        AdminClient({"bootstrap.servers": f"{HOST}:{port}", "log_level": 0}).list_topics(timeout=5)
+        AdminClient(Connection(f"{HOST}:{port}").librdkafka(log_level=0)).list_topics(timeout=5)
     except (OSError, KafkaException):
         return False
     return True

@@ -37,7 +37,7 @@ class ScreenRole:
         self._partitions = partitions
         self._keys = Keys(hash_key(settings))
         self._lists = load_lists()
-        self._publisher = Publisher(settings.broker, f"{settings.group}-screen")
+        self._publisher = Publisher(settings.connection, f"{settings.group}-screen")
         self.sources = open_sources(settings, name_servers(settings))
         self.screener = Screener(
             book=DomainBook(self._lists, suggest, partitions),
@@ -79,7 +79,7 @@ class ScreenRole:
         feeds = self.sources.feeds
         versions = self._lists.versions | (feeds.book.versions if feeds is not None else {})
         about = ListsRecord(version=version_of_lists(versions), lists=versions, at=now)
-        written = await asyncio.to_thread(read_written, self._settings.broker)
+        written = await asyncio.to_thread(read_written, self._settings.connection)
         fingerprint = self._keys.fingerprint
         for kind in await announce(self._publisher, written, policy, about, self._partitions, fingerprint):
             log.info("written into the log", extra={"control": kind, "partitions": self._partitions})

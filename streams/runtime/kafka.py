@@ -6,6 +6,7 @@ from typing import Any
 from confluent_kafka import KafkaError, KafkaException
 
 from sidestep.streams.errors import BrokerUnreachable, Fenced, PublishFailed, SidestepError
+from sidestep.topics.connection import Connection
 
 log = logging.getLogger(__name__)
 
@@ -16,18 +17,17 @@ MESSAGE_MAX = 2_200_000
 """Octets of one record that we produce. Dead letters are the largest: a record as large as topics allow, and why."""
 
 
-def client(broker: str, name: str, **settings: Any) -> dict[str, Any]:
+def client(connection: Connection, name: str, **settings: Any) -> dict[str, Any]:
     """Settings of one client; `name` appears in the broker's logs and quotas."""
-    return {
-        "bootstrap.servers": broker,
+    shared = {
         "client.id": name,
         "logger": log,
         # the default waits 10 s at the most between tries; a broker that restarts is back sooner
         "reconnect.backoff.max.ms": 2000,
         "socket.keepalive.enable": True,
         "socket.nagle.disable": True,
-        **settings,
     }
+    return connection.librdkafka(**{**shared, **settings})
 
 
 def explain(error: BaseException, doing: str) -> SidestepError:

@@ -23,6 +23,7 @@ from sidestep.streams.runtime.kafka import MESSAGE_MAX, client, explain
 from sidestep.streams.runtime.recovery import POSITION, Progress, recover
 from sidestep.streams.runtime.store import Store, new_batch
 from sidestep.streams.runtime.tables import Row, Table, Writes, pack_pairs, unpack_pairs
+from sidestep.topics.connection import Connection
 
 MARKER = b"\0marker"
 """Source offset reached, as decimal digits; in the changelog and in the store."""
@@ -47,7 +48,7 @@ class Aborted(Exception):
 class LedgerSettings:
     """What all partitions of a worker share. `window_seconds`: how long rows of windowed tables are kept."""
 
-    broker: str
+    connection: Connection
     group: str
     data: Path
     rows_changelog: str
@@ -81,7 +82,7 @@ class Ledger:
         name = f"{settings.group}-{self.partition}"
         producer = Producer(
             client(
-                settings.broker,
+                settings.connection,
                 name,
                 **{
                     "transactional.id": name,
@@ -119,8 +120,10 @@ class Ledger:
 
     def _recover(self, progress: Progress) -> int:
         settings, partition = self._settings, self.partition
-        rows = recover(settings.broker, settings.rows_changelog, partition, self._rows, _apply_row, progress)
-        window = recover(settings.broker, settings.window_changelog, partition, self._window, _apply_window, progress)
+        rows = recover(settings.connection, settings.rows_changelog, partition, self._rows, _apply_row, progress)
+        window = recover(
+            settings.connection, settings.window_changelog, partition, self._window, _apply_window, progress
+        )
         return rows + window
 
     def read(self, table: Table[Row], keys: Iterable[bytes]) -> dict[bytes, Row]:

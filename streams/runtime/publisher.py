@@ -14,6 +14,7 @@ from confluent_kafka import KafkaException, Producer
 
 from sidestep.streams.errors import PublishFailed
 from sidestep.streams.runtime.kafka import MESSAGE_MAX, client, explain
+from sidestep.topics.connection import Connection
 
 FLUSH_SECONDS = 60.0
 ROUND_SECONDS = 0.010
@@ -35,10 +36,10 @@ class Outgoing:
 class Publisher:
     """An idempotent producer with every delivery checked."""
 
-    def __init__(self, broker: str, name: str):
+    def __init__(self, connection: Connection, name: str):
         self._producer = Producer(
             client(
-                broker,
+                connection,
                 name,
                 **{
                     "enable.idempotence": True,

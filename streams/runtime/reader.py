@@ -16,6 +16,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaExcepti
 
 from sidestep.streams.runtime.batches import Partition
 from sidestep.streams.runtime.kafka import client
+from sidestep.topics.connection import Connection
 
 log = logging.getLogger(__name__)
 
@@ -28,10 +29,10 @@ Deliver = Callable[[int, Mapping[Partition, list[Any]]], None]
 Fail = Callable[[Partition | None, KafkaError], None]
 
 
-def consumer_settings(broker: str, name: str) -> dict[str, Any]:
+def consumer_settings(connection: Connection, name: str) -> dict[str, Any]:
     """A plain consumer: no group membership, no commits, quick when idle, bounded in memory."""
     return client(
-        broker,
+        connection,
         name,
         **{
             "group.id": f"{name}-unused",  # librdkafka wants one even where only assign() is called

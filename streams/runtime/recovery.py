@@ -11,6 +11,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from sidestep.streams.errors import BrokerUnreachable, LedgerError
 from sidestep.streams.runtime.kafka import client, explain
 from sidestep.streams.runtime.store import Store, new_batch
+from sidestep.topics.connection import Connection
 
 log = logging.getLogger(__name__)
 
@@ -26,11 +27,11 @@ Progress = Callable[[int, int], None]
 """Called with records done and records in all, roughly."""
 
 
-def recover(broker: str, topic: str, partition: int, store: Store, apply: Apply, progress: Progress) -> int:
+def recover(connection: Connection, topic: str, partition: int, store: Store, apply: Apply, progress: Progress) -> int:
     """Apply what the store lacks. Returns how many records that were. Raises LedgerError, BrokerUnreachable."""
     consumer = Consumer(
         client(
-            broker,
+            connection,
             f"recover-{topic}-{partition}",
             **{
                 "group.id": f"recover-{topic}-unused",

@@ -26,6 +26,7 @@ from mode.utils.futures import notify
 from sidestep.streams.errors import LogTruncated, SidestepError
 from sidestep.streams.runtime.batches import Batch, Lane, Partition
 from sidestep.streams.runtime.reader import Reader, consumer_settings
+from sidestep.topics.connection import Connection
 
 log = logging.getLogger(__name__)
 
@@ -99,7 +100,7 @@ class BatchConsumer(driver.Consumer):
 
     def _reading(self) -> Reader:
         if self.reader is None:
-            settings = consumer_settings(self.app.kafka, f"{self.app.conf.id}-reader")
+            settings = consumer_settings(self.app.connection, f"{self.app.conf.id}-reader")
             self.reader = Reader(settings, asyncio.get_running_loop(), self._on_records, self._on_read_error)
             self.reader.start()
         return self.reader
@@ -261,7 +262,7 @@ class BatchApp(faust.App):
         self,
         name: str,
         *,
-        kafka: str,
+        connection: Connection,
         open_partition: Open,
         on_failure: Callable[[SidestepError | Exception], None],
         on_broker_error: Callable[[KafkaError], None],
@@ -271,7 +272,7 @@ class BatchApp(faust.App):
         skip_truncated: bool,
         **options: Any,
     ):
-        self.kafka = kafka
+        self.connection = connection
         self.open_partition = open_partition
         self.fail = on_failure
         self.on_broker_error = on_broker_error
@@ -279,7 +280,7 @@ class BatchApp(faust.App):
         self.batch_max = batch_max
         self.pace = pace
         self.skip_truncated = skip_truncated
-        super().__init__(name, broker=f"kafka://{kafka.replace(',', ';')}", **options)
+        super().__init__(name, **connection.faust(), **options)
 
     def _new_transport(self) -> BatchTransport:
         return BatchTransport(self.conf.broker_consumer, self, loop=self.loop)

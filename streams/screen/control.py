@@ -17,6 +17,7 @@ from sidestep.streams.errors import BrokerUnreachable, HashKeyMismatch
 from sidestep.streams.runtime.kafka import client
 from sidestep.streams.runtime.publisher import Outgoing, Publisher
 from sidestep.topics.catalog import CONTROL, EVIDENCE
+from sidestep.topics.connection import Connection
 
 WRITE_AGAIN_SECONDS = 7 * 86400
 READ_SECONDS = 30.0
@@ -30,10 +31,10 @@ class Written(msgspec.Struct):
     at: int
 
 
-def read_written(broker: str) -> dict[str, Written]:
+def read_written(connection: Connection) -> dict[str, Written]:
     """The last record of each kind in email-control. Blocks. Raises BrokerUnreachable."""
     settings = {"group.id": "control-unused", "enable.auto.commit": False, "enable.partition.eof": True}
-    consumer = Consumer(client(broker, "sidestep-control", **settings, **{"auto.offset.reset": "earliest"}))
+    consumer = Consumer(client(connection, "sidestep-control", **settings, **{"auto.offset.reset": "earliest"}))
     written: dict[str, Written] = {}
     deadline = time.monotonic() + READ_SECONDS
     try:

@@ -16,6 +16,7 @@ from sidestep.streams.decide.fold import fold
 from sidestep.streams.decide.state import Controls, State
 from sidestep.streams.decide.tables import BOUNCE_HISTORY, DOMAIN_RATES, IDS, SERVICES
 from sidestep.topics.catalog import EVIDENCE
+from sidestep.topics.connection import Connection
 
 Evidence = IntentEvidence | FeedbackEvidence
 Keys = dict[Any, list[bytes]]
@@ -26,9 +27,9 @@ RAW = {**OCTETS, "key_serializer": "raw", "value_serializer": "raw"}
 """Octets go through Faust's codecs as they are: its default would make JSON of each row, which costs more."""
 
 
-def make_app(broker: str, folder: str, approved: str, rejected: str, name: str) -> faust.App:
+def make_app(connection: Connection, folder: str, approved: str, rejected: str, name: str) -> faust.App:
     """The whole application."""
-    app = faust.App(name, broker=f"kafka://{broker}", store="rocksdb://", datadir=folder, web_enabled=False)
+    app = faust.App(name, **connection.faust(), store="rocksdb://", datadir=folder, web_enabled=False)
     evidence = app.topic(EVIDENCE.name, **RAW)
     outputs = {"approved": app.topic(approved, **RAW), "rejected": app.topic(rejected, **RAW)}
     tables = {kind: app.Table(kind.name, partitions=EVIDENCE.partitions, **OCTETS) for kind in KEPT}
@@ -82,4 +83,4 @@ def _read(kind: Any, tables: dict[Any, Any], key: bytes) -> dict[bytes, Any]:
 
 
 if __name__ == "__main__":
-    faust.Worker(make_app(*sys.argv[1:6]), loglevel="warning").execute_from_commandline()
+    faust.Worker(make_app(Connection(sys.argv[1]), *sys.argv[2:6]), loglevel="warning").execute_from_commandline()

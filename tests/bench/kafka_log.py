@@ -9,6 +9,7 @@ from confluent_kafka import IsolationLevel, KafkaException, Producer, TopicParti
 from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec
 
 from sidestep.topics.catalog import BY_NAME
+from sidestep.topics.connection import Connection
 
 PARTITIONS = 4
 CHUNK = 4_000
@@ -23,9 +24,9 @@ Record = dict[str, Any]
 class KafkaLog:
     """All topics of one broker."""
 
-    def __init__(self, broker: str):
-        self.broker = broker
-        self._admin = _admin(broker)
+    def __init__(self, connection: Connection):
+        self._connection = connection
+        self._admin = _admin(connection)
 
     def renew(self, *names: str) -> None:
         """Topics with nothing in them; those of the catalog with its settings."""
@@ -48,7 +49,7 @@ class KafkaLog:
         """Write records (key, value), a chunk of them to each partition in turn. Returns their number."""
         producer = Producer(
             {
-                "bootstrap.servers": self.broker, "linger.ms": 20, "batch.size": 1_000_000, "compression.type": "lz4",
+                **self._connection.librdkafka(), "linger.ms": 20, "batch.size": 1_000_000, "compression.type": "lz4",
                 "queue.buffering.max.messages": 1_000_000, "delivery.report.only.error": True,
             }
         )  # fmt: skip
@@ -68,7 +69,7 @@ class KafkaLog:
 
     def _answers(self, names: Iterable[str]) -> bool:
         """A new topic exists a moment before its partitions have leaders, and clients remember that it was unknown."""
-        self._admin = _admin(self.broker)
+        self._admin = _admin(self._connection)
         try:
             return self.records(*names) == 0
         except KafkaException:
@@ -82,9 +83,9 @@ class KafkaLog:
             time.sleep(0.05)  # until it holds, or the deadline
 
 
-def _admin(broker: str) -> AdminClient:
+def _admin(connection: Connection) -> AdminClient:
     # at the end of the benchmark the broker goes first: no news
-    return AdminClient({"bootstrap.servers": broker, "log_level": 0})
+    return AdminClient(connection.librdkafka(log_level=0))
 
 
 def _partitions(name: str) -> int:

@@ -13,6 +13,7 @@ from msgspec.json import Decoder
 from processes import Child, script
 
 from sidestep.topics.catalog import APPROVED, REJECTED, Topic
+from sidestep.topics.connection import Connection
 
 WARM_SHARE = 0.7
 """Of the time published, at its start: not counted. A broker that has just started compiles its code meanwhile; cold,
@@ -56,13 +57,13 @@ class _Echo(Struct):
 class _Arrivals:
     """The verdicts that have arrived, with times on the machine's monotonic clock."""
 
-    def __init__(self, broker: str):
+    def __init__(self, connection: Connection):
         self._decode = Decoder(_Echo).decode
         self.seen: list[Seen] = []
         self._since = time.time_ns() - time.monotonic_ns()
         self._consumer = Consumer(
             {
-                "bootstrap.servers": broker, "group.id": "latency-unused", "enable.auto.commit": False,
+                **connection.librdkafka(), "group.id": "latency-unused", "enable.auto.commit": False,
                 "isolation.level": "read_committed", "fetch.wait.max.ms": 50,
             }
         )  # fmt: skip
@@ -96,11 +97,13 @@ class _Arrivals:
         self._consumer.close()
 
 
-def measure_latency(broker: str, rate: float, seconds: float, log: Path, told: Callable[[int], None]) -> Latency:
+def measure_latency(
+    connection: Connection, rate: float, seconds: float, log: Path, told: Callable[[int], None]
+) -> Latency:
     """Publish at `rate` and watch the verdicts come. `told`: called with their number. Raises RuntimeError."""
-    arrivals = _Arrivals(broker)
+    arrivals = _Arrivals(connection)
     try:
-        with Child("publisher", script("publisher.py", broker, rate, seconds), log) as publisher:
+        with Child("publisher", script("publisher.py", connection, rate, seconds), log) as publisher:
             deadline = time.monotonic() + seconds + LAST_SECONDS + 30
             expected = int(rate * seconds)
             while len(arrivals.seen) < expected:

@@ -14,17 +14,18 @@ from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 
 from sidestep.schemas import IntentEvidence, LogPosition, Verdict, Versions
 from sidestep.schemas.codec import decode_evidence, encode
+from sidestep.topics.connection import Connection
 
 RECORDS_A_CALL = 4_000
 VERSIONS = Versions("none")
 
 
-def main(broker: str, source: str, target: str) -> None:
+def main(connection: Connection, source: str, target: str) -> None:
     """Copy what arrives in `source` to `target` as approved verdicts."""
     stopped: list[int] = []
     signal.signal(signal.SIGTERM, lambda number, _: stopped.append(number))
-    consumer = _consumer(broker, source)
-    producer = _producer(broker)
+    consumer = _consumer(connection, source)
+    producer = _producer(connection)
     while not stopped:
         batches: dict[int, list[dict[str, Any]]] = defaultdict(list)
         for message in consumer.consume(RECORDS_A_CALL, 0.05):
@@ -53,10 +54,10 @@ def approve(evidence: IntentEvidence, position: LogPosition) -> Verdict:
     )  # fmt: skip
 
 
-def _consumer(broker: str, source: str) -> Consumer:
+def _consumer(connection: Connection, source: str) -> Consumer:
     consumer = Consumer(
         {
-            "bootstrap.servers": broker, "group.id": "loop-unused", "enable.auto.commit": False,
+            **connection.librdkafka(), "group.id": "loop-unused", "enable.auto.commit": False,
             "auto.offset.reset": "earliest",
         }
     )  # fmt: skip
@@ -65,14 +66,14 @@ def _consumer(broker: str, source: str) -> Consumer:
     return consumer
 
 
-def _producer(broker: str) -> Producer:
+def _producer(connection: Connection) -> Producer:
     return Producer(
         {
-            "bootstrap.servers": broker, "linger.ms": 5, "batch.size": 1_000_000, "compression.type": "lz4",
+            **connection.librdkafka(), "linger.ms": 5, "batch.size": 1_000_000, "compression.type": "lz4",
             "queue.buffering.max.messages": 1_000_000, "delivery.report.only.error": True,
         }
     )  # fmt: skip
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:4])
+    main(Connection(sys.argv[1]), *sys.argv[2:4])

@@ -16,6 +16,7 @@ from workload import intents
 
 from sidestep.schemas.codec import encode
 from sidestep.topics.catalog import INTENTS
+from sidestep.topics.connection import Connection
 from sidestep.topics.publish import record_key
 
 LINGER_MS = 5
@@ -23,9 +24,9 @@ TICK = 0.001
 """Seconds between looks at what is due."""
 
 
-def main(broker: str, rate: float, seconds: float) -> None:
+def main(connection: Connection, rate: float, seconds: float) -> None:
     """Publish for `seconds`, then wait until Kafka has taken it all."""
-    producer = Producer({"bootstrap.servers": broker, "linger.ms": LINGER_MS, "queue.buffering.max.messages": 500_000})
+    producer = Producer(connection.librdkafka(**{"linger.ms": LINGER_MS, "queue.buffering.max.messages": 500_000}))
     prepared = list(intents(int(rate * seconds), seed=time.time_ns(), prefix=f"{time.time_ns()}-"))
     producer.list_topics(INTENTS.name, timeout=10)  # connected before the clock starts
     gc.disable()  # a pass over all that was prepared would hold the schedule up
@@ -46,4 +47,4 @@ def main(broker: str, rate: float, seconds: float) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], float(sys.argv[2]), float(sys.argv[3]))
+    main(Connection(sys.argv[1]), float(sys.argv[2]), float(sys.argv[3]))

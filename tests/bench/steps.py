@@ -64,14 +64,14 @@ class Bench:
     def __init__(
         self, kafka: EmbeddedKafka, folder: Path, sizes: Sizes, results: Results, console: Console, profile: Path | None
     ):
-        self._broker = kafka.address
+        self._connection = kafka.connection
         self._kafka = psutil.Process(kafka.pid)
         self._folder = folder
         self._sizes = sizes
         self._results = results
         self._console = console
         self._profile = profile
-        self._log = KafkaLog(kafka.address)
+        self._log = KafkaLog(kafka.connection)
         self._runs = 0
         self._policy = folder / "policy.toml"
         self._dns = ""
@@ -102,7 +102,7 @@ class Bench:
     def loop(self) -> None:
         """Evidence to verdicts that nobody judged."""
         self._log.renew(LOOP_OUTPUT)
-        command = script("loop.py", self._broker, EVIDENCE.name, LOOP_OUTPUT)
+        command = script("loop.py", self._connection, EVIDENCE.name, LOOP_OUTPUT)
         with self._doing("loop") as status, self._child("loop", command) as child:
             samples = self._watch([child], (LOOP_OUTPUT,), self._sizes.intents, status)
             self._note("loop", samples, self._sizes.intents)
@@ -121,7 +121,7 @@ class Bench:
         name = f"bench-{data.name}"
         # Faust would make its changelogs itself, and now and then not find them a moment later
         self._log.renew(*FAUST_OUTPUTS, *(f"{name}-{table.name}-changelog" for table in KEPT))
-        command = script("faust_agent.py", self._broker, data, *FAUST_OUTPUTS, name)
+        command = script("faust_agent.py", self._connection, data, *FAUST_OUTPUTS, name)
         warm = int(self._sizes.faust * WARM)
         with self._doing("faust") as status, self._child("faust", command) as child:
             samples = self._watch([child], FAUST_OUTPUTS, warm + self._sizes.faust, status, ends=True)
@@ -144,7 +144,7 @@ class Bench:
 
         log = self._new_folder("publisher") / "log"
         began, cpu = time.monotonic(), cpu_seconds(self._kafka)
-        self._results.latency = measure_latency(self._broker, rate, self._sizes.seconds, log, told)
+        self._results.latency = measure_latency(self._connection, rate, self._sizes.seconds, log, told)
         self._results.broker_cores = (cpu_seconds(self._kafka) - cpu) / (time.monotonic() - began)
 
     def recovery(self) -> None:
@@ -213,8 +213,8 @@ class Bench:
         name = measured or role
         folder = self._new_folder(name)
         command = sidestep(
-            "worker", "--role", role, "--broker", self._broker, "--data-dir", folder / "data", "--policy", self._policy,
-            "--name-servers", self._dns, "--web-port", web_port,
+            "worker", "--role", role, "--broker", self._connection, "--data-dir", folder / "data",
+            "--policy", self._policy, "--name-servers", self._dns, "--web-port", web_port,
         )  # fmt: skip
         environment = {**self._environment, "SIDESTEP_GROUP": f"bench-{folder.name}"}
         with Child(name, command, folder / "log", environment) as child, self._profiled(child, folder.name):

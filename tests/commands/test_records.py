@@ -13,7 +13,8 @@ from sidestep.schemas import FiredRule, LogPosition, Verdict, Versions
 from sidestep.schemas.codec import encode
 from sidestep.streams.cli import main
 from sidestep.streams.commands.render import as_text_line, printable
-from sidestep.topics import connection
+from sidestep.topics import cluster
+from sidestep.topics.connection import Connection
 from sidestep.topics.publish import Publisher
 from sidestep.topics.received import Received, Unreadable
 
@@ -24,8 +25,8 @@ def run(*arguments: str, stdin: str | None = None) -> Result:
     return CliRunner().invoke(main, arguments, input=stdin)
 
 
-def tail(broker: str, *arguments: str) -> list[dict]:
-    result = run("tail", "--broker", broker, "--json", "--from-beginning", *arguments)
+def tail(connection: Connection, *arguments: str) -> list[dict]:
+    result = run("tail", "--broker", str(connection), "--json", "--from-beginning", *arguments)
     assert result.exit_code == 0, result.stderr
     return [json.loads(line) for line in result.stdout.splitlines()]
 
@@ -51,7 +52,7 @@ def test_good_lines_are_published_and_bad_ones_are_reported(clean_topics, tmp_pa
     lines = [GOOD % 1, "", '{"id":2}', "nonsense", GOOD % 5]
     path = tmp_path / "intents.jsonl"
     path.write_text("\n".join(lines))
-    result = run("publish", "--broker", clean_topics, str(path))
+    result = run("publish", "--broker", str(clean_topics), str(path))
     assert result.exit_code == 1
     reports = result.stderr.splitlines()
     assert [report[:8] for report in reports[:2]] == ["line 3: ", "line 4: "]
@@ -64,13 +65,13 @@ def test_good_lines_are_published_and_bad_ones_are_reported(clean_topics, tmp_pa
 def test_standard_input_and_other_topics(clean_topics):
     """`-` reads from a pipe; exit code 0 when all lines are good."""
     line = '{"recipient":"ada@example.org","kind":"opened"}'
-    result = run("publish", "--broker", clean_topics, "--topic", "email-engagement", "-", stdin=line + "\n" + line)
+    result = run("publish", "--broker", str(clean_topics), "--topic", "email-engagement", "-", stdin=line + "\n" + line)
     assert (result.exit_code, result.stderr) == (0, "2 published to email-engagement\n")
 
 
 def test_unchecked_lines_go_out_as_they_are_and_are_shown_as_they_are(clean_topics):
     """What can't be read is neither dropped nor fatal on the way out: the JSON line holds its octets and the error."""
-    assert run("publish", "--no-check", "--broker", clean_topics, "-", stdin="not json").exit_code == 0
+    assert run("publish", "--no-check", "--broker", str(clean_topics), "-", stdin="not json").exit_code == 0
     (record,) = tail(clean_topics, "--topic", "email-intents", "--count", "1", "--timeout", "10")
     assert (record["error"]["code"], record["value_base64"]) == ("not-json", "bm90IGpzb24=")
     assert {"topic", "partition", "offset", "timestamp", "key"} < record.keys()
@@ -78,9 +79,9 @@ def test_unchecked_lines_go_out_as_they_are_and_are_shown_as_they_are(clean_topi
 
 def test_tail_ends_after_its_timeout(clean_topics):
     """With exit code 0, but 1 if fewer records came than --count asked for."""
-    result = run("tail", "--broker", clean_topics, "--timeout", "0.2")
+    result = run("tail", "--broker", str(clean_topics), "--timeout", "0.2")
     assert result.exit_code == 0, result.stderr
-    assert run("tail", "--broker", clean_topics, "--timeout", "0.2", "--count", "1").exit_code == 1
+    assert run("tail", "--broker", str(clean_topics), "--timeout", "0.2", "--count", "1").exit_code == 1
 
 
 def test_verdicts_are_one_line_each(clean_topics):
@@ -89,14 +90,14 @@ def test_verdicts_are_one_line_each(clean_topics):
     with Publisher(clean_topics) as publisher:
         publisher.publish_bytes("email-approved", encode(verdict()))
         publisher.publish_bytes("email-rejected", encode(rejected))
-    result = run("tail", "--broker", clean_topics, "--from-beginning", "--count", "2", "--timeout", "10")
+    result = run("tail", "--broker", str(clean_topics), "--from-beginning", "--count", "2", "--timeout", "10")
     lines = sorted(line.split(" ", 1)[1] for line in result.stdout.splitlines())
     assert lines == ["drop  shop/order-2 -> ada@example.org", "send  shop/order-1 -> ada@example.org"]
 
 
 def test_an_error_is_one_line_and_exit_code_2(monkeypatch):
     """No traceback; the message says what to do."""
-    monkeypatch.setattr(connection, "DEADLINE", 0.5)
+    monkeypatch.setattr(cluster, "DEADLINE", 0.5)
     result = run("publish", "--broker", "127.0.0.1:1", "-", stdin=GOOD % 1)
     assert result.exit_code == 2
     assert result.stderr.startswith("sidestep: no Kafka answers at 127.0.0.1:1")
@@ -105,10 +106,10 @@ def test_an_error_is_one_line_and_exit_code_2(monkeypatch):
 
 def test_a_missing_topic_is_an_error_before_anything_is_sent(clean_topics, wait_until):
     """Instead of a delivery that fails half a minute later."""
-    client = AdminClient({"bootstrap.servers": clean_topics})
+    client = AdminClient(clean_topics.librdkafka())
     client.delete_topics(["email-bounces"])["email-bounces"].result(10)
     wait_until(lambda: "email-bounces" not in client.list_topics(timeout=10).topics)
-    result = run("publish", "--broker", clean_topics, "--topic", "email-bounces", "-", stdin="{}")
+    result = run("publish", "--broker", str(clean_topics), "--topic", "email-bounces", "-", stdin="{}")
     assert result.exit_code == 2
     assert f"sidestep topics create --broker {clean_topics}" in result.stderr
 
@@ -117,7 +118,7 @@ def test_the_installed_command_works(clean_topics):
     """The console script, with the broker from the environment."""
     command = [Path(sys.executable).with_name("sidestep"), "publish", "-"]
     result = subprocess.run(
-        command, input=(GOOD % 1).encode(), env={"SIDESTEP_BROKER": clean_topics}, capture_output=True, check=False
+        command, input=(GOOD % 1).encode(), env={"SIDESTEP_BROKER": str(clean_topics)}, capture_output=True, check=False
     )
     assert (result.returncode, result.stderr) == (0, b"1 published to email-intents\n")
 

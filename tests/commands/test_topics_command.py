@@ -16,21 +16,23 @@ def run(*arguments: str) -> Result:
 
 def test_create_then_check(clean_topics):
     """Creating again says so; check is content with exit code 0."""
-    result = run("topics", "create", "--broker", clean_topics)
+    result = run("topics", "create", "--broker", str(clean_topics))
     assert (result.exit_code, result.output) == (0, "all topics exist\n")
-    result = run("topics", "check", "--broker", clean_topics)
+    result = run("topics", "check", "--broker", str(clean_topics))
     assert (result.exit_code, result.output) == (0, "all topics are as the catalog says\n")
 
 
 def test_a_difference_is_exit_code_1(clean_topics, wait_until):
     """One sentence a line."""
-    client = AdminClient({"bootstrap.servers": clean_topics})
+    client = AdminClient(clean_topics.librdkafka())
     client.delete_topics(["email-tallies"])["email-tallies"].result(10)
     wait_until(lambda: "email-tallies" not in client.list_topics(timeout=10).topics)
-    result = run("topics", "check", "--broker", clean_topics)
+    result = run("topics", "check", "--broker", str(clean_topics))
     assert (result.exit_code, result.output) == (1, "email-tallies does not exist: sidestep topics create\n")
-    assert run("topics", "create", "--broker", clean_topics, "--partitions", "9").output == "created email-tallies\n"
-    wait_until(lambda: run("topics", "check", "--broker", clean_topics).exit_code == 0)
+    assert (
+        run("topics", "create", "--broker", str(clean_topics), "--partitions", "9").output == "created email-tallies\n"
+    )
+    wait_until(lambda: run("topics", "check", "--broker", str(clean_topics)).exit_code == 0)
 
 
 def test_a_setting_that_is_none_is_a_usage_error():

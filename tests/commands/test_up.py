@@ -17,6 +17,7 @@ from sidestep.streams.errors import BrokerUnreachable
 from sidestep.streams.local.embedded_kafka import EmbeddedKafka
 from sidestep.streams.local.nameserver import SMALL_WORLD, NameServer
 from sidestep.streams.local.processes import WorkerDied, WorkerProcess, Workers
+from sidestep.topics.connection import Connection
 from sidestep.topics.publish import Publisher
 from sidestep.topics.subscribe import Verdicts
 
@@ -72,10 +73,10 @@ def up(folder: Path, names: NameServer, wait_until: Wait, *options: str) -> Iter
         running.process.wait()
 
 
-def answer(broker: str, intent: EmailIntent) -> str:
+def answer(kafka: Connection | str, intent: EmailIntent) -> str:
     """Publish one intent and wait for its verdict's action."""
-    with Verdicts(broker) as verdicts:
-        with Publisher(broker) as publisher:
+    with Verdicts(kafka) as verdicts:
+        with Publisher(kafka) as publisher:
             publisher.intent(intent)
         verdict = verdicts.poll(20)
     assert verdict is not None
@@ -103,15 +104,17 @@ def test_from_nothing_to_a_verdict_and_back(tmp_path: Path, names: NameServer, w
         assert 0 == second.end()
 
 
-def test_on_a_broker_that_is_there(clean_topics: str, tmp_path: Path, names: NameServer, wait_until: Wait) -> None:
+def test_on_a_broker_that_is_there(
+    clean_topics: Connection, tmp_path: Path, names: NameServer, wait_until: Wait
+) -> None:
     """Topics that exist are used; the broker outlives it."""
-    with up(tmp_path, names, wait_until, "--broker", clean_topics) as running:
-        assert clean_topics == running.broker()
+    with up(tmp_path, names, wait_until, "--broker", str(clean_topics)) as running:
+        assert str(clean_topics) == running.broker()
         assert "topics created" not in running.text
         assert f"sidestep publish --broker {clean_topics} -" in running.text
         assert "send" == answer(clean_topics, EmailIntent(id="w-3", to="ada@gmail.com", service="shop"))
         assert 0 == running.end()
-    assert AdminClient({"bootstrap.servers": clean_topics}).list_topics(timeout=5).topics
+    assert AdminClient(clean_topics.librdkafka()).list_topics(timeout=5).topics
 
 
 def test_a_worker_that_cannot_start_ends_it(kafka: EmbeddedKafka, tmp_path: Path, names: NameServer) -> None:

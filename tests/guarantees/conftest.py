@@ -14,17 +14,18 @@ from harness.traffic import ZONES, tight_policy
 from harness.workers import WorkerProcess
 
 from sidestep.streams.local.nameserver import NameServer
+from sidestep.topics.connection import Connection
 
 
 class System:
     """The whole of it: `start` makes workers, `feed` publishes, `verdicts` is what comes out."""
 
-    def __init__(self, broker: str, names: NameServer, folder: Path):
-        self.broker = broker
+    def __init__(self, connection: Connection, names: NameServer, folder: Path):
+        self.connection = connection
         self.names = names
         self.folder = folder
-        self.feed = Feed(broker)
-        self.verdicts = VerdictLog(broker)
+        self.feed = Feed(connection)
+        self.verdicts = VerdictLog(connection)
         self.policy = folder / "policy.toml"
         self.policy.write_text(tight_policy(), "utf-8")
         self._workers: list[WorkerProcess] = []
@@ -35,7 +36,12 @@ class System:
         data = data or self.folder / f"{role}-{number}"
         settings = {"group": self.folder.name, "policy": self.policy, **settings}
         worker = WorkerProcess(
-            role, self.broker, f"{self.names.host}:{self.names.port}", data, self.folder / f"{number}.log", **settings
+            role,
+            self.connection,
+            f"{self.names.host}:{self.names.port}",
+            data,
+            self.folder / f"{number}.log",
+            **settings,
         )
         self._workers.append(worker)
         return worker
@@ -52,7 +58,7 @@ class System:
 
 
 @pytest.fixture
-def system(clean_topics: str, tmp_path: Path) -> Iterator[System]:
+def system(clean_topics: Connection, tmp_path: Path) -> Iterator[System]:
     """Empty topics, a name server that knows the traffic's domains, no workers yet."""
     with NameServer(ZONES) as names:
         made = System(clean_topics, names, tmp_path)

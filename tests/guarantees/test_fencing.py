@@ -15,14 +15,15 @@ from sidestep.streams.errors import Fenced
 from sidestep.streams.runtime.ledger import Ledger, LedgerSettings
 from sidestep.streams.runtime.tables import Writes
 from sidestep.topics.catalog import APPROVED, IDS_CHANGELOG, LEDGER_CHANGELOG
+from sidestep.topics.connection import Connection
 
 FENCED = 3
 
 
-def ledger(broker: str, folder: Path) -> Ledger:
+def ledger(connection: Connection, folder: Path) -> Ledger:
     """Partition 0's, as a worker opens it."""
     settings = LedgerSettings(
-        broker=broker, group=folder.parent.name, data=folder, rows_changelog=LEDGER_CHANGELOG.name,
+        connection=connection, group=folder.parent.name, data=folder, rows_changelog=LEDGER_CHANGELOG.name,
         window_changelog=IDS_CHANGELOG.name, window_seconds=86_400, cache=Cache(8 * 1024 * 1024),
     )  # fmt: skip
     return Ledger(settings, 0, lambda _: None, lambda *_: None)
@@ -78,4 +79,4 @@ def test_a_frozen_worker_that_comes_back_is_fenced(system):
     system.feed.flush()
     system.verdicts.await_all(traffic.expected, 40)
     assert [heir.leave(), screen.leave()] == [0, 0]
-    assert_guarantees(system.broker, traffic.expected, system.feed.origins, [heir.data])
+    assert_guarantees(system.connection, traffic.expected, system.feed.origins, [heir.data])

@@ -16,6 +16,7 @@ from harness.workers import wait_for
 
 from sidestep.streams.runtime.dead_letters import PART_MAX
 from sidestep.topics.catalog import BOUNCES, DEAD_LETTERS, ENGAGEMENT, EVIDENCE, INTENTS
+from sidestep.topics.connection import Connection
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -83,10 +84,12 @@ Letter = tuple[bytes | None, bytes | None, str]
 class Hostile:
     """Publishes to partition 0 and remembers by origin what must become a dead letter."""
 
-    def __init__(self, broker: str):
+    def __init__(self, connection: Connection):
         self.letters: dict[str, Letter] = {}
         self._producer = Producer(
-            {"bootstrap.servers": broker, "message.max.bytes": 10_000_000, "compression.type": "lz4", "log_level": 0}
+            connection.librdkafka(
+                **{"message.max.bytes": 10_000_000, "compression.type": "lz4", "log_level": 0},
+            )
         )
 
     def send(self, topic: str, reason: str, value: bytes | None, key: bytes | None = None) -> None:
@@ -109,10 +112,10 @@ class Hostile:
         assert self._producer.flush(30) == 0
 
 
-def dead_letters(broker: str) -> dict[str, Letter]:
+def dead_letters(connection: Connection) -> dict[str, Letter]:
     """By origin, as it is put together from the headers."""
     found: dict[str, Letter] = {}
-    for message in read(broker, DEAD_LETTERS.name):
+    for message in read(connection, DEAD_LETTERS.name):
         headers = {name: value.decode() for name, value in message.headers()}
         origin = f"{headers['topic']}/{headers['partition']}/{headers['offset']}"
         assert origin not in found and headers["text"]
@@ -132,7 +135,7 @@ def test_unreadable_records_are_kept_and_hold_up_nobody(system):
     """Each unreadable record is one dead letter, octet for octet; each neighbour in its batch has its verdict."""
     traffic = Traffic(seed=6)
     workers = [system.start(role, dead_letter_share=1).await_ready() for role in ("screen", "decide")]
-    hostile = Hostile(system.broker)
+    hostile = Hostile(system.connection)
     for name, (reason, value) in UNREADABLE_INTENTS.items():
         hostile.good(traffic.plain(1, name))
         hostile.send(INTENTS.name, reason, value, key=None if value else b"\xff\x00")
@@ -141,10 +144,10 @@ def test_unreadable_records_are_kept_and_hold_up_nobody(system):
     hostile.good(traffic.plain(1, "last"))
     hostile.flush()
     system.verdicts.await_all(traffic.expected, 30, lambda: [w.ready() for w in workers])
-    wait_for(lambda: len(dead_letters(system.broker)) >= len(hostile.letters), 20, "dead letters", every=0.2)
-    assert differences(hostile.letters, dead_letters(system.broker)) == []
+    wait_for(lambda: len(dead_letters(system.connection)) >= len(hostile.letters), 20, "dead letters", every=0.2)
+    assert differences(hostile.letters, dead_letters(system.connection)) == []
     assert [w.leave() for w in workers] == [0, 0]
-    assert_guarantees(system.broker, traffic.expected, [], [workers[1].data])
+    assert_guarantees(system.connection, traffic.expected, [], [workers[1].data])
 
 
 def test_odd_kafka_records_are_read_like_any_other(system):
@@ -161,13 +164,13 @@ def test_odd_kafka_records_are_read_like_any_other(system):
     ]
     records = [{"key": None, "value": v, "timestamp": 1} | odd for v, odd in zip(values, oddities, strict=True)]
     junk = {"key": b"\xff", "value": b"\xff", "headers": [(b"\xc3\x28", b"\xff")]}
-    offset = asyncio.run(produce_odd(system.broker, INTENTS.name, 0, [*records, junk]))
-    hostile = Hostile(system.broker)
+    offset = asyncio.run(produce_odd(system.connection, INTENTS.name, 0, [*records, junk]))
+    hostile = Hostile(system.connection)
     hostile.good(traffic.plain(20, "after"))
     hostile.flush()
     system.verdicts.await_all(traffic.expected, 30, lambda: [w.ready() for w in workers])
     wanted = {f"{INTENTS.name}/0/{offset + len(records)}": (b"\xff", b"\xff", "not-json")}
-    assert differences(wanted, dead_letters(system.broker)) == []
+    assert differences(wanted, dead_letters(system.connection)) == []
     assert [w.leave() for w in workers] == [0, 0]
 
 
@@ -175,7 +178,7 @@ def test_what_is_not_evidence_is_dead_lettered_by_decide(system):
     """Only Screen may write to email-evidence; if something else stands there, it stops nobody and is kept."""
     traffic = Traffic(seed=8)
     workers = [system.start(role).await_ready() for role in ("screen", "decide")]
-    hostile = Hostile(system.broker)
+    hostile = Hostile(system.connection)
     deep = b'{"kind": "hold", "x": ' + b"[" * 30_000
     odd = (b"junk", b"", None, b"{}", b'{"kind": "wish"}', b'{"kind": "intent", "id": 1}', deep, b"\xff" * 500_000)
     for value in odd:
@@ -184,24 +187,24 @@ def test_what_is_not_evidence_is_dead_lettered_by_decide(system):
     system.feed.send(traffic.plain(100))
     system.feed.flush()
     system.verdicts.await_all(traffic.expected, 30, lambda: [w.ready() for w in workers])
-    wait_for(lambda: len(dead_letters(system.broker)) >= len(hostile.letters), 20, "dead letters", every=0.2)
-    assert differences(hostile.letters, dead_letters(system.broker)) == []
+    wait_for(lambda: len(dead_letters(system.connection)) >= len(hostile.letters), 20, "dead letters", every=0.2)
+    assert differences(hostile.letters, dead_letters(system.connection)) == []
     assert [w.leave() for w in workers] == [0, 0]
-    assert_guarantees(system.broker, traffic.expected, [], [workers[1].data])
+    assert_guarantees(system.connection, traffic.expected, [], [workers[1].data])
 
 
 def test_a_flood_of_unreadable_records_stops_the_worker(system):
     """A broken producer must not turn a topic into dead letters: exit 3, and on request they are taken all the same."""
-    hostile = Hostile(system.broker)
+    hostile = Hostile(system.connection)
     for number in range(300):
         hostile.send(INTENTS.name, "not-json", b"junk %d" % number)
     hostile.flush()
     screen = system.start("screen", dead_letter_window=100)
     assert screen.ended(30) == 3
     assert "TooManyDeadLetters" in screen.said and "SIDESTEP_DEAD_LETTER_SHARE=1" in screen.said
-    assert dead_letters(system.broker) == {}
+    assert dead_letters(system.connection) == {}
     willing = system.start("screen", dead_letter_share=1).await_ready()
-    wait_for(lambda: len(dead_letters(system.broker)) >= 300, 20, "dead letters", every=0.2)
-    assert differences(hostile.letters, dead_letters(system.broker)) == []
+    wait_for(lambda: len(dead_letters(system.connection)) >= 300, 20, "dead letters", every=0.2)
+    assert differences(hostile.letters, dead_letters(system.connection)) == []
     assert willing.leave() == 0
     assert Counter(reason for _, _, reason in hostile.letters.values()) == {"not-json": 300}

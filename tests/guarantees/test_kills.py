@@ -54,7 +54,7 @@ def test_a_killed_decide_worker_loses_and_repeats_nothing(system):
         copies.append(Path(shutil.copytree(folder, system.folder / f"copy-{number}")))
     last = system.start("decide", folder).await_ready()
     finish(system, traffic, screen, last)
-    assert_guarantees(system.broker, traffic.expected, system.feed.origins, [folder])
+    assert_guarantees(system.connection, traffic.expected, system.feed.origins, [folder])
 
 
 def test_an_old_copy_and_an_empty_folder_recover_to_the_same_ledger(system):
@@ -72,7 +72,7 @@ def test_an_old_copy_and_an_empty_folder_recover_to_the_same_ledger(system):
     finish(system, traffic, screen, again)
     for folder in (old, system.folder / "empty"):
         assert system.start("decide", folder).await_ready().leave() == 0
-        assert_guarantees(system.broker, traffic.expected, system.feed.origins, [folder])
+        assert_guarantees(system.connection, traffic.expected, system.feed.origins, [folder])
 
 
 def test_a_killed_screen_worker_loses_nothing_and_counts_nothing_twice(system):
@@ -83,7 +83,7 @@ def test_a_killed_screen_worker_loses_nothing_and_counts_nothing_twice(system):
         worker = system.start("screen", failpoint=f"{point}:{4 + 3 * number}")
         feed_until_death(system, traffic, worker, point)
     finish(system, traffic, system.start("screen").await_ready(), decide)
-    assert_guarantees(system.broker, traffic.expected, system.feed.origins, [decide.data])
+    assert_guarantees(system.connection, traffic.expected, system.feed.origins, [decide.data])
 
 
 def finish(system: Any, traffic: Traffic, *workers: WorkerProcess) -> None:

@@ -29,13 +29,13 @@ def test_evidence_that_was_never_judged_and_is_gone_stops_decide(system):
     """Retention has passed the marker: going on behind the gap would leave intents without a verdict, silently."""
     traffic = Traffic(seed=9)
     screen, decide = some_history(system, traffic)
-    before = len(read(system.broker, EVIDENCE.name))
+    before = len(read(system.connection, EVIDENCE.name))
     system.feed.send(traffic.plain(100))
     system.feed.flush()
-    wait_for(lambda: len(read(system.broker, EVIDENCE.name)) >= before + 100, 20, "evidence", every=0.2)
-    client = AdminClient({"bootstrap.servers": system.broker})
+    wait_for(lambda: len(read(system.connection, EVIDENCE.name)) >= before + 100, 20, "evidence", every=0.2)
+    client = AdminClient(system.connection.librdkafka())
     ends: dict[int, int] = {}
-    for message in read(system.broker, EVIDENCE.name):
+    for message in read(system.connection, EVIDENCE.name):
         ends[message.partition()] = message.offset() + 1
     gone = [TopicPartition(EVIDENCE.name, partition, end) for partition, end in ends.items()]
     for future in client.delete_records(gone).values():
@@ -56,10 +56,10 @@ def test_a_ledger_ahead_of_its_changelog_stops_decide(system):
     """A data folder of another cluster, or a broker that has lost data: the error says what to do."""
     traffic = Traffic(seed=10)
     screen, decide = some_history(system, traffic)
-    client = AdminClient({"bootstrap.servers": system.broker})
+    client = AdminClient(system.connection.librdkafka())
     client.delete_topics([LEDGER_CHANGELOG.name], operation_timeout=20)[LEDGER_CHANGELOG.name].result(20)
     wait_for(lambda: LEDGER_CHANGELOG.name not in client.list_topics(timeout=5).topics, 20, "topic gone")
-    admin.create(system.broker)
+    admin.create(system.connection)
     again = system.start("decide", decide.data)
     assert again.ended(40) == 3
     assert "LedgerError" in again.said and "Remove the folder" in again.said

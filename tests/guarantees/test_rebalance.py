@@ -70,5 +70,5 @@ def test_workers_come_and_go_under_load(system):
     system.feed.flush()
     system.verdicts.await_all(traffic.expected, 60)
     assert [w.leave() for w in third] == [0, 0]
-    assert_guarantees(system.broker, traffic.expected, system.feed.origins, [third[1].data])
+    assert_guarantees(system.connection, traffic.expected, system.feed.origins, [third[1].data])
     print(f"\n{drive.sent} records in {time.monotonic() - began:.0f} s; SIGTERM to exit {took:.1f} s")

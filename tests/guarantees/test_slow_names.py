@@ -54,7 +54,7 @@ def test_a_silent_name_holds_up_nobody_else(system):
         verdict = system.verdicts.verdicts[key]
         assert ("defer", "dns-unknown") == (verdict.action, verdict.rules[0].id)
     assert [w.leave() for w in workers] == [0, 0]
-    assert_guarantees(system.broker, traffic.expected | slow_keys, system.feed.origins, [workers[1].data])
+    assert_guarantees(system.connection, traffic.expected | slow_keys, system.feed.origins, [workers[1].data])
 
 
 def test_a_full_car_park_is_bounded_and_loses_nothing(system):
@@ -73,7 +73,7 @@ def test_a_full_car_park_is_bounded_and_loses_nothing(system):
     assert 0 < max(most) <= limits["parked_max"] + limits["batch_max"]
     assert {system.verdicts.verdicts[key].action for key in slow_keys} == {"defer"}
     assert [w.leave() for w in workers] == [0, 0]
-    assert_guarantees(system.broker, traffic.expected | slow_keys, system.feed.origins, [workers[1].data])
+    assert_guarantees(system.connection, traffic.expected | slow_keys, system.feed.origins, [workers[1].data])
 
 
 def parked(screen: WorkerProcess) -> int:

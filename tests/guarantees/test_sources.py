@@ -18,6 +18,7 @@ from harness.workers import wait_for
 from sidestep.schemas import IntentEvidence, ListsRecord
 from sidestep.schemas.codec import decode_evidence
 from sidestep.topics.catalog import EVIDENCE, INTENTS
+from sidestep.topics.connection import Connection
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -104,9 +105,9 @@ def test_what_sources_say_reaches_the_verdict(system: Any, service: str):
     assert "dbl.example (phish: " in system.verdicts.verdicts[keys[GOOD[1]]].rules[0].text
     _change_the_feed(system, traps)
     # the log says with which version of the feed is judged from where on
-    wait_for(lambda: 2 == len(_versions(system.broker)), SECONDS, "the feed's new version in the log")
+    wait_for(lambda: 2 == len(_versions(system.connection)), SECONDS, "the feed's new version in the log")
     assert [worker.leave() for worker in workers] == [0, 0]
-    _assert_evidence(system.broker)
+    _assert_evidence(system.connection)
 
 
 def _change_the_feed(system: Any, traps: Path) -> None:
@@ -123,15 +124,15 @@ def _change_the_feed(system: Any, traps: Path) -> None:
     assert f"traps (trap: {GOOD[4]}, version " in rule.text
 
 
-def _assert_evidence(broker: str) -> None:
-    records = [decode_evidence(message.value()) for message in read(broker, EVIDENCE.name)]
+def _assert_evidence(connection: Connection) -> None:
+    records = [decode_evidence(message.value()) for message in read(connection, EVIDENCE.name)]
     listed = {r.domain: {(x.list, x.reason) for x in r.listed} for r in records if isinstance(r, IntentEvidence)}
     assert {("dbl.example", "phish")} == listed[GOOD[1]]
     assert {"dbl.example", "oracle"} == {name for name, _ in listed[GOOD[2]]}
 
 
-def _versions(broker: str) -> set[str]:
-    records = [decode_evidence(message.value()) for message in read(broker, EVIDENCE.name)]
+def _versions(connection: Connection) -> set[str]:
+    records = [decode_evidence(message.value()) for message in read(connection, EVIDENCE.name)]
     return {record.lists["traps"] for record in records if isinstance(record, ListsRecord)}
 
 

@@ -62,9 +62,9 @@ def test_records_stay_when_it_is_started_again_on_another_port(tmp_path):
     """Two runs in one folder, whose name is not ASCII and has what properties files choke on."""
     folder = tmp_path / "Ärger, mit=Pfad"
     with EmbeddedKafka(folder, java=quick_start()) as first:
-        client = AdminClient({"bootstrap.servers": first.address})
+        client = AdminClient(first.connection.librdkafka())
         client.create_topics([NewTopic("kept", 1, 1)])["kept"].result(10)
-        producer = Producer({"bootstrap.servers": first.address})
+        producer = Producer(first.connection.librdkafka())
         producer.produce("kept", b"value")
         assert producer.flush(10) == 0
         port = first.port

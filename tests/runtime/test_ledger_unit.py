@@ -41,7 +41,7 @@ class Place:
     def open(self, folder: str = "a", failpoint: Callable[[str], None] = lambda name: None) -> Ledger:
         """The ledger, recovered; in another folder as if on another machine."""
         settings = LedgerSettings(
-            broker=self.kafka.address,
+            connection=self.kafka.connection,
             group=self.output,
             data=self.folder / folder,
             rows_changelog=self.rows,
@@ -63,7 +63,7 @@ class Place:
     def outputs(self) -> list[int]:
         """Markers of the batches whose verdicts can be read."""
         settings = {"isolation.level": "read_committed", "group.id": "unused", "enable.partition.eof": True}
-        consumer = Consumer({"bootstrap.servers": self.kafka.address, **settings})
+        consumer = Consumer(self.kafka.connection.librdkafka(**settings))
         found: list[int] = []
         try:
             consumer.assign([TopicPartition(self.output, 0, 0)])

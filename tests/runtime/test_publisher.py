@@ -14,11 +14,12 @@ from sidestep.streams.errors import BrokerUnreachable, PublishFailed
 from sidestep.streams.local.embedded_kafka import EmbeddedKafka
 from sidestep.streams.runtime import publisher as module
 from sidestep.streams.runtime.publisher import Outgoing, Publisher
+from sidestep.topics.connection import Connection
 
 
-def _read(broker: str, topic: str, partition: int = 0) -> list[Any]:
+def _read(connection: Connection, topic: str, partition: int = 0) -> list[Any]:
     """All records of a partition."""
-    consumer = Consumer({"bootstrap.servers": broker, "group.id": "unused", "enable.partition.eof": True})
+    consumer = Consumer(connection.librdkafka(**{"group.id": "unused", "enable.partition.eof": True}))
     records: list[Any] = []
     try:
         consumer.assign([TopicPartition(topic, partition, 0)])
@@ -34,9 +35,9 @@ def _read(broker: str, topic: str, partition: int = 0) -> list[Any]:
     pytest.fail(f"{topic}/{partition} does not end")
 
 
-def _run(broker: str, scenario: Callable[[Publisher], Any]) -> Any:
+def _run(connection: Connection, scenario: Callable[[Publisher], Any]) -> Any:
     async def main() -> Any:
-        publisher = Publisher(broker, "test")
+        publisher = Publisher(connection, "test")
         try:
             return await scenario(publisher)
         finally:
@@ -56,11 +57,11 @@ def test_what_was_sent_is_there_when_send_returns(kafka: EmbeddedKafka, make_top
 
     async def scenario(publisher: Publisher) -> Any:
         await publisher.send(Outgoing({(topic, 0): _numbers(3000)}, [single]))
-        return await asyncio.to_thread(_read, kafka.address, topic), await asyncio.to_thread(
-            _read, kafka.address, topic, 1
+        return await asyncio.to_thread(_read, kafka.connection, topic), await asyncio.to_thread(
+            _read, kafka.connection, topic, 1
         )
 
-    many, one = _run(kafka.address, scenario)
+    many, one = _run(kafka.connection, scenario)
     assert [b"%d" % number for number in range(3000)] == [record.value() for record in many]
     assert (b"d", None, [("reason", b"\xff")]) == (one[0].key(), one[0].value(), one[0].headers())
 
@@ -77,13 +78,13 @@ def test_what_is_handed_in_meanwhile_follows_in_order(kafka: EmbeddedKafka, make
                 await asyncio.sleep(0)
         await asyncio.gather(*sends)
 
-    _run(kafka.address, scenario)
-    assert [b"%d" % number for number in range(1000)] == [record.value() for record in _read(kafka.address, topic)]
+    _run(kafka.connection, scenario)
+    assert [b"%d" % number for number in range(1000)] == [record.value() for record in _read(kafka.connection, topic)]
 
 
 def test_nothing_to_send_is_sent_at_once(kafka: EmbeddedKafka):
     """A batch of known ids only."""
-    _run(kafka.address, lambda publisher: publisher.send(Outgoing()))
+    _run(kafka.connection, lambda publisher: publisher.send(Outgoing()))
 
 
 def test_a_record_that_kafka_refuses_is_heard_of(kafka: EmbeddedKafka, make_topic: Any):
@@ -96,8 +97,8 @@ def test_a_record_that_kafka_refuses_is_heard_of(kafka: EmbeddedKafka, make_topi
             await publisher.send(Outgoing({(topic, 0): large}))
         await publisher.send(Outgoing({(topic, 0): _numbers(1)}))
 
-    _run(kafka.address, scenario)
-    assert [b"0"] == [record.value() for record in _read(kafka.address, topic)]
+    _run(kafka.connection, scenario)
+    assert [b"0"] == [record.value() for record in _read(kafka.connection, topic)]
 
 
 def test_a_record_that_the_client_refuses_is_heard_of(kafka: EmbeddedKafka, make_topic: Any):
@@ -111,7 +112,7 @@ def test_a_record_that_the_client_refuses_is_heard_of(kafka: EmbeddedKafka, make
         with pytest.raises(PublishFailed):
             await publisher.send(Outgoing(singles=[{"topic": topic, "partition": 0, "value": huge}]))
 
-    _run(kafka.address, scenario)
+    _run(kafka.connection, scenario)
 
 
 def test_a_partition_that_is_missing_is_heard_of(kafka: EmbeddedKafka, make_topic: Any):
@@ -122,7 +123,7 @@ def test_a_partition_that_is_missing_is_heard_of(kafka: EmbeddedKafka, make_topi
         sends = [publisher.send(Outgoing({(topic, partition): _numbers(1)})) for partition in (0, 7)]
         return await asyncio.gather(*sends, return_exceptions=True)
 
-    results = _run(kafka.address, scenario)
+    results = _run(kafka.connection, scenario)
     assert isinstance(results[1], PublishFailed)
 
 
@@ -136,4 +137,4 @@ def test_a_kafka_that_does_not_answer_is_heard_of(monkeypatch: pytest.MonkeyPatc
             with pytest.raises((PublishFailed, BrokerUnreachable)):
                 await publisher.send(Outgoing({("t", 0): _numbers(2)}))
 
-        _run(f"127.0.0.1:{nobody.getsockname()[1]}", scenario)
+        _run(Connection(f"127.0.0.1:{nobody.getsockname()[1]}"), scenario)

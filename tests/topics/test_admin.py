@@ -7,7 +7,7 @@ import pytest
 from confluent_kafka.admin import AdminClient
 
 from sidestep.streams.errors import BrokerUnreachable, TopicsError
-from sidestep.topics import admin, connection
+from sidestep.topics import admin, cluster
 from sidestep.topics.catalog import CATALOG, Topic
 
 
@@ -20,7 +20,7 @@ def test_created_topics_are_as_the_catalog_says(clean_topics):
 
 def test_a_deleted_topic_is_missed_and_made_again(clean_topics, wait_until):
     """check says so in a sentence, create makes that one only."""
-    client = AdminClient({"bootstrap.servers": clean_topics})
+    client = AdminClient(clean_topics.librdkafka())
     client.delete_topics(["email-tallies"])["email-tallies"].result(10)
     missing = ["email-tallies does not exist: sidestep topics create"]
     wait_until(lambda: admin.check(clean_topics) == missing)
@@ -32,15 +32,15 @@ def test_what_the_cluster_refuses_is_a_topics_error(kafka):
     """Three copies on one node can't be had; Kafka's own reason is passed on."""
     topic = Topic("test-too-many-copies", "none", None, "-", ("a",), ("b",), 1000)
     with pytest.raises(TopicsError, match=r"test-too-many-copies could not be created: .*[Rr]eplication"):
-        admin.create(kafka.address, replication=3, topics=[topic])
+        admin.create(kafka.connection, replication=3, topics=[topic])
 
 
 def test_nobody_there_is_an_error_within_the_deadline(monkeypatch):
     """The message names the address and what to do; nothing hangs. The deadline is shortened here."""
-    monkeypatch.setattr(connection, "DEADLINE", 1.0)
+    monkeypatch.setattr(cluster, "DEADLINE", 1.0)
     with socket.create_server(("127.0.0.1", 0)) as closed:
         address = f"127.0.0.1:{closed.getsockname()[1]}"
     begin = time.monotonic()
     with pytest.raises(BrokerUnreachable, match=rf"no Kafka answers at {address}.*--broker"):
         admin.check(address)
-    assert time.monotonic() - begin < connection.DEADLINE + 2
+    assert time.monotonic() - begin < cluster.DEADLINE + 2

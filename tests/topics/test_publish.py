@@ -5,6 +5,7 @@ import pytest
 from sidestep.schemas import Bounce, EmailIntent, Engagement
 from sidestep.schemas.codec import ContractError
 from sidestep.streams.errors import PublishFailed
+from sidestep.topics.connection import Connection
 from sidestep.topics.publish import Publisher, record_key
 from sidestep.topics.subscribe import Subscription
 
@@ -13,10 +14,10 @@ def intent(number: int = 1, **fields) -> EmailIntent:
     return EmailIntent(**{"id": f"order-{number}", "to": "ada@example.org", "service": "shop"} | fields)
 
 
-def everything(broker: str, *topics: str, count: int) -> list:
+def everything(connection: Connection, *topics: str, count: int) -> list:
     """The first `count` records of the topics."""
     records = []
-    with Subscription(broker, topics, start="earliest") as subscription:
+    with Subscription(connection, topics, start="earliest") as subscription:
         while len(records) < count and (batch := subscription.batch(count, 10)):
             records += batch
     return records
@@ -83,22 +84,22 @@ def test_a_failure_does_not_hide_the_callers_own_error():
 def test_a_record_that_is_too_large_raises_at_the_flush(make_topic, kafka):
     """The topic allows 1,000 octets. The refusal is counted, the other record arrives."""
     topic = make_topic(max_message_bytes="1000")
-    publisher = Publisher(kafka.address, **{"compression.type": "none", "linger.ms": 0})
+    publisher = Publisher(kafka.connection, **{"compression.type": "none", "linger.ms": 0})
     publisher.publish_bytes(topic, b"small")
     publisher.flush()
     publisher.publish_bytes(topic, b"x" * 2000)
     with pytest.raises(PublishFailed, match=r"did not take 1 records \(.*too large"):
         publisher.flush()
-    assert [record.value for record in everything(kafka.address, topic, count=1)] == [b"small"]
+    assert [record.value for record in everything(kafka.connection, topic, count=1)] == [b"small"]
 
 
 def test_a_full_queue_waits_instead_of_losing(make_topic, kafka):
     """More records than librdkafka's queue holds, as fast as they come."""
     topic = make_topic()
-    with Publisher(kafka.address, **{"queue.buffering.max.messages": 100}) as publisher:
+    with Publisher(kafka.connection, **{"queue.buffering.max.messages": 100}) as publisher:
         for number in range(1000):
             publisher.publish_bytes(topic, b"%d" % number)
-    assert [b"%d" % n for n in range(1000)] == [r.value for r in everything(kafka.address, topic, count=1000)]
+    assert [b"%d" % n for n in range(1000)] == [r.value for r in everything(kafka.connection, topic, count=1000)]
 
 
 def test_the_key_is_service_and_id():

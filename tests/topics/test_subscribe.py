@@ -7,7 +7,8 @@ from confluent_kafka.admin import AdminClient
 from sidestep.schemas import LogPosition, Verdict, Versions
 from sidestep.schemas.codec import encode
 from sidestep.streams.errors import BrokerUnreachable, LogTruncated, TopicsError
-from sidestep.topics import connection
+from sidestep.topics import cluster
+from sidestep.topics.connection import Connection
 from sidestep.topics.publish import Publisher
 from sidestep.topics.subscribe import Subscription, Unreadable, Verdicts
 
@@ -25,8 +26,8 @@ def verdict(number: int) -> Verdict:
     )
 
 
-def publish(broker: str, topic: str, *values: bytes) -> None:
-    with Publisher(broker) as publisher:
+def publish(connection: Connection, topic: str, *values: bytes) -> None:
+    with Publisher(connection) as publisher:
         for value in values:
             publisher.publish_bytes(topic, value, b"one partition")
 
@@ -66,47 +67,47 @@ def test_a_reader_without_a_group_begins_with_what_is_published_from_now_on(make
     """From the moment it is made, not from its first poll; start="earliest" gives the rest."""
     topic = make_topic()
     # connected before the reader is made, so that its record arrives at once
-    with Publisher(kafka.address, **{"linger.ms": 0}) as publisher:
+    with Publisher(kafka.connection, **{"linger.ms": 0}) as publisher:
         publisher.publish_bytes(topic, b"before")
         publisher.flush()
-        with Subscription(kafka.address, [topic]) as subscription:
+        with Subscription(kafka.connection, [topic]) as subscription:
             publisher.publish_bytes(topic, b"after")
             publisher.flush()
             assert take(subscription, 1) == [b"after"]
-    with Subscription(kafka.address, [topic], start="earliest") as subscription:
+    with Subscription(kafka.connection, [topic], start="earliest") as subscription:
         assert take(subscription, 2) == [b"before", b"after"]
 
 
 def test_a_group_resumes_after_what_it_handled(make_topic, kafka):
     """Leaving the block in peace counts the last record as handled."""
     topic = make_topic()
-    publish(kafka.address, topic, *numbers(1, 2, 3, 4))
-    with Subscription(kafka.address, [topic], group=topic) as subscription:
+    publish(kafka.connection, topic, *numbers(1, 2, 3, 4))
+    with Subscription(kafka.connection, [topic], group=topic) as subscription:
         assert numbers(1, 2) == take(subscription, 2)
-    with Subscription(kafka.address, [topic], group=topic, start="resume") as subscription:
+    with Subscription(kafka.connection, [topic], group=topic, start="resume") as subscription:
         assert numbers(3, 4) == take(subscription, 2)
 
 
 def test_a_record_whose_handling_failed_comes_again(make_topic, kafka):
     """At least once: an exception in the block does not acknowledge the record in hand."""
     topic = make_topic()
-    publish(kafka.address, topic, *numbers(1, 2, 3))
-    with pytest.raises(KeyError), Subscription(kafka.address, [topic], group=topic) as subscription:
+    publish(kafka.connection, topic, *numbers(1, 2, 3))
+    with pytest.raises(KeyError), Subscription(kafka.connection, [topic], group=topic) as subscription:
         take(subscription, 2)
         raise KeyError("handling 2 failed")
-    with Subscription(kafka.address, [topic], group=topic) as subscription:
+    with Subscription(kafka.connection, [topic], group=topic) as subscription:
         assert numbers(2, 3) == take(subscription, 2)
 
 
 def test_a_batch_counts_as_handled_at_the_next_call(make_topic, kafka):
     """As a whole: if its handling fails, all of it comes again."""
     topic = make_topic()
-    publish(kafka.address, topic, *numbers(*range(10)))
-    subscription = Subscription(kafka.address, [topic], group=topic)
+    publish(kafka.connection, topic, *numbers(*range(10)))
+    subscription = Subscription(kafka.connection, [topic], group=topic)
     first = subscription.batch(4, 10)
     second = subscription.batch(100, 10)
     subscription.close()
-    with Subscription(kafka.address, [topic], group=topic) as subscription:
+    with Subscription(kafka.connection, [topic], group=topic) as subscription:
         assert [record.value for record in second] == take(subscription, len(second))
     assert numbers(*range(10)) == [record.value for record in (*first, *second)]
 
@@ -114,48 +115,48 @@ def test_a_batch_counts_as_handled_at_the_next_call(make_topic, kafka):
 def test_a_new_group_reads_what_was_there_before_it(make_topic, kafka):
     """Nothing is lost by being late; start="latest" says otherwise."""
     topic = make_topic()
-    publish(kafka.address, topic, b"before")
-    with Subscription(kafka.address, [topic], group=f"{topic}-a") as subscription:
+    publish(kafka.connection, topic, b"before")
+    with Subscription(kafka.connection, [topic], group=f"{topic}-a") as subscription:
         assert take(subscription, 1) == [b"before"]
-    with Subscription(kafka.address, [topic], group=f"{topic}-b", start="latest") as subscription:
+    with Subscription(kafka.connection, [topic], group=f"{topic}-b", start="latest") as subscription:
         assert subscription.poll(3) is None
-        publish(kafka.address, topic, b"after")
+        publish(kafka.connection, topic, b"after")
         assert take(subscription, 1) == [b"after"]
 
 
 def test_an_aborted_transaction_is_never_seen(make_topic, kafka):
     """A verdict that was not committed was not made."""
     topic = make_topic()
-    producer = Producer({"bootstrap.servers": kafka.address, "transactional.id": topic})
+    producer = Producer(kafka.connection.librdkafka(**{"transactional.id": topic}))
     producer.init_transactions(30)
     for value, end in ((b"aborted", producer.abort_transaction), (b"committed", producer.commit_transaction)):
         producer.begin_transaction()
         producer.produce(topic, value)
         producer.flush(10)
         end(30)
-    with Subscription(kafka.address, [topic], start="earliest") as subscription:
+    with Subscription(kafka.connection, [topic], start="earliest") as subscription:
         assert take(subscription, 1) == [b"committed"]
 
 
 def test_records_that_retention_took_are_an_error(make_topic, kafka):
     """A group that was away for too long is told, instead of skipping what it missed."""
     topic = make_topic()
-    publish(kafka.address, topic, *numbers(1, 2, 3))
-    with Subscription(kafka.address, [topic], group=topic) as subscription:
+    publish(kafka.connection, topic, *numbers(1, 2, 3))
+    with Subscription(kafka.connection, [topic], group=topic) as subscription:
         assert numbers(1) == take(subscription, 1)
-    client, everything = AdminClient({"bootstrap.servers": kafka.address}), TopicPartition(topic, 0, 3)
+    client, everything = AdminClient(kafka.connection.librdkafka()), TopicPartition(topic, 0, 3)
     client.delete_records([everything])[everything].result(10)
-    with Subscription(kafka.address, [topic], group=topic) as subscription, pytest.raises(LogTruncated):
+    with Subscription(kafka.connection, [topic], group=topic) as subscription, pytest.raises(LogTruncated):
         subscription.poll(10)
 
 
 def test_headers_and_position_are_handed_out(make_topic, kafka):
     """A dead letter's reason is in its headers."""
     topic = make_topic()
-    producer = Producer({"bootstrap.servers": kafka.address})
+    producer = Producer(kafka.connection.librdkafka())
     producer.produce(topic, b"\xff", b"key", headers={"reason": b"not-json"})
     producer.flush(10)
-    with Subscription(kafka.address, [topic], start="earliest") as subscription:
+    with Subscription(kafka.connection, [topic], start="earliest") as subscription:
         record = subscription.poll(10)
     assert (topic, 0, 0, b"key", b"\xff") == (record.topic, record.partition, record.offset, record.key, record.value)
     assert record.headers == {"reason": b"not-json"}
@@ -165,12 +166,12 @@ def test_headers_and_position_are_handed_out(make_topic, kafka):
 def test_a_missing_topic_is_an_error_at_once(kafka):
     """With the command that makes it."""
     with pytest.raises(TopicsError, match=r"no-such-topic not found.*sidestep topics create"):
-        Subscription(kafka.address, ["no-such-topic"])
+        Subscription(kafka.connection, ["no-such-topic"])
 
 
 def test_nobody_there_is_an_error(monkeypatch):
     """Within the deadline, shortened here."""
-    monkeypatch.setattr(connection, "DEADLINE", 0.5)
+    monkeypatch.setattr(cluster, "DEADLINE", 0.5)
     with pytest.raises(BrokerUnreachable):
         Verdicts("127.0.0.1:1")
 

@@ -22,6 +22,7 @@ from sidestep.streams.runtime.recovery import POSITION
 from sidestep.streams.runtime.store import Store
 from sidestep.streams.runtime.tables import unpack_pairs
 from sidestep.topics.catalog import APPROVED, EVIDENCE, IDS_CHANGELOG, LEDGER_CHANGELOG, REJECTED
+from sidestep.topics.connection import Connection
 
 Rows = dict[str, dict[bytes, Any]]
 """By table, by key."""
@@ -56,25 +57,27 @@ class Model:
         return {table.name: dict(rows) for table, rows in self.state.writes().items() if rows}
 
 
-def models(broker: str) -> dict[int, Model]:
+def models(connection: Connection) -> dict[int, Model]:
     """The evidence log folded, by partition."""
     folded: dict[int, Model] = {}
-    for message in read(broker, EVIDENCE.name):
+    for message in read(connection, EVIDENCE.name):
         folded.setdefault(message.partition(), Model()).take(message)
     return folded
 
 
-def assert_guarantees(broker: str, expected: set[Key], origins: Iterable[str], folders: Iterable[Path]) -> None:
+def assert_guarantees(
+    connection: Connection, expected: set[Key], origins: Iterable[str], folders: Iterable[Path]
+) -> None:
     """Exactly one verdict each; all input in the evidence; verdicts, ledgers and changelogs equal to the model's."""
-    folded = models(broker)
+    folded = models(connection)
     assert set(origins) - set().union(*(model.origins for model in folded.values())) == set()
-    judged = published(broker)
+    judged = published(connection)
     for partition, model in folded.items():
         assert_same_verdicts(partition, model.verdicts, judged.get(partition, []))
     keys = [(v.service, v.id, v.attempt, v.to) for verdicts in judged.values() for v in verdicts]
     assert len(keys) == len(set(keys))
     assert set(keys) == expected
-    for partition, rows in changelog_rows(broker).items():
+    for partition, rows in changelog_rows(connection).items():
         assert_same_rows(f"changelog of {partition}", folded[partition].rows(), rows)
     held = [partition for folder in folders for partition in assert_ledgers(folder, folded)]
     assert sorted(held) == sorted(folded)
@@ -110,10 +113,10 @@ def assert_same_rows(where: str, model: Rows, found: Rows) -> None:
         assert differing == set(), f"{where}, {table}: {len(differing)} of {len(rows)} rows differ: {example}"
 
 
-def published(broker: str) -> dict[int, list[Verdict]]:
+def published(connection: Connection) -> dict[int, list[Verdict]]:
     """All verdicts by partition."""
     verdicts: dict[int, list[Verdict]] = {}
-    for message in read(broker, APPROVED.name, REJECTED.name):
+    for message in read(connection, APPROVED.name, REJECTED.name):
         verdict = msgspec.json.decode(message.value(), type=Verdict)
         assert verdict.evidence.partition == message.partition()
         verdicts.setdefault(message.partition(), []).append(verdict)
@@ -136,13 +139,13 @@ def ledger_rows(path: Path) -> tuple[int, Rows]:
     return marker, rows
 
 
-def changelog_rows(broker: str) -> dict[int, Rows]:
+def changelog_rows(connection: Connection) -> dict[int, Rows]:
     """The ledgers that the changelogs give, by partition."""
     partitions: dict[int, Rows] = {}
-    for message in read(broker, LEDGER_CHANGELOG.name):
+    for message in read(connection, LEDGER_CHANGELOG.name):
         if message.key() != MARKER:
             _put(partitions.setdefault(message.partition(), {}), False, message.key(), message.value())
-    for message in read(broker, IDS_CHANGELOG.name):
+    for message in read(connection, IDS_CHANGELOG.name):
         for key, value in unpack_pairs(message.value()):
             _put(partitions.setdefault(message.partition(), {}), True, key, value)
     return partitions

@@ -5,6 +5,8 @@ from typing import Any
 from aiokafka import AIOKafkaProducer
 from aiokafka.record import default_records
 
+from sidestep.topics.connection import Connection
+
 OddRecord = dict[str, Any]
 """key, value, timestamp (milliseconds), headers as (octets, octets)."""
 
@@ -25,9 +27,9 @@ class RawName(str):
         return self.octets
 
 
-async def produce_odd(broker: str, topic: str, partition: int, records: list[OddRecord]) -> int:
+async def produce_odd(connection: Connection, topic: str, partition: int, records: list[OddRecord]) -> int:
     """Writes them as one batch; the offset of the first."""
-    async with AIOKafkaProducer(bootstrap_servers=broker) as producer:
+    async with AIOKafkaProducer(**connection.aiokafka()) as producer:
         batch = producer.create_batch()
         # the builder in Python, since the one in C takes header names apart itself
         batch._builder = default_records._DefaultRecordBatchBuilderPy(2, 0, 0, -1, -1, 0, 1_000_000)

@@ -10,6 +10,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Message, Pro
 
 from sidestep.schemas import Verdict
 from sidestep.topics.catalog import APPROVED, REJECTED
+from sidestep.topics.connection import Connection
 
 READ_SECONDS = 60.0
 
@@ -22,12 +23,12 @@ Record = tuple[str, str | None, bytes]
 class Feed:
     """Publishes octets. `origins` are topic/partition/offset of all that Kafka has taken."""
 
-    def __init__(self, broker: str):
+    def __init__(self, connection: Connection):
         self.origins: list[str] = []
         self._failed: list[str] = []
         self._producer = Producer(
             {
-                "bootstrap.servers": broker, "enable.idempotence": True, "linger.ms": 2, "log_level": 0,
+                **connection.librdkafka(), "enable.idempotence": True, "linger.ms": 2, "log_level": 0,
                 "partitioner": "murmur2_random", "message.max.bytes": 10_000_000, "compression.type": "lz4",
             }
         )  # fmt: skip
@@ -57,10 +58,10 @@ class Feed:
 class TopicReader:
     """All partitions of some topics from their beginnings, committed records only. One thread at a time."""
 
-    def __init__(self, broker: str, *topics: str):
+    def __init__(self, connection: Connection, *topics: str):
         self._consumer = Consumer(
             {
-                "bootstrap.servers": broker, "group.id": "guarantees-unused", "enable.auto.commit": False,
+                **connection.librdkafka(), "group.id": "guarantees-unused", "enable.auto.commit": False,
                 "isolation.level": "read_committed", "enable.partition.eof": True, "log_level": 2,
                 "fetch.wait.max.ms": 20, "fetch.message.max.bytes": 10_000_000,
             }
@@ -98,9 +99,9 @@ class TopicReader:
         self._consumer.close()
 
 
-def read(broker: str, *topics: str) -> list[Message]:
+def read(connection: Connection, *topics: str) -> list[Message]:
     """Everything committed in some topics; in offset order within a partition."""
-    reader = TopicReader(broker, *topics)
+    reader = TopicReader(connection, *topics)
     try:
         return reader.everything()
     finally:
@@ -110,8 +111,8 @@ def read(broker: str, *topics: str) -> list[Message]:
 class VerdictLog:
     """What a mailer or a service sees: the verdicts so far, and how often each key had one."""
 
-    def __init__(self, broker: str):
-        self._reader = TopicReader(broker, APPROVED.name, REJECTED.name)
+    def __init__(self, connection: Connection):
+        self._reader = TopicReader(connection, APPROVED.name, REJECTED.name)
         self._decode = msgspec.json.Decoder(Verdict).decode
         self.seen: Counter[Key] = Counter()
         self.verdicts: dict[Key, Verdict] = {}

@@ -12,6 +12,8 @@ import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
+from sidestep.topics.connection import Connection
+
 HASH_KEY = "5e" * 32
 SESSION_SECONDS = 6
 """The broker's minimum: a killed worker's partitions stay idle that long."""
@@ -22,13 +24,13 @@ READY_SECONDS = 45.0
 class WorkerProcess:
     """One `sidestep worker`. `settings` are SIDESTEP_ names without the prefix, in lower case."""
 
-    def __init__(self, role: str, broker: str, name_server: str, data: Path, log: Path, **settings: object):
+    def __init__(self, role: str, connection: Connection, name_server: str, data: Path, log: Path, **settings: object):
         self.role = role
         self.data = data
         self.log = log
         self.port = free_port()
         command = [
-            str(Path(sys.executable).with_name("sidestep")), "worker", "--role", role, "--broker", broker,
+            str(Path(sys.executable).with_name("sidestep")), "worker", "--role", role, "--broker", str(connection),
             "--data-dir", str(data), "--name-servers", name_server, "--web-port", str(self.port),
         ]  # fmt: skip
         with log.open("ab") as out:

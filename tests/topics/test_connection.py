@@ -1,0 +1,83 @@
+"""A Connection gives every client library the same brokers and the same security, and nothing changes them after."""
+
+from dataclasses import FrozenInstanceError, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import faust
+import pytest
+
+from sidestep.topics.connection import Connection
+
+ROOT = Path(__file__).parents[2]
+TWO = Connection("kafka-1.example:9092, [2001:db8::1]:9093")
+
+
+@dataclass(frozen=True)
+class Locked:
+    """A way in that needs settings in all three libraries."""
+
+    secret: str = "s"
+
+    def librdkafka(self) -> dict[str, Any]:
+        """As a real one would."""
+        return {"security.protocol": "sasl_ssl", "sasl.password": self.secret}
+
+    def faust(self) -> dict[str, Any]:
+        """As a real one would."""
+        return {"broker_credentials": faust.SASLCredentials(username="u", password=self.secret)}
+
+    def aiokafka(self) -> dict[str, Any]:
+        """As a real one would."""
+        return {"security_protocol": "SASL_SSL", "sasl_plain_password": self.secret}
+
+
+def test_all_three_libraries_are_told_the_same_brokers():
+    """Each in its own words; Faust gives aiokafka HOST:PORT again, with the brackets of an IPv6 address."""
+    assert {"bootstrap.servers": "kafka-1.example:9092,[2001:db8::1]:9093"} == TWO.librdkafka()
+    assert {"bootstrap_servers": ["kafka-1.example:9092", "[2001:db8::1]:9093"]} == TWO.aiokafka()
+    app = faust.App("unused", **TWO.faust())
+    assert ["kafka-1.example", "2001:db8::1"] == [url.host for url in app.conf.broker]
+    assert [9092, 9093] == [url.port for url in app.conf.broker]
+    assert app.conf.broker_credentials is None
+
+
+def test_a_kind_of_security_speaks_to_all_three():
+    """Whoever adds one writes one class; no client has to know."""
+    locked = replace(TWO, security=Locked("x"))
+    assert "x" == locked.librdkafka()["sasl.password"]
+    assert "x" == locked.aiokafka()["sasl_plain_password"]
+    assert "x" == faust.App("unused", **locked.faust()).conf.broker_credentials.password
+
+
+def test_a_clients_own_settings_come_along():
+    """Whatever they are called."""
+    assert 20 == TWO.librdkafka(**{"linger.ms": 20, "client.id": "x"})["linger.ms"]
+
+
+@pytest.mark.parametrize("name", ["bootstrap.servers", "security.protocol", "sasl.password"])
+def test_a_client_cannot_lead_elsewhere_or_be_let_in_otherwise(name: str):
+    """A setting in a corner must not make a connection weaker than it was made."""
+    with pytest.raises(ValueError, match=name):
+        replace(TWO, security=Locked()).librdkafka(**{name: "plaintext"})
+
+
+def test_a_text_is_bootstrap_servers_in_plain_text():
+    """What services write in one line; a Connection stays the one it is."""
+    assert Connection("h:1") == Connection.of("h:1")
+    assert TWO is Connection.of(TWO)
+
+
+def test_as_text_it_is_the_address():
+    """Errors name it; what security keeps secret is not in it."""
+    assert "h:1" == str(Connection("h:1", Locked("hidden")))
+    with pytest.raises(FrozenInstanceError):
+        TWO.bootstrap = "elsewhere:1"  # type: ignore[misc]
+
+
+def test_no_other_file_knows_how_to_reach_kafka():
+    """There is one place to add mutual TLS to, so nothing else may name brokers to a client."""
+    words = ("bootstrap.servers", "bootstrap_servers", "kafka://", "security.protocol")
+    files = [path for folder in ("streams", "topics") for path in (ROOT / folder).rglob("*.py")]
+    knowing = {path.name for path in files if any(f'"{word}' in path.read_text("utf-8") for word in words)}
+    assert {"connection.py"} == knowing
