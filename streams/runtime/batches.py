@@ -1,14 +1,17 @@
-"""What a partition has under way: batches handed out, records that wait, and the offset that may be committed. Pure."""
+"""What a partition has under way: records that wait, batches handed out, and the offset that may be committed. Pure.
 
-import time
+The lane decides when there is a batch and whether to fetch; the consumer asks it and obeys.
+"""
+
 from collections import deque
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 Clock = Callable[[], float]
+"""Seconds, only forward."""
 
-PAUSE_MOST = 0.05
-"""Seconds; see Lane.pause."""
+REST_MOST = 0.05
+"""Seconds between the end of a batch and the next one, however long it took; see Lane.next_step."""
 
 
 class Partition(NamedTuple):
@@ -18,32 +21,63 @@ class Partition(NamedTuple):
     partition: int
 
 
+class Unfinished(Protocol):
+    """Records of a batch that are not finished yet: whoever holds them lets go of each when it is, and not before."""
+
+    def low(self) -> int | None:
+        """The lowest offset among them; None: all are finished."""
+
+
 class Batch:
     """All records of one partition that had arrived when it was handed out, in offset order.
 
-    `low` is the lowest offset not finished yet: whoever finishes records out of order moves it forward, so that a
-    commit never passes a record that is still parked. `release` asks for the next batch before this one is finished.
+    Nothing of it is finished until `finish_all_but` says what still is not. From then on `low` is read off that and
+    never set, so that a commit can't pass a record that waits.
     """
 
-    __slots__ = ("_lane", "end", "finished", "low", "records", "tp")
+    __slots__ = ("_lane", "_unfinished", "end", "finished", "records", "tp")
 
     def __init__(self, lane: "Lane", records: list[Any]):
         self._lane = lane
         self.tp = lane.tp
         self.records = records
-        self.low: int = records[0].offset()
         self.end: int = records[-1].offset() + 1
         self.finished = False
+        self._unfinished: Unfinished | None = None
+
+    @property
+    def low(self) -> int:
+        """The lowest offset that is not finished; `end` when all are."""
+        if self._unfinished is None:
+            return int(self.records[0].offset())
+        low = self._unfinished.low()
+        return self.end if low is None else low
+
+    def finish_all_but(self, unfinished: Unfinished) -> None:
+        """Every record is finished except those held there, and each of those as soon as it is let go of."""
+        self._unfinished = unfinished
 
     def release(self) -> None:
-        """The partition may hand out its next batch."""
+        """The partition may hand out its next batch, although this one is not finished."""
         self._lane.release(self)
+
+
+class Step(NamedTuple):
+    """What a lane wants done now."""
+
+    batch: Batch | None = None
+    """To be handed out."""
+    again_in: float | None = None
+    """Seconds after which the lane is to be asked again, if nothing else gives reason to before."""
+    fetch: bool | None = None
+    """True: fetch again; False: fetch no more for now; None: as it is."""
 
 
 class Lane:
     """One assigned partition: at most one batch unreleased; what arrives meanwhile becomes the next one."""
 
-    def __init__(self, tp: Partition, batch_max: int, held_max: int, pace: float = 0.0, clock: Clock = time.monotonic):
+    def __init__(self, tp: Partition, batch_max: int, held_max: int, pace: float, clock: Clock):
+        """`batch_max` records in a batch; fetching stops at `held_max` that wait; `pace`: see next_step."""
         self.tp = tp
         self.batch_max = batch_max
         self.held_max = held_max
@@ -52,42 +86,29 @@ class Lane:
         self.busy: Batch | None = None
         self.done = -1
         """Every offset below it is finished, as far as batches were handed out; -1: none was."""
-        self.paused = False
-        self.scheduled = False
+        self.fetching = True
         self.pace = pace
         self._clock = clock
         self._handed_out_at, self._took = float("-inf"), 0.0
-        self.on_release: Any = None
+        self.on_release: Callable[[Lane], None] | None = None
 
     def feed(self, records: list[Any]) -> None:
         """Records that have arrived, in offset order."""
         self.waiting.extend(records)
 
-    def pause(self) -> float:
-        """Seconds to wait before the next batch, so that under steady traffic it is worth its transaction.
+    def next_step(self, taken: bool = True) -> Step:
+        """To be asked when records have arrived, a batch was released, or the time that the last step said is over.
 
-        At least the pace lies between two batches, and at least as long as the last one took lies between its end and
-        the next: the slower the broker answers, the larger are the batches it is asked for. A record that comes alone
-        never waits: its predecessor is longer ago. Nor does a backlog.
+        `taken`: a batch handed out now would be taken; while the group rebalances it would not. Under steady traffic a
+        small batch waits until it is worth its transaction: at least the pace lies between two batches, and at least as
+        long as the last one took lies between its end and the next (REST_MOST at most): the slower the broker answers,
+        the larger are the batches it is asked for. A record that comes alone never waits: its predecessor is longer
+        ago. Nor does a backlog.
         """
-        if self.busy is not None or len(self.waiting) * 4 >= self.batch_max:
-            return 0.0
-        return self._handed_out_at + max(self.pace, min(PAUSE_MOST, 2 * self._took)) - self._clock()
-
-    @property
-    def full(self) -> bool:
-        """More waits than should: fetching pauses."""
-        return len(self.waiting) >= self.held_max
-
-    def next_batch(self) -> Batch | None:
-        """The next batch, if there is one and the last one has been released."""
-        if self.busy is not None or not self.waiting:
-            return None
-        records, self.waiting = self.waiting[: self.batch_max], self.waiting[self.batch_max :]
-        batch = self.busy = Batch(self, records)
-        self._handed_out_at = self._clock()
-        self.under_way.append(batch)
-        return batch
+        full = len(self.waiting) >= self.held_max
+        rest = self._rest()
+        batch = self._hand_out() if taken and rest <= 0 else None
+        return Step(batch, rest if rest > 0 else None, self._fetch(full))
 
     def release(self, batch: Batch) -> None:
         """See Batch.release."""
@@ -109,3 +130,26 @@ class Lane:
         if self.under_way:
             return self.under_way[0].low
         return self.done if self.done >= 0 else None
+
+    def _rest(self) -> float:
+        """Seconds until the next batch is due; not positive: it is, or there is none to wait for."""
+        if self.busy is not None or not self.waiting or len(self.waiting) * 4 >= self.batch_max:
+            return 0.0
+        return self._handed_out_at + max(self.pace, min(REST_MOST, 2 * self._took)) - self._clock()
+
+    def _hand_out(self) -> Batch | None:
+        if self.busy is not None or not self.waiting:
+            return None
+        records, self.waiting = self.waiting[: self.batch_max], self.waiting[self.batch_max :]
+        batch = self.busy = Batch(self, records)
+        self._handed_out_at = self._clock()
+        self.under_way.append(batch)
+        return batch
+
+    def _fetch(self, full: bool) -> bool | None:
+        """Stops when too much waits and goes on when less than a batch does: not a record at a time."""
+        wanted = not full if self.fetching else len(self.waiting) < self.batch_max
+        if wanted == self.fetching:
+            return None
+        self.fetching = wanted
+        return wanted

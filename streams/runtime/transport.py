@@ -13,6 +13,7 @@ What the code below has to respect in Faust 0.15:
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -58,6 +59,7 @@ class BatchConsumer(driver.Consumer):
         self.reader: Reader | None = None
         self._opening: dict[Partition, asyncio.Task[None]] = {}
         self._hand_overs: set[asyncio.Task[None]] = set()
+        self._alarms: dict[Partition, asyncio.TimerHandle] = {}
 
     # -- reading -------------------------------------------------------------------------------------------------------
 
@@ -71,8 +73,8 @@ class BatchConsumer(driver.Consumer):
                 partition = Partition(tp.topic, tp.partition)
                 if partition not in self.lanes and partition not in self._opening:
                     self._opening[partition] = asyncio.create_task(self._open(partition))
-            for lane in self.lanes.values():  # a hand-over that a pause of the flow swallowed
-                self._hand_over_soon(lane)
+            for lane in self.lanes.values():  # a batch that a pause of the flow kept back
+                self._serve(lane)
             self._still_polling()
             await asyncio.sleep(RECONCILE_SECONDS)
 
@@ -88,8 +90,9 @@ class BatchConsumer(driver.Consumer):
             offset = await self.app.open_partition(tp)
             if offset is None:
                 offset = self._read_offset.get(TP(*tp))
-            lane = self.lanes[tp] = Lane(tp, self.app.batch_max, self.app.batch_max * HELD_BATCHES, self.app.pace)
-            lane.on_release = self._hand_over_soon
+            batch_max = self.app.batch_max
+            lane = self.lanes[tp] = Lane(tp, batch_max, batch_max * HELD_BATCHES, self.app.pace, time.monotonic)
+            lane.on_release = self._serve
             self._reading().add(tp, offset)
         except asyncio.CancelledError:
             raise
@@ -106,18 +109,13 @@ class BatchConsumer(driver.Consumer):
         return self.reader
 
     def _on_records(self, generation: int, records: Mapping[Partition, list[Any]]) -> None:
-        reader = self._reading()
-        if generation != reader.generation:
+        if generation != self._reading().generation:
             return
-        for tp, batch in records.items():
+        for tp, arrived in records.items():
             lane = self.lanes.get(tp)
-            if lane is None:
-                continue
-            lane.feed(batch)
-            if lane.full and not lane.paused:
-                lane.paused = True
-                reader.pause(tp)
-            self._hand_over_soon(lane)
+            if lane is not None:
+                lane.feed(arrived)
+                self._serve(lane)
 
     def _on_read_error(self, tp: Partition | None, error: KafkaError) -> None:
         if tp is not None and error.code() in (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE):
@@ -137,26 +135,23 @@ class BatchConsumer(driver.Consumer):
 
     # -- handing over --------------------------------------------------------------------------------------------------
 
-    def _hand_over_soon(self, lane: Lane) -> None:
-        pause = lane.pause()
-        if pause > 0:
-            if not lane.scheduled:
-                lane.scheduled = True
-                asyncio.get_running_loop().call_later(pause, self._pause_over, lane)
+    def _serve(self, lane: Lane) -> None:
+        """Do what the lane says."""
+        if self.lanes.get(lane.tp) is not lane:  # the partition went elsewhere meanwhile
             return
-        if lane.waiting and lane.busy is None and self.flow_active and self.lanes.get(lane.tp) is lane:
-            batch = lane.next_batch()
-            if batch is not None:
-                task = asyncio.ensure_future(self._hand_over(batch))
-                self._hand_overs.add(task)
-                task.add_done_callback(self._hand_overs.discard)
-        if lane.paused and len(lane.waiting) < lane.batch_max:
-            lane.paused = False
-            self._reading().resume(lane.tp)
+        step = lane.next_step(self.flow_active)
+        if step.batch is not None:
+            task = asyncio.ensure_future(self._hand_over(step.batch))
+            self._hand_overs.add(task)
+            task.add_done_callback(self._hand_overs.discard)
+        if step.again_in is not None and lane.tp not in self._alarms:
+            self._alarms[lane.tp] = asyncio.get_running_loop().call_later(step.again_in, self._alarm, lane)
+        if step.fetch is not None:
+            (self._reading().resume if step.fetch else self._reading().pause)(lane.tp)
 
-    def _pause_over(self, lane: Lane) -> None:
-        lane.scheduled = False
-        self._hand_over_soon(lane)
+    def _alarm(self, lane: Lane) -> None:
+        del self._alarms[lane.tp]
+        self._serve(lane)
 
     async def _hand_over(self, batch: Batch) -> None:
         last = batch.records[-1]
@@ -199,6 +194,9 @@ class BatchConsumer(driver.Consumer):
         for task in started:
             task.cancel()
         await asyncio.gather(*started, return_exceptions=True)
+        for alarm in self._alarms.values():
+            alarm.cancel()
+        self._alarms.clear()
         for lane in self.lanes.values():
             lane.waiting.clear()
         # commits what is finished: the lanes are still there
@@ -255,7 +253,7 @@ class BatchSchema(faust.Schema):
 class BatchApp(faust.App):
     """A Faust app over BatchTransport. `open_partition` and `on_failure` come from the composition root.
 
-    `pace`: seconds between two small batches of a partition; see Lane.pause.
+    `pace`: seconds between two small batches of a partition; see Lane.next_step.
     """
 
     def __init__(

@@ -24,6 +24,7 @@ from sidestep.streams.screen.intake import read_intent
 from sidestep.streams.screen.keys import Keys
 from sidestep.streams.screen.lists.domain_facts import DomainBook
 from sidestep.streams.screen.lists.near_misses import NearMisses
+from sidestep.streams.screen.parking import CarPark, Parked
 from sidestep.streams.screen.recent_ids import RecentIds
 from sidestep.streams.screen.sources.inquiry import Answers, Inquiry
 from sidestep.streams.screen.sources.probe.memory import History
@@ -33,11 +34,11 @@ log = logging.getLogger(__name__)
 
 
 class Examined:
-    """A batch on its way: records ready by evidence partition, intents parked by what is asked for, dead letters."""
+    """A batch on its way: records ready by evidence partition, intents that wait by what is asked for, dead letters."""
 
     def __init__(self) -> None:
         self.ready: dict[tuple[str, int], list[dict[str, Any]]] = defaultdict(list)
-        self.parked: dict[str, list[Taken]] = defaultdict(list)
+        self.waiting: dict[str, list[Taken]] = defaultdict(list)
         self.dead: list[dict[str, Any]] = []
         self.kinds: Counter[str] = Counter()
         self.reasons: Counter[str] = Counter()
@@ -72,16 +73,20 @@ class Screener:
         self._new_limit = new_limit
         self._limits: dict[Partition, DeadLetterLimit] = {}
         self._recent: dict[Partition, RecentIds] = defaultdict(recent)
-        self._parked_max = parked_max
+        self._car_park = CarPark(parked_max)
         self._failpoint = failpoint
-        self.parked: Counter[Partition] = Counter()
-        """Intents that wait for DNS, by partition."""
 
     def forget(self, assigned: set[Partition]) -> None:
         """Drop what is remembered of partitions that went elsewhere."""
-        for remembered in (self._limits, self._recent, self.parked):
+        self._car_park.forget(assigned)
+        for remembered in (self._limits, self._recent):
             for tp in set(remembered) - assigned:
                 del remembered[tp]
+
+    @property
+    def parked(self) -> dict[Partition, int]:
+        """Intents that wait for answers, by partition."""
+        return self._car_park.taken()
 
     async def screen(self, batch: Batch) -> Examined:
         """Returns when all of the batch is in the log. Raises SidestepError when it can't be; then nothing of it may
@@ -89,16 +94,17 @@ class Screener:
         examined = await self._examine(batch)
         limit = self._limits.setdefault(batch.tp, self._new_limit())
         limit.note(len(batch.records), len(examined.dead), examined.example)
-        waiting = self._park(batch, examined)
+        places = self._car_park.of(batch.tp)
+        parked = Parked(places, examined.waiting)
         self._failpoint("screen-before-publish")
         await self._publisher.send(
             Outgoing(examined.ready, [{"topic": DEAD_LETTERS.name, **letter} for letter in examined.dead])
         )
         self._failpoint("screen-after-publish")
-        if self.parked[batch.tp] < self._parked_max:
-            batch.release()
-        if waiting:
-            await self._unpark(batch, examined, waiting)
+        batch.finish_all_but(parked)
+        places.release(batch)
+        # on the first failure the worker leaves: the rest is not waited for
+        await asyncio.gather(*(self._answer(key, group, examined, parked) for key, group in parked.groups().items()))
         return examined
 
     # -- what can be said at once --------------------------------------------------------------------------------------
@@ -160,7 +166,7 @@ class Screener:
             answers = self._inquiry.known(address)
             if answers is None:
                 key = address.normalized if self._inquiry.by_address else address.domain
-                examined.parked[key].append(taken)
+                examined.waiting[key].append(taken)
                 return
         evidence = intent_evidence(taken, answers, self._book.lists, self._near_misses, keys, now)
         self._add(examined, evidence, facts.partition if facts is not None else self._book.partition(intent.to))
@@ -183,34 +189,14 @@ class Screener:
 
     # -- what waits ----------------------------------------------------------------------------------------------------
 
-    def _park(self, batch: Batch, examined: Examined) -> set[int]:
-        offsets = {parked.offset for group in examined.parked.values() for parked in group}
-        self.parked[batch.tp] += len(offsets)
-        if offsets:
-            batch.low = min(batch.low, min(offsets))
-        return offsets
-
-    async def _unpark(self, batch: Batch, examined: Examined, waiting: set[int]) -> None:
-        batch.low = min(waiting)  # everything before it is in the log
-        groups = [self._answer(batch, examined, group, waiting) for group in examined.parked.values()]
-        try:
-            # on the first failure the worker leaves: the rest is not waited for
-            await asyncio.gather(*groups)
-        finally:
-            self.parked[batch.tp] -= len(waiting)
-
-    async def _answer(self, batch: Batch, examined: Examined, group: list[Taken], waiting: set[int]) -> None:
+    async def _answer(self, key: str, group: list[Taken], examined: Examined, parked: Parked[Taken]) -> None:
         """All intents of a batch that wait for the same answers."""
         answers = await self._inquiry.ask(group[0].address)
         ready = self._evidence_of(group, answers, examined)
         facts = group[0].facts
         assert facts is not None, "only what has a domain waits"
         await self._publisher.send(Outgoing({(EVIDENCE.name, facts.partition): ready}))
-        waiting.difference_update(taken.offset for taken in group)
-        self.parked[batch.tp] -= len(group)
-        batch.low = min(waiting, default=batch.end)
-        if self.parked[batch.tp] < self._parked_max:
-            batch.release()
+        parked.leave(key)
 
     def _evidence_of(self, group: list[Taken], answers: Answers, examined: Examined) -> list[dict[str, Any]]:
         now = time.time()

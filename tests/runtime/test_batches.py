@@ -1,11 +1,12 @@
-"""Lanes: one batch unreleased at a time, in order, and a commit that never passes what is unfinished."""
+"""Lanes: one batch unreleased at a time, in order, at its pace, and a commit that never passes what is unfinished."""
 
+from collections.abc import Callable
 from typing import Any
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from sidestep.streams.runtime.batches import Batch, Lane, Partition
+from sidestep.streams.runtime.batches import REST_MOST, Batch, Lane, Partition, Step
 
 TP = Partition("t", 3)
 
@@ -21,24 +22,40 @@ class Record:
         return self._offset
 
 
+class Left:
+    """Offsets of a batch that are not finished."""
+
+    def __init__(self, *offsets: int):
+        self.offsets = set(offsets)
+
+    def low(self) -> int | None:
+        """The lowest."""
+        return min(self.offsets, default=None)
+
+
 def _records(*offsets: int) -> list[Any]:
     return [Record(offset) for offset in offsets]
 
 
+def _lane(batch_max: int, held_max: int, pace: float = 0.0, clock: Callable[[], float] = lambda: 50.0) -> Lane:
+    """By a clock that stands still, everything is due at once."""
+    return Lane(TP, batch_max, held_max, pace, clock)
+
+
 def _batch(lane: Lane) -> Batch:
-    batch = lane.next_batch()
+    batch = lane.next_step().batch
     assert batch is not None
     return batch
 
 
 def test_what_arrives_meanwhile_becomes_the_next_batch():
     """At most one unreleased; a lone record is a batch of one."""
-    lane = Lane(TP, 3, 10)
-    assert lane.next_batch() is None
+    lane = _lane(3, 10)
+    assert Step() == lane.next_step()
     lane.feed(_records(5))
     first = _batch(lane)
     lane.feed(_records(6, 7, 9, 12))
-    assert lane.next_batch() is None
+    assert Step() == lane.next_step()
     lane.finish(first)
     second = _batch(lane)
     assert (TP, 6, 10, 3) == (second.tp, second.low, second.end, len(second.records))
@@ -48,7 +65,7 @@ def test_what_arrives_meanwhile_becomes_the_next_batch():
 
 def test_nothing_can_be_committed_before_anything_is_finished():
     """Otherwise a restart would skip what was never handed out."""
-    lane = Lane(TP, 3, 10)
+    lane = _lane(3, 10)
     assert lane.committable() is None
     lane.feed(_records(5, 6))
     assert lane.committable() is None
@@ -60,24 +77,27 @@ def test_nothing_can_be_committed_before_anything_is_finished():
     assert 7 == lane.committable()
 
 
-def test_a_batch_that_parks_records_holds_the_commit_at_the_lowest():
-    """`low` moves forward as they are finished; a later batch does not lift it."""
-    lane = Lane(TP, 2, 10)
-    lane.feed(_records(0, 1, 2, 3))
+def test_a_batch_holds_the_commit_at_the_lowest_that_is_not_finished():
+    """It moves forward as they are let go of, in any order; a later batch does not lift it."""
+    lane, left = _lane(3, 10), Left(1, 2)
+    lane.feed(_records(0, 1, 2, 3, 4))
     first = _batch(lane)
-    first.low = 1
-    assert 1 == lane.committable()
+    assert 0 == lane.committable(), "nothing of it is finished before it says so"
+    first.finish_all_but(left)
     first.release()
-    second = _batch(lane)
-    lane.finish(second)
+    lane.finish(_batch(lane))
     assert 1 == lane.committable()
+    left.offsets.remove(1)
+    assert 2 == lane.committable()
+    left.offsets.remove(2)
+    assert 3 == lane.committable(), "the second batch counts when the first one is done with"
     lane.finish(first)
-    assert 4 == lane.committable()
+    assert 5 == lane.committable()
 
 
 def test_release_tells_whoever_waits_for_it_once():
     """A batch that is released and then finished asks for one next batch, not two."""
-    lane, told = Lane(TP, 2, 10), []
+    lane, told = _lane(2, 10), []
     lane.on_release = told.append
     lane.feed(_records(0, 1, 2))
     first = _batch(lane)
@@ -91,52 +111,77 @@ def test_release_tells_whoever_waits_for_it_once():
     assert [lane, lane] == told
 
 
-def test_a_lane_is_full_at_its_bound():
-    """Then fetching pauses."""
-    lane = Lane(TP, 2, 4)
+def test_fetching_stops_when_too_much_waits_and_goes_on_when_less_than_a_batch_does():
+    """It is said once, when it changes: what is on its way arrives all the same."""
+    lane = _lane(2, 4)
     lane.feed(_records(0, 1, 2))
-    assert not lane.full
+    assert lane.next_step(taken=False).fetch is None
     lane.feed(_records(3))
-    assert lane.full
-    _batch(lane)
-    assert not lane.full
+    assert lane.next_step(taken=False).fetch is False
+    lane.feed(_records(4, 5))
+    steps = [lane.next_step()]
+    while batch := lane.busy:
+        lane.finish(batch)
+        steps.append(lane.next_step())
+    assert [None, None, True, None] == [step.fetch for step in steps]
+    assert [2, 2, 2, 0] == [len(step.batch.records) if step.batch else 0 for step in steps]
+
+
+def test_a_batch_that_nobody_would_take_stays():
+    """While the group rebalances; it is there as soon as somebody asks again."""
+    lane = _lane(2, 4)
+    lane.feed(_records(0))
+    assert Step() == lane.next_step(taken=False)
+    assert [0] == [record.offset() for record in _batch(lane).records]
 
 
 def test_small_batches_keep_their_pace():
     """Under steady traffic a batch waits for company; neither a lone record nor a backlog does."""
     now = [50.0]
-    lane = Lane(TP, 100, 500, pace=0.02, clock=lambda: now[0])
+    lane = _lane(100, 500, pace=0.02, clock=lambda: now[0])
     lane.feed(_records(0))
-    assert lane.pause() <= 0, "it comes alone"
-    batch = lane.next_batch()
-    assert batch is not None
+    batch = lane.next_step().batch
+    assert batch is not None, "it comes alone"
     lane.feed(_records(1))
     now[0] = 50.005
-    assert lane.pause() == 0, "one is under way: nothing to wait for"
+    assert Step() == lane.next_step(), "one is under way: its release is waited for"
     lane.finish(batch)
-    assert 0.014 < lane.pause() < 0.016
-    now[0] = 50.021
-    assert lane.pause() <= 0
-    now[0] = 50.005
+    again_in = lane.next_step().again_in
+    assert again_in is not None
+    assert 0.014 < again_in < 0.016
     lane.feed(_records(*range(2, 26)))
-    assert 0 == lane.pause(), "a quarter of a batch is worth its transaction"
+    assert 25 == len(_batch(lane).records), "a quarter of a batch is worth its transaction"
+
+
+def test_what_was_asked_to_wait_is_handed_out_when_its_time_has_come():
+    """At the moment that the lane named, or at any later one."""
+    now = [50.0]
+    lane = _lane(100, 500, pace=0.02, clock=lambda: now[0])
+    lane.feed(_records(0))
+    lane.finish(_batch(lane))
+    lane.feed(_records(1))
+    now[0] += lane.next_step().again_in or 0.0
+    lane.finish(_batch(lane))
+    assert Step() == lane.next_step(), "there is nothing to come back for"
+    lane.feed(_records(2))
+    assert lane.next_step(taken=False).again_in is not None
+    now[0] += 9
+    assert [2] == [record.offset() for record in _batch(lane).records]
 
 
 def test_a_slow_broker_is_asked_for_larger_batches():
     """What a batch took lies between its end and the next one, up to a bound."""
     now = [50.0]
-    lane = Lane(TP, 100, 500, pace=0.02, clock=lambda: now[0])
-    for took, pause in ((0.015, 0.015), (0.020, 0.020), (1.0, 0.0)):
+    lane = _lane(100, 500, pace=0.02, clock=lambda: now[0])
+    for took, rest in ((0.015, 0.015), (0.020, 0.020), (0.030, REST_MOST - 0.030), (1.0, 0.0)):
         lane.feed(_records(lane.done + 1))
-        batch = lane.next_batch()
-        assert batch is not None
+        batch = _batch(lane)
         now[0] += took
         lane.finish(batch)
         lane.feed(_records(lane.done))
-        assert abs(max(0.0, lane.pause()) - pause) < 1e-6
-        batch = lane.next_batch()
-        assert batch is not None
-        lane.finish(batch)
+        assert abs((lane.next_step(taken=False).again_in or 0.0) - rest) < 1e-6
+        now[0] += 10
+        lane.finish(_batch(lane))
         now[0] += 10
 
 
@@ -145,8 +190,11 @@ class Lanes(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.lane = Lane(TP, 3, 1000)
+        self.now = 50.0
+        self.lane = _lane(3, 8, pace=0.01, clock=lambda: self.now)
         self.next = 0
+        self.fetching = True
+        self.left: dict[Batch, Left] = {}
         self.handed_out: list[int] = []
         self.open: list[Batch] = []
         self.unfinished: set[int] = set()
@@ -158,16 +206,31 @@ class Lanes(RuleBasedStateMachine):
             self.next += gap
             self.lane.feed(_records(self.next))
 
-    @rule()
-    def hand_out(self) -> None:
-        """If there is something to hand out."""
-        batch = self.lane.next_batch()
-        if batch is not None:
-            offsets = [record.offset() for record in batch.records]
-            assert 1 <= len(offsets) <= 3
-            self.handed_out += offsets
-            self.unfinished |= set(offsets)
-            self.open.append(batch)
+    @rule(milliseconds=st.integers(0, 60))
+    def wait(self, milliseconds: int) -> None:
+        """Time passes."""
+        self.now += milliseconds / 1000
+
+    @rule(taken=st.booleans())
+    def ask(self, taken: bool) -> None:
+        """And obey."""
+        step = self.lane.next_step(taken)
+        waits = self.lane.waiting and self.lane.busy is None
+        assert step.again_in is None or (waits and 0 < step.again_in <= REST_MOST), "it comes back to something, soon"
+        assert step.again_in is not None or not (waits and taken), "what can be handed out is, or there is a reason"
+        if step.fetch is not None:
+            assert step.fetch != self.fetching
+            self.fetching = step.fetch
+        if step.batch is not None:
+            self.hand_out(step.batch)
+
+    def hand_out(self, batch: Batch) -> None:
+        """Its records, in order."""
+        offsets = [record.offset() for record in batch.records]
+        assert 1 <= len(offsets) <= 3
+        self.handed_out += offsets
+        self.unfinished |= set(offsets)
+        self.open.append(batch)
 
     @precondition(lambda self: self.open)
     @rule(data=st.data())
@@ -180,9 +243,13 @@ class Lanes(RuleBasedStateMachine):
     def finish_some(self, data: st.DataObject) -> None:
         """As Screen does with what was parked."""
         batch = data.draw(st.sampled_from(self.open))
-        left = [record.offset() for record in batch.records if record.offset() in self.unfinished]
-        self.unfinished -= set(data.draw(st.lists(st.sampled_from(left), max_size=2))) if left else set()
-        batch.low = min((offset for offset in left if offset in self.unfinished), default=batch.end)
+        if batch not in self.left:
+            self.left[batch] = Left(*(record.offset() for record in batch.records))
+            batch.finish_all_but(self.left[batch])
+        left = self.left[batch].offsets
+        done = set(data.draw(st.lists(st.sampled_from(sorted(left)), max_size=2))) if left else set()
+        left -= done
+        self.unfinished -= done
 
     @precondition(lambda self: self.open)
     @rule(data=st.data())
@@ -207,6 +274,12 @@ class Lanes(RuleBasedStateMachine):
             assert all(offset >= commit for offset in self.unfinished)
             if not self.open:
                 assert self.handed_out[-1] + 1 == commit
+
+    @invariant()
+    def fetching_is_bounded(self) -> None:
+        """It goes on whenever so little waits that a reader that sleeps would be missed."""
+        assert self.fetching == self.lane.fetching
+        assert self.fetching or self.lane.waiting
 
 
 TestLanes = Lanes.TestCase

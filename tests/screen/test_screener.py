@@ -102,11 +102,11 @@ class Desk:
     def batch(self, *values: bytes | None, topic: str = INTENTS.name, partition: int = 0) -> Batch:
         """The next batch of a partition, with these records."""
         tp = Partition(topic, partition)
-        lane = self.lanes.setdefault(tp, Lane(tp, 100, 500))
+        lane = self.lanes.setdefault(tp, Lane(tp, 100, 500, 0.0, lambda: 0.0))
         first = self.ends.get(tp, 0)
         lane.feed([Message(tp, first + number, value) for number, value in enumerate(values)])
         self.ends[tp] = first + len(values)
-        batch = lane.next_batch()
+        batch = lane.next_step().batch
         assert batch is not None, "the last batch has not been released"
         return batch
 
@@ -265,7 +265,7 @@ def test_a_full_car_park_keeps_the_next_batch_back():
         batch = at.batch(intent("1", "j@slow.example"), intent("2", "k@slow.example"))
         lane = at.lanes[batch.tp]
         screening = asyncio.create_task(at.screener.screen(batch))
-        await until(lambda: at.screener.parked[batch.tp] == 2 and "screen-after-publish" in at.reached)
+        await until(lambda: at.screener.parked.get(batch.tp) == 2 and "screen-after-publish" in at.reached)
         assert lane.busy is batch
         await screening
         assert lane.busy is None
