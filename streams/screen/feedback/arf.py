@@ -1,4 +1,4 @@
-"""Complaints (RFC 5965): who complained, and of what kind it is. Pure."""
+"""Complaints (ARF, RFC 5965): who complained, and of what kind the complaint is. Pure."""
 
 import re
 from typing import NamedTuple
@@ -14,7 +14,7 @@ SENDERS = ("staff@hotmail.com", "staff@outlook.com", "complaints@")
 
 
 class Complaint(NamedTuple):
-    """`type` as written there: abuse, fraud, virus, other, not-spam, opt-out, auth-failure, …"""
+    """A feedback report. `type` as written there: abuse, fraud, virus, other, not-spam, opt-out, auth-failure, …"""
 
     type: str
     recipients: list[str]
@@ -22,7 +22,7 @@ class Complaint(NamedTuple):
 
 
 def is_complaint(headers: Headers) -> bool:
-    """Whether its header says so: of reports with wrongly typed parts, and of Microsoft's, which have no fields."""
+    """Whether a message is a complaint by its header alone: some have mistyped parts, Microsoft's have no fields."""
     if "feedback-report" in headers.get("content-type").lower():
         return True
     sender, subject = headers.get("from")[:300].lower(), headers.get("subject")[:100].lower()
@@ -30,7 +30,7 @@ def is_complaint(headers: Headers) -> bool:
 
 
 def parse(text: str) -> Complaint:
-    """A message/feedback-report body. Without a type it is taken for abuse, which is what all of them mean by it."""
+    """The complaint in a message/feedback-report body. Without a type it is abuse, as everybody means it then."""
     fields: list[tuple[str, str]] = []
     for line in text.split("\n")[:2000]:
         match = _FIELD.match(line[:2000])
@@ -55,7 +55,7 @@ def _recipients(fields: list[tuple[str, str]]) -> list[str]:
 
 
 def event_of(feedback_type: str) -> Event:
-    """The kind of our schema: complaint, not-spam (takes one back), unsubscribed, or "" for what is no complaint."""
+    """The event of our schema: complaint, not-spam (takes one back), unsubscribed, or "" for what is no complaint."""
     if feedback_type in ("not-spam", "miscategorized"):
         return "not-spam"
     if feedback_type in ("opt-out", "opt-out-list"):

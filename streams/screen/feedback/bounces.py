@@ -1,10 +1,10 @@
-"""From a message to findings: the fields of a delivery report where there are any, else the words for people. Pure."""
+"""Bounces: from a message to diagnostics, by the fields of a DSN, or else by the notice for people. Pure."""
 
 import re
 from collections.abc import Iterator
 
 from sidestep.streams.screen.feedback import report, texts
-from sidestep.streams.screen.feedback.finding import Finding
+from sidestep.streams.screen.feedback.diagnostic import Diagnostic
 from sidestep.streams.screen.feedback.mime import ORIGINALS, Headers, Message, read_headers
 from sidestep.streams.screen.feedback.smtp import find_command, find_host, find_reply, find_status, prefer, sent_command
 
@@ -18,23 +18,23 @@ _DSN_LINE = re.compile(r"(?im)^[ \t>]{0,8}(?:final|original)-recipient[ \t]{0,4}
 _TO = re.compile(
     rf"(?im)^[ \t>]{{0,8}}(?:to|an|à|para|till|aan|宛先)[ \t]{{0,4}}[:：][^@\n]{{0,80}}?({texts.ADDRESS.pattern})"
 )
-"""Who it was for, as the words for people quote it."""
+"""Recipient of the returned message, as the notice quotes it."""
 _REASON = re.compile(r"\(reason: (.{3,1000}?)\)(?: |$)")
-"""Sendmail quotes the remote host so; what it says itself, such as `User unknown`, is a guess by the command."""
+"""Remote host as Sendmail quotes it; Sendmail's own words, such as `User unknown`, are a guess by the command."""
 _WORD = re.compile(r"[^\W\d_]{3}")
 
 
 def notice_of(message: Message) -> texts.Notice:
-    """The words for people, read."""
+    """The notice of a message: its words for people."""
     return texts.read(human_text(message))
 
 
-def findings(message: Message, notice: texts.Notice) -> list[Finding]:
-    """One for each recipient that the message reports on; [] if it is no report."""
+def diagnostics(message: Message, notice: texts.Notice) -> list[Diagnostic]:
+    """A diagnostic for each recipient that the message reports on; [] if it is no report."""
     fields = _fields(message)
     if fields is not None:
-        found = report.findings(fields)
-        return [_completed(finding, notice, message.headers, len(found) == 1) for finding in _distinct(found)]
+        found = report.diagnostics(fields)
+        return [_completed(diagnostic, notice, message.headers, len(found) == 1) for diagnostic in _distinct(found)]
     if not is_report(message.headers, notice.text):
         return []
     reporter = domain_of(message.headers.get("from"))
@@ -43,7 +43,7 @@ def findings(message: Message, notice: texts.Notice) -> list[Finding]:
 
 
 def human_text(message: Message) -> str:
-    """The parts for people in front of the returned message; HTML only where there is nothing else."""
+    """The text for people in front of the returned message; HTML only where there is nothing else."""
     plain, rich = [], []
     for part in message.parts:
         if part.type in ORIGINALS:
@@ -55,7 +55,7 @@ def human_text(message: Message) -> str:
     return "\n".join(plain if any(text.strip() for text in plain) else rich)
 
 
-def _fields(message: Message) -> report.Report | None:
+def _fields(message: Message) -> report.Dsn | None:
     for part in message.parts:
         if part.type in STATUS_PARTS:
             found = report.parse(part.text)
@@ -69,30 +69,30 @@ def _fields(message: Message) -> report.Report | None:
     return None
 
 
-def _distinct(found: list[Finding]) -> Iterator[Finding]:
+def _distinct(found: list[Diagnostic]) -> Iterator[Diagnostic]:
     seen = set()
-    for finding in found:
-        key = (finding.recipient.lower(), finding.action, finding.status, finding.text)
+    for diagnostic in found:
+        key = (diagnostic.recipient.lower(), diagnostic.action, diagnostic.status, diagnostic.text)
         if key not in seen:
             seen.add(key)
-            yield finding
+            yield diagnostic
 
 
-def _completed(finding: Finding, notice: texts.Notice, headers: Headers, alone: bool) -> Finding:
-    """What the fields leave out, from the words for people."""
+def _completed(diagnostic: Diagnostic, notice: texts.Notice, headers: Headers, alone: bool) -> Diagnostic:
+    """The diagnostic, with what its fields leave out taken from the notice."""
     by_name = {name.lower(): words for name, words in notice.said.items()}
-    own = by_name.get(finding.recipient.lower(), "")
+    own = by_name.get(diagnostic.recipient.lower(), "")
     rest = own or (notice.text if alone else "")
-    if not _WORD.search(finding.text):
-        finding.text = f"{finding.text} {rest}".strip()
+    if not _WORD.search(diagnostic.text):
+        diagnostic.text = f"{diagnostic.text} {rest}".strip()
     elif alone:
-        finding.text = _with_transcript(finding.text, notice.text)
-    finding.reply = find_reply(finding.text) or find_reply(own)
-    finding.status = prefer(finding.status, find_status(finding.text) or find_status(own), finding.reply)
-    finding.command = sent_command(rest) or find_command(finding.text) or find_command(own) or find_command(rest)
-    finding.host = finding.host or find_host(finding.text) or find_host(own)
-    finding.notice = f"{finding.notice} {_notice(headers, notice.text)}".strip()
-    return finding
+        diagnostic.text = _with_transcript(diagnostic.text, notice.text)
+    diagnostic.reply = find_reply(diagnostic.text) or find_reply(own)
+    diagnostic.status = prefer(diagnostic.status, find_status(diagnostic.text) or find_status(own), diagnostic.reply)
+    diagnostic.command = sent_command(rest) or find_command(diagnostic.text) or find_command(own) or find_command(rest)
+    diagnostic.host = diagnostic.host or find_host(diagnostic.text) or find_host(own)
+    diagnostic.notice = f"{diagnostic.notice} {_notice(headers, notice.text)}".strip()
+    return diagnostic
 
 
 def _with_transcript(said: str, notice: str) -> str:
@@ -108,7 +108,7 @@ def _with_transcript(said: str, notice: str) -> str:
 
 
 def _said(message: Message, notice: texts.Notice) -> Iterator[tuple[str, str]]:
-    """Recipients and what is said of them; failing that, those of the returned message and all that is said."""
+    """Recipients and the words about each; failing that, those of the returned message, without words of their own."""
     if notice.said:
         yield from notice.said.items()
         return
@@ -129,7 +129,7 @@ def original_recipients(message: Message, rest: str) -> list[str]:
 
 
 def original_headers(message: Message, rest: str = "") -> Headers:
-    """Header of the returned message; empty if nothing of it is there."""
+    """Header of the returned message; empty where the message does not hold it."""
     for part in message.parts:
         if part.type in ORIGINALS:
             return read_headers(part.octets)
@@ -139,7 +139,7 @@ def original_headers(message: Message, rest: str = "") -> Headers:
     return read_headers("\n".join(lines).encode("utf-8", "replace"))
 
 
-def _of_words(name: str, words: str, notice: texts.Notice, headers: Headers, reporter: str) -> Finding:
+def _of_words(name: str, words: str, notice: texts.Notice, headers: Headers, reporter: str) -> Diagnostic:
     text = words
     if notice.said and not _WORD.search(words.replace(name, "")):
         text = f"{notice.before} {words}".strip()
@@ -147,7 +147,7 @@ def _of_words(name: str, words: str, notice: texts.Notice, headers: Headers, rep
     if reason := _REASON.search(text):
         text = _with_transcript(reason[1], notice.text if len(notice.said) == 1 else "")
     reply = find_reply(text)
-    return Finding(
+    return Diagnostic(
         recipient=name,
         status=find_status(text, reply[:1]) or find_status(text),
         reply=reply,
@@ -160,7 +160,7 @@ def _of_words(name: str, words: str, notice: texts.Notice, headers: Headers, rep
 
 
 def is_report(headers: Headers, text: str) -> bool:
-    """Whether a message without report fields is a report at all: its sender, its subject and its words tell."""
+    """Whether a message without report fields is a report: its sender, its subject and its words tell."""
     if headers.get("x-failed-recipients") or "delivery-status" in headers.get("content-type").lower():
         return True
     subject, words = (" ".join(said.lower().split()) for said in (headers.get("subject")[:300], text[:6000]))
@@ -173,7 +173,7 @@ def is_report(headers: Headers, text: str) -> bool:
 
 
 def is_mailer(headers: Headers) -> bool:
-    """Whether a mail system wrote it, not a mailbox."""
+    """Whether a mail system wrote the message, not a person."""
     sender = headers.get("from")[:300].lower()
     return sender.strip() in ("", "<>") or any(name in sender for name in texts.layouts().senders)
 
@@ -184,6 +184,6 @@ def _notice(headers: Headers, text: str) -> str:
 
 
 def domain_of(sender: str) -> str:
-    """Domain of the first address in a field, lower case."""
+    """Domain of the first address in a header field, lower case."""
     match = texts.ADDRESS.search(sender[:1000])
     return match[0].rpartition("@")[2].lower().rstrip(".>") if match else ""

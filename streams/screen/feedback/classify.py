@@ -1,4 +1,4 @@
-"""Why a message came back: rules that are data, asked in the order of order.toml. Pure."""
+"""The classifier of bounces: why a message came back, by rules that are data, in the order of order.toml. Pure."""
 
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
@@ -7,20 +7,20 @@ from functools import cache
 from importlib.resources import files
 from typing import Any, NamedTuple
 
-from sidestep.streams.screen.feedback.finding import Finding
-from sidestep.streams.screen.feedback.phrases import TEXT_MAX, Phrase, fold, phrase, stands_in
+from sidestep.streams.screen.feedback.diagnostic import Diagnostic
+from sidestep.streams.screen.feedback.phrases import TEXT_MAX, Phrase, folded, phrase, stands_in
 
 
-class Verdict(NamedTuple):
-    """`rule` names what decided it: a rule of the files, or `status 5.1.1`, `reply 525`, `step` and such."""
+class Ruling(NamedTuple):
+    """The reason of a bounce, and what decided: a rule of the files, or `status 5.1.1`, `reply 525` and such."""
 
     reason: str
     rule: str
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
-    """Words that mean a reason, with the conditions under which they do. Empty conditions hold always."""
+class BounceRule:
+    """A rule: words that mean a reason, and the conditions under which they do. Empty conditions hold always."""
 
     name: str
     reason: str
@@ -32,12 +32,12 @@ class Rule:
     notice: tuple[Phrase, ...] = ()
     at: tuple[str, ...] = ()
     none: tuple[Phrase, ...] = ()
-    """If one of these stands there too, it is about something else."""
+    """Phrases whose presence says that the text is about something else."""
     bare: bool = False
-    """Only where the status code says nothing: none, or one with a zero in it."""
+    """The rule holds only where the status code says nothing: none, or one with a zero in it."""
 
     def holds(self, facts: "Facts") -> bool:
-        """All conditions and one of the phrases."""
+        """Whether all conditions and one of the phrases hold."""
         return (
             (not self.status or any(matches_code(code, facts.status) for code in self.status))
             and (not self.reply or facts.reply in self.reply)
@@ -51,7 +51,7 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One entry of order.toml."""
+    """A step of order.toml."""
 
     reason: str = ""
     phrases: tuple[str, ...] = ()
@@ -68,39 +68,39 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Provider:
-    """Hosts (suffixes) that speak a dialect of their own, and the rules of it."""
+class ProviderRules:
+    """A provider whose hosts (suffixes) speak a dialect of their own, and the rules of that dialect."""
 
     name: str
     hosts: tuple[str, ...]
-    rules: tuple[Rule, ...]
+    rules: tuple[BounceRule, ...]
 
     def serves(self, host: str) -> bool:
-        """Whether the host is one of them."""
+        """Whether the host is one of the provider's."""
         return any(host.endswith(suffix) for suffix in self.hosts)
 
 
 class Facts:
-    """A finding, folded for comparison."""
+    """The facts of a diagnostic, in lower case, as rules compare them."""
 
-    def __init__(self, finding: Finding, standing: str):
-        self.text = fold(finding.text)
-        self.notice = fold(finding.notice, TEXT_MAX * 2)
-        self.status, self.reply, self.command = finding.status, finding.reply, finding.command
-        self.kind, self.action = finding.kind, finding.action
-        self.hosts = (finding.domain, finding.host, finding.reporter)
+    def __init__(self, diagnostic: Diagnostic, standing: str):
+        self.text = folded(diagnostic.text)
+        self.notice = folded(diagnostic.notice, TEXT_MAX * 2)
+        self.status, self.reply, self.command = diagnostic.status, diagnostic.reply, diagnostic.command
+        self.kind, self.action = diagnostic.kind, diagnostic.action
+        self.hosts = (diagnostic.domain, diagnostic.host, diagnostic.reporter)
         self.standing = standing
         self._said: dict[str, str] = {}
 
-    def says(self, reason: str, rules: Iterable[Rule]) -> str:
-        """Name of the first of these rules that holds; "" if none does."""
+    def says(self, reason: str, rules: Iterable[BounceRule]) -> str:
+        """The name of the first of these rules that holds; "" if none does."""
         if reason not in self._said:
             self._said[reason] = next((rule.name for rule in rules if rule.holds(self)), "")
         return self._said[reason]
 
 
 class Classifier:
-    """The rules, compiled."""
+    """The rules of all files, compiled."""
 
     def __init__(self, texts: Mapping[str, str]):
         self.phrases = _tables(texts["phrases.toml"]) | _tables(texts["wide.toml"], WIDE)
@@ -113,28 +113,30 @@ class Classifier:
             for group, rules in tomllib.loads(texts["mtas.toml"]).items()
         }
 
-    def classify(self, finding: Finding) -> Verdict:
-        """The reason, never empty: `undefined` where nothing is said, `onhold` where nobody knows what it means."""
-        facts = Facts(finding, self.stands_for(finding.status))
+    def classify(self, diagnostic: Diagnostic) -> Ruling:
+        """The ruling on a diagnostic: `undefined` where it says nothing, `onhold` where no rule knows what it means."""
+        facts = Facts(diagnostic, self.stands_for(diagnostic.status))
         return (
-            self._delivered(finding)
+            self._delivered(diagnostic)
             or self._asked(facts)
-            or Verdict("onhold" if facts.text else "undefined", "nothing")
+            or Ruling("onhold" if facts.text else "undefined", "nothing")
         )
 
     def stands_for(self, status: str) -> str:
-        """The reason of a status code, or of all codes of its subject; "" if it has none."""
+        """The reason that a status code stands for, or all codes of its subject; "" if it stands for none."""
         if not status or status[0] not in "245":
             return ""
         alike = (status, f"x{status[1:]}", f"x{status[1:].rpartition('.')[0]}" if status[0] in "45" else "")
         return next((self.statuses[code] for code in alike if code in self.statuses), "")
 
-    def _delivered(self, finding: Finding) -> Verdict | None:
-        if finding.status.startswith("2.") or finding.action in ("delivered", "relayed", "expanded"):
-            return Verdict("delivered", f"status {finding.status}" if finding.status else f"action {finding.action}")
+    def _delivered(self, diagnostic: Diagnostic) -> Ruling | None:
+        if diagnostic.status.startswith("2.") or diagnostic.action in ("delivered", "relayed", "expanded"):
+            return Ruling(
+                "delivered", f"status {diagnostic.status}" if diagnostic.status else f"action {diagnostic.action}"
+            )
         return None
 
-    def _asked(self, facts: Facts) -> Verdict | None:
+    def _asked(self, facts: Facts) -> Ruling | None:
         for step in self.steps:
             if not _applies(step, facts):
                 continue
@@ -145,14 +147,14 @@ class Classifier:
                 continue
             decided = self._decided(step, facts)
             if decided and not any(facts.says(reason, self.phrases.get(reason, ())) for reason in step.unless):
-                return Verdict(step.reason, decided)
+                return Ruling(step.reason, decided)
         return None
 
-    def _by_rules(self, group: str, facts: Facts) -> Verdict | None:
+    def _by_rules(self, group: str, facts: Facts) -> Ruling | None:
         rules = self._of_providers(facts) if group == "providers" else self.mtas[group]
-        return next((Verdict(rule.reason, rule.name) for rule in rules if rule.holds(facts)), None)
+        return next((Ruling(rule.reason, rule.name) for rule in rules if rule.holds(facts)), None)
 
-    def _of_providers(self, facts: Facts) -> Iterator[Rule]:
+    def _of_providers(self, facts: Facts) -> Iterator[BounceRule]:
         """The recipient's domain tells the provider best, then the host that refused, then the one that reports."""
         for host in facts.hosts:
             for provider in self.providers if host else ():
@@ -184,7 +186,7 @@ def _applies(step: Step, facts: Facts) -> bool:
 
 
 def matches_code(pattern: str, status: str) -> bool:
-    """`5.7.1` is itself, `x.7.1` with any class, `5.7.606-649` a range of details."""
+    """Whether a status code fits a pattern: `5.7.1` itself, `x.7.1` in any class, `5.7.606-649` a range of details."""
     first, _, last = pattern.rpartition(".")[2].partition("-")
     head, _, detail = status.rpartition(".")
     wanted = pattern.rpartition(".")[0]
@@ -193,19 +195,19 @@ def matches_code(pattern: str, status: str) -> bool:
     return detail == first if not last else detail.isdigit() and int(first) <= int(detail) <= int(last)
 
 
-def _tables(text: str, prefix: str = "") -> dict[str, tuple[Rule, ...]]:
+def _tables(text: str, prefix: str = "") -> dict[str, tuple[BounceRule, ...]]:
     """Rules by the name of their table: a reason, with the file's prefix in front."""
     return {
         f"{prefix}{name}": tuple(_rule(rule, name) for rule in rules) for name, rules in tomllib.loads(text).items()
     }
 
 
-def _rule(table: Mapping[str, Any], reason: str) -> Rule:
+def _rule(table: Mapping[str, Any], reason: str) -> BounceRule:
     values: dict[str, Any] = _tuples(table)
     for key in ("any", "none", "notice"):
         values[key] = tuple(phrase(text) for text in table.get(key, ()))
     values["reason"] = reason
-    return Rule(**values)
+    return BounceRule(**values)
 
 
 def _step(table: Mapping[str, Any]) -> Step:
@@ -218,15 +220,15 @@ def _tuples(table: Mapping[str, Any]) -> dict[str, Any]:
     return {key: tuple(value) if isinstance(value, list) else value for key, value in table.items()}
 
 
-def _provider(table: Mapping[str, Any]) -> Provider:
+def _provider(table: Mapping[str, Any]) -> ProviderRules:
     name = table["name"]
     rules = tuple(_rule({**rule, "name": f"{name}-{rule['name']}"}, rule["reason"]) for rule in table["rule"])
-    return Provider(name, tuple(table["hosts"]), rules)
+    return ProviderRules(name, tuple(table["hosts"]), rules)
 
 
 FILES = ("phrases.toml", "wide.toml", "order.toml", "statuses.toml", "mtas.toml")
 WIDE = "wide-"
-"""In front of the names of the tables of wide.toml, where order.toml asks for them."""
+"""Prefix of the tables of wide.toml in order.toml."""
 
 
 def shipped_texts() -> dict[str, str]:
@@ -237,11 +239,11 @@ def shipped_texts() -> dict[str, str]:
 
 
 def compiled(texts: Mapping[str, str]) -> Classifier:
-    """Rules from the texts of all files. Raises TOMLDecodeError, KeyError or TypeError for what is no rule file."""
+    """A classifier from the texts of all rule files. Raises TOMLDecodeError, KeyError or TypeError for another text."""
     return Classifier(texts)
 
 
 @cache
 def shipped() -> Classifier:
-    """The rules that ship with Sidestep."""
+    """The classifier with the rules that ship with Sidestep."""
     return compiled(shipped_texts())

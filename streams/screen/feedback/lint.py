@@ -1,22 +1,22 @@
-"""Checks of the rules: what is wrong with them, in plain sentences. Pure."""
+"""The linter of the bounce rules: faults as plain sentences. Pure."""
 
 from collections import Counter
 from collections.abc import Iterator
 
-from sidestep.streams.screen.feedback.classify import Classifier, Provider, Rule
-from sidestep.streams.screen.feedback.finding import Finding
+from sidestep.streams.screen.feedback.classify import BounceRule, Classifier, ProviderRules
+from sidestep.streams.screen.feedback.diagnostic import Diagnostic
 from sidestep.streams.screen.feedback.reasons import Reasons
 from sidestep.streams.screen.feedback.smtp import find_command, find_reply, find_status, prefer
 
 SHORTEST = 3
-"""Characters: shorter phrases stand in half of all texts."""
+"""Characters of a phrase: shorter ones stand in half of all texts."""
 GENERAL = ("RCPT", "DATA", "MAIL", "CONN", "EHLO", "AUTH", "")
 PHRASE_ONLY = ("denied", "blocklist")
 """Tables of phrases that are no reason by themselves."""
 
 
 def problems(rules: Classifier, reasons: Reasons) -> list[str]:
-    """One sentence a fault; [] if all is well."""
+    """The faults of the rules, one sentence each; [] if all is well."""
     return [
         *_names(rules),
         *_vocabulary(rules, reasons),
@@ -26,8 +26,8 @@ def problems(rules: Classifier, reasons: Reasons) -> list[str]:
     ]
 
 
-def every_rule(rules: Classifier) -> Iterator[Rule]:
-    """Of all files."""
+def every_rule(rules: Classifier) -> Iterator[BounceRule]:
+    """The rules of all files."""
     for group in (rules.phrases, rules.mtas):
         for listed in group.values():
             yield from listed
@@ -61,7 +61,7 @@ def _order(rules: Classifier) -> Iterator[str]:
         yield f"mtas.toml and order.toml disagree about the group {group!r}"
 
 
-def _shape(rule: Rule) -> Iterator[str]:
+def _shape(rule: BounceRule) -> Iterator[str]:
     if not rule.example:
         yield f"{rule.name}: has no example"
     if not (rule.any or rule.status or rule.notice or rule.reply):
@@ -87,25 +87,25 @@ def _examples(rules: Classifier) -> Iterator[str]:
             yield from _proved(rules, rule, rule.reason, _host(provider))
 
 
-def _host(provider: Provider) -> str:
+def _host(provider: ProviderRules) -> str:
     return f"mx{provider.hosts[0]}" if provider.hosts[0].startswith(".") else provider.hosts[0]
 
 
-def _proved(rules: Classifier, rule: Rule, reason: str, host: str) -> Iterator[str]:
-    verdict = rules.classify(example_of(rule, host))
-    if verdict.rule != rule.name:
-        yield f"{rule.name}: its example is decided by {verdict.rule!r} ({verdict.reason})"
-    elif verdict.reason != reason and reason not in PHRASE_ONLY:
+def _proved(rules: Classifier, rule: BounceRule, reason: str, host: str) -> Iterator[str]:
+    ruling = rules.classify(example_of(rule, host))
+    if ruling.rule != rule.name:
+        yield f"{rule.name}: its example is decided by {ruling.rule!r} ({ruling.reason})"
+    elif ruling.reason != reason and reason not in PHRASE_ONLY:
         # a word for an unknown user means a filter at some commands: the rule is right, the reason another
-        yield f"{rule.name}: its example comes out as {verdict.reason}, not as {reason}"
+        yield f"{rule.name}: its example comes out as {ruling.reason}, not as {reason}"
 
 
-def example_of(rule: Rule, host: str = "") -> Finding:
-    """The example as a finding, with the surroundings that the rule asks for."""
+def example_of(rule: BounceRule, host: str = "") -> Diagnostic:
+    """A rule's example as a diagnostic that meets the rule's other conditions."""
     text = rule.example
     reply = find_reply(text)
     notice = " ".join("".join(phrase).lstrip("^") for phrase in rule.notice[:1])
-    return Finding(
+    return Diagnostic(
         recipient="neko@example.invalid",
         text=text,
         reply=reply,

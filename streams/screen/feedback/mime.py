@@ -1,4 +1,4 @@
-"""The parts of a message, read leniently and within bounds: hostile input costs bounded time and never raises. Pure."""
+"""MIME messages, read leniently and within bounds: hostile input costs bounded time and never raises. Pure."""
 
 import binascii
 import codecs
@@ -9,7 +9,7 @@ from email.header import decode_header
 from typing import NamedTuple
 
 OCTETS_MAX = 1_000_000
-"""Of a message only so much is looked at: a report stands at its beginning."""
+"""Octets of a message that are looked at: a report stands at its beginning."""
 HEADER_OCTETS_MAX = 64_000
 PARTS_MAX = 100
 DEPTH_MAX = 8
@@ -29,22 +29,22 @@ ORIGINALS = ("message/rfc822", "text/rfc822-headers", "message/global", "message
 
 
 class Headers:
-    """Header fields by lower-case name, unfolded, in the order they stand."""
+    """Header fields of a message (RFC 5322 2.2) by lower-case name, unfolded, in the order they stand."""
 
     def __init__(self, fields: list[tuple[str, str]]):
         self.fields = fields
 
     def get(self, name: str) -> str:
-        """The first field of that name, encoded words decoded (RFC 2047); "" if there is none."""
+        """The first header field of that name, encoded words decoded (RFC 2047); "" if there is none."""
         return next((decoded(value) for field, value in self.fields if field == name), "")
 
     def all(self, name: str) -> list[str]:
-        """Every field of that name as it stands."""
+        """Every header field of that name as it stands."""
         return [value for field, value in self.fields if field == name]
 
 
 class Part(NamedTuple):
-    """A leaf of the MIME tree. An embedded message is a leaf too: `octets` are its own, `text` is ""."""
+    """A leaf of the MIME tree (RFC 2046). An embedded message is a leaf too: `octets` are its own, `text` is ""."""
 
     type: str
     parameters: str
@@ -77,7 +77,7 @@ def messages(octets: bytes) -> list[bytes]:
 
 
 def read_headers(octets: bytes) -> Headers:
-    """Only the header of a message or of a text/rfc822-headers part."""
+    """The header alone of a message or of a text/rfc822-headers part."""
     return _split(octets.lstrip(b"\n"))[0]
 
 
@@ -176,7 +176,7 @@ def _charset_decoded(charset: str, octets: bytes) -> str:
 
 
 def decoded(value: str) -> str:
-    """A header's encoded words as text."""
+    """A header field with its encoded words as text (RFC 2047)."""
     return _ENCODED_WORD.sub(_word, value[:4000]) if "=?" in value else value
 
 
@@ -190,17 +190,17 @@ def _word(match: re.Match[str]) -> str:
 
 def _without(element: str, text: str) -> str:
     """The text without these elements and what is in them; one that is never closed stays."""
-    lower, kept, at = text.lower(), [], 0
+    lower, pieces, at = text.lower(), [], 0
     if len(lower) != len(text):
         return text  # some capitals fold into two letters
     while (start := lower.find(f"<{element}", at)) >= 0 and (end := lower.find(f"</{element}>", start)) >= 0:
-        kept.append(text[at:start])
+        pieces.append(text[at:start])
         at = end + len(element) + 3
-    return "".join([*kept, text[at:]])
+    return "".join([*pieces, text[at:]])
 
 
 def text_of_html(text: str) -> str:
-    """What a reader would see of it, a line a block; <a@b> written unescaped is no tag."""
+    """HTML as a reader would see it, a line a block; <a@b> written unescaped is no tag."""
     for element in _UNSEEN:
         text = _without(element, text)
     text = _ADDRESS_SAFE.sub(r"&lt;\1&gt;", text)

@@ -1,4 +1,7 @@
-"""Which message of ours it is about: our own header fields, or an address that carries the id (VERP). Pure."""
+"""The origin of feedback: which message of ours it is about, by our header fields or by an address with the id (VERP).
+
+Pure.
+"""
 
 import re
 from typing import NamedTuple
@@ -13,7 +16,7 @@ ADDRESSED = ("to", "x-original-to", "delivered-to", "envelope-to")
 
 
 class Origin(NamedTuple):
-    """ "" where nothing tells."""
+    """The message of ours that feedback is about; "" where nothing tells."""
 
     intent_id: str = ""
     service: str = ""
@@ -21,9 +24,9 @@ class Origin(NamedTuple):
 
 
 def origin_of(message: Message, rest: str = "") -> Origin:
-    """Of the returned message's header, of our fields in the report's own, or of the address the report was sent to.
+    """The origin by the returned message's header, by our fields in the report's own, or by the address it was sent to.
 
-    `rest` is what stands behind a report for people, the returned message. VERP: `bounce+<intent id>@…`, or
+    `rest`: the returned message behind a report for people. VERP: `bounce+<intent id>@…`, or
     `bounce+<intent id>=recipient=domain@…`.
     """
     original = original_headers(message, rest)

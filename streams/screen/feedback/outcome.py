@@ -1,4 +1,4 @@
-"""What became of one message for one recipient, whoever said so and in whatever form."""
+"""Outcomes: what became of one message for one recipient, in whatever form feedback says so."""
 
 from typing import Any, Literal
 
@@ -7,28 +7,28 @@ from msgspec import Struct
 from sidestep.schemas import Bounce, Engagement
 from sidestep.schemas.feedback import Scope
 
-Kind = Literal["bounce", "complaint", "delivered", "engagement", "none"]
+OutcomeKind = Literal["bounce", "complaint", "delivered", "engagement", "none"]
 Event = Literal["bounce", "complaint", "not-spam", "delivered", "opened", "clicked", "replied", "unsubscribed", ""]
 
 
 class Outcome(Struct, frozen=True, kw_only=True):
-    """One event. `kind` none with a reason (vacation, undefined) is something read that says nothing of delivery."""
+    """The outcome of a message for one recipient. `kind` none: nothing to count, with a reason why."""
 
-    kind: Kind
+    kind: OutcomeKind
     event: Event = ""
-    """The kind in our own schema; "" where nothing has to be counted."""
+    """The event in our own schema; "" where nothing has to be counted."""
     recipient: str = ""
     status: str = ""
     """Enhanced status code, RFC 3463."""
     reply: str = ""
-    """What the remote server said, at most 1,000 characters."""
+    """Words of the remote server, at most 1,000 characters."""
     code: str = ""
     """SMTP reply code."""
     reason: str = ""
     hard: bool = False
     scope: Scope | Literal[""] = ""
     id: str = ""
-    """Counts once by it: the provider's event id, or a digest of what is said."""
+    """Event id, by which the outcome counts once: the provider's, or a digest of the content."""
     service: str = ""
     intent_id: str = ""
     occurred_at: float | str | None = None
@@ -36,11 +36,11 @@ class Outcome(Struct, frozen=True, kw_only=True):
     rule: str = ""
     """Name of the rule that decided the reason."""
     source: str = ""
-    """Form it came in: dsn, text, arf, auto-reply, or the provider's name."""
+    """Form of the feedback: dsn, text, arf, auto-reply, or the provider's name."""
 
 
 def to_feedback(outcome: Outcome) -> Bounce | Engagement | None:
-    """In our own schema; None where there is nothing to count."""
+    """The outcome in our own schema; None where there is nothing to count."""
     if not outcome.event or "@" not in outcome.recipient:
         return None
     named: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""Octets in, outcomes out: tells the form, reads it, judges what is found. Pure, and never raises."""
+"""Feedback in any form -> outcomes: tells the form, reads it, classifies what it says. Pure, and never raises."""
 
 import hashlib
 import json
@@ -7,24 +7,24 @@ from typing import Any
 
 from sidestep.streams.screen.feedback import arf, bounces
 from sidestep.streams.screen.feedback.auto_replies import is_auto_reply, is_unsubscription
-from sidestep.streams.screen.feedback.classify import WIDE, Classifier, Verdict, shipped
-from sidestep.streams.screen.feedback.finding import Finding
-from sidestep.streams.screen.feedback.meaning import hardness, scope_of
+from sidestep.streams.screen.feedback.classify import WIDE, Classifier, Ruling, shipped
+from sidestep.streams.screen.feedback.diagnostic import Diagnostic
 from sidestep.streams.screen.feedback.mime import OCTETS_MAX, ORIGINALS, Message, messages, read
 from sidestep.streams.screen.feedback.origin import Origin, origin_of
-from sidestep.streams.screen.feedback.outcome import Kind, Outcome
+from sidestep.streams.screen.feedback.outcome import Outcome, OutcomeKind
+from sidestep.streams.screen.feedback.reasons import hardness, scope_of
 from sidestep.streams.screen.feedback.smtp import find_command, find_host, find_reply, find_status, prefer
 from sidestep.streams.screen.feedback.texts import ADDRESS
 from sidestep.streams.screen.feedback.webhooks import read as webhooks
 
 NESTED_MAX = 3
-"""Reports forwarded inside a message, inside a message, …"""
+"""Depth of reports forwarded inside a message, inside a message, …"""
 REPLY_MAX = 1000
 VAGUE = ("onhold", "undefined")
 
 
 def parse(octets: bytes, content_type: str = "") -> list[Outcome]:
-    """One outcome an event, at least one: what can't be read or says nothing is of kind none.
+    """The outcomes in some octets, at least one: what can't be read or says nothing is of kind none.
 
     `content_type` is a hint, such as the record's header; without it the shape tells.
     """
@@ -42,7 +42,7 @@ def _of_json(octets: bytes) -> list[Outcome]:
         body = json.loads(octets[: OCTETS_MAX * 4], strict=False)
     except (ValueError, RecursionError):
         return []
-    return webhooks.read(body, _judge_reply)
+    return webhooks.read(body, _classify_reply)
 
 
 def _of_message(message: Message, depth: int) -> list[Outcome]:
@@ -56,22 +56,22 @@ def _of_message(message: Message, depth: int) -> list[Outcome]:
         return inner
     notice = bounces.notice_of(message)
     origin = origin_of(message, notice.original)
-    found = bounces.findings(message, notice)
+    found = bounces.diagnostics(message, notice)
     if found and (depth or not _empty(found)):
-        return [_judged(finding, origin, "dsn" if finding.action else "text") for finding in found]
+        return [_classified(diagnostic, origin, "dsn" if diagnostic.action else "text") for diagnostic in found]
     return (
         _forwarded(message, depth)
         or _no_bounce(message, origin)
         or [
-            _judged(finding, origin, "text")
-            for finding in found
-            if finding.recipient or bounces.is_mailer(message.headers)
+            _classified(diagnostic, origin, "text")
+            for diagnostic in found
+            if diagnostic.recipient or bounces.is_mailer(message.headers)
         ]
     )
 
 
-def _empty(found: list[Finding]) -> bool:
-    return not any(finding.recipient and (finding.text or finding.status) for finding in found)
+def _empty(found: list[Diagnostic]) -> bool:
+    return not any(diagnostic.recipient and (diagnostic.text or diagnostic.status) for diagnostic in found)
 
 
 def _json_inside(message: Message) -> list[Outcome]:
@@ -85,7 +85,7 @@ def _json_inside(message: Message) -> list[Outcome]:
 
 
 def _forwarded(message: Message, depth: int) -> list[Outcome]:
-    """A report inside of a message: someone passed it on."""
+    """The outcomes of a report that someone passed on inside of a message."""
     if depth >= NESTED_MAX:
         return []
     for part in message.parts:
@@ -100,7 +100,7 @@ def _complaints(message: Message, complaint: arf.Complaint) -> list[Outcome]:
     origin = origin_of(message)
     event = arf.event_of(complaint.type)
     names = complaint.recipients or bounces.original_recipients(message, "")[:1] or [""]
-    kind: Kind = "engagement" if event == "unsubscribed" else "complaint" if event else "none"
+    kind: OutcomeKind = "engagement" if event == "unsubscribed" else "complaint" if event else "none"
     return [
         Outcome(
             kind=kind, event=event, recipient=name, reason="feedback", source="arf", rule=f"type {complaint.type}"[:60],
@@ -126,63 +126,64 @@ def _no_bounce(message: Message, origin: Origin) -> list[Outcome]:
     return []
 
 
-def _judged(finding: Finding, origin: Origin, source: str) -> Outcome:
-    verdict = classify(finding)
-    return outcome_of(finding, verdict, origin, source)
+def _classified(diagnostic: Diagnostic, origin: Origin, source: str) -> Outcome:
+    ruling = classify(diagnostic)
+    return outcome_of(diagnostic, ruling, origin, source)
 
 
-def classify(finding: Finding, classifier: Classifier | None = None) -> Verdict:
-    """What is said of the recipient decides; only where that is nothing, the report as a whole."""
+def classify(diagnostic: Diagnostic, classifier: Classifier | None = None) -> Ruling:
+    """The ruling on a diagnostic: its own words decide; only where they say nothing, the whole report."""
     classifier = classifier or shipped()
-    verdict = classifier.classify(finding)
-    if verdict.reason in VAGUE and finding.notice:
-        whole = classifier.classify(_whole(finding))
+    ruling = classifier.classify(diagnostic)
+    if ruling.reason in VAGUE and diagnostic.notice:
+        whole = classifier.classify(_whole(diagnostic))
         if whole.reason not in VAGUE and not whole.rule.startswith(WIDE):  # the boilerplate is full of broad words
             return whole
-    return verdict
+    return ruling
 
 
-def _whole(finding: Finding) -> Finding:
-    """With the report's words for people, and the codes in them where there are none yet."""
-    text = f"{finding.text} {finding.notice}".strip()
-    reply = finding.reply or find_reply(text)
+def _whole(diagnostic: Diagnostic) -> Diagnostic:
+    """The diagnostic with the report's notice, and the codes in that where it has none of its own."""
+    text = f"{diagnostic.text} {diagnostic.notice}".strip()
+    reply = diagnostic.reply or find_reply(text)
     return replace(
-        finding,
+        diagnostic,
         text=text,
         reply=reply,
-        status=finding.status or find_status(text, reply[:1]),
-        command=finding.command or find_command(text),
-        host=finding.host or find_host(text),
+        status=diagnostic.status or find_status(text, reply[:1]),
+        command=diagnostic.command or find_command(text),
+        host=diagnostic.host or find_host(text),
     )
 
 
-def outcome_of(finding: Finding, verdict: Verdict, origin: Origin, source: str) -> Outcome:
-    """A judged finding as an outcome."""
-    delivered, away = verdict.reason == "delivered", verdict.reason == "vacation"
-    text = " ".join(finding.text.split())[:REPLY_MAX]
+def outcome_of(diagnostic: Diagnostic, ruling: Ruling, origin: Origin, source: str) -> Outcome:
+    """A diagnostic and the ruling on it as an outcome."""
+    delivered, away = ruling.reason == "delivered", ruling.reason == "vacation"
+    text = " ".join(diagnostic.text.split())[:REPLY_MAX]
     return Outcome(
         kind="delivered" if delivered else "none" if away else "bounce",
         event="delivered" if delivered else "" if away else "bounce",
-        recipient=finding.recipient, status=finding.status, reply=text, code=finding.reply, reason=verdict.reason,
-        hard=hardness(verdict.reason, finding.status, finding.reply),
-        scope="" if delivered or away else scope_of(verdict.reason),
-        id=digest(source, finding.recipient.lower(), origin.message_id, finding.status, verdict.reason, text),
-        service=origin.service, intent_id=origin.intent_id, rule=verdict.rule, source=source,
+        recipient=diagnostic.recipient, status=diagnostic.status, reply=text, code=diagnostic.reply,
+        reason=ruling.reason,
+        hard=hardness(ruling.reason, diagnostic.status, diagnostic.reply),
+        scope="" if delivered or away else scope_of(ruling.reason),
+        id=digest(source, diagnostic.recipient.lower(), origin.message_id, diagnostic.status, ruling.reason, text),
+        service=origin.service, intent_id=origin.intent_id, rule=ruling.rule, source=source,
     )  # fmt: skip
 
 
-def _judge_reply(recipient: str, reply: str, status: str, host: str) -> Verdict:
-    """For webhooks: their reply text and status, in the same vocabulary."""
+def _classify_reply(recipient: str, reply: str, status: str, host: str) -> Ruling:
+    """The ruling on a webhook's reply text and status, in the same vocabulary."""
     code = find_reply(reply)
-    finding = Finding(
+    diagnostic = Diagnostic(
         recipient=recipient, text=reply, reply=code, status=prefer(status, find_status(reply), code), host=host,
         command=find_command(reply) or "RCPT",
     )  # fmt: skip
-    return classify(finding)
+    return classify(diagnostic)
 
 
 def digest(*said: str | bytes) -> str:
-    """32 hex digits that stand for what was said, for events without an id of their own."""
+    """An event id made of the content, for feedback without one: 32 hex digits."""
     hasher = hashlib.blake2b(digest_size=16)
     for item in said:
         octets = item if isinstance(item, bytes) else item.encode("utf-8", "surrogatepass")

@@ -1,6 +1,6 @@
-"""Words to look for: a phrase is a few pieces in their order, not far apart. Pure.
+"""Phrases that tell why a message came back: a few pieces in their order, not far apart. Pure.
 
-They are looked for with str.find, piece by piece: next to linear in the text whatever the rules say, and faster than
+Pieces are looked for with str.find, piece by piece: next to linear in the text whatever the rules say, and faster than
 one large alternation, which `re` tries word by word at every position.
 """
 
@@ -14,7 +14,7 @@ TEXT_MAX = 3000
 GAP_MAX = 120
 """Characters between two pieces of a phrase: words further apart belong to different sentences."""
 TRIES_MAX = 16
-"""Places at which the first piece is tried, for texts that repeat it for no good."""
+"""Positions at which the first piece is tried, for texts that repeat it for no good."""
 _LOCAL_PART = string.ascii_lowercase + string.digits + "!#$%&'*+-/?^_`{|}~."
 
 Phrase = tuple[str, ...]
@@ -22,14 +22,17 @@ Phrase = tuple[str, ...]
 
 
 def phrase(text: str) -> Phrase:
-    """`user * unknown` as pieces; one blank between them is enough."""
+    """The phrase `user * unknown` in pieces; one blank between them is enough."""
     return tuple(piece for piece in text.replace(" * ", "* ").split("*") if piece)
 
 
-@lru_cache(maxsize=16)  # the same notice is folded for each of its recipients
-def fold(text: str, most: int = TEXT_MAX) -> str:
-    """Lower case, one blank between words; the codes that multi-line replies repeat in front of each line are gone, and
-    local parts stand as x: `spam@`, `full-user@` are names, not words."""
+@lru_cache(maxsize=16)  # the same notice is searched for each of its recipients
+def folded(text: str, most: int = TEXT_MAX) -> str:
+    """A text ready to be searched: lower case, one blank between words, no repeated codes, no local parts.
+
+    The codes are those that multi-line replies repeat in front of each line; a local part stands as x, because `spam@`
+    and `full-user@` are names, not words.
+    """
     words = text[: most * 2].lower().split()
     return " ".join(_masked(word) if "@" in word else word for word in _without_repeats(words))[:most]
 
@@ -47,7 +50,7 @@ def _without_repeats(words: list[str]) -> Iterable[str]:
 
 
 def stands_in(phrase: Phrase, text: str) -> bool:
-    """Whether the pieces stand in the text in their order, each within GAP_MAX of the one before."""
+    """Whether a phrase stands in a text: its pieces in their order, each within GAP_MAX of the one before."""
     if len(phrase) == 1 and phrase[0][0] != "^":
         return phrase[0] in text  # nearly all of them, and most of the time that a report takes
     first, *rest = phrase

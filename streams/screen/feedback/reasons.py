@@ -1,8 +1,11 @@
-"""What a bounce says about whom: from reason, scope, hard and status to a scope and a `hard`. Pure; the rules are
-reasons.toml."""
+"""Reasons of bounces, and what each means: its scope (whom it blames) and whether it is hard. Pure.
+
+The vocabulary is data/reasons.toml.
+"""
 
 import tomllib
 from collections.abc import Set
+from functools import cache
 from importlib.resources import files
 from typing import NamedTuple, cast
 
@@ -11,7 +14,7 @@ from sidestep.schemas.feedback import Scope
 
 
 class Meaning(NamedTuple):
-    """Whom a bounce blames, and whether it is final."""
+    """The meaning of a bounce: whom it blames, and whether it is final."""
 
     reason: str
     scope: Scope
@@ -31,7 +34,7 @@ class Reasons:
                     self._meanings[name] = Meaning(name, cast(Scope, scope), hardness == "hard")
 
     def meaning(self, bounce: Bounce) -> Meaning:
-        """What the sender of the bounce says goes first, then its reason, then its status. Nothing known: transient."""
+        """The meaning of a bounce: its own scope and `hard` go first, then its reason, then its status."""
         reason = bounce.reason.lower() or self._of_status(bounce.status)
         known = self.of(reason)
         scope = bounce.scope or known.scope
@@ -41,11 +44,11 @@ class Reasons:
         return Meaning(reason, scope, hard)
 
     def of(self, reason: str) -> Meaning:
-        """What a reason of the vocabulary means; any other: transient, soft."""
+        """The meaning of a reason; of one that is not in the vocabulary: transient, soft."""
         return self._meanings.get(reason, Meaning(reason, "transient", False))
 
     def names(self) -> Set[str]:
-        """The vocabulary."""
+        """The reasons of the vocabulary."""
         return self._meanings.keys()
 
     def _of_status(self, status: str) -> str:
@@ -56,6 +59,22 @@ class Reasons:
         return ""
 
 
+@cache
 def load_reasons() -> Reasons:
-    """Those that ship with Sidestep."""
-    return Reasons((files("sidestep.streams.screen.feedback") / "data" / "reasons.toml").read_text())
+    """The vocabulary that ships with Sidestep."""
+    return Reasons((files("sidestep.streams.screen.feedback") / "data" / "reasons.toml").read_text("utf-8"))
+
+
+def scope_of(reason: str) -> Scope:
+    """The scope of a reason: whom it blames; transient for one that is not in the vocabulary."""
+    return load_reasons().of(reason).scope
+
+
+def hardness(reason: str, status: str, reply: str) -> bool:
+    """Whether trying again is pointless. A host that takes no mail takes none later, unless its code says so."""
+    return load_reasons().of(reason).hard and not (reason == "notaccept" and (status or reply)[:1] == "4")
+
+
+def meaning_of(bounce: Bounce) -> Meaning:
+    """The meaning of a bounce in our own schema."""
+    return load_reasons().meaning(bounce)

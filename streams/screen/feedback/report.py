@@ -1,10 +1,10 @@
-"""Delivery status notifications (RFC 3464): the fields, and what they say of each recipient. Pure."""
+"""Delivery status notifications (DSN, RFC 3464): their fields, and the diagnostic of each recipient. Pure."""
 
 import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from sidestep.streams.screen.feedback.finding import Finding
+from sidestep.streams.screen.feedback.diagnostic import Diagnostic
 
 FIELDS = frozenset(
     (
@@ -35,38 +35,38 @@ _ADDRESS = re.compile(r"[^\s<>;,:\"'()\[\]]{1,200}@[^\s<>;,:\"'()\[\]]{1,255}")
 RECIPIENTS_MAX = 100
 """RFC 5321 4.5.3.1.8: a server has to take so many in one transaction; hardly anyone sends more."""
 
-Group = dict[str, str]
+Fields = dict[str, str]
 
 
-class Report(NamedTuple):
-    """Fields of the message as a whole, and one group for each recipient; names in lower case."""
+class Dsn(NamedTuple):
+    """The fields of a DSN: per message, and one group per recipient (RFC 3464 2.2, 2.3); names in lower case."""
 
-    message: Group
-    recipients: list[Group]
+    message: Fields
+    recipients: list[Fields]
 
 
-def parse(text: str) -> Report:
-    """A message/delivery-status body, or any text with such lines in it. Blank lines in wrong places do no harm."""
-    report = Report({}, [])
-    group: Group = {}
+def parse(text: str) -> Dsn:
+    """The fields of a message/delivery-status body, or of any text with such lines. Stray blank lines do no harm."""
+    dsn = Dsn({}, [])
+    group: Fields = {}
     for name, value in _fields(text):
         if not name or (name == "final-recipient" and name in group):
-            group = _close(report, group)
-        if name and len(report.recipients) < RECIPIENTS_MAX:
+            group = _close(dsn, group)
+        if name and len(dsn.recipients) < RECIPIENTS_MAX:
             group.setdefault(name, value)
-    _close(report, group)
-    return report
+    _close(dsn, group)
+    return dsn
 
 
-def _close(report: Report, group: Group) -> Group:
-    """A group with a recipient is a recipient's; what follows without one belongs to the one before."""
+def _close(dsn: Dsn, group: Fields) -> Fields:
+    """Add a group to the DSN. A group without a recipient belongs to the recipient before."""
     if "final-recipient" in group or "original-recipient" in group:
-        report.recipients.append(group)
-    elif report.recipients:
+        dsn.recipients.append(group)
+    elif dsn.recipients:
         for name, value in group.items():
-            report.recipients[-1].setdefault(name, value)
+            dsn.recipients[-1].setdefault(name, value)
     else:
-        report.message.update(group)
+        dsn.message.update(group)
     return {}
 
 
@@ -91,16 +91,16 @@ def _fields(text: str) -> Iterator[tuple[str, str]]:
         yield name, value
 
 
-def findings(report: Report) -> list[Finding]:
-    """One for each recipient."""
-    return [_finding(report.message, group) for group in report.recipients]
+def diagnostics(dsn: Dsn) -> list[Diagnostic]:
+    """A diagnostic for each recipient of a DSN."""
+    return [_diagnostic(dsn.message, group) for group in dsn.recipients]
 
 
-def _finding(message: Group, group: Group) -> Finding:
+def _diagnostic(message: Fields, group: Fields) -> Diagnostic:
     kind, text = _typed(group.get("diagnostic-code", ""))
     field = group.get("status", "")
     status = _STATUS.search(field)
-    return Finding(
+    return Diagnostic(
         recipient=recipient_of(group),
         action=re.split(r"[\s;(]", group.get("action", "").lower(), maxsplit=1)[0],
         status=status[1] if status else "",
@@ -112,8 +112,8 @@ def _finding(message: Group, group: Group) -> Finding:
     )
 
 
-def recipient_of(group: Group) -> str:
-    """The address of one group; a pipe or a file is replaced by the address it stands for, if that is told."""
+def recipient_of(group: Fields) -> str:
+    """The recipient of a group; a pipe or a file is replaced by the address that it stands for, if that is told."""
     for name in ("final-recipient", "original-recipient", "x-actual-recipient"):
         value = _typed(group.get(name, ""))[1] or group.get(name, "")
         if "/" in value.split("@")[0][:2] or value.startswith("|"):

@@ -1,11 +1,11 @@
-"""Codes, commands and host names in what a mail server said (RFC 3463, 5321). Pure."""
+"""Enhanced status codes, reply codes, commands and hosts in a mail server's words (RFC 3463, 5321). Pure."""
 
 import re
 import tomllib
 from functools import cache
 from importlib.resources import files
 
-from sidestep.streams.screen.feedback.phrases import Phrase, fold, phrase, stands_in
+from sidestep.streams.screen.feedback.phrases import Phrase, folded, phrase, stands_in
 
 TEXT_MAX = 8000
 
@@ -31,7 +31,7 @@ def find_status(text: str, first_digit: str = "") -> str:
 
 
 def find_reply(text: str, first_digit: str = "") -> str:
-    """The first SMTP reply code, permanent ones before temporary ones; "" without any."""
+    """The first SMTP reply code (RFC 5321 4.2), permanent ones before temporary ones; "" without any."""
     found = [code for code in _REPLY.findall(text[:TEXT_MAX]) if code.startswith(first_digit) and code in REPLIES]
     return next((code for code in found if code[0] == "5"), next(iter(found), ""))
 
@@ -104,7 +104,7 @@ REPLIES = frozenset(
         "557",
     ]
 )
-"""Other three digits look like a reply code and hardly ever are one."""
+"""Reply codes that servers use. Other three digits look like one and hardly ever are."""
 
 
 _LOOSE = frozenset(f"{digit}.5.{detail}" for digit in "45" for detail in "1245")
@@ -112,7 +112,7 @@ _LOOSE = frozenset(f"{digit}.5.{detail}" for digit in "45" for detail in "1245")
 
 
 def prefer(stated: str, said: str, reply: str = "") -> str:
-    """Of the code in the report's Status field and the one in the remote host's words, the one that says more."""
+    """The status code that says more: the one in the report's Status field, or the one in the remote host's words."""
     if not stated or not said or stated == said:
         return stated or said
     if reply and stated[0] != said[0]:
@@ -131,17 +131,17 @@ def prefer(stated: str, said: str, reply: str = "") -> str:
 
 
 def find_command(text: str) -> str:
-    """The command that was refused: of a transcript the first, else the furthest one that is named; "" if none is."""
+    """The SMTP command that was refused: of a transcript the first, else the furthest that is named; "" if none is."""
     sent = sent_command(text)
     if sent:
         return sent
-    folded = fold(text, TEXT_MAX)
-    named = (name for name, phrases in _commands() if any(stands_in(phrase, folded) for phrase in phrases))
+    words = folded(text, TEXT_MAX)
+    named = (name for name, phrases in _commands() if any(stands_in(phrase, words) for phrase in phrases))
     return next(named, "") or _mentioned(text)
 
 
 def sent_command(text: str) -> str:
-    """The first command of a transcript; "" if there is none."""
+    """The first SMTP command of a transcript; "" if there is none."""
     sent = _SENT.search(text[:TEXT_MAX])
     return _COMMANDS[sent[1].upper()] if sent else ""
 

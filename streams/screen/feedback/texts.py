@@ -1,4 +1,4 @@
-"""Reports for people: which recipients they name, and what they say of each. No MTA is known by name here. Pure.
+"""Notices for people: which recipients they name, and what they say of each. No MTA is known by name here. Pure.
 
 A line names a recipient by its form (an address alone, in brackets, before a colon) or by the word before it
 (layouts.toml); the lines that follow are said of it, up to the next one.
@@ -11,7 +11,7 @@ from importlib.resources import files
 from typing import NamedTuple
 
 NOTICE_MAX = 40_000
-"""Characters in front of the returned message that are looked at."""
+"""Characters of a notice that are looked at."""
 LINES_MAX = 1500
 SAID_MAX = 4000
 RECIPIENTS_MAX = 100
@@ -36,10 +36,10 @@ _X400 = re.compile(rf"(?i)smtp=({_ADDRESS})")
 _RULER = re.compile(r"^[\s\-=_*|#>]{4,}$")
 _WORD = re.compile(r"\w{3}")
 _HELP = re.compile(r"(?i)\b(?:contact|send (?:e-?)?mail to|forward .{3,60} to)[:\s]{0,3}$")
-"""The next line names who can help."""
+"""Words before an address that can help: the next line names no recipient."""
 _UNDISCLOSED = re.compile(r"(?i)^\s{0,8}an undisclosed address\b")
 _ALIAS = re.compile(r"(?i)\bafter rcpt to:|\bgenerated from ")
-"""Behind these stands what became of the recipient that is named already, or where it came from."""
+"""Words before an alias: where the recipient that is named already leads to, or comes from."""
 
 
 class Layouts(NamedTuple):
@@ -56,7 +56,7 @@ class Layouts(NamedTuple):
 
 
 class Notice(NamedTuple):
-    """`said` is by address as written, in order; `before` is what stands in front of the first of them."""
+    """The notice of a report. `said`: words by recipient as written, in order; `before`: the text in front."""
 
     text: str
     said: dict[str, str]
@@ -65,7 +65,7 @@ class Notice(NamedTuple):
 
 
 def read(text: str) -> Notice:
-    """A report's text, the returned message cut off."""
+    """The notice in a report's text, the returned message cut off."""
     lines = text[:NOTICE_MAX].split("\n")[:LINES_MAX]
     end = _end(lines)
     reader = _Reader()
@@ -87,7 +87,7 @@ def _end(lines: list[str]) -> int:
 
 
 class _Reader:
-    """Takes line by line; what is said belongs to the recipients named last."""
+    """Reads a notice line by line; words belong to the recipient that was named last."""
 
     def __init__(self) -> None:
         self.before: list[str] = []
@@ -129,7 +129,7 @@ class _Reader:
             said.append(rest.strip())
 
     def said(self) -> dict[str, str]:
-        """What was said of each; addresses listed one below the other share what follows the last."""
+        """The words about each recipient; addresses listed one below the other share those behind the last."""
         if self._current:
             self._said[self._current] += self._pending
         said = {name: " ".join(self._said[key])[:SAID_MAX] for key, name in self._names.items()}
@@ -140,7 +140,7 @@ class _Reader:
 
 
 def _named(line: str) -> tuple[str, str]:
-    """The recipient that the line names and what it says of it; ("", "") if it names none."""
+    """The recipient that a line names, and the words about it; ("", "") if it names none."""
     if "@" not in line:
         return "", ""
     for pattern in (_BRACKETED, _ALONE, _COLON, _TRANSCRIPT):
@@ -161,7 +161,7 @@ def _clean(address: str) -> str:
 
 @cache
 def layouts() -> Layouts:
-    """Those that ship with Sidestep."""
+    """The layouts that ship with Sidestep."""
     text = (files("sidestep.streams.screen.feedback") / "data" / "layouts.toml").read_text("utf-8")
     table = tomllib.loads(text)
     words = "|".join(re.escape(word) for word in sorted(table["introduced"], key=len, reverse=True))

@@ -5,12 +5,11 @@ from dataclasses import replace
 import pytest
 
 from sidestep.streams.screen.feedback.classify import compiled, shipped, shipped_texts
-from sidestep.streams.screen.feedback.finding import Finding
+from sidestep.streams.screen.feedback.diagnostic import Diagnostic
 from sidestep.streams.screen.feedback.lint import every_rule, problems
-from sidestep.streams.screen.feedback.meaning import hardness, scope_of
 from sidestep.streams.screen.feedback.parse import classify
-from sidestep.streams.screen.feedback.phrases import fold, phrase, stands_in
-from sidestep.streams.screen.feedback.reasons import load_reasons
+from sidestep.streams.screen.feedback.phrases import folded, phrase, stands_in
+from sidestep.streams.screen.feedback.reasons import hardness, load_reasons, scope_of
 from sidestep.streams.screen.feedback.smtp import find_command, find_reply, find_status, prefer
 
 
@@ -18,7 +17,9 @@ def reason(text: str, **fields: str) -> str:
     """Of a reply; what is not given is found in it."""
     reply = find_reply(text)
     said = {"command": find_command(text), "status": find_status(text), "reply": reply} | fields
-    return shipped().classify(Finding(recipient=fields.pop("recipient", "kuro@example.net"), text=text, **said)).reason  # type: ignore[arg-type]
+    return (
+        shipped().classify(Diagnostic(recipient=fields.pop("recipient", "kuro@example.net"), text=text, **said)).reason
+    )  # type: ignore[arg-type]
 
 
 def test_the_rules_that_ship_are_sound():
@@ -162,9 +163,9 @@ def test_the_more_telling_code_is_preferred():
 def test_words_belong_together_only_when_near():
     """The pieces of a phrase stand in one sentence, in their order, wherever it begins."""
     user_left = phrase("user * has left")
-    assert stands_in(user_left, fold("The user list is long. Sorry, user\n  neko has left us"))
-    assert not stands_in(user_left, fold(f"user {'x ' * 100} has left"))
-    assert not stands_in(user_left, fold("has left user"))
+    assert stands_in(user_left, folded("The user list is long. Sorry, user\n  neko has left us"))
+    assert not stands_in(user_left, folded(f"user {'x ' * 100} has left"))
+    assert not stands_in(user_left, folded("has left user"))
 
 
 def test_names_are_no_words():
@@ -198,5 +199,5 @@ def test_wide_words_decide_where_nothing_else_does(text, expected):
 
 def test_wide_words_of_the_notice_decide_nothing():
     """What a report says around the reply is boilerplate."""
-    said = Finding(recipient="kuro@example.net", text="550 computer says no", reply="550", command="RCPT")
+    said = Diagnostic(recipient="kuro@example.net", text="550 computer says no", reply="550", command="RCPT")
     assert "onhold" == classify(replace(said, notice="Perhaps the address is no longer in use.")).reason

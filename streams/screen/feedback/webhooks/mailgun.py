@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from sidestep.streams.screen.feedback.outcome import Event
-from sidestep.streams.screen.feedback.webhooks.said import Said, address, moment, ours, table, text
+from sidestep.streams.screen.feedback.webhooks.event import WebhookEvent, address, moment, ours, table, text
 
 EVENTS: dict[str, Event] = {
     "failed": "bounce", "rejected": "bounce", "delivered": "delivered", "opened": "opened", "clicked": "clicked",
@@ -17,25 +17,25 @@ REASONS = {"old": "expired", "espblock": "blocked", "hardfail": "userunknown", "
 
 
 def recognises(body: Any) -> bool:
-    """By `event-data`, or by the fields of an event from the Events API."""
+    """Whether a body is Mailgun's: by `event-data`, or by the fields of an event from the Events API."""
     fields = table(body)
     return "event-data" in fields or {"event", "recipient", "log-level"} <= fields.keys()
 
 
-def read(body: Any) -> Iterator[Said]:
-    """One event; `accepted` and `stored` say nothing of delivery."""
+def read(body: Any) -> Iterator[WebhookEvent]:
+    """The event of a body; `accepted` and `stored` say nothing of delivery."""
     fields = table(table(body).get("event-data")) or table(body)
     kind = text(fields.get("event"))
     if kind in EVENTS:
-        yield _said(kind, fields)
+        yield _webhook_event(kind, fields)
 
 
-def _said(kind: str, fields: Any) -> Said:
+def _webhook_event(kind: str, fields: Any) -> WebhookEvent:
     status = table(fields.get("delivery-status"))
     why, name = text(fields.get("reason")), address(fields.get("recipient"))
     suppressed = why.startswith("suppress-")
     permanent = text(fields.get("severity")) == "permanent"
-    return Said(
+    return WebhookEvent(
         EVENTS[kind], name, text(fields.get("id")) or f"{kind}:{name}:{text(fields.get('timestamp'))}",
         moment(fields.get("timestamp")), _reply(status), text(status.get("enhanced-code")),
         text(status.get("mx-host")).lower(), "suppressed" if suppressed else _category(kind, why, permanent),
@@ -51,7 +51,7 @@ def _category(kind: str, why: str, permanent: bool) -> str:
 
 
 def _reply(status: Any) -> str:
-    """Code in front, as a server says it."""
+    """The reply with its code in front, as a server says it."""
     code = text(status.get("code"))
     said = text(status.get("message")) or text(status.get("description"))
     return f"{code} {said}".strip() if len(code) == 3 and not said.startswith(code) else said

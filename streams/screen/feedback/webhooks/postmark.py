@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from sidestep.streams.screen.feedback.outcome import Event
-from sidestep.streams.screen.feedback.webhooks.said import Said, address, moment, ours, table, text
+from sidestep.streams.screen.feedback.webhooks.event import WebhookEvent, address, moment, ours, table, text
 
 TYPES = {
     "HardBounce": "userunknown",
@@ -39,27 +39,29 @@ DECIDED = ("ManuallyDeactivated", "TemplateRenderingFailed", "DMARCPolicy")
 
 
 def recognises(body: Any) -> bool:
-    """By `RecordType`."""
+    """Whether a body is Postmark's: by `RecordType`."""
     return "RecordType" in table(body)
 
 
-def read(body: Any) -> Iterator[Said]:
-    """One event; autoresponders and inbound mail say nothing."""
+def read(body: Any) -> Iterator[WebhookEvent]:
+    """The event of a body; autoresponders and inbound mail say nothing."""
     fields = table(body)
     reader = READERS.get(text(fields.get("RecordType")))
     if reader:
         yield from reader(fields)
 
 
-def _bounce(fields: Any) -> Iterator[Said]:
+def _bounce(fields: Any) -> Iterator[WebhookEvent]:
     kind, name = text(fields.get("Type")), address(fields.get("Email"))
     identity = f"bounce:{text(fields.get('ID')) or text(fields.get('MessageID')) + kind + name}"
     at, metadata = moment(fields.get("BouncedAt")), ours(fields.get("Metadata"))
     if kind in NO_BOUNCES:
-        yield Said(NO_BOUNCES[kind], name, identity, at, reason="" if NO_BOUNCES[kind] else "vacation", **metadata)
+        yield WebhookEvent(
+            NO_BOUNCES[kind], name, identity, at, reason="" if NO_BOUNCES[kind] else "vacation", **metadata
+        )
         return
     reply = text(fields.get("Details")) or text(fields.get("Description"))
-    yield Said(
+    yield WebhookEvent(
         "bounce", name, identity, at, _server(reply), reason=TYPES.get(kind, "onhold"), decided=kind in DECIDED,
         temporary=kind == "Transient", **metadata,
     )  # fmt: skip
@@ -69,32 +71,34 @@ def _server(reply: str) -> str:
     return reply[5:] if reply.startswith(("smtp;", "SMTP;")) else reply
 
 
-def _complaint(fields: Any) -> Iterator[Said]:
+def _complaint(fields: Any) -> Iterator[WebhookEvent]:
     name = address(fields.get("Email"))
     identity = f"complaint:{text(fields.get('ID')) or text(fields.get('MessageID'))}:{name}"
-    yield Said("complaint", name, identity, moment(fields.get("BouncedAt")), **ours(fields.get("Metadata")))
+    yield WebhookEvent("complaint", name, identity, moment(fields.get("BouncedAt")), **ours(fields.get("Metadata")))
 
 
-def _delivery(fields: Any) -> Iterator[Said]:
+def _delivery(fields: Any) -> Iterator[WebhookEvent]:
     name = address(fields.get("Recipient"))
     identity = f"{text(fields.get('MessageID'))}:delivery:{name}"
     said = text(fields.get("Details"))
-    yield Said("delivered", name, identity, moment(fields.get("DeliveredAt")), said, **ours(fields.get("Metadata")))
+    yield WebhookEvent(
+        "delivered", name, identity, moment(fields.get("DeliveredAt")), said, **ours(fields.get("Metadata"))
+    )
 
 
-def _open(fields: Any) -> Iterator[Said]:
+def _open(fields: Any) -> Iterator[WebhookEvent]:
     event: Event = "opened" if fields.get("RecordType") == "Open" else "clicked"
     name, at = address(fields.get("Recipient")), text(fields.get("ReceivedAt"))
     identity = f"{text(fields.get('MessageID'))}:{event}:{name}:{at}"
-    yield Said(event, name, identity, moment(at), **ours(fields.get("Metadata")))
+    yield WebhookEvent(event, name, identity, moment(at), **ours(fields.get("Metadata")))
 
 
-def _subscription(fields: Any) -> Iterator[Said]:
-    """Only what the recipient asked for: of bounces and complaints that suppress Postmark has told before."""
+def _subscription(fields: Any) -> Iterator[WebhookEvent]:
+    """The unsubscription that a recipient asked for: of bounces and complaints that suppress Postmark told before."""
     if fields.get("SuppressSending") is True and text(fields.get("SuppressionReason")) == "ManualSuppression":
         name, at = address(fields.get("Recipient")), text(fields.get("ChangedAt"))
         identity = f"{text(fields.get('MessageID'))}:unsubscribe:{name}:{at}"
-        yield Said("unsubscribed", name, identity, moment(at), **ours(fields.get("Metadata")))
+        yield WebhookEvent("unsubscribed", name, identity, moment(at), **ours(fields.get("Metadata")))
 
 
 READERS = {

@@ -1,6 +1,6 @@
 """Webhook bodies of the large providers, recognised by their shape, and our own schema. Pure.
 
-Each provider's file turns its body into `Said`; here that becomes outcomes, judged like any other bounce.
+Each provider's file turns a body into webhook events; here they become outcomes, classified like any other bounce.
 """
 
 from collections.abc import Callable, Iterator
@@ -9,76 +9,82 @@ from typing import Any, NamedTuple
 import msgspec
 
 from sidestep.schemas import Bounce, Engagement
-from sidestep.streams.screen.feedback.classify import Verdict
-from sidestep.streams.screen.feedback.meaning import hardness, meaning_of, scope_of
-from sidestep.streams.screen.feedback.outcome import Kind, Outcome
+from sidestep.streams.screen.feedback.classify import Ruling
+from sidestep.streams.screen.feedback.outcome import Outcome, OutcomeKind
+from sidestep.streams.screen.feedback.reasons import hardness, meaning_of, scope_of
 from sidestep.streams.screen.feedback.smtp import find_status
 from sidestep.streams.screen.feedback.webhooks import mailgun, postmark, resend, sendgrid, ses, sparkpost
-from sidestep.streams.screen.feedback.webhooks.said import Said, table
+from sidestep.streams.screen.feedback.webhooks.event import WebhookEvent, table
 
-Judge = Callable[[str, str, str, str], Verdict]
-"""(recipient, reply, status, host) -> verdict."""
+Classify = Callable[[str, str, str, str], Ruling]
+"""Recipient, reply, status, host -> ruling."""
 
 VAGUE = ("onhold", "undefined", "vacation")
 REPLY_MAX = 1000
 
 
-class Provider(NamedTuple):
-    """Tells its bodies and reads them."""
+class WebhookProvider(NamedTuple):
+    """A provider: tells its bodies and reads them."""
 
     name: str
     recognises: Callable[[Any], bool]
-    read: Callable[[Any], Iterator[Said]]
+    read: Callable[[Any], Iterator[WebhookEvent]]
 
 
 PROVIDERS = (
-    Provider("ses", ses.recognises, ses.read),
-    Provider("sparkpost", sparkpost.recognises, sparkpost.read),
-    Provider("mailgun", mailgun.recognises, mailgun.read),
-    Provider("postmark", postmark.recognises, postmark.read),
-    Provider("resend", resend.recognises, resend.read),
-    Provider("sendgrid", sendgrid.recognises, sendgrid.read),
+    WebhookProvider("ses", ses.recognises, ses.read),
+    WebhookProvider("sparkpost", sparkpost.recognises, sparkpost.read),
+    WebhookProvider("mailgun", mailgun.recognises, mailgun.read),
+    WebhookProvider("postmark", postmark.recognises, postmark.read),
+    WebhookProvider("resend", resend.recognises, resend.read),
+    WebhookProvider("sendgrid", sendgrid.recognises, sendgrid.read),
 )
 
 
-def read(body: Any, judge: Judge) -> list[Outcome]:
-    """Outcomes of a body. A known one without an event: one of kind none; an unknown one: []."""
+def read(body: Any, classify: Classify) -> list[Outcome]:
+    """The outcomes of a body. A known body without an event: one of kind none; an unknown one: []."""
     for provider in PROVIDERS:
         if provider.recognises(body):
-            found = _once(_outcome(said, provider.name, judge) for said in provider.read(body))
+            found = _once(_outcome(event, provider.name, classify) for event in provider.read(body))
             return found or [Outcome(kind="none", reason="undefined", source=provider.name)]
     return _own(body)
 
 
 def _once(outcomes: Iterator[Outcome]) -> list[Outcome]:
-    """The same event twice in one body is one."""
+    """The outcomes, each once: a body may hold an event twice."""
     return list({(outcome.id, outcome.event, outcome.recipient): outcome for outcome in outcomes}.values())
 
 
-def _outcome(said: Said, source: str, judge: Judge) -> Outcome:
+def _outcome(event: WebhookEvent, source: str, classify: Classify) -> Outcome:
     common: dict[str, Any] = {
-        "event": said.event, "recipient": said.recipient, "id": f"{source}:{said.id}"[:200], "service": said.service,
-        "intent_id": said.intent_id, "occurred_at": said.occurred_at, "source": source,
-        "reply": " ".join(said.reply.split())[:REPLY_MAX],
+        "event": event.event, "recipient": event.recipient, "id": f"{source}:{event.id}"[:200],
+        "service": event.service,
+        "intent_id": event.intent_id, "occurred_at": event.occurred_at, "source": source,
+        "reply": " ".join(event.reply.split())[:REPLY_MAX],
     }  # fmt: skip
-    if said.event == "bounce":
-        return _bounce(said, judge, common)
-    kind: Kind = KINDS.get(said.event, "engagement")
-    reason = {"delivered": "delivered", "complaint": "feedback"}.get(kind, said.reason if kind == "none" else "")
+    if event.event == "bounce":
+        return _bounce(event, classify, common)
+    kind: OutcomeKind = KINDS.get(event.event, "engagement")
+    reason = {"delivered": "delivered", "complaint": "feedback"}.get(kind, event.reason if kind == "none" else "")
     return Outcome(kind=kind, reason=reason, **common)
 
 
-KINDS: dict[str, Kind] = {"": "none", "delivered": "delivered", "complaint": "complaint", "not-spam": "complaint"}
+KINDS: dict[str, OutcomeKind] = {
+    "": "none",
+    "delivered": "delivered",
+    "complaint": "complaint",
+    "not-spam": "complaint",
+}
 
 
-def _bounce(said: Said, judge: Judge, common: dict[str, Any]) -> Outcome:
-    verdict = judge(said.recipient, said.reply, said.status, said.host)
-    if said.reason and (said.decided or verdict.reason in VAGUE or verdict.reason == "delivered"):
-        verdict = Verdict(said.reason, f"{common['source']} category")
-    status = find_status(said.status) or find_status(said.reply)
+def _bounce(event: WebhookEvent, classify: Classify, common: dict[str, Any]) -> Outcome:
+    ruling = classify(event.recipient, event.reply, event.status, event.host)
+    if event.reason and (event.decided or ruling.reason in VAGUE or ruling.reason == "delivered"):
+        ruling = Ruling(event.reason, f"{common['source']} category")
+    status = find_status(event.status) or find_status(event.reply)
     return Outcome(
-        kind="bounce", status=status, reason=verdict.reason, rule=verdict.rule, scope=scope_of(verdict.reason),
-        hard=hardness(verdict.reason, status, said.reply[:3]) and not said.temporary, **common,
+        kind="bounce", status=status, reason=ruling.reason, rule=ruling.rule, scope=scope_of(ruling.reason),
+        hard=hardness(ruling.reason, status, event.reply[:3]) and not event.temporary, **common,
     )  # fmt: skip
 
 
@@ -86,7 +92,7 @@ ENGAGEMENTS = ("delivered", "opened", "clicked", "replied", "unsubscribed")
 
 
 def _own(body: Any) -> list[Outcome]:
-    """Our own schema, see schemas/feedback.py."""
+    """The outcome of a body in our own schema, see schemas/feedback.py."""
     fields = table(body)
     if "recipient" not in fields:
         return []
@@ -105,7 +111,7 @@ def _of_schema(feedback: Bounce | Engagement) -> Outcome:
     }  # fmt: skip
     if isinstance(feedback, Engagement):
         delivered = feedback.kind == "delivered"
-        kind: Kind = "delivered" if delivered else "engagement"
+        kind: OutcomeKind = "delivered" if delivered else "engagement"
         return Outcome(kind=kind, reason="delivered" if delivered else "", **common)
     if feedback.kind != "bounce":
         return Outcome(kind="complaint", reason="feedback", **common)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from sidestep.streams.screen.feedback.outcome import Event
-from sidestep.streams.screen.feedback.webhooks.said import Said, address, items, moment, ours, table, text
+from sidestep.streams.screen.feedback.webhooks.event import WebhookEvent, address, items, moment, ours, table, text
 from sidestep.streams.screen.feedback.webhooks.ses import SUBTYPES
 
 EVENTS: dict[str, Event] = {
@@ -23,30 +23,30 @@ EVENTS: dict[str, Event] = {
 
 
 def recognises(body: Any) -> bool:
-    """By a type that begins with `email.` or `contact.` next to `data`."""
+    """Whether a body is Resend's: by a type that begins with `email.` or `contact.` next to `data`."""
     fields = table(body)
     return text(fields.get("type")).startswith(("email.", "contact.")) and "data" in fields
 
 
-def read(body: Any) -> Iterator[Said]:
-    """An event for each recipient."""
+def read(body: Any) -> Iterator[WebhookEvent]:
+    """The events of a body, one for each recipient."""
     fields = table(body)
     kind, data = text(fields.get("type")), table(fields.get("data"))
     if kind == "contact.updated" and data.get("unsubscribed") is True:
         at = moment(fields.get("created_at"))
-        yield Said("unsubscribed", address(data.get("email")), f"{text(data.get('id'))}:unsubscribed:{at}", at)
+        yield WebhookEvent("unsubscribed", address(data.get("email")), f"{text(data.get('id'))}:unsubscribed:{at}", at)
     for value in (items(data.get("to")) or [data.get("to")]) if kind in EVENTS else []:
-        yield _said(kind, address(value), data, moment(fields.get("created_at")))
+        yield _webhook_event(kind, address(value), data, moment(fields.get("created_at")))
 
 
-def _said(kind: str, name: str, data: Any, at: float | str | None) -> Said:
+def _webhook_event(kind: str, name: str, data: Any, at: float | str | None) -> WebhookEvent:
     bounce = table(data.get("bounce"))
     subtype, permanent = text(bounce.get("subType")), text(bounce.get("type")) == "Permanent"
     reason = SUBTYPES.get(subtype, "userunknown" if permanent else "onhold")
     if kind != "email.bounced":
         reason = {"email.delivery_delayed": "expired", "email.suppressed": "suppressed"}.get(kind, "systemerror")
     repeats = kind in ("email.opened", "email.clicked", "email.delivery_delayed")
-    return Said(
+    return WebhookEvent(
         EVENTS[kind], name, f"{text(data.get('email_id'))}:{kind}:{name}" + (f":{at}" if repeats else ""), at,
         text(bounce.get("message")) or text(table(data.get("failed")).get("reason")), "", "", reason,
         reason == "suppressed" or subtype in SUBTYPES, kind == "email.delivery_delayed",

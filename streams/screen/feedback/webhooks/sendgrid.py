@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from sidestep.streams.screen.feedback.outcome import Event
-from sidestep.streams.screen.feedback.webhooks.said import Said, address, items, moment, ours, table, text
+from sidestep.streams.screen.feedback.webhooks.event import WebhookEvent, address, items, moment, ours, table, text
 
 EVENTS: dict[str, Event] = {
     "bounce": "bounce", "blocked": "bounce", "deferred": "bounce", "dropped": "bounce", "delivered": "delivered",
@@ -27,25 +27,25 @@ DROPS = ("Bounced Address", "Unsubscribed Address", "Spam Reporting Address", "R
 
 
 def recognises(body: Any) -> bool:
-    """An array of objects with `email` and `event`, or one such object with SendGrid's ids."""
+    """Whether a body is SendGrid's: an array of objects with `email` and `event`, or one such object with its ids."""
     first = table(next(iter(items(body)), None)) if isinstance(body, list) else table(body)
     ids = "sg_event_id" in first or "sg_message_id" in first
     return "event" in first and "email" in first and (ids or isinstance(body, list))
 
 
-def read(body: Any) -> Iterator[Said]:
-    """Events of kinds that say something; `processed` and an open by a machine do not."""
+def read(body: Any) -> Iterator[WebhookEvent]:
+    """The events of a body that say something; `processed` and an open by a machine do not."""
     for fields in map(table, items(body) if isinstance(body, list) else [body]):
         kind = text(fields.get("event"))
         if kind in EVENTS and not (kind == "open" and fields.get("sg_machine_open") is True):
-            yield _said(kind, fields)
+            yield _webhook_event(kind, fields)
 
 
-def _said(kind: str, fields: Any) -> Said:
+def _webhook_event(kind: str, fields: Any) -> WebhookEvent:
     name, reply = address(fields.get("email")), text(fields.get("reason")) or text(fields.get("response"))
     at, dropped = moment(fields.get("timestamp")), kind == "dropped"
     identity = text(fields.get("sg_event_id")) or f"{text(fields.get('sg_message_id'))}:{kind}:{name}:{at}"
-    return Said(
+    return WebhookEvent(
         EVENTS[kind], name, identity, at, reply, text(fields.get("status")), "",
         _category(kind, reply, fields), decided=dropped, temporary=kind == "deferred", **ours(fields),
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Amazon SES: through SNS (envelope) or bare, `notificationType` (old) and `eventType` (new).
+"""Amazon SES's notifications: through SNS (envelope) or bare, `notificationType` (old) and `eventType` (new).
 
 https://docs.aws.amazon.com/ses/latest/dg/notification-contents.html and event-publishing-retrieving-sns-contents.html
 """
@@ -9,7 +9,7 @@ from typing import Any
 
 from sidestep.streams.screen.feedback.arf import event_of
 from sidestep.streams.screen.feedback.outcome import Event
-from sidestep.streams.screen.feedback.webhooks.said import Said, address, items, moment, ours, table, text
+from sidestep.streams.screen.feedback.webhooks.event import WebhookEvent, address, items, moment, ours, table, text
 
 SUBTYPES = {
     "NoEmail": "userunknown",
@@ -26,14 +26,14 @@ CONFIRMATIONS = ("SubscriptionConfirmation", "UnsubscribeConfirmation")
 
 
 def recognises(body: Any) -> bool:
-    """By the envelope of SNS, or by a `mail` next to the type of an event."""
+    """Whether a body is SES's: by the envelope of SNS, or by a `mail` next to the type of an event."""
     fields = table(body)
     if "TopicArn" in fields or fields.get("Type") in ("Notification", *CONFIRMATIONS):
         return True
     return "mail" in fields and ("notificationType" in fields or "eventType" in fields)
 
 
-def read(body: Any) -> Iterator[Said]:
+def read(body: Any) -> Iterator[WebhookEvent]:
     """The events of a notification; nothing for SNS's own questions and for what was merely sent."""
     fields = table(body)
     if "Message" in fields and "mail" not in fields:
@@ -52,7 +52,7 @@ def _inside(envelope: Any) -> Any:
 
 
 def text_of(value: Any) -> str:
-    """The message as SNS wraps it: JSON in a string, or raw."""
+    """The notification as SNS wraps it: JSON in a string, or raw."""
     return value if isinstance(value, str) else json.dumps(value)
 
 
@@ -60,13 +60,13 @@ def _common(mail: Any) -> dict[str, Any]:
     return ours(mail.get("headers"), mail.get("tags"))
 
 
-def _bounces(fields: Any, mail: Any) -> Iterator[Said]:
+def _bounces(fields: Any, mail: Any) -> Iterator[WebhookEvent]:
     bounce = table(fields.get("bounce"))
     subtype, kind = text(bounce.get("bounceSubType")), text(bounce.get("bounceType"))
     reason = SUBTYPES.get(subtype, "userunknown" if kind == "Permanent" else "")
     for recipient in map(table, items(bounce.get("bouncedRecipients"))):
         name = address(recipient.get("emailAddress"))
-        yield Said(
+        yield WebhookEvent(
             "bounce", name, f"{text(bounce.get('feedbackId')) or text(mail.get('messageId'))}:{name}",
             moment(bounce.get("timestamp")), _diagnostic(recipient), text(recipient.get("status")), "", reason,
             reason == "suppressed", **_common(mail),
@@ -78,63 +78,65 @@ def _diagnostic(recipient: Any) -> str:
     return said.partition(";")[2].strip() if said[:20].lower().startswith(("smtp;", "x-")) else said
 
 
-def _complaints(fields: Any, mail: Any) -> Iterator[Said]:
+def _complaints(fields: Any, mail: Any) -> Iterator[WebhookEvent]:
     complaint = table(fields.get("complaint"))
     event = event_of(text(complaint.get("complaintFeedbackType")) or "abuse")
     for recipient in map(table, items(complaint.get("complainedRecipients"))):
         name = address(recipient.get("emailAddress"))
         identity = f"{text(complaint.get('feedbackId')) or text(mail.get('messageId'))}:{name}"
-        yield Said(event or "complaint", name, identity, moment(complaint.get("timestamp")), **_common(mail))
+        yield WebhookEvent(event or "complaint", name, identity, moment(complaint.get("timestamp")), **_common(mail))
 
 
-def _deliveries(fields: Any, mail: Any) -> Iterator[Said]:
+def _deliveries(fields: Any, mail: Any) -> Iterator[WebhookEvent]:
     delivery = table(fields.get("delivery"))
     for value in items(delivery.get("recipients")) or items(mail.get("destination")):
         name = address(value)
-        yield Said(
+        yield WebhookEvent(
             "delivered", name, f"{text(mail.get('messageId'))}:delivery:{name}", moment(delivery.get("timestamp")),
             text(delivery.get("smtpResponse")), **_common(mail),
         )  # fmt: skip
 
 
-def _delays(fields: Any, mail: Any) -> Iterator[Said]:
+def _delays(fields: Any, mail: Any) -> Iterator[WebhookEvent]:
     delay = table(fields.get("deliveryDelay"))
     reason = DELAYS.get(text(delay.get("delayType")), "expired")
     for recipient in map(table, items(delay.get("delayedRecipients"))):
         name = address(recipient.get("emailAddress"))
         at = moment(delay.get("timestamp"))
-        yield Said(
+        yield WebhookEvent(
             "bounce", name, f"{text(mail.get('messageId'))}:delay:{name}:{at}", at, _diagnostic(recipient),
             text(recipient.get("status")), "", reason, temporary=True, **_common(mail),
         )  # fmt: skip
 
 
-def _rejects(fields: Any, mail: Any) -> Iterator[Said]:
-    """SES itself did not take it: a virus, or a template that does not render. Nobody's mailbox is to blame."""
+def _rejects(fields: Any, mail: Any) -> Iterator[WebhookEvent]:
+    """Messages that SES itself did not take: a virus, or a template that does not render. No mailbox is to blame."""
     said = table(fields.get("reject")).get("reason") or table(fields.get("failure")).get("errorMessage")
     reason = "virusdetected" if "reject" in fields else "contenterror"
     for value in items(mail.get("destination")):
         name = address(value)
         identity, at = f"{text(mail.get('messageId'))}:reject:{name}", moment(mail.get("timestamp"))
-        yield Said("bounce", name, identity, at, text(said), reason=reason, decided=True, **_common(mail))
+        yield WebhookEvent("bounce", name, identity, at, text(said), reason=reason, decided=True, **_common(mail))
 
 
-def _engagements(fields: Any, mail: Any) -> Iterator[Said]:
+def _engagements(fields: Any, mail: Any) -> Iterator[WebhookEvent]:
     event: Event = "opened" if "open" in fields else "clicked"
     key = "open" if "open" in fields else "click"
     at = moment(table(fields.get(key)).get("timestamp"))
     for value in items(mail.get("destination")):
         name = address(value)
-        yield Said(event, name, f"{text(mail.get('messageId'))}:{key}:{name}:{at}", at, **_common(mail))
+        yield WebhookEvent(event, name, f"{text(mail.get('messageId'))}:{key}:{name}:{at}", at, **_common(mail))
 
 
-def _subscriptions(fields: Any, mail: Any) -> Iterator[Said]:
+def _subscriptions(fields: Any, mail: Any) -> Iterator[WebhookEvent]:
     subscription = table(fields.get("subscription"))
     wanted = table(subscription.get("newTopicPreferences"))
     for value in items(mail.get("destination")) if wanted.get("unsubscribeAll") is True else []:
         name = address(value)
         at = moment(subscription.get("timestamp"))
-        yield Said("unsubscribed", name, f"{text(mail.get('messageId'))}:unsubscribe:{name}", at, **_common(mail))
+        yield WebhookEvent(
+            "unsubscribed", name, f"{text(mail.get('messageId'))}:unsubscribe:{name}", at, **_common(mail)
+        )
 
 
 READERS = {

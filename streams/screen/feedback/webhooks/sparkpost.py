@@ -8,7 +8,7 @@ from typing import Any
 
 from sidestep.streams.screen.feedback.arf import event_of
 from sidestep.streams.screen.feedback.outcome import Event
-from sidestep.streams.screen.feedback.webhooks.said import Said, address, items, moment, ours, table, text
+from sidestep.streams.screen.feedback.webhooks.event import WebhookEvent, address, items, moment, ours, table, text
 
 EVENTS: dict[str, Event] = {
     "bounce": "bounce",
@@ -52,28 +52,28 @@ REFUSED_BY_THEM = ("policy_rejection", "generation_failure", "generation_rejecti
 
 
 def recognises(body: Any) -> bool:
-    """By `msys`."""
+    """Whether a body is SparkPost's: by `msys`."""
     first = next(iter(items(body)), None) if isinstance(body, list) else body
     return "msys" in table(first)
 
 
-def read(body: Any) -> Iterator[Said]:
-    """Events of kinds that say something of delivery or of a person."""
-    for entry in map(table, items(body) if isinstance(body, list) else [body]):
-        for fields in map(table, table(entry.get("msys")).values()):
+def read(body: Any) -> Iterator[WebhookEvent]:
+    """The events of a body that say something of delivery or of a person."""
+    for item in map(table, items(body) if isinstance(body, list) else [body]):
+        for fields in map(table, table(item.get("msys")).values()):
             kind = text(fields.get("type"))
             if kind in EVENTS:
-                yield _said(kind, fields)
+                yield _webhook_event(kind, fields)
 
 
-def _said(kind: str, fields: Any) -> Said:
+def _webhook_event(kind: str, fields: Any) -> WebhookEvent:
     name = address(fields.get("rcpt_to")) or address(fields.get("raw_rcpt_to"))
     category, at = text(fields.get("bounce_class")), moment(fields.get("timestamp"))
     identity = text(fields.get("event_id")) or f"{text(fields.get('message_id'))}:{kind}:{name}:{at}"
     reason = CLASSES.get(category, "expired" if kind == "delay" else "onhold")
     if kind in REFUSED_BY_THEM and reason == "onhold":
         reason = "policyviolation"
-    return Said(
+    return WebhookEvent(
         _event(kind, category, fields), name, identity, at,
         text(fields.get("raw_reason")) or text(fields.get("reason")), "", "", reason,
         decided=kind in REFUSED_BY_THEM or category in ("25", "26", "60"), temporary=kind == "delay",

@@ -10,10 +10,10 @@ from importlib.resources import files
 from string import ascii_lowercase
 from typing import Any, Literal, NamedTuple
 
-from sidestep.streams.screen.feedback.finding import Finding
-from sidestep.streams.screen.feedback.meaning import scope_of
+from sidestep.streams.screen.feedback.diagnostic import Diagnostic
 from sidestep.streams.screen.feedback.parse import classify
-from sidestep.streams.screen.feedback.phrases import Phrase, fold, phrase, stands_in
+from sidestep.streams.screen.feedback.phrases import Phrase, folded, phrase, stands_in
+from sidestep.streams.screen.feedback.reasons import scope_of
 from sidestep.streams.screen.feedback.smtp import find_status
 from sidestep.streams.screen.feedback.texts import ADDRESS
 
@@ -92,10 +92,10 @@ def read_recipient(code: int, text: str, recipient: str, exchange: str) -> Readi
     said = _Said.of(code, text)
     if said.is_about_us():
         return BLOCKED
-    verdict = classify(_finding(said, recipient, exchange))
-    if verdict.reason == "mailboxfull":
+    ruling = classify(_diagnostic(said, recipient, exchange))
+    if ruling.reason == "mailboxfull":
         return FULL
-    return said.temporary() if code < 500 else _permanent(said, verdict.reason, verdict.rule)
+    return said.temporary() if code < 500 else _permanent(said, ruling.reason, ruling.rule)
 
 
 def read_refusal(code: int, text: str) -> Reading:
@@ -134,7 +134,7 @@ class _Said(NamedTuple):
     def of(cls, code: int, text: str) -> "_Said":
         status = find_status(text[:TEXT_MAX], str(code)[0])
         plain = ADDRESS.sub("somebody@somewhere", text[:TEXT_MAX])
-        return cls(code, status, f"{code} {plain}", fold(plain))
+        return cls(code, status, f"{code} {plain}", folded(plain))
 
     def is_about_us(self) -> bool:
         if self.status in rules().about_the_mailbox:
@@ -151,8 +151,8 @@ class _Said(NamedTuple):
         return GREYLISTED if greylisted else DEFERRED
 
 
-def _finding(said: _Said, recipient: str, exchange: str) -> Finding:
-    return Finding(
+def _diagnostic(said: _Said, recipient: str, exchange: str) -> Diagnostic:
+    return Diagnostic(
         recipient=recipient, reply=str(said.code), status=said.status, command="RCPT", text=said.text, host=exchange
     )
 

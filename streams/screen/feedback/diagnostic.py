@@ -1,11 +1,11 @@
-"""What a report says of one recipient, before anyone has judged it."""
+"""A diagnostic: what a report says of one recipient, before it is classified."""
 
 from dataclasses import dataclass
 
 
 @dataclass(slots=True)
-class Finding:
-    """Everything the rules look at. Texts are as they stand in the report; the classifier folds case and blanks."""
+class Diagnostic:
+    """What a report says of one recipient. Texts are as they stand there; the classifier evens out case and blanks."""
 
     recipient: str = ""
     action: str = ""
@@ -15,17 +15,17 @@ class Finding:
     reply: str = ""
     """SMTP reply code, three digits."""
     command: str = ""
-    """What the remote host refused: CONN, EHLO, AUTH, MAIL, RCPT or DATA; "" where it is not told."""
+    """SMTP command that the remote host refused: CONN, EHLO, AUTH, MAIL, RCPT or DATA; "" where it is not told."""
     text: str = ""
-    """What the remote host, or the MTA that gave up, said."""
+    """Words of the remote host, or of the MTA that gave up."""
     kind: str = "smtp"
     """Type of the diagnostic code, lower case: smtp, x-unix, x-postfix, …"""
     host: str = ""
-    """Who refused it (Remote-MTA)."""
+    """Host that refused the message (Remote-MTA, RFC 3464 2.3.5)."""
     reporter: str = ""
-    """Who wrote the report (Reporting-MTA, or the domain it came from)."""
+    """Host that wrote the report (Reporting-MTA, RFC 3464 2.2.2), or the domain that the report came from."""
     notice: str = ""
-    """The words for people around it, the report's own subject and sender first."""
+    """The notice for people around the diagnostic, the report's own subject and sender first."""
 
     @property
     def domain(self) -> str:

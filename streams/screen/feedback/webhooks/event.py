@@ -1,4 +1,4 @@
-"""What a provider's webhook says of one recipient, before it is judged; and safe ways into JSON of any shape."""
+"""Webhook events: what a provider says of one recipient, before it is classified; and safe ways into any JSON."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -12,8 +12,8 @@ SERVICE_KEYS = ("sidestep_service", "sidestep-service", "x-sidestep-service")
 TEXT_MAX = 4000
 
 
-class Said(NamedTuple):
-    """One event. `event` as in our schema, "" for what is only worth a note."""
+class WebhookEvent(NamedTuple):
+    """An event of a provider's webhook. `event` as in our schema, "" for what is only worth a note."""
 
     event: Event
     recipient: str
@@ -27,13 +27,13 @@ class Said(NamedTuple):
     decided: bool = False
     """…or counts whatever the words say."""
     temporary: bool = False
-    """It will be tried again: never final, whatever the words say."""
+    """The provider tries again: never final, whatever the words say."""
     intent_id: str = ""
     service: str = ""
 
 
 def text(value: Any) -> str:
-    """A string or a number as text; anything else "" ."""
+    """A JSON string or number as text; "" for anything else."""
     if isinstance(value, str):
         return value[:TEXT_MAX]
     return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else ""
@@ -45,18 +45,18 @@ def table(value: Any) -> Mapping[str, Any]:
 
 
 def items(value: Any, most: int = 1000) -> list[Any]:
-    """A JSON array, so many of its items; [] for anything else."""
+    """The first items of a JSON array; [] for anything else."""
     return value[:most] if isinstance(value, list) else []
 
 
 def address(value: Any) -> str:
-    """`Neko <neko@example.com>` or the bare address -> the address."""
+    """The address in `Neko <neko@example.com>`, or the bare one."""
     said = text(value)[:500]
     return said.rpartition("<")[2].split(">")[0].strip()
 
 
 def moment(value: Any) -> float | str | None:
-    """Unix seconds (as a number or digits) or RFC 3339."""
+    """A time as it came: Unix seconds (a number or digits) or RFC 3339 text; None for none."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         return value
     said = text(value)[:40].strip()
@@ -64,7 +64,7 @@ def moment(value: Any) -> float | str | None:
 
 
 def ours(*sources: Any) -> dict[str, Any]:
-    """`intent_id` and `service` from what was given along with the message: metadata, tags, headers, variables."""
+    """The `intent_id` and `service` that were given along with the message: metadata, tags, headers, variables."""
     found = {"intent_id": "", "service": ""}
     for source in sources:
         pairs = _pairs(source)
