@@ -13,7 +13,7 @@ from rocksdict import Cache
 
 from sidestep.streams.decide.agent import Decide
 from sidestep.streams.decide.tables import DEDUPLICATION_SECONDS
-from sidestep.streams.errors import TopicsError, WorkerCrashed
+from sidestep.streams.errors import WorkerCrashed
 from sidestep.streams.observe.report import Watching
 from sidestep.streams.runtime.batches import Partition
 from sidestep.streams.runtime.failpoints import from_environment
@@ -24,6 +24,7 @@ from sidestep.streams.web.worker import WorkerEndpoints
 from sidestep.topics import admin
 from sidestep.topics.catalog import EVIDENCE, IDS_CHANGELOG, LEDGER_CHANGELOG
 from sidestep.topics.cluster import admin_client, cluster
+from sidestep.topics.errors import TopicsError
 
 log = logging.getLogger(__name__)
 

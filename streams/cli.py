@@ -1,14 +1,12 @@
 """The `sidestep` command. Sub-commands are imported when they are asked for: Faust alone takes a second."""
 
 import importlib
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
-from sidestep.streams.errors import SidestepError
+from sidestep.topics.errors import SidestepError
 
-F = TypeVar("F", bound=Callable[..., Any])
 PACKAGE = "sidestep.streams.commands"
 COMMANDS = {
     "topics": (f"{PACKAGE}.topics:topics", "Create, check and list the topics."),
@@ -53,17 +51,6 @@ class LazyGroup(click.Group):
         except SidestepError as error:
             click.echo(f"sidestep: {error}", err=True)
             ctx.exit(2)
-
-
-def broker_option(function: F) -> F:
-    """Adds --broker; the value is None where neither the option nor SIDESTEP_BROKER is given."""
-    return click.option(
-        "--broker",
-        metavar="HOST:PORT",
-        envvar="SIDESTEP_BROKER",
-        show_envvar=True,
-        help="Kafka bootstrap servers, several with commas.  [default: 127.0.0.1:9092]",
-    )(function)
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

@@ -1,8 +1,7 @@
-"""Every error that Sidestep raises on purpose. One root, one line each; the message says what to do next."""
+"""What workers and commands raise on purpose, besides the errors of topics/errors.py. One line each; the message says
+what to do next."""
 
-
-class SidestepError(Exception):
-    """Something a person has to know about. The command line prints its text and exits with 2, workers with 3."""
+from sidestep.topics.errors import SidestepError
 
 
 class SettingsError(SidestepError):
@@ -13,20 +12,8 @@ class PolicyError(SidestepError):
     """The policy file can't be used as it stands."""
 
 
-class BrokerUnreachable(SidestepError):
-    """No Kafka answers at the address given."""
-
-
 class EmbeddedBrokerError(SidestepError):
     """The embedded Kafka could not be fetched or started."""
-
-
-class TopicsError(SidestepError):
-    """Topics are missing, or differ from the catalog."""
-
-
-class PublishFailed(SidestepError):
-    """Kafka did not take a record; nothing that depends on it has been acknowledged."""
 
 
 class Fenced(SidestepError):
@@ -35,10 +22,6 @@ class Fenced(SidestepError):
 
 class LedgerError(SidestepError):
     """The ledger on disk does not fit its changelog."""
-
-
-class LogTruncated(SidestepError):
-    """Evidence that has not been judged yet is no longer retained."""
 
 
 class NoPolicy(SidestepError):

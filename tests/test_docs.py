@@ -9,10 +9,11 @@ from types import ModuleType
 import pytest
 import yaml
 
-from sidestep.streams import errors
+from sidestep.streams import errors as errors_of_streams
 from sidestep.streams.commands.serve import serve
 from sidestep.streams.observe.metrics import Metrics
 from sidestep.streams.settings import Settings
+from sidestep.topics import errors
 
 DOCS = Path(__file__).parents[1] / "docs"
 OPERATIONS = (DOCS / "operations.md").read_text()
@@ -73,10 +74,11 @@ def _suffix(kind: str) -> str:
 
 
 def test_every_error_is_documented():
-    """The table and streams/errors.py name the same errors."""
+    """The table names the errors of topics/errors.py and of streams/errors.py, and no others."""
     declared = {
         name
-        for name, value in vars(errors).items()
+        for module in (errors, errors_of_streams)
+        for name, value in vars(module).items()
         if isinstance(value, type) and issubclass(value, errors.SidestepError)
     }
     assert _rows("Errors") == declared

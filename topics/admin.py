@@ -6,10 +6,10 @@ from concurrent.futures import Future
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, ClusterMetadata, ConfigResource, NewTopic
 
-from sidestep.streams.errors import TopicsError
 from sidestep.topics.catalog import BY_NAME, CATALOG, Topic
 from sidestep.topics.cluster import DEADLINE, admin_client, cluster, reason
 from sidestep.topics.connection import Connection
+from sidestep.topics.errors import TopicsError
 from sidestep.topics.plan import TopicState, differences, partitions_to_create
 
 REQUEST_DEADLINE = 30.0

@@ -6,8 +6,8 @@ from typing import Any, Protocol
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, ClusterMetadata, TopicMetadata
 
-from sidestep.streams.errors import BrokerUnreachable, TopicsError
 from sidestep.topics.connection import Connection
+from sidestep.topics.errors import BrokerUnreachable, TopicsError
 
 DEADLINE = 10.0
 """Seconds for which a broker may keep silent before it counts as unreachable."""

@@ -16,10 +16,10 @@ from confluent_kafka import KafkaError, Message, Producer
 from sidestep.schemas.codec import decode, encode
 from sidestep.schemas.feedback import Bounce, Engagement
 from sidestep.schemas.intents import EmailIntent
-from sidestep.streams.errors import PublishFailed
 from sidestep.topics.catalog import BOUNCES, ENGAGEMENT, INTENTS
 from sidestep.topics.cluster import QUIET, reason
 from sidestep.topics.connection import Connection
+from sidestep.topics.errors import PublishFailed
 
 DELIVERY_DEADLINE = 30.0
 """Seconds after which a record that Kafka has not taken is given up."""

@@ -29,10 +29,10 @@ from confluent_kafka import (
 )
 
 from sidestep.schemas.verdicts import Verdict
-from sidestep.streams.errors import BrokerUnreachable, LogTruncated, TopicsError
 from sidestep.topics.catalog import APPROVED, REJECTED
 from sidestep.topics.cluster import DEADLINE, QUIET, reason, require
 from sidestep.topics.connection import Connection
+from sidestep.topics.errors import BrokerUnreachable, LogTruncated, TopicsError
 from sidestep.topics.received import Received, Unreadable, received
 
 Start = Literal["resume", "latest", "earliest"]

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import click
 
-from sidestep.streams.errors import SettingsError, SidestepError
+from sidestep.streams.errors import SettingsError
+from sidestep.topics.errors import SidestepError
 
 FAILED = 1
 INTERRUPTED = 130

@@ -9,7 +9,7 @@ from typing import IO, Literal
 import click
 
 from sidestep.schemas.codec import ContractError, decode
-from sidestep.streams.cli import broker_option
+from sidestep.streams.commands.options import broker_option
 from sidestep.streams.commands.render import as_json_line, as_text_line
 from sidestep.streams.settings import load
 from sidestep.topics.catalog import APPROVED, BOUNCES, BY_NAME, CATALOG, ENGAGEMENT, INTENTS, REJECTED

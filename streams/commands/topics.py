@@ -4,7 +4,7 @@ import json
 
 import click
 
-from sidestep.streams.cli import broker_option
+from sidestep.streams.commands.options import broker_option
 from sidestep.streams.settings import load
 from sidestep.topics.catalog import CATALOG, DAY_MS, Topic
 

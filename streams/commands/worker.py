@@ -10,10 +10,10 @@ import click
 
 from sidestep.streams.app import ROLES, run_worker
 from sidestep.streams.commands.run_loop import run_loop
-from sidestep.streams.errors import SidestepError
 from sidestep.streams.observe.logs import configure
 from sidestep.streams.runtime.malloc import bound_malloc_arenas
 from sidestep.streams.settings import Settings, load
+from sidestep.topics.errors import SidestepError
 
 FAILED = 3
 

@@ -6,10 +6,10 @@ from confluent_kafka import Producer
 
 from sidestep.schemas import HoldRecord
 from sidestep.schemas.codec import encode
-from sidestep.streams.errors import PublishFailed
 from sidestep.topics.catalog import EVIDENCE
 from sidestep.topics.cluster import QUIET, admin_client, cluster
 from sidestep.topics.connection import Connection
+from sidestep.topics.errors import PublishFailed
 
 DEADLINE = 10.0
 

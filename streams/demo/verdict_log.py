@@ -9,10 +9,10 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, TopicPartiti
 
 from sidestep.streams.demo.planning import IntentKey
 from sidestep.streams.demo.seen import Seen, decode_key, decode_seen
-from sidestep.streams.errors import BrokerUnreachable
 from sidestep.topics.catalog import APPROVED, DEAD_LETTERS, REJECTED
 from sidestep.topics.cluster import QUIET, reason, require
 from sidestep.topics.connection import Connection
+from sidestep.topics.errors import BrokerUnreachable
 from sidestep.topics.subscribe import NO_LEADER
 
 MOST = 5_000

@@ -17,7 +17,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Self
 
-from sidestep.streams.errors import SidestepError
+from sidestep.topics.errors import SidestepError
 
 STOP_DEADLINE = 35.0
 """Seconds: a worker takes up to 30 to finish what it has in hand."""

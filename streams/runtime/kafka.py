@@ -5,8 +5,9 @@ from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException
 
-from sidestep.streams.errors import BrokerUnreachable, Fenced, PublishFailed, SidestepError
+from sidestep.streams.errors import Fenced
 from sidestep.topics.connection import Connection
+from sidestep.topics.errors import BrokerUnreachable, PublishFailed, SidestepError
 
 log = logging.getLogger(__name__)
 

@@ -18,12 +18,13 @@ from typing import Any
 from confluent_kafka import KafkaException, Producer
 from rocksdict import Cache
 
-from sidestep.streams.errors import LedgerError, PublishFailed
+from sidestep.streams.errors import LedgerError
 from sidestep.streams.runtime.kafka import MESSAGE_MAX, client, explain
 from sidestep.streams.runtime.recovery import POSITION, Progress, recover
 from sidestep.streams.runtime.store import Store, new_batch
 from sidestep.streams.runtime.tables import Row, Table, Writes, pack_pairs, unpack_pairs
 from sidestep.topics.connection import Connection
+from sidestep.topics.errors import PublishFailed
 
 MARKER = b"\0marker"
 """Source offset reached, as decimal digits; in the changelog and in the store."""

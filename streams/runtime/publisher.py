@@ -12,9 +12,9 @@ from typing import Any
 
 from confluent_kafka import KafkaException, Producer
 
-from sidestep.streams.errors import PublishFailed
 from sidestep.streams.runtime.kafka import MESSAGE_MAX, client, explain
 from sidestep.topics.connection import Connection
+from sidestep.topics.errors import PublishFailed
 
 FLUSH_SECONDS = 60.0
 ROUND_SECONDS = 0.010

@@ -8,10 +8,11 @@ from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
-from sidestep.streams.errors import BrokerUnreachable, LedgerError
+from sidestep.streams.errors import LedgerError
 from sidestep.streams.runtime.kafka import client, explain
 from sidestep.streams.runtime.store import Store, new_batch
 from sidestep.topics.connection import Connection
+from sidestep.topics.errors import BrokerUnreachable
 
 log = logging.getLogger(__name__)
 

@@ -24,10 +24,10 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage
 from mode.utils.futures import notify
 
-from sidestep.streams.errors import LogTruncated, SidestepError
 from sidestep.streams.runtime.batches import Batch, Lane, Partition
 from sidestep.streams.runtime.reader import Reader, consumer_settings
 from sidestep.topics.connection import Connection
+from sidestep.topics.errors import LogTruncated, SidestepError
 
 log = logging.getLogger(__name__)
 

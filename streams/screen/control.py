@@ -13,11 +13,12 @@ from confluent_kafka import Consumer, KafkaError, TopicPartition
 
 from sidestep.schemas import ListsRecord, PolicyRecord
 from sidestep.schemas.codec import encode
-from sidestep.streams.errors import BrokerUnreachable, HashKeyMismatch
+from sidestep.streams.errors import HashKeyMismatch
 from sidestep.streams.runtime.kafka import client
 from sidestep.streams.runtime.publisher import Outgoing, Publisher
 from sidestep.topics.catalog import CONTROL, EVIDENCE
 from sidestep.topics.connection import Connection
+from sidestep.topics.errors import BrokerUnreachable
 
 WRITE_AGAIN_SECONDS = 7 * 86400
 READ_SECONDS = 30.0

@@ -13,11 +13,11 @@ import pytest
 from confluent_kafka.admin import AdminClient
 
 from sidestep.schemas import EmailIntent
-from sidestep.streams.errors import BrokerUnreachable
 from sidestep.streams.local.embedded_kafka import EmbeddedKafka
 from sidestep.streams.local.nameserver import SMALL_WORLD, NameServer
 from sidestep.streams.local.processes import WorkerDied, WorkerProcess, Workers
 from sidestep.topics.connection import Connection
+from sidestep.topics.errors import BrokerUnreachable
 from sidestep.topics.publish import Publisher
 from sidestep.topics.subscribe import Verdicts
 

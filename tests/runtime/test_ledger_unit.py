@@ -10,11 +10,12 @@ from confluent_kafka import Consumer, KafkaError, TopicPartition
 from msgspec import Struct
 from rocksdict import Cache
 
-from sidestep.streams.errors import Fenced, LedgerError, PublishFailed, SidestepError
+from sidestep.streams.errors import Fenced, LedgerError
 from sidestep.streams.local.embedded_kafka import EmbeddedKafka
 from sidestep.streams.runtime.ledger import Ledger, LedgerSettings
 from sidestep.streams.runtime.store import Store, new_batch
 from sidestep.streams.runtime.tables import Table, Writes
+from sidestep.topics.errors import PublishFailed, SidestepError
 
 
 class Row(Struct, array_like=True):

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from confluent_kafka import Consumer, KafkaError, TopicPartition
 
-from sidestep.streams.errors import BrokerUnreachable, PublishFailed
 from sidestep.streams.local.embedded_kafka import EmbeddedKafka
 from sidestep.streams.runtime import publisher as module
 from sidestep.streams.runtime.publisher import Outgoing, Publisher
 from sidestep.topics.connection import Connection
+from sidestep.topics.errors import BrokerUnreachable, PublishFailed
 
 
 def _read(connection: Connection, topic: str, partition: int = 0) -> list[Any]:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from sidestep.schemas.codec import decode_evidence
-from sidestep.streams.errors import PublishFailed, TooManyDeadLetters
+from sidestep.streams.errors import TooManyDeadLetters
 from sidestep.streams.local.nameserver import NameServer
 from sidestep.streams.runtime.batches import Batch, Lane, Partition
 from sidestep.streams.runtime.dead_letters import DeadLetterLimit
@@ -27,6 +27,7 @@ from sidestep.streams.screen.recent_ids import RecentIds
 from sidestep.streams.screen.screener import Screener
 from sidestep.streams.screen.sources.inquiry import Inquiry
 from sidestep.topics.catalog import BOUNCES, DEAD_LETTERS, ENGAGEMENT, EVIDENCE, INTENTS
+from sidestep.topics.errors import PublishFailed
 
 PARTITIONS = 4
 LISTS = load_lists()

@@ -6,9 +6,9 @@ import time
 import pytest
 from confluent_kafka.admin import AdminClient
 
-from sidestep.streams.errors import BrokerUnreachable, TopicsError
 from sidestep.topics import admin, cluster
 from sidestep.topics.catalog import CATALOG, Topic
+from sidestep.topics.errors import BrokerUnreachable, TopicsError
 
 
 def test_created_topics_are_as_the_catalog_says(clean_topics):

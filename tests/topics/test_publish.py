@@ -4,8 +4,8 @@ import pytest
 
 from sidestep.schemas import Bounce, EmailIntent, Engagement
 from sidestep.schemas.codec import ContractError
-from sidestep.streams.errors import PublishFailed
 from sidestep.topics.connection import Connection
+from sidestep.topics.errors import PublishFailed
 from sidestep.topics.publish import Publisher, record_key
 from sidestep.topics.subscribe import Subscription
 

@@ -6,9 +6,9 @@ from confluent_kafka.admin import AdminClient
 
 from sidestep.schemas import LogPosition, Verdict, Versions
 from sidestep.schemas.codec import encode
-from sidestep.streams.errors import BrokerUnreachable, LogTruncated, TopicsError
 from sidestep.topics import cluster
 from sidestep.topics.connection import Connection
+from sidestep.topics.errors import BrokerUnreachable, LogTruncated, TopicsError
 from sidestep.topics.publish import Publisher
 from sidestep.topics.subscribe import Subscription, Unreadable, Verdicts
 

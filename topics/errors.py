@@ -1,0 +1,21 @@
+"""The root of Sidestep's errors, and those that a service meets; streams/errors.py has the others. One line each."""
+
+
+class SidestepError(Exception):
+    """Something a person has to know about. The command line prints its text and exits with 2, workers with 3."""
+
+
+class BrokerUnreachable(SidestepError):
+    """No Kafka answers at the address given."""
+
+
+class TopicsError(SidestepError):
+    """Topics are missing, or differ from the catalog."""
+
+
+class PublishFailed(SidestepError):
+    """Kafka did not take a record; nothing that depends on it has been acknowledged."""
+
+
+class LogTruncated(SidestepError):
+    """Records that have not been read yet are no longer retained."""
