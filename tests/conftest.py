@@ -8,12 +8,17 @@ from typing import Any
 import pytest
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient, NewTopic
+from hypothesis import settings
 
 from sidestep.streams.local.embedded_config import quick_start
 from sidestep.streams.local.embedded_kafka import EmbeddedKafka
 from sidestep.topics import admin
 from sidestep.topics.catalog import CATALOG
 from sidestep.topics.connection import Connection
+
+# how long one example may take says more of the machine than of us; pytest-timeout ends what hangs
+settings.register_profile("sidestep", deadline=None)
+settings.load_profile("sidestep")
 
 Condition = Callable[[], Any]
 

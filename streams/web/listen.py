@@ -110,7 +110,8 @@ async def _harden(_: web.Request, response: web.StreamResponse) -> None:
 
 def _settings_error(listen: Listen, error: OSError) -> SettingsError:
     names, host, port = listen.names, listen.host, listen.port
-    if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
+    # asyncio of Python 3.13 passes over addresses of other machines; its error then has no number
+    if isinstance(error, socket.gaierror) or error.errno in (errno.EADDRNOTAVAIL, None):
         return SettingsError(f"{names.host}{host}: not an address of this machine")
     if error.errno == errno.EADDRINUSE:
         return SettingsError(f"{names.port}{port}: taken on {host}; choose another one{names.instead}")

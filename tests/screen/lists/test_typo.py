@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sidestep.streams.screen.address.domain import read_domain, suffixes
+from sidestep.streams.screen.address.mailbox import mailbox_rules
 from sidestep.streams.screen.lists.mailbox_providers import large_providers
 from sidestep.streams.screen.lists.shipped import read_table, read_words
 from sidestep.streams.screen.lists.typo import TypoFinding, Typos, slips_allowed, suggest
@@ -151,10 +152,10 @@ domains = st.builds(
 
 @given(domains | st.text(max_size=80))
 def test_a_suggestion_is_a_large_provider_nearby(domain: str) -> None:
-    """Whatever is asked: a large provider or nothing; never the domain itself; never a short name beyond the lists."""
+    """Whatever is asked: a provider's domain or nothing; never the domain itself; never a short name beyond the lists."""
     finding = suggest(domain)
     if finding is not None:
-        assert finding.domain in large_providers()
+        assert finding.domain in large_providers() or finding.domain in mailbox_rules()
         assert finding.domain != domain
         assert finding.distance >= 1
         if not finding.certain:
