@@ -3,7 +3,7 @@ FROM python:3.11-slim-bookworm AS build
 WORKDIR /build
 COPY requirements.lock ./
 RUN pip wheel --no-cache-dir --no-deps --require-hashes --wheel-dir wheels -r requirements.lock
-COPY pyproject.toml README.md ./
+COPY pyproject.toml README.md LICENSE ./
 COPY streams ./streams
 COPY topics ./topics
 COPY schemas ./schemas

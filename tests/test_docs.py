@@ -94,3 +94,33 @@ def test_every_alert_is_documented():
 def test_every_endpoint_is_documented(path: str):
     """Each path has a row."""
     assert path in _rows("Endpoints")
+
+
+def _links() -> list[tuple[Path, str]]:
+    pages = [*DOCS.rglob("*.md"), *DOCS.parent.glob("*.md")]
+    found = [(page, link) for page in pages for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text())]
+    return [(page, link) for page, link in found if not re.match(r"[a-z]+:", link)]
+
+
+def test_every_link_leads_somewhere():
+    """A link of a page to a file, or to a heading of it, finds one."""
+    assert len(_links()) > 50
+    assert [] == [f"{page.name}: {link}" for page, link in _links() if not _leads(page, link)]
+
+
+def _leads(page: Path, link: str) -> bool:
+    name, _, heading = link.partition("#")
+    target = page.parent / name if name else page
+    return target.exists() and (not heading or heading in _anchors(target))
+
+
+def _anchors(page: Path) -> set[str]:
+    """As GitHub makes them of headings."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def test_every_page_is_in_the_index():
+    """docs/README.md leads to each page."""
+    linked = {(page.parent / link).resolve() for page, link in _links() if page == DOCS / "README.md"}
+    assert set() == {page.resolve() for page in DOCS.glob("*.md")} - {DOCS / "README.md"} - linked

@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[1]
 PYPROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 DECLARED = PYPROJECT["tool"]["setuptools"]
 ROOMS = ("streams", "topics", "schemas")
-BUILT_FROM = ("pyproject.toml", "README.md", *ROOMS)
+BUILT_FROM = ("pyproject.toml", "README.md", "LICENSE", *ROOMS)
 PIP = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
 SMALL_DAY = ["demo", "--intents", "100", "--day", "5"]
 
@@ -153,3 +153,10 @@ def test_a_small_day_passes_where_nothing_else_is_installed(elsewhere: Path, tmp
     counted = re.fullmatch(r"intents=(\d+) verdicts=(\d+) lost=0 repeated=0", lines[-1])
     assert counted is not None, lines
     assert 100 <= int(counted[1]) == int(counted[2])
+
+
+def test_the_changelog_has_the_version():
+    """What is built under a number is told under it, and the next one has a place to be told in."""
+    headings = re.findall(r"^## (.*)$", (ROOT / "CHANGELOG.md").read_text("utf-8"), flags=re.MULTILINE)
+    assert headings[0] == "Unreleased"
+    assert f"{PYPROJECT['project']['version']} – " in headings[1]

@@ -46,13 +46,6 @@ def test_a_service_publishes_and_a_mailer_reads(workers, capsys):
     assert "send to ada@gmail.com\n" == capsys.readouterr().out
 
 
-def test_every_link_leads_somewhere():
-    """A link of the README to a file of this repository finds one."""
-    links = re.findall(r"\]\(([^)#:]+)\)", README)
-    assert links
-    assert [link for link in links if not (ROOT / link).exists()] == []
-
-
 def test_the_intent_of_the_readme_is_sound():
     """The line that the README pipes into `sidestep publish` is a sound intent."""
     line = re.search(r"echo '(\{.*?\})'", README)

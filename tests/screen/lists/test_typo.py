@@ -152,7 +152,7 @@ domains = st.builds(
 
 @given(domains | st.text(max_size=80))
 def test_a_suggestion_is_a_large_provider_nearby(domain: str) -> None:
-    """Whatever is asked: a provider's domain or nothing; never the domain itself; never a short name beyond the lists."""
+    """Whatever is asked: a provider's domain or nothing, not the domain itself, no short name beyond the lists."""
     finding = suggest(domain)
     if finding is not None:
         assert finding.domain in large_providers() or finding.domain in mailbox_rules()
