@@ -37,13 +37,13 @@ lint: $(STAMP)  ## ruff, mypy, the import contracts, stale schemas
 	$(BIN)/python -m sidestep.schemas.generate --check
 
 bench: $(STAMP)  ## events a second and latency on this machine
-	$(BIN)/python tests/bench/run.py
+	$(BIN)/python -m tests.bench.run
 
 bench-validate: $(STAMP)  ## latency of POST /v1/validate at 1,000 requests a second
-	$(BIN)/python tests/bench/validate.py
+	$(BIN)/python -m tests.bench.validate
 
 profile: $(STAMP)  ## where Decide's time goes: stacks in the folder stacks/
-	$(BIN)/python tests/bench/run.py --quick --only decide --profile stacks
+	$(BIN)/python -m tests.bench.run --quick --only decide --profile stacks
 
 schemas: $(STAMP)  ## writes schemas/json from the models
 	$(BIN)/python -m sidestep.schemas.generate

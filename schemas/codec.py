@@ -4,7 +4,8 @@ One decoder a type, made once: msgspec compiles them. A record that can't be rea
 (for metrics and dead letters) and a sentence.
 """
 
-from typing import Any, TypeVar
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
 
 import msgspec
 
@@ -30,15 +31,16 @@ class ContractError(ValueError):
 
 
 _encoder = msgspec.json.Encoder()
-_decoders: dict[Any, msgspec.json.Decoder] = {
+_decoders: dict[Any, msgspec.json.Decoder[Any]] = {
     kind: msgspec.json.Decoder(kind) for kind in (EmailIntent, Bounce, Engagement, Evidence, Verdict, Tally, Anomaly)
 }
 
 encode = _encoder.encode
 """A model -> JSON octets."""
 
-decode_evidence = _decoders[Evidence].decode
-"""JSON octets -> one of the evidence records, unguarded: Decide reads only what Screen wrote."""
+decode_evidence = cast("Callable[[bytes | None], Evidence]", _decoders[Evidence].decode)
+"""JSON octets -> one of the evidence records, unguarded: Decide reads only what Screen wrote. Raises TypeError for
+None."""
 
 
 def decode(kind: type[T], value: bytes | None) -> T:
@@ -48,7 +50,8 @@ def decode(kind: type[T], value: bytes | None) -> T:
     if len(value) > MAX_RECORD:
         raise ContractError("too-large", f"the record has {len(value)} octets, more than {MAX_RECORD}")
     try:
-        return _decoders[kind].decode(value)
+        model: T = _decoders[kind].decode(value)
+        return model
     except msgspec.ValidationError as error:
         raise ContractError("wrong-shape", str(error)) from None
     except msgspec.DecodeError as error:

@@ -18,7 +18,7 @@ from sidestep.streams.observe.report import Watching
 from sidestep.streams.runtime.batches import Partition
 from sidestep.streams.runtime.failpoints import from_environment
 from sidestep.streams.runtime.ledger import LedgerSettings
-from sidestep.streams.runtime.transport import BatchApp
+from sidestep.streams.runtime.transport import BatchApp, Open
 from sidestep.streams.settings import Settings
 from sidestep.streams.web.worker import WorkerEndpoints
 from sidestep.topics import admin
@@ -160,12 +160,11 @@ class Worker:
         app = self._app("screen", _nothing_to_open)
         role.register(app, self.watching, self.fail)
 
-        async def assigned(_: Any, assigned: Iterable[Any], **__: Any) -> None:
-            partitions = {Partition(tp.topic, tp.partition) for tp in assigned}
+        async def assigned(partitions: set[Partition]) -> None:
             self.watching.assigned("screen", partitions)
             role.screener.forget(partitions)
 
-        app.on_partitions_assigned.connect(assigned, weak=False)
+        app.on_assigned(assigned)
         return app
 
     def _decide(self) -> BatchApp:
@@ -185,15 +184,14 @@ class Worker:
         app = self._app("decide", decide.open_partition)
         decide.register(app)
 
-        async def assigned(_: Any, assigned: Iterable[Any], **__: Any) -> None:
-            partitions = {Partition(tp.topic, tp.partition) for tp in assigned}
+        async def assigned(partitions: set[Partition]) -> None:
             self.watching.assigned("decide", partitions)
             await decide.keep_only(partitions)
 
-        app.on_partitions_assigned.connect(assigned, weak=False)
+        app.on_assigned(assigned)
         return app
 
-    def _app(self, role: str, open_partition: Any) -> BatchApp:
+    def _app(self, role: str, open_partition: Open) -> BatchApp:
         settings = self._settings
         return BatchApp(
             f"{settings.group}-{role}",

@@ -13,26 +13,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-BENCH = Path(__file__).with_name("bench")
-sys.path.insert(0, str(BENCH))  # it runs by path, so its files import each other by their bare names
-
-from faust_agent import KEPT, judge  # noqa: E402
-from kafka_log import KafkaLog  # noqa: E402
-from latency import Seen, summary  # noqa: E402
-from loop import approve  # noqa: E402
-from measure import Cost, Sample, cost, percentile  # noqa: E402
-from processes import Child, Ended, script  # noqa: E402
-from report import AIMS, Results  # noqa: E402
-from workload import MIX, domains, intents, ledger_ids, ledger_rows, roomy_policy, zones  # noqa: E402
-
-from sidestep.schemas import Evidence, IntentEvidence, LogPosition, MxFinding, PolicyRecord, Verdict  # noqa: E402
-from sidestep.schemas.codec import decode, encode  # noqa: E402
-from sidestep.streams.decide.fold import fold  # noqa: E402
-from sidestep.streams.decide.policy import parse, version_of  # noqa: E402
-from sidestep.streams.decide.state import Controls, State  # noqa: E402
-from sidestep.streams.decide.tables import BOUNCE_HISTORY, IDS, IdRow, RecipientRow  # noqa: E402
-from sidestep.streams.runtime.tables import unpack_pairs  # noqa: E402
-from sidestep.streams.screen.intake import read_intent  # noqa: E402
+from sidestep.schemas import Evidence, IntentEvidence, LogPosition, MxFinding, PolicyRecord, Verdict
+from sidestep.schemas.codec import decode, encode
+from sidestep.streams.decide.fold import fold
+from sidestep.streams.decide.policy import parse, version_of
+from sidestep.streams.decide.state import Controls, State
+from sidestep.streams.decide.tables import BOUNCE_HISTORY, IDS, IdRow, RecipientRow
+from sidestep.streams.runtime.tables import unpack_pairs
+from sidestep.streams.screen.intake import read_intent
+from tests.bench.faust_agent import KEPT, judge
+from tests.bench.kafka_log import KafkaLog
+from tests.bench.latency import Seen, summary
+from tests.bench.loop import approve
+from tests.bench.measure import Cost, Sample, cost, percentile
+from tests.bench.processes import Child, Ended, script
+from tests.bench.report import AIMS, Results
+from tests.bench.workload import MIX, domains, intents, ledger_ids, ledger_rows, roomy_policy, zones
 
 NOW = 1_790_000_000
 SHIPPED = (files("sidestep.streams.decide") / "policy.toml").read_text("utf-8")
@@ -187,7 +183,7 @@ def test_a_small_run_of_the_loop(kafka, tmp_path: Path, wait_until):
     log.renew("bench-smoke-in", "bench-smoke-out")
     values = list(_log(500, SHIPPED))[1:]
     assert log.fill("bench-smoke-in", ({"value": value} for value in values), 50) == len(values)
-    command = script("loop.py", kafka.address, "bench-smoke-in", "bench-smoke-out")
+    command = script("loop", kafka.address, "bench-smoke-in", "bench-smoke-out")
     with Child("loop", command, tmp_path / "log") as child:
         wait_until(lambda: log.records("bench-smoke-out") == len(values), 20)
         assert child.cpu() > 0 and child.peak_megabytes() > 10

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from confluent_kafka import Message
 
@@ -42,7 +42,7 @@ def received(message: Message) -> Received:
         max(message.timestamp()[1], 0),
         _octets(message.key()),
         _value(message.topic() or "", _octets(message.value())),
-        dict(message.headers() or []),
+        dict(cast("list[tuple[str, bytes | None]]", message.headers() or [])),
     )
 
 

@@ -99,12 +99,12 @@ class Subscription:
         self.handled()
         deadline = time.monotonic() + timeout
         first = self._consumer.poll(timeout)
-        while first is not None and first.error() and _passing(first.error()):
+        while first is not None and _passing(first.error()):
             first = self._consumer.poll(max(deadline - time.monotonic(), 0))
         if first is None:
             return []
         rest = self._consumer.consume(most - 1, 0) if most > 1 else []
-        self._handed_out = [m for m in (first, *rest) if m.error() is None or not _passing(m.error())]
+        self._handed_out = [m for m in (first, *rest) if not _passing(m.error())]
         return [received(message) for message in self._handed_out]
 
     def handled(self) -> None:
@@ -216,8 +216,11 @@ class Verdicts:
         self._records.__exit__(kind, error, trace)
 
 
-def _passing(error: KafkaError) -> bool:
-    """True for trouble that librdkafka gets over by itself. Raises LogTruncated and TopicsError for the rest."""
+def _passing(error: KafkaError | None) -> bool:
+    """True for trouble that librdkafka gets over by itself, False for none. Raises LogTruncated and TopicsError for the
+    rest."""
+    if error is None:
+        return False
     if error.code() in LOST:
         raise LogTruncated(f"records that this group has not read are no longer retained: {reason(error)}")
     if error.code() in NO_TOPIC:

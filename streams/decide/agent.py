@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Protocol
+from typing import Protocol
 
 from sidestep.streams.decide.judge import Judge, Judged
 from sidestep.streams.runtime.batches import Batch, Partition
@@ -102,8 +102,7 @@ class Decide:
                 totals[store] = totals.get(store, 0) + count
         return totals
 
-    async def _process(self, event: Any) -> None:
-        batch: Batch = event.value
+    async def _process(self, batch: Batch, ack: Callable[[], object]) -> None:
         try:
             loop = asyncio.get_running_loop()
             judged = await loop.run_in_executor(self._threads, self._judges[batch.tp].judge, batch.records)
@@ -113,7 +112,7 @@ class Decide:
         except Exception as error:  # noqa: BLE001 - handed to the composition root: the worker leaves, nothing is acked
             self._fail(error)
             return
-        event.ack()
+        ack()
 
 
 def _close_opened(opening: "asyncio.Future[Ledger]") -> None:

@@ -2,7 +2,7 @@
 
 from sidestep.schemas import FeedbackEvidence
 from sidestep.streams.decide.state import State
-from sidestep.streams.decide.tables import COUNTED, DEDUPLICATION_SECONDS, IdRow
+from sidestep.streams.decide.tables import COUNTED, DEDUPLICATION_SECONDS, DomainRow, IdRow, ServiceRow
 
 ENGAGED = ("opened", "clicked", "replied")
 
@@ -69,9 +69,9 @@ def _sign_of_life(state: State, feedback: FeedbackEvidence, when: int, now: int)
         row.last_engaged = max(row.last_engaged, when)
 
 
-def _rows(state: State, feedback: FeedbackEvidence, now: int) -> list:
+def _rows(state: State, feedback: FeedbackEvidence, now: int) -> list[DomainRow | ServiceRow]:
     name = feedback.domain.encode()
-    rows: list = [state.domain(name, now)]
+    rows: list[DomainRow | ServiceRow] = [state.domain(name, now)]
     if feedback.service:
         rows.append(state.service(feedback.service.encode() + b"@" + name))
     return rows

@@ -24,6 +24,7 @@ from sidestep.streams.decide.tally import tally
 from sidestep.streams.errors import LedgerError
 from sidestep.streams.runtime.dead_letters import dead_letter
 from sidestep.streams.runtime.ledger import Aborted, Ledger
+from sidestep.streams.runtime.record import Record
 from sidestep.streams.runtime.tables import Writes
 from sidestep.topics.catalog import APPROVED, DEAD_LETTERS, EVIDENCE, REJECTED, TALLIES
 
@@ -60,7 +61,7 @@ class Judge:
         # written by the last few service holds only: a scan is fine, once
         return Controls(ledger.read(CONTROL, [b"policy", b"lists", b"model"]), dict(ledger.rows(HOLDS)), at)
 
-    def judge(self, records: list[Any]) -> Judged:
+    def judge(self, records: list[Record]) -> Judged:
         """Fold what is new of `records` (Kafka messages, in offset order) and commit it. Raises SidestepError."""
         marker = self._ledger.marker
         if records[0].offset() <= marker:
@@ -77,7 +78,7 @@ class Judge:
             f"partition {self._ledger.partition}: Kafka rolled the transaction back {TRIES} times; see the broker's log"
         )
 
-    def _try(self, records: list[Any]) -> Judged:
+    def _try(self, records: list[Record]) -> Judged:
         began = time.monotonic()
         ledger, topic, partition = self._ledger, self._topic, self._ledger.partition
         judged = Judged(records=len(records))
@@ -98,7 +99,7 @@ class Judge:
         judged.rules.update([rule.id for verdict in verdicts if verdict.rules for rule in verdict.rules])
         return judged
 
-    def _decode(self, records: list[Any]) -> tuple[list[tuple[int, Evidence]], list[dict[str, Any]]]:
+    def _decode(self, records: list[Record]) -> tuple[list[tuple[int, Evidence]], list[dict[str, Any]]]:
         """What can be read, and dead letters for the rest: only Screen may write here, but one odd record must not
         stop a partition."""
         try:
@@ -106,7 +107,7 @@ class Judge:
         except (ValueError, RecursionError, TypeError):
             return self._decode_one_by_one(records)
 
-    def _decode_one_by_one(self, records: list[Any]) -> tuple[list[tuple[int, Evidence]], list[dict[str, Any]]]:
+    def _decode_one_by_one(self, records: list[Record]) -> tuple[list[tuple[int, Evidence]], list[dict[str, Any]]]:
         evidence: list[tuple[int, Evidence]] = []
         dead: list[dict[str, Any]] = []
         for record in records:

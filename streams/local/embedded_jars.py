@@ -8,7 +8,7 @@ import hashlib
 import os
 import tempfile
 import tomllib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -124,7 +124,7 @@ def _maven(scratch: Path, progress: FetchProgress) -> Any:
     from jgo.maven import MavenContext, PythonResolver
 
     @contextmanager
-    def count(_filename: str, _size: int) -> Iterator[object]:
+    def count(_filename: str, _size: int) -> Iterator[Callable[[int], None]]:
         yield progress.octets
 
     repositories = {"central": MAVEN_CENTRAL_URL} | GlobalSettings.load().repositories

@@ -88,7 +88,7 @@ class Watching:
         """Every second: lag, DNS; now and then: does the broker answer."""
         asked = 0.0
         while True:
-            self._lags = {tp: lag for app in apps for tp, lag in app.consumer.lag().items()}
+            self._lags = {tp: lag for app in apps for tp, lag in app.lag().items()}
             self.health.lag(sum(self._lags.values()))
             self._look_at_dns()
             if time.monotonic() - asked >= ASK_BROKER_SECONDS:

@@ -5,7 +5,9 @@ The lane decides when there is a batch and whether to fetch; the consumer asks i
 
 from collections import deque
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
+
+from sidestep.streams.runtime.record import Record
 
 Clock = Callable[[], float]
 """Seconds, only forward."""
@@ -37,11 +39,11 @@ class Batch:
 
     __slots__ = ("_lane", "_unfinished", "end", "finished", "records", "tp")
 
-    def __init__(self, lane: "Lane", records: list[Any]):
+    def __init__(self, lane: "Lane", records: list[Record]):
         self._lane = lane
         self.tp = lane.tp
         self.records = records
-        self.end: int = records[-1].offset() + 1
+        self.end = records[-1].offset() + 1
         self.finished = False
         self._unfinished: Unfinished | None = None
 
@@ -49,7 +51,7 @@ class Batch:
     def low(self) -> int:
         """The lowest offset that is not finished; `end` when all are."""
         if self._unfinished is None:
-            return int(self.records[0].offset())
+            return self.records[0].offset()
         low = self._unfinished.low()
         return self.end if low is None else low
 
@@ -81,7 +83,7 @@ class Lane:
         self.tp = tp
         self.batch_max = batch_max
         self.held_max = held_max
-        self.waiting: list[Any] = []
+        self.waiting: list[Record] = []
         self.under_way: deque[Batch] = deque()
         self.busy: Batch | None = None
         self.done = -1
@@ -92,7 +94,7 @@ class Lane:
         self._handed_out_at, self._took = float("-inf"), 0.0
         self.on_release: Callable[[Lane], None] | None = None
 
-    def feed(self, records: list[Any]) -> None:
+    def feed(self, records: list[Record]) -> None:
         """Records that have arrived, in offset order."""
         self.waiting.extend(records)
 

@@ -4,13 +4,14 @@ from collections import deque
 from typing import Any
 
 from sidestep.streams.errors import TooManyDeadLetters
+from sidestep.streams.runtime.record import Record
 
 REASON_MAX = 500
 PART_MAX = 1_048_588
 """Octets of a key or a value that are kept: the most that fits into a topic, unless it was compressed on its way in."""
 
 
-def dead_letter(record: Any, code: str, text: str) -> dict[str, Any]:
+def dead_letter(record: Record, code: str, text: str) -> dict[str, Any]:
     """Arguments for produce(): key and value as they came; reason and origin as headers. The record's own headers are
     dropped: they may be what can't be read. What is longer than PART_MAX is cut, and a header says how long it was."""
     origin = f"{record.topic()}/{record.partition()}/{record.offset()}"

@@ -1,11 +1,12 @@
-"""librdkafka settings that all clients of a worker share, and what its errors mean."""
+"""librdkafka settings that all clients of a worker share, and what its errors mean; what they fetch."""
 
 import logging
-from typing import Any
+from typing import Any, Protocol, cast
 
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import KafkaError, KafkaException, Message
 
 from sidestep.streams.errors import Fenced
+from sidestep.streams.runtime.record import Record
 from sidestep.topics.connection import Connection
 from sidestep.topics.errors import BrokerUnreachable, PublishFailed, SidestepError
 
@@ -16,6 +17,18 @@ UNREACHABLE = {KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT, KafkaError._
 
 MESSAGE_MAX = 2_200_000
 """Octets of one record that we produce. Dead letters are the largest: a record as large as topics allow, and why."""
+
+
+class Fetched(Record, Protocol):
+    """What a consumer hands over: a record, or an error in its place."""
+
+    def error(self) -> KafkaError | None:
+        """None: it is a record."""
+
+
+def fetched(messages: list[Message]) -> list[Fetched]:
+    """The same list, typed as what a broker has delivered."""
+    return cast("list[Fetched]", messages)
 
 
 def client(connection: Connection, name: str, **settings: Any) -> dict[str, Any]:

@@ -13,13 +13,14 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-from confluent_kafka import KafkaException, Producer
-from rocksdict import Cache
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
+from rocksdict import Cache, WriteBatch
 
 from sidestep.streams.errors import LedgerError
 from sidestep.streams.runtime.kafka import MESSAGE_MAX, client, explain
+from sidestep.streams.runtime.record import Record
 from sidestep.streams.runtime.recovery import POSITION, Progress, recover
 from sidestep.streams.runtime.store import Store, new_batch
 from sidestep.streams.runtime.tables import Row, Table, Writes, pack_pairs, unpack_pairs
@@ -249,22 +250,23 @@ def _encode(writes: Writes) -> _Encoded:
     return encoded
 
 
-def _remember(position: list[int]) -> Callable[[Any, Any], None]:
-    def delivered(error: Any, message: Any) -> None:
+def _remember(position: list[int]) -> Callable[[KafkaError | None, Message], None]:
+    def delivered(error: KafkaError | None, message: Message) -> None:
         if error is None:
-            position.append(message.offset())
+            position.append(cast("Record", message).offset())
 
     return delivered
 
 
-def _apply_row(batch: Any, key: bytes, value: bytes | None) -> None:
+def _apply_row(batch: WriteBatch, key: bytes | None, value: bytes | None) -> None:
+    assert key is not None, "a compacted topic takes no record without a key"
     if value is None:
         batch.delete(key)
     else:
         batch.put(key, value)
 
 
-def _apply_window(batch: Any, key: bytes, value: bytes | None) -> None:
+def _apply_window(batch: WriteBatch, key: bytes | None, value: bytes | None) -> None:
     for row_key, row in unpack_pairs(value or b"\x90"):
         batch.put(row_key, row)
 

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
-from confluent_kafka import KafkaException, Producer
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from sidestep.streams.runtime.kafka import MESSAGE_MAX, client, explain
 from sidestep.topics.connection import Connection
@@ -95,8 +95,9 @@ class Publisher:
     def _produce(self, taken: list[Outgoing]) -> None:
         failures: list[str] = []
 
-        def failed(error: Any, message: Any) -> None:
-            failures.append(f"{message.topic()}/{message.partition()}: {error.str()}")
+        def failed(error: KafkaError | None, message: Message) -> None:
+            if error is not None:
+                failures.append(f"{message.topic()}/{message.partition()}: {error.str()}")
 
         try:
             for outgoing in taken:

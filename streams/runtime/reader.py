@@ -15,7 +15,8 @@ from typing import Any
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
 
 from sidestep.streams.runtime.batches import Partition
-from sidestep.streams.runtime.kafka import client
+from sidestep.streams.runtime.kafka import Fetched, client, fetched
+from sidestep.streams.runtime.record import Record
 from sidestep.topics.connection import Connection
 
 log = logging.getLogger(__name__)
@@ -25,7 +26,7 @@ MEASURE_SECONDS = 1.0
 """Between looks at where the partitions end, for the lag."""
 MESSAGES_A_CALL = 4000
 
-Deliver = Callable[[int, Mapping[Partition, list[Any]]], None]
+Deliver = Callable[[int, Mapping[Partition, list[Record]]], None]
 Fail = Callable[[Partition | None, KafkaError], None]
 
 
@@ -116,7 +117,7 @@ class Reader(threading.Thread):
                 self._carry_out(self._commands.popleft())
             first = self._consumer.poll(POLL_SECONDS)
             if first is not None:
-                self._hand_over([first, *self._consumer.consume(MESSAGES_A_CALL - 1, 0)])
+                self._hand_over(fetched([first, *self._consumer.consume(MESSAGES_A_CALL - 1, 0)]))
             if time.monotonic() - measured >= MEASURE_SECONDS:
                 measured = time.monotonic()
                 self._ends = self._measure()
@@ -146,8 +147,8 @@ class Reader(threading.Thread):
             # a pause or resume of what has just been unassigned; anything else shows as an error of its partition
             log.debug("reader command: %s", error)
 
-    def _hand_over(self, messages: list[Any]) -> None:
-        records: dict[tuple[str, int], list[Any]] = defaultdict(list)
+    def _hand_over(self, messages: list[Fetched]) -> None:
+        records: dict[tuple[str, int], list[Record]] = defaultdict(list)
         for message in messages:
             error = message.error()
             if error is None:
@@ -157,7 +158,7 @@ class Reader(threading.Thread):
         if records:
             self._call(self._deliver, self._reading, {Partition(*tp): batch for tp, batch in records.items()})
 
-    def _report(self, message: Any, error: KafkaError) -> None:
+    def _report(self, message: Fetched, error: KafkaError) -> None:
         tp = Partition(message.topic(), message.partition()) if message.topic() else None
         self._call(self._fail, tp, error)
 

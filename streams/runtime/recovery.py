@@ -4,12 +4,13 @@ log."""
 import logging
 import time
 from collections.abc import Callable
-from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from rocksdict import WriteBatch
 
 from sidestep.streams.errors import LedgerError
-from sidestep.streams.runtime.kafka import client, explain
+from sidestep.streams.runtime.kafka import client, explain, fetched
+from sidestep.streams.runtime.record import Record
 from sidestep.streams.runtime.store import Store, new_batch
 from sidestep.topics.connection import Connection
 from sidestep.topics.errors import BrokerUnreachable
@@ -22,7 +23,7 @@ POSITION = b"\0position"
 PROGRESS_SECONDS = 2.0
 SILENCE_SECONDS = 30.0
 
-Apply = Callable[[Any, bytes, bytes | None], None]
+Apply = Callable[[WriteBatch, bytes | None, bytes | None], None]
 """Puts one changelog record (key, value) into a WriteBatch."""
 Progress = Callable[[int, int], None]
 """Called with records done and records in all, roughly."""
@@ -88,10 +89,11 @@ def _recover(consumer: Consumer, topic: str, partition: int, store: Store, apply
     return applied
 
 
-def _take(consumer: Consumer) -> tuple[list[Any], bool]:
+def _take(consumer: Consumer) -> tuple[list[Record], bool]:
     """Some records, and whether the end has been reached. Transaction markers at the tail are no obstacle."""
-    records, at_end = [], False
-    for message in consumer.consume(10_000, 0.2):
+    records: list[Record] = []
+    at_end = False
+    for message in fetched(consumer.consume(10_000, 0.2)):
         error = message.error()
         if error is None:
             records.append(message)
@@ -102,7 +104,7 @@ def _take(consumer: Consumer) -> tuple[list[Any], bool]:
     return records, at_end
 
 
-def _apply(store: Store, records: list[Any], apply: Apply) -> None:
+def _apply(store: Store, records: list[Record], apply: Apply) -> None:
     batch = new_batch()
     for record in records:
         apply(batch, record.key(), record.value())

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Protocol, cast, overload
 
 from rocksdict import AccessType, BlockBasedOptions, Cache, DBCompressionType, Options, Rdict, WriteBatch, WriteOptions
 
@@ -10,11 +10,31 @@ from sidestep.streams.errors import LedgerError
 
 # The changelog is the write-ahead log: after a crash its tail is read again from the position stored with the data.
 _WITHOUT_WAL = WriteOptions()
-_WITHOUT_WAL.disable_wal = True
+_WITHOUT_WAL.disable_wal = True  # type: ignore[method-assign, assignment]  # a property, whatever the stub says
 
 WRITE_BUFFER = 8 * 1024 * 1024
-BLOOM_BITS = 10.0
+BLOOM_BITS = 10
 MEMTABLE_BLOOM = 0.1
+
+
+class _RawDatabase(Protocol):
+    """Rdict in raw mode, where keys and values are octets. Its stub speaks of all that it can store otherwise."""
+
+    @overload
+    def get(self, key: bytes) -> bytes | None: ...
+
+    @overload
+    def get(self, key: list[bytes]) -> list[bytes | None]: ...
+
+    def write(self, write_batch: WriteBatch, write_opt: WriteOptions) -> None: ...
+
+    def items(self, *, from_key: bytes) -> Iterator[tuple[bytes, bytes]]: ...
+
+    def property_int_value(self, name: str) -> int | None: ...
+
+    def flush(self) -> None: ...
+
+    def close(self) -> None: ...
 
 
 def _options(cache: Cache) -> Options:
@@ -47,13 +67,14 @@ class Store:
         path.parent.mkdir(parents=True, exist_ok=True)
         access = AccessType.with_ttl(ttl_seconds) if ttl_seconds else AccessType.read_write()
         try:
-            self._db = Rdict(str(path), _options(cache), access_type=access)
+            opened = Rdict(str(path), _options(cache), access_type=access)
         except Exception as error:
             raise LedgerError(
                 f"RocksDB can't open {path}: {error}. If another worker uses this folder, give this one its own "
                 "data folder; if the "
                 "files are damaged, remove the folder: it is rebuilt from the changelog."
             ) from error
+        self._db = cast(_RawDatabase, opened)
 
     def get(self, key: bytes) -> bytes | None:
         """The value of one key."""
@@ -84,6 +105,6 @@ class Store:
         self._db.close()
 
 
-def new_batch() -> Any:
+def new_batch() -> WriteBatch:
     """An empty WriteBatch for raw keys and values."""
     return WriteBatch(raw_mode=True)

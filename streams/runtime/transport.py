@@ -14,18 +14,21 @@ What the code below has to respect in Faust 0.15:
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
+from typing import Any, cast
 
 import faust
 from confluent_kafka import KafkaError
 from faust.events import Event
+from faust.serializers.schemas import DecodeFunction
 from faust.transport.drivers import aiokafka as driver
-from faust.types import TP, ConsumerMessage
+from faust.types import TP, AppT, ConsumerMessage, Message
 from mode.utils.futures import notify
 
 from sidestep.streams.runtime.batches import Batch, Lane, Partition
 from sidestep.streams.runtime.reader import Reader, consumer_settings
+from sidestep.streams.runtime.record import Record
 from sidestep.topics.connection import Connection
 from sidestep.topics.errors import LogTruncated, SidestepError
 
@@ -39,10 +42,14 @@ Open = Callable[[Partition], Awaitable[int | None]]
 """Makes a partition ready and says at which offset to begin; None: at the group's committed one."""
 
 
+Process = Callable[[Batch, Callable[[], object]], Coroutine[Any, Any, None]]
+"""What is to become of a batch; the second argument acks it."""
+
+
 class RebalanceListener(driver.ConsumerRebalanceListener):
     """Keeps aiokafka from fetching: Reader does that."""
 
-    async def on_partitions_assigned(self, assigned: Iterable[Any]) -> None:
+    async def on_partitions_assigned(self, assigned: Iterable[TP]) -> None:
         """Pause first, then let Faust know."""
         self._thread._ensure_consumer().pause(*assigned)
         await super().on_partitions_assigned(assigned)
@@ -52,6 +59,8 @@ class BatchConsumer(driver.Consumer):
     """See the module's text."""
 
     RebalanceListener = RebalanceListener
+
+    app: "BatchApp"
 
     def __init__(self, *arguments: Any, **options: Any):
         super().__init__(*arguments, **options)
@@ -67,7 +76,7 @@ class BatchConsumer(driver.Consumer):
         """Runs as long as partitions are assigned: opens lanes for those that have none yet. Reader does the rest."""
         while not (self._stopped.is_set() or fetcher._stopped.is_set()):
             if not self.flow_active:
-                await self.wait(self.can_resume_flow)
+                await self.wait(self.can_resume_flow)  # type: ignore[arg-type]  # as in Faust: any Event will do
                 continue
             for tp in list(self._get_active_partitions()):
                 partition = Partition(tp.topic, tp.partition)
@@ -108,7 +117,7 @@ class BatchConsumer(driver.Consumer):
             self.reader.start()
         return self.reader
 
-    def _on_records(self, generation: int, records: Mapping[Partition, list[Any]]) -> None:
+    def _on_records(self, generation: int, records: Mapping[Partition, list[Record]]) -> None:
         if generation != self._reading().generation:
             return
         for tp, arrived in records.items():
@@ -157,26 +166,27 @@ class BatchConsumer(driver.Consumer):
         last = batch.records[-1]
         _, created = last.timestamp()
         tp = TP(*batch.tp)
+        value = cast(Any, batch)  # for Faust a value is octets; here it is a Batch
         message = ConsumerMessage(
-            tp.topic, tp.partition, batch.end - 1, created / 1000, 0, [], None, batch, None, 0, 0, tp
+            tp.topic, tp.partition, batch.end - 1, created / 1000, 0, [], None, value, None, 0, 0, tp
         )
         message.generation_id = self.app.consumer_generation_id
         await self.callback(message)
 
     # -- acks, commits and rebalances ----------------------------------------------------------------------------------
 
-    def ack(self, message: Any) -> bool:
+    def ack(self, message: Message) -> bool:
         """The batch of this message is finished."""
         if message.acked:
             return False
         message.acked = True
         self._unacked_messages.discard(message)
-        batch: Batch = message.value
+        batch = cast("Batch", message.value)
         batch._lane.finish(batch)
         notify(self._waiting_for_ack)
         return True
 
-    def _filter_tps_with_pending_acks(self, topics: Any = None) -> Iterator[TP]:
+    def _filter_tps_with_pending_acks(self, topics: AbstractSet[str | TP] | None = None) -> Iterator[TP]:
         return (TP(*tp) for tp in self.lanes if topics is None or TP(*tp) in topics or tp.topic in topics)
 
     def _new_offset(self, tp: TP) -> int | None:
@@ -230,21 +240,21 @@ class BatchTransport(driver.Transport):
     Consumer = BatchConsumer
 
 
-class BatchSchema(faust.Schema):
+class BatchSchema(faust.Schema[Any, Batch]):
     """Hands the Batch through as it is: decoding is the agent's, so that a record that can't be read stays in its
     hands."""
 
     def compile(
         self,
-        app: Any,
+        app: AppT,
         *,
-        on_key_decode_error: Any = None,
-        on_value_decode_error: Any = None,
+        on_key_decode_error: object = None,
+        on_value_decode_error: object = None,
         default_propagate: bool = False,
-    ) -> Any:
+    ) -> DecodeFunction:
         """Faust's hook for decoders."""
 
-        async def decode(message: Any, propagate: bool = False) -> Event:
+        async def decode(message: Message, propagate: bool = False) -> Event:
             return Event(app, message.key, message.value, {}, message)
 
         return decode
@@ -280,17 +290,31 @@ class BatchApp(faust.App):
         self.skip_truncated = skip_truncated
         super().__init__(name, **connection.faust(), **options)
 
+    def on_assigned(self, follow: Callable[[set[Partition]], Awaitable[None]]) -> None:
+        """`follow` hears of all partitions that this worker has after a rebalance, before they are read."""
+
+        async def assigned(_app: object, /, *arguments: Any, **_signal: object) -> None:
+            partitions: Iterable[TP] = arguments[0]
+            await follow({Partition(tp.topic, tp.partition) for tp in partitions})
+
+        self.on_partitions_assigned.connect(assigned, weak=False)
+
+    def lag(self) -> dict[Partition, int]:
+        """Records of each assigned partition that have not been finished."""
+        consumer = self.consumer
+        return consumer.lag() if isinstance(consumer, BatchConsumer) else {}
+
     def _new_transport(self) -> BatchTransport:
         return BatchTransport(self.conf.broker_consumer, self, loop=self.loop)
 
 
-def declare(app: BatchApp, topic: str, process: Callable[[Any], Any]) -> None:
-    """An agent on `topic` that starts `process` for each event; batches of different partitions overlap."""
+def declare(app: BatchApp, topic: str, process: Process) -> None:
+    """An agent on `topic` that starts `process` for each batch; batches of different partitions overlap."""
 
-    async def agent(stream: Any) -> None:
+    async def agent(stream: Any) -> None:  # StreamT, the type that Faust gives out, lacks noack()
         under_way: set[asyncio.Task[None]] = set()
         async for event in stream.noack().events():
-            task = asyncio.create_task(process(event))
+            task = asyncio.create_task(process(event.value, event.ack))
             under_way.add(task)
             task.add_done_callback(under_way.discard)
 

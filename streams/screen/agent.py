@@ -5,7 +5,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Protocol
 
 from sidestep.streams.runtime.batches import Batch
 from sidestep.streams.runtime.transport import BatchApp, declare
@@ -27,8 +27,7 @@ class Watcher(Protocol):
 def register(app: BatchApp, screener: Screener, watcher: Watcher, fail: Callable[[Exception], None]) -> None:
     """Declare the agents on `app`."""
 
-    async def process(event: Any) -> None:
-        batch: Batch = event.value
+    async def process(batch: Batch, ack: Callable[[], object]) -> None:
         began = time.monotonic()
         try:
             examined = await screener.screen(batch)
@@ -38,7 +37,7 @@ def register(app: BatchApp, screener: Screener, watcher: Watcher, fail: Callable
         except Exception as error:  # noqa: BLE001 - handed to the composition root: the worker leaves, nothing is acked
             fail(error)
             return
-        event.ack()
+        ack()
 
     for topic in TOPICS:
         declare(app, topic.name, process)

@@ -66,7 +66,8 @@ class Checked(Struct, frozen=True):
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
-        return msgspec.to_builtins(self)
+        plain: dict[str, Any] = msgspec.to_builtins(self)
+        return plain
 
 
 def subject(text: str, lists: Lists) -> Subject:

@@ -46,7 +46,7 @@ def read_written(connection: Connection) -> dict[str, Written]:
                 continue
             error = record.error()
             if error is None:
-                written[record.key().decode()] = msgspec.json.decode(record.value(), type=Written)
+                written[(record.key() or b"").decode()] = msgspec.json.decode(record.value() or b"", type=Written)
             elif error.code() == KafkaError._PARTITION_EOF:
                 return written
         raise BrokerUnreachable(

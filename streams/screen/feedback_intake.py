@@ -6,10 +6,10 @@ gives nothing; what says nothing at all raises.
 """
 
 import logging
-from typing import Any
 
 from sidestep.schemas import Bounce, Engagement
 from sidestep.schemas.codec import ContractError, encode
+from sidestep.streams.runtime.record import Record
 from sidestep.streams.screen.feedback.outcome import Outcome, to_feedback
 from sidestep.streams.screen.feedback.parse import parse
 from sidestep.streams.screen.intake import read_feedback
@@ -21,7 +21,7 @@ UNREADABLE = "undefined"
 """The parser's reason for what it could make nothing of."""
 
 
-def read_records(records: list[Any], kind: type[Feedback], now: float) -> list[list[Feedback] | ContractError]:
+def read_records(records: list[Record], kind: type[Feedback], now: float) -> list[list[Feedback] | ContractError]:
     """What each Kafka record says, or why it can't be read."""
     said: list[list[Feedback] | ContractError] = []
     for record in records:
@@ -57,7 +57,7 @@ def read_any(value: bytes | None, kind: type[Feedback], form: str, now: float) -
         raise ours from None  # half a surrogate pair, or a field that no provider sends so
 
 
-def content_type(record: Any) -> str:
+def content_type(record: Record) -> str:
     """The record's content-type header; empty where there is none, or headers that can't be read."""
     try:
         headers = record.headers() or ()

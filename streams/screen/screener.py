@@ -16,6 +16,7 @@ from sidestep.schemas.codec import ContractError, encode
 from sidestep.streams.runtime.batches import Batch, Partition
 from sidestep.streams.runtime.dead_letters import DeadLetterLimit, dead_letter
 from sidestep.streams.runtime.publisher import Outgoing, Publisher
+from sidestep.streams.runtime.record import Record
 from sidestep.streams.screen.address.parse import parse
 from sidestep.streams.screen.evidence import Taken, feedback_evidence, intent_evidence
 from sidestep.streams.screen.feedback.reasons import Reasons
@@ -146,12 +147,12 @@ class Screener:
                 self._refuse(examined, record, "internal-error", f"{type(error).__name__}: {error}")
         return examined
 
-    def _refuse(self, examined: Examined, record: Any, code: str, text: str) -> None:
+    def _refuse(self, examined: Examined, record: Record, code: str, text: str) -> None:
         examined.dead.append(dead_letter(record, code, text))
         examined.reasons[code] += 1
         examined.example = text
 
-    def _intent(self, examined: Examined, record: Any, recent: RecentIds, prefix: str, now: float) -> None:
+    def _intent(self, examined: Examined, record: Record, recent: RecentIds, prefix: str, now: float) -> None:
         intent = read_intent(record.value(), now)
         address = parse(intent.to)
         keys = self._keys

@@ -1,6 +1,6 @@
 """What Sidestep is compared with: the same decision as a Faust agent with Faust tables, as its own guide writes them.
 
-    faust_agent.py BROKER FOLDER APPROVED REJECTED NAME
+    python -m tests.bench.faust_agent BROKER FOLDER APPROVED REJECTED NAME
 
 One event at a time, a table for each kind of row (RocksDB), one send for each verdict, default settings, no web server.
 """

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
-from measure import percentile
 from msgspec import DecodeError, Struct
 from msgspec.json import Decoder
-from processes import Child, script
 
 from sidestep.topics.catalog import APPROVED, REJECTED, Topic
 from sidestep.topics.connection import Connection
+from tests.bench.measure import percentile
+from tests.bench.processes import Child, script
 
 WARM_SHARE = 0.7
 """Of the time published, at its start: not counted. A broker that has just started compiles its code meanwhile; cold,
@@ -103,7 +103,7 @@ def measure_latency(
     """Publish at `rate` and watch the verdicts come. `told`: called with their number. Raises RuntimeError."""
     arrivals = _Arrivals(connection)
     try:
-        with Child("publisher", script("publisher.py", connection, rate, seconds), log) as publisher:
+        with Child("publisher", script("publisher", connection, rate, seconds), log) as publisher:
             deadline = time.monotonic() + seconds + LAST_SECONDS + 30
             expected = int(rate * seconds)
             while len(arrivals.seen) < expected:

@@ -1,6 +1,6 @@
 """The yardstick: consume, decode, encode, produce, with librdkafka and msgspec, and nothing else. No state.
 
-    loop.py BROKER FROM TO
+    python -m tests.bench.loop BROKER FROM TO
 
 Runs until SIGTERM.
 """

@@ -5,9 +5,8 @@ names.py
 
 import signal
 
-from workload import zones
-
 from sidestep.streams.local.nameserver import NameServer
+from tests.bench.workload import zones
 
 
 def main() -> None:

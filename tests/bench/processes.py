@@ -10,7 +10,7 @@ from typing import Self
 
 import psutil
 
-HERE = Path(__file__).parent
+ROOT = Path(__file__).parents[2]
 STOP_SECONDS = 20.0
 TAIL = 4_000
 """Octets of its log that are shown when a process ends by itself."""
@@ -37,7 +37,12 @@ class Child:
     def __enter__(self) -> Self:
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(
-                self._command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, env=self._environment
+                self._command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                cwd=ROOT,
+                env=self._environment,
             )
         self._watched = psutil.Process(self._process.pid)
         return self
@@ -102,7 +107,7 @@ class Spy(Child):
     def __init__(self, watched: Child, output: Path):
         spy = str(Path(sys.executable).with_name("py-spy"))
         command = [spy, "record", "--pid", str(watched.pid), "--rate", "100", "--format", "raw", "--output"]
-        super().__init__("py-spy", [*command, str(output)], output.with_suffix(".log"))
+        super().__init__("py-spy", [*command, str(output.resolve())], output.with_suffix(".log"))
 
 
 def cpu_seconds(process: psutil.Process) -> float:
@@ -112,8 +117,8 @@ def cpu_seconds(process: psutil.Process) -> float:
 
 
 def script(name: str, *arguments: object) -> list[str]:
-    """The command line of a script in this folder."""
-    return [sys.executable, str(HERE / name), *map(str, arguments)]
+    """The command line of a module in this folder."""
+    return [sys.executable, "-m", f"tests.bench.{name}", *map(str, arguments)]
 
 
 def sidestep(*arguments: object) -> list[str]:

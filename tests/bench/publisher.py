@@ -1,6 +1,6 @@
 """An open-loop publisher: so many intents a second, whether or not anybody keeps up.
 
-    publisher.py BROKER RATE SECONDS
+    python -m tests.bench.publisher BROKER RATE SECONDS
 
 Each intent carries when it was handed to produce(), which its verdict echoes. Prints {"sent": …, "late_ms": …}: how
 many, and by how much the publisher itself was behind its schedule at the worst.
@@ -12,12 +12,12 @@ import sys
 import time
 
 from confluent_kafka import Producer
-from workload import intents
 
 from sidestep.schemas.codec import encode
 from sidestep.topics.catalog import INTENTS
 from sidestep.topics.connection import Connection
 from sidestep.topics.publish import record_key
+from tests.bench.workload import intents
 
 LINGER_MS = 5
 TICK = 0.001

@@ -7,12 +7,12 @@ import urllib.request
 from collections.abc import Callable
 from typing import NamedTuple
 
-from kafka_log import KafkaLog
-from processes import Child
 from prometheus_client.parser import text_string_to_metric_families
-from workload import ledger_ids, ledger_rows
 
 from sidestep.topics.catalog import IDS_CHANGELOG, LEDGER_CHANGELOG
+from tests.bench.kafka_log import KafkaLog
+from tests.bench.processes import Child
+from tests.bench.workload import ledger_ids, ledger_rows
 
 POLL = 0.03
 DEADLINE = 120.0

@@ -3,11 +3,12 @@
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from latency import Latency
-from measure import Cost
-from recovery import Recovery
 from rich.console import Console
 from rich.table import Table
+
+from tests.bench.latency import Latency
+from tests.bench.measure import Cost
+from tests.bench.recovery import Recovery
 
 ABOUT = {
     "loop": ("bare loop", "none"),

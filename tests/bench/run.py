@@ -9,11 +9,11 @@ import tempfile
 from pathlib import Path
 
 import click
-from report import Results, show
 from rich.console import Console
-from steps import STEPS, Bench, Sizes
 
 from sidestep.streams.local.embedded_kafka import EmbeddedKafka
+from tests.bench.report import Results, show
+from tests.bench.steps import STEPS, Bench, Sizes
 
 FULL = Sizes(intents=300_000, faust=10_000, recipients=1_000_000, seconds=35.0, rounds=2)
 FILE = click.Path(path_type=Path)

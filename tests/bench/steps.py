@@ -9,16 +9,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import psutil
-from faust_agent import KEPT
-from kafka_log import KafkaLog
-from latency import measure_latency
-from measure import Cost, Sample, cost
-from processes import Child, Spy, cpu_seconds, script, sidestep
-from recovery import free_port, time_recovery, write_ledger
-from report import Results
 from rich.console import Console
 from rich.status import Status
-from workload import intents, roomy_policy
 
 from sidestep.schemas.codec import encode
 from sidestep.streams.local.embedded_kafka import EmbeddedKafka
@@ -33,6 +25,14 @@ from sidestep.topics.catalog import (
     TALLIES,
 )  # fmt: skip
 from sidestep.topics.publish import record_key
+from tests.bench.faust_agent import KEPT
+from tests.bench.kafka_log import KafkaLog
+from tests.bench.latency import measure_latency
+from tests.bench.measure import Cost, Sample, cost
+from tests.bench.processes import Child, Spy, cpu_seconds, script, sidestep
+from tests.bench.recovery import free_port, time_recovery, write_ledger
+from tests.bench.report import Results
+from tests.bench.workload import intents, roomy_policy
 
 STEPS = ("screen", "loop", "decide", "faust", "both", "latency", "recovery")
 VERDICTS = (APPROVED.name, REJECTED.name)
@@ -102,7 +102,7 @@ class Bench:
     def loop(self) -> None:
         """Evidence to verdicts that nobody judged."""
         self._log.renew(LOOP_OUTPUT)
-        command = script("loop.py", self._connection, EVIDENCE.name, LOOP_OUTPUT)
+        command = script("loop", self._connection, EVIDENCE.name, LOOP_OUTPUT)
         with self._doing("loop") as status, self._child("loop", command) as child:
             samples = self._watch([child], (LOOP_OUTPUT,), self._sizes.intents, status)
             self._note("loop", samples, self._sizes.intents)
@@ -121,7 +121,7 @@ class Bench:
         name = f"bench-{data.name}"
         # Faust would make its changelogs itself, and now and then not find them a moment later
         self._log.renew(*FAUST_OUTPUTS, *(f"{name}-{table.name}-changelog" for table in KEPT))
-        command = script("faust_agent.py", self._connection, data, *FAUST_OUTPUTS, name)
+        command = script("faust_agent", self._connection, data, *FAUST_OUTPUTS, name)
         warm = int(self._sizes.faust * WARM)
         with self._doing("faust") as status, self._child("faust", command) as child:
             samples = self._watch([child], FAUST_OUTPUTS, warm + self._sizes.faust, status, ends=True)
@@ -201,7 +201,7 @@ class Bench:
     def _prepare(self, stack: ExitStack) -> None:
         shipped = (files("sidestep.streams.decide") / "policy.toml").read_text("utf-8")
         self._policy.write_text(roomy_policy(shipped), "utf-8")
-        names = stack.enter_context(self._child("names", script("names.py")))
+        names = stack.enter_context(self._child("names", script("names")))
         self._dns = f"127.0.0.1:{_first_line(names)}"
         self._log.renew(*(topic.name for topic in CATALOG))
         with self._doing(f"writing {self._sizes.intents:,} intents"):

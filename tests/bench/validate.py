@@ -1,4 +1,4 @@
-"""What POST /v1/validate takes for domains that are cached: `python tests/bench/validate.py [--rate N --seconds S]`.
+"""What POST /v1/validate takes for domains that are cached: `python -m tests.bench.validate [--rate N --seconds S]`.
 
 A `sidestep serve` process on one core; its name server and the load on the others. Requests go out by the clock,
 whether or not earlier ones have been answered, and latency counts from the moment at which a request *should* have gone
@@ -21,11 +21,11 @@ from typing import Any, NamedTuple
 import click
 import psutil
 import uvloop
-from measure import percentile
-from processes import Child, sidestep
 
 from sidestep.streams.local.nameserver import NameServer
 from sidestep.streams.web.validate.tokens import line_of, new_token
+from tests.bench.measure import percentile
+from tests.bench.processes import Child, sidestep
 
 DOMAINS = [f"d{number}.example" for number in range(300)]
 ZONES = {

@@ -1,20 +1,15 @@
 """A system for each test: empty topics, a name server, and workers that end with the test."""
 
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-# import-mode=importlib puts no test folder on the path
-sys.path.append(str(Path(__file__).parent))
-
-from harness.records import Feed, VerdictLog
-from harness.traffic import ZONES, tight_policy
-from harness.workers import WorkerProcess
-
 from sidestep.streams.local.nameserver import NameServer
 from sidestep.topics.connection import Connection
+from tests.guarantees.harness.records import Feed, VerdictLog
+from tests.guarantees.harness.traffic import ZONES, tight_policy
+from tests.guarantees.harness.workers import WorkerProcess
 
 
 class System:

@@ -4,10 +4,6 @@ import signal
 from pathlib import Path
 
 import pytest
-from harness.model import assert_guarantees
-from harness.records import read
-from harness.traffic import Traffic
-from harness.workers import SESSION_SECONDS, wait_for
 from rocksdict import Cache
 
 from sidestep.streams.decide.tables import CLOCK, ClockRow
@@ -16,6 +12,10 @@ from sidestep.streams.runtime.ledger import Ledger, LedgerSettings
 from sidestep.streams.runtime.tables import Writes
 from sidestep.topics.catalog import APPROVED, IDS_CHANGELOG, LEDGER_CHANGELOG
 from sidestep.topics.connection import Connection
+from tests.guarantees.harness.model import assert_guarantees
+from tests.guarantees.harness.records import read
+from tests.guarantees.harness.traffic import Traffic
+from tests.guarantees.harness.workers import SESSION_SECONDS, wait_for
 
 FENCED = 3
 

@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 from confluent_kafka import Producer
-from harness.model import assert_guarantees
-from harness.odd import produce_odd
-from harness.records import read
-from harness.traffic import Traffic
-from harness.workers import wait_for
 
 from sidestep.streams.runtime.dead_letters import PART_MAX
 from sidestep.topics.catalog import BOUNCES, DEAD_LETTERS, ENGAGEMENT, EVIDENCE, INTENTS
 from sidestep.topics.connection import Connection
+from tests.guarantees.harness.model import assert_guarantees
+from tests.guarantees.harness.odd import produce_odd
+from tests.guarantees.harness.records import read
+from tests.guarantees.harness.traffic import Traffic
+from tests.guarantees.harness.workers import wait_for
 
 pytestmark = pytest.mark.timeout(120)
 

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from harness.model import assert_guarantees
-from harness.traffic import Traffic
-from harness.workers import WorkerProcess
+
+from tests.guarantees.harness.model import assert_guarantees
+from tests.guarantees.harness.traffic import Traffic
+from tests.guarantees.harness.workers import WorkerProcess
 
 DECIDE_POINTS = ("before-transaction", "inside-transaction", "before-commit", "after-commit", "after-local")
 SCREEN_POINTS = ("screen-before-publish", "screen-after-publish")

@@ -3,7 +3,8 @@
 import time
 
 import pytest
-from harness.traffic import Traffic
+
+from tests.guarantees.harness.traffic import Traffic
 
 EVENTS = 100
 

@@ -5,12 +5,12 @@ from typing import Any
 import pytest
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
-from harness.records import read
-from harness.traffic import Traffic
-from harness.workers import WorkerProcess, wait_for
 
 from sidestep.topics import admin
 from sidestep.topics.catalog import EVIDENCE, LEDGER_CHANGELOG
+from tests.guarantees.harness.records import read
+from tests.guarantees.harness.traffic import Traffic
+from tests.guarantees.harness.workers import WorkerProcess, wait_for
 
 pytestmark = pytest.mark.timeout(120)
 

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from harness.model import assert_guarantees
-from harness.traffic import Traffic
+
+from tests.guarantees.harness.model import assert_guarantees
+from tests.guarantees.harness.traffic import Traffic
 
 TICK = 0.1
 RECORDS_A_TICK = 60

@@ -7,11 +7,11 @@ import urllib.request
 from typing import Any
 
 import pytest
-from harness.model import assert_guarantees
-from harness.traffic import Traffic
-from harness.workers import WorkerProcess
 
 from sidestep.topics.catalog import INTENTS
+from tests.guarantees.harness.model import assert_guarantees
+from tests.guarantees.harness.traffic import Traffic
+from tests.guarantees.harness.workers import WorkerProcess
 
 DNS_TIMEOUT = 8.0
 AT_ONCE = DNS_TIMEOUT / 2

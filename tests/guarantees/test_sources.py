@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from harness.records import read
-from harness.traffic import GOOD
-from harness.workers import wait_for
 
 from sidestep.schemas import IntentEvidence, ListsRecord
 from sidestep.schemas.codec import decode_evidence
 from sidestep.topics.catalog import EVIDENCE, INTENTS
 from sidestep.topics.connection import Connection
+from tests.guarantees.harness.records import read
+from tests.guarantees.harness.traffic import GOOD
+from tests.guarantees.harness.workers import wait_for
 
 pytestmark = pytest.mark.timeout(120)
 

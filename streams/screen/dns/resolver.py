@@ -161,7 +161,8 @@ class Resolver:
             try:
                 questions = dialogue.send(tuple(answers))
             except StopIteration as end:
-                return end.value
+                finding: MxFinding = end.value
+                return finding
 
     async def _ask(self, question: Question, domain: str, deadline: float) -> Answer:
         if question[0] == domain:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sidestep.streams.errors import SourcesError
-from sidestep.streams.screen.dns.resolver import Resolver, Server
+from sidestep.streams.screen.dns.resolver import Resolver
+from sidestep.streams.screen.dns.upstream import Server
 from sidestep.streams.screen.sources.dnsbl.zones import Zones
 from sidestep.streams.screen.sources.feeds import Feeds
 from sidestep.streams.screen.sources.feeds.feeds import FOLDER

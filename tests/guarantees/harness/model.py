@@ -11,7 +11,6 @@ import msgspec
 from confluent_kafka import Message
 from rocksdict import Cache
 
-from harness.records import Key, read
 from sidestep.schemas import FeedbackEvidence, IntentEvidence, LogPosition, Verdict
 from sidestep.schemas.codec import decode_evidence
 from sidestep.streams.decide.fold import fold
@@ -23,6 +22,7 @@ from sidestep.streams.runtime.store import Store
 from sidestep.streams.runtime.tables import unpack_pairs
 from sidestep.topics.catalog import APPROVED, EVIDENCE, IDS_CHANGELOG, LEDGER_CHANGELOG, REJECTED
 from sidestep.topics.connection import Connection
+from tests.guarantees.harness.records import Key, read
 
 Rows = dict[str, dict[bytes, Any]]
 """By table, by key."""

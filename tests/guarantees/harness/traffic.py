@@ -6,9 +6,9 @@ from importlib.resources import files
 
 import msgspec
 
-from harness.records import Key, Record
 from sidestep.schemas import Bounce, EmailIntent, Engagement, Verdict
 from sidestep.topics.catalog import BOUNCES, ENGAGEMENT, INTENTS
+from tests.guarantees.harness.records import Key, Record
 
 SERVICES = ("shop", "news", "crm")
 GOOD = [f"d{number}.example" for number in range(12)]

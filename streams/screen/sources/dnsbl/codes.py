@@ -278,7 +278,7 @@ def _tables() -> dict[str, Codes]:
 
 def _data() -> dict[str, Any]:
     path = files("sidestep.streams.screen.sources.dnsbl") / "data" / "dnsbl_codes.toml"
-    return msgspec.toml.decode(path.read_bytes())
+    return msgspec.toml.decode(path.read_bytes(), type=dict[str, Any])
 
 
 class _Table(Struct, forbid_unknown_fields=True):
