@@ -1,6 +1,7 @@
-"""The contract: what travels on Sidestep's topics, as msgspec models. Importing it loads nothing but msgspec."""
+"""The contract: what travels on Sidestep's topics, as msgspec models, and their JSON. Loads nothing but msgspec."""
 
 from sidestep.schemas.anomalies import Anomaly
+from sidestep.schemas.codec import ContractError, decode, encode
 from sidestep.schemas.evidence import (
     Evidence,
     FeedbackEvidence,
@@ -21,6 +22,7 @@ from sidestep.schemas.verdicts import FiredRule, LogPosition, Verdict, Versions
 __all__ = [
     "Anomaly",
     "Bounce",
+    "ContractError",
     "EmailIntent",
     "Engagement",
     "Evidence",
@@ -38,4 +40,6 @@ __all__ = [
     "Tally",
     "Verdict",
     "Versions",
+    "decode",
+    "encode",
 ]

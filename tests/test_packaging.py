@@ -141,6 +141,35 @@ def test_the_command_runs_where_nothing_else_is_installed(elsewhere: Path, tmp_p
     assert str(elsewhere.parent) in _run([str(elsewhere / "python"), "-I", "-c", where], cwd=tmp_path)
 
 
+SERVICE = """
+from sidestep.schemas import EmailIntent
+from sidestep.topics import Connection, Publisher, Verdicts
+
+Publisher(Connection("h:1")).intent(EmailIntent(id="1", to="a@b.example", service="s"))
+Publisher(17)
+for verdict in Verdicts("h:1"):
+    reveal_type(verdict)
+from sidestep.topics import Publsher
+"""
+ABOUT_SERVICE = [
+    'error: Argument 1 to "Publisher" has incompatible type "int"; expected "Connection | str"  [arg-type]',
+    'note: Revealed type is "sidestep.schemas.verdicts.Verdict | sidestep.topics.received.Unreadable"',
+    'error: Module "sidestep.topics" has no attribute "Publsher"; maybe "Publisher"?  [attr-defined]',
+]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+def test_a_type_checker_sees_the_public_names(elsewhere: Path, tmp_path: Path):
+    """In a service that has installed the wheel: public names are neither missing nor Any, and wrong uses are found."""
+    (tmp_path / "service.py").write_text(SERVICE, "utf-8")
+    command = [sys.executable, "-m", "mypy", "--strict", "--no-error-summary", "--python-executable"]
+    done = subprocess.run(
+        [*command, str(elsewhere / "python"), "service.py"], check=False, capture_output=True, text=True, cwd=tmp_path
+    )
+    assert ABOUT_SERVICE == [line.partition(": ")[2] for line in done.stdout.splitlines()], done.stdout + done.stderr
+
+
 @pytest.mark.slow
 @pytest.mark.broker
 @pytest.mark.timeout(400)

@@ -1,1 +1,55 @@
-"""Kafka as a service sees it: the catalog of topics, publishing intents, reading verdicts, administration."""
+"""Kafka as a service sees it: publishing intents and feedback, reading verdicts; the catalog of topics; administration.
+
+What `__all__` names is what services may rely on. Each name is imported when it is first used: whoever only looks into
+the catalog needs no Kafka client, and nobody here needs Faust or the workers.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sidestep.topics.connection import Connection
+    from sidestep.topics.errors import BrokerUnreachable, LogTruncated, PublishFailed, SidestepError, TopicsError
+    from sidestep.topics.publish import Publisher
+    from sidestep.topics.received import Received, Unreadable
+    from sidestep.topics.security import Plaintext, Security
+    from sidestep.topics.subscribe import Subscription, Verdicts
+else:
+    _HOMES = {
+        "BrokerUnreachable": "errors",
+        "Connection": "connection",
+        "LogTruncated": "errors",
+        "Plaintext": "security",
+        "PublishFailed": "errors",
+        "Publisher": "publish",
+        "Received": "received",
+        "Security": "security",
+        "SidestepError": "errors",
+        "Subscription": "subscribe",
+        "TopicsError": "errors",
+        "Unreadable": "received",
+        "Verdicts": "subscribe",
+    }
+
+    def __getattr__(name):
+        """The public name, from the module that defines it."""
+        if name not in _HOMES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+
+__all__ = [
+    "BrokerUnreachable",
+    "Connection",
+    "LogTruncated",
+    "Plaintext",
+    "PublishFailed",
+    "Publisher",
+    "Received",
+    "Security",
+    "SidestepError",
+    "Subscription",
+    "TopicsError",
+    "Unreadable",
+    "Verdicts",
+]
