@@ -13,15 +13,17 @@ from sidestep.schemas.evidence import (
     ModelRecord,
     MxFinding,
     PolicyRecord,
+    TickRecord,
 )
 from sidestep.schemas.feedback import Bounce, Engagement
 from sidestep.schemas.intents import EmailIntent
-from sidestep.schemas.tallies import Tally
+from sidestep.schemas.tallies import Breakdown, Outcomes, Tally
 from sidestep.schemas.verdicts import FiredRule, LogPosition, Verdict, Versions
 
 __all__ = [
     "Anomaly",
     "Bounce",
+    "Breakdown",
     "ContractError",
     "EmailIntent",
     "Engagement",
@@ -36,8 +38,10 @@ __all__ = [
     "MailboxFinding",
     "ModelRecord",
     "MxFinding",
+    "Outcomes",
     "PolicyRecord",
     "Tally",
+    "TickRecord",
     "Verdict",
     "Versions",
     "decode",

@@ -149,5 +149,11 @@ class HoldRecord(Struct, tag="hold", tag_field="kind", omit_defaults=True):
     at: int
 
 
+class TickRecord(Struct, tag="tick", tag_field="kind", gc=False):
+    """Nothing but the time: the second before is over, although nothing else came to say so."""
+
+    at: int
+
+
 Control = PolicyRecord | ListsRecord | ModelRecord | HoldRecord
-Evidence = IntentEvidence | FeedbackEvidence | PolicyRecord | ListsRecord | ModelRecord | HoldRecord
+Evidence = IntentEvidence | FeedbackEvidence | PolicyRecord | ListsRecord | ModelRecord | HoldRecord | TickRecord

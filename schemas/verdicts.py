@@ -26,6 +26,8 @@ class Versions(Struct, omit_defaults=True, frozen=True, gc=False):
     policy: str
     lists: str = ""
     model: str = ""
+    engine: str = ""
+    """Of the fold: another one may judge the same log otherwise."""
 
 
 class Verdict(Struct, omit_defaults=True, kw_only=True, gc=False):

@@ -22,7 +22,7 @@ from sidestep.streams.runtime.transport import BatchApp, Open
 from sidestep.streams.settings import Settings
 from sidestep.streams.web.worker import WorkerEndpoints
 from sidestep.topics import admin
-from sidestep.topics.catalog import EVIDENCE, IDS_CHANGELOG, LEDGER_CHANGELOG
+from sidestep.topics.catalog import EVIDENCE, IDS_CHANGELOG, LEDGER_CHANGELOG, TALLIES
 from sidestep.topics.cluster import admin_client, cluster
 from sidestep.topics.errors import TopicsError
 
@@ -178,7 +178,7 @@ class Worker:
             window_seconds=DEDUPLICATION_SECONDS + OUTAGE_SECONDS,
             cache=Cache(settings.block_cache_mb * 1024 * 1024),
         )
-        decide = Decide(ledger, self.watching, self.fail, self._failpoint)
+        decide = Decide(ledger, self.watching, self.fail, self._failpoint, self._partitions[TALLIES.name])
         self._closing.append(decide.close)
         self.watching.decides(decide)
         app = self._app("decide", decide.open_partition)

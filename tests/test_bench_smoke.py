@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from sidestep.schemas import Evidence, IntentEvidence, LogPosition, MxFinding, PolicyRecord, Verdict
 from sidestep.schemas.codec import decode, encode
 from sidestep.streams.decide.fold import fold
-from sidestep.streams.decide.policy import parse, version_of
+from sidestep.streams.decide.policy_text import parse, version_of
 from sidestep.streams.decide.state import Controls, State
 from sidestep.streams.decide.tables import BOUNCE_HISTORY, IDS, IdRow, RecipientRow
 from sidestep.streams.runtime.tables import unpack_pairs

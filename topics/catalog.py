@@ -98,11 +98,10 @@ TALLIES = Topic(
     "email-tallies",
     "service",
     Tally,
-    "counts per service and batch",
+    "counts per service and second of log time",
     producers=("decide",),
     consumers=("watch", "dashboards"),
     retention_ms=7 * DAY_MS,
-    same_partitions_as="email-evidence",
 )
 ANOMALIES = Topic(
     "email-anomalies",

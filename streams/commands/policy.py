@@ -6,9 +6,10 @@ from pathlib import Path
 
 import click
 
-from sidestep.streams.decide.policy import Limits, Policy, RulePolicy, parse, problems
+from sidestep.streams.decide.policy import Limits, Policy, RulePolicy
 from sidestep.streams.decide.policy_faults import RISKS
 from sidestep.streams.decide.policy_file import SHIPPED
+from sidestep.streams.decide.policy_text import parse, problems
 from sidestep.streams.errors import PolicyError
 from sidestep.streams.gcra import Rate
 from sidestep.streams.screen.lists.typo import TypoFinding

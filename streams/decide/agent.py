@@ -42,11 +42,13 @@ class Decide:
         watcher: Watcher,
         fail: Callable[[Exception], None],
         failpoint: Callable[[str], None],
+        tally_partitions: int,
     ):
         self._settings = ledger
         self._watcher = watcher
         self._fail = fail
         self._failpoint = failpoint
+        self._tally_partitions = tally_partitions
         self._ledgers: dict[Partition, Ledger] = {}
         self._judges: dict[Partition, Judge] = {}
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="decide")
@@ -69,7 +71,7 @@ class Decide:
                     # revoked meanwhile: a thread can't be interrupted, so close what it opens
                     opening.add_done_callback(_close_opened)
                     raise
-            self._judges[tp] = Judge(ledger)
+            self._judges[tp] = Judge(ledger, self._tally_partitions)
             self._ledgers[tp] = ledger
             self._watcher.recovered(tp, ledger.recovered, loop.time() - began)
         marker = self._ledgers[tp].marker

@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 from sidestep.schemas import IntentEvidence
 from sidestep.streams.decide.policy import Policy
-from sidestep.streams.decide.state import Finding, State
+from sidestep.streams.decide.rules.case import Finding
+from sidestep.streams.decide.state import State
 from sidestep.streams.decide.tables import DomainRow, ServiceRow, provider_key
 from sidestep.streams.gcra import Rate, advance, earliest, furthest
 

@@ -3,37 +3,9 @@
 import re
 from typing import Any
 
+from sidestep.streams.decide.rules.ladder import RULES, Rule
 from sidestep.streams.gcra import parse_rate
 
-# Which modes make sense for a rule, and which parameters it takes besides.
-_REJECTING = ("reject", "flag", "off")
-_DEFERRING = ("defer", "off")
-_ANY = ("reject", "defer", "flag", "off")
-RULES: dict[str, tuple[tuple[str, ...], dict[str, type]]] = {
-    "service-on-hold": (_DEFERRING, {}),
-    "address-syntax": (("reject",), {}),
-    "domain-takes-no-mail": (_REJECTING, {}),
-    "mailbox-missing": (_REJECTING, {"days": int}),
-    "recipient-hard-bounce": (_REJECTING, {"days": int}),
-    "recipient-suspended": (_REJECTING, {"days": int}),
-    "recipient-complaint": (_REJECTING, {"days": int}),
-    "recipient-unsubscribed": (_REJECTING, {"days": int, "streams": list}),
-    "listed": (_REJECTING, {"lists": int, "trusted": list}),
-    "trap-cluster": (_REJECTING, {}),
-    "typo-domain": (_REJECTING, {}),
-    "honeypot-address": (_REJECTING, {}),
-    "disposable-address": (_REJECTING, {}),
-    "listed-doubtful": (_REJECTING, {}),
-    "parked-domain": (_REJECTING, {}),
-    "domain-came-back": (_REJECTING, {}),
-    "typo-suspected": (_REJECTING, {}),
-    "machine-made-address": (_REJECTING, {}),
-    "role-address": (_REJECTING, {}),
-    "dns-unknown": (("defer", "flag", "off"), {"retry_after": int, "retry_after_max": int}),
-    "domain-limit": (_DEFERRING, {}),
-    "mx-provider-limit": (_DEFERRING, {}),
-    "service-limit": (_DEFERRING, {}),
-}
 RISKS = (
     "never-mailed",
     "dormant",
@@ -52,7 +24,7 @@ _DOMAIN = re.compile(r"^[a-z0-9_-]+(\.[a-z0-9_-]+)+$")
 
 
 def document_faults(document: dict[str, Any]) -> list[str]:
-    """Of a policy that was read from TOML: one sentence each, with the place."""
+    """Of a policy that was read from TOML: one sentence each, with the section."""
     faults: list[str] = []
     sections = {"policy", "rules", "limits", "risk", "risk-parameters"}
     faults += [f"[{name}]: unknown section" for name in document.keys() - sections]
@@ -69,25 +41,31 @@ def document_faults(document: dict[str, Any]) -> list[str]:
 
 
 def _check_rules(rules: dict[str, Any]) -> list[str]:
-    faults = [f"[rules.{name}]: no such rule; there are {', '.join(RULES)}" for name in rules.keys() - RULES.keys()]
-    for name, (modes, parameters) in RULES.items():
-        values = rules.get(name)
-        if not isinstance(values, dict):
-            faults.append(f'[rules.{name}]: the rule is missing; to switch it off write mode = "off"')
-            continue
-        if values.get("mode") not in modes:
-            faults.append(f"[rules.{name}] mode = {values.get('mode')!r}: expected one of {', '.join(modes)}")
-        for key, kind in parameters.items():
-            faults += _check_value(f"[rules.{name}] {key}", values.get(key), kind)
-        faults += [f"[rules.{name}] {key}: unknown parameter" for key in values.keys() - parameters.keys() - {"mode"}]
+    names = [rule.id for rule in RULES]
+    faults = [f"[rules.{name}]: no such rule; there are {', '.join(names)}" for name in rules.keys() - set(names)]
+    for rule in RULES:
+        values = rules.get(rule.id)
+        if isinstance(values, dict):
+            faults += _check_rule(rule, values)
+        else:
+            faults.append(f'[rules.{rule.id}]: the rule is missing; to switch it off write mode = "off"')
     return faults
 
 
-def _check_value(place: str, value: Any, kind: type) -> list[str]:
+def _check_rule(rule: Rule, values: dict[str, Any]) -> list[str]:
+    section, mode = f"[rules.{rule.id}]", values.get("mode")
+    faults = [] if mode in rule.modes else [f"{section} mode = {mode!r}: expected one of {', '.join(rule.modes)}"]
+    for key, kind in rule.parameters.items():
+        faults += _check_value(f"{section} {key}", values.get(key), kind)
+    unknown = values.keys() - rule.parameters.keys() - {"mode"}
+    return faults + [f"{section} {key}: unknown parameter" for key in unknown]
+
+
+def _check_value(where: str, value: Any, kind: type) -> list[str]:
     if kind is int and not (isinstance(value, int) and not isinstance(value, bool) and value > 0):
-        return [f"{place} = {value!r}: expected a whole number above 0"]
+        return [f"{where} = {value!r}: expected a whole number above 0"]
     if kind is list and not (isinstance(value, list) and all(isinstance(item, str) for item in value)):
-        return [f"{place} = {value!r}: expected a list of texts"]
+        return [f"{where} = {value!r}: expected a list of texts"]
     return []
 
 
@@ -112,13 +90,13 @@ def _check_limits(limits: dict[str, Any]) -> list[str]:
     return faults
 
 
-def _check_rate(place: str, text: Any) -> list[str]:
+def _check_rate(where: str, text: Any) -> list[str]:
     if not isinstance(text, str):
-        return [f'{place} = {text!r}: expected a text such as "500/min,max_burst=50"']
+        return [f'{where} = {text!r}: expected a text such as "500/min,max_burst=50"']
     try:
         parse_rate(text)
     except ValueError as error:
-        return [f"{place}: {error}"]
+        return [f"{where}: {error}"]
     return []
 
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from sidestep.streams.decide.policy import parse
+from sidestep.streams.decide.policy_text import parse
 from sidestep.streams.errors import SettingsError
 from sidestep.streams.settings import Settings
 

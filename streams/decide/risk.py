@@ -1,7 +1,7 @@
 """How likely an intent that goes through is to hit a trap: independent signals, combined. Pure."""
 
 from sidestep.streams.decide.policy import DAY, Policy
-from sidestep.streams.decide.state import Finding
+from sidestep.streams.decide.rules.case import Finding
 from sidestep.streams.decide.tables import DomainRow, RecipientRow
 
 

@@ -1,12 +1,12 @@
 """What the fold reads and writes of a partition: rows by key, and the control records in force. Plain values only."""
 
-from collections import Counter
 from typing import Any
 
-from msgspec import Struct
-
 from sidestep.schemas import FeedbackEvidence, Versions
-from sidestep.streams.decide.policy import Policy, parse_logged
+from sidestep.streams.decide.engine import ENGINE
+from sidestep.streams.decide.policy import Policy
+from sidestep.streams.decide.policy_text import parse_logged
+from sidestep.streams.decide.rules.ladder import Ladder
 from sidestep.streams.decide.tables import (
     BOUNCE_HISTORY,
     CLOCK,
@@ -14,6 +14,7 @@ from sidestep.streams.decide.tables import (
     DOMAIN_RATES,
     HOLDS,
     IDS,
+    OPEN_TALLIES,
     SERVICES,
     ClockRow,
     ControlRow,
@@ -22,7 +23,9 @@ from sidestep.streams.decide.tables import (
     IdRow,
     RecipientRow,
     ServiceRow,
+    TallyRow,
 )
+from sidestep.streams.decide.tally import OpenTallies
 from sidestep.streams.gcra import Rate
 from sidestep.streams.runtime.tables import Table
 
@@ -32,11 +35,19 @@ RATES_REMEMBERED = 50_000
 class Controls:
     """The control records in force. They live as long as the partition is open."""
 
-    def __init__(self, control: dict[bytes, ControlRow], holds: dict[bytes, HoldRow], clock_ms: int):
+    def __init__(
+        self,
+        control: dict[bytes, ControlRow],
+        holds: dict[bytes, HoldRow],
+        clock_ms: int,
+        open_tallies: dict[bytes, TallyRow] | None = None,
+    ):
         self.rows = control
         self.holds = holds
         self.clock_ms = clock_ms
+        self.open_tallies = {} if open_tallies is None else open_tallies
         self.policy: Policy | None = None
+        self.ladder: Ladder | None = None
         self.partitions = 1
         self._rates: dict[tuple[str, str], tuple[Rate | None, Rate | None]] = {}
         self.versions = Versions("")
@@ -51,6 +62,11 @@ class Controls:
             found = self._rates[service, domain] = self.policy.rates(service, domain)
         return found or (None, None)
 
+    def hold_of(self, service: str) -> HoldRow | None:
+        """The hold that a service is on now."""
+        hold = self.holds.get(service.encode()) if self.holds else None
+        return hold if hold is not None and hold.until_ms > self.clock_ms else None
+
     def refresh(self) -> None:
         """Derive policy and versions from the rows."""
         policy, lists, model = (self.rows.get(name) for name in (b"policy", b"lists", b"model"))
@@ -58,9 +74,13 @@ class Controls:
             self.partitions = policy.partitions
         if policy is not None and (self.policy is None or self.policy.version != policy.version):
             self.policy = parse_logged(policy.text)
+            self.ladder = Ladder(self.policy)
             self._rates.clear()
         self.versions = Versions(
-            policy.version if policy else "", lists.version if lists else "", model.version if model else ""
+            policy.version if policy else "",
+            lists.version if lists else "",
+            model.version if model else "",
+            ENGINE,
         )
 
 
@@ -80,10 +100,11 @@ class State:
         self.written_ids: dict[bytes, IdRow] = {}
         self.written_control: dict[bytes, ControlRow] = {}
         self.written_holds: dict[bytes, HoldRow] = {}
+        self.tallies = OpenTallies(controls.open_tallies)
         self.counted: list[FeedbackEvidence] = []
         """Feedback that was new; what comes again counts nowhere."""
-        self.never_mailed: Counter[str] = Counter()
-        """Approved intents to recipients that never got any, by service."""
+        self.never_mailed: set[int] = set()
+        """Offsets of approved intents to recipients that never got any."""
 
     def domain(self, name: bytes, now: int) -> DomainRow:
         """The domain's row, new if need be. Every intent touches its domain, so the row always counts as written."""
@@ -112,7 +133,7 @@ class State:
         self.ids[key] = self.written_ids[key] = row
 
     def writes(self) -> dict[Table[Any], dict[bytes, Any]]:
-        """Everything written, by table."""
+        """Everything written, by table; None for a row that is gone."""
         return {
             DOMAIN_RATES: self.domains,
             SERVICES: self.services,
@@ -120,13 +141,6 @@ class State:
             IDS: self.written_ids,
             CONTROL: self.written_control,
             HOLDS: self.written_holds,
+            OPEN_TALLIES: self.tallies.written,
             CLOCK: {b"clock": ClockRow(self.controls.clock_ms)},
         }
-
-
-class Finding(Struct, frozen=True, gc=False):
-    """A rule that applies to an intent. `retry_us` only where it defers."""
-
-    rule: str
-    text: str
-    retry_us: int = 0

@@ -3,8 +3,10 @@
 A row's fields are stored by position: add new ones at the end, with a default; never reorder or reuse.
 """
 
-from msgspec import Struct
+from msgspec import Struct, field
 
+from sidestep.schemas.evidence import FeedbackEvent
+from sidestep.schemas.feedback import Scope
 from sidestep.streams.runtime.tables import Table
 
 DEDUPLICATION_SECONDS = 8 * 86400
@@ -95,6 +97,31 @@ class HoldRow(Struct, array_like=True, gc=False):
     reason: str = ""
 
 
+class OpenBreakdown(Struct, array_like=True, gc=False):
+    """Intents by name while a second lasts. Counts: approved, dropped, deferred, never mailed before."""
+
+    named: dict[str, list[int]] = field(default_factory=dict)
+    rest: list[int] = field(default_factory=lambda: [0, 0, 0, 0])
+
+
+class TallyRow(Struct, array_like=True):
+    """What the second that lasts has held of one service so far; see schemas/tallies.py for the fields."""
+
+    second: int
+    intents: list[int] = field(default_factory=lambda: [0, 0, 0, 0])
+    classes: dict[str, int] = field(default_factory=dict)
+    rules: dict[str, int] = field(default_factory=dict)
+    domains: OpenBreakdown = field(default_factory=OpenBreakdown)
+    providers: OpenBreakdown = field(default_factory=OpenBreakdown)
+    sources: OpenBreakdown = field(default_factory=OpenBreakdown)
+    campaigns: OpenBreakdown = field(default_factory=OpenBreakdown)
+    streams: OpenBreakdown = field(default_factory=OpenBreakdown)
+    events: dict[FeedbackEvent, int] = field(default_factory=dict)
+    hard_bounces: int = 0
+    reasons: dict[str, int] = field(default_factory=dict)
+    scopes: dict[Scope, int] = field(default_factory=dict)
+
+
 def provider_key(provider: str) -> bytes:
     """Key in DOMAIN_RATES of what the domains of an MX provider share; no domain has a colon in its name."""
     return b"mx:" + provider.encode()
@@ -107,5 +134,6 @@ IDS = Table("ids", b"i", IdRow, windowed=True)
 CLOCK = Table("clock", b"t", ClockRow)
 CONTROL = Table("control", b"c", ControlRow)
 HOLDS = Table("holds", b"h", HoldRow)
+OPEN_TALLIES = Table("open_tallies", b"o", TallyRow)
 
-TABLES = (DOMAIN_RATES, SERVICES, BOUNCE_HISTORY, IDS, CLOCK, CONTROL, HOLDS)
+TABLES = (DOMAIN_RATES, SERVICES, BOUNCE_HISTORY, IDS, CLOCK, CONTROL, HOLDS, OPEN_TALLIES)

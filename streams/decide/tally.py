@@ -1,81 +1,170 @@
-"""What Watch looks for patterns in: counts per service of one batch. Pure."""
+"""Counts per service and second of log time, kept in the ledger until the log's time leaves the second. Pure.
 
-from collections import Counter, defaultdict
+However the log is cut into batches, the same counts come out: a name is told apart if it is among the first KEPT of its
+second, in the log's order; later ones go to the rest. Of those, the TOP most frequent come out by name.
+"""
 
-from sidestep.schemas import Evidence, FeedbackEvidence, IntentEvidence, Tally, Verdict
+from collections import Counter
+from collections.abc import Iterable
+from typing import NamedTuple, TypeVar
 
-TOP_DOMAINS = 20
+from sidestep.schemas import Breakdown, FeedbackEvidence, IntentEvidence, Outcomes, Tally, Verdict
+from sidestep.schemas.tallies import NO_INTENTS, NO_NAMES, TOP
+from sidestep.streams.decide.tables import OpenBreakdown, TallyRow
 
-_ACTIONS = {"send": "approved", "drop": "dropped", "defer": "deferred"}
+KEPT = 64
+"""Names of one kind that are told apart while a second lasts."""
 
-ByService = defaultdict[str, Counter[str]]
+APPROVED, DROPPED, DEFERRED, NEVER_MAILED = range(4)
+"""Columns of counts, in the order of schemas.Outcomes."""
+OTHER = "other"
+"""Reasons beyond KEPT."""
+_COLUMNS = {"send": APPROVED, "drop": DROPPED, "defer": DEFERRED}
 
 
-def tally(
-    evidence: list[tuple[int, Evidence]],
-    verdicts: list[Verdict],
-    counted: list[FeedbackEvidence],
-    never_mailed: Counter[str],
-    partition: int,
-    at: int,
-) -> list[Tally]:
-    """One Tally for each service in the batch, test intents and whatever came again left out.
+Name = TypeVar("Name", bound=str)
 
-    `counted`: the feedback that was new; `never_mailed`: first messages to their recipients, by service. `at`: log
-    time, milliseconds.
+
+class Counted(NamedTuple):
+    """What a stretch of the log within one second gave, in the log's order."""
+
+    intents: list[tuple[IntentEvidence, Verdict]]
+    """Test intents left out."""
+    feedback: list[FeedbackEvidence]
+    """What was new."""
+
+
+class OpenTallies:
+    """The tallies of the second that lasts, by service.
+
+    `rows` are the ledger's; `written` those that have changed, None for one that is gone.
     """
-    if not evidence:
-        return []
-    intents = {offset: record for offset, record in evidence if type(record) is IntentEvidence}
-    real = [verdict for verdict in verdicts if not verdict.test]
-    counts, domains = _outcomes(real, intents)
-    rules = _rules(real)
-    for service, count in never_mailed.items():
-        counts[service]["never_mailed"] += count
-    for feedback in counted:
-        if feedback.service:
-            counts[feedback.service][_event(feedback)] += 1
-    first, last = evidence[0][0], evidence[-1][0]
-    return [
-        Tally(
-            service=service,
-            partition=partition,
-            first_offset=first,
-            last_offset=last,
-            at=at,
-            counts=dict(of_service),
-            rules=dict(rules[service]),
-            domains=dict(domains[service].most_common(TOP_DOMAINS)),
+
+    def __init__(self, rows: dict[bytes, TallyRow]):
+        self.rows = rows
+        self.written: dict[bytes, TallyRow | None] = {}
+
+    def add(self, second: int, counted: Counted, never_mailed: set[int]) -> None:
+        """Count what one second gave. `never_mailed`: offsets of first messages to their recipients."""
+        self._add_intents(second, counted.intents, never_mailed)
+        for feedback in counted.feedback:
+            _add_feedback(self._row(feedback.service, second), feedback)
+
+    def close(self, partition: int) -> list[Tally]:
+        """The second is over: its tallies, by service, and nothing is open any more."""
+        tallies = [_tally(service.decode(), partition, row) for service, row in sorted(self.rows.items())]
+        self.written.update(dict.fromkeys(self.rows))
+        self.rows.clear()
+        return tallies
+
+    def _row(self, service: str, second: int) -> TallyRow:
+        key = service.encode()
+        row = self.rows.get(key)
+        if row is None:
+            row = self.rows[key] = TallyRow(second)
+        self.written[key] = row
+        return row
+
+    def _add_intents(self, second: int, intents: list[tuple[IntentEvidence, Verdict]], never_mailed: set[int]) -> None:
+        # one pass at C speed, then a few combinations instead of thousands of intents
+        alike = Counter(
+            [
+                (
+                    verdict.service,
+                    verdict.action,
+                    verdict.evidence.offset in never_mailed,
+                    evidence.domain,
+                    evidence.mx.provider if evidence.mx is not None else "",
+                    evidence.source,
+                    evidence.campaign,
+                    evidence.stream,
+                )
+                for evidence, verdict in intents
+            ]
         )
-        for service, of_service in counts.items()
-    ]
+        for (service, action, never, domain, provider, source, campaign, stream), count in alike.items():
+            row, column, first = self._row(service, second), _COLUMNS[action], count if never else 0
+            row.intents[column] += count
+            row.intents[NEVER_MAILED] += first
+            _add(row.domains, domain, column, count, first)
+            _add(row.providers, provider, column, count, first)
+            _add(row.sources, source, column, count, first)
+            _add(row.campaigns, campaign, column, count, first)
+            _add(row.streams, stream, column, count, first)
+        self._add_names(second, intents)
+
+    def _add_names(self, second: int, intents: list[tuple[IntentEvidence, Verdict]]) -> None:
+        for evidence, verdict in intents:
+            if evidence.classes:
+                _count(self._row(verdict.service, second).classes, evidence.classes)
+            if verdict.rules:
+                _count(self._row(verdict.service, second).rules, [rule.id for rule in verdict.rules])
 
 
-def _outcomes(verdicts: list[Verdict], intents: dict[int, IntentEvidence]) -> tuple[ByService, ByService]:
-    """What became of the intents and what their addresses were like; and where they went."""
-    counts: ByService = defaultdict(Counter)
-    domains: ByService = defaultdict(Counter)
-    # one pass at C speed, then a few combinations instead of thousands of verdicts
-    alike = Counter([(v.service, v.action, intents[v.evidence.offset].domain) for v in verdicts])
-    for (service, action, domain), count in alike.items():
-        counts[service][_ACTIONS[action]] += count
-        domains[service][domain] += count
-    for verdict in verdicts:
-        classes = intents[verdict.evidence.offset].classes
-        if classes:
-            counts[verdict.service].update(classes)
-    return counts, domains
+def _add(breakdown: OpenBreakdown, name: str, column: int, count: int, first: int) -> None:
+    if not name:
+        return
+    counts = breakdown.named.get(name)
+    if counts is None:
+        if len(breakdown.named) < KEPT:
+            counts = breakdown.named[name] = [0, 0, 0, 0]
+        else:
+            counts = breakdown.rest
+    counts[column] += count
+    counts[NEVER_MAILED] += first
 
 
-def _rules(verdicts: list[Verdict]) -> ByService:
-    rules: ByService = defaultdict(Counter)
-    for verdict in verdicts:
-        if verdict.rules:
-            rules[verdict.service].update([rule.id for rule in verdict.rules])
-    return rules
+def _count(counts: dict[Name, int], names: Iterable[Name]) -> None:
+    for name in names:
+        counts[name] = counts.get(name, 0) + 1
 
 
-def _event(record: FeedbackEvidence) -> str:
-    if record.event == "bounce":
-        return "hard_bounces" if record.hard else f"bounces_{record.scope}"
-    return record.event
+def _add_feedback(row: TallyRow, feedback: FeedbackEvidence) -> None:
+    _count(row.events, (feedback.event,))
+    if feedback.event == "bounce":
+        row.hard_bounces += feedback.hard
+        _count(row.scopes, (feedback.scope,))
+        if feedback.reason:
+            # whoever reports a bounce may name any reason
+            known = feedback.reason in row.reasons or len(row.reasons) < KEPT
+            _count(row.reasons, (feedback.reason if known else OTHER,))
+
+
+def _tally(service: str, partition: int, row: TallyRow) -> Tally:
+    return Tally(
+        service=service,
+        partition=partition,
+        second=row.second,
+        intents=_outcomes(row.intents),
+        classes=_top(row.classes),
+        rules=_top(row.rules),
+        domains=_breakdown(row.domains),
+        providers=_breakdown(row.providers),
+        sources=_breakdown(row.sources),
+        campaigns=_breakdown(row.campaigns),
+        streams=_breakdown(row.streams),
+        events=_top(row.events),
+        hard_bounces=row.hard_bounces,
+        reasons=_top(row.reasons),
+        scopes=_top(row.scopes),
+    )
+
+
+def _breakdown(found: OpenBreakdown) -> Breakdown:
+    """The most frequent names by themselves, everything else in the rest."""
+    if not found.named:
+        return NO_NAMES
+    ranked = sorted(found.named.items(), key=lambda item: (-sum(item[1][:NEVER_MAILED]), item[0]))
+    rest = list(found.rest)
+    for _, counts in ranked[TOP:]:
+        rest = [sum(pair) for pair in zip(rest, counts, strict=True)]
+    return Breakdown({name: Outcomes(*counts) for name, counts in ranked[:TOP]}, _outcomes(rest))
+
+
+def _outcomes(counts: list[int]) -> Outcomes:
+    """msgspec leaves a default out only where it is the very same object."""
+    return Outcomes(*counts) if any(counts) else NO_INTENTS
+
+
+def _top(counts: dict[Name, int]) -> dict[Name, int]:
+    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))

@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable
 
 from sidestep.schemas import ListsRecord, PolicyRecord
-from sidestep.streams.decide.policy import version_of
 from sidestep.streams.decide.policy_file import read_policy
+from sidestep.streams.decide.policy_text import version_of
 from sidestep.streams.observe.report import Watching
 from sidestep.streams.runtime.dead_letters import DeadLetterLimit
 from sidestep.streams.runtime.publisher import Publisher

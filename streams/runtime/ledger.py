@@ -10,7 +10,7 @@ There are two stores, each with the position of its own changelog: `rows` (keyed
 """
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -20,6 +20,7 @@ from rocksdict import Cache, WriteBatch
 
 from sidestep.streams.errors import LedgerError
 from sidestep.streams.runtime.kafka import MESSAGE_MAX, client, explain
+from sidestep.streams.runtime.outgoing import Outgoing
 from sidestep.streams.runtime.record import Record
 from sidestep.streams.runtime.recovery import POSITION, Progress, recover
 from sidestep.streams.runtime.store import Store, new_batch
@@ -36,10 +37,6 @@ CLUSTER = b"\0cluster"
 TRANSACTION_SECONDS = 60.0
 LOCK_SECONDS = 10.0
 """A worker that has just left on this machine may hold the folder a moment longer."""
-
-Outputs = Mapping[str, list[dict[str, Any]]]
-"""Records (dicts with key and value) by topic; they go to the ledger's own partition number. Those with headers cost
-more."""
 
 
 class Aborted(Exception):
@@ -140,7 +137,7 @@ class Ledger:
         for key, value in self._store(table).items(table.prefix):
             yield key[1:], table.decode(value)
 
-    def commit(self, outputs: Outputs, writes: Writes, marker: int) -> float:
+    def commit(self, outgoing: Outgoing, writes: Writes, marker: int) -> float:
         """Make a batch count. Returns the seconds that the Kafka transaction took.
 
         Raises Aborted if it was rolled back (nothing has changed, the batch may be folded again), Fenced or another
@@ -149,7 +146,7 @@ class Ledger:
         encoded = _encode(writes)
         self._failpoint("before-transaction")
         began = time.monotonic()
-        rows_position, window_position = self._transaction(outputs, encoded, b"%d" % marker)
+        rows_position, window_position = self._transaction(outgoing, encoded, b"%d" % marker)
         took = time.monotonic() - began
         self._failpoint("after-commit")
         self._apply(encoded, marker, rows_position, window_position)
@@ -157,16 +154,19 @@ class Ledger:
         self.marker = marker
         return took
 
-    def _transaction(self, outputs: Outputs, encoded: "_Encoded", marker: bytes) -> tuple[list[int], list[int]]:
+    def _transaction(self, outgoing: Outgoing, encoded: "_Encoded", marker: bytes) -> tuple[list[int], list[int]]:
         settings, producer, partition = self._settings, self._producer, self.partition
         rows_position: list[int] = []
         window_position: list[int] = []
         try:
             producer.begin_transaction()
-            for topic, records in outputs.items():
-                self._produce(topic, records)
+            for (topic, into), records in outgoing.batches.items():
+                self._produce(topic, into, records)
+            for single in outgoing.singles:
+                producer.produce(**single)
             self._failpoint("inside-transaction")
-            self._produce(settings.rows_changelog, [{"key": key, "value": value} for key, value in encoded.rows])
+            changes = [{"key": key, "value": value} for key, value in encoded.rows]
+            self._produce(settings.rows_changelog, partition, changes)
             if encoded.window:
                 producer.produce(
                     settings.window_changelog,
@@ -182,13 +182,10 @@ class Ledger:
             self._roll_back(error)
         return rows_position, window_position
 
-    def _produce(self, topic: str, records: list[dict[str, Any]]) -> None:
-        if records and "headers" in records[0]:
-            for record in records:
-                self._producer.produce(topic, partition=self.partition, **record)
-        elif records and self._producer.produce_batch(topic, records, partition=self.partition) != len(records):
+    def _produce(self, topic: str, partition: int, records: list[dict[str, Any]]) -> None:
+        if records and self._producer.produce_batch(topic, records, partition=partition) != len(records):
             cause = next(record["_error"] for record in records if "_error" in record)
-            raise PublishFailed(f"{topic}/{self.partition}: Kafka's client did not take a record: {cause}")
+            raise PublishFailed(f"{topic}/{partition}: Kafka's client did not take a record: {cause}")
 
     def _commit_transaction(self) -> None:
         deadline = time.monotonic() + TRANSACTION_SECONDS
@@ -212,7 +209,7 @@ class Ledger:
     def _apply(self, encoded: "_Encoded", marker: int, rows_position: list[int], window_position: list[int]) -> None:
         batch = new_batch()
         for key, value in encoded.rows:
-            batch.put(key, value)
+            _apply_row(batch, key, value)
         batch.put(MARKER, b"%d" % marker)
         batch.put(POSITION, b"%d" % rows_position[-1])
         self._rows.write(batch)
@@ -238,15 +235,19 @@ class Ledger:
 
 @dataclass(frozen=True)
 class _Encoded:
-    rows: list[tuple[bytes, bytes]]
+    rows: list[tuple[bytes, bytes | None]]
+    """None: the row is gone, a tombstone in the changelog."""
     window: list[tuple[bytes, bytes]]
 
 
 def _encode(writes: Writes) -> _Encoded:
     encoded = _Encoded([], [])
     for table, rows in writes.rows.items():
-        into, prefix, encode = encoded.window if table.windowed else encoded.rows, table.prefix, table.encode
-        into.extend([(prefix + key, encode(row)) for key, row in rows.items()])
+        prefix, encode = table.prefix, table.encode
+        if table.windowed:
+            encoded.window.extend([(prefix + key, encode(row)) for key, row in rows.items()])
+        else:
+            encoded.rows.extend([(prefix + key, None if row is None else encode(row)) for key, row in rows.items()])
     return encoded
 
 

@@ -5,14 +5,12 @@ round. So a lone record leaves at once and a backlog leaves in large requests, w
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from sidestep.streams.runtime.kafka import MESSAGE_MAX, client, explain
+from sidestep.streams.runtime.outgoing import Outgoing
 from sidestep.topics.connection import Connection
 from sidestep.topics.errors import PublishFailed
 
@@ -20,17 +18,6 @@ FLUSH_SECONDS = 60.0
 ROUND_SECONDS = 0.010
 """From the beginning of a round to that of the next one. librdkafka sends a request for each partition, and each costs
 the broker and whoever reads there as much as a hundred records: small rounds back to back make everybody late."""
-
-Headers = Sequence[tuple[str, bytes]]
-
-
-@dataclass
-class Outgoing:
-    """Records to send: `batches` by topic and partition (dicts with key and value), `singles` as arguments of
-    produce()."""
-
-    batches: Mapping[tuple[str, int], list[dict[str, Any]]] = field(default_factory=dict)
-    singles: Sequence[dict[str, Any]] = ()
 
 
 class Publisher:

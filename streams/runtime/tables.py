@@ -60,6 +60,6 @@ class Writes:
     def __init__(self) -> None:
         self.rows: dict[Table[Any], dict[bytes, Any]] = {}
 
-    def of(self, table: Table[Row]) -> dict[bytes, Row]:
-        """The table's rows by key, to be filled in."""
+    def of(self, table: Table[Row]) -> dict[bytes, Row | None]:
+        """The table's rows by key, to be filled in; None for one that is gone. Windowed tables forget by themselves."""
         return self.rows.setdefault(table, {})

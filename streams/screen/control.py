@@ -15,7 +15,8 @@ from sidestep.schemas import ListsRecord, PolicyRecord
 from sidestep.schemas.codec import encode
 from sidestep.streams.errors import HashKeyMismatch
 from sidestep.streams.runtime.kafka import client
-from sidestep.streams.runtime.publisher import Outgoing, Publisher
+from sidestep.streams.runtime.outgoing import Outgoing
+from sidestep.streams.runtime.publisher import Publisher
 from sidestep.topics.catalog import CONTROL, EVIDENCE
 from sidestep.topics.connection import Connection
 from sidestep.topics.errors import BrokerUnreachable

@@ -15,7 +15,8 @@ from sidestep.schemas import Bounce, Engagement, FeedbackEvidence, IntentEvidenc
 from sidestep.schemas.codec import ContractError, encode
 from sidestep.streams.runtime.batches import Batch, Partition
 from sidestep.streams.runtime.dead_letters import DeadLetterLimit, dead_letter
-from sidestep.streams.runtime.publisher import Outgoing, Publisher
+from sidestep.streams.runtime.outgoing import Outgoing
+from sidestep.streams.runtime.publisher import Publisher
 from sidestep.streams.runtime.record import Record
 from sidestep.streams.screen.address.parse import parse
 from sidestep.streams.screen.evidence import Taken, feedback_evidence, intent_evidence

@@ -16,12 +16,14 @@ from sidestep.schemas import (
     MxFinding,
     PolicyRecord,
     Tally,
+    TickRecord,
     Verdict,
 )
 from sidestep.schemas.codec import decode, encode
 from sidestep.streams.commands.policy import SHIPPED
 from sidestep.streams.decide.judge import Judge
-from sidestep.streams.decide.policy import version_of
+from sidestep.streams.decide.policy_text import version_of
+from sidestep.streams.runtime.outgoing import Outgoing
 from sidestep.streams.runtime.tables import Table, Writes
 from sidestep.streams.screen.keys import Keys
 from sidestep.topics.catalog import APPROVED, DEAD_LETTERS, EVIDENCE, REJECTED, TALLIES
@@ -50,6 +52,7 @@ class MemoryLedger:
         self.marker = -1
         self.stored: dict[str, dict[bytes, bytes]] = {}
         self.outputs: dict[str, list[dict[str, Any]]] = {}
+        self.placed: list[tuple[str, int, str]] = []
         self.commits = 0
 
     def read(self, table: Table[Any], keys: Iterable[bytes]) -> dict[bytes, Any]:
@@ -62,13 +65,24 @@ class MemoryLedger:
         for key, value in sorted(self.stored.get(table.name, {}).items()):
             yield key, table.decode(value)
 
-    def commit(self, outputs: dict[str, list[dict[str, Any]]], writes: Writes, marker: int) -> float:
+    def keys_of(self, topic: str) -> list[tuple[int, str]]:
+        """Partition and key of everything put into a topic."""
+        return [(partition, key) for name, partition, key in self.placed if name == topic]
+
+    def commit(self, outgoing: Outgoing, writes: Writes, marker: int) -> float:
         """Keep it all."""
         for table, rows in writes.rows.items():
             stored = self.stored.setdefault(table.name, {})
-            stored |= {key: table.encode(row) for key, row in rows.items()}
-        for topic, records in outputs.items():
+            for key, row in rows.items():
+                if row is None:
+                    stored.pop(key, None)
+                else:
+                    stored[key] = table.encode(row)
+        for (topic, partition), records in outgoing.batches.items():
             self.outputs.setdefault(topic, []).extend(records)
+            self.placed.extend((topic, partition, record["key"]) for record in records)
+        for record in outgoing.singles:
+            self.outputs.setdefault(record["topic"], []).append(record)
         self.marker = marker
         self.commits += 1
         return 0.0
@@ -160,7 +174,7 @@ class World:
     def __init__(self, text: str | None = SHIPPED_TEXT):
         """A log that begins with this policy; None: with nothing."""
         self.ledger = MemoryLedger()
-        self.judge = Judge(self.ledger)  # type: ignore[arg-type]
+        self.judge = Judge(self.ledger, 4)  # type: ignore[arg-type]
         self.log: list[Message] = []
         self.now = START
         if text is not None:
@@ -193,6 +207,11 @@ class World:
         """Puts a service on hold; until 0 lifts it."""
         assert [] == self.append(HoldRecord(service=service, until=until, reason=reason, at=self.now))
 
+    def tick(self, milliseconds: int = 1000) -> None:
+        """Nothing but time passes, and the log says so."""
+        self.wait(milliseconds)
+        assert [] == self.append(TickRecord(at=self.now))
+
     def values(self) -> list[bytes]:
         """All verdicts so far, as published, in the log's order."""
         outputs = self.ledger.outputs
@@ -203,9 +222,14 @@ class World:
         """All verdicts so far, in the log's order."""
         return [decode(Verdict, value) for value in self.values()]
 
+    def tally_values(self) -> list[bytes]:
+        """All tallies so far, as published; by second and service, whatever partitions they went to."""
+        values = [record["value"] for record in self.ledger.outputs.get(TALLIES.name, [])]
+        return sorted(values, key=lambda value: ((tally := decode(Tally, value)).second, tally.service))
+
     def tallies(self) -> list[Tally]:
         """All tallies so far."""
-        return [decode(Tally, record["value"]) for record in self.ledger.outputs.get(TALLIES.name, [])]
+        return [decode(Tally, value) for value in self.tally_values()]
 
     def dead_letters(self) -> list[dict[str, Any]]:
         """All dead letters so far."""

@@ -6,7 +6,7 @@ import pytest
 
 from sidestep.schemas import ListsRecord, ModelRecord
 from sidestep.streams.decide.judge import Judge
-from sidestep.streams.decide.policy import version_of
+from sidestep.streams.decide.policy_text import version_of
 from sidestep.streams.decide.tables import CLOCK, DOMAIN_RATES
 from sidestep.streams.errors import NoPolicy
 
@@ -31,7 +31,7 @@ def test_controls_survive_a_restart(world: Any):
     """Policy, lists, model, holds and clock stand in the ledger."""
     world.append(ListsRecord(version="l1", lists={}, at=world.now), ModelRecord(version="m1", at=world.now + 5000))
     world.hold("shop", world.now + DAY)
-    world.judge = Judge(world.ledger)
+    world.judge = Judge(world.ledger, 4)
     verdict = world.intent()
     assert ("service-on-hold", "l1", "m1") == (verdict.rules[0].id, verdict.versions.lists, verdict.versions.model)
     assert (world.now + 5000) / 1000 == verdict.decided_at

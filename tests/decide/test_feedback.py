@@ -12,6 +12,7 @@ from sidestep.streams.decide.tables import (
     DomainRow,
     ServiceRow,
 )
+from sidestep.streams.runtime.outgoing import Outgoing
 from sidestep.streams.runtime.tables import Writes
 
 DAY = 86_400_000
@@ -31,7 +32,8 @@ def test_an_event_counts_once_by_its_id(world: Any):
         world.row(DOMAIN_RATES, b"example.com").hard_bounces,
         world.row(SERVICES, b"shop@example.com").hard_bounces,
     )
-    assert 1 == sum(tally.counts.get("hard_bounces", 0) for tally in world.tallies())
+    world.tick()
+    assert 1 == sum(tally.hard_bounces for tally in world.tallies())
     world.feedback("bounce", id="b2", hard=True, scope="recipient")
     assert 2 == _recipient(world).hard_bounces
 
@@ -165,34 +167,10 @@ def test_shares_are_reckoned_over_a_representative_volume(world: Any):
     writes = Writes()
     writes.of(DOMAIN_RATES)[b"example.com"] = DomainRow(sends=9_998, hard_bounces=41, complaints=11)
     writes.of(SERVICES)[b"shop@example.com"] = ServiceRow(sends=9_998, never_mailed=81, hard_bounces=40, complaints=9)
-    world.ledger.commit({}, writes, world.ledger.marker)
+    world.ledger.commit(Outgoing(), writes, world.ledger.marker)
     world.intent("1")
     assert (9_999, 41) == ((row := world.row(DOMAIN_RATES, b"example.com")).sends, row.hard_bounces)
     world.intent("2")
     row, service = world.row(DOMAIN_RATES, b"example.com"), world.row(SERVICES, b"shop@example.com")
     assert (5_000, 20, 5) == (row.sends, row.hard_bounces, row.complaints)
     assert (5_000, 41, 20, 4) == (service.sends, service.never_mailed, service.hard_bounces, service.complaints)
-
-
-def test_tallies_count_what_is_new_and_nothing_else(world: Any):
-    """Watch puts services on hold by these figures: what comes again, and tests, must not be in them."""
-    records = [
-        world.intent_record("1", classes=("role",)),
-        world.intent_record("1", classes=("role",)),
-        world.intent_record("2", mx="no", to="x@example.org"),
-        world.intent_record("3", classes=("role",), test=True),
-        world.feedback_record("complaint", id="c", service="shop"),
-        world.feedback_record("complaint", id="c", service="shop"),
-        world.feedback_record("bounce", service="shop", scope="us"),
-        world.feedback_record("opened", service="bank"),
-    ]
-    world.append(*records)
-    world.append(*records)
-    tallies = {tally.service: tally for tally in world.tallies()}
-    assert 2 == len(world.tallies())
-    counts = {"approved": 1, "never_mailed": 1, "dropped": 1, "role": 1, "complaint": 1, "bounces_us": 1}
-    assert counts == tallies["shop"].counts
-    assert {"role-address": 1, "domain-takes-no-mail": 1} == tallies["shop"].rules
-    assert {"example.com": 1, "example.org": 1} == tallies["shop"].domains
-    assert {"opened": 1} == tallies["bank"].counts
-    assert (0, 1, 8) == (tallies["shop"].partition, tallies["shop"].first_offset, tallies["shop"].last_offset)

@@ -1,48 +1,81 @@
-"""A log that meets every rule, and its verdicts, octet by octet: what a change of the fold changes shows in a diff.
+"""A log that meets every rule, its verdicts and tallies, octet by octet: what a change of the fold changes is a diff.
 
     pytest tests/decide/test_golden.py --regenerate-golden
 
-writes both files anew from the story below. Read the diff before you commit it: it is what users will see.
+writes all files anew from the story below. It refuses as long as the fold says something else about the log that stands
+there and ENGINE (streams/decide/engine.py) is still the same. Read the diff before you commit it: it is what users will
+see.
 """
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from sidestep.schemas import Evidence, HoldRecord, Listing, ListsRecord, MailboxFinding, MxFinding
+from sidestep.schemas import Evidence, HoldRecord, Listing, ListsRecord, MailboxFinding, MxFinding, TickRecord
 from sidestep.schemas.codec import encode
-from sidestep.streams.decide.policy_faults import RULES
+from sidestep.streams.decide.engine import ENGINE
+from sidestep.streams.decide.rules.ladder import RULES
 
 DAY = 86_400_000
 LIMITS = {"domain": "60/min,max_burst=3", "service": "30/min,max_burst=2"}
 
 
-@pytest.fixture
-def log_file(golden: Path) -> Path:
-    """The evidence, one record a line."""
-    return golden / "every-rule.log.json"
+class Golden:
+    """The files: evidence, verdicts and tallies, one a line; and for each engine a digest of what it said."""
+
+    def __init__(self, folder: Path) -> None:
+        self.log = folder / "every-rule.log.json"
+        self.verdicts = folder / "every-rule.verdicts.json"
+        self.tallies = folder / "every-rule.tallies.json"
+        self.engines = folder / "engines.json"
+
+    def judged(self, new_world: Any) -> Any:
+        """A world after the log, record by record."""
+        world = new_world(None)
+        for line in _records(self.log):
+            world.append(line)
+        return world
+
+    def said(self) -> str:
+        """A digest of log, verdicts and tallies."""
+        octets = b"".join(path.read_bytes() for path in (self.log, self.verdicts, self.tallies))
+        return hashlib.sha256(octets).hexdigest()
+
+    def regenerate(self, new_world: Any) -> None:
+        """Write all of them. Fails where the fold has changed and its version has not."""
+        if [_unversioned(line) for line in _records(self.verdicts)] != [
+            _unversioned(value) for value in self.judged(new_world).values()
+        ]:
+            known = json.loads(self.engines.read_bytes())
+            assert ENGINE not in known, "the fold says something else now: raise ENGINE in streams/decide/engine.py"
+        self.log.write_bytes(_lines([encode(record) for record in _story(new_world)]))
+        world = self.judged(new_world)
+        self.verdicts.write_bytes(_lines(world.values()))
+        self.tallies.write_bytes(_lines(world.tally_values()))
+        engines = json.loads(self.engines.read_bytes()) | {ENGINE: self.said()}
+        self.engines.write_text(json.dumps(engines, indent=2) + "\n", "utf-8")
 
 
 @pytest.fixture
-def verdicts_file(golden: Path) -> Path:
-    """What becomes of it, one verdict a line."""
-    return golden / "every-rule.verdicts.json"
+def files(request: pytest.FixtureRequest, golden: Path, new_world: Any) -> Golden:
+    """The golden files, made anew if that was asked for."""
+    files = Golden(golden)
+    if request.config.getoption("--regenerate-golden", default=False):
+        files.regenerate(new_world)
+    return files
 
 
 @pytest.fixture
-def judged(request: pytest.FixtureRequest, new_world: Any, log_file: Path, verdicts_file: Path) -> Any:
+def judged(files: Golden, new_world: Any) -> Any:
     """The world after the golden log."""
-    if request.config.getoption("--regenerate-golden", default=False):
-        records = [encode(record) for record in _story(new_world)]
-        log_file.write_bytes(_lines(records))
-    world = new_world(None)
-    for line in _records(log_file):
-        world.append(line)
-    if request.config.getoption("--regenerate-golden", default=False):
-        verdicts_file.write_bytes(_lines(world.values()))
-    return world
+    return files.judged(new_world)
+
+
+def _unversioned(verdict: bytes) -> dict[str, Any]:
+    return {name: value for name, value in json.loads(verdict).items() if name != "versions"}
 
 
 def _lines(records: list[bytes]) -> bytes:
@@ -131,29 +164,44 @@ def _story(new_world: Any) -> list[Evidence]:
     hosted = MxFinding("yes", "mx", now, 300, ("mx.google.com",), "google")
     intent("hosted-1", "jane@one.example", mx=hosted)
     intent("hosted-2", "jane@two.example", mx=hosted)
+    records.append(TickRecord(at=later()))
     return records
 
 
-def test_the_golden_log_has_its_golden_verdicts(judged: Any, verdicts_file: Path):
+def test_the_golden_log_has_its_golden_verdicts(judged: Any, files: Golden) -> None:
     """Octet by octet, in the log's order."""
-    assert verdicts_file.read_bytes().decode() == _lines(judged.values()).decode()
+    assert files.verdicts.read_bytes().decode() == _lines(judged.values()).decode()
 
 
-def test_the_golden_log_meets_every_rule(judged: Any):
+def test_the_golden_log_has_its_golden_tallies(judged: Any, files: Golden) -> None:
+    """Watch and auditors rest on them as mailers do on verdicts."""
+    assert files.tallies.read_bytes().decode() == _lines(judged.tally_values()).decode()
+
+
+def test_what_an_engine_says_never_changes(files: Golden) -> None:
+    """A fold that says something else is another engine: verdicts name it, and an audit needs the old one."""
+    engines = json.loads(files.engines.read_bytes())
+    assert engines[ENGINE] == files.said(), "raise ENGINE in streams/decide/engine.py, then --regenerate-golden"
+    assert {ENGINE} == {json.loads(line)["versions"]["engine"] for line in _records(files.verdicts)}
+
+
+def test_the_golden_log_meets_every_rule(judged: Any) -> None:
     """Otherwise it would not be worth much."""
     named = {fired.id for verdict in judged.verdicts() for fired in verdict.rules}
-    assert {*RULES, "id-reused", "already-decided"} == named
+    assert {*(rule.id for rule in RULES), "id-reused", "already-decided"} == named
     assert {"send", "drop", "defer"} == {verdict.action for verdict in judged.verdicts()}
 
 
-def test_the_golden_files_are_json(log_file: Path, verdicts_file: Path):
+def test_the_golden_files_are_json(files: Golden) -> None:
     """For whoever wants to read them with something else."""
-    assert len(json.loads(log_file.read_bytes())) >= 40
-    assert json.loads(verdicts_file.read_bytes())
+    assert len(json.loads(files.log.read_bytes())) >= 40
+    assert json.loads(files.verdicts.read_bytes())
+    assert json.loads(files.tallies.read_bytes())
 
 
-def test_the_golden_log_in_one_batch_says_the_same(new_world: Any, log_file: Path, verdicts_file: Path):
+def test_the_golden_log_in_one_batch_says_the_same(new_world: Any, files: Golden) -> None:
     """And so does a replay."""
     world = new_world(None)
-    world.append(*_records(log_file))
-    assert _records(verdicts_file) == world.values()
+    world.append(*_records(files.log))
+    assert _records(files.verdicts) == world.values()
+    assert _records(files.tallies) == world.tally_values()

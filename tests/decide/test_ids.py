@@ -139,6 +139,7 @@ def test_test_intents_are_judged_and_leave_no_trace(new_world: Any):
     row = world.row(DOMAIN_RATES, b"example.com")
     assert (0, 0, 0) == (row.sends, row.tat_us, row.slot_us)
     assert {} == world.contents().get("bounce_history", {})
+    world.tick()
     assert [] == world.tallies()
     verdict = world.intent("real")
     assert ("send", 0.05) == (verdict.action, verdict.risk), "never mailed: the tests were no mail"

@@ -221,7 +221,7 @@ def test_rates_are_kept_across_batches_and_restarts(new_world: Any):
     world.intent("1")
     again = new_world(None)
     again.ledger.stored, again.ledger.marker, again.log = world.ledger.stored, world.ledger.marker, world.log
-    again.judge = type(world.judge)(again.ledger)
+    again.judge = type(world.judge)(again.ledger, 4)
     assert ["send", "defer"] == [again.intent(i).action for i in "23"]
     assert again.row(DOMAIN_RATES, b"example.com").slot_interval_us == again.row(
         DOMAIN_RATES, b"example.com"

@@ -8,10 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidestep.streams.decide.policy import parse, problems, version_of
-from sidestep.streams.decide.policy_faults import RISKS, RULES
+from sidestep.streams.decide.policy_faults import RISKS
+from sidestep.streams.decide.policy_text import parse, problems, version_of
+from sidestep.streams.decide.rules.ladder import RULES as LADDER
 from sidestep.streams.errors import PolicyError
 
+RULES = {rule.id: rule for rule in LADDER}
 DOCS = Path(__file__).parents[2] / "docs" / "policy.md"
 FAULTS = ("id-reused", "already-decided")
 
@@ -100,7 +102,7 @@ def test_every_fault_is_told_at_once(shipped: str):
 def test_only_modes_that_make_sense_are_accepted(new_world: Any, rule: str, mode: str):
     """A deferral needs a time to come back at, and some faults can't be waved through."""
     faults = problems(new_world.policy_text({rule: mode}))
-    assert (mode in RULES[rule][0]) == (faults == [])
+    assert (mode in RULES[rule].modes) == (faults == [])
 
 
 @pytest.mark.parametrize("text", ["a = " + "9" * 5000, "a = " + "[" * 5000, 'a = "\ud800"', "\0", "a = 1\r", ""])
@@ -170,7 +172,7 @@ def test_every_risk_signal_is_documented(signal: str):
     assert f"\n| `{signal}` |" in DOCS.read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize(("rule", "parameter"), [(rule, name) for rule, (_, names) in RULES.items() for name in names])
+@pytest.mark.parametrize(("rule", "parameter"), [(rule.id, name) for rule in LADDER for name in rule.parameters])
 def test_every_parameter_is_documented(rule: str, parameter: str):
     """In its rule's own row."""
     row = next(line for line in DOCS.read_text(encoding="utf-8").splitlines() if line.startswith(f"| `{rule}` |"))
@@ -181,4 +183,4 @@ def test_every_parameter_is_documented(rule: str, parameter: str):
 def test_the_page_names_the_modes_that_a_rule_takes(rule: str):
     """The second cell."""
     row = next(line for line in DOCS.read_text(encoding="utf-8").splitlines() if line.startswith(f"| `{rule}` |"))
-    assert ", ".join(RULES[rule][0]) == row.split("|")[2].strip()
+    assert ", ".join(RULES[rule].modes) == row.split("|")[2].strip()

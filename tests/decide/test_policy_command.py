@@ -7,8 +7,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from sidestep.streams.cli import main
-from sidestep.streams.decide.policy import version_of
-from sidestep.streams.decide.policy_faults import RULES
+from sidestep.streams.decide.policy_text import version_of
+from sidestep.streams.decide.rules.ladder import RULES
 
 
 def _run(*arguments: str | Path) -> Result:
@@ -34,7 +34,7 @@ def test_a_sound_policy_is_shown(new_world: Any, write: Any):
     assert (0, "") == (result.exit_code, result.stderr)
     assert result.stdout.startswith("OK: ")
     assert version_of(text) in result.stdout
-    assert all(rule in result.stdout for rule in RULES)
+    assert all(rule.id in result.stdout for rule in RULES)
     assert "12000/min,max_burst=2000" in result.stdout
 
 

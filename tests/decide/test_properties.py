@@ -27,6 +27,7 @@ intents = st.fixed_dictionaries(
         "test": st.sampled_from([False] * 5 + [True]),
         "classes": st.sampled_from([(), (), ("role",), ("disposable", "free"), ("near-miss",)]),
         "reused": st.sampled_from([False] * 7 + [True]),
+        "source": st.sampled_from(["", "form", "import-2017"]),
     }
 )
 events = st.fixed_dictionaries(
@@ -74,7 +75,7 @@ def _judged(new_world: Any, log: list[bytes], cuts: list[int]) -> Any:
     world = new_world(None)
     for number, (first, last) in enumerate(pairwise(sorted({0, *(cut % (len(log) + 1) for cut in cuts), len(log)}))):
         if number % 3 == 2:
-            world.judge = type(world.judge)(world.ledger)
+            world.judge = type(world.judge)(world.ledger, 4)
         world.append(*log[first:last])
     return world
 
@@ -85,10 +86,11 @@ def _answer(verdict: Verdict) -> dict[str, Any]:
 
 @given(logs, st.lists(st.integers(0, 41), max_size=6))
 def test_batches_make_no_difference(new_world: Any, made_up: list[Any], cuts: list[int]):
-    """The same verdicts, octet by octet, and the same ledger, whether folded one by one, at once, or anyhow."""
+    """The same verdicts and tallies, octet by octet, and the same ledger: folded one by one, at once, or anyhow."""
     log = _log(new_world, made_up)
     whole, one_by_one, anyhow = (_judged(new_world, log, c) for c in ([], list(range(len(log))), cuts))
     assert whole.values() == one_by_one.values() == anyhow.values()
+    assert whole.tally_values() == one_by_one.tally_values() == anyhow.tally_values()
     assert whole.contents() == one_by_one.contents() == anyhow.contents()
 
 
@@ -103,6 +105,7 @@ def test_a_log_that_holds_records_twice_says_the_same(new_world: Any, made_up: l
             doubled += [record] * again.count(offset)
     once, twice = _judged(new_world, log, []), _judged(new_world, doubled, again)
     assert list(map(_answer, once.verdicts())) == list(map(_answer, twice.verdicts()))
+    assert once.tally_values() == twice.tally_values()
     assert once.contents() == twice.contents()
 
 

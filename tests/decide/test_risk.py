@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidestep.streams.decide.policy import parse
-from sidestep.streams.decide.policy_faults import RISKS, RULES
+from sidestep.streams.decide.policy_faults import RISKS
+from sidestep.streams.decide.policy_text import parse
 from sidestep.streams.decide.risk import risk_of
-from sidestep.streams.decide.state import Finding
+from sidestep.streams.decide.rules.case import Finding
+from sidestep.streams.decide.rules.ladder import RULES
 from sidestep.streams.decide.tables import DomainRow, RecipientRow
 
 NOW = 1_800_000_000
@@ -67,7 +68,7 @@ recipients = st.builds(RecipientRow, *[times] * 4, st.integers(0, 3), *[times] *
 
 
 @given(
-    st.lists(st.sampled_from(sorted(RULES)), unique=True),
+    st.lists(st.sampled_from(sorted(rule.id for rule in RULES)), unique=True),
     recipients,
     st.builds(DomainRow, back_at=times),
     st.fixed_dictionaries({name: st.floats(-1, 0) if name == "engaged" else st.floats(0, 1) for name in RISKS}),

@@ -9,7 +9,7 @@ import pytest
 
 from sidestep.schemas import EmailIntent
 from sidestep.schemas.codec import ContractError, decode
-from sidestep.streams.decide.policy import problems
+from sidestep.streams.decide.policy_text import problems
 from sidestep.streams.demo.model import traffic
 from sidestep.streams.demo.planning import HOURS, UNREADABLE, Plan, key_of, plan
 from sidestep.streams.demo.run import POLICY

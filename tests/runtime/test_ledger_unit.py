@@ -13,6 +13,7 @@ from rocksdict import Cache
 from sidestep.streams.errors import Fenced, LedgerError
 from sidestep.streams.local.embedded_kafka import EmbeddedKafka
 from sidestep.streams.runtime.ledger import Ledger, LedgerSettings
+from sidestep.streams.runtime.outgoing import Outgoing
 from sidestep.streams.runtime.store import Store, new_batch
 from sidestep.streams.runtime.tables import Table, Writes
 from sidestep.topics.errors import PublishFailed, SidestepError
@@ -59,7 +60,7 @@ class Place:
         writes = Writes()
         writes.of(COUNTS).update({name.encode(): Row(number) for name, number in rows.items()})
         writes.of(SEEN).update({b"id-%d" % marker: Row(marker)})
-        ledger.commit({self.output: [{"key": "v", "value": b"%d" % marker}]}, writes, marker)
+        ledger.commit(Outgoing({(self.output, 0): [{"key": "v", "value": b"%d" % marker}]}), writes, marker)
 
     def outputs(self) -> list[int]:
         """Markers of the batches whose verdicts can be read."""
@@ -199,7 +200,7 @@ def test_a_record_that_kafka_does_not_take_undoes_the_batch(place: Place):
     writes = Writes()
     writes.of(COUNTS)[b"a"] = Row(1)
     with pytest.raises(SidestepError) as raised:
-        ledger.commit({place.output: [{"key": "v", "value": bytes(9_000_000)}]}, writes, 0)
+        ledger.commit(Outgoing({(place.output, 0): [{"key": "v", "value": bytes(9_000_000)}]}), writes, 0)
     assert isinstance(raised.value, PublishFailed)
     assert (-1, {}) == (ledger.marker, ledger.read(COUNTS, [b"a"]))
     ledger.close()
@@ -211,14 +212,14 @@ def test_records_with_headers_go_out_too(place: Place):
     """Dead letters have some; they share the transaction."""
     ledger = place.open()
     letter = {"key": b"k", "value": b"5", "headers": [("reason", b"x")]}
-    ledger.commit({place.output: [letter]}, Writes(), 0)
+    ledger.commit(Outgoing(singles=[{"topic": place.output, "partition": 0, **letter}]), Writes(), 0)
     assert [5] == place.outputs()
 
 
 def test_a_batch_that_writes_nothing_still_moves_the_marker(place: Place):
     """Known ids only."""
     ledger = place.open()
-    ledger.commit({}, Writes(), 41)
+    ledger.commit(Outgoing(), Writes(), 41)
     ledger.close()
     assert 41 == place.open("b").marker
 
@@ -229,7 +230,7 @@ def test_a_tables_rows_are_read_in_key_order_and_no_others(place: Place):
     writes = Writes()
     writes.of(COUNTS).update({b"b": Row(2), b"a": Row(1), b"": Row(0), b"\xff": Row(3)})
     writes.of(OTHERS)[b"x"] = Row(9)
-    ledger.commit({}, writes, 0)
+    ledger.commit(Outgoing(), writes, 0)
     assert [(b"", Row(0)), (b"a", Row(1)), (b"b", Row(2)), (b"\xff", Row(3))] == list(ledger.rows(COUNTS))
     assert [(b"x", Row(9))] == list(ledger.rows(OTHERS))
 
@@ -256,3 +257,31 @@ def test_a_store_reads_what_it_wrote(tmp_path: Path):
     assert [(b"a", b"=a"), (b"ab", b"=ab")] == list(store.items(b"a"))
     assert ([], b"=\0x") == (list(store.items(b"c")), store.get(b"\0x"))
     store.close()
+
+
+@pytest.mark.parametrize("folder", ["a", "b"])
+def test_a_row_that_is_gone_is_gone_everywhere(place: Place, folder: str) -> None:
+    """From the store, and by a tombstone from the changelog, whoever recovers from it."""
+    ledger = place.open()
+    place.commit(ledger, 0, a=1, b=2)
+    writes = Writes()
+    writes.of(COUNTS)[b"a"] = None
+    ledger.commit(Outgoing(), writes, 1)
+    assert {b"b": Row(2)} == ledger.read(COUNTS, [b"a", b"b"])
+    ledger.close()
+    assert {b"b": Row(2)} == place.open(folder).read(COUNTS, [b"a", b"b"])
+
+
+def test_outputs_go_to_the_partition_that_they_name(place: Place, make_topic: Callable[..., str]) -> None:
+    """Any partition of any topic, in the one transaction."""
+    wide = make_topic(partitions=3)
+    ledger = place.open()
+    records = {(wide, number): [{"key": "k", "value": b"%d" % number}] for number in (0, 2)}
+    ledger.commit(Outgoing(records), Writes(), 0)
+    consumer = Consumer({"bootstrap.servers": place.kafka.address, "group.id": "unused"})
+    try:
+        consumer.assign([TopicPartition(wide, number, 0) for number in range(3)])
+        found = [message for _ in range(2) if (message := consumer.poll(10)) is not None]
+        assert {(0, b"0"), (2, b"2")} == {(message.partition(), message.value()) for message in found}
+    finally:
+        consumer.close()

@@ -12,7 +12,8 @@ from confluent_kafka import Consumer, KafkaError, TopicPartition
 
 from sidestep.streams.local.embedded_kafka import EmbeddedKafka
 from sidestep.streams.runtime import publisher as module
-from sidestep.streams.runtime.publisher import Outgoing, Publisher
+from sidestep.streams.runtime.outgoing import Outgoing
+from sidestep.streams.runtime.publisher import Publisher
 from sidestep.topics.connection import Connection
 from sidestep.topics.errors import BrokerUnreachable, PublishFailed
 

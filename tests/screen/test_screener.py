@@ -16,7 +16,7 @@ from sidestep.streams.errors import TooManyDeadLetters
 from sidestep.streams.local.nameserver import NameServer
 from sidestep.streams.runtime.batches import Batch, Lane, Partition
 from sidestep.streams.runtime.dead_letters import DeadLetterLimit
-from sidestep.streams.runtime.publisher import Outgoing
+from sidestep.streams.runtime.outgoing import Outgoing
 from sidestep.streams.screen.dns.resolver import Resolver
 from sidestep.streams.screen.feedback.reasons import load_reasons
 from sidestep.streams.screen.keys import Keys

@@ -6,8 +6,7 @@ Each sentence is for the person whose mail was stopped: what is wrong, in plain 
 from collections.abc import Iterable
 
 from sidestep.schemas import Listing
-from sidestep.streams.decide.rules.case import Case, day_of, span
-from sidestep.streams.decide.state import Finding
+from sidestep.streams.decide.rules.case import Case, Finding, day_of, span
 
 NAMED = 3
 """Listings that a sentence names."""

@@ -3,6 +3,8 @@
 from datetime import date
 from typing import NamedTuple
 
+from msgspec import Struct
+
 from sidestep.schemas import IntentEvidence
 from sidestep.streams.decide.policy import DAY, Policy
 from sidestep.streams.decide.tables import DomainRow, HoldRow, RecipientRow
@@ -15,6 +17,14 @@ MONTHS = (
 
 NEVER = RecipientRow()
 """The history of a recipient without any."""
+
+
+class Finding(Struct, frozen=True, gc=False):
+    """A rule that applies to an intent. `retry_us` only where it defers."""
+
+    rule: str
+    text: str
+    retry_us: int = 0
 
 
 class Case(NamedTuple):

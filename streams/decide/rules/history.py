@@ -3,8 +3,7 @@
 Each sentence is for the person whose mail was stopped: what is wrong, in plain words, and what can be done.
 """
 
-from sidestep.streams.decide.rules.case import Case, ago, within
-from sidestep.streams.decide.state import Finding
+from sidestep.streams.decide.rules.case import Case, Finding, ago, within
 
 
 def service_on_hold(case: Case) -> Finding | None:

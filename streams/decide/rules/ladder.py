@@ -1,60 +1,184 @@
-"""The ladder: one function a rule, from the evidence and what the ledger knows to a Finding or None. Pure.
+"""The ladder: every rule in one table, from the evidence and what the ledger knows to a Finding or None. Pure.
 
-The limits are not here: they change state, see limits.py.
+To add a rule: its function in address.py or history.py, a row here, its section in policy.toml. The limits are rules of
+the policy too, but change state: limits.py.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import NamedTuple
 
-from sidestep.streams.decide.rules import address as address_rules
-from sidestep.streams.decide.rules import history as history_rules
-from sidestep.streams.decide.rules.case import Case
-from sidestep.streams.decide.state import Finding
+from sidestep.schemas import IntentEvidence
+from sidestep.streams.decide.policy import Policy
+from sidestep.streams.decide.rules import address, history, needs
+from sidestep.streams.decide.rules.case import NEVER, Case, Finding
+from sidestep.streams.decide.rules.needs import CLASSES_FROM, Need
+from sidestep.streams.decide.tables import DomainRow, HoldRow, RecipientRow
 
-LADDER: tuple[tuple[str, Callable[[Case], Finding | None]], ...] = (
-    ("service-on-hold", history_rules.service_on_hold),
-    ("address-syntax", address_rules.address_syntax),
-    ("domain-takes-no-mail", address_rules.domain_takes_no_mail),
-    ("mailbox-missing", history_rules.mailbox_missing),
-    ("recipient-hard-bounce", history_rules.recipient_hard_bounce),
-    ("recipient-suspended", history_rules.recipient_suspended),
-    ("recipient-complaint", history_rules.recipient_complaint),
-    ("recipient-unsubscribed", history_rules.recipient_unsubscribed),
-    ("listed", address_rules.listed),
-    ("trap-cluster", address_rules.trap_cluster),
-    ("typo-domain", address_rules.typo_domain),
-    ("honeypot-address", address_rules.honeypot_address),
-    ("disposable-address", address_rules.disposable_address),
-    ("listed-doubtful", address_rules.listed_doubtful),
-    ("parked-domain", address_rules.parked_domain),
-    ("domain-came-back", address_rules.domain_came_back),
-    ("typo-suspected", address_rules.typo_suspected),
-    ("machine-made-address", address_rules.machine_made_address),
-    ("role-address", address_rules.role_address),
-    ("dns-unknown", address_rules.dns_unknown),
+REJECTING = ("reject", "flag", "off")
+DEFERRING = ("defer", "off")
+DAYS: Mapping[str, type] = MappingProxyType({"days": int})
+NO_PARAMETERS: Mapping[str, type] = MappingProxyType({})
+
+Function = Callable[[Case], Finding | None]
+
+
+class Rule(NamedTuple):
+    """One rule. `modes` and `parameters` (by name, int or list of texts) are what the policy may say of it.
+
+    `needs`: it can apply only to an intent that has one of these traits. `function` None: not on the ladder, a limit.
+    """
+
+    id: str
+    modes: tuple[str, ...]
+    parameters: Mapping[str, type]
+    needs: tuple[Need, ...]
+    function: Function | None
+
+
+def _rule(
+    id: str, modes: tuple[str, ...], function: Function, *needs: Need, parameters: Mapping[str, type] = NO_PARAMETERS
+) -> Rule:
+    return Rule(id, modes, parameters, needs, function)
+
+
+def _limit(id: str) -> Rule:
+    return Rule(id, DEFERRING, NO_PARAMETERS, (), None)
+
+
+RULES: tuple[Rule, ...] = (
+    _rule("service-on-hold", DEFERRING, history.service_on_hold, needs.HELD),
+    _rule("address-syntax", ("reject",), address.address_syntax, needs.UNSOUND),
+    _rule("domain-takes-no-mail", REJECTING, address.domain_takes_no_mail, needs.NO_MAIL),
+    _rule("mailbox-missing", REJECTING, history.mailbox_missing, needs.MAILBOX_MISSING, parameters=DAYS),
+    _rule("recipient-hard-bounce", REJECTING, history.recipient_hard_bounce, needs.HARD_BOUNCED, parameters=DAYS),
+    _rule("recipient-suspended", REJECTING, history.recipient_suspended, needs.SUSPENDED, parameters=DAYS),
+    _rule("recipient-complaint", REJECTING, history.recipient_complaint, needs.COMPLAINED, parameters=DAYS),
+    _rule(
+        "recipient-unsubscribed",
+        REJECTING,
+        history.recipient_unsubscribed,
+        needs.UNSUBSCRIBED,
+        parameters={"days": int, "streams": list},
+    ),
+    _rule("listed", REJECTING, address.listed, needs.LISTED, parameters={"lists": int, "trusted": list}),
+    _rule("trap-cluster", REJECTING, address.trap_cluster, "trap-cluster"),
+    _rule("typo-domain", REJECTING, address.typo_domain, "typo"),
+    _rule("honeypot-address", REJECTING, address.honeypot_address, "honeypot"),
+    _rule("disposable-address", REJECTING, address.disposable_address, "disposable"),
+    _rule("listed-doubtful", REJECTING, address.listed_doubtful, needs.LISTED),
+    _rule("parked-domain", REJECTING, address.parked_domain, "parked"),
+    _rule("domain-came-back", REJECTING, address.domain_came_back, needs.CAME_BACK),
+    _rule("typo-suspected", REJECTING, address.typo_suspected, "near-miss", "typo"),
+    _rule("machine-made-address", REJECTING, address.machine_made_address, "machine-made"),
+    _rule("role-address", REJECTING, address.role_address, "role"),
+    _rule(
+        "dns-unknown",
+        ("defer", "flag", "off"),
+        address.dns_unknown,
+        needs.DNS_UNKNOWN,
+        parameters={"retry_after": int, "retry_after_max": int},
+    ),
+    _limit("domain-limit"),
+    _limit("mx-provider-limit"),
+    _limit("service-limit"),
 )
+"""In the order in which the ladder is climbed; policy.toml has the same."""
 
 
-def climb(case: Case) -> tuple[Finding | None, list[Finding]]:
-    """The finding that stops the intent, if any, and those that are only flagged. Rules that are off do not exist."""
-    flags: list[Finding] = []
-    rules = case.policy.rules
-    for name, rule in LADDER:
-        mode = rules[name].mode
-        if mode == "off":
-            continue
-        finding = rule(case)
-        if finding is None:
-            continue
-        if mode == "flag":
+class _Step(NamedTuple):
+    needs: int
+    id: str
+    flags: bool
+    function: Function
+
+
+class Ladder:
+    """The rules of one policy that are not off, ready to be climbed."""
+
+    def __init__(self, policy: Policy, rules: tuple[Rule, ...] = RULES):
+        """Raises ValueError for a rule on the ladder that needs nothing: it would never be asked."""
+        modes = {id: rule.mode for id, rule in policy.rules.items()}
+        on = [rule for rule in rules if rule.function is not None and modes[rule.id] != "off"]
+        self._classes = _class_bits(on)
+        self._steps = [
+            _Step(self._mask(rule), rule.id, modes[rule.id] == "flag", rule.function)
+            for rule in on
+            if rule.function is not None
+        ]
+        self._asked = 0
+        for step in self._steps:
+            self._asked |= step.needs
+        self._explains_slips = modes["typo-domain"] != "off"
+
+    def _mask(self, rule: Rule) -> int:
+        if not rule.needs:
+            raise ValueError(f"rule {rule.id}: name what it needs (rules/needs.py), or ALWAYS")
+        mask = 0
+        for need in rule.needs:
+            mask |= self._classes[need] if isinstance(need, str) else need
+        return mask
+
+    def traits(self, evidence: IntentEvidence, recipient: RecipientRow, domain: DomainRow, hold: HoldRow | None) -> int:
+        """What this intent has of all that some rule needs to see; 0: there is nothing to climb for."""
+        found = needs.ALWAYS
+        for name in evidence.classes:
+            found |= self._classes.get(name, 0)
+        mx = evidence.mx
+        if mx is not None and mx.outcome != "yes":
+            found |= needs.NO_MAIL if mx.outcome == "no" else needs.DNS_UNKNOWN
+        if evidence.syntax:
+            found |= needs.UNSOUND
+        if evidence.listed:
+            found |= needs.LISTED
+        if evidence.mailbox is not None and evidence.mailbox.outcome == "no":
+            found |= needs.MAILBOX_MISSING
+        if hold is not None:
+            found |= needs.HELD
+        if domain.back_at:
+            found |= needs.CAME_BACK
+        if recipient is not NEVER:
+            found |= _history(recipient)
+        return found & self._asked
+
+    def climb(self, case: Case, traits: int) -> tuple[Finding | None, list[Finding]]:
+        """The finding that stops the intent, if any, and those that are only flagged. `traits`: the case's own."""
+        flags: list[Finding] = []
+        for asked, id, only_flags, function in self._steps:
+            finding = function(case) if asked & traits else None
+            if finding is None:
+                continue
+            if not only_flags:
+                return finding, flags + self._explanation(case, id)
             flags.append(finding)
-        else:
-            return finding, flags + _explanation(case, finding)
-    return None, flags
+        return None, flags
+
+    def judge(self, case: Case) -> tuple[Finding | None, list[Finding]]:
+        """Both steps at once."""
+        return self.climb(case, self.traits(case.evidence, case.recipient, case.domain, case.hold))
+
+    def _explanation(self, case: Case, stopped_by: str) -> list[Finding]:
+        """A domain that does not exist is most often a slip: say so too, to whoever can correct it."""
+        if stopped_by != "domain-takes-no-mail" or not self._explains_slips:
+            return []
+        slip = address.typo_domain(case)
+        return [slip] if slip is not None else []
 
 
-def _explanation(case: Case, stop: Finding) -> list[Finding]:
-    """A domain that does not exist is most often a slip: say so too, to whoever can correct it."""
-    if stop.rule != "domain-takes-no-mail" or case.policy.rules["typo-domain"].mode == "off":
-        return []
-    slip = address_rules.typo_domain(case)
-    return [slip] if slip is not None else []
+def _history(recipient: RecipientRow) -> int:
+    found = 0
+    if recipient.hard_bounced_at:
+        found |= needs.HARD_BOUNCED
+    if recipient.suspended_at:
+        found |= needs.SUSPENDED
+    if recipient.complained_at:
+        found |= needs.COMPLAINED
+    if recipient.unsubscribed_at:
+        found |= needs.UNSUBSCRIBED
+    return found
+
+
+def _class_bits(rules: list[Rule]) -> dict[str, int]:
+    """A bit for each class that a rule needs; the others are nobody's business."""
+    wanted = sorted({need for rule in rules for need in rule.needs if isinstance(need, str)})
+    return {name: CLASSES_FROM << number for number, name in enumerate(wanted)}

@@ -4,8 +4,7 @@ domain."""
 from collections.abc import Callable
 from typing import NamedTuple
 
-from aiokafka.partitioner import murmur2
-
+from sidestep.streams.runtime.partitioner import partition_of
 from sidestep.streams.screen.lists.classes import Lists
 from sidestep.streams.screen.lists.typo import TypoFinding
 
@@ -35,8 +34,8 @@ class DomainBook:
         return found if found is not None else self._work_out(domain)
 
     def partition(self, key: str) -> int:
-        """murmur2 as Kafka's Java clients compute it, so that any of them finds a domain's partition."""
-        return int(murmur2(key.encode("utf-8", "replace")) & 0x7FFFFFFF) % self._partitions
+        """Of the evidence log."""
+        return partition_of(key, self._partitions)
 
     def _work_out(self, domain: str) -> DomainFacts:
         if len(self._facts) >= REMEMBERED:

@@ -12,9 +12,8 @@ from msgspec.structs import astuple
 
 from sidestep.schemas import FiredRule, IntentEvidence, Versions
 from sidestep.streams.decide.policy import Policy
-from sidestep.streams.decide.rules.case import NEVER, Case
-from sidestep.streams.decide.rules.ladder import climb
-from sidestep.streams.decide.state import Finding
+from sidestep.streams.decide.rules.case import NEVER, Case, Finding
+from sidestep.streams.decide.rules.ladder import Ladder
 from sidestep.streams.screen.check import Checked, Subject, check
 from sidestep.streams.screen.lists.classes import Lists, version_of_lists
 from sidestep.streams.screen.lists.near_misses import NearMisses
@@ -68,6 +67,7 @@ class Answerer:
     def __init__(self, policy: Policy, lists: Lists, near_misses: NearMisses, versions: CurrentVersions) -> None:
         self._versions = versions
         self._policy = policy
+        self._ladder = Ladder(policy)
         self._lists = lists
         self._near_misses = near_misses
 
@@ -80,7 +80,7 @@ class Answerer:
         """The answer about one address. `now`: seconds since 1970, of which sentences tell when to offer it again."""
         checked = check(about, answers, self._lists, self._near_misses)
         case = Case(_evidence(checked, about, answers, stream, now), NEVER, None, self._policy, now)
-        stop, flags = climb(case)
+        stop, flags = self._ladder.judge(case)
         # by position: Result begins with the fields of Checked
         rules = _fired(stop, flags)
         return Result(*astuple(checked), outcome=_outcome(stop), rules=rules, versions=self._versions.now())

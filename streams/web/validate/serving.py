@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sidestep.streams.decide.policy import Policy, parse
+from sidestep.streams.decide.policy import Policy
 from sidestep.streams.decide.policy_file import read_policy
+from sidestep.streams.decide.policy_text import parse
 from sidestep.streams.errors import SettingsError
 from sidestep.streams.gcra import Rate, parse_rate
 from sidestep.streams.screen.lists.classes import load_lists

@@ -8,10 +8,11 @@ import pytest
 
 from sidestep.schemas import Listing, MailboxFinding, MxFinding
 from sidestep.streams.commands.policy import SHIPPED
-from sidestep.streams.decide.policy_faults import RULES
-from sidestep.streams.decide.rules import ladder as rules
 from sidestep.streams.decide.rules.case import span
+from sidestep.streams.decide.rules.ladder import RULES as TABLE
 
+RULES = {rule.id: rule for rule in TABLE}
+LADDER = [rule.id for rule in TABLE if rule.function is not None]
 DAY = 86_400_000
 LIMITS = {"domain-limit", "mx-provider-limit", "service-limit"}
 
@@ -102,15 +103,14 @@ def _judged(new_world: Any, rule: str, mode: str) -> Any:
 
 def test_the_ladder_stands_as_the_policy_and_its_page_have_it():
     """Whoever reads the file from top to bottom knows what comes first."""
-    ladder = [name for name, _ in rules.LADDER]
-    assert ladder == list(CASES) == [name for name in RULES if name not in LIMITS]
+    assert LADDER == list(CASES) == [name for name in RULES if name not in LIMITS]
     assert list(RULES) == re.findall(r"(?m)^\[rules\.([a-z-]+)\]", SHIPPED.read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize("rule", CASES)
 def test_a_rule_that_is_on_stops_what_it_is_about(new_world: Any, rule: str):
     """Rejected, with the rule's name first and one sentence that says why."""
-    mode = "defer" if "reject" not in RULES[rule][0] else "reject"
+    mode = "defer" if "reject" not in RULES[rule].modes else "reject"
     verdict = _judged(new_world, rule, mode)
     assert ("rejected", rule) == (verdict.decision, verdict.rules[0].id)
     assert ("drop", None) == (verdict.action, verdict.retry_at) or "defer" == verdict.action == mode
@@ -118,7 +118,7 @@ def test_a_rule_that_is_on_stops_what_it_is_about(new_world: Any, rule: str):
     assert 0.0 == verdict.risk
 
 
-@pytest.mark.parametrize("rule", [rule for rule in CASES if "flag" in RULES[rule][0]])
+@pytest.mark.parametrize("rule", [rule for rule in CASES if "flag" in RULES[rule].modes])
 def test_a_rule_that_flags_lets_through_and_says_so(new_world: Any, rule: str):
     """Sent, the rule is named all the same, and nobody is told to come again."""
     verdict = _judged(new_world, rule, "flag")
@@ -126,7 +126,7 @@ def test_a_rule_that_flags_lets_through_and_says_so(new_world: Any, rule: str):
     assert [rule] == [fired.id for fired in verdict.rules]
 
 
-@pytest.mark.parametrize("rule", [rule for rule in CASES if "off" in RULES[rule][0]])
+@pytest.mark.parametrize("rule", [rule for rule in CASES if "off" in RULES[rule].modes])
 def test_a_rule_that_is_off_does_not_exist(new_world: Any, rule: str):
     """Sent, without a word."""
     verdict = _judged(new_world, rule, "off")
@@ -145,10 +145,10 @@ def test_a_plain_intent_meets_no_rule(new_world: Any, rule: str):
     assert ("send", []) == (verdict.action, verdict.rules)
 
 
-@pytest.mark.parametrize(("first", "second"), list(pairwise(name for name, _ in rules.LADDER)))
+@pytest.mark.parametrize(("first", "second"), list(pairwise(LADDER)))
 def test_the_first_rule_of_the_ladder_decides(new_world: Any, first: str, second: str):
     """Where two neighbours apply and both would stop the intent, the upper one does."""
-    modes = {name: "reject" for name, (modes, _) in RULES.items() if "flag" in modes and name != "dns-unknown"}
+    modes = {name: "reject" for name, rule in RULES.items() if "flag" in rule.modes and name != "dns-unknown"}
     world = new_world(new_world.policy_text(modes))
     fields: dict[str, Any] = {}
     for happens, given, _ in (CASES[second], CASES[first]):

@@ -11,16 +11,17 @@ import msgspec
 from confluent_kafka import Message
 from rocksdict import Cache
 
-from sidestep.schemas import FeedbackEvidence, IntentEvidence, LogPosition, Verdict
-from sidestep.schemas.codec import decode_evidence
-from sidestep.streams.decide.fold import fold
+from sidestep.schemas import FeedbackEvidence, IntentEvidence, Tally, Verdict
+from sidestep.schemas.codec import decode, decode_evidence
+from sidestep.streams.decide.batch import decide
 from sidestep.streams.decide.state import Controls, State
 from sidestep.streams.decide.tables import DEDUPLICATION_SECONDS, TABLES
 from sidestep.streams.runtime.ledger import CLUSTER, MARKER
+from sidestep.streams.runtime.partitioner import partition_of
 from sidestep.streams.runtime.recovery import POSITION
 from sidestep.streams.runtime.store import Store
 from sidestep.streams.runtime.tables import unpack_pairs
-from sidestep.topics.catalog import APPROVED, EVIDENCE, IDS_CHANGELOG, LEDGER_CHANGELOG, REJECTED
+from sidestep.topics.catalog import APPROVED, EVIDENCE, IDS_CHANGELOG, LEDGER_CHANGELOG, REJECTED, TALLIES
 from sidestep.topics.connection import Connection
 from tests.guarantees.harness.records import Key, read
 
@@ -36,6 +37,7 @@ class Model:
     def __init__(self) -> None:
         self.state = State(Controls({}, {}, 0))
         self.verdicts: list[Verdict] = []
+        self.tallies: list[Tally] = []
         self.origins: set[str] = set()
         self.end = -1
 
@@ -48,13 +50,15 @@ class Model:
             return
         if isinstance(record, IntentEvidence | FeedbackEvidence):
             self.origins.add(record.origin)
-        verdict = fold(self.state, record, LogPosition(EVIDENCE.name, message.partition(), message.offset()))
-        if verdict is not None:
-            self.verdicts.append(verdict)
+        decided = decide([(message.offset(), record)], self.state, EVIDENCE.name, message.partition())
+        self.verdicts += decided.verdicts
+        self.tallies += decided.tallies
 
     def rows(self) -> Rows:
         """The ledger as it must be."""
-        return {table.name: dict(rows) for table, rows in self.state.writes().items() if rows}
+        written = self.state.writes().items()
+        kept = {table.name: {key: row for key, row in rows.items() if row is not None} for table, rows in written}
+        return {name: rows for name, rows in kept.items() if rows}
 
 
 def models(connection: Connection) -> dict[int, Model]:
@@ -74,6 +78,7 @@ def assert_guarantees(
     judged = published(connection)
     for partition, model in folded.items():
         assert_same_verdicts(partition, model.verdicts, judged.get(partition, []))
+    assert_same_tallies([tally for model in folded.values() for tally in model.tallies], connection)
     keys = [(v.service, v.id, v.attempt, v.to) for verdicts in judged.values() for v in verdicts]
     assert len(keys) == len(set(keys))
     assert set(keys) == expected
@@ -102,6 +107,17 @@ def assert_same_verdicts(partition: int, model: list[Verdict], judged: list[Verd
     for verdict in model:
         assert verdict == by_offset.pop(verdict.evidence.offset, None)
     assert by_offset == {}
+
+
+def assert_same_tallies(model: list[Tally], connection: Connection) -> None:
+    """Each service's second once, with the counts that the fold gives, in the partition that its service says."""
+    messages = read(connection, TALLIES.name)
+    found = [decode(Tally, message.value()) for message in messages]
+    by_second = {(tally.partition, tally.second, tally.service): tally for tally in found}
+    assert len(by_second) == len(found), "a tally came twice"
+    assert {(tally.partition, tally.second, tally.service): tally for tally in model} == by_second
+    services = {tally.service: message.partition() for tally, message in zip(found, messages, strict=True)}
+    assert all(partition_of(name, TALLIES.partitions) == partition for name, partition in services.items())
 
 
 def assert_same_rows(where: str, model: Rows, found: Rows) -> None:
@@ -148,9 +164,13 @@ def changelog_rows(connection: Connection) -> dict[int, Rows]:
     for message in read(connection, IDS_CHANGELOG.name):
         for key, value in unpack_pairs(message.value()):
             _put(partitions.setdefault(message.partition(), {}), True, key, value)
-    return partitions
+    return {number: {table: kept for table, kept in rows.items() if kept} for number, rows in partitions.items()}
 
 
-def _put(rows: Rows, windowed: bool, key: bytes, value: bytes) -> None:
+def _put(rows: Rows, windowed: bool, key: bytes, value: bytes | None) -> None:
     table = _tables[windowed, key[:1]]
-    rows.setdefault(table.name, {})[key[1:]] = table.decode(value)
+    kept = rows.setdefault(table.name, {})
+    if value is None:
+        kept.pop(key[1:], None)
+    else:
+        kept[key[1:]] = table.decode(value)

@@ -8,9 +8,9 @@ import pytest
 
 from sidestep.schemas import EmailIntent, IntentEvidence
 from sidestep.streams.commands.policy import SHIPPED
-from sidestep.streams.decide.policy import parse as parse_policy
+from sidestep.streams.decide.policy_text import parse as parse_policy
 from sidestep.streams.decide.rules.case import NEVER, Case
-from sidestep.streams.decide.rules.ladder import climb
+from sidestep.streams.decide.rules.ladder import Ladder
 from sidestep.streams.local.nameserver import NameServer
 from sidestep.streams.local.zones import FAULTS
 from sidestep.streams.screen.address.parse import parse
@@ -74,7 +74,7 @@ def evidence(to: str, faults: dict[str, str]) -> IntentEvidence:
 
 def stopped_for_good(evidence: IntentEvidence) -> bool:
     """By the shipped policy, without history."""
-    stop, _ = climb(Case(evidence, NEVER, None, POLICY, 1_800_000_000))
+    stop, _ = Ladder(POLICY).judge(Case(evidence, NEVER, None, POLICY, 1_800_000_000))
     return stop is not None and not stop.retry_us
 
 

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 import pytest
 
 from sidestep.streams.decide.policy import Policy
-from sidestep.streams.decide.policy import parse as parse_policy
 from sidestep.streams.decide.policy_file import read_policy
+from sidestep.streams.decide.policy_text import parse as parse_policy
 from sidestep.streams.gcra import parse_rate
 from sidestep.streams.local.nameserver import NameServer
 from sidestep.streams.screen.dns.resolver import Resolver

@@ -7,8 +7,8 @@ import pytest
 
 from sidestep.schemas import EmailIntent, Listing, LogPosition, MailboxFinding, MxFinding, PolicyRecord, Verdict
 from sidestep.streams.decide.fold import fold
-from sidestep.streams.decide.policy import parse, version_of
 from sidestep.streams.decide.policy_file import SHIPPED
+from sidestep.streams.decide.policy_text import parse, version_of
 from sidestep.streams.decide.state import Controls, State
 from sidestep.streams.screen.check import NOT_ASKED, subject
 from sidestep.streams.screen.evidence import Taken, intent_evidence

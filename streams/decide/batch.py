@@ -1,0 +1,121 @@
+"""A batch of the log -> verdicts, tallies and the state after it. Pure: who calls it reads rows and writes them.
+
+The judge folds with it what Kafka brings, an audit what Kafka kept. How the log is cut into batches makes no
+difference.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple, TypeVar
+
+from sidestep.schemas import Evidence, FeedbackEvidence, IntentEvidence, LogPosition, PolicyRecord, Tally, Verdict
+from sidestep.streams.decide.fold import fold
+from sidestep.streams.decide.state import Controls, State
+from sidestep.streams.decide.tables import (
+    BOUNCE_HISTORY,
+    CLOCK,
+    CONTROL,
+    DOMAIN_RATES,
+    HOLDS,
+    IDS,
+    OPEN_TALLIES,
+    SERVICES,
+    provider_key,
+)
+from sidestep.streams.decide.tally import Counted
+from sidestep.streams.runtime.tables import Table
+
+Row = TypeVar("Row")
+Read = Callable[[Table[Any], Iterable[bytes]], dict[bytes, Any]]
+"""The rows of these keys that exist."""
+Scan = Callable[[Table[Any]], Iterable[tuple[bytes, Any]]]
+"""All rows of a table, in key order."""
+
+Records = Sequence[tuple[int, Evidence]]
+"""Evidence of one partition with its offsets, in offset order."""
+
+
+class Decided(NamedTuple):
+    """What a batch came to: verdicts in the log's order, and the tallies of the seconds that ended in it."""
+
+    verdicts: list[Verdict]
+    tallies: list[Tally]
+
+
+def load_controls(read: Read, scan: Scan) -> Controls:
+    """What lives as long as a partition is open, out of its ledger."""
+    clock = read(CLOCK, [b"clock"])
+    return Controls(
+        read(CONTROL, [b"policy", b"lists", b"model"]),
+        # the services on hold and those of the second that lasts: a scan is fine, once
+        dict(scan(HOLDS)),
+        clock[b"clock"].at_ms if clock else 0,
+        dict(scan(OPEN_TALLIES)),
+    )
+
+
+def load(records: Records, controls: Controls, read: Read) -> State:
+    """A state with every row that these records may need, each table read in one call."""
+    subjects: set[tuple[str, str]] = set()
+    recipients: set[bytes] = set()
+    ids: list[bytes] = []
+    for _, record in records:
+        if type(record) is IntentEvidence:
+            subjects.add((record.service, record.domain))
+            recipients.add(record.recipient_key)
+            ids.append(record.id_key)
+        elif type(record) is FeedbackEvidence:
+            subjects.add((record.service, record.domain))
+            recipients.add(record.recipient_key)
+            ids.append(record.event_key)
+    state = State(controls)
+    domains = {domain.encode() for _, domain in subjects}
+    state.domains = read(DOMAIN_RATES, domains | _providers(records, controls))
+    state.services = read(SERVICES, {f"{service}@{domain}".encode() for service, domain in subjects})
+    state.recipients = read(BOUNCE_HISTORY, recipients)
+    state.ids = read(IDS, ids)
+    state.ids |= read(IDS, _contents(records, ids, state.ids.keys()))
+    return state
+
+
+def _providers(records: Records, controls: Controls) -> set[bytes]:
+    """Keys of the rows that MX providers' domains share."""
+    policy = controls.policy
+    limited = policy is not None and policy.provider_limits.named
+    # a policy in this very batch may bring such limits
+    if not limited and not any(type(record) is PolicyRecord for _, record in records):
+        return set()
+    found = (record.mx for _, record in records if type(record) is IntentEvidence)
+    return {provider_key(mx.provider) for mx in found if mx is not None and mx.provider}
+
+
+def _contents(records: Records, ids: list[bytes], known: Iterable[bytes]) -> list[bytes]:
+    """Of ids that occur again, the rows that tell whether *this* content has been answered already."""
+    again = set(known)
+    if len(set(ids)) < len(ids):
+        again |= {key for key, count in Counter(ids).items() if count > 1}
+    intents = (record for _, record in records if type(record) is IntentEvidence)
+    return [intent.content_key for intent in intents if intent.reused or intent.id_key in again]
+
+
+def decide(records: Records, state: State, topic: str, partition: int) -> Decided:
+    """Fold the records, which stand in this partition of the log, into the state. Raises NoPolicy."""
+    controls, tallies = state.controls, state.tallies
+    decided = Decided([], [])
+    counted = Counted([], [])
+    second = controls.clock_ms // 1000
+    for offset, record in records:
+        verdict = fold(state, record, LogPosition(topic, partition, offset))
+        now = controls.clock_ms // 1000
+        if now != second:  # what moved the clock belongs to the second that begins
+            tallies.add(second, counted, state.never_mailed)
+            decided.tallies.extend(tallies.close(partition))
+            counted, second = Counted([], []), now
+        if verdict is not None:
+            decided.verdicts.append(verdict)
+            if not verdict.test:
+                counted.intents.append((record, verdict))  # type: ignore[arg-type]  # only intents have verdicts
+        elif state.counted:
+            counted.feedback.append(state.counted.pop())
+    tallies.add(second, counted, state.never_mailed)
+    return decided

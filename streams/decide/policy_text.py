@@ -1,0 +1,104 @@
+"""The policy's text: TOML in, a checked Policy out. Pure; the text comes out of the log.
+
+`problems` is the linter: every fault of a text at once, as sentences with the section. `parse` raises the same as
+PolicyError.
+"""
+
+import hashlib
+import tomllib
+from typing import Any
+
+from sidestep.streams.decide.policy import Limits, Policy, RulePolicy, SharedLimits
+from sidestep.streams.decide.policy_faults import RISKS, document_faults
+from sidestep.streams.decide.rules.ladder import RULES
+from sidestep.streams.errors import PolicyError
+from sidestep.streams.gcra import parse_rate
+
+
+def version_of(text: str) -> str:
+    """The policy's version: 12 hex digits of its text's SHA-256."""
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def parse(text: str) -> Policy:
+    """TOML text -> Policy. Raises PolicyError that lists every fault."""
+    document, faults = _check(text)
+    return _policy(text, document, faults)
+
+
+def parse_logged(text: str) -> Policy:
+    """A policy out of the log, perhaps another version's: what it lacks is off, what we don't know is left out.
+
+    So an upgrade that adds a rule can fold on until Screen has written the new policy. Raises PolicyError where the
+    text makes no sense all the same.
+    """
+    document, faults = _load(text)
+    if not faults:
+        _complete(document)
+        faults = document_faults(document)
+    return _policy(text, document, faults)
+
+
+def _policy(text: str, document: dict[str, Any], faults: list[str]) -> Policy:
+    if faults:
+        raise PolicyError("the policy can't be used:\n" + "\n".join(f"  - {fault}" for fault in faults))
+    return Policy(
+        version=version_of(text),
+        name=document["policy"]["name"],
+        rules={name: _rule(values) for name, values in document["rules"].items()},
+        domain_limits=_limits(document["limits"]["domain"]),
+        service_limits=_limits(document["limits"]["service-at-domain"]),
+        risk={name: float(document["risk"][name]) for name in RISKS},
+        dormant_days=document["risk-parameters"]["dormant_days"],
+        provider_limits=SharedLimits(
+            {name: parse_rate(text) for name, text in document["limits"].get("mx-provider", {}).items()}
+        ),
+    )
+
+
+def problems(text: str) -> list[str]:
+    """Every fault of a policy text, one sentence each; empty when it can be used."""
+    return _check(text)[1]
+
+
+def _complete(document: dict[str, Any]) -> None:
+    rules, risk = document.get("rules"), document.get("risk")
+    if isinstance(rules, dict):
+        for name in rules.keys() - {rule.id for rule in RULES}:
+            del rules[name]
+        for rule in RULES:
+            values = rules.setdefault(rule.id, {"mode": "off"})
+            if isinstance(values, dict):
+                for key in values.keys() - rule.parameters.keys() - {"mode"}:
+                    del values[key]
+                for key, kind in rule.parameters.items():
+                    values.setdefault(key, 1 if kind is int else [])
+    if isinstance(risk, dict):
+        document["risk"] = {name: risk.get(name, 0) for name in RISKS}
+
+
+def _check(text: str) -> tuple[dict[str, Any], list[str]]:
+    document, faults = _load(text)
+    return document, faults or document_faults(document)
+
+
+def _load(text: str) -> tuple[dict[str, Any], list[str]]:
+    try:
+        text.encode()
+        return tomllib.loads(text), []
+    except UnicodeEncodeError:
+        return {}, ["not TOML: it contains half a surrogate pair, which is no character"]
+    except RecursionError:
+        return {}, ["not TOML: it is nested too deeply"]
+    except ValueError as error:  # TOMLDecodeError is one; a number of thousands of digits raises the plain one
+        return {}, [f"not TOML: {error}"]
+
+
+def _rule(values: dict[str, Any]) -> RulePolicy:
+    plain: dict[str, Any] = {name: tuple(it) if isinstance(it, list) else it for name, it in values.items()}
+    return RulePolicy(**plain)
+
+
+def _limits(values: dict[str, str]) -> Limits:
+    rates = {name: parse_rate(text) for name, text in values.items()}
+    return Limits(default=rates.pop("default"), named=rates)
