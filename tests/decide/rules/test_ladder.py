@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sidestep.schemas import IntentEvidence, Listing, MailboxFinding, MxFinding
-from sidestep.streams.decide.policy_file import SHIPPED
 from sidestep.streams.decide.policy import Policy, RulePolicy
+from sidestep.streams.decide.policy_file import SHIPPED
 from sidestep.streams.decide.policy_text import parse
 from sidestep.streams.decide.rules import needs
 from sidestep.streams.decide.rules.case import NEVER, Case, Finding
