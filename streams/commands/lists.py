@@ -1,4 +1,4 @@
-"""sidestep lists: which block lists are in use, fetch them now, is a file fit to be one."""
+"""`sidestep lists`: the feeds and lists in use, their refresh by hand, and the gate for a file."""
 
 import asyncio
 import json
@@ -18,13 +18,13 @@ from sidestep.streams.screen.lists.mailbox_providers import large_providers
 from sidestep.streams.screen.sources.build import read_sources
 from sidestep.streams.screen.sources.check import check_sources
 from sidestep.streams.screen.sources.feeds.candidate import left_out, read_files
+from sidestep.streams.screen.sources.feeds.download import FetchFailed
 from sidestep.streams.screen.sources.feeds.feeds import FOLDER, Feeds
-from sidestep.streams.screen.sources.feeds.fetch import Fetcher, Mark
+from sidestep.streams.screen.sources.feeds.fetch import Fetcher, Validators
 from sidestep.streams.screen.sources.feeds.gate import gate
-from sidestep.streams.screen.sources.feeds.last_good import Kept, State
-from sidestep.streams.screen.sources.feeds.outcome import FeedStatus, Outcome, Silent
-from sidestep.streams.screen.sources.feeds.parse import Kind, Reading
-from sidestep.streams.screen.sources.feeds.sink import FetchFailed
+from sidestep.streams.screen.sources.feeds.last_good import FeedState, LastGood
+from sidestep.streams.screen.sources.feeds.parse import EntryKind, ParsedFeed
+from sidestep.streams.screen.sources.feeds.refresh import FeedStatus, NoProgress, Refresh
 from sidestep.streams.screen.sources.file import SourcesFile
 from sidestep.streams.settings import Settings, load
 
@@ -77,58 +77,60 @@ def refresh(names: tuple[str, ...], accept: tuple[str, ...], sources: str | None
         raise SourcesError("no feeds are configured: name a file with [feeds.…] by --sources or SIDESTEP_SOURCES")
     feeds = Feeds(named.feeds, settings.data / FOLDER, base=base)
     wanted = tuple(dict.fromkeys((*names, *accept))) or tuple(named.feeds)
-    outcomes = asyncio.run(_refresh(feeds, wanted, accept))
-    if not all(outcome.sound for outcome in outcomes):
+    refreshes = asyncio.run(_refresh(feeds, wanted, accept))
+    if not all(each.sound for each in refreshes):
         raise SystemExit(1)
 
 
 @lists.command()
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--kind", type=click.Choice(get_args(Kind)), help="What it holds.  [default: as --against, or domains]")
+@click.option(
+    "--kind", type=click.Choice(get_args(EntryKind)), help="What it holds.  [default: as --against, or domains]"
+)
 @click.option("--against", metavar="NAME", help="Compare its size with this feed's form in use.")
 @_data_dir
-def check(file: Path, kind: Kind | None, against: str | None, data_dir: str | None) -> None:
+def check(file: Path, kind: EntryKind | None, against: str | None, data_dir: str | None) -> None:
     """Say everything that speaks against FILE (or a directory) as a feed, and leave with 1; with 2 if it can't be read.
 
     Asks nobody and changes nothing.
     """
-    state = _in_use(load(data_dir=data_dir), against) if against else State()
+    state = _in_use(load(data_dir=data_dir), against) if against else FeedState()
     kind = kind or state.kind
-    reading = asyncio.run(_reading(file, kind))
-    faults = gate(reading, kind, state.entries, large_providers())
+    parsed = asyncio.run(_parsed(file, kind))
+    faults = gate(parsed, kind, state.entries, large_providers())
     for sentence in faults.sentences:
         click.echo(f"{file}: {printable(sentence)}", err=True)
     if faults.sentences:
         raise SystemExit(1)
-    for sentence in left_out(reading):
+    for sentence in left_out(parsed):
         click.echo(f"{file}: warning: {printable(sentence)}", err=True)
-    click.echo(f"OK: {file}: {len(reading.entries)} {kind}")
+    click.echo(f"OK: {file}: {len(parsed.entries)} {kind}")
 
 
-async def _refresh(feeds: Feeds, names: tuple[str, ...], accept: tuple[str, ...]) -> list[Outcome]:
+async def _refresh(feeds: Feeds, names: tuple[str, ...], accept: tuple[str, ...]) -> list[Refresh]:
     await asyncio.to_thread(feeds.load)
     with show_progress() as progress:
         found = await asyncio.gather(*(feeds.refresh(name, progress, set(accept) & {name}) for name in names))
-    outcomes = [outcome for group in found for outcome in group]
-    for outcome in outcomes:
-        click.echo(click.style(printable(outcome.sentence), fg=COLOURS[outcome.outcome]))
-    return outcomes
+    refreshes = [each for group in found for each in group]
+    for each in refreshes:
+        click.echo(click.style(printable(each.sentence), fg=COLOURS[each.outcome]))
+    return refreshes
 
 
-def _in_use(settings: Settings, name: str) -> State:
+def _in_use(settings: Settings, name: str) -> FeedState:
     plain = name == Path(name).name and not name.startswith(".")
-    state = Kept(settings.data / FOLDER / name).state() if plain else State()
+    state = LastGood(settings.data / FOLDER / name).state() if plain else FeedState()
     if not state.version:
         raise SourcesError(f"there is no form of {name!r} in {settings.data}: sidestep lists refresh {name}")
     return state
 
 
-async def _reading(file: Path, kind: Kind) -> Reading:
+async def _parsed(file: Path, kind: EntryKind) -> ParsedFeed:
     try:
         with TemporaryDirectory() as scratch:
-            fetched = await Fetcher(Path()).fetch(str(file), Mark(), Path(scratch), FILE_MAX)
+            fetched = await Fetcher(Path()).fetch(str(file), Validators(), Path(scratch), FILE_MAX)
             assert fetched is not None
-            return read_files(str(file), kind, fetched.files, Silent())
+            return read_files(str(file), kind, fetched.files, NoProgress())
     except FetchFailed as error:
         raise SourcesError(f"{file} can't be read: {error}") from None
 

@@ -1,4 +1,4 @@
-"""Shows how far feeds are: a row each on a terminal, a line now and then elsewhere."""
+"""The progress of feeds' refreshes: a row each on a terminal, a line now and then elsewhere."""
 
 import sys
 import threading
@@ -6,15 +6,15 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sidestep.streams.screen.sources.feeds.outcome import Outcome, Progress
+from sidestep.streams.screen.sources.feeds.refresh import Refresh, RefreshProgress
 
 BETWEEN_LINES = 5.0
 """Seconds."""
 
 
 @contextmanager
-def show_progress() -> Iterator[Progress]:
-    """Progress on stderr."""
+def show_progress() -> Iterator[RefreshProgress]:
+    """The progress of refreshes, on stderr."""
     if sys.stderr.isatty():
         with _rows() as progress:
             yield progress
@@ -33,7 +33,7 @@ class _Lines:
     def lines(self, name: str, count: int) -> None:
         self._print(f"{name}: {count} lines read")
 
-    def done(self, outcome: Outcome) -> None:
+    def done(self, refresh: Refresh) -> None:
         """The command itself says what came of it."""
 
     def _print(self, text: str) -> None:
@@ -44,7 +44,7 @@ class _Lines:
 
 
 @contextmanager
-def _rows() -> Iterator[Progress]:
+def _rows() -> Iterator[RefreshProgress]:
     from rich.console import Console
     from rich.progress import Progress as Rows
     from rich.progress import SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
@@ -65,7 +65,7 @@ def _rows() -> Iterator[Progress]:
             def lines(self, name: str, count: int) -> None:
                 show(name, f"{count} lines read")
 
-            def done(self, outcome: Outcome) -> None:
-                show(outcome.name, outcome.outcome)
+            def done(self, refresh: Refresh) -> None:
+                show(refresh.name, refresh.outcome)
 
         yield Row()

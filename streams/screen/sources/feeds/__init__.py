@@ -2,6 +2,6 @@
 
 from sidestep.streams.screen.sources.feeds.book import FeedBook
 from sidestep.streams.screen.sources.feeds.feeds import Feeds
-from sidestep.streams.screen.sources.feeds.outcome import FeedStatus, Outcome, Progress
+from sidestep.streams.screen.sources.feeds.refresh import FeedStatus, Refresh, RefreshProgress
 
-__all__ = ["FeedBook", "FeedStatus", "Feeds", "Outcome", "Progress"]
+__all__ = ["FeedBook", "FeedStatus", "Feeds", "Refresh", "RefreshProgress"]

@@ -1,4 +1,4 @@
-"""What the feeds say of an address: compiled once for each version, asked for every intent. Pure."""
+"""The book of feeds: compiled once for each version of a feed, asked for every intent. Pure."""
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -10,8 +10,8 @@ from sidestep.schemas import Listing
 from sidestep.streams.screen.address.domain import parents
 from sidestep.streams.screen.address.parse import ParsedAddress
 from sidestep.streams.screen.address.parse import parse as parse_address
-from sidestep.streams.screen.sources.feeds.packed import Digests, Names
-from sidestep.streams.screen.sources.feeds.parse import WIDTHS, Entries, Kind
+from sidestep.streams.screen.sources.feeds.packed import DigestSet, NameSet
+from sidestep.streams.screen.sources.feeds.parse import WIDTHS, Entries, EntryKind
 from sidestep.streams.screen.sources.file import Feed
 
 _DIGEST: dict[str, Callable[[bytes], Any]] = {
@@ -22,30 +22,30 @@ _DIGEST: dict[str, Callable[[bytes], Any]] = {
 
 
 @dataclass(frozen=True)
-class Form:
-    """The entries of one feed at one version."""
+class FeedForm:
+    """The form of a feed: its entries at one version, ready to be asked."""
 
-    kind: Kind
+    kind: EntryKind
     version: str
     """12 hex digits, see lists.fingerprint."""
-    index: Names | Digests
+    index: NameSet | DigestSet
     """Domains, identities of addresses, or digests."""
     spelled: Mapping[str, str]
     """Identity -> address as it stands in the list, where the two differ."""
     size: int
-    """Entries of the list."""
+    """Number of entries."""
 
 
-def compiled(kind: Kind, entries: Entries) -> Form:
-    """`entries` as parse.read gives them."""
-    version = _fingerprint(written(entries))
+def compiled(kind: EntryKind, entries: Entries) -> FeedForm:
+    """The form of a feed's entries, as parse.read gives them."""
+    version = _fingerprint(as_lines(entries))
     if kind in WIDTHS:
-        return digests(kind, b"".join(entries), version)  # type: ignore[arg-type]
-    return named(kind, entries, version)  # type: ignore[arg-type]
+        return form_of_digests(kind, b"".join(entries), version)  # type: ignore[arg-type]
+    return form_of_names(kind, entries, version)  # type: ignore[arg-type]
 
 
-def written(entries: Iterable[str] | Iterable[bytes]) -> Iterator[str]:
-    """Entries as they stand in a file: digests in hexadecimal."""
+def as_lines(entries: Iterable[str] | Iterable[bytes]) -> Iterator[str]:
+    """The entries as lines of a file: digests in hexadecimal."""
     return (entry.hex() if isinstance(entry, bytes) else entry for entry in entries)
 
 
@@ -59,27 +59,27 @@ def _fingerprint(ordered: Iterable[str]) -> str:
     return digest.hexdigest()
 
 
-def digests(kind: Kind, blob: bytes, version: str) -> Form:
-    """`blob`: digests in order, without repetitions, side by side."""
-    index = Digests(blob, WIDTHS[kind])
-    return Form(kind, version, index, {}, len(index))
+def form_of_digests(kind: EntryKind, blob: bytes, version: str) -> FeedForm:
+    """The form of a feed of hashes. `blob`: digests in order, without repetitions, side by side."""
+    index = DigestSet(blob, WIDTHS[kind])
+    return FeedForm(kind, version, index, {}, len(index))
 
 
-def named(kind: Kind, names: list[str], version: str) -> Form:
-    """`names`: domains or addresses, without repetitions."""
+def form_of_names(kind: EntryKind, names: list[str], version: str) -> FeedForm:
+    """The form of a feed of domains or addresses. `names`: without repetitions."""
     if kind == "domains":
-        return Form(kind, version, Names(names), {}, len(names))
+        return FeedForm(kind, version, NameSet(names), {}, len(names))
     same = {parse_address(name).identity: name for name in reversed(names)}
     spelled = {identity: name for identity, name in same.items() if identity != name}
-    return Form(kind, version, Names(list(same)), spelled, len(names))
+    return FeedForm(kind, version, NameSet(list(same)), spelled, len(names))
 
 
 class FeedBook:
-    """All feeds at one moment. Never changes; a refresh makes another one."""
+    """The book of all feeds at one moment. It never changes; a refresh makes another one."""
 
     __slots__ = ("_addresses", "_by_hash", "_domains", "_feeds", "sizes", "versions")
 
-    def __init__(self, feeds: Mapping[str, Feed], forms: Mapping[str, Form]) -> None:
+    def __init__(self, feeds: Mapping[str, Feed], forms: Mapping[str, FeedForm]) -> None:
         """`forms` of the feeds that have any; the others say nothing."""
         self._feeds = dict(feeds)
         self.versions = {name: form.version for name, form in forms.items()}
@@ -89,23 +89,23 @@ class FeedBook:
         self._domains = [
             (name, form.index, form.index.may_hold, form.index.slots)
             for name, form in forms.items()
-            if form.kind == "domains" and isinstance(form.index, Names)
+            if form.kind == "domains" and isinstance(form.index, NameSet)
         ]
         self._addresses = [
             (name, form.index, form.spelled)
             for name, form in forms.items()
-            if form.kind == "addresses" and isinstance(form.index, Names)
+            if form.kind == "addresses" and isinstance(form.index, NameSet)
         ]
-        self._by_hash: dict[str, list[tuple[str, Digests]]] = {}
+        self._by_hash: dict[str, list[tuple[str, DigestSet]]] = {}
         for name, form in forms.items():
-            if isinstance(form.index, Digests):
+            if isinstance(form.index, DigestSet):
                 self._by_hash.setdefault(form.kind, []).append((name, form.index))
 
     def matches(self, address: ParsedAddress) -> tuple[Listing, ...]:
-        """Every feed that the address or its domain hits; nothing for an address that was refused.
+        """The listings of an address or its domain, one a feed; none for an address that was refused.
 
         Domains also count for the names below them, the most specific entry is named. Addresses count for all
-        spellings of the same mailbox (identity.py), hashes for the address in lower case.
+        spellings of the same mailbox (address/mailbox.py), hashes for the address in lower case.
         """
         if address.reason:
             return ()
@@ -135,7 +135,7 @@ class FeedBook:
 
 
 def _by_feed(found: Iterable[Listing]) -> tuple[Listing, ...]:
-    """The first of each feed: names come from the most specific on."""
+    """The first listing of each feed: names come from the most specific on."""
     first: dict[str, Listing] = {}
     for listing in found:
         first.setdefault(listing.list, listing)

@@ -1,4 +1,4 @@
-"""One new version of a feed, from its source up to the gate: fetched, trusted, read, judged. Keeps nothing."""
+"""The candidate for a feed's next version: fetched, trusted, read, put through the gate. Keeps nothing."""
 
 import asyncio
 from collections.abc import Collection
@@ -7,12 +7,12 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from sidestep.streams.screen.sources.feeds.book import Form, compiled
-from sidestep.streams.screen.sources.feeds.fetch import Fetched, Fetcher, Mark
-from sidestep.streams.screen.sources.feeds.gate import Faults, gate
-from sidestep.streams.screen.sources.feeds.outcome import Progress
-from sidestep.streams.screen.sources.feeds.parse import Entries, Kind, Reading, read
-from sidestep.streams.screen.sources.feeds.sink import FetchFailed, Sink
+from sidestep.streams.screen.sources.feeds.book import FeedForm, compiled
+from sidestep.streams.screen.sources.feeds.download import Download, FetchFailed
+from sidestep.streams.screen.sources.feeds.fetch import Fetched, Fetcher, Validators
+from sidestep.streams.screen.sources.feeds.gate import GateFaults, gate
+from sidestep.streams.screen.sources.feeds.parse import Entries, EntryKind, ParsedFeed, read
+from sidestep.streams.screen.sources.feeds.refresh import RefreshProgress
 from sidestep.streams.screen.sources.feeds.trust import checksum_fault, signature_fault
 from sidestep.streams.screen.sources.file import Feed
 
@@ -21,12 +21,12 @@ SIGNATURE_MAX = 1_024
 
 
 class Candidate(Struct, frozen=True):
-    """What came. With unsound faults there is no form."""
+    """A candidate for the next version of a feed. With unsound faults it has no form."""
 
-    mark: Mark
+    validators: Validators
     octets: int
-    faults: Faults
-    form: Form | None = None
+    faults: GateFaults
+    form: FeedForm | None = None
     entries: Entries = []
     left_out: tuple[str, ...] = ()
     """Sentences about lines that can't be read, too few to refuse the list for."""
@@ -35,72 +35,78 @@ class Candidate(Struct, frozen=True):
 async def candidate(
     name: str,
     feed: Feed,
-    mark: Mark,
+    validators: Validators,
     previous: int | None,
     large: Collection[str],
     fetcher: Fetcher,
     scratch: Path,
-    progress: Progress,
+    progress: RefreshProgress,
 ) -> Candidate | None:
-    """None: the source gives what it gave when it was marked. Raises FetchFailed, TimeoutError, OSError.
+    """The candidate that a feed's source gives now; None: nothing has changed.
 
-    `previous`: entries of the form in use. `scratch`: an empty folder.
+    `validators`: of what the source gave last. `previous`: entries of the form in use. `scratch`: an empty folder.
+    Raises FetchFailed, TimeoutError, OSError.
     """
     async with asyncio.timeout(feed.timeout):
-        place = _below(scratch, "list")
+        folder = _subfolder(scratch, "list")
         fetched = await fetcher.fetch(
-            feed.source, mark, place, feed.max_octets, lambda count: progress.octets(name, count)
+            feed.source, validators, folder, feed.max_octets, lambda count: progress.octets(name, count)
         )
         if fetched is None:
             return None
         distrust = await _distrust(feed, fetched, fetcher, scratch)
     if distrust:
-        return Candidate(fetched.mark, fetched.octets, Faults((distrust,)))
+        return Candidate(fetched.validators, fetched.octets, GateFaults((distrust,)))
     # in a thread: a million lines take seconds
-    return await asyncio.to_thread(_judged, name, feed.kind, fetched, previous, large, progress)
+    return await asyncio.to_thread(_examined, name, feed.kind, fetched, previous, large, progress)
 
 
-def read_files(name: str, kind: Kind, files: Collection[Sink], progress: Progress) -> Reading:
-    """The lines of files on disk."""
+def read_files(name: str, kind: EntryKind, files: Collection[Download], progress: RefreshProgress) -> ParsedFeed:
+    """The entries in files on disk."""
     with ExitStack() as stack:
         parts = [(file.label, stack.enter_context(file.path.open("rb"))) for file in files]
         return read(parts, kind, lambda count: progress.lines(name, count))
 
 
-def _judged(
-    name: str, kind: Kind, fetched: Fetched, previous: int | None, large: Collection[str], progress: Progress
+def _examined(
+    name: str,
+    kind: EntryKind,
+    fetched: Fetched,
+    previous: int | None,
+    large: Collection[str],
+    progress: RefreshProgress,
 ) -> Candidate:
-    reading = read_files(name, kind, fetched.files, progress)
-    progress.lines(name, reading.lines)
-    faults = gate(reading, kind, previous, large)
+    parsed = read_files(name, kind, fetched.files, progress)
+    progress.lines(name, parsed.lines)
+    faults = gate(parsed, kind, previous, large)
     if faults.unsound:
-        return Candidate(fetched.mark, fetched.octets, faults)
-    form = compiled(kind, reading.entries)
-    return Candidate(fetched.mark, fetched.octets, faults, form, reading.entries, left_out(reading))
+        return Candidate(fetched.validators, fetched.octets, faults)
+    form = compiled(kind, parsed.entries)
+    return Candidate(fetched.validators, fetched.octets, faults, form, parsed.entries, left_out(parsed))
 
 
-def left_out(reading: Reading) -> tuple[str, ...]:
-    """Sentences about lines that can't be read."""
-    if not reading.unreadable:
+def left_out(parsed: ParsedFeed) -> tuple[str, ...]:
+    """Sentences about the lines of a feed that can't be read."""
+    if not parsed.unreadable:
         return ()
-    return (f"{reading.unreadable} of {reading.lines} lines are unreadable and left out", *reading.examples)
+    return (f"{parsed.unreadable} of {parsed.lines} lines are unreadable and left out", *parsed.examples)
 
 
 async def _distrust(feed: Feed, fetched: Fetched, fetcher: Fetcher, scratch: Path) -> str:
-    """What speaks against the file being its publisher's, as a sentence; "" for nothing."""
+    """The sentence that speaks against the file being its publisher's; "" for none."""
     if not feed.checksum and not feed.signature:
         return ""
     if len(fetched.files) != 1:
         return "a directory has no checksum or signature: name one file, or leave both out"
     file = fetched.files[0]
     if feed.checksum:
-        published = await _beside("checksum", feed.checksum, fetcher, _below(scratch, "checksum"), CHECKSUM_MAX)
+        published = await _beside("checksum", feed.checksum, fetcher, _subfolder(scratch, "checksum"), CHECKSUM_MAX)
         if not isinstance(published, bytes):
             return published
         if fault := checksum_fault(published, file.label, file.sha256):
             return fault
     if feed.signature:
-        signature = await _beside("signature", feed.signature, fetcher, _below(scratch, "signature"), SIGNATURE_MAX)
+        signature = await _beside("signature", feed.signature, fetcher, _subfolder(scratch, "signature"), SIGNATURE_MAX)
         if not isinstance(signature, bytes):
             return signature
         content = await asyncio.to_thread(file.path.read_bytes)
@@ -108,17 +114,17 @@ async def _distrust(feed: Feed, fetched: Fetched, fetcher: Fetcher, scratch: Pat
     return ""
 
 
-async def _beside(what: str, source: str, fetcher: Fetcher, place: Path, most: int) -> bytes | str:
-    """Its octets, or why there are none. Raises FetchFailed where a later attempt may find it."""
+async def _beside(what: str, source: str, fetcher: Fetcher, folder: Path, most: int) -> bytes | str:
+    """The octets of a file beside the feed, or why there are none. Raises FetchFailed where it may be there later."""
     try:
-        return await fetcher.text(source, place, most)
+        return await fetcher.text(source, folder, most)
     except FetchFailed as error:
         if error.answered:
             return f"there is no {what}: {error}"
         raise FetchFailed(f"the {what} can't be fetched: {error}") from None
 
 
-def _below(scratch: Path, name: str) -> Path:
-    place = scratch / name
-    place.mkdir()
-    return place
+def _subfolder(scratch: Path, name: str) -> Path:
+    folder = scratch / name
+    folder.mkdir()
+    return folder

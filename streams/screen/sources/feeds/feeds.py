@@ -1,4 +1,4 @@
-"""All feeds: from their last good forms at the start, refreshed on a schedule, the book swapped at once."""
+"""All feeds of a process: their last good forms at the start, refreshed on a schedule, the book swapped at once."""
 
 import asyncio
 import logging
@@ -10,24 +10,24 @@ from pathlib import Path
 from sidestep.streams.errors import SourcesError
 from sidestep.streams.screen.lists.mailbox_providers import large_providers
 from sidestep.streams.screen.sources.feeds.book import FeedBook
-from sidestep.streams.screen.sources.feeds.last_good import Kept
-from sidestep.streams.screen.sources.feeds.local_copy import LocalCopy, Surroundings
+from sidestep.streams.screen.sources.feeds.last_good import LastGood
+from sidestep.streams.screen.sources.feeds.local_copy import FeedContext, LocalCopy
 from sidestep.streams.screen.sources.feeds.location import faults
-from sidestep.streams.screen.sources.feeds.outcome import FeedStatus, Outcome, Progress, Silent
+from sidestep.streams.screen.sources.feeds.refresh import FeedStatus, NoProgress, Refresh, RefreshProgress
 from sidestep.streams.screen.sources.file import Feed
 
 log = logging.getLogger("sidestep.streams.screen.sources.feeds")
 
 FOLDER = "feeds"
-"""Below the data folder: where the last good forms are."""
+"""Folder of the last good forms, below the data folder."""
 LOOK_EVERY = 15.0
-"""Seconds after which a worker notices what another process has taken (`sidestep lists refresh`)."""
+"""Seconds after which a worker notices a form that another process has taken (`sidestep lists refresh`)."""
 AT_ONCE = 2
 """Feeds under way at the same time: each may hold a whole list in memory."""
 
 
 class Feeds:
-    """Belongs to one event loop; `load` may be called before there is one."""
+    """The feeds of the sources file. Belong to one event loop; `load` may be called before there is one."""
 
     def __init__(
         self,
@@ -49,9 +49,9 @@ class Feeds:
         found = list(faults(feeds))
         if found:
             raise SourcesError("the sources file can't be used: " + "; ".join(found))
-        around = Surroundings.of(base, tls, large_providers() if large is None else large, clock)
+        context = FeedContext.of(base, tls, large_providers() if large is None else large, clock)
         self._feeds = dict(feeds)
-        self._copies = {name: LocalCopy(name, feed, Kept(folder / name), around) for name, feed in feeds.items()}
+        self._copies = {name: LocalCopy(name, feed, LastGood(folder / name), context) for name, feed in feeds.items()}
         self._changed = asyncio.Event()
         self._look_every = look_every
         self._slots = asyncio.Semaphore(AT_ONCE)
@@ -60,19 +60,19 @@ class Feeds:
 
     @property
     def book(self) -> FeedBook:
-        """The one in use; another one after the next change."""
+        """The book in use; another one after the next change."""
         return self._book
 
     def load(self) -> FeedBook:
-        """From the last good forms on disk: asks nobody. A million domains take a second or two."""
+        """The book of the last good forms on disk: asks nobody. A million domains take a second or two."""
         for copy in self._copies.values():
             copy.load()
         self._book = self._compiled()
         return self._book
 
     async def refresh(
-        self, name: str | None = None, progress: Progress | None = None, accept: Collection[str] = ()
-    ) -> list[Outcome]:
+        self, name: str | None = None, progress: RefreshProgress | None = None, accept: Collection[str] = ()
+    ) -> list[Refresh]:
         """Ask the sources now, of one feed or of all. Those in `accept` are taken whatever their size is.
 
         Raises SourcesError for a feed that is not there, and nothing else.
@@ -81,7 +81,7 @@ class Feeds:
             if wanted not in self._copies:
                 raise SourcesError(f"no feed is called {wanted!r}; there are: {', '.join(self._copies) or 'none'}")
         copies = [self._copies[name]] if name else list(self._copies.values())
-        progress = progress or Silent()
+        progress = progress or NoProgress()
         return list(await asyncio.gather(*(self._refresh(copy, progress, copy.name in accept) for copy in copies)))
 
     async def run(self, on_change: Callable[[], Awaitable[None]] | None = None) -> None:
@@ -102,14 +102,14 @@ class Feeds:
         await asyncio.gather(*runs, return_exceptions=True)
 
     def status(self) -> list[FeedStatus]:
-        """Of each feed; before `load`, what stands on disk."""
+        """The status of each feed; before `load`, by what stands on disk."""
         return [copy.status() for copy in self._copies.values()]
 
     async def _follow(self, copy: LocalCopy) -> None:
         while True:
             wait = copy.wait()
             if wait <= 0:
-                await self._refresh(copy, Silent(), accept=False)
+                await self._refresh(copy, NoProgress(), accept=False)
                 continue
             await asyncio.sleep(min(wait, self._look_every))
             async with copy.lock:
@@ -126,7 +126,7 @@ class Feeds:
                 await asyncio.sleep(self._look_every)
                 self._changed.set()
 
-    async def _refresh(self, copy: LocalCopy, progress: Progress, accept: bool) -> Outcome:
+    async def _refresh(self, copy: LocalCopy, progress: RefreshProgress, accept: bool) -> Refresh:
         async with copy.lock, self._slots:
             await self._adopt(copy)
             outcome = await copy.refresh(progress, accept)

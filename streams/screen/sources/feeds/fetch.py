@@ -1,4 +1,4 @@
-"""Fetches a feed's files: from disk, or over HTTPS with "has it changed since?" (RFC 9110 13). Time is the caller's."""
+"""Fetches the files of a feed: from disk, or over HTTPS by conditional requests (RFC 9110 13). Time is the caller's."""
 
 import asyncio
 import ssl
@@ -13,8 +13,8 @@ import aiohttp
 from msgspec import Struct
 from yarl import URL
 
+from sidestep.streams.screen.sources.feeds.download import CHUNK, Download, FetchFailed, Gunzip
 from sidestep.streams.screen.sources.feeds.location import is_address, is_local, public, refusal
-from sidestep.streams.screen.sources.feeds.sink import CHUNK, FetchFailed, Gunzip, Sink
 
 REDIRECTS = 3
 _REDIRECTED = (301, 302, 303, 307, 308)
@@ -23,8 +23,8 @@ _VALIDATOR_MAX = 1_000
 Tell = Callable[[int], None]
 
 
-class Mark(Struct, frozen=True):
-    """How the source named what it gave last; sent back, it says whether anything changed."""
+class Validators(Struct, frozen=True):
+    """The validators of what a source gave last (RFC 9110 8.8): sent back, they tell whether anything has changed."""
 
     etag: str = ""
     """Of files on disk, a digest of their names, sizes and times."""
@@ -33,19 +33,19 @@ class Mark(Struct, frozen=True):
 
 
 class Fetched(Struct, frozen=True):
-    """Files in the folder that was named: the caller's to remove."""
+    """The fetched files of a source, in the folder that was named: the caller's to remove."""
 
-    files: tuple[Sink, ...]
-    mark: Mark
+    files: tuple[Download, ...]
+    validators: Validators
 
     @property
     def octets(self) -> int:
-        """Of all files."""
+        """The octets of all files."""
         return sum(file.octets for file in self.files)
 
 
 class Fetcher:
-    """Knows where relative paths start and whose certificates are good."""
+    """A fetcher of sources: it knows where relative paths start and whose certificates are good."""
 
     def __init__(self, base: Path, tls: ssl.SSLContext | None = None) -> None:
         """`base`: folder of relative paths. `tls`: the system's authorities (or SSL_CERT_FILE's) unless given."""
@@ -53,35 +53,37 @@ class Fetcher:
         self._tls = tls
 
     async def fetch(
-        self, source: str, mark: Mark, folder: Path, most: int, tell: Tell = lambda _: None
+        self, source: str, validators: Validators, folder: Path, most: int, tell: Tell = lambda _: None
     ) -> Fetched | None:
-        """The files of `source`, `most` octets altogether; None when they are those that `mark` names.
+        """The files of `source`, `most` octets altogether; None when `validators` are still theirs.
 
         Raises FetchFailed. `folder` must be empty and is filled.
         """
         try:
             if is_address(source):
-                return await self._download(source, mark, folder, most, tell)
-            return await asyncio.to_thread(_copy, self._base / source, mark, folder, most, tell)
+                return await self._download(source, validators, folder, most, tell)
+            return await asyncio.to_thread(_copy, self._base / source, validators, folder, most, tell)
         except OSError as error:
             raise FetchFailed(f"{public(source)}: {error.strerror or type(error).__name__}") from None
 
     async def text(self, source: str, folder: Path, most: int) -> bytes:
         """The octets of a small file beside the list. Raises FetchFailed."""
-        fetched = await self.fetch(source, Mark(), folder, most)
+        fetched = await self.fetch(source, Validators(), folder, most)
         if fetched is None or len(fetched.files) != 1:
             raise FetchFailed(f"{public(source)} is not one file", answered=True)
         return await asyncio.to_thread(fetched.files[0].path.read_bytes)
 
-    async def _download(self, source: str, mark: Mark, folder: Path, most: int, tell: Tell) -> Fetched | None:
-        headers = {"Accept-Encoding": "gzip", "User-Agent": "sidestep", **_conditions(mark)}
+    async def _download(
+        self, source: str, validators: Validators, folder: Path, most: int, tell: Tell
+    ) -> Fetched | None:
+        headers = {"Accept-Encoding": "gzip", "User-Agent": "sidestep", **_conditions(validators)}
         try:
             async with self._answer(source, headers) as response:
-                if response.status == HTTPStatus.NOT_MODIFIED and mark != Mark():
+                if response.status == HTTPStatus.NOT_MODIFIED and validators != Validators():
                     return None
                 _check_status(response.status)
                 file = await _save(response, folder / "0", _label(source), most, tell)
-                return Fetched((file,), _mark(response.headers))
+                return Fetched((file,), _validators(response.headers))
         except (aiohttp.ClientConnectorCertificateError, aiohttp.ClientConnectorSSLError):
             raise FetchFailed(
                 f"{public(source)}: its certificate can't be checked; SSL_CERT_FILE names authorities of your own"
@@ -118,62 +120,62 @@ class Fetcher:
         return aiohttp.TCPConnector(ssl=self._tls)
 
 
-def _copy(place: Path, mark: Mark, folder: Path, most: int, tell: Tell) -> Fetched | None:
-    """What is checked is what is read: files of others may change at any time, our copies do not."""
-    paths = _files(place)
+def _copy(location: Path, validators: Validators, folder: Path, most: int, tell: Tell) -> Fetched | None:
+    """Copies of files: what is checked is what is read, while files of others may change at any time."""
+    paths = _files(location)
     found = _stamp(paths)
-    if found == mark:
+    if found == validators:
         return None
-    sinks: list[Sink] = []
+    downloads: list[Download] = []
     done = 0
     for number, path in enumerate(paths):
-        sink = Sink(folder / str(number), path.name, most - done, partial(_tell_more, tell, done))
-        with sink, path.open("rb") as source:
+        download = Download(folder / str(number), path.name, most - done, partial(_tell_more, tell, done))
+        with download, path.open("rb") as source:
             while octets := source.read(CHUNK):
-                sink.write(octets)
-        done += sink.octets
-        sinks.append(sink)
-    if _stamp(_files(place)) != found:
-        raise FetchFailed(f"{place} changed while it was read")
-    return Fetched(tuple(sinks), found)
+                download.write(octets)
+        done += download.octets
+        downloads.append(download)
+    if _stamp(_files(location)) != found:
+        raise FetchFailed(f"{location} changed while it was read")
+    return Fetched(tuple(downloads), found)
 
 
 def _tell_more(tell: Tell, done: int, octets: int) -> None:
     tell(done + octets)
 
 
-def _files(place: Path) -> list[Path]:
+def _files(path: Path) -> list[Path]:
     """The file, or all of a directory that are not hidden, by name. Pipes and devices would never end."""
-    if place.is_dir():
-        return sorted(path for path in place.iterdir() if path.is_file() and not path.name.startswith("."))
-    if place.exists() and not place.is_file():
-        raise FetchFailed(f"{place} is neither a file nor a directory", answered=True)
-    if not place.exists():
-        raise FetchFailed(f"{place} does not exist", answered=True)
-    return [place]
+    if path.is_dir():
+        return sorted(file for file in path.iterdir() if file.is_file() and not file.name.startswith("."))
+    if path.exists() and not path.is_file():
+        raise FetchFailed(f"{path} is neither a file nor a directory", answered=True)
+    if not path.exists():
+        raise FetchFailed(f"{path} does not exist", answered=True)
+    return [path]
 
 
-def _stamp(paths: list[Path]) -> Mark:
+def _stamp(paths: list[Path]) -> Validators:
     stats = [(path.name, stat.st_mtime_ns, stat.st_size) for path in paths for stat in [path.stat()]]
-    return Mark(blake2b(repr(stats).encode("utf-8", "surrogateescape"), digest_size=16).hexdigest())
+    return Validators(blake2b(repr(stats).encode("utf-8", "surrogateescape"), digest_size=16).hexdigest())
 
 
-async def _save(response: aiohttp.ClientResponse, path: Path, label: str, most: int, tell: Tell) -> Sink:
+async def _save(response: aiohttp.ClientResponse, path: Path, label: str, most: int, tell: Tell) -> Download:
     encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
     if encoding not in ("identity", "gzip", "x-gzip"):
         raise FetchFailed("it is encoded in a way that was not asked for")
     gunzip = Gunzip() if encoding != "identity" else None
-    with Sink(path, label, most, tell) as sink:
+    with Download(path, label, most, tell) as download:
         arrived = 0
         async for chunk in response.content.iter_chunked(CHUNK):
             arrived += len(chunk)
             if arrived > most + CHUNK:  # gzip can hold any number of octets that unfold to nothing
                 raise FetchFailed(f"it is larger than max_octets = {most}")
             for octets in gunzip.feed(chunk) if gunzip else (chunk,):
-                sink.write(octets)
+                download.write(octets)
     if gunzip:
         gunzip.end()
-    return sink
+    return download
 
 
 def _target(response: aiohttp.ClientResponse) -> URL:
@@ -193,13 +195,13 @@ def _check_status(status: int) -> None:
         raise FetchFailed(f"the server answered {status} {name}", answered=400 <= status < 500)
 
 
-def _conditions(mark: Mark) -> dict[str, str]:
-    named = {"If-None-Match": mark.etag, "If-Modified-Since": mark.modified}
+def _conditions(validators: Validators) -> dict[str, str]:
+    named = {"If-None-Match": validators.etag, "If-Modified-Since": validators.modified}
     return {name: value for name, value in named.items() if value}
 
 
-def _mark(headers: Mapping[str, str]) -> Mark:
-    return Mark(_validator(headers.get("ETag", "")), _validator(headers.get("Last-Modified", "")))
+def _validators(headers: Mapping[str, str]) -> Validators:
+    return Validators(_validator(headers.get("ETag", "")), _validator(headers.get("Last-Modified", "")))
 
 
 def _validator(value: str) -> str:

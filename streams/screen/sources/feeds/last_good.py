@@ -21,9 +21,9 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from sidestep.streams.screen.sources.feeds.book import Form, digests, named, written
-from sidestep.streams.screen.sources.feeds.fetch import Mark
-from sidestep.streams.screen.sources.feeds.parse import WIDTHS, Entries, Kind
+from sidestep.streams.screen.sources.feeds.book import FeedForm, as_lines, form_of_digests, form_of_names
+from sidestep.streams.screen.sources.feeds.fetch import Validators
+from sidestep.streams.screen.sources.feeds.parse import WIDTHS, Entries, EntryKind
 
 log = logging.getLogger("sidestep.streams.screen.sources.feeds")
 
@@ -31,10 +31,10 @@ OLD = 3600.0
 """Seconds after which files that nothing names are removed."""
 
 
-class State(Struct, frozen=True):
-    """What is known of a feed. Times are milliseconds since 1970, 0 for never."""
+class FeedState(Struct, frozen=True):
+    """The state of a feed as state.json keeps it. Times are milliseconds since 1970, 0 for never."""
 
-    kind: Kind = "domains"
+    kind: EntryKind = "domains"
     version: str = ""
     """Empty: nothing was ever taken."""
     entries: int = 0
@@ -42,11 +42,11 @@ class State(Struct, frozen=True):
     """Of the source's files."""
     digest: str = ""
     """BLAKE2b of the form's file."""
-    mark: Mark = Mark()
+    validators: Validators = Validators()
     terms: str = ""
-    """On which the form was taken, see location.terms."""
+    """Terms on which the form was taken, see location.terms."""
     asked: str = ""
-    """… and on which the last attempt was made."""
+    """Terms on which the last attempt was made."""
     source: str = ""
     """Without secrets."""
     taken_at: int = 0
@@ -59,31 +59,31 @@ class State(Struct, frozen=True):
     next_at: int = 0
 
 
-class Kept:
-    """One feed's folder. Every method does I/O and may raise OSError, except where it says otherwise."""
+class LastGood:
+    """The last good form of a feed, in its folder. Methods do I/O and may raise OSError, unless they say otherwise."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._state = folder / "state.json"
 
-    def state(self) -> State:
-        """What stands there; a fresh one where there is none or it is damaged, which is logged. Never raises."""
+    def state(self) -> FeedState:
+        """The state on disk; a fresh one where there is none or it is damaged, which is logged. Never raises."""
         try:
-            return msgspec.json.decode(self._state.read_bytes(), type=State)
+            return msgspec.json.decode(self._state.read_bytes(), type=FeedState)
         except FileNotFoundError:
-            return State()
+            return FeedState()
         except (OSError, ValueError, msgspec.MsgspecError) as error:
             log.warning("a feed's state can't be read, as if there were none: %s (%s)", self._state, error)
-            return State()
+            return FeedState()
 
     def stamp(self) -> int:
-        """Changes when state.json does; 0 where there is none. Never raises."""
+        """The stamp of state.json: changes with it; 0 where there is none. Never raises."""
         try:
             return self._state.stat().st_mtime_ns
         except OSError:
             return 0
 
-    def form(self, state: State) -> Form | None:
+    def form(self, state: FeedState) -> FeedForm | None:
         """The form that `state` names; None where there is none or it is damaged, which is logged. Never raises."""
         if not state.version:
             return None
@@ -97,19 +97,19 @@ class Kept:
             log.warning("a feed's last good form can't be read, as if there were none: %s (%s)", path, error)
         return None
 
-    def holds(self, form: Form) -> bool:
-        """Is its file there? Never raises."""
+    def holds(self, form: FeedForm) -> bool:
+        """Is the file of this form there? Never raises."""
         return self._path(form.version).exists()
 
-    def take(self, state: State, form: Form, entries: Entries) -> State:
-        """Write a new form, then the state that names it. Gives the state back with the form's version and digest."""
-        digest = self._replace(self._path(form.version), (f"{entry}\n".encode() for entry in written(entries)))
+    def take(self, state: FeedState, form: FeedForm, entries: Entries) -> FeedState:
+        """Write a new form, then the state that names it. Returns the state with the form's version and digest."""
+        digest = self._replace(self._path(form.version), (f"{entry}\n".encode() for entry in as_lines(entries)))
         state = replace(state, kind=form.kind, version=form.version, entries=form.size, digest=digest)
         self.note(state)
         self._sweep(state.version)
         return state
 
-    def note(self, state: State) -> None:
+    def note(self, state: FeedState) -> None:
         """Write the state alone."""
         self._replace(self._state, [msgspec.json.format(msgspec.json.encode(state)), b"\n"])
 
@@ -127,7 +127,7 @@ class Kept:
         return self._folder / f"{version}.txt"
 
     def _replace(self, path: Path, parts: Iterable[bytes]) -> str:
-        """Gives the digest of what was written back."""
+        """Write a file whole or not at all. The digest of what was written."""
         self._folder.mkdir(parents=True, exist_ok=True)
         # not the process id: two containers that share the folder may have the same
         temporary = path.with_name(f"{path.name}.{secrets.token_hex(8)}.part")
@@ -145,7 +145,7 @@ class Kept:
         return digest
 
     def _sweep(self, version: str) -> None:
-        """Remove what nothing names any more: old forms, and what a kill left behind."""
+        """Remove files that nothing names any more: old forms, and what a kill left behind."""
         before = time.time() - OLD  # as files have it, whatever clock the caller lives by
         for path in self._folder.iterdir():
             with contextlib.suppress(OSError):
@@ -153,10 +153,10 @@ class Kept:
                     shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
-def _form(state: State, octets: bytes) -> Form:
+def _form(state: FeedState, octets: bytes) -> FeedForm:
     if state.kind in WIDTHS:
-        return digests(state.kind, bytes.fromhex(octets.decode()), state.version)  # passes over the line ends
-    return named(state.kind, octets.decode().split("\n")[:-1], state.version)
+        return form_of_digests(state.kind, bytes.fromhex(octets.decode()), state.version)  # passes over the line ends
+    return form_of_names(state.kind, octets.decode().split("\n")[:-1], state.version)
 
 
 def _written(parts: Iterable[bytes], file: BinaryIO) -> str:
@@ -172,7 +172,7 @@ def _digest(octets: bytes) -> str:
 
 
 def _sync(folder: Path) -> None:
-    """The rename itself must survive a power cut. Windows has no such thing."""
+    """Have the folder itself survive a power cut, and so a rename in it. Windows has no such thing."""
     if hasattr(os, "O_DIRECTORY"):
         handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         try:

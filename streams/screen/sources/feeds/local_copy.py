@@ -1,4 +1,4 @@
-"""Our copy of one feed: what is in use, what stands on disk, and how a new version of it gets there."""
+"""The local copy of a feed: the form in use, the one on disk, and how a new version gets there."""
 
 import asyncio
 import logging
@@ -10,13 +10,13 @@ from pathlib import Path
 from msgspec import Struct
 from msgspec.structs import replace
 
-from sidestep.streams.screen.sources.feeds.book import Form
+from sidestep.streams.screen.sources.feeds.book import FeedForm
 from sidestep.streams.screen.sources.feeds.candidate import Candidate, candidate
-from sidestep.streams.screen.sources.feeds.fetch import Fetcher, Mark
-from sidestep.streams.screen.sources.feeds.last_good import Kept, State
+from sidestep.streams.screen.sources.feeds.download import FetchFailed
+from sidestep.streams.screen.sources.feeds.fetch import Fetcher, Validators
+from sidestep.streams.screen.sources.feeds.last_good import FeedState, LastGood
 from sidestep.streams.screen.sources.feeds.location import public, terms
-from sidestep.streams.screen.sources.feeds.outcome import FeedStatus, Outcome, Progress
-from sidestep.streams.screen.sources.feeds.sink import FetchFailed
+from sidestep.streams.screen.sources.feeds.refresh import FeedStatus, Refresh, RefreshProgress
 from sidestep.streams.screen.sources.file import Feed
 
 log = logging.getLogger("sidestep.streams.screen.sources.feeds")
@@ -27,8 +27,8 @@ FIRST_RETRY = 30.0
 NOT_ITS_SIZE = "to take it nevertheless: sidestep lists refresh --accept {}"
 
 
-class Surroundings(Struct, frozen=True):
-    """What all feeds share."""
+class FeedContext(Struct, frozen=True):
+    """The context of a local copy: what all feeds share."""
 
     fetcher: Fetcher
     large: Collection[str]
@@ -37,45 +37,45 @@ class Surroundings(Struct, frozen=True):
     @classmethod
     def of(
         cls, base: Path, tls: ssl.SSLContext | None, large: Collection[str], clock: Callable[[], float]
-    ) -> "Surroundings":
-        """See Feeds for what they mean."""
+    ) -> "FeedContext":
+        """The context of all feeds of a process; see Feeds for the arguments."""
         return cls(Fetcher(base, tls), large, clock)
 
 
 class LocalCopy:
-    """Belongs to one event loop, and to one task at a time: `lock` says whose turn it is."""
+    """The local copy of a feed. Belongs to one event loop, and to one task at a time: `lock` says whose turn it is."""
 
-    def __init__(self, name: str, feed: Feed, kept: Kept, around: Surroundings) -> None:
+    def __init__(self, name: str, feed: Feed, last_good: LastGood, context: FeedContext) -> None:
         self.name, self.feed = name, feed
-        self.form: Form | None = None
+        self.form: FeedForm | None = None
         self.lock = asyncio.Lock()
-        self._kept, self._around = kept, around
-        self._state: State | None = None
+        self._last_good, self._context = last_good, context
+        self._state: FeedState | None = None
         self._stamp = -1
 
     def load(self) -> bool:
-        """Take over what stands on disk, from an earlier run or another process; True when that is another version."""
-        stamp, state = self._kept.stamp(), self._kept.state()
+        """Take over the form on disk, from an earlier run or another process; True when that is another version."""
+        stamp, state = self._last_good.stamp(), self._last_good.state()
         form = self.form
         if state.kind == self.feed.kind and not (form and form.version == state.version):
-            form = self._kept.form(state)
+            form = self._last_good.form(state)
         changed = form is not None and form is not self.form
         self._state, self._stamp, self.form = state, stamp, form or self.form
         return changed
 
     async def adopt(self) -> bool:
-        """`load`, when another process has written since."""
-        return self._kept.stamp() != self._stamp and await asyncio.to_thread(self.load)
+        """Take over the form on disk when another process has written since; True when that is another version."""
+        return self._last_good.stamp() != self._stamp and await asyncio.to_thread(self.load)
 
     def wait(self) -> float:
-        """Seconds until it is due. A clock that was set back, or a shorter interval, must not mean waiting for days."""
+        """Seconds until a refresh is due; never days because a clock was set back or the interval is shorter now."""
         state = self._known()
-        seconds = state.next_at / 1000 - self._around.clock()
+        seconds = state.next_at / 1000 - self._context.clock()
         return 0 if state.asked != terms(self.feed) or seconds > self.feed.refresh * 1.2 else seconds
 
     def status(self) -> FeedStatus:
-        """What is known; before `load`, what stands on disk."""
-        state = self._state or self._kept.state()
+        """The status of the feed; before `load`, by what stands on disk."""
+        state = self._state or self._last_good.state()
         return FeedStatus(
             self.name,
             self.feed.kind,
@@ -89,7 +89,7 @@ class LocalCopy:
             state.next_at,
         )
 
-    async def refresh(self, progress: Progress, accept: bool) -> Outcome:
+    async def refresh(self, progress: RefreshProgress, accept: bool) -> Refresh:
         """Ask the source. An exception never leaves: a feed that can't be refreshed stays as it is."""
         log.info("refreshing feed %s from %s", self.name, public(self.feed.source), extra={"feed": self.name})
         outcome = await self._attempt(progress, accept)
@@ -97,13 +97,15 @@ class LocalCopy:
         log.log(level, "feed %s", outcome.sentence, extra={"feed": self.name, "outcome": outcome.outcome})
         return outcome
 
-    async def _attempt(self, progress: Progress, accept: bool) -> Outcome:
+    async def _attempt(self, progress: RefreshProgress, accept: bool) -> Refresh:
         try:
-            with self._kept.scratch() as scratch:
+            with self._last_good.scratch() as scratch:
                 size = self.form.size if self.form else None
-                fetcher, large = self._around.fetcher, self._around.large
-                found = await candidate(self.name, self.feed, self._mark(), size, large, fetcher, scratch, progress)
-                return await self._judge(found, accept)
+                fetcher, large = self._context.fetcher, self._context.large
+                found = await candidate(
+                    self.name, self.feed, self._validators(), size, large, fetcher, scratch, progress
+                )
+                return await self._weigh(found, accept)
         except FetchFailed as error:
             return await self._note("failed", (str(error),))
         except TimeoutError:
@@ -115,47 +117,47 @@ class LocalCopy:
             log.exception("feed %s can't be refreshed", self.name)
             return await self._note("failed", (f"a fault of ours, please report it: {type(error).__name__}",))
 
-    async def _judge(self, found: Candidate | None, accept: bool) -> Outcome:
+    async def _weigh(self, found: Candidate | None, accept: bool) -> Refresh:
         if found is None:
             return await self._note("unchanged")
         if found.form is None:
             return await self._note("refused", found.faults.sentences, octets=found.octets)
         if self._in_place() and self.form and found.form.version == self.form.version:
-            return await self._note("unchanged", found.left_out, found.mark, found.octets)
+            return await self._note("unchanged", found.left_out, found.validators, found.octets)
         if found.faults.resized and not accept:
             why = (found.faults.resized, NOT_ITS_SIZE.format(self.name))
             return await self._note("refused", why, octets=found.octets)
         return await self._take(found, found.form)
 
-    async def _take(self, found: Candidate, form: Form) -> Outcome:
-        state = self._noted(State(), "taken", found.left_out)
-        state = replace(state, mark=found.mark, octets=found.octets, taken_at=state.checked_at)
-        self._state = await asyncio.to_thread(self._kept.take, state, form, found.entries)
-        self._stamp, self.form = self._kept.stamp(), form
-        return Outcome(self.name, "taken", found.left_out, form.size, form.version, found.octets)
+    async def _take(self, found: Candidate, form: FeedForm) -> Refresh:
+        state = self._noted(FeedState(), "taken", found.left_out)
+        state = replace(state, validators=found.validators, octets=found.octets, taken_at=state.checked_at)
+        self._state = await asyncio.to_thread(self._last_good.take, state, form, found.entries)
+        self._stamp, self.form = self._last_good.stamp(), form
+        return Refresh(self.name, "taken", found.left_out, form.size, form.version, found.octets)
 
     async def _note(
-        self, outcome: str, why: tuple[str, ...] = (), mark: Mark | None = None, octets: int = 0
-    ) -> Outcome:
-        """Write down an attempt that changes no entries. Another process may have taken a form meanwhile: it stays."""
-        state = self._noted(await asyncio.to_thread(self._kept.state), outcome, why)
-        if mark is not None and self.form and state.version == self.form.version:
-            state = replace(state, mark=mark)
+        self, outcome: str, why: tuple[str, ...] = (), validators: Validators | None = None, octets: int = 0
+    ) -> Refresh:
+        """Write down an attempt that changes no entries. A form that another process took meanwhile stays."""
+        state = self._noted(await asyncio.to_thread(self._last_good.state), outcome, why)
+        if validators is not None and self.form and state.version == self.form.version:
+            state = replace(state, validators=validators)
         await self._write(state)
         size, version = (self.form.size, self.form.version) if self.form else (0, "")
-        return Outcome(self.name, outcome, why, size, version, octets)  # type: ignore[arg-type]
+        return Refresh(self.name, outcome, why, size, version, octets)  # type: ignore[arg-type]
 
-    async def _write(self, state: State) -> None:
+    async def _write(self, state: FeedState) -> None:
         try:
-            await asyncio.to_thread(self._kept.note, state)
+            await asyncio.to_thread(self._last_good.note, state)
         except OSError as error:
             log.warning("what came of feed %s can't be written down: %s", self.name, error.strerror)
         if not self.form or state.version == self.form.version:  # else `adopt` is to find it
-            self._stamp = self._kept.stamp()
+            self._stamp = self._last_good.stamp()
         self._state = state
 
-    def _noted(self, state: State, outcome: str, why: tuple[str, ...]) -> State:
-        now, today = self._around.clock(), terms(self.feed)
+    def _noted(self, state: FeedState, outcome: str, why: tuple[str, ...]) -> FeedState:
+        now, today = self._context.clock(), terms(self.feed)
         failures = self._known().failures + 1 if outcome == "failed" else 0
         return replace(
             state,
@@ -176,14 +178,14 @@ class LocalCopy:
             interval = min(interval, FIRST_RETRY * 2 ** min(failures - 1, 20))
         return interval * random.uniform(0.9, 1.1)  # workers that were started together must not stay together
 
-    def _known(self) -> State:
-        return self._state or State()
+    def _known(self) -> FeedState:
+        return self._state or FeedState()
 
-    def _mark(self) -> Mark:
-        """Only what is at hand, and was taken on today's terms, may be called unchanged."""
+    def _validators(self) -> Validators:
+        """The validators to ask with: only a form at hand that was taken on today's terms may be called unchanged."""
         state = self._known()
-        return state.mark if self._in_place() and state.terms == terms(self.feed) else Mark()
+        return state.validators if self._in_place() and state.terms == terms(self.feed) else Validators()
 
     def _in_place(self) -> bool:
         """Does the form in use also stand on disk? Somebody may have emptied the folder."""
-        return self.form is not None and self._known().version == self.form.version and self._kept.holds(self.form)
+        return self.form is not None and self._known().version == self.form.version and self._last_good.holds(self.form)

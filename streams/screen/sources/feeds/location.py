@@ -1,4 +1,4 @@
-"""Where a feed comes from: a file, a directory or an address, and which addresses are asked. Pure."""
+"""The location of a feed: a file, a directory or an address, and which addresses may be asked. Pure."""
 
 from collections.abc import Iterator, Mapping
 from hashlib import blake2b
@@ -11,7 +11,7 @@ LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 def is_address(source: str) -> bool:
-    """Is it an address rather than a file?"""
+    """Is a source an address rather than a file?"""
     return "://" in source
 
 
@@ -32,7 +32,7 @@ def refusal(address: str) -> str:
 
 
 def is_local(url: URL) -> bool:
-    """Plain http to this machine."""
+    """Is an address plain http to this machine?"""
     return url.scheme == "http" and url.host in LOOPBACK
 
 
@@ -49,18 +49,18 @@ def public(source: str) -> str:
 
 
 def terms(feed: Feed) -> str:
-    """Changes when a copy can no longer be kept up to date with "has it changed since?": other place, other trust."""
+    """The terms on which a feed is taken: a copy taken on other terms is no answer to "has it changed since?"."""
     parts = (feed.source, feed.kind, feed.checksum, feed.signature, feed.public_key)
     return blake2b("\n".join(parts).encode(), digest_size=8).hexdigest()
 
 
 def faults(feeds: Mapping[str, Feed]) -> Iterator[str]:
-    """What can't work in the sources file, as sentences that say what to write instead."""
+    """The faults of the sources file's feeds, as sentences that say what to write instead."""
     for name, feed in feeds.items():
         for field in ("source", "checksum", "signature"):
-            place = getattr(feed, field)
-            if is_address(place) and (reason := refusal(place)):
-                yield f"[feeds.{name}] {field}: {public(place)} {reason}"
+            location = getattr(feed, field)
+            if is_address(location) and (reason := refusal(location)):
+                yield f"[feeds.{name}] {field}: {public(location)} {reason}"
         if not feed.source:
             yield f"[feeds.{name}] source is empty: name a file, a directory or an https:// address"
         if bool(feed.signature) != bool(feed.public_key):

@@ -1,4 +1,4 @@
-"""Large sets in little memory: exact, immutable, asked in a fraction of a microsecond. Pure.
+"""Large sets of names or digests in little memory: exact, immutable, fast to ask. Pure.
 
 A frozenset of a million domains takes some 120 MB, these less than 30 (docs/feeds.md has the numbers).
 """
@@ -10,7 +10,7 @@ from itertools import accumulate
 _FANOUT = 65_536  # by the first two octets of a digest
 
 
-class Names:
+class NameSet:
     """A set of texts without line breaks: one long text, ordered by hash, and where each bucket of it begins.
 
     `may_hold[hash(name) % slots]` is 0 for seven of eight names that are not in the set: who asks often looks there
@@ -20,7 +20,7 @@ class Names:
     __slots__ = ("_buckets", "_size", "_starts", "_text", "may_hold", "slots")
 
     def __init__(self, names: Sequence[str]) -> None:
-        """`names` without repetitions."""
+        """`names`: without repetitions."""
         self._size = len(names)
         self.slots = 8 * len(names) + 1
         self._buckets = len(names) // 2 + 1
@@ -35,17 +35,17 @@ class Names:
         self._starts = array("I", accumulate(lengths))
         self._text = "\n".join(("", *self._by_bucket(names, array("I", accumulate(counts))), ""))
 
-    def _by_bucket(self, names: Sequence[str], places: "array[int]") -> list[str]:
-        """`places`: of the first name of each bucket. To sort a million would hold up the interpreter."""
+    def _by_bucket(self, names: Sequence[str], ends: "array[int]") -> list[str]:
+        """The names by bucket; `ends`: where the next one of each goes. To sort a million would take too long."""
         ordered = [""] * len(names)
         for name in names:
             bucket = hash(name) % self._buckets
-            ordered[places[bucket]] = name
-            places[bucket] += 1
+            ordered[ends[bucket]] = name
+            ends[bucket] += 1
         return ordered
 
     def __contains__(self, name: str) -> bool:
-        """Is it one of them?"""
+        """Does the set hold it?"""
         bucket = hash(name) % self._buckets
         return self._text.find(f"\n{name}\n", self._starts[bucket], self._starts[bucket + 1] + 1) >= 0
 
@@ -56,7 +56,7 @@ class Names:
         return iter(self._text.split("\n")[1:-1])
 
 
-class Digests:
+class DigestSet:
     """A set of digests of one size, side by side in order."""
 
     __slots__ = ("_blob", "_starts", "_width")
@@ -71,7 +71,7 @@ class Digests:
         self._starts = array("I", accumulate(lengths))
 
     def __contains__(self, digest: bytes) -> bool:
-        """Is it one of them?"""
+        """Does the set hold it?"""
         bucket = digest[0] << 8 | digest[1]
         start, end = self._starts[bucket], self._starts[bucket + 1]
         found = self._blob.find(digest, start, end)

@@ -1,4 +1,4 @@
-"""Lines of a feed -> its entries, and which lines can't be read. Pure.
+"""The parser of feeds: lines -> entries, and which lines can't be read. Pure.
 
 One entry a line; comments, blank lines, CRLF, a byte order mark and upper case are what files come with. Domains may
 stand behind the address of a hosts file, and behind a leading dot or "*.".
@@ -20,7 +20,7 @@ from msgspec import Struct
 from sidestep.streams.screen.address.domain import NAME_MAX, is_host_name, read_domain
 from sidestep.streams.screen.address.parse import parse as parse_address
 
-Kind = Literal["domains", "addresses", "sha256", "sha1", "md5"]
+EntryKind = Literal["domains", "addresses", "sha256", "sha1", "md5"]
 WIDTHS = {"sha256": 32, "sha1": 20, "md5": 16}
 """Octets of the digests of each kind of hash."""
 
@@ -31,19 +31,19 @@ _COMMENT = re.compile(r"[#;].*")
 _COMMENT_OF_ADDRESS = re.compile(r"(?:^|\s)[#;].*")  # both may stand in a local part (RFC 5322 3.2.3)
 
 Entries = list[str] | list[bytes]
-"""Domains as A-labels, addresses as they are sent to, in lower case; or digests. In order, none twice."""
+"""Entries of a feed: domains as A-labels, addresses in lower case, or digests. In order, none twice."""
 
 
-class Unreadable(ValueError):
-    """What is wrong with a line, as the end of a sentence that begins with it."""
+class UnreadableLine(ValueError):
+    """A line that can't be read: its fault, as the end of a sentence that begins with the line."""
 
 
-class Reading(Struct, frozen=True):
-    """What a file holds."""
+class ParsedFeed(Struct, frozen=True):
+    """A feed that was read: its entries, and how many lines can't be read."""
 
     entries: Entries
     lines: int
-    """Neither blank nor comments alone."""
+    """Lines that are neither blank nor comments alone."""
     unreadable: int
     examples: tuple[str, ...] = ()
     """The first unreadable lines, as sentences."""
@@ -51,15 +51,15 @@ class Reading(Struct, frozen=True):
 
 @cache
 def thresholds() -> dict[str, Any]:
-    """data/feeds.toml."""
+    """The thresholds in data/feeds.toml."""
     path = files("sidestep.streams.screen.sources.feeds") / "data" / "feeds.toml"
     return tomllib.loads(path.read_text(encoding="utf-8"))
 
 
 def read(
-    parts: Iterable[tuple[str, Iterable[bytes]]], kind: Kind, tell: Callable[[int], None] = lambda _: None
-) -> Reading:
-    """`parts`: name and lines of each file; the names stand in the sentences. `tell` hears of the lines so far."""
+    parts: Iterable[tuple[str, Iterable[bytes]]], kind: EntryKind, tell: Callable[[int], None] = lambda _: None
+) -> ParsedFeed:
+    """The entries in the files of a feed. `parts`: name and lines of each file; `tell` hears of the lines so far."""
     reader = _READERS[kind]
     entries: list[Any] = []
     examples: list[str] = []
@@ -69,14 +69,14 @@ def read(
             found = reader(_text(octets, first=number == 1), kind)
             lines += bool(found)
             entries += found
-        except Unreadable as error:
+        except UnreadableLine as error:
             lines += 1
             unreadable += 1
             if len(examples) < thresholds()["examples"]:
                 examples.append(f"{name} line {number}: {shown(octets)} {error}")
         if lines % _TELL_EVERY == 0:
             tell(lines)
-    return Reading(_unique(entries), lines, unreadable, tuple(examples))
+    return ParsedFeed(_unique(entries), lines, unreadable, tuple(examples))
 
 
 def _numbered(parts: Iterable[tuple[str, Iterable[bytes]]]) -> Iterator[tuple[str, int, bytes]]:
@@ -92,37 +92,37 @@ def shown(octets: bytes, most: int = 60) -> str:
 
 
 def _unique(entries: list[Any]) -> Entries:
-    """In order. In runs: to sort a million at once would hold up the interpreter for half a second."""
+    """The entries in order, none twice. In runs: to sort a million at once would hold the interpreter up."""
     runs = [sorted(entries[start : start + _RUN]) for start in range(0, len(entries), _RUN)]
     return [entry for entry, _ in groupby(merge(*runs))]
 
 
 def _text(octets: bytes, first: bool) -> str:
     if len(octets) > thresholds()["line_max"]:
-        raise Unreadable("is too long")
+        raise UnreadableLine("is too long")
     if first:
         octets = octets.removeprefix(codecs.BOM_UTF8)
     try:
         return octets.decode("utf-8")
     except UnicodeDecodeError:
-        raise Unreadable("is not UTF-8") from None
+        raise UnreadableLine("is not UTF-8") from None
 
 
-def _domains(line: str, kind: Kind) -> list[str]:
+def _domains(line: str, kind: EntryKind) -> list[str]:
     fields = _COMMENT.sub("", line).split()
     if len(fields) > 1 and _is_ip(fields[0]):
         return _hosts(fields[0], fields[1:])
     if len(fields) > 1:
-        raise Unreadable("holds more than one entry")
+        raise UnreadableLine("holds more than one entry")
     return [_domain(field) for field in fields]
 
 
 def _hosts(address: str, names: list[str]) -> list[str]:
-    """Names of a line of a hosts file (hosts(5)); those for the machine itself are left out."""
+    """The names in a line of a hosts file (hosts(5)); those for the machine itself are left out."""
     own = thresholds()["own_names"]
     names = [name for name in names if "." in name and name.lower() not in own and not _is_ip(name)]
     if names and address not in thresholds()["sinkholes"]:
-        raise Unreadable("gives a name a real address: no entry of a block list")
+        raise UnreadableLine("gives a name a real address: no entry of a block list")
     return [_domain(name) for name in names]
 
 
@@ -131,30 +131,30 @@ def _domain(text: str) -> str:
     if name.isascii():
         # IDNA labels are not looked into: emoji domains stand in such lists, IDNA 2008 has no place for them, DNS has
         if not is_host_name(name):
-            raise Unreadable("is not a domain name")
+            raise UnreadableLine("is not a domain name")
         return name
     found = read_domain(name[: NAME_MAX + 1])
     if found.reason:
-        raise Unreadable(f"is not a domain name ({found.reason})")
+        raise UnreadableLine(f"is not a domain name ({found.reason})")
     return found.name
 
 
-def _addresses(line: str, kind: Kind) -> list[str]:
+def _addresses(line: str, kind: EntryKind) -> list[str]:
     text = _COMMENT_OF_ADDRESS.sub("", line).strip()
     if not text:
         return []
     address = parse_address(text)
     if address.reason:
-        raise Unreadable(f"is not an address ({address.reason})")
+        raise UnreadableLine(f"is not an address ({address.reason})")
     return [address.normalized.lower()]
 
 
-def _hashes(line: str, kind: Kind) -> list[bytes]:
+def _hashes(line: str, kind: EntryKind) -> list[bytes]:
     text = _COMMENT.sub("", line).strip()
     if not text:
         return []
     if len(text) != 2 * WIDTHS[kind] or not _HEXADECIMAL.match(text):
-        raise Unreadable(f"is not a {kind.upper()} in {2 * WIDTHS[kind]} hexadecimal digits")
+        raise UnreadableLine(f"is not a {kind.upper()} in {2 * WIDTHS[kind]} hexadecimal digits")
     return [bytes.fromhex(text)]
 
 
@@ -166,7 +166,7 @@ def _is_ip(text: str) -> bool:
     return True
 
 
-_READERS: dict[str, Callable[[str, Kind], Any]] = {
+_READERS: dict[str, Callable[[str, EntryKind], Any]] = {
     "domains": _domains,
     "addresses": _addresses,
     **dict.fromkeys(WIDTHS, _hashes),

@@ -1,4 +1,4 @@
-"""Is the file the one that its publisher made? SHA-256 checksum and Ed25519 signature (RFC 8032). Pure."""
+"""Trust in a feed's file: its publisher's SHA-256 checksum and Ed25519 signature (RFC 8032). Pure."""
 
 import re
 from hmac import compare_digest
@@ -11,7 +11,7 @@ SIGNATURE_OCTETS = 64
 
 
 def checksum_fault(published: bytes, file_name: str, actual: str) -> str:
-    """What is wrong with the checksum, as a sentence, "" for nothing.
+    """The fault of a checksum, as a sentence; "" for none.
 
     `published`: a bare SHA-256 in hexadecimal, or lines as sha256sum(1) writes them, of which the one that names the
     file counts, or the only one. `actual`: the file's own, lower-case hexadecimal.
@@ -27,7 +27,7 @@ def checksum_fault(published: bytes, file_name: str, actual: str) -> str:
 
 
 def signature_fault(content: bytes, signature: bytes, public_key: str) -> str:
-    """What is wrong with the signature over `content`, as a sentence, "" for nothing. The key is hexadecimal."""
+    """The fault of the signature over `content`, as a sentence; "" for none. The key is hexadecimal."""
     octets = _octets(signature)
     if len(octets) != SIGNATURE_OCTETS:
         return "the signature is neither 64 octets nor 128 hexadecimal digits"

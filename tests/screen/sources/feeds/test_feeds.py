@@ -24,10 +24,10 @@ from cryptography.x509.oid import NameOID
 from sidestep.streams.errors import SourcesError
 from sidestep.streams.screen.address.parse import parse as address
 from sidestep.streams.screen.lists.shipped import fingerprint
-from sidestep.streams.screen.sources.feeds import Feeds, Outcome
-from sidestep.streams.screen.sources.feeds.fetch import Fetcher, Mark
+from sidestep.streams.screen.sources.feeds import Feeds, Refresh
+from sidestep.streams.screen.sources.feeds.download import CHUNK, FetchFailed, Gunzip
+from sidestep.streams.screen.sources.feeds.fetch import Fetcher, Validators
 from sidestep.streams.screen.sources.feeds.location import public
-from sidestep.streams.screen.sources.feeds.sink import CHUNK, FetchFailed, Gunzip
 from sidestep.streams.screen.sources.file import Feed
 
 LARGE = {"gmail.com"}
@@ -132,7 +132,7 @@ class World:
         feeds.load()
         return feeds
 
-    async def refresh(self, feeds: Feeds | None = None, accept: bool = False, **options: Any) -> Outcome:
+    async def refresh(self, feeds: Feeds | None = None, accept: bool = False, **options: Any) -> Refresh:
         feeds = feeds or self.feeds(**options)
         (outcome,) = await feeds.refresh(accept={"own"} if accept else ())
         return outcome
@@ -171,11 +171,11 @@ def test_taken_then_unchanged_by_its_etag(world: Callable[[Scenario], None]) -> 
 
     async def scenario(w: World) -> None:
         feeds = w.feeds()
-        assert Outcome("own", "taken", (), 3, VERSION, len(LIST)) == await w.refresh(feeds)
+        assert Refresh("own", "taken", (), 3, VERSION, len(LIST)) == await w.refresh(feeds)
         assert (["bad.example"], []) == (hits(feeds, "x.bad.example"), hits(feeds, "good.example"))
         w.clock.now += 60
         for again in (feeds, w.feeds()):
-            assert Outcome("own", "unchanged", (), 3, VERSION) == await w.refresh(again)
+            assert Refresh("own", "unchanged", (), 3, VERSION) == await w.refresh(again)
         sent = [request.headers.get("If-None-Match") for request in w.site.asked]
         assert sent[0] is None and sent[1] == sent[2] != ""
         assert w.site.asked[1].headers["If-Modified-Since"] == "Tue, 24 Nov 2026 11:00:00 GMT"
@@ -197,7 +197,7 @@ def test_the_same_entries_are_no_new_version(world: Callable[[Scenario], None]) 
         w.site.pages["/list.txt"] = b"# of today\n" + "\n".join(reversed(LIST.split())).encode()
         assert "unchanged" == (await w.refresh(feeds)).outcome
         assert feeds.book is book
-        assert Outcome("own", "unchanged", (), 3, VERSION) == await w.refresh(feeds)
+        assert Refresh("own", "unchanged", (), 3, VERSION) == await w.refresh(feeds)
 
     world(scenario)
 
@@ -254,7 +254,7 @@ def test_only_a_size_can_be_accepted(world: Callable[[Scenario], None]) -> None:
         w.site.pages["/list.txt"] = b"evil.example\ngmail.com\nx.example\n"
         assert "refused" == (await w.refresh(accept=True)).outcome
         w.site.pages["/list.txt"] = b"evil.example\n"
-        assert Outcome("own", "taken", (), 1, fingerprint(["evil.example"]), 13) == await w.refresh(accept=True)
+        assert Refresh("own", "taken", (), 1, fingerprint(["evil.example"]), 13) == await w.refresh(accept=True)
 
     world(scenario)
 
@@ -264,7 +264,7 @@ def test_a_first_form_needs_no_size_but_no_large_provider(world: Callable[[Scena
 
     async def scenario(w: World) -> None:
         w.site.pages["/list.txt"] = LIST.encode() + b"gmail.com\n"
-        assert Outcome("own", "refused", ("gmail.com is a large provider",), 0, "", len(LIST) + 10) == await w.refresh()
+        assert Refresh("own", "refused", ("gmail.com is a large provider",), 0, "", len(LIST) + 10) == await w.refresh()
         assert {} == w.feeds().load().versions
 
     world(scenario)
@@ -433,7 +433,7 @@ def test_gzip_and_redirects_are_followed(world: Callable[[Scenario], None]) -> N
         parts = [gzip.compress(part.encode()) for part in LIST.splitlines(keepends=True)]
         w.site.pages["/list.txt"] = answering(b"".join(parts), Content_Encoding="gzip")
         w.site.pages["/moved"] = answering(status=301, Location="/list.txt")
-        assert Outcome("own", "taken", (), 3, VERSION, len(LIST)) == await w.refresh(source=f"{w.site.base}/moved")
+        assert Refresh("own", "taken", (), 3, VERSION, len(LIST)) == await w.refresh(source=f"{w.site.base}/moved")
 
     world(scenario)
 
@@ -645,7 +645,7 @@ def test_a_file_that_changes_while_it_is_read(tmp_path: Path) -> None:
         path.write_text(LIST + "new.example\n")
 
     with pytest.raises(FetchFailed, match="changed while it was read"):
-        asyncio.run(Fetcher(tmp_path).fetch("list.txt", Mark(), tmp_path / "scratch", 1_000, touch))
+        asyncio.run(Fetcher(tmp_path).fetch("list.txt", Validators(), tmp_path / "scratch", 1_000, touch))
 
 
 def test_gzip_unfolds_in_small_pieces() -> None:
@@ -725,8 +725,8 @@ def test_files_and_directories(tmp_path: Path) -> None:
         for name, text in (("a.txt", "evil.example"), ("b.txt", "bad.example\nworse.example"), (".c", "gmail.com")):
             (tmp_path / "lists" / name).write_text(text)
         feeds = Feeds({"own": Feed(source="lists")}, tmp_path / "kept", base=tmp_path)
-        assert [Outcome("own", "taken", (), 3, VERSION, 37)] == await feeds.refresh()
-        assert [Outcome("own", "unchanged", (), 3, VERSION)] == await feeds.refresh()
+        assert [Refresh("own", "taken", (), 3, VERSION, 37)] == await feeds.refresh()
+        assert [Refresh("own", "unchanged", (), 3, VERSION)] == await feeds.refresh()
         (tmp_path / "lists" / "a.txt").write_text("evil.example\nnew.example")
         assert ["taken"] == [outcome.outcome for outcome in await feeds.refresh()]
 

@@ -12,22 +12,22 @@ from sidestep.streams.screen.address.parse import parse as address
 from sidestep.streams.screen.lists.shipped import fingerprint
 from sidestep.streams.screen.sources.feeds.book import FeedBook, compiled
 from sidestep.streams.screen.sources.feeds.gate import gate
-from sidestep.streams.screen.sources.feeds.packed import Digests, Names
-from sidestep.streams.screen.sources.feeds.parse import WIDTHS, Reading, read
+from sidestep.streams.screen.sources.feeds.packed import DigestSet, NameSet
+from sidestep.streams.screen.sources.feeds.parse import WIDTHS, ParsedFeed, read
 from sidestep.streams.screen.sources.feeds.trust import checksum_fault
 from sidestep.streams.screen.sources.file import Feed
 
 SHA = hashlib.sha256(b"jane@lantern.example").hexdigest()
 
 
-def reading(text: str | bytes, kind: Any = "domains") -> Reading:
+def parsed(text: str | bytes, kind: Any = "domains") -> ParsedFeed:
     octets = text.encode() if isinstance(text, str) else text
     return read([("list.txt", octets.splitlines(keepends=True))], kind)
 
 
 def book(kind: Any, text: str, **options: Any) -> FeedBook:
     feeds = {"own": Feed(source="x", kind=kind, **options)}
-    return FeedBook(feeds, {"own": compiled(kind, reading(text, kind).entries)})
+    return FeedBook(feeds, {"own": compiled(kind, parsed(text, kind).entries)})
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def book(kind: Any, text: str, **options: Any) -> FeedBook:
 )
 def test_forms_of_domains(line: str, entries: list[str]) -> None:
     """What lists come with is understood: comments, hosts files, wildcards, IDNs, another system's line ends."""
-    assert Reading(entries, bool(entries), 0) == reading(line)
+    assert ParsedFeed(entries, bool(entries), 0) == parsed(line)
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_forms_of_domains(line: str, entries: list[str]) -> None:
 )
 def test_unreadable_lines_are_named(line: bytes, kind: Any, problem: str) -> None:
     """Each with its file, its number and what is wrong; none becomes an entry."""
-    found = reading(b"\n# first\n" + line + b"\n", kind)
+    found = parsed(b"\n# first\n" + line + b"\n", kind)
     assert (found.entries, found.lines, found.unreadable) == ([], 1, 1)
     assert found.examples[0].startswith("list.txt line 3: ")
     assert problem in found.examples[0]
@@ -88,31 +88,31 @@ def test_unreadable_lines_are_named(line: bytes, kind: Any, problem: str) -> Non
 
 def test_a_line_cannot_steer_a_terminal() -> None:
     """What a stranger wrote is quoted before a person sees it."""
-    assert reading("\x1b[2Jevil\u202egpj").examples[0].isprintable()
+    assert parsed("\x1b[2Jevil\u202egpj").examples[0].isprintable()
 
 
 @given(st.binary(max_size=300), st.sampled_from(["domains", "addresses", *WIDTHS]))
 def test_any_octets_can_be_read(octets: bytes, kind: Any) -> None:
     """Nothing a file holds raises; entries are in order, none twice, and read back as themselves."""
-    found = reading(octets, kind)
+    found = parsed(octets, kind)
     assert found.entries == sorted(set(found.entries))
     again = [entry.hex() if isinstance(entry, bytes) else entry for entry in found.entries]
     if kind != "addresses":
-        assert reading("\n".join(again), kind).entries == found.entries
+        assert parsed("\n".join(again), kind).entries == found.entries
     assert compiled(kind, found.entries).version == fingerprint(again)
 
 
 def test_addresses_keep_signs_that_begin_comments_elsewhere() -> None:
     """RFC 5322 allows # in a local part: only behind a space, or first, does it begin a comment."""
     text = "Jane#1@Lantern.example # hers\n# nobody@lantern.example\njoe@lantern.example\n"
-    assert reading(text, "addresses").entries == ["jane#1@lantern.example", "joe@lantern.example"]
+    assert parsed(text, "addresses").entries == ["jane#1@lantern.example", "joe@lantern.example"]
 
 
 @pytest.mark.parametrize(("bad", "taken"), [(0, True), (1, True), (2, True), (3, False)])
 def test_few_unreadable_lines_are_left_out(bad: int, taken: bool) -> None:
     """One in a hundred, not more; then the first ones are named."""
     good = 200 - bad
-    found = reading("".join(f"a{n}.example\n" for n in range(good)) + "no domain\n" * bad)
+    found = parsed("".join(f"a{n}.example\n" for n in range(good)) + "no domain\n" * bad)
     faults = gate(found, "domains", None, ())
     assert taken == (faults.sentences == ())
     if not taken:
@@ -126,13 +126,13 @@ def test_few_unreadable_lines_are_left_out(bad: int, taken: bool) -> None:
 )
 def test_a_large_provider_refuses_the_list(entry: str, problem: str) -> None:
     """Also by an entry above its name, which would hit it as well."""
-    faults = gate(reading(f"evil.example\n{entry}\n"), "domains", 2, {"gmail.com", "poczta.onet.pl"})
+    faults = gate(parsed(f"evil.example\n{entry}\n"), "domains", 2, {"gmail.com", "poczta.onet.pl"})
     assert (faults.unsound, faults.resized) == ((problem,), "")
 
 
 def test_an_address_at_a_large_provider_is_no_fault() -> None:
     """People on a list of addresses mostly are there."""
-    assert gate(reading("postmaster@gmail.com", "addresses"), "addresses", 1, {"gmail.com"}).sentences == ()
+    assert gate(parsed("postmaster@gmail.com", "addresses"), "addresses", 1, {"gmail.com"}).sentences == ()
 
 
 @pytest.mark.parametrize(
@@ -151,7 +151,7 @@ def test_an_address_at_a_large_provider_is_no_fault() -> None:
 )
 def test_the_size_gate(previous: int | None, size: int, taken: bool) -> None:
     """A third is taken, more is not; with nothing to compare, any size is."""
-    faults = gate(reading("".join(f"a{n}.example\n" for n in range(size))), "domains", previous, ())
+    faults = gate(parsed("".join(f"a{n}.example\n" for n in range(size))), "domains", previous, ())
     assert taken == (not faults.resized)
     if not taken:
         assert faults.resized == f"{size} entries instead of {previous}: changed by more than a third"
@@ -160,7 +160,7 @@ def test_the_size_gate(previous: int | None, size: int, taken: bool) -> None:
 @given(st.sets(st.text("ab.@é", min_size=1)), st.text("ab.@é"))
 def test_packed_names_are_a_set(names: set[str], other: str) -> None:
     """Exactly those that were put in, however they overlap."""
-    packed = Names(sorted(names))
+    packed = NameSet(sorted(names))
     assert set(packed) == names
     assert len(packed) == len(names)
     assert all(name in packed and packed.may_hold[hash(name) % packed.slots] for name in names)
@@ -169,8 +169,8 @@ def test_packed_names_are_a_set(names: set[str], other: str) -> None:
 
 @given(st.sets(st.text("\x00\x01\x02", min_size=4, max_size=4)), st.text("\x00\x01\x02", min_size=4, max_size=4))
 def test_packed_digests_are_a_set(digests: set[str], other: str) -> None:
-    """Digests that only stand across the border of two others are not in it."""
-    packed = Digests("".join(sorted(digests)).encode(), 4)
+    """DigestSet that only stand across the border of two others are not in it."""
+    packed = DigestSet("".join(sorted(digests)).encode(), 4)
     assert len(packed) == len(digests)
     assert (other in digests) == (other.encode() in packed)
     assert all(digest.encode() in packed for digest in digests)
@@ -178,7 +178,7 @@ def test_packed_digests_are_a_set(digests: set[str], other: str) -> None:
 
 def test_what_stands_across_two_digests_is_not_in_the_set() -> None:
     """They lie side by side without anything between."""
-    packed = Digests(b"\0\0\0\1" + b"\0\0\1\1", 4)
+    packed = DigestSet(b"\0\0\0\1" + b"\0\0\1\1", 4)
     assert (b"\0\0\1\0" in packed, b"\0\0\1\1" in packed) == (False, True)
 
 

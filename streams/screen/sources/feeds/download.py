@@ -1,4 +1,4 @@
-"""Where a download goes: a file of its own, bounded in size, its SHA-256 taken along. And gzip, never unbounded."""
+"""A download in a file of its own, bounded in size, its SHA-256 taken along. And gzip, never unbounded."""
 
 import hashlib
 import zlib
@@ -11,18 +11,18 @@ CHUNK = 65_536
 
 
 class FetchFailed(Exception):
-    """Nothing usable came; the text is a sentence. `answered`: the place was reached and has no such thing."""
+    """The fetch gave nothing of use; the text is a sentence. `answered`: the source itself says that there is none."""
 
     def __init__(self, why: str, answered: bool = False) -> None:
         super().__init__(why)
         self.answered = answered
 
 
-class Sink:
-    """Takes octets; raises FetchFailed for one too many."""
+class Download:
+    """A download: takes octets, and raises FetchFailed for one too many."""
 
     def __init__(self, path: Path, label: str, most: int, tell: Callable[[int], None] = lambda _: None) -> None:
-        """`most` octets; `tell` hears of those so far."""
+        """`most`: octets; `tell` hears of those so far."""
         self.path, self.label = path, label
         self.octets = 0
         self._most, self._tell = most, tell
@@ -36,7 +36,7 @@ class Sink:
         self._file.close()
 
     def write(self, octets: bytes) -> None:
-        """Takes some more."""
+        """Take some more octets."""
         self.octets += len(octets)
         if self.octets > self._most:
             raise FetchFailed(f"it is larger than max_octets = {self._most}")
@@ -46,7 +46,7 @@ class Sink:
 
     @property
     def sha256(self) -> str:
-        """Of all that came, hexadecimal."""
+        """The SHA-256 of all octets, hexadecimal."""
         return self._hash.hexdigest()
 
 
@@ -58,7 +58,7 @@ class Gunzip:
         self._begun = False
 
     def feed(self, octets: bytes) -> Iterator[bytes]:
-        """What comes out. Raises FetchFailed where it is not gzip."""
+        """The octets that some input unfolds to. Raises FetchFailed where it is not gzip."""
         while octets or self._begun:
             try:
                 out = self._member.decompress(octets, CHUNK)
@@ -71,7 +71,7 @@ class Gunzip:
                 return
 
     def end(self) -> None:
-        """Raises FetchFailed when the last member is cut short."""
+        """The end of the input. Raises FetchFailed when the last member is cut short."""
         if self._begun and not self._member.eof:
             raise FetchFailed("the download was cut short")
 

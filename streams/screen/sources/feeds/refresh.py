@@ -1,32 +1,32 @@
-"""What came of a refresh, how far one is, and what is known of each feed. Pure."""
+"""A refresh of a feed: how far it is, what came of it, and the feed's status since. Pure."""
 
 from typing import Literal, Protocol
 
 from msgspec import Struct
 
 
-class Outcome(Struct, frozen=True):
-    """Of one feed's refresh."""
+class Refresh(Struct, frozen=True):
+    """A refresh of one feed, when it has ended."""
 
     name: str
     outcome: Literal["taken", "unchanged", "refused", "failed"]
-    """Refused: it came and must not be used. Failed: nothing came. Both leave the last good form in use."""
+    """Refused: what came must not be used. Failed: nothing came. Both leave the last good form in use."""
     why: tuple[str, ...] = ()
     """Sentences; of a list that was taken, those about lines that were left out."""
     entries: int = 0
-    """Of the form in use afterwards."""
+    """Number of entries of the form in use afterwards."""
     version: str = ""
     octets: int = 0
-    """Of the files that came."""
+    """Size of the files that came."""
 
     @property
     def sound(self) -> bool:
-        """Nobody has to look at it."""
+        """Whether nobody has to look at it."""
         return self.outcome in ("taken", "unchanged")
 
     @property
     def sentence(self) -> str:
-        """The outcome in one line."""
+        """The refresh in one line."""
         text = f"{self.name}: {self.outcome}"
         if self.outcome == "taken":
             text += f", {self.entries} entries, version {self.version}"
@@ -34,7 +34,7 @@ class Outcome(Struct, frozen=True):
 
 
 class FeedStatus(Struct, frozen=True):
-    """Times are milliseconds since 1970, 0 for never."""
+    """The status of a feed. Times are milliseconds since 1970, 0 for never."""
 
     name: str
     kind: str
@@ -46,26 +46,26 @@ class FeedStatus(Struct, frozen=True):
     taken_at: int
     checked_at: int
     outcome: str
-    """Of the last attempt; empty: there was none."""
+    """Outcome of the last refresh; empty: there was none."""
     why: tuple[str, ...]
     next_at: int
 
 
-class Progress(Protocol):
-    """Hears how far each feed is. Called from several threads."""
+class RefreshProgress(Protocol):
+    """The progress of refreshes, as an audience hears it. Called from several threads."""
 
     def octets(self, name: str, count: int) -> None:
-        """So many have come so far."""
+        """So many octets have come so far."""
 
     def lines(self, name: str, count: int) -> None:
-        """So many have been read so far."""
+        """So many lines have been read so far."""
 
-    def done(self, outcome: Outcome) -> None:
-        """That feed is finished."""
+    def done(self, refresh: Refresh) -> None:
+        """The refresh of that feed has ended."""
 
 
-class Silent:
-    """A Progress for nobody."""
+class NoProgress:
+    """The progress that nobody hears."""
 
     def octets(self, name: str, count: int) -> None:
         """Nothing."""
@@ -73,5 +73,5 @@ class Silent:
     def lines(self, name: str, count: int) -> None:
         """Nothing."""
 
-    def done(self, outcome: Outcome) -> None:
+    def done(self, refresh: Refresh) -> None:
         """Nothing."""
