@@ -64,7 +64,7 @@ class Demo:
         summary.show(self._console, self._traffic.services, outcome)
         return outcome.count
 
-    def _day(self, connection: Connection, names: NameServer, workers: Workers, planned: Plan) -> summary.Outcome:
+    def _day(self, connection: Connection, names: NameServer, workers: Workers, planned: Plan) -> summary.DaySummary:
         accidents = self._traffic.accidents
         mailer = Mailer(planned.fates, self._traffic.engagement, accidents.report_twice, self._seed)
         offers = Offers(self._traffic.services, accidents.offered_though_sent, self._seed)
@@ -86,7 +86,7 @@ class Demo:
             workers.stop()  # so that no verdict can come after the count
             counted = count(day.published, all_keys(connection))
             dead = dead_letters(connection)
-        return summary.Outcome(
+        return summary.DaySummary(
             planned,
             day.tally,
             mailer,

@@ -31,8 +31,8 @@ SIGNS_OF_LIFE = ("delivered", "opened", "clicked", "replied")
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """Everything that a day came to. Times in seconds."""
+class DaySummary:
+    """The summary of a simulated day. Times are seconds."""
 
     plan: Plan
     tally: Tally
@@ -45,15 +45,15 @@ class Outcome:
     seconds: float
 
 
-def show(console: Console, services: Mapping[str, Service], outcome: Outcome) -> None:
-    """Print all of it, but for the last line."""
-    console.print(_services(services, outcome.tally))
-    console.print(_rules(outcome.tally))
-    console.print(_section("What feedback did", _feedback(outcome.mailer, outcome.tally)))
-    console.print(_section("What went wrong on purpose", _accidents(outcome)))
-    console.print(_section("How fast", _speed(outcome)))
-    if not outcome.count.right:
-        console.print(_section("WRONG", outcome.count.examples, "red"))
+def show(console: Console, services: Mapping[str, Service], day: DaySummary) -> None:
+    """Print the summary, but for the last line."""
+    console.print(_services(services, day.tally))
+    console.print(_rules(day.tally))
+    console.print(_section("What feedback did", _feedback(day.mailer, day.tally)))
+    console.print(_section("What went wrong on purpose", _accidents(day)))
+    console.print(_section("How fast", _speed(day)))
+    if not day.count.right:
+        console.print(_section("WRONG", day.count.examples, "red"))
 
 
 def _services(services: Mapping[str, Service], tally: Tally) -> Table:
@@ -107,8 +107,8 @@ def _feedback(mailer: Mailer, tally: Tally) -> Iterable[str]:
     yield f"{mailer.twice:>7,} reports of all these were delivered twice: counted once"
 
 
-def _accidents(outcome: Outcome) -> Iterable[str]:
-    plan, offers, tally = outcome.plan, outcome.offers, outcome.tally
+def _accidents(day: DaySummary) -> Iterable[str]:
+    plan, offers, tally = day.plan, day.offers, day.tally
     yield f"{plan.twice:>7,} intents published twice: one verdict each"
     yield f"{plan.reused:>7,} ids used again for somebody else: a verdict of their own, rejected"
     yield f"{offers.mistaken:>7,} intents offered again although they had been approved: rejected, not sent twice"
@@ -116,15 +116,15 @@ def _accidents(outcome: Outcome) -> Iterable[str]:
         f"{offers.made - offers.mistaken:>7,} deferred intents offered again when their time had come; "
         f"{tally.approved_later:,} then approved"
     )
-    yield f"{plan.unreadable:>7,} records that nobody can read; {outcome.dead_letters:,} in email-dead-letters"
+    yield f"{plan.unreadable:>7,} records that nobody can read; {day.dead_letters:,} in email-dead-letters"
 
 
-def _speed(outcome: Outcome) -> Iterable[str]:
-    tally = outcome.tally
+def _speed(day: DaySummary) -> Iterable[str]:
+    tally = day.tally
     half, most = (tally.latency(share) * 1000 for share in (0.5, 0.99))
     yield (
-        f"{outcome.published:>7,} records published and {tally.verdicts:,} verdicts read in "
-        f"{outcome.day_seconds:.0f} s (all in all {outcome.seconds:.0f} s)"
+        f"{day.published:>7,} records published and {tally.verdicts:,} verdicts read in "
+        f"{day.day_seconds:.0f} s (all in all {day.seconds:.0f} s)"
     )
     yield f"{half:>7,.0f} ms from publishing to a verdict that can be read, for half of the intents,"
     yield f"{most:>7,.0f} ms for 99 of 100, waits for DNS and the burst at noon included"

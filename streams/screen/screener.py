@@ -29,7 +29,7 @@ from sidestep.streams.screen.lists.near_misses import NearMisses
 from sidestep.streams.screen.parking import CarPark, Parked
 from sidestep.streams.screen.recent_ids import RecentIds
 from sidestep.streams.screen.sources.inquiry import Answers, Inquiry
-from sidestep.streams.screen.sources.probe.memory import History
+from sidestep.streams.screen.sources.probe.memory import MailboxHistory
 from sidestep.topics.catalog import BOUNCES, DEAD_LETTERS, EVIDENCE, INTENTS
 
 log = logging.getLogger(__name__)
@@ -62,7 +62,7 @@ class Screener:
         recent: Callable[[], RecentIds],
         parked_max: int,
         failpoint: Callable[[str], None],
-        history: History | None = None,
+        history: MailboxHistory | None = None,
     ):
         """`history` hears what feedback says of mailboxes."""
         self._book = book

@@ -89,7 +89,9 @@ def test_the_summary_fits_and_names_what_is_wrong() -> None:
     tally.add(verdict("drop", "typo-domain"), 0.2)
     tally.add(Seen(id="x", to="a\x1b[2J@x.example", service="shop", action="drop", rules=(FiredRule("y", "z"),)), None)
     mailer = Mailer({}, traffic().engagement, 0.0, 1)
-    outcome = summary.Outcome(Plan([], {}), tally, mailer, Offers({}, 0.0, 1), count(KEYS, KEYS[1:]), 10, 0, 24.0, 40.0)
+    outcome = summary.DaySummary(
+        Plan([], {}), tally, mailer, Offers({}, 0.0, 1), count(KEYS, KEYS[1:]), 10, 0, 24.0, 40.0
+    )
     output = io.StringIO()
     summary.show(Console(file=output, width=100, highlight=False), traffic().services, outcome)
     assert max(map(len, output.getvalue().splitlines())) <= 100

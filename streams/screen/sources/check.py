@@ -5,7 +5,7 @@ from pathlib import Path
 from sidestep.streams.screen.dns.answer import Answer, Question
 from sidestep.streams.screen.sources.dnsbl.zones import Zones
 from sidestep.streams.screen.sources.file import SourcesFile
-from sidestep.streams.screen.sources.probe.allowed import checked
+from sidestep.streams.screen.sources.probe.allowed import allow_list
 from sidestep.streams.screen.sources.reputation.services import Services
 
 
@@ -17,7 +17,7 @@ def check_sources(file: SourcesFile, base: Path) -> None:
     Zones(file.dnsbl, _nobody)
     Services(file.reputation, base)
     if file.probe.enabled:
-        checked(file.probe)
+        allow_list(file.probe)
 
 
 async def _nobody(_: Question, __: float) -> Answer:

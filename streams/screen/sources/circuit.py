@@ -1,14 +1,15 @@
-"""A circuit breaker: after some failures in a row nobody is asked for a while, then one question tries whether it works
-again. Pure: the time is handed in, in seconds, of any clock as long as it is always the same one.
+"""A circuit breaker: after some failures in a row nobody is asked for a while, then one question tries again.
+
+Pure: the time is handed in, in seconds, of any clock as long as it is always the same one.
 """
 
 from typing import Literal
 
-State = Literal["closed", "open", "half-open"]
+CircuitState = Literal["closed", "open", "half-open"]
 
 
 class Circuit:
-    """Of one remote party. Whoever was let through reports back with `succeeded` or `failed`."""
+    """The circuit of a service or operator. A question that was let through reports back: `succeeded` or `failed`."""
 
     def __init__(self, failures: int, retry_after: float) -> None:
         """`failures` in a row open it; `retry_after` seconds later one question is let through."""
@@ -18,11 +19,11 @@ class Circuit:
         self._waiting_since = 0.0
         self._trying = False
         self.opened_at: float | None = None
-        """When it was opened, anew after each attempt that failed; None while it is closed."""
+        """When the circuit was opened, anew after each attempt that failed; None while it is closed."""
 
     @property
-    def state(self) -> State:
-        """`open` also when the next question would be let through; `half-open` while that one is under way."""
+    def state(self) -> CircuitState:
+        """The state: `open` also while the next question would be let through, `half-open` while it is under way."""
         if self.opened_at is None:
             return "closed"
         return "half-open" if self._trying else "open"
@@ -30,7 +31,7 @@ class Circuit:
     def allows(self, now: float) -> bool:
         """May a question be sent? Exactly one is let through when an open circuit's time is up.
 
-        One that was let through and never reports back is given up after `retry_after`, and another one may try.
+        A question that was let through and never reports back is given up after `retry_after`, and another one may try.
         """
         if self.opened_at is None:
             return True
@@ -41,13 +42,13 @@ class Circuit:
         return True
 
     def succeeded(self, now: float) -> None:
-        """It works: closed, also by the late answer to a question from before it opened."""
+        """A question was answered: the circuit closes, also by a late answer to a question from before it opened."""
         self._in_a_row = 0
         self._trying = False
         self.opened_at = None
 
     def failed(self, now: float) -> None:
-        """One more. Late failures of questions from before it opened do not put off the next attempt."""
+        """A question failed. Late failures of questions from before it opened do not put off the next attempt."""
         self._in_a_row += 1
         if self._trying or (self.opened_at is None and self._in_a_row >= self._failures):
             self._trying = False

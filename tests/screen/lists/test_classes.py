@@ -10,7 +10,7 @@ from sidestep.streams.screen.address.domain import read_domain, suffixes
 from sidestep.streams.screen.lists.classes import Lists, load_lists
 from sidestep.streams.screen.lists.mailbox_providers import large_providers
 from sidestep.streams.screen.lists.shipped import entries, fingerprint, read_table, read_words
-from sidestep.streams.screen.sources.feeds.gate import Faults, gate
+from sidestep.streams.screen.sources.feeds.gate import GateFaults, gate
 from sidestep.streams.screen.sources.feeds.parse import read
 
 REVIEWED = 10_181  # entries of disposable-email-domains 0.0.293, which was looked through
@@ -101,7 +101,7 @@ def test_the_installed_list_passes_the_gate() -> None:
     assert () == _gate(blocklist, REVIEWED, large_providers()).sentences
 
 
-def _gate(names: Collection[str], previous: int, large: Collection[str]) -> Faults:
+def _gate(names: Collection[str], previous: int, large: Collection[str]) -> GateFaults:
     lines = [name.encode() for name in names]
     return gate(read([("list", lines)], "domains"), "domains", previous, large)
 

@@ -1,1 +1,1 @@
-"""Block lists of domains that are asked over DNS (RFC 5782)."""
+"""DNSBLs: block lists of domains that are asked over DNS (RFC 5782)."""

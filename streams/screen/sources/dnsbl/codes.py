@@ -1,4 +1,4 @@
-"""DNSBLs of domains (RFC 5782): the names to ask, what return codes say, when a zone may be used. No sockets, no clock.
+"""Return codes of DNSBL zones (RFC 5782): the names to ask, what codes say, when a zone may be used. Pure.
 
 A zone says something only while it passes its self-test; whatever is not a listing beyond doubt is no statement.
 """
@@ -21,7 +21,7 @@ TTL = (30, 3_600)
 """Seconds. Lists change by the minute: nobody stays listed here for longer than an hour after being taken off."""
 
 LISTED, UNLISTED = "test", "invalid"
-"""Entries that every zone of domains has, and has not (RFC 5782 section 5)."""
+"""Test entries that every zone of domains has, and has not (RFC 5782 section 5)."""
 
 TEST_EVERY = 6 * 3_600.0
 """Seconds between self-tests of a zone in use. A list that ends may list everything from one day to the next."""
@@ -30,42 +30,42 @@ FAILURES_MAX = 3
 """Questions in a row without an answer that switch a zone off."""
 
 HITS_MAX = 16
-"""Codes of one answer that are used. A zone is a stranger: it must not blow up the evidence."""
+"""Return codes of one answer that are used. A zone is a stranger: it must not blow up the evidence."""
 
 KEY_MIN = 20
 """Octets of a label that may be an account's key: Spamhaus' have 26, Abusix' 32, and names of zones are shorter."""
 
-State = Literal["untested", "usable", "off"]
+ZoneState = Literal["untested", "usable", "off"]
 
 
-class Code(Struct, frozen=True, forbid_unknown_fields=True):
-    """What one return code means: either a listing with a `reason`, or `refused`, what a person has to do."""
+class ReturnCode(Struct, frozen=True, forbid_unknown_fields=True):
+    """The meaning of a return code: either a listing with a `reason`, or `refused`, what a person has to do."""
 
     reason: str = ""
     suspect: bool = False
     refused: str = ""
 
 
-class Codes(Struct, frozen=True):
-    """The return codes of one kind of zone."""
+class CodeTable(Struct, frozen=True):
+    """The table of return codes of one kind of zone."""
 
-    ranges: tuple[tuple[int, int, Code], ...]
-    """First and last address, as numbers; the first that fits holds."""
-    bits: tuple[tuple[int, Code], ...]
-    """Values of bits of the last octet."""
+    ranges: tuple[tuple[int, int, ReturnCode], ...]
+    """Ranges by first and last address, as numbers; the first that fits holds."""
+    bits: tuple[tuple[int, ReturnCode], ...]
+    """Meanings by the value of a bit of the last octet."""
     tests: tuple[str, ...]
-    """Entries one of which must be listed."""
+    """Test entries, one of which must be listed."""
 
 
 class Hit(Struct, frozen=True):
-    """A return code that is a listing, and what it means."""
+    """A hit: a return code that is a listing, and what it means."""
 
     address: str
-    code: Code
+    code: ReturnCode
 
 
-class Reading(Struct, frozen=True):
-    """What one answer of a zone says about one name. With `refused` or `failure` it says nothing about it."""
+class ZoneAnswer(Struct, frozen=True):
+    """The answer of a zone about a name. With `refused` or `failure` it says nothing about the name."""
 
     hits: tuple[Hit, ...] = ()
     unknown: tuple[str, ...] = ()
@@ -84,16 +84,16 @@ class Reading(Struct, frozen=True):
 
 
 class ZoneStatus(Struct, frozen=True):
-    """How a zone is doing, for metrics and for people. Times are seconds since 1970, counts are since the start."""
+    """The status of a zone, for metrics and for people. Times are seconds since 1970, counts are since the start."""
 
     name: str
-    """What the zone is called; never the zone itself where it was given a name, as that may hold an account's key."""
-    state: State
+    """The name in evidence; never the zone itself where it was given a name, as that may hold an account's key."""
+    state: ZoneState
     since: float
     why: str
-    """Why it is off, and what to do about it."""
+    """Why the zone is off, and what to do about it."""
     test_at: float
-    """When the next self-test is due; it is made when somebody asks after that."""
+    """When the next self-test is due, which waits for the next question."""
     asked: int
     """Questions about domains, without self-tests."""
     listed: int
@@ -104,13 +104,13 @@ class ZoneStatus(Struct, frozen=True):
     """Return codes that are not in the zone's table: they are no listings."""
 
 
-class Health:
-    """Whether a zone may be used. Times are seconds since 1970, given by the caller."""
+class ZoneHealth:
+    """The health of a zone: whether it may be used. Times are seconds since 1970, given by the caller."""
 
     def __init__(self, retry_after: float, now: float) -> None:
-        self.state: State = "untested"
+        self.state: ZoneState = "untested"
         self.why = ""
-        """Why it is off, and what to do."""
+        """Why the zone is off, and what to do."""
         self.since = now
         self.test_at = now
         """When the next self-test is due."""
@@ -133,7 +133,7 @@ class Health:
         self._failures = 0
 
     def failed(self, failure: str, now: float) -> None:
-        """A question got none."""
+        """A question got no answer."""
         self._failures += 1
         if self._failures >= FAILURES_MAX and self.state == "usable":
             self.switch_off(
@@ -142,14 +142,14 @@ class Health:
                 now,
             )
 
-    def _turn(self, state: State, why: str, now: float) -> None:
+    def _turn(self, state: ZoneState, why: str, now: float) -> None:
         if state != self.state:
             self.state, self.since = state, now
         self.why = why
 
 
-def codes_of(kind: str) -> Codes:
-    """The table that `codes` of a section names. Raises SourcesError when none is called so."""
+def codes_of(kind: str) -> CodeTable:
+    """The table of return codes that a section names. Raises SourcesError when none is called so."""
     known = _tables()
     if kind not in known:
         raise SourcesError(f"no table of return codes is called {kind!r}; codes may be: {', '.join(sorted(known))}")
@@ -157,7 +157,7 @@ def codes_of(kind: str) -> Codes:
 
 
 def shown_name(zone: str, name: str) -> str:
-    """What a zone is called where somebody can read it. Raises SourcesError, without the key that a zone may hold."""
+    """The name of a zone that may be shown, without the key that a zone may hold. Raises SourcesError."""
     shown = name or ".".join("…" if len(label) >= KEY_MIN else label for label in zone.split("."))
     if not is_host_name(zone):
         raise SourcesError(f'the DNSBL {shown!r} has no domain name: write [dnsbl."dbl.example.org"]')
@@ -167,7 +167,7 @@ def shown_name(zone: str, name: str) -> str:
 
 
 def names_to_ask(domain: str, zone: str) -> tuple[str, ...]:
-    """The domain and its registrable domain, where that is another one; without those that DNS can't hold.
+    """The names to ask a zone about: a domain and its registrable domain, where that differs and DNS can hold it.
 
     What is no host name is not asked about: a failure for its sake would count against the zone.
     """
@@ -177,15 +177,15 @@ def names_to_ask(domain: str, zone: str) -> tuple[str, ...]:
     return tuple(name for name in names if len(name) + 1 + len(zone) <= NAME_MAX)
 
 
-def read(answer: Answer, codes: Codes) -> Reading:
-    """The answer to a question for A records. NXDOMAIN and "no such data" mean: not listed."""
+def read(answer: Answer, codes: CodeTable) -> ZoneAnswer:
+    """The zone's answer in DNS' answer to a question for A records. NXDOMAIN and "no such data" mean: not listed."""
     if answer.failure:
-        return Reading(failure=answer.failure)
+        return ZoneAnswer(failure=answer.failure)
     return read_codes((record.address for record in answer.records), codes, clamped(TTL, answer))
 
 
-def read_codes(addresses: Iterable[str], codes: Codes, ttl: int = TTL[0]) -> Reading:
-    """Return codes, in any order. One that refuses makes the others worthless."""
+def read_codes(addresses: Iterable[str], codes: CodeTable, ttl: int = TTL[0]) -> ZoneAnswer:
+    """The zone's answer in its return codes, in any order. A code that refuses makes the others worthless."""
     hits: list[Hit] = []
     unknown: list[str] = []
     for number, address in sorted({_number(text): text for text in addresses}.items()):
@@ -194,40 +194,40 @@ def read_codes(addresses: Iterable[str], codes: Codes, ttl: int = TTL[0]) -> Rea
             if code is None:
                 unknown.append(address)
             elif code.refused:
-                return Reading(refused=code.refused)
+                return ZoneAnswer(refused=code.refused)
             else:
                 hits.append(Hit(address, code))
-    return Reading(tuple(hits[:HITS_MAX]), tuple(unknown[:HITS_MAX]), ttl=ttl)
+    return ZoneAnswer(tuple(hits[:HITS_MAX]), tuple(unknown[:HITS_MAX]), ttl=ttl)
 
 
-def listings(zone: str, version: str, readings: Mapping[str, Reading]) -> Iterator[Listing]:
-    """Name asked -> reading, the most precise name first -> one listing for each code or bit.
+def listings(zone: str, version: str, answers: Mapping[str, ZoneAnswer]) -> Iterator[Listing]:
+    """The listings in a zone's answers by name, the most precise name first: one for each code or bit.
 
     `zone` is what the list is called, `version` the time of the answer (ISO 8601). An entry is the name asked, without
     the zone, and the return code: "spam.example 127.0.1.4". A code that both names have is told once.
     """
     told: set[Hit] = set()
-    for name, reading in readings.items():
-        for hit in reading.hits:
+    for name, answer in answers.items():
+        for hit in answer.hits:
             if hit not in told:
                 told.add(hit)
                 yield Listing(zone, version, f"{name} {hit.address}", hit.code.reason, hit.code.suspect)
 
 
-def self_test_fault(listed: Mapping[str, Reading], unlisted: Reading) -> str:
-    """What speaks against using a zone, and what to do; "": it may be used (RFC 5782 section 5).
+def self_test_fault(listed: Mapping[str, ZoneAnswer], unlisted: ZoneAnswer) -> str:
+    """The fault that a self-test finds in a zone, and what to do; "" for none (RFC 5782 section 5).
 
     `listed`: entry that must be listed -> what the zone says; of entries by the operator's own custom one is enough.
     `unlisted`: what it says of INVALID.
     """
-    readings = (*listed.values(), unlisted)
-    refused = next((reading.refused for reading in readings if reading.refused), "")
+    answers = (*listed.values(), unlisted)
+    refused = next((each.refused for each in answers if each.refused), "")
     if refused:
         return refused
     if unlisted.listed:
         return "it lists INVALID, and so every name: the list has ended or is broken; take its section out"
-    found = any(reading.listed for reading in listed.values())
-    failures = [reading.failure for reading in ((unlisted,) if found else readings) if reading.failure]
+    found = any(each.listed for each in listed.values())
+    failures = [each.failure for each in ((unlisted,) if found else answers) if each.failure]
     if failures:
         return f"the self-test got no answer ({failures[0]}): see that the name servers reach the zone"
     if not found:
@@ -238,10 +238,10 @@ def self_test_fault(listed: Mapping[str, Reading], unlisted: Reading) -> str:
     return ""
 
 
-def _meanings(number: int, address: str, codes: Codes) -> Iterator[Code | None]:
-    """One address -> what it means, one or several things; None: nobody knows."""
+def _meanings(number: int, address: str, codes: CodeTable) -> Iterator[ReturnCode | None]:
+    """The meanings of an address, one or several; None: the table does not have it."""
     if number >> 24 != 127:
-        yield Code(
+        yield ReturnCode(
             refused=(
                 f"it answers {address}, which no list does (RFC 5782: 127.0.0.0/8): the list has ended and its domain "
                 "is somebody else's, or the resolver makes up answers; take its section out, or ask through another "
@@ -255,7 +255,7 @@ def _meanings(number: int, address: str, codes: Codes) -> Iterator[Code | None]:
         yield code
         return
     meanings = dict(codes.bits)
-    bits = [bit for bit in (1 << place for place in range(8)) if number & bit]
+    bits = [bit for bit in (1 << index for index in range(8)) if number & bit]
     yield from map(meanings.get, bits or [0])
 
 
@@ -267,12 +267,12 @@ def _number(text: str) -> int:
 
 
 @cache
-def _every() -> tuple[tuple[int, int, Code], ...]:
+def _every() -> tuple[tuple[int, int, ReturnCode], ...]:
     return _compiled(_data()["every"]).ranges
 
 
 @cache
-def _tables() -> dict[str, Codes]:
+def _tables() -> dict[str, CodeTable]:
     return {kind: _compiled(table) for kind, table in _data()["zones"].items()}
 
 
@@ -282,15 +282,15 @@ def _data() -> dict[str, Any]:
 
 
 class _Table(Struct, forbid_unknown_fields=True):
-    codes: dict[str, Code] = {}
-    bits: dict[str, Code] = {}
+    codes: dict[str, ReturnCode] = {}
+    bits: dict[str, ReturnCode] = {}
     test: tuple[str, ...] = ()
 
 
-def _compiled(table: object) -> Codes:
+def _compiled(table: object) -> CodeTable:
     written = msgspec.convert(table, _Table)
     ranges = tuple((*_span(text), code) for text, code in written.codes.items())
-    return Codes(ranges, tuple((int(bit), code) for bit, code in written.bits.items()), (LISTED, *written.test))
+    return CodeTable(ranges, tuple((int(bit), code) for bit, code in written.bits.items()), (LISTED, *written.test))
 
 
 def _span(text: str) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""Asks DNSBLs about domains, all zones at the same time, and remembers what they said for its TTL.
+"""DNSBL zones: all are asked about a domain at the same time, and their listings are remembered for their TTL.
 
 A zone is used only after its self-test (RFC 5782 section 5), which is repeated while it is in use. A zone that refuses,
 lies or fails is switched off and tested again later; meanwhile it makes no statement, which never is a listing. One
@@ -18,23 +18,23 @@ from sidestep.schemas import Listing
 from sidestep.streams.errors import SourcesError
 from sidestep.streams.screen.single_flight import Flights, arrival
 from sidestep.streams.screen.sources.dnsbl.codes import ZoneStatus
-from sidestep.streams.screen.sources.dnsbl.zone import Ask, Part, Zone
+from sidestep.streams.screen.sources.dnsbl.zone import Ask, Zone, ZoneListings
 from sidestep.streams.screen.sources.file import Dnsbl
 
 log = logging.getLogger(__name__)
 
 
-class _Entry(Struct, frozen=True, gc=False):
-    """What all zones say of a domain; `parts` in the order of the zones."""
+class _Cached(Struct, frozen=True, gc=False):
+    """The listings of a domain; `by_zone` in the order of the zones."""
 
     listings: tuple[Listing, ...]
     refresh_at: float
     expires_at: float
-    parts: tuple[Part, ...]
+    by_zone: tuple[ZoneListings, ...]
 
 
 class Zones:
-    """What DNSBLs say of domains, given as lower-case A-labels.
+    """The DNSBL zones of the sources file; domains are given as lower-case A-labels.
 
     Counters: `hits` and `misses` of `cached`.
     """
@@ -55,55 +55,55 @@ class Zones:
         for name in names:
             if names.count(name) > 1:
                 raise SourcesError(f"two DNSBLs are called {name!r}: give them different names")
-        for place, zone in enumerate(self._zones):
-            zone.on_distrust = partial(self._forget, place)
+        for index, zone in enumerate(self._zones):
+            zone.on_distrust = partial(self._forget, index)
         self._clock = clock
         self._cache_size = cache_size
-        self._cache: OrderedDict[str, _Entry] = OrderedDict()
+        self._cache: OrderedDict[str, _Cached] = OrderedDict()
         self._flights: Flights[str, tuple[Listing, ...]] = Flights()
         self._closed = False
 
     @property
     def in_flight(self) -> int:
-        """Domains under way."""
+        """Domains that are being asked about."""
         return len(self._flights)
 
     def cached(self, domain: str) -> tuple[Listing, ...] | None:
-        """What is known without asking: () when no zone lists it, None when the zones have to be asked.
+        """The listings that are known without asking: () when no zone has any, None when the zones have to be asked.
 
         Near the end of its TTL a domain that is asked for here is asked about anew, in the background.
         """
-        entry = self._cache.get(domain)
+        cached = self._cache.get(domain)
         now = self._clock()
-        if entry is None or now >= entry.expires_at:
+        if cached is None or now >= cached.expires_at:
             self.misses += 1
             return None if self._zones else ()
         self.hits += 1
-        if now >= entry.refresh_at and domain not in self._flights and not self._closed:
+        if now >= cached.refresh_at and domain not in self._flights and not self._closed:
             self._depart(domain)
-        return entry.listings
+        return cached.listings
 
     async def find(self, domain: str) -> tuple[Listing, ...]:
-        """What all zones that can be used say, at the latest after the longest of their timeouts. Never raises."""
-        entry = self._cache.get(domain)
-        if entry is not None and self._clock() < entry.expires_at:
-            return entry.listings
+        """The listings of all usable zones, after the longest of their timeouts at the latest. Never raises."""
+        cached = self._cache.get(domain)
+        if cached is not None and self._clock() < cached.expires_at:
+            return cached.listings
         if self._closed or not self._zones:
             return ()
         return await arrival(self._depart(domain), ())
 
     async def test(self) -> None:
-        """Test all zones now, whatever their state, and wait for it: for whoever wants to see a `status`."""
+        """Test all zones now, whatever their state, and wait for the tests: `status` tells more afterwards."""
         await asyncio.gather(*(zone.test() for zone in self._zones))
 
     async def close(self) -> None:
-        """End what is under way; whoever waits for it gets ()."""
+        """End the questions under way; those who wait for them get ()."""
         self._closed = True
         await self._flights.close()
         await asyncio.gather(*(zone.close() for zone in self._zones))
 
     def status(self) -> list[ZoneStatus]:
-        """One for each zone, in the order of the sources file."""
+        """The status of each zone, in the order of the sources file."""
         return [zone.status() for zone in self._zones]
 
     def _depart(self, domain: str) -> asyncio.Task[tuple[Listing, ...]]:
@@ -111,10 +111,10 @@ class Zones:
 
     async def _fly(self, domain: str) -> tuple[Listing, ...]:
         old = self._cache.get(domain)
-        parts = old.parts if old else (None,) * len(self._zones)
+        by_zone = old.by_zone if old else (None,) * len(self._zones)
         epochs = [zone.epoch for zone in self._zones]
         try:
-            asking = [zone.renewed(domain, part) for zone, part in zip(self._zones, parts, strict=True)]
+            asking = [zone.renewed(domain, listings) for zone, listings in zip(self._zones, by_zone, strict=True)]
             found = await asyncio.gather(*asking)
         except Exception as error:  # noqa: BLE001 - not with its text, which may hold a zone's key
             log.error("asking the DNSBLs failed inside: %s", type(error).__name__)
@@ -123,15 +123,18 @@ class Zones:
         settled = zip(self._zones, epochs, found, strict=True)
         return self._keep(domain, tuple(p if zone.epoch == epoch else zone.passed_over() for zone, epoch, p in settled))
 
-    def _keep(self, domain: str, parts: tuple[Part, ...]) -> tuple[Listing, ...]:
-        found = tuple(listing for part in parts for listing in part.listings)
-        refresh_at, expires_at = min(part.refresh_at for part in parts), min(part.expires_at for part in parts)
+    def _keep(self, domain: str, by_zone: tuple[ZoneListings, ...]) -> tuple[Listing, ...]:
+        found = tuple(listing for listings in by_zone for listing in listings.listings)
+        refresh_at, expires_at = (
+            min(listings.refresh_at for listings in by_zone),
+            min(listings.expires_at for listings in by_zone),
+        )
         self._cache.pop(domain, None)  # to the end: whatever is in use is renewed, and so the last to be evicted
-        self._cache[domain] = _Entry(found, refresh_at, expires_at, parts)
+        self._cache[domain] = _Cached(found, refresh_at, expires_at, by_zone)
         if len(self._cache) > self._cache_size:
             self._cache.popitem(last=False)
         return found
 
-    def _forget(self, place: int) -> None:
-        for domain in [domain for domain, entry in self._cache.items() if entry.parts[place].listings]:
+    def _forget(self, index: int) -> None:
+        for domain in [domain for domain, cached in self._cache.items() if cached.by_zone[index].listings]:
             del self._cache[domain]

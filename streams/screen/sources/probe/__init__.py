@@ -1,1 +1,1 @@
-"""The optional mailbox probe: does the mailbox exist, as its own server says?"""
+"""The mailbox probe, which is optional: does the mailbox exist, as its own server says?"""

@@ -1,4 +1,4 @@
-"""Whom the mailbox probe may ask about what: the settings checked, the allow-list, whose exchange it is. Pure."""
+"""The allow-list of the mailbox probe: about whom it may ask which exchange. Pure."""
 
 from functools import cache
 from typing import NamedTuple
@@ -18,8 +18,8 @@ EXCHANGES_MOST = 2
 """Exchanges that are tried for one address."""
 
 
-class Allowed(NamedTuple):
-    """The settings, checked: who may be asked, and how fast."""
+class AllowList(NamedTuple):
+    """The allow-list: recipient domains and MX providers that may be asked about, and how fast."""
 
     enabled: bool
     domains: frozenset[str]
@@ -27,7 +27,7 @@ class Allowed(NamedTuple):
     rate: Rate
 
     def exchanges(self, address: ParsedAddress, mx: MxFinding) -> tuple[str, ...]:
-        """Whom to ask about an address, best preference first; none: nobody may be asked.
+        """The exchanges to ask about an address, best preference first; none: nobody may be asked.
 
         By the provider only its own hosts: anybody can put somebody else's exchange below their own.
         """
@@ -43,10 +43,10 @@ class Allowed(NamedTuple):
         return hosts[:EXCHANGES_MOST]
 
 
-def checked(settings: Probe) -> Allowed:
-    """Raises SourcesError for settings that a probe can't be run with. What is off is not looked at."""
+def allow_list(settings: Probe) -> AllowList:
+    """The allow-list of a probe's settings. Raises SourcesError for settings of no use, unless the probe is off."""
     if not settings.enabled:
-        return Allowed(False, frozenset(), frozenset(), parse_rate("1/day"))
+        return AllowList(False, frozenset(), frozenset(), parse_rate("1/day"))
     if not is_host_name(settings.helo.lower()):
         raise SourcesError("[probe] helo: give the host name that this machine's address resolves to, and that to it")
     sender = parse(settings.mail_from) if settings.mail_from else None
@@ -54,7 +54,7 @@ def checked(settings: Probe) -> Allowed:
         raise SourcesError("[probe] mail_from: give a plain address of yours, or leave it empty for the null sender")
     if not settings.domains and not settings.providers:
         raise SourcesError("[probe] is enabled but nobody may be asked: name some domains or providers")
-    return Allowed(True, _domains(settings.domains), _providers(settings.providers), _rate(settings.rate))
+    return AllowList(True, _domains(settings.domains), _providers(settings.providers), _rate(settings.rate))
 
 
 def _domains(names: tuple[str, ...]) -> frozenset[str]:
@@ -92,5 +92,5 @@ def _roles() -> frozenset[str]:
 
 
 def operator_of(exchange: str) -> str:
-    """Who runs an exchange: provider or registrable domain. Its many hosts share one rate and one circuit."""
+    """The operator of an exchange: MX provider or registrable domain. Its many hosts share one rate and one circuit."""
     return provider_of((exchange,)) or registrable(exchange)

@@ -1,80 +1,52 @@
-"""What the mailbox probe remembers, in bounded memory and without addresses: history, newest entries, counts."""
+"""The memory of the mailbox probe, bounded and without addresses: the history of mailboxes, and counts."""
 
-from collections import OrderedDict
 from collections.abc import Callable
 from hashlib import blake2b
 from secrets import token_bytes
-from typing import Generic, TypeVar
 
 from msgspec import Struct
 
 from sidestep.schemas import FeedbackEvidence
+from sidestep.streams.screen.ttl_cache import BoundedCache
 
 SIGNS_OF_LIFE = ("delivered", "opened", "clicked", "replied")
 
-_Key = TypeVar("_Key")
-_Value = TypeVar("_Value")
 
-
-def keyed() -> Callable[[str], bytes]:
-    """A hash with a key of its own, 16 octets: what is remembered in memory holds no address, and is no use outside."""
+def keyed_hash() -> Callable[[str], bytes]:
+    """A hash with a key of its own, 16 octets: the memory holds no address, and its keys are of no use outside."""
     key = token_bytes(32)
     return lambda text: blake2b(text.encode("utf-8", "surrogatepass"), key=key, digest_size=16).digest()
 
 
-class Recent(Generic[_Key, _Value]):
-    """The newest so many entries."""
+class MailboxHistory:
+    """The history of mailboxes: alive while the last word was delivered, opened, clicked or replied.
 
-    def __init__(self, size: int) -> None:
-        self._size = size
-        self._kept: OrderedDict[_Key, _Value] = OrderedDict()
-
-    def __len__(self) -> int:
-        return len(self._kept)
-
-    def get(self, key: _Key) -> _Value | None:
-        """None when it was never put in, or was pushed out."""
-        return self._kept.get(key)
-
-    def put(self, key: _Key, value: _Value) -> None:
-        """In place of what stood there; beyond the size the oldest goes."""
-        self._kept.pop(key, None)
-        self._kept[key] = value
-        if len(self._kept) > self._size:
-            self._kept.popitem(last=False)
-
-    def items(self) -> list[tuple[_Key, _Value]]:
-        """Oldest first."""
-        return list(self._kept.items())
-
-
-class History:
-    """Which mailboxes were alive when feedback of ours last told: delivered to, opened, clicked, replied.
-
-    What this process saw, 200,000 mailboxes unless told; the oldest go first. Identities are kept as keyed hashes.
+    By feedback that this process saw, 200,000 mailboxes at most; the oldest go first. Identities are keyed hashes.
     """
 
     def __init__(self, size: int = 200_000) -> None:
-        self._key = keyed()
-        self._told: Recent[bytes, int] = Recent(size)  # milliseconds; negative where the last word was "dead"
+        self._key = keyed_hash()
+        self._told: BoundedCache[bytes, int] = BoundedCache(
+            size
+        )  # milliseconds; negative where the last word was "dead"
 
     def hear(self, feedback: FeedbackEvidence, identity: str) -> None:
-        """Takes in what a bounce or a sign of engagement says of the mailbox."""
+        """Take in a bounce or a sign of engagement of the mailbox."""
         if feedback.event in SIGNS_OF_LIFE:
             self.note(identity, feedback.occurred_at)
         elif feedback.event == "bounce" and feedback.hard and feedback.scope == "recipient":
             self.refute(identity, feedback.occurred_at)
 
     def note(self, identity: str, at_ms: int) -> None:
-        """Feedback says that the mailbox was alive at this time (ms since 1970)."""
+        """Note that the mailbox was alive at this time (ms since 1970)."""
         self._tell(identity, at_ms, 1)
 
     def refute(self, identity: str, at_ms: int) -> None:
-        """A bounce says that it does not exist, or no longer: what was noted from before counts no more."""
+        """Note that the mailbox did not exist at this time, or no longer: what was noted from before counts no more."""
         self._tell(identity, at_ms, -1)
 
     def alive_at(self, identity: str) -> int:
-        """When it was last known to be alive, ms since 1970; 0: not known, or refuted since."""
+        """When the mailbox was last known to be alive, ms since 1970; 0: not known, or refuted since."""
         return max(self._told.get(self._key(identity)) or 0, 0)
 
     def _tell(self, identity: str, at_ms: int, sign: int) -> None:
@@ -85,7 +57,7 @@ class History:
 
 
 class ProbeStatus(Struct, frozen=True):
-    """What the probe has done, for /metrics and the like."""
+    """The status of the probe since the start."""
 
     asked: int
     """Connections opened, or tried to."""

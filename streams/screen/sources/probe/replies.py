@@ -1,4 +1,4 @@
-"""The mailbox probe's judgement: what replies mean, and for how long. Pure.
+"""The result of a mailbox probe: what SMTP replies mean, and for how long. Pure.
 
 A mailbox that is wrongly said to exist costs a bounce, one that is wrongly said not to exist costs a person their mail.
 So `no` needs proof, and whatever may be meant of us is `unknown`.
@@ -20,44 +20,44 @@ from sidestep.streams.screen.feedback.texts import ADDRESS
 TEXT_MAX = 1000
 """Characters of a reply that are looked at."""
 
-STRANGER_LENGTH = 16
+INVENTED_LENGTH = 16
 """Letters of the invented local part: nobody's by chance, and none that a person would choose."""
 
 
-class Reading(NamedTuple):
-    """What a reply, or its absence, says."""
+class ProbeResult(NamedTuple):
+    """The result of a probe: what a reply, or its absence, says of the mailbox."""
 
     outcome: Literal["yes", "no", "unknown"]
     reason: str
     failed: bool = False
-    """The exchange's circuit counts it: we got no answer, or one about us."""
+    """Counts against the exchange's circuit: we got no answer, or one about us."""
     elsewhere: bool = False
-    """The next exchange may know better: this one never spoke to us."""
+    """Whether the next exchange may know better: this one never spoke to us."""
 
 
-TIMED_OUT = Reading("unknown", "timeout", failed=True)
-UNREACHABLE = Reading("unknown", "unreachable", failed=True, elsewhere=True)
-DISCONNECTED = Reading("unknown", "disconnected", failed=True)
-MALFORMED = Reading("unknown", "malformed", failed=True)
-TLS_FAILED = Reading("unknown", "tls-failed", failed=True)
-BLOCKED = Reading("unknown", "blocked", failed=True)
-REFUSED_US = Reading("unknown", "refused-us", failed=True)
-UNAVAILABLE = Reading("unknown", "unavailable", failed=True, elsewhere=True)
-GREYLISTED = Reading("unknown", "greylisted")
-DEFERRED = Reading("unknown", "deferred")
-UNDECIDED = Reading("unknown", "undecided")
-UNVERIFIED = Reading("unknown", "unverified")
-UNPROVEN = Reading("unknown", "unproven")
-CATCH_ALL = Reading("unknown", "catch-all")
-NO_SMTPUTF8 = Reading("unknown", "no-smtputf8")
-ACCEPTED = Reading("yes", "accepted")
-FULL = Reading("yes", "full")
-NO_SUCH_MAILBOX = Reading("no", "no-such-mailbox")
-DISABLED = Reading("no", "disabled")
+TIMED_OUT = ProbeResult("unknown", "timeout", failed=True)
+UNREACHABLE = ProbeResult("unknown", "unreachable", failed=True, elsewhere=True)
+DISCONNECTED = ProbeResult("unknown", "disconnected", failed=True)
+MALFORMED = ProbeResult("unknown", "malformed", failed=True)
+TLS_FAILED = ProbeResult("unknown", "tls-failed", failed=True)
+BLOCKED = ProbeResult("unknown", "blocked", failed=True)
+REFUSED_US = ProbeResult("unknown", "refused-us", failed=True)
+UNAVAILABLE = ProbeResult("unknown", "unavailable", failed=True, elsewhere=True)
+GREYLISTED = ProbeResult("unknown", "greylisted")
+DEFERRED = ProbeResult("unknown", "deferred")
+UNDECIDED = ProbeResult("unknown", "undecided")
+UNVERIFIED = ProbeResult("unknown", "unverified")
+UNPROVEN = ProbeResult("unknown", "unproven")
+CATCH_ALL = ProbeResult("unknown", "catch-all")
+NO_SMTPUTF8 = ProbeResult("unknown", "no-smtputf8")
+ACCEPTED = ProbeResult("yes", "accepted")
+FULL = ProbeResult("yes", "full")
+NO_SUCH_MAILBOX = ProbeResult("no", "no-such-mailbox")
+DISABLED = ProbeResult("no", "disabled")
 
 
-class Rules:
-    """data/probe_replies.toml, compiled."""
+class ReplyRules:
+    """The rules of data/probe_replies.toml, compiled."""
 
     def __init__(self, table: dict[str, Any]) -> None:
         """Raises KeyError when one of the lists is missing."""
@@ -73,14 +73,14 @@ class Rules:
 
 
 @cache
-def rules() -> Rules:
-    """Those that ship with Sidestep."""
+def rules() -> ReplyRules:
+    """The rules that ship with Sidestep."""
     file = files("sidestep.streams.screen.sources.probe") / "data" / "probe_replies.toml"
-    return Rules(tomllib.loads(file.read_text("utf-8")))
+    return ReplyRules(tomllib.loads(file.read_text("utf-8")))
 
 
-def read_recipient(code: int, text: str, recipient: str, exchange: str) -> Reading:
-    """The reply to RCPT TO (RFC 5321 4.3.2): code, and text without it, whatever they hold -> what is known."""
+def read_recipient(code: int, text: str, recipient: str, exchange: str) -> ProbeResult:
+    """The result of a reply to RCPT TO (RFC 5321 4.3.2): its code, and its text without it, whatever they hold."""
     if code in (250, 251):
         return ACCEPTED
     if code == 252:
@@ -89,41 +89,41 @@ def read_recipient(code: int, text: str, recipient: str, exchange: str) -> Readi
         return UNAVAILABLE._replace(elsewhere=False)
     if not 400 <= code <= 599:
         return MALFORMED
-    said = _Said.of(code, text)
-    if said.is_about_us():
+    reply = _Reply.of(code, text)
+    if reply.is_about_us():
         return BLOCKED
-    ruling = classify(_diagnostic(said, recipient, exchange))
+    ruling = classify(_diagnostic(reply, recipient, exchange))
     if ruling.reason == "mailboxfull":
         return FULL
-    return said.temporary() if code < 500 else _permanent(said, ruling.reason, ruling.rule)
+    return reply.temporary() if code < 500 else _permanent(reply, ruling.reason, ruling.rule)
 
 
-def read_refusal(code: int, text: str) -> Reading:
-    """A reply other than the one hoped for, to the connection, EHLO or MAIL FROM: never about the mailbox."""
+def read_refusal(code: int, text: str) -> ProbeResult:
+    """The result of a refusal of the connection, EHLO or MAIL FROM, which is never about the mailbox."""
     if code == 421:
         return UNAVAILABLE
     if 500 <= code <= 599:
         return REFUSED_US
     if not 400 <= code <= 499:
         return MALFORMED
-    said = _Said.of(code, text)
-    return BLOCKED if said.is_about_us() else said.temporary()
+    reply = _Reply.of(code, text)
+    return BLOCKED if reply.is_about_us() else reply.temporary()
 
 
-def compare(stranger: Reading) -> tuple[Reading, bool | None]:
-    """An address was accepted, and so much for the invented one -> the address's reading, and is it a catch-all domain?
+def compare(invented: ProbeResult) -> tuple[ProbeResult, bool | None]:
+    """The result of an accepted address, once the invented one has its own; and is the domain a catch-all?
 
     A refusal for good of the invented one tells the two apart, even where its words prove nothing by themselves.
     """
-    if stranger == ACCEPTED:
+    if invented == ACCEPTED:
         return CATCH_ALL, True
-    if stranger.outcome == "no" or stranger == UNDECIDED:
+    if invented.outcome == "no" or invented == UNDECIDED:
         return ACCEPTED, False
-    return (stranger if stranger.failed else UNPROVEN), None
+    return (invented if invented.failed else UNPROVEN), None
 
 
-class _Said(NamedTuple):
-    """A reply in pieces. No address is left in the text: people are called harvest, spam and policy too."""
+class _Reply(NamedTuple):
+    """An SMTP reply in pieces. No address is left in the text: people are called harvest, spam and policy too."""
 
     code: int
     status: str
@@ -131,7 +131,7 @@ class _Said(NamedTuple):
     words: str
 
     @classmethod
-    def of(cls, code: int, text: str) -> "_Said":
+    def of(cls, code: int, text: str) -> "_Reply":
         status = find_status(text[:TEXT_MAX], str(code)[0])
         plain = ADDRESS.sub("somebody@somewhere", text[:TEXT_MAX])
         return cls(code, status, f"{code} {plain}", folded(plain))
@@ -146,46 +146,46 @@ class _Said(NamedTuple):
     def has(self, phrases: tuple[Phrase, ...]) -> bool:
         return any(stands_in(words, self.words) for words in phrases)
 
-    def temporary(self) -> Reading:
+    def temporary(self) -> ProbeResult:
         greylisted = self.status in rules().greylisted_status or self.has(rules().greylisted)
         return GREYLISTED if greylisted else DEFERRED
 
 
-def _diagnostic(said: _Said, recipient: str, exchange: str) -> Diagnostic:
+def _diagnostic(reply: _Reply, recipient: str, exchange: str) -> Diagnostic:
     return Diagnostic(
-        recipient=recipient, reply=str(said.code), status=said.status, command="RCPT", text=said.text, host=exchange
+        recipient=recipient, reply=str(reply.code), status=reply.status, command="RCPT", text=reply.text, host=exchange
     )
 
 
-def _permanent(said: _Said, reason: str, rule: str) -> Reading:
+def _permanent(reply: _Reply, reason: str, rule: str) -> ProbeResult:
     if reason == "suspend":
         return DISABLED
     if scope_of(reason) == "us":
         return BLOCKED
-    if said.code < 550:  # RFC 5321 4.2.1: what we sent was not understood
+    if reply.code < 550:  # RFC 5321 4.2.1: what we sent was not understood
         return UNDECIDED
-    if said.status in rules().no_such_mailbox_status and reason in ("userunknown", "hasmoved"):
+    if reply.status in rules().no_such_mailbox_status and reason in ("userunknown", "hasmoved"):
         return NO_SUCH_MAILBOX
     by_words = not rule.startswith(("status ", "reply ")) and rule not in rules().doubted_rules
-    if reason == "userunknown" and by_words and not said.has(rules().doubted_words):
+    if reason == "userunknown" and by_words and not reply.has(rules().doubted_words):
         return NO_SUCH_MAILBOX
     return UNDECIDED
 
 
-def seconds(reading: Reading, remember: float) -> int:
-    """How long a reading holds; 0: it is not kept."""
-    if reading.outcome == "unknown":
-        return rules().seconds.get(reading.reason, rules().seconds["other"])
-    return int(min(remember, rules().seconds.get(reading.reason, remember)))
+def seconds(result: ProbeResult, remember: float) -> int:
+    """The seconds that a result holds; 0: it is not kept."""
+    if result.outcome == "unknown":
+        return rules().seconds.get(result.reason, rules().seconds["other"])
+    return int(min(remember, rules().seconds.get(result.reason, remember)))
 
 
-def stranger(digest: bytes) -> str:
-    """A local part that nobody has, from a keyed hash of the domain.
+def invented_local_part(digest: bytes) -> str:
+    """The local part of an address that nobody has, from a keyed hash of the domain.
 
     The same one for as long as the process lives: a greylist (RFC 6647) would refuse a new one each time.
     """
     number, letters = int.from_bytes(digest), []
-    for _ in range(STRANGER_LENGTH):
+    for _ in range(INVENTED_LENGTH):
         number, digit = divmod(number, len(ascii_lowercase))
         letters.append(ascii_lowercase[digit])
     return "".join(letters)

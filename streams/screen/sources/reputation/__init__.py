@@ -1,1 +1,1 @@
-"""HTTP services that are asked about an address."""
+"""Reputation services: asked over HTTP about an address or its domain."""

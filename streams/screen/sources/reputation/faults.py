@@ -1,4 +1,4 @@
-"""What makes no sense in a reputation service's section of the sources file. Pure."""
+"""Faults in a reputation service's section of the sources file. Pure."""
 
 import math
 import re
@@ -10,27 +10,26 @@ import msgspec
 
 from sidestep.streams.gcra import parse_rate
 from sidestep.streams.screen.sources.file import Reputation
-from sidestep.streams.screen.sources.reputation.answers import (
-    NOT_JSON,
+from sidestep.streams.screen.sources.reputation.ratings import NOT_JSON, parse_path
+from sidestep.streams.screen.sources.reputation.templates import (
     PLACEHOLDER,
-    Asked,
+    TemplateValues,
     fill_body,
-    parse_path,
     placeholders,
 )
 
 _HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}")
-"""A field name, RFC 9110 5.1."""
+"""The name of a header field, RFC 9110 5.1."""
 _HEADERS_OF_OURS = ("host", "connection", "content-length", "content-type", "transfer-encoding", "accept-encoding")
 
 
 def faults(service: Reputation) -> list[str]:
-    """What makes no sense in a service's section, as sentences; none: it can be asked."""
+    """The faults of a service's section, as sentences; none: the service can be asked."""
     return [*_template_faults(service), *_url_faults(service.url), *_answer_faults(service), *_header_faults(service)]
 
 
 def _template_faults(service: Reputation) -> Iterator[str]:
-    names, known = placeholders(service.url, service.body), set(Asked.__struct_fields__)
+    names, known = placeholders(service.url, service.body), set(TemplateValues.__struct_fields__)
     for name in sorted(names - known):
         yield f"{{{name}}} is unknown: write {{hash}}, {{domain}} or {{address}}"
     if not names & known:
@@ -43,7 +42,7 @@ def _template_faults(service: Reputation) -> Iterator[str]:
         yield 'body must be JSON once it is filled in, with quotes around placeholders: {"sha256": "{hash}"}'
 
 
-_SAMPLE = Asked("a" * 64, "example.com", 'a"\\@example.com')
+_SAMPLE = TemplateValues("a" * 64, "example.com", 'a"\\@example.com')
 
 
 def _is_json(text: str) -> bool:

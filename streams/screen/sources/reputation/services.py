@@ -1,4 +1,4 @@
-"""Asks HTTP reputation services about addresses: all at once, each within its timeout, rate and circuit, and remembers.
+"""HTTP reputation services: all are asked at once, each within its timeout, rate and circuit; ratings are remembered.
 
 A service that can't say says nothing: no listing follows from a timeout, an error or an answer that can't be read.
 Neither addresses nor URLs nor tokens are logged. One Services belongs to one event loop.
@@ -7,7 +7,6 @@ Neither addresses nor URLs nor tokens are logged. One Services belongs to one ev
 import asyncio
 import logging
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -23,11 +22,14 @@ from sidestep.streams.errors import SourcesError
 from sidestep.streams.gcra import parse_rate
 from sidestep.streams.screen.address.parse import ParsedAddress
 from sidestep.streams.screen.single_flight import Flights, arrival
-from sidestep.streams.screen.sources.circuit import Circuit, State
+from sidestep.streams.screen.sources.circuit import Circuit, CircuitState
 from sidestep.streams.screen.sources.file import Reputation
-from sidestep.streams.screen.sources.pace import Pace
-from sidestep.streams.screen.sources.reputation import answers as reputation
-from sidestep.streams.screen.sources.reputation import faults as reputation_faults
+from sidestep.streams.screen.sources.rate_limit import RateLimit
+from sidestep.streams.screen.sources.reputation import ratings, templates
+from sidestep.streams.screen.sources.reputation.faults import faults
+from sidestep.streams.screen.sources.reputation.ratings import Rating, Response
+from sidestep.streams.screen.sources.reputation.templates import TemplateValues
+from sidestep.streams.screen.ttl_cache import TtlCache
 
 UNKNOWN_FOR = 15.0
 """Seconds. As with DNS: long enough to spare a service in trouble, short enough to find it well again."""
@@ -38,7 +40,7 @@ CONNECTIONS = 20
 BODY_MAX = 65_536  # octets of an answer that are read
 TOKEN_MAX = 8_000  # octets; servers refuse header lines that are longer
 
-Key = bytes | str  # digest of the address, or the domain for a service that is asked about nothing else
+CacheKey = bytes | str  # digest of the address, or the domain for a service that is asked about nothing else
 Listings = tuple[Listing, ...]
 Clock = Callable[[], float]
 
@@ -46,25 +48,25 @@ log = logging.getLogger(__name__)
 
 
 class ServiceStatus(Struct):
-    """What one service has done since the start.
+    """The status of a reputation service since the start.
 
     `asked`: requests sent. `listed`: answers that gave a listing, suspect ones among them. `clear`: those that gave
     none, 404 among them. `failed`: questions without an answer that can be used. `withheld`: questions not sent: over
     the rate, circuit open, told to wait, or no connection free until the timeout.
     """
 
-    circuit: State = "closed"
+    circuit: CircuitState = "closed"
     asked: int = 0
     listed: int = 0
     clear: int = 0
     failed: int = 0
     withheld: int = 0
     last_error: str = ""
-    """Never holds an address or a token."""
+    """The last error, without address and token."""
 
 
 class Services:
-    """Listings by all services of the sources file."""
+    """The reputation services of the sources file, and their listings."""
 
     def __init__(
         self, services: Mapping[str, Reputation], base: Path, clock: Clock = time.time, cache_size: int = 200_000
@@ -73,22 +75,26 @@ class Services:
         self._configured = dict(services)
         self._base = base
         self.check()
-        self._services = tuple(_Service(name, it, base, clock, cache_size) for name, it in services.items())
+        self._services = tuple(_Service(name, service, base, clock, cache_size) for name, service in services.items())
         self._digests = any(not service.by_domain for service in self._services)
         self._session: aiohttp.ClientSession | None = None
         self._closed = False
 
     def check(self) -> None:
-        """Can every service be asked? Raises SourcesError that names each fault."""
-        found = [f"[reputation.{name}] {x}" for name, it in self._configured.items() for x in _faults(it, self._base)]
+        """Check that every service can be asked. Raises SourcesError that names each fault."""
+        found = [
+            f"[reputation.{name}] {fault}"
+            for name, service in self._configured.items()
+            for fault in _faults(service, self._base)
+        ]
         if found:
             raise SourcesError("the sources file can't be used: " + "; ".join(found))
 
     def cached(self, address: ParsedAddress) -> Listings | None:
-        """What is known without asking; None: at least one service has to be asked."""
+        """The listings that are known without asking; None: at least one service has to be asked."""
         if not address.normalized:
             return ()
-        digest = reputation.address_hash(address.normalized) if self._digests else b""
+        digest = templates.address_hash(address.normalized) if self._digests else b""
         found: Listings = ()
         for service in self._services:
             listings = service.cached(address.domain if service.by_domain else digest)
@@ -98,24 +104,24 @@ class Services:
         return found
 
     async def find(self, address: ParsedAddress) -> Listings:
-        """What the services say, asked if need be, after the longest timeout at the latest. Never raises."""
+        """The listings of all services, asked if need be, after the longest timeout at the latest. Never raises."""
         known = self.cached(address)
         if known is not None or self._closed:
             return known or ()
-        asked = reputation.asked_of(address.normalized, address.domain)
+        values = templates.values_of(address.normalized, address.domain)
         session = self._open()
-        found = await asyncio.gather(*(service.find(asked, session) for service in self._services))
+        found = await asyncio.gather(*(service.find(values, session) for service in self._services))
         return tuple(listing for listings in found for listing in listings)
 
     async def close(self) -> None:
-        """End what is under way; whoever waits for it gets no listing."""
+        """End the questions under way; those who wait for them get no listing."""
         self._closed = True
         await asyncio.gather(*(service.close() for service in self._services))
         if self._session is not None:
             await self._session.close()
 
     def status(self) -> dict[str, ServiceStatus]:
-        """By service."""
+        """The status of each service, by name."""
         return {service.name: service.status() for service in self._services}
 
     def _open(self) -> aiohttp.ClientSession:
@@ -131,36 +137,34 @@ class Services:
 
 
 class _Service:
-    """One service: its memory, its limits, its questions under way."""
+    """A reputation service: its cache, its limits, its questions under way."""
 
     def __init__(self, name: str, config: Reputation, base: Path, clock: Clock, cache_size: int) -> None:
         self.name = name
-        self.by_domain = reputation.placeholders(config.url, config.body) == {"domain"}
+        self.by_domain = templates.placeholders(config.url, config.body) == {"domain"}
         self._config = config
-        self._steps = reputation.parse_path(config.path)
+        self._path = ratings.parse_path(config.path)
         self._base = base
         self._token = _read_token(config, base)
         self._clock = clock
-        self._cache_size = cache_size
-        self._kept: OrderedDict[Key, tuple[Listings, float]] = OrderedDict()
-        self._flights: Flights[Key, Listings] = Flights()
+        self._cache: TtlCache[CacheKey, Listings] = TtlCache(cache_size)
+        self._flights: Flights[CacheKey, Listings] = Flights()
         self._circuit = Circuit(config.failures, config.retry_after)
-        self._pace = Pace(parse_rate(config.rate))
+        self._rate_limit = RateLimit(parse_rate(config.rate))
         self._slots = asyncio.Semaphore(CONNECTIONS)
         self._left_alone_until = 0.0
         self._status = ServiceStatus()
         self._logged = ""
 
-    def cached(self, key: Key) -> Listings | None:
-        listings, expires_at = self._kept.get(key, ((), 0.0))
-        return listings if self._clock() < expires_at else None
+    def cached(self, key: CacheKey) -> Listings | None:
+        return self._cache.get(key, self._clock())
 
-    async def find(self, asked: reputation.Asked, session: aiohttp.ClientSession) -> Listings:
-        key = asked.domain if self.by_domain else bytes.fromhex(asked.hash)
+    async def find(self, values: TemplateValues, session: aiohttp.ClientSession) -> Listings:
+        key = values.domain if self.by_domain else bytes.fromhex(values.hash)
         known = self.cached(key)
         if known is not None:
             return known
-        return await arrival(self._flights.join(key, lambda: self._fly(key, asked, session)), ())
+        return await arrival(self._flights.join(key, lambda: self._fly(key, values, session)), ())
 
     async def close(self) -> None:
         await self._flights.close()
@@ -168,13 +172,13 @@ class _Service:
     def status(self) -> ServiceStatus:
         return replace(self._status, circuit=self._circuit.state)
 
-    async def _fly(self, key: Key, asked: reputation.Asked, session: aiohttp.ClientSession) -> Listings:
-        reading = await self._ask(asked, session) if self._pace.take(self._clock()) else None
-        self._count(reading)
-        return self._keep(key, asked, reading)
+    async def _fly(self, key: CacheKey, values: TemplateValues, session: aiohttp.ClientSession) -> Listings:
+        rating = await self._ask(values, session) if self._rate_limit.take(self._clock()) else None
+        self._count(rating)
+        return self._keep(key, values, rating)
 
-    async def _ask(self, asked: reputation.Asked, session: aiohttp.ClientSession) -> reputation.Reading | None:
-        """The answer; None: it was not asked. In time, whatever the service does."""
+    async def _ask(self, values: TemplateValues, session: aiohttp.ClientSession) -> Rating | None:
+        """The rating; None: the service was not asked. In time, whatever it does."""
         sent, loop = False, asyncio.get_running_loop()
         deadline = loop.time() + self._config.timeout
         try:
@@ -182,56 +186,56 @@ class _Service:
                 if not self._may_ask(self._clock(), deadline - loop.time()):
                     return None
                 sent = True
-                return await self._exchange(asked, session)
+                return await self._exchange(values, session)
         except TimeoutError:
-            return reputation.Reading("unknown", "timeout") if sent else None
+            return Rating("unknown", "timeout") if sent else None
         except (aiohttp.ClientError, OSError) as error:
-            return reputation.Reading("unknown", f"connection failed ({type(error).__name__})")
+            return Rating("unknown", f"connection failed ({type(error).__name__})")
         except Exception as error:  # noqa: BLE001 the message, which might hold the address, stays out of the log
             log.error("reputation service %s: internal\n%s", self.name, "".join(format_tb(error.__traceback__)))
-            return reputation.Reading("unknown", f"internal ({type(error).__name__})")
+            return Rating("unknown", f"internal ({type(error).__name__})")
 
     def _may_ask(self, now: float, time_left: float) -> bool:
         if time_left < self._config.timeout / 2:  # spent on waiting for a connection: no fair trial of the service
             return False
-        told_to_wait = 0 < self._left_alone_until - now <= reputation.RETRY_AFTER_MAX  # unless the clock was set back
+        told_to_wait = 0 < self._left_alone_until - now <= ratings.RETRY_AFTER_MAX  # unless the clock was set back
         return not told_to_wait and self._circuit.allows(now)
 
-    async def _exchange(self, asked: reputation.Asked, session: aiohttp.ClientSession) -> reputation.Reading:
+    async def _exchange(self, values: TemplateValues, session: aiohttp.ClientSession) -> Rating:
         token = self._token
-        answer = await self._send(asked, session, token)
-        if answer.status in (401, 403) and token and await asyncio.to_thread(self._reread_token) != token:
-            answer = await self._send(asked, session, self._token)
-        if answer.status in (429, 503) and answer.retry_after:
+        response = await self._send(values, session, token)
+        if response.status in (401, 403) and token and await asyncio.to_thread(self._reread_token) != token:
+            response = await self._send(values, session, self._token)
+        if response.status in (429, 503) and response.retry_after:
             now = self._clock()
-            self._left_alone_until = now + reputation.retry_after(answer.retry_after, now)
-        return reputation.read_answer(self._config, self._steps, answer)
+            self._left_alone_until = now + ratings.retry_after(response.retry_after, now)
+        return ratings.rating_of(self._config, self._path, response)
 
-    async def _send(self, asked: reputation.Asked, session: aiohttp.ClientSession, token: str) -> reputation.Answer:
+    async def _send(self, values: TemplateValues, session: aiohttp.ClientSession, token: str) -> Response:
         config = self._config
         headers = {config.header: token} if token else {}
-        if body := reputation.fill_body(config.body, asked).encode() or None:
+        if body := templates.fill_body(config.body, values).encode() or None:
             headers["Content-Type"] = "application/json"
-        url = URL(reputation.fill_url(config.url, asked), encoded=True)
+        url = URL(templates.fill_url(config.url, values), encoded=True)
         self._status.asked += 1
         # a token must not travel to another host
         async with session.request(config.method, url, data=body, headers=headers, allow_redirects=False) as response:
-            return await _answer(response)
+            return await _response(response)
 
     def _reread_token(self) -> str:
         with suppress(SourcesError):  # one that can't be read now stays as it was
             self._token = _read_token(self._config, self._base)
         return self._token
 
-    def _count(self, reading: reputation.Reading | None) -> None:
-        if reading is None:
+    def _count(self, rating: Rating | None) -> None:
+        if rating is None:
             self._status.withheld += 1
-        elif reading.outcome == "unknown":
+        elif rating.outcome == "unknown":
             self._status.failed += 1
-            self._note(reading.reason)
+            self._note(rating.reason)
         else:
-            self._status.listed += reading.outcome != "clear"
-            self._status.clear += reading.outcome == "clear"
+            self._status.listed += rating.outcome != "clear"
+            self._status.clear += rating.outcome == "clear"
             self._circuit.succeeded(self._clock())
             if self._logged:
                 log.info("reputation service %s answers again", self.name)
@@ -248,30 +252,27 @@ class _Service:
         if was == "closed" and self._circuit.state == "open":
             log.warning("reputation service %s is not asked for %g s", self.name, self._config.retry_after)
 
-    def _keep(self, key: Key, asked: reputation.Asked, reading: reputation.Reading | None) -> Listings:
-        now, outcome = self._clock(), "unknown" if reading is None else reading.outcome
+    def _keep(self, key: CacheKey, values: TemplateValues, rating: Rating | None) -> Listings:
+        now, outcome = self._clock(), "unknown" if rating is None else rating.outcome
         listings: Listings = ()
-        if reading is not None and outcome in ("listed", "suspect"):
-            entry = asked.domain if self.by_domain else asked.hash
-            listings = (Listing(self.name, reputation.answered_at(now), entry, reading.reason, outcome == "suspect"),)
-        self._kept.pop(key, None)
-        self._kept[key] = (listings, now + (UNKNOWN_FOR if outcome == "unknown" else self._config.remember))
-        if len(self._kept) > self._cache_size:
-            self._kept.popitem(last=False)
+        if rating is not None and outcome in ("listed", "suspect"):
+            entry = values.domain if self.by_domain else values.hash
+            listings = (Listing(self.name, ratings.answered_at(now), entry, rating.reason, outcome == "suspect"),)
+        self._cache.put(key, listings, now + (UNKNOWN_FOR if outcome == "unknown" else self._config.remember))
         return listings
 
 
-async def _answer(response: aiohttp.ClientResponse) -> reputation.Answer:
-    """Read no more than BODY_MAX; the rest goes with the connection."""
+async def _response(response: aiohttp.ClientResponse) -> Response:
+    """The response, BODY_MAX octets of it at most; the rest goes with the connection."""
     body = b""
     while len(body) <= BODY_MAX and (chunk := await response.content.read(BODY_MAX + 1 - len(body))):
         body += chunk
     encoding, wait = (response.headers.get(name, "") for name in ("Content-Encoding", "Retry-After"))
-    return reputation.Answer(response.status, body, len(body) > BODY_MAX, encoding, wait)
+    return Response(response.status, body, len(body) > BODY_MAX, encoding, wait)
 
 
 def _read_token(config: Reputation, base: Path) -> str:
-    """The header's value, "" for a service without. Raises SourcesError."""
+    """The token that a header holds, "" for a service without. Raises SourcesError."""
     if not config.token_file:
         return ""
     try:
@@ -286,7 +287,7 @@ def _read_token(config: Reputation, base: Path) -> str:
 
 
 def _faults(config: Reputation, base: Path) -> list[str]:
-    found = reputation_faults.faults(config)
+    found = faults(config)
     try:
         _read_token(config, base)
     except SourcesError as error:

@@ -15,7 +15,7 @@ from sidestep.streams.errors import SourcesError
 from sidestep.streams.screen.address.domain import NAME_MAX, is_host_name
 from sidestep.streams.screen.dns.answer import UNKNOWN_TTL, Answer
 from sidestep.streams.screen.sources.dnsbl import codes as dnsbl
-from sidestep.streams.screen.sources.dnsbl.codes import HITS_MAX, Health, Reading, read_codes
+from sidestep.streams.screen.sources.dnsbl.codes import HITS_MAX, ZoneAnswer, ZoneHealth, read_codes
 
 DOCS = Path(__file__).parents[4] / "docs" / "block-lists.md"
 KINDS = sorted(dnsbl._tables())
@@ -216,7 +216,7 @@ def test_a_listing_names_list_version_and_entry():
 def test_no_answer_is_no_statement():
     """A failure is neither listed nor not listed, and soon asked again."""
     reading = dnsbl.read(Answer(failure="servfail"), dnsbl.codes_of("generic"))
-    assert Reading(failure="servfail", ttl=UNKNOWN_TTL) == reading
+    assert ZoneAnswer(failure="servfail", ttl=UNKNOWN_TTL) == reading
     assert not reading.listed
 
 
@@ -226,8 +226,8 @@ def test_answers_hold_for_their_ttl_within_bounds(ttl: int, expected: int):
     assert expected == dnsbl.read(Answer(exists=False, ttl=ttl), dnsbl.codes_of("generic")).ttl
 
 
-YES, NO, SILENT = read_codes(["127.0.0.2"], dnsbl.codes_of("generic")), Reading(), Reading(failure="timeout")
-ODD, REFUSED = Reading(unknown=("127.9.9.9",)), Reading(refused="ask elsewhere")
+YES, NO, SILENT = read_codes(["127.0.0.2"], dnsbl.codes_of("generic")), ZoneAnswer(), ZoneAnswer(failure="timeout")
+ODD, REFUSED = ZoneAnswer(unknown=("127.9.9.9",)), ZoneAnswer(refused="ask elsewhere")
 
 
 @pytest.mark.parametrize(
@@ -248,7 +248,7 @@ ODD, REFUSED = Reading(unknown=("127.9.9.9",)), Reading(refused="ask elsewhere")
         ({"test": YES}, REFUSED, "ask elsewhere"),
     ],
 )
-def test_the_self_test(listed: Mapping[str, Reading], unlisted: Reading, words: str):
+def test_the_self_test(listed: Mapping[str, ZoneAnswer], unlisted: ZoneAnswer, words: str):
     """RFC 5782 section 5: TEST, or an entry of the operator's own, is listed, INVALID is not; else what to do."""
     fault = dnsbl.self_test_fault(listed, unlisted)
     assert words in fault
@@ -257,7 +257,7 @@ def test_the_self_test(listed: Mapping[str, Reading], unlisted: Reading, words: 
 
 def test_health_goes_from_untested_to_usable_to_off_and_back():
     """Three failures in a row, not fewer, switch off; only a self-test switches on again."""
-    health = Health(300, 1000)
+    health = ZoneHealth(300, 1000)
     assert ("untested", 1000) == (health.state, health.test_at)
     health.passed(1001)
     assert ("usable", 1001, 1001 + dnsbl.TEST_EVERY) == (health.state, health.since, health.test_at)

@@ -8,7 +8,7 @@ from sidestep.schemas import MxFinding
 from sidestep.streams.errors import SourcesError
 from sidestep.streams.screen.address.parse import parse
 from sidestep.streams.screen.sources.file import Probe
-from sidestep.streams.screen.sources.probe.allowed import checked, operator_of
+from sidestep.streams.screen.sources.probe.allowed import allow_list, operator_of
 
 OWN = MxFinding("yes", "mx", exchanges=("mx1.lantern.example", "mx2.lantern.example", "mx3.lantern.example"))
 GOOGLE = MxFinding("yes", "mx", exchanges=("aspmx.l.google.com",), provider="google")
@@ -21,12 +21,12 @@ def _probe(**options: Any) -> Probe:
 
 
 def _exchanges(text: str, mx: MxFinding, **options: Any) -> tuple[str, ...]:
-    return checked(_probe(**options)).exchanges(parse(text), mx)
+    return allow_list(_probe(**options)).exchanges(parse(text), mx)
 
 
 def test_off_means_nobody() -> None:
     """Without a word in the sources file nobody is asked, and what else stands there does not matter."""
-    assert () == checked(Probe()).exchanges(parse("jane@lantern.example"), OWN)
+    assert () == allow_list(Probe()).exchanges(parse("jane@lantern.example"), OWN)
     assert () == _exchanges("jane@lantern.example", OWN, enabled=False, helo="", rate="nonsense")
 
 
@@ -83,7 +83,7 @@ def test_only_who_takes_mail(mx: MxFinding) -> None:
 def test_faults_are_named(options: dict[str, Any], about: str) -> None:
     """Each setting that a probe can't be run with is an error that says which, and what to do."""
     with pytest.raises(SourcesError, match=about):
-        checked(_probe(**options))
+        allow_list(_probe(**options))
 
 
 def test_hosts_of_one_operator_share_what_they_may_be_asked() -> None:

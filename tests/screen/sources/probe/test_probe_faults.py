@@ -203,7 +203,9 @@ def test_what_a_server_may_say_is_bounded(pieces: list[bytes]) -> None:
 
     async def scenario() -> None:
         async with scripted(silent) as (port, _):
-            _, line = await asyncio.get_running_loop().create_connection(probe_session.Line, "127.0.0.1", port)
+            _, line = await asyncio.get_running_loop().create_connection(
+                probe_session.BoundedConnection, "127.0.0.1", port
+            )
             for piece in pieces[:-1]:
                 line.data_received(piece)
             assert line.is_connected

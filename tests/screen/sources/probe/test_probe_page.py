@@ -5,7 +5,7 @@ from pathlib import Path
 
 from sidestep.streams.screen.sources.file import Probe
 from sidestep.streams.screen.sources.probe import replies as probe
-from sidestep.streams.screen.sources.probe.replies import Reading, rules
+from sidestep.streams.screen.sources.probe.replies import ProbeResult, rules
 
 PAGE = (Path(__file__).parents[4] / "docs" / "probe.md").read_text("utf-8")
 
@@ -24,6 +24,6 @@ def test_every_reason_is_on_the_page_with_its_outcome() -> None:
     """What can stand in evidence is explained, under what it says of the mailbox."""
     rows = re.findall(r"^\| (yes|no|unknown) \| ([^|]+) \|", PAGE, re.M)
     listed = {(outcome, reason) for outcome, cell in rows for reason in _first_cells(cell)}
-    read = {(value.outcome, value.reason) for value in vars(probe).values() if isinstance(value, Reading)}
+    read = {(value.outcome, value.reason) for value in vars(probe).values() if isinstance(value, ProbeResult)}
     unasked = {("unknown", reason) for reason, seconds in rules().seconds.items() if seconds == 0}
     assert listed == read | unasked | {("yes", "delivered"), ("unknown", "internal")}

@@ -5,8 +5,15 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sidestep.streams.screen.sources.probe import replies as probe
-from sidestep.streams.screen.sources.probe.memory import keyed
-from sidestep.streams.screen.sources.probe.replies import Reading, compare, read_recipient, read_refusal, rules, seconds
+from sidestep.streams.screen.sources.probe.memory import keyed_hash
+from sidestep.streams.screen.sources.probe.replies import (
+    ProbeResult,
+    compare,
+    read_recipient,
+    read_refusal,
+    rules,
+    seconds,
+)
 
 JANE = "jane@lantern.example"
 MX = "mx.lantern.example"
@@ -62,7 +69,7 @@ RECIPIENT = {
 }  # fmt: skip
 
 
-def _read(reply: str, recipient: str = JANE) -> Reading:
+def _read(reply: str, recipient: str = JANE) -> ProbeResult:
     return read_recipient(int(reply[:3]), reply[4:], recipient, MX)
 
 
@@ -140,16 +147,19 @@ def test_how_long_answers_hold() -> None:
     assert 86_400 == seconds(probe.FULL, 604_800.0)
     assert 60 == seconds(probe.DISABLED, 60.0)
     assert 900 == seconds(probe.GREYLISTED, 604_800.0)
-    assert 0 == seconds(Reading("unknown", "over-rate"), 604_800.0)
+    assert 0 == seconds(ProbeResult("unknown", "over-rate"), 604_800.0)
 
 
 def test_the_invented_local_part() -> None:
     """Letters only, the same for a domain as long as the process lives, and another one for each domain and process."""
-    key = keyed()
-    name = probe.stranger(key("lantern.example"))
-    assert len(name) == probe.STRANGER_LENGTH and name.isalpha() and name.islower() and name.isascii()
-    others = {probe.stranger(key("other.example")), probe.stranger(keyed()("lantern.example"))}
-    assert name == probe.stranger(key("lantern.example")) and name not in others and len(others) == 2
+    key = keyed_hash()
+    name = probe.invented_local_part(key("lantern.example"))
+    assert len(name) == probe.INVENTED_LENGTH and name.isalpha() and name.islower() and name.isascii()
+    others = {
+        probe.invented_local_part(key("other.example")),
+        probe.invented_local_part(keyed_hash()("lantern.example")),
+    }
+    assert name == probe.invented_local_part(key("lantern.example")) and name not in others and len(others) == 2
 
 
 def test_the_rule_file_is_in_order() -> None:
@@ -157,6 +167,6 @@ def test_the_rule_file_is_in_order() -> None:
     for words in (rules().about_us, rules().greylisted, rules().doubted_words):
         assert len(words) == len(set(words))
         assert all(piece == piece.lower() for phrase in words for piece in phrase)
-    read = {value.reason for value in vars(probe).values() if isinstance(value, Reading)}
+    read = {value.reason for value in vars(probe).values() if isinstance(value, ProbeResult)}
     unasked = {"over-rate", "circuit-open", "busy", "closed", "not-allowed", "internal", "other"}
     assert set(rules().seconds) <= read | unasked

@@ -1,17 +1,17 @@
-"""A limit on questions to one party: the generic cell rate algorithm of Decide's limits, the clock in seconds. Pure."""
+"""The rate limit on questions to one service or operator: GCRA, the clock in seconds. Pure."""
 
 from sidestep.streams.gcra import Rate, advance, earliest, furthest
 
 
-class Pace:
-    """How often one party may be asked. `rate` comes from `decide.gcra.parse_rate`."""
+class RateLimit:
+    """A rate limit on questions; `rate` comes from `gcra.parse_rate`."""
 
     def __init__(self, rate: Rate) -> None:
         self._rate = rate
         self._tat_us = 0
 
     def take(self, now: float) -> bool:
-        """May one more go now (seconds)? Only one that may is counted."""
+        """May one more question go now (seconds)? Only one that may is counted."""
         now_us = int(now * 1_000_000)
         # a clock that was set back must not stop everything
         self._tat_us = min(self._tat_us, furthest(self._rate, now_us))

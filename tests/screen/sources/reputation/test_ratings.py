@@ -12,11 +12,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sidestep.streams.screen.sources.file import Reputation, parse_sources
-from sidestep.streams.screen.sources.reputation import answers as reputation
-from sidestep.streams.screen.sources.reputation.answers import Answer, follow, judge, parse_path, read_answer
+from sidestep.streams.screen.sources.reputation import ratings, templates
 from sidestep.streams.screen.sources.reputation.faults import faults
+from sidestep.streams.screen.sources.reputation.ratings import (
+    Response,
+    follow,
+    parse_path,
+    rating_of,
+    rating_of_value,
+)
+from sidestep.streams.screen.sources.reputation.templates import TemplateValues
 
-ASKED = reputation.asked_of("Jane.Doe@example.com", "example.com")
+ASKED = templates.values_of("Jane.Doe@example.com", "example.com")
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
 JSON = st.recursive(SCALARS, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=20)
@@ -31,15 +38,15 @@ def read(answer: Any, status: int = 200, **settings: Any) -> tuple[str, str]:
     """Outcome and reason of an answer's JSON."""
     about = service(**settings)
     body = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
-    reading = read_answer(about, parse_path(about.path), Answer(status, body))
-    return reading.outcome, reading.reason
+    rating = rating_of(about, parse_path(about.path), Response(status, body))
+    return rating.outcome, rating.reason
 
 
 def test_the_hash_is_of_the_lower_case_address():
     """Spellings that differ in case alone are one question."""
     digest = sha256(b"jane.doe@example.com").hexdigest()
     assert (digest, "example.com", "jane.doe@example.com") == (ASKED.hash, ASKED.domain, ASKED.address)
-    assert bytes.fromhex(digest) == reputation.address_hash("JANE.doe@example.com")
+    assert bytes.fromhex(digest) == templates.address_hash("JANE.doe@example.com")
 
 
 @given(st.text(min_size=1))
@@ -47,8 +54,8 @@ def test_no_value_gets_out_of_its_place_in_a_url(text: str):
     """Neither path nor query nor host change, whatever an address holds; and it arrives as it is."""
     if text.encode(errors="replace").decode() != text:
         return
-    asked = reputation.Asked("0", "example.com", text)
-    parts = urlsplit(reputation.fill_url("https://rep.example/v1/{address}?q={address}&end=1", asked))
+    asked = TemplateValues("0", "example.com", text)
+    parts = urlsplit(templates.fill_url("https://rep.example/v1/{address}?q={address}&end=1", asked))
     assert ("rep.example", "") == (parts.netloc, parts.fragment)
     path, query = parts.path.removeprefix("/v1/"), parts.query.removeprefix("q=").removesuffix("&end=1")
     assert not set("/?#&=@ ") & set(path + query)
@@ -58,8 +65,8 @@ def test_no_value_gets_out_of_its_place_in_a_url(text: str):
 @given(st.text())
 def test_no_value_gets_out_of_its_place_in_a_body(text: str):
     """The JSON keeps its shape, and the value arrives as it is."""
-    asked = reputation.Asked("0", "example.com", text)
-    filled = reputation.fill_body('{"email": "{address}", "of": {"domain": "{domain}"}}', asked)
+    asked = TemplateValues("0", "example.com", text)
+    filled = templates.fill_body('{"email": "{address}", "of": {"domain": "{domain}"}}', asked)
     assert {"email": text, "of": {"domain": "example.com"}} == json.loads(filled)
 
 
@@ -191,8 +198,8 @@ def test_what_an_answer_means(body: bytes, status: int, outcome: str, says: str)
 def test_cut_and_compressed_answers_say_nothing():
     """The first 64 KiB of an answer may be JSON by accident."""
     whole = b'{"result": {"risk": 1}}'
-    for answer in (Answer(200, whole, too_long=True), Answer(200, whole, encoding="gzip")):
-        assert "unknown" == read_answer(service(), ("result", "risk"), answer).outcome
+    for answer in (Response(200, whole, too_long=True), Response(200, whole, encoding="gzip")):
+        assert "unknown" == rating_of(service(), ("result", "risk"), answer).outcome
 
 
 @given(st.binary() | JSON.map(lambda value: json.dumps(value).encode()), st.integers(100, 599))
@@ -200,16 +207,16 @@ def test_no_answer_raises(body: bytes, status: int):
     """Whatever a stranger sends."""
     about = service(listed_values=("x",), suspect_from=0.1)
     for path in (("a",), ("0", "b")):
-        assert read_answer(about, path, Answer(status, body)).outcome in ("listed", "suspect", "clear", "unknown")
+        assert rating_of(about, path, Response(status, body)).outcome in ("listed", "suspect", "clear", "unknown")
 
 
 @given(JSON | st.floats(0, 1e308) | st.integers(min_value=10**300))
 def test_reasons_are_short_codes(value: Any):
     """They go into evidence, metrics and sentences."""
     about = service(listed_values=("x",), suspect_from=-1e308, listed_from=0.5)
-    reading = judge(about, ("a", "0"), value)
-    if reading.outcome in ("listed", "suspect"):
-        assert re.fullmatch(r"[a-z0-9-]{1,40}|score--?[0-9.]{1,12}", reading.reason)
+    rating = rating_of_value(about, ("a", "0"), value)
+    if rating.outcome in ("listed", "suspect"):
+        assert re.fullmatch(r"[a-z0-9-]{1,40}|score--?[0-9.]{1,12}", rating.reason)
 
 
 @pytest.mark.parametrize(
@@ -231,18 +238,18 @@ def test_reasons_are_short_codes(value: Any):
 )
 def test_retry_after(text: str, seconds: float):
     """Seconds or a date, an hour at most; anything else is none."""
-    assert seconds == reputation.retry_after(text, 1_800_000_000.0)
+    assert seconds == ratings.retry_after(text, 1_800_000_000.0)
 
 
 @given(st.text())
 def test_no_retry_after_raises(text: str):
     """It is a stranger's header."""
-    assert 0 <= reputation.retry_after(text, 1_800_000_000.0) <= reputation.RETRY_AFTER_MAX
+    assert 0 <= ratings.retry_after(text, 1_800_000_000.0) <= ratings.RETRY_AFTER_MAX
 
 
 def test_answers_are_stamped_to_the_second():
     """ISO 8601, UTC."""
-    assert "2027-01-15T08:00:00Z" == reputation.answered_at(1_800_000_000.9)
+    assert "2027-01-15T08:00:00Z" == ratings.answered_at(1_800_000_000.9)
 
 
 POST = {"method": "POST", "url": "https://rep.example/v1"}
