@@ -25,7 +25,7 @@ def _server(host: str = "127.0.0.1") -> HttpServer:
     return HttpServer(app, Listen(host, 0, NAMES), stop_seconds=1.0)
 
 
-def test_a_compressed_body_stays_as_it_came():
+def test_a_compressed_body_stays_as_it_came() -> None:
     """Whatever the application does with bodies, a small one never unfolds to gigabytes."""
 
     async def post() -> tuple[str, str]:
@@ -43,7 +43,7 @@ def test_a_compressed_body_stays_as_it_came():
 
 
 @pytest.mark.parametrize(("host", "exposed"), [("127.0.0.1", False), ("0.0.0.0", True)])
-def test_plain_text_beyond_loopback_is_known(host: str, exposed: bool):
+def test_plain_text_beyond_loopback_is_known(host: str, exposed: bool) -> None:
     """By the addresses that the server really listens on."""
 
     async def start() -> bool:
@@ -61,13 +61,15 @@ def test_plain_text_beyond_loopback_is_known(host: str, exposed: bool):
     ("addresses", "loopback"),
     [(["127.0.0.1", "::1"], True), (["127.0.0.1", "0.0.0.0"], False), (["fe80::1%eth0"], False), (["::"], False)],
 )
-def test_one_address_beyond_loopback_is_enough(addresses: list[str], loopback: bool):
+def test_one_address_beyond_loopback_is_enough(addresses: list[str], loopback: bool) -> None:
     """Every interface is not loopback, and neither is a link."""
     assert all_loopback(addresses) is loopback
 
 
 @pytest.mark.parametrize(("host", "warned"), [("127.0.0.1", False), ("0.0.0.0", True)])
-def test_a_worker_that_can_be_reached_from_elsewhere_says_so(host: str, warned: bool, caplog: pytest.LogCaptureFixture):
+def test_a_worker_that_can_be_reached_from_elsewhere_says_so(
+    host: str, warned: bool, caplog: pytest.LogCaptureFixture
+) -> None:
     """A warning with what to do; it is served all the same, as in a container whose port is not published."""
 
     async def ask() -> int:

@@ -30,7 +30,7 @@ JSON = st.recursive(SCALARS, lambda inner: st.lists(inner) | st.dictionaries(st.
 
 
 def service(**settings: Any) -> Reputation:
-    defaults = {"url": "https://rep.example/{hash}", "path": "result.risk", "listed_from": 0.9}
+    defaults: dict[str, Any] = {"url": "https://rep.example/{hash}", "path": "result.risk", "listed_from": 0.9}
     return Reputation(**(defaults | settings))
 
 
@@ -42,7 +42,7 @@ def read(answer: Any, status: int = 200, **settings: Any) -> tuple[str, str]:
     return rating.outcome, rating.reason
 
 
-def test_the_hash_is_of_the_lower_case_address():
+def test_the_hash_is_of_the_lower_case_address() -> None:
     """Spellings that differ in case alone are one question."""
     digest = sha256(b"jane.doe@example.com").hexdigest()
     assert (digest, "example.com", "jane.doe@example.com") == (ASKED.hash, ASKED.domain, ASKED.address)
@@ -50,7 +50,7 @@ def test_the_hash_is_of_the_lower_case_address():
 
 
 @given(st.text(min_size=1))
-def test_no_value_gets_out_of_its_place_in_a_url(text: str):
+def test_no_value_gets_out_of_its_place_in_a_url(text: str) -> None:
     """Neither path nor query nor host change, whatever an address holds; and it arrives as it is."""
     if text.encode(errors="replace").decode() != text:
         return
@@ -63,7 +63,7 @@ def test_no_value_gets_out_of_its_place_in_a_url(text: str):
 
 
 @given(st.text())
-def test_no_value_gets_out_of_its_place_in_a_body(text: str):
+def test_no_value_gets_out_of_its_place_in_a_body(text: str) -> None:
     """The JSON keeps its shape, and the value arrives as it is."""
     asked = TemplateValues("0", "example.com", text)
     filled = templates.fill_body('{"email": "{address}", "of": {"domain": "{domain}"}}', asked)
@@ -80,20 +80,20 @@ def test_no_value_gets_out_of_its_place_in_a_body(text: str):
         ("with space.ß", ("with space", "ß")),
     ],
 )
-def test_paths(text: str, steps: tuple[str, ...]):
+def test_paths(text: str, steps: tuple[str, ...]) -> None:
     """Dots separate, a backslash makes one part of the name."""
     assert steps == parse_path(text)
 
 
 @pytest.mark.parametrize("text", ["", ".", "a.", ".a", "a..b", "a\\", r"a\b"])
-def test_paths_that_are_none(text: str):
+def test_paths_that_are_none(text: str) -> None:
     """A fault is said at the start, not taken for a missing value for ever."""
     with pytest.raises(ValueError, match="joined by dots"):
         parse_path(text)
 
 
 @given(st.lists(st.text(min_size=1), min_size=1), JSON)
-def test_a_path_leads_to_what_stands_at_its_end(names: list[str], value: Any):
+def test_a_path_leads_to_what_stands_at_its_end(names: list[str], value: Any) -> None:
     """Any name can be written, dots and backslashes escaped."""
     nested = value
     for name in reversed(names):
@@ -103,7 +103,7 @@ def test_a_path_leads_to_what_stands_at_its_end(names: list[str], value: Any):
 
 
 @given(JSON, st.text())
-def test_a_path_never_fails_otherwise_than_said(value: Any, text: str):
+def test_a_path_never_fails_otherwise_than_said(value: Any, text: str) -> None:
     """ValueError for one that is none, LookupError where it leads nowhere."""
     try:
         follow(value, parse_path(text))
@@ -111,7 +111,7 @@ def test_a_path_never_fails_otherwise_than_said(value: Any, text: str):
         pass
 
 
-def test_numbers_index_arrays_and_name_members():
+def test_numbers_index_arrays_and_name_members() -> None:
     """`0` is the first element of an array, and the member "0" of an object."""
     assert 7 == follow({"a": [{"b": 7}]}, ("a", "0", "b")) == follow({"a": {"0": {"b": 7}}}, ("a", "0", "b"))
     for steps in (("a", "1"), ("a", "-1"), ("a", "x"), ("a", "9" * 30), ("a", "0", "b", "c")):
@@ -145,7 +145,7 @@ TEXTS = {"listed_from": None, "listed_values": ("Spam Trap", "true"), "suspect_v
         (None, TEXTS, ("clear", "")),
     ],
 )
-def test_what_a_value_means(value: Any, settings: dict[str, Any], expected: tuple[str, str]):
+def test_what_a_value_means(value: Any, settings: dict[str, Any], expected: tuple[str, str]) -> None:
     """Numbers meet thresholds, texts and booleans meet lists, of an array the worst counts, null is nothing known."""
     assert expected == read({"result": {"risk": value}}, **settings)
 
@@ -161,7 +161,7 @@ def test_what_a_value_means(value: Any, settings: dict[str, Any], expected: tupl
         (["spam trap", 3], TEXTS, "listed_from"),
     ],
 )
-def test_values_that_cannot_be_meant_say_nothing(value: Any, settings: dict[str, Any], says: str):
+def test_values_that_cannot_be_meant_say_nothing(value: Any, settings: dict[str, Any], says: str) -> None:
     """A value of the wrong kind is neither listed nor clear, and the error says what to look at."""
     outcome, reason = read({"result": {"risk": value}}, **settings)
     assert "unknown" == outcome
@@ -188,14 +188,14 @@ def test_values_that_cannot_be_meant_say_nothing(value: Any, settings: dict[str,
         (b'{"result": {"risk": 1}}', 201, "listed", "score-1"),
     ],
 )
-def test_what_an_answer_means(body: bytes, status: int, outcome: str, says: str):
+def test_what_an_answer_means(body: bytes, status: int, outcome: str, says: str) -> None:
     """404 and 204: nothing is known. What can't be read, and what comes with an error, says nothing."""
     found, reason = read(body, status)
     assert outcome == found
     assert says in reason
 
 
-def test_cut_and_compressed_answers_say_nothing():
+def test_cut_and_compressed_answers_say_nothing() -> None:
     """The first 64 KiB of an answer may be JSON by accident."""
     whole = b'{"result": {"risk": 1}}'
     for answer in (Response(200, whole, too_long=True), Response(200, whole, encoding="gzip")):
@@ -203,7 +203,7 @@ def test_cut_and_compressed_answers_say_nothing():
 
 
 @given(st.binary() | JSON.map(lambda value: json.dumps(value).encode()), st.integers(100, 599))
-def test_no_answer_raises(body: bytes, status: int):
+def test_no_answer_raises(body: bytes, status: int) -> None:
     """Whatever a stranger sends."""
     about = service(listed_values=("x",), suspect_from=0.1)
     for path in (("a",), ("0", "b")):
@@ -211,7 +211,7 @@ def test_no_answer_raises(body: bytes, status: int):
 
 
 @given(JSON | st.floats(0, 1e308) | st.integers(min_value=10**300))
-def test_reasons_are_short_codes(value: Any):
+def test_reasons_are_short_codes(value: Any) -> None:
     """They go into evidence, metrics and sentences."""
     about = service(listed_values=("x",), suspect_from=-1e308, listed_from=0.5)
     rating = rating_of_value(about, ("a", "0"), value)
@@ -236,18 +236,18 @@ def test_reasons_are_short_codes(value: Any):
         ("Fri, 15 Jan 0001 00:00:00 +2300", 0.0),
     ],
 )
-def test_retry_after(text: str, seconds: float):
+def test_retry_after(text: str, seconds: float) -> None:
     """Seconds or a date, an hour at most; anything else is none."""
     assert seconds == ratings.retry_after(text, 1_800_000_000.0)
 
 
 @given(st.text())
-def test_no_retry_after_raises(text: str):
+def test_no_retry_after_raises(text: str) -> None:
     """It is a stranger's header."""
     assert 0 <= ratings.retry_after(text, 1_800_000_000.0) <= ratings.RETRY_AFTER_MAX
 
 
-def test_answers_are_stamped_to_the_second():
+def test_answers_are_stamped_to_the_second() -> None:
     """ISO 8601, UTC."""
     assert "2027-01-15T08:00:00Z" == ratings.answered_at(1_800_000_000.9)
 
@@ -271,7 +271,7 @@ POST = {"method": "POST", "url": "https://rep.example/v1"}
         {"listed_from": 0.9, "suspect_from": 0.5},
     ],
 )
-def test_sound_sections(settings: dict[str, Any]):
+def test_sound_sections(settings: dict[str, Any]) -> None:
     """What can be asked passes."""
     assert [] == faults(service(**settings))
 
@@ -315,7 +315,7 @@ def test_sound_sections(settings: dict[str, Any]):
         ({"header": "X-Key:\r\nX-Other", "token_file": "t"}, "not a header's name"),
     ],
 )
-def test_faulty_sections(settings: dict[str, Any], says: str):
+def test_faulty_sections(settings: dict[str, Any], says: str) -> None:
     """Each fault is named with what to do about it, and no sentence repeats the URL, which may hold a key."""
     found = faults(service(**settings))
     assert [fault for fault in found if says in fault]
@@ -323,13 +323,13 @@ def test_faulty_sections(settings: dict[str, Any], says: str):
 
 
 @given(st.text(), st.text(), st.text(), st.text())
-def test_no_section_raises(url: str, body: str, path: str, header: str):
+def test_no_section_raises(url: str, body: str, path: str, header: str) -> None:
     """Faults are sentences, whatever stands in the file."""
     found = faults(service(url="https://rep.example/" + url, body=body, path=path, header=header, method="POST"))
     assert all(isinstance(fault, str) for fault in found)
 
 
-def test_the_examples_of_the_manual_are_sound():
+def test_the_examples_of_the_manual_are_sound() -> None:
     """docs/reputation.md shows sections that can be used as they are."""
     page = (Path(__file__).parents[4] / "docs/reputation.md").read_text()
     examples = [block for block in re.findall(r"```toml\n(.*?)```", page, re.S) if "[reputation." in block]
