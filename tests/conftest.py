@@ -3,7 +3,6 @@
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import pytest
 from confluent_kafka import KafkaException
@@ -15,12 +14,11 @@ from sidestep.streams.local.embedded_kafka import EmbeddedKafka
 from sidestep.topics import admin
 from sidestep.topics.catalog import CATALOG
 from sidestep.topics.connection import Connection
+from tests.fixture_types import Found, MakeTopic, WaitUntil
 
 # how long one example may take says more of the machine than of us; pytest-timeout ends what hangs
 settings.register_profile("sidestep", deadline=None)
 settings.load_profile("sidestep")
-
-Condition = Callable[[], Any]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -30,7 +28,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.broker)
 
 
-def _wait_until(condition: Condition, seconds: float = 10.0, every: float = 0.02) -> Any:
+def _wait_until(condition: Callable[[], Found | None], seconds: float = 10.0, every: float = 0.02) -> Found:
     deadline = time.monotonic() + seconds
     while not (found := condition()):
         if time.monotonic() > deadline:
@@ -40,7 +38,7 @@ def _wait_until(condition: Condition, seconds: float = 10.0, every: float = 0.02
 
 
 @pytest.fixture(scope="session")
-def wait_until() -> Callable[..., Any]:
+def wait_until() -> WaitUntil:
     """wait_until(condition, seconds=10): the condition's first true value, or a failed test."""
     return _wait_until
 
@@ -67,7 +65,7 @@ def clean_topics(kafka: EmbeddedKafka) -> Connection:
 
 
 @pytest.fixture
-def make_topic(kafka: EmbeddedKafka) -> Callable[..., str]:
+def make_topic(kafka: EmbeddedKafka) -> MakeTopic:
     """make_topic(partitions=1, **config): the name of a new topic that nobody else uses."""
     client = AdminClient(kafka.connection.librdkafka())
 

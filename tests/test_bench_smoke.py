@@ -19,6 +19,7 @@ from sidestep.streams.decide.fold import fold
 from sidestep.streams.decide.policy_text import parse, version_of
 from sidestep.streams.decide.state import Controls, State
 from sidestep.streams.decide.tables import BOUNCE_HISTORY, IDS, IdRow, RecipientRow
+from sidestep.streams.local.embedded_kafka import EmbeddedKafka
 from sidestep.streams.runtime.tables import unpack_pairs
 from sidestep.streams.screen.intake import read_intent
 from tests.bench.faust_agent import KEPT, judge
@@ -29,6 +30,7 @@ from tests.bench.measure import Cost, Sample, cost, percentile
 from tests.bench.processes import Child, Ended, script
 from tests.bench.report import AIMS, Results
 from tests.bench.workload import MIX, domains, intents, ledger_ids, ledger_rows, roomy_policy, zones
+from tests.fixture_types import WaitUntil
 
 NOW = 1_790_000_000
 SHIPPED = (files("sidestep.streams.decide") / "policy.toml").read_text("utf-8")
@@ -52,7 +54,7 @@ def _log(count: int, policy: str) -> Iterator[bytes]:
         yield from [encode(record)] * (2 if number % 10 == 0 else 1)
 
 
-def test_the_workload_is_the_same_each_time_and_within_the_contract():
+def test_the_workload_is_the_same_each_time_and_within_the_contract() -> None:
     """Two runs measure the same; every intent is one that Screen takes."""
     first = [encode(intent) for intent in intents(500)]
     assert first == [encode(intent) for intent in intents(500)]
@@ -60,7 +62,7 @@ def test_the_workload_is_the_same_each_time_and_within_the_contract():
     assert first != [encode(intent) for intent in intents(500, seed=2)]
 
 
-def test_the_workload_has_the_shares_it_tells_of():
+def test_the_workload_has_the_shares_it_tells_of() -> None:
     """70 % of plain intents go to somebody new, one in twenty is odd, the first domain is the most frequent."""
     to = [intent.to for intent in intents(20_000)]
     plain = [address for address in to if not address.startswith(("info@", "some"))]
@@ -70,7 +72,7 @@ def test_the_workload_has_the_shares_it_tells_of():
     assert len(domains()) == len(set(domains())) == MIX["domains"]
 
 
-def test_the_benchs_policy_differs_from_the_shipped_one_in_its_limits_only():
+def test_the_benchs_policy_differs_from_the_shipped_one_in_its_limits_only() -> None:
     """Nothing is rate-limited, everything else is decided as shipped."""
     shipped, roomy = parse(SHIPPED), parse(roomy_policy(SHIPPED))
     assert (roomy.rules, roomy.risk, roomy.dormant_days) == (shipped.rules, shipped.risk, shipped.dormant_days)
@@ -79,7 +81,7 @@ def test_the_benchs_policy_differs_from_the_shipped_one_in_its_limits_only():
     assert {rate.interval_us for rate in rates} == {1}
 
 
-def test_faust_gives_the_same_verdicts_as_sidesteps_fold():
+def test_faust_gives_the_same_verdicts_as_sidesteps_fold() -> None:
     """Its tables change nothing in the decision: verdict for verdict and row for row, known ids included."""
     policy = roomy_policy(SHIPPED)
     tables: dict[Any, dict[bytes, bytes]] = {kind: {} for kind in KEPT}
@@ -96,7 +98,7 @@ def test_faust_gives_the_same_verdicts_as_sidesteps_fold():
     assert Counter(verdict.decision for verdict in verdicts if verdict)["approved"] > 950
 
 
-def test_the_loop_writes_verdicts_as_large_as_real_ones():
+def test_the_loop_writes_verdicts_as_large_as_real_ones() -> None:
     """The yardstick may save itself the decision, not the bytes."""
     policy = roomy_policy(SHIPPED)
     _, value, *_ = _log(2, policy)
@@ -108,7 +110,7 @@ def test_the_loop_writes_verdicts_as_large_as_real_ones():
     assert ours.keys() == real.keys()
 
 
-def test_the_ledger_to_recover_is_in_the_ledgers_own_format():
+def test_the_ledger_to_recover_is_in_the_ledgers_own_format() -> None:
     """What the benchmark writes into the changelogs, the ledger's tables read: every key another one."""
     rows = dict(ledger_rows(1_000, NOW))
     assert len(rows) == 1_000
@@ -119,7 +121,7 @@ def test_the_ledger_to_recover_is_in_the_ledgers_own_format():
     assert all(type(IDS.decode(value)) is IdRow for value in ids.values())
 
 
-def test_cost_leaves_out_the_start_and_what_is_no_result():
+def test_cost_leaves_out_the_start_and_what_is_no_result() -> None:
     """CPU between the first sample past the warm-up and the first with everything; markers are no verdicts."""
     samples = [Sample(0, 1, 0), Sample(5, 3, 11), Sample(6, 4, 60), Sample(7, 5, 110), Sample(9, 9, 110)]
     assert cost(samples, warm=10, end=110, results=100) == Cost(pytest.approx(90), 2, 2)
@@ -131,7 +133,7 @@ def test_cost_leaves_out_the_start_and_what_is_no_result():
 
 
 @given(st.lists(st.floats(0, 1e6), min_size=1), st.sampled_from([0.5, 0.9, 0.99, 1.0]))
-def test_a_percentile_is_one_of_the_values_and_covers_its_share(values: list[float], share: float):
+def test_a_percentile_is_one_of_the_values_and_covers_its_share(values: list[float], share: float) -> None:
     """At least that share is not above it, and no smaller value has that property."""
     found = percentile(values, share)
     assert found in values
@@ -139,7 +141,7 @@ def test_a_percentile_is_one_of_the_values_and_covers_its_share(values: list[flo
     assert sum(value < found for value in values) < share * len(values) + 1e-9
 
 
-def test_latency_is_reckoned_without_the_first_seconds():
+def test_latency_is_reckoned_without_the_first_seconds() -> None:
     """The publisher's start does not count, what follows does."""
     ms = 1_000_000
     slow = [Seen(i * 10 * ms, i * 10 * ms, i * 10 * ms + 900 * ms) for i in range(200)]
@@ -149,7 +151,7 @@ def test_latency_is_reckoned_without_the_first_seconds():
     assert found.rate == pytest.approx(100, rel=0.02)
 
 
-def test_the_cheapest_run_counts_and_the_figures_have_the_promised_names():
+def test_the_cheapest_run_counts_and_the_figures_have_the_promised_names() -> None:
     """Ratios come from the best runs; every aim can be looked up."""
     results = Results()
     for system, cpu in {"loop": 3, "screen": 15, "decide": 30, "both": 45, "faust": 900}.items():
@@ -162,7 +164,7 @@ def test_the_cheapest_run_counts_and_the_figures_have_the_promised_names():
     assert [aim.met(values[aim.key]) for aim in AIMS if aim.key in values] == [True, False, True, True]
 
 
-def test_a_process_that_ends_by_itself_is_an_error_with_its_last_words(tmp_path: Path, wait_until):
+def test_a_process_that_ends_by_itself_is_an_error_with_its_last_words(tmp_path: Path, wait_until: WaitUntil) -> None:
     """A system that fails must not pass for a quick one."""
     child = Child("broken", [sys.executable, "-c", "raise SystemExit('no such topic')"], tmp_path / "log")
 
@@ -177,7 +179,7 @@ def test_a_process_that_ends_by_itself_is_an_error_with_its_last_words(tmp_path:
         assert "no such topic" in wait_until(ended)
 
 
-def test_a_small_run_of_the_loop(kafka, tmp_path: Path, wait_until):
+def test_a_small_run_of_the_loop(kafka: EmbeddedKafka, tmp_path: Path, wait_until: WaitUntil) -> None:
     """Topics made anew, filled, read by a measured process: all records come out, and they cost something."""
     log = KafkaLog(kafka.connection)
     log.renew("bench-smoke-in", "bench-smoke-out")

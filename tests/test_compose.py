@@ -31,7 +31,7 @@ METRICS = {family.name for family in Metrics().families()}
 ONE_SHOT = {"topics"}
 
 
-def test_the_services_are_there():
+def test_the_services_are_there() -> None:
     """Kafka, the one-shot that makes the topics, a worker; what else there is only when asked for."""
     assert {name for name, service in SERVICES.items() if "profiles" not in service} == {"kafka", "topics", "worker"}
     assert {name for name, service in SERVICES.items() if "profiles" in service} == {
@@ -41,7 +41,7 @@ def test_the_services_are_there():
     }
 
 
-def test_workers_share_nothing_but_the_hash_key():
+def test_workers_share_nothing_but_the_hash_key() -> None:
     """Each worker has its own ledger and its own port; the key comes from the same variable."""
     first, second = SERVICES["worker"], SERVICES["worker-2"]
     assert first["volumes"] != second["volumes"]
@@ -51,19 +51,19 @@ def test_workers_share_nothing_but_the_hash_key():
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_ports_are_published_on_loopback_only(service: str):
+def test_ports_are_published_on_loopback_only(service: str) -> None:
     """Nothing is reachable from another machine unless someone decides so."""
     for port in SERVICES[service].get("ports", []):
         assert re.fullmatch(r"127\.0\.0\.1:\d+:\d+", port)
     assert SERVICES[service].get("network_mode") is None
 
 
-def test_no_wildcard_address_stands_in_the_file():
+def test_no_wildcard_address_stands_in_the_file() -> None:
     """0.0.0.0 is nowhere in it."""
     assert "0.0.0.0" not in (ROOT / "docker-compose.yml").read_text()
 
 
-def test_networks_are_separate():
+def test_networks_are_separate() -> None:
     """Kafka's inner network has no way out, Prometheus does not see Kafka, every network is declared."""
     networks = {name: set(service["networks"]) for name, service in SERVICES.items()}
     assert COMPOSE["networks"]["pipeline"]["internal"] is True
@@ -73,7 +73,7 @@ def test_networks_are_separate():
     assert set.union(*networks.values()) == set(COMPOSE["networks"])
 
 
-def test_images_are_pinned():
+def test_images_are_pinned() -> None:
     """Every image has a version, also those that ours is built from."""
     images = [service["image"] for service in SERVICES.values()] + re.findall(r"^FROM (\S+)", DOCKERFILE, re.M)
     for image in images:
@@ -81,19 +81,19 @@ def test_images_are_pinned():
 
 
 @pytest.mark.parametrize("service", sorted(set(SERVICES) - ONE_SHOT))
-def test_long_running_services_are_checked_and_restarted(service: str):
+def test_long_running_services_are_checked_and_restarted(service: str) -> None:
     """Each has a health check and comes back after a crash or a reboot."""
     assert SERVICES[service]["healthcheck"]["test"][0] == "CMD"
     assert SERVICES[service]["restart"] == "unless-stopped"
 
 
-def test_the_worker_starts_after_the_topics():
+def test_the_worker_starts_after_the_topics() -> None:
     """A late topic would cost the first join 45 s: Kafka healthy, topics made, then the worker."""
     assert SERVICES["topics"]["depends_on"]["kafka"]["condition"] == "service_healthy"
     assert SERVICES["worker"]["depends_on"]["topics"]["condition"] == "service_completed_successfully"
 
 
-def test_volumes_are_declared():
+def test_volumes_are_declared() -> None:
     """What must outlive a container lies in a named volume; files mounted from here exist."""
     for service in SERVICES.values():
         for volume in service.get("volumes", []):
@@ -101,7 +101,7 @@ def test_volumes_are_declared():
             assert (ROOT / source).is_file() if source.startswith(".") else source in COMPOSE["volumes"]
 
 
-def test_every_setting_that_is_named_exists():
+def test_every_setting_that_is_named_exists() -> None:
     """A misspelt variable would be passed over in silence."""
     named = set(re.findall(r"\bSIDESTEP_[A-Z_]+", DOCKERFILE))
     for service in SERVICES.values():
@@ -110,7 +110,7 @@ def test_every_setting_that_is_named_exists():
     assert named <= SETTINGS
 
 
-def test_containers_reach_kafka_where_it_listens():
+def test_containers_reach_kafka_where_it_listens() -> None:
     """The address given to ours is the one that Kafka advertises to containers."""
     advertised = SERVICES["kafka"]["environment"]["KAFKA_ADVERTISED_LISTENERS"]
     for service in ("topics", "worker"):
@@ -118,7 +118,7 @@ def test_containers_reach_kafka_where_it_listens():
 
 
 @pytest.mark.parametrize("service", ["topics", "worker", "validate"])
-def test_our_containers_may_do_little(service: str):
+def test_our_containers_may_do_little(service: str) -> None:
     """No capabilities, no new privileges, a root file system that can't be written to; not root inside."""
     ours = SERVICES[service]
     assert ours["read_only"] is True
@@ -127,7 +127,7 @@ def test_our_containers_may_do_little(service: str):
     assert re.findall(r"^USER (\S+)", DOCKERFILE, re.M) == ["sidestep"]
 
 
-def test_the_image_gets_only_what_it_runs():
+def test_the_image_gets_only_what_it_runs() -> None:
     """What the Dockerfile copies is let through by .dockerignore, and nothing else is."""
     copied = set(" ".join(re.findall(r"^COPY (?!--from)(.*) \S+$", DOCKERFILE, re.M)).split())
     allowed = set(re.findall(r"^!(\S+)$", (ROOT / ".dockerignore").read_text(), re.M))
@@ -136,7 +136,7 @@ def test_the_image_gets_only_what_it_runs():
 
 
 @pytest.mark.parametrize(("assigned", "expected"), [(True, 0), (False, 1)])
-def test_the_workers_health_check_follows_readyz(assigned: bool, expected: int):
+def test_the_workers_health_check_follows_readyz(assigned: bool, expected: int) -> None:
     """The command of the health check, run against a real server: 0 when ready, 1 when not."""
     health = Health()
     health.broker_ok()
@@ -159,7 +159,7 @@ async def _check(health: Health) -> int:
     return done.returncode
 
 
-def test_the_workers_port_is_the_one_that_is_used():
+def test_the_workers_port_is_the_one_that_is_used() -> None:
     """Default port, published port, health check and Prometheus' target are the same."""
     port = Settings().web_port
     target = yaml.safe_load((ROOT / ".deploy/prometheus.yml").read_text())["scrape_configs"][0]["dns_sd_configs"][0]
@@ -169,7 +169,7 @@ def test_the_workers_port_is_the_one_that_is_used():
     assert str(port) in SERVICES["worker"]["healthcheck"]["test"][-1]
 
 
-def test_validate_is_asked_where_it_listens():
+def test_validate_is_asked_where_it_listens() -> None:
     """Default port, published port and health check; its tokens come from a secret that nobody else has."""
     validate, port = SERVICES["validate"], ServeOptions.port
     assert validate["ports"][0].endswith(f":{port}")
@@ -181,7 +181,7 @@ def test_validate_is_asked_where_it_listens():
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule["alert"])
-def test_alerts_are_about_metrics_that_exist(rule: dict[str, Any]):
+def test_alerts_are_about_metrics_that_exist(rule: dict[str, Any]) -> None:
     """An alert on a metric that nobody exports would never fire."""
     used = re.findall(r"\bsidestep_\w+", rule["expr"])
     assert used or "up{" in rule["expr"]

@@ -33,13 +33,13 @@ def _rows(heading: str) -> set[str]:
     return set(re.findall(r"^\| `([^`]+)` \|", section, re.M))
 
 
-def test_the_settings_page_is_up_to_date():
+def test_the_settings_page_is_up_to_date() -> None:
     """docs/settings.md is what streams/settings.py says now; if not: python docs/generate_settings.py."""
     assert (DOCS / "settings.md").read_text() == _generator().render()
     assert _generator().main(["--check"]) == 0
 
 
-def test_a_stale_settings_page_is_noticed(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+def test_a_stale_settings_page_is_noticed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """`--check` fails and says what to run."""
     generator = _generator()
     generator.PAGE = tmp_path / "settings.md"
@@ -50,20 +50,20 @@ def test_a_stale_settings_page_is_noticed(tmp_path: Path, capsys: pytest.Capture
 
 
 @pytest.mark.parametrize("setting", fields(Settings), ids=lambda setting: setting.name)
-def test_every_setting_is_documented(setting):
+def test_every_setting_is_documented(setting) -> None:
     """Each has a sentence, and a row in the page."""
     assert setting.metadata["about"]
     assert f"| `SIDESTEP_{setting.name.upper()}` |" in (DOCS / "settings.md").read_text()
 
 
-def test_settings_that_the_pages_name_exist():
+def test_settings_that_the_pages_name_exist() -> None:
     """No page tells of a knob that is not there."""
     named = set().union(*(re.findall(r"SIDESTEP_([A-Z_]+[A-Z])", page.read_text()) for page in DOCS.rglob("*.md")))
     of_commands = {str(option.envvar).removeprefix("SIDESTEP_").lower() for option in serve.params if option.envvar}
     assert {name.lower() for name in named} <= {setting.name for setting in fields(Settings)} | of_commands
 
 
-def test_every_metric_is_documented():
+def test_every_metric_is_documented() -> None:
     """The table and the declarations name the same metrics."""
     declared = {f"{family.name}{_suffix(family.type)}" for family in Metrics().families()}
     assert _rows("Metrics") == declared
@@ -73,7 +73,7 @@ def _suffix(kind: str) -> str:
     return {"counter": "_total", "info": "_info"}.get(kind, "")
 
 
-def test_every_error_is_documented():
+def test_every_error_is_documented() -> None:
     """The table names the errors of topics/errors.py and of streams/errors.py, and no others."""
     declared = {
         name
@@ -84,14 +84,14 @@ def test_every_error_is_documented():
     assert _rows("Errors") == declared
 
 
-def test_every_alert_is_documented():
+def test_every_alert_is_documented() -> None:
     """Whoever is woken by an alert finds out what to do."""
     rules = yaml.safe_load((DOCS.parent / ".deploy/alerts.yml").read_text())["groups"][0]["rules"]
     assert _rows("Alerts") == {rule["alert"] for rule in rules}
 
 
 @pytest.mark.parametrize("path", ["/livez", "/readyz", "/metrics", "/"])
-def test_every_endpoint_is_documented(path: str):
+def test_every_endpoint_is_documented(path: str) -> None:
     """Each path has a row."""
     assert path in _rows("Endpoints")
 
@@ -102,7 +102,7 @@ def _links() -> list[tuple[Path, str]]:
     return [(page, link) for page, link in found if not re.match(r"[a-z]+:", link)]
 
 
-def test_every_link_leads_somewhere():
+def test_every_link_leads_somewhere() -> None:
     """A link of a page to a file, or to a heading of it, finds one."""
     assert len(_links()) > 50
     assert [] == [f"{page.name}: {link}" for page, link in _links() if not _leads(page, link)]
@@ -120,7 +120,7 @@ def _anchors(page: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-def test_every_page_is_in_the_index():
+def test_every_page_is_in_the_index() -> None:
     """docs/README.md leads to each page."""
     linked = {(page.parent / link).resolve() for page, link in _links() if page == DOCS / "README.md"}
     assert set() == {page.resolve() for page in DOCS.glob("*.md")} - {DOCS / "README.md"} - linked

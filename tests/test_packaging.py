@@ -52,21 +52,21 @@ def _fits(inside: Path, pattern: str) -> bool:
     return len(wanted) == len(inside.parts) and all(map(fnmatch.fnmatch, inside.parts, wanted))
 
 
-def test_every_folder_with_a_module_is_a_package():
+def test_every_folder_with_a_module_is_a_package() -> None:
     """A folder that pyproject.toml's `packages` forgets is missing from the wheel, and only there."""
     found = {package_of(file) for file in shipped_files() if file.suffix == ".py"}
     assert found == set(DECLARED["packages"])
     assert sorted(found) == DECLARED["packages"]
 
 
-def test_every_data_file_is_package_data():
+def test_every_data_file_is_package_data() -> None:
     """Lists, policies, schemas and marks of typing travel with the code that reads them."""
     data = [file for file in shipped_files() if file.suffix != ".py"]
     assert data
     assert [] == [str(file) for file in data if not is_declared(file)]
 
 
-def test_no_pattern_of_package_data_is_left_over():
+def test_no_pattern_of_package_data_is_left_over() -> None:
     """A pattern that fits nothing names a file that moved."""
     data = [file for file in shipped_files() if file.suffix != ".py"]
     for package, patterns in DECLARED["package-data"].items():
@@ -126,7 +126,7 @@ def _run(command: list[str], **more: Any) -> str:
 
 
 @pytest.mark.slow
-def test_the_wheel_holds_the_tree(wheel: Path):
+def test_the_wheel_holds_the_tree(wheel: Path) -> None:
     """No file of the three rooms is missing, and nothing else came along."""
     packed = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
     assert {f"sidestep/{file.as_posix()}" for file in shipped_files()} == packed
@@ -134,7 +134,7 @@ def test_the_wheel_holds_the_tree(wheel: Path):
 
 @pytest.mark.slow
 @pytest.mark.timeout(400)
-def test_the_command_runs_where_nothing_else_is_installed(elsewhere: Path, tmp_path: Path):
+def test_the_command_runs_where_nothing_else_is_installed(elsewhere: Path, tmp_path: Path) -> None:
     """Installed from the wheel, away from the repository, it says its version; the modules are the installed ones."""
     assert f"sidestep {PYPROJECT['project']['version']}\n" == _run([str(elsewhere / "sidestep"), "--version"])
     where = "import sidestep.streams.cli as cli; print(cli.__file__)"
@@ -160,7 +160,7 @@ ABOUT_SERVICE = [
 
 @pytest.mark.slow
 @pytest.mark.timeout(400)
-def test_a_type_checker_sees_the_public_names(elsewhere: Path, tmp_path: Path):
+def test_a_type_checker_sees_the_public_names(elsewhere: Path, tmp_path: Path) -> None:
     """In a service that has installed the wheel: public names are neither missing nor Any, and wrong uses are found."""
     (tmp_path / "service.py").write_text(SERVICE, "utf-8")
     command = [sys.executable, "-m", "mypy", "--strict", "--no-error-summary", "--python-executable"]
@@ -173,7 +173,7 @@ def test_a_type_checker_sees_the_public_names(elsewhere: Path, tmp_path: Path):
 @pytest.mark.slow
 @pytest.mark.broker
 @pytest.mark.timeout(400)
-def test_a_small_day_passes_where_nothing_else_is_installed(elsewhere: Path, tmp_path: Path):
+def test_a_small_day_passes_where_nothing_else_is_installed(elsewhere: Path, tmp_path: Path) -> None:
     """Every stage, list and policy is in the wheel: one verdict for each intent of a day."""
     plain = {
         name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "SIDESTEP", "VIRTUAL"))
@@ -184,7 +184,7 @@ def test_a_small_day_passes_where_nothing_else_is_installed(elsewhere: Path, tmp
     assert 100 <= int(counted[1]) == int(counted[2])
 
 
-def test_the_changelog_has_the_version():
+def test_the_changelog_has_the_version() -> None:
     """What is built under a number is told under it, and the next one has a place to be told in."""
     headings = re.findall(r"^## (.*)$", (ROOT / "CHANGELOG.md").read_text("utf-8"), flags=re.MULTILINE)
     assert headings[0] == "Unreleased"

@@ -11,6 +11,7 @@ import pytest
 from sidestep.schemas import EmailIntent
 from sidestep.schemas.codec import decode
 from sidestep.streams.local.nameserver import NameServer
+from sidestep.topics.connection import Connection
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -25,7 +26,7 @@ def code(block: str, address: str) -> str:
 
 
 @pytest.fixture
-def workers(clean_topics, tmp_path):
+def workers(clean_topics: Connection, tmp_path: Path):
     """Both roles at work, as a user starts them; gives the broker's address."""
     command = [str(Path(sys.executable).parent / "sidestep"), "worker", "--role", "all", "--broker", str(clean_topics)]
     with NameServer(ZONES) as dns, (tmp_path / "worker.log").open("wb") as log:
@@ -36,7 +37,7 @@ def workers(clean_topics, tmp_path):
         assert worker.wait(30) == 0, (tmp_path / "worker.log").read_text()
 
 
-def test_a_service_publishes_and_a_mailer_reads(workers, capsys):
+def test_a_service_publishes_and_a_mailer_reads(workers, capsys: pytest.CaptureFixture[str]) -> None:
     """What the README shows of publishing and reading works, and the verdict says what the README says."""
     exec(code(BLOCKS[0], workers), {})
     reading = threading.Thread(target=exec, args=(code(BLOCKS[1], workers), {}), daemon=True)
@@ -46,7 +47,7 @@ def test_a_service_publishes_and_a_mailer_reads(workers, capsys):
     assert "send to ada@gmail.com\n" == capsys.readouterr().out
 
 
-def test_the_intent_of_the_readme_is_sound():
+def test_the_intent_of_the_readme_is_sound() -> None:
     """The line that the README pipes into `sidestep publish` is a sound intent."""
     line = re.search(r"echo '(\{.*?\})'", README)
     assert line

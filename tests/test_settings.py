@@ -9,13 +9,13 @@ from sidestep.streams.errors import SettingsError
 from sidestep.streams.settings import Settings, load, name_servers
 
 
-def test_without_anything_the_defaults_hold():
+def test_without_anything_the_defaults_hold() -> None:
     """They are sound themselves."""
     assert Settings() == load({})
 
 
 @pytest.mark.parametrize("field", fields(Settings), ids=lambda field: field.name)
-def test_every_setting_can_be_given_by_its_variable(field: Any):
+def test_every_setting_can_be_given_by_its_variable(field: Any) -> None:
     """SIDESTEP_ and its name in capitals; of its own type."""
     samples = {str: "x", int: "17", float: "0.25", bool: "true"}
     sample = "ab" * 32 if field.name == "hash_key" else samples[type(field.default)]
@@ -24,14 +24,14 @@ def test_every_setting_can_be_given_by_its_variable(field: Any):
     assert type(value) is type(field.default)
 
 
-def test_options_go_before_the_environment():
+def test_options_go_before_the_environment() -> None:
     """An option that was not given is None and changes nothing."""
     environment = {"SIDESTEP_BROKER": "a:1", "SIDESTEP_GROUP": "b"}
     settings = load(environment, broker="c:3", group=None)
     assert ("c:3", "b") == (settings.broker, settings.group)
 
 
-def test_other_variables_are_not_looked_at():
+def test_other_variables_are_not_looked_at() -> None:
     """Faust has eighty of its own."""
     assert Settings() == load({"BROKER": "x", "WEB_PORT": "y", "SIDESTEP_FAILPOINT": "z"})
 
@@ -64,21 +64,21 @@ def test_other_variables_are_not_looked_at():
         ("HASH_KEY", "ab" * 31),
     ],
 )
-def test_what_makes_no_sense_is_refused_by_name(name: str, value: str):
+def test_what_makes_no_sense_is_refused_by_name(name: str, value: str) -> None:
     """The sentence says which setting, so that it can be mended."""
     with pytest.raises(SettingsError) as raised:
         load({f"SIDESTEP_{name}": value})
     assert name.lower() in str(raised.value).lower()
 
 
-def test_a_bad_key_is_not_repeated_in_the_error():
+def test_a_bad_key_is_not_repeated_in_the_error() -> None:
     """It may be a good one with one digit missing."""
     with pytest.raises(SettingsError) as raised:
         load({"SIDESTEP_HASH_KEY": "ab" * 31})
     assert "abab" not in str(raised.value)
 
 
-def test_secrets_are_not_in_repr():
+def test_secrets_are_not_in_repr() -> None:
     """Settings get logged."""
     assert "ab" * 32 not in repr(Settings(hash_key="ab" * 32))
     assert [field.name for field in fields(Settings) if not field.repr] == ["hash_key"]
@@ -99,13 +99,13 @@ def test_secrets_are_not_in_repr():
         ("[::1]:5353", [("::1", 5353)]),
     ],
 )
-def test_name_servers_are_host_and_port(text: str, servers: Any):
+def test_name_servers_are_host_and_port(text: str, servers: Any) -> None:
     """IPv6 with a port stands in brackets, as in a URL."""
     assert servers == name_servers(Settings(name_servers=text))
 
 
 @pytest.mark.parametrize("text", ["host:", "host:dns", "[::1]:x", "192.0.2.1:-1"])
-def test_what_is_no_name_server_is_refused(text: str):
+def test_what_is_no_name_server_is_refused(text: str) -> None:
     """With what was given."""
     with pytest.raises(SettingsError, match="SIDESTEP_NAME_SERVERS"):
         name_servers(Settings(name_servers=text))

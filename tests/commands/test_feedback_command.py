@@ -1,6 +1,7 @@
 """sidestep parse-feedback and sidestep feedback check."""
 
 import json
+from pathlib import Path
 
 from click.testing import CliRunner
 
@@ -13,7 +14,7 @@ BODY = json.dumps(
 )
 
 
-def test_one_json_object_an_outcome(tmp_path):
+def test_one_json_object_an_outcome(tmp_path: Path) -> None:
     """With the fields that scripts rely on, and the file each came from."""
     file = tmp_path / "body.json"
     file.write_text(BODY)
@@ -26,19 +27,19 @@ def test_one_json_object_an_outcome(tmp_path):
     }.items() <= first.items()  # fmt: skip
 
 
-def test_a_line_for_people():
+def test_a_line_for_people() -> None:
     """From standard input, without --json."""
     done = CliRunner().invoke(parse_feedback, ["-"], input=BODY)
     assert "bounce kuro@example.net userunknown hard recipient 5.1.1" in done.output
 
 
-def test_the_rules_are_checked():
+def test_the_rules_are_checked() -> None:
     """Exit code 0 and how many there are."""
     done = CliRunner().invoke(feedback, ["check"])
     assert (0, True) == (done.exit_code, done.output.startswith("OK: "))
 
 
-def test_a_fault_in_a_rule_file_is_told(tmp_path):
+def test_a_fault_in_a_rule_file_is_told(tmp_path: Path) -> None:
     """Exit code 1 and a sentence; a file of another name is refused."""
     file = tmp_path / "phrases.toml"
     file.write_text(

@@ -17,6 +17,7 @@ from sidestep.topics import cluster
 from sidestep.topics.connection import Connection
 from sidestep.topics.publish import Publisher
 from sidestep.topics.received import Received, Unreadable
+from tests.fixture_types import WaitUntil
 
 GOOD = '{"id":"%s","to":"ada@example.org","service":"shop"}'
 
@@ -47,7 +48,7 @@ def verdict(**fields) -> Verdict:
     )
 
 
-def test_good_lines_are_published_and_bad_ones_are_reported(clean_topics, tmp_path):
+def test_good_lines_are_published_and_bad_ones_are_reported(clean_topics: Connection, tmp_path: Path) -> None:
     """By number and reason on stderr, with exit code 1; blank lines do not count, but are numbered."""
     lines = [GOOD % 1, "", '{"id":2}', "nonsense", GOOD % 5]
     path = tmp_path / "intents.jsonl"
@@ -62,14 +63,14 @@ def test_good_lines_are_published_and_bad_ones_are_reported(clean_topics, tmp_pa
     assert {"shop/1", "shop/5"} == {record["key"] for record in found}
 
 
-def test_standard_input_and_other_topics(clean_topics):
+def test_standard_input_and_other_topics(clean_topics: Connection) -> None:
     """`-` reads from a pipe; exit code 0 when all lines are good."""
     line = '{"recipient":"ada@example.org","kind":"opened"}'
     result = run("publish", "--broker", str(clean_topics), "--topic", "email-engagement", "-", stdin=line + "\n" + line)
     assert (result.exit_code, result.stderr) == (0, "2 published to email-engagement\n")
 
 
-def test_unchecked_lines_go_out_as_they_are_and_are_shown_as_they_are(clean_topics):
+def test_unchecked_lines_go_out_as_they_are_and_are_shown_as_they_are(clean_topics: Connection) -> None:
     """What can't be read is neither dropped nor fatal on the way out: the JSON line holds its octets and the error."""
     assert run("publish", "--no-check", "--broker", str(clean_topics), "-", stdin="not json").exit_code == 0
     (record,) = tail(clean_topics, "--topic", "email-intents", "--count", "1", "--timeout", "10")
@@ -77,14 +78,14 @@ def test_unchecked_lines_go_out_as_they_are_and_are_shown_as_they_are(clean_topi
     assert {"topic", "partition", "offset", "timestamp", "key"} < record.keys()
 
 
-def test_tail_ends_after_its_timeout(clean_topics):
+def test_tail_ends_after_its_timeout(clean_topics: Connection) -> None:
     """With exit code 0, but 1 if fewer records came than --count asked for."""
     result = run("tail", "--broker", str(clean_topics), "--timeout", "0.2")
     assert result.exit_code == 0, result.stderr
     assert run("tail", "--broker", str(clean_topics), "--timeout", "0.2", "--count", "1").exit_code == 1
 
 
-def test_verdicts_are_one_line_each(clean_topics):
+def test_verdicts_are_one_line_each(clean_topics: Connection) -> None:
     """Both topics by default; no colour codes where there is no terminal."""
     rejected = verdict(id="order-2", decision="rejected", action="drop")
     with Publisher(clean_topics) as publisher:
@@ -95,7 +96,7 @@ def test_verdicts_are_one_line_each(clean_topics):
     assert lines == ["drop  shop/order-2 -> ada@example.org", "send  shop/order-1 -> ada@example.org"]
 
 
-def test_an_error_is_one_line_and_exit_code_2(monkeypatch):
+def test_an_error_is_one_line_and_exit_code_2(monkeypatch: pytest.MonkeyPatch) -> None:
     """No traceback; the message says what to do."""
     monkeypatch.setattr(cluster, "DEADLINE", 0.5)
     result = run("publish", "--broker", "127.0.0.1:1", "-", stdin=GOOD % 1)
@@ -104,7 +105,7 @@ def test_an_error_is_one_line_and_exit_code_2(monkeypatch):
     assert len(result.stderr.splitlines()) == 1
 
 
-def test_a_missing_topic_is_an_error_before_anything_is_sent(clean_topics, wait_until):
+def test_a_missing_topic_is_an_error_before_anything_is_sent(clean_topics: Connection, wait_until: WaitUntil) -> None:
     """Instead of a delivery that fails half a minute later."""
     client = AdminClient(clean_topics.librdkafka())
     client.delete_topics(["email-bounces"])["email-bounces"].result(10)
@@ -114,7 +115,7 @@ def test_a_missing_topic_is_an_error_before_anything_is_sent(clean_topics, wait_
     assert f"sidestep topics create --broker {clean_topics}" in result.stderr
 
 
-def test_the_installed_command_works(clean_topics):
+def test_the_installed_command_works(clean_topics: Connection) -> None:
     """The console script, with the broker from the environment."""
     command = [Path(sys.executable).with_name("sidestep"), "publish", "-"]
     result = subprocess.run(
@@ -124,7 +125,7 @@ def test_the_installed_command_works(clean_topics):
 
 
 @pytest.mark.parametrize("text", ["\x1b[2J", "a\nb", "\u202eevil", "\x07", "\u200b"])
-def test_nothing_steers_the_terminal(text):
+def test_nothing_steers_the_terminal(text) -> None:
     """An address may come from a stranger: neither escapes nor line breaks nor reversed text reach the terminal."""
     assert all(c.isprintable() for c in printable(text))
     assert text not in as_text_line(Received("email-approved", 0, 0, 0, None, verdict(to=f"{text}@example.org")))
@@ -132,7 +133,7 @@ def test_nothing_steers_the_terminal(text):
     assert text not in as_text_line(Received("email-dead-letters", 0, 0, 0, text.encode(), text.encode()))
 
 
-def test_a_verdicts_line_says_why():
+def test_a_verdicts_line_says_why() -> None:
     """The rules with their sentences, in brackets."""
     line = as_text_line(Received("email-approved", 0, 0, 0, None, verdict(rules=[FiredRule("null-mx", "No mail.")])))
     assert line.endswith("shop/order-1 -> ada@example.org  [null-mx: No mail.]")

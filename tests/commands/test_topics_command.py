@@ -8,13 +8,15 @@ from confluent_kafka.admin import AdminClient
 
 from sidestep.streams.cli import COMMANDS, main
 from sidestep.topics.catalog import CATALOG
+from sidestep.topics.connection import Connection
+from tests.fixture_types import WaitUntil
 
 
 def run(*arguments: str) -> Result:
     return CliRunner().invoke(main, arguments)
 
 
-def test_create_then_check(clean_topics):
+def test_create_then_check(clean_topics: Connection) -> None:
     """Creating again says so; check is content with exit code 0."""
     result = run("topics", "create", "--broker", str(clean_topics))
     assert (result.exit_code, result.output) == (0, "all topics exist\n")
@@ -22,7 +24,7 @@ def test_create_then_check(clean_topics):
     assert (result.exit_code, result.output) == (0, "all topics are as the catalog says\n")
 
 
-def test_a_difference_is_exit_code_1(clean_topics, wait_until):
+def test_a_difference_is_exit_code_1(clean_topics: Connection, wait_until: WaitUntil) -> None:
     """One sentence a line."""
     client = AdminClient(clean_topics.librdkafka())
     client.delete_topics(["email-tallies"])["email-tallies"].result(10)
@@ -35,14 +37,14 @@ def test_a_difference_is_exit_code_1(clean_topics, wait_until):
     wait_until(lambda: run("topics", "check", "--broker", str(clean_topics)).exit_code == 0)
 
 
-def test_a_setting_that_is_none_is_a_usage_error():
+def test_a_setting_that_is_none_is_a_usage_error() -> None:
     """Before any broker is asked."""
     result = run("topics", "create", "--broker", "127.0.0.1:1", "--config", "retention")
     assert result.exit_code == 2
     assert "NAME=VALUE" in result.output
 
 
-def test_the_list_is_the_catalog():
+def test_the_list_is_the_catalog() -> None:
     """For people and, with --json, for programs."""
     text = run("topics", "list").output
     assert [topic.name for topic in CATALOG if topic.name not in text or topic.about not in text] == []
@@ -50,20 +52,20 @@ def test_the_list_is_the_catalog():
     assert [topic.name for topic in CATALOG] == [line["name"] for line in lines]
 
 
-def test_help_names_all_commands():
+def test_help_names_all_commands() -> None:
     """Without importing them."""
     output = run("--help").output
     assert [name for name in COMMANDS if name not in output] == []
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_every_command_can_be_loaded(name):
+def test_every_command_can_be_loaded(name) -> None:
     """And has a help text."""
     result = run(name, "--help")
     assert result.exit_code == 0, result.exception
     assert "Usage:" in result.output
 
 
-def test_an_unknown_command_is_a_usage_error():
+def test_an_unknown_command_is_a_usage_error() -> None:
     """As click says it."""
     assert run("no-such-command").exit_code == 2

@@ -30,7 +30,7 @@ GENEROUS = "1000000/s,max_burst=1000000"
         ("86400/d", SECOND, 1),
     ],
 )
-def test_rates_are_read(text: str, interval_us: int, burst: int):
+def test_rates_are_read(text: str, interval_us: int, burst: int) -> None:
     """COUNT/UNIT[,max_burst=N]; the interval is rounded up, so that the limit is never exceeded."""
     rate = parse_rate(text)
     assert (interval_us, (burst - 1) * interval_us) == (rate.interval_us, rate.tolerance_us)
@@ -53,14 +53,14 @@ def test_rates_are_read(text: str, interval_us: int, burst: int):
         "9" * 5000 + "/s",
     ],
 )
-def test_what_is_no_rate_is_refused(text: str):
+def test_what_is_no_rate_is_refused(text: str) -> None:
     """With a ValueError, whatever it is."""
     with pytest.raises(ValueError, match=r"."):
         parse_rate(text)
 
 
 @given(st.text(alphabet="0123456789/,_ =smhdinmax_burt٣", max_size=40))
-def test_any_text_is_a_rate_or_a_value_error(text: str):
+def test_any_text_is_a_rate_or_a_value_error(text: str) -> None:
     """Nothing else is ever raised."""
     try:
         rate = parse_rate(text)
@@ -89,7 +89,7 @@ rates = st.builds(
 
 
 @given(rates, st.lists(st.integers(0, 3_000_000), max_size=120))
-def test_no_window_holds_more_than_the_rate_and_one_burst(rate: Rate, gaps: list[int]):
+def test_no_window_holds_more_than_the_rate_and_one_burst(rate: Rate, gaps: list[int]) -> None:
     """In every window of length T there are at most T / interval + burst."""
     now, arrivals = 10**15, []
     for gap in gaps:
@@ -104,7 +104,7 @@ def test_no_window_holds_more_than_the_rate_and_one_burst(rate: Rate, gaps: list
 
 
 @given(rates, st.lists(st.integers(0, 10**7), max_size=60))
-def test_a_limit_alone_never_leads_further_than_it_can(rate: Rate, gaps: list[int]):
+def test_a_limit_alone_never_leads_further_than_it_can(rate: Rate, gaps: list[int]) -> None:
     """`furthest` cuts off nothing that the limit itself has led to."""
     tat, now = 0, 10**15
     for gap in gaps:
@@ -114,7 +114,7 @@ def test_a_limit_alone_never_leads_further_than_it_can(rate: Rate, gaps: list[in
         assert tat <= furthest(rate, now)
 
 
-def test_a_limit_is_used_up_to_the_last_one():
+def test_a_limit_is_used_up_to_the_last_one() -> None:
     """Whoever keeps exactly to the interval is never stopped, and the whole burst goes at once."""
     rate = parse_rate("500/min,max_burst=50")
     assert 50 == len(_let_through(rate, [SECOND] * 60))
@@ -122,7 +122,7 @@ def test_a_limit_is_used_up_to_the_last_one():
     assert steady == _let_through(rate, steady)
 
 
-def test_retry_at_is_the_next_slot_not_yet_promised(new_world: Any):
+def test_retry_at_is_the_next_slot_not_yet_promised(new_world: Any) -> None:
     """500 a minute, 50 at once: the 51st may come after 120 ms, the next one 120 ms later, and so on."""
     world = new_world(new_world.policy_text(domain="500/min,max_burst=50", service=GENEROUS))
     verdicts = [world.intent(str(i)) for i in range(55)]
@@ -136,7 +136,7 @@ def test_retry_at_is_the_next_slot_not_yet_promised(new_world: Any):
 @pytest.mark.parametrize(
     "limits", [{"domain": "7/s,max_burst=3", "service": GENEROUS}, {"domain": GENEROUS, "service": "7/s,max_burst=3"}]
 )
-def test_whoever_comes_back_at_retry_at_gets_through(new_world: Any, limits: dict[str, str]):
+def test_whoever_comes_back_at_retry_at_gets_through(new_world: Any, limits: dict[str, str]) -> None:
     """Each deferred intent, offered again exactly then and with nobody else about, is approved."""
     world = new_world(new_world.policy_text(**limits))
     deferred = [verdict for i in range(20) if (verdict := world.intent(str(i))).action == "defer"]
@@ -147,7 +147,7 @@ def test_whoever_comes_back_at_retry_at_gets_through(new_world: Any, limits: dic
         assert "send" == world.intent(verdict.id, attempt=2).action
 
 
-def test_a_stop_by_the_service_limit_takes_nothing_of_the_domain_limit(new_world: Any):
+def test_a_stop_by_the_service_limit_takes_nothing_of_the_domain_limit(new_world: Any) -> None:
     """Both must let it through; only then does it count, for both."""
     world = new_world(new_world.policy_text(domain="1/hour,max_burst=3", service="1/hour"))
     assert "send" == world.intent("1").action
@@ -156,7 +156,7 @@ def test_a_stop_by_the_service_limit_takes_nothing_of_the_domain_limit(new_world
     assert "domain-limit" == world.intent("c", service="dorm").rules[0].id
 
 
-def test_a_stop_by_the_domain_limit_takes_nothing_of_the_service_limit(new_world: Any):
+def test_a_stop_by_the_domain_limit_takes_nothing_of_the_service_limit(new_world: Any) -> None:
     """The domain is asked first."""
     world = new_world(new_world.policy_text(domain="1/min", service="1/hour,max_burst=2"))
     world.intent("1")
@@ -167,7 +167,7 @@ def test_a_stop_by_the_domain_limit_takes_nothing_of_the_service_limit(new_world
     assert "service-limit" == world.intent("c").rules[0].id
 
 
-def test_domains_and_services_have_limits_of_their_own(new_world: Any):
+def test_domains_and_services_have_limits_of_their_own(new_world: Any) -> None:
     """One domain's mail takes nothing of another's; named limits go before the default."""
     text = new_world.policy_text(domain="1/hour", service=GENEROUS)
     text = text.replace('default = "1/hour"', 'default = "1/hour"\n"example.org" = "2/hour,max_burst=2"')
@@ -178,7 +178,7 @@ def test_domains_and_services_have_limits_of_their_own(new_world: Any):
 
 
 @pytest.mark.parametrize(("name", "sent"), [("shop@example.com", 3), ("shop", 3), ("bank", 1), ("shop@example.org", 1)])
-def test_the_most_special_service_limit_holds(new_world: Any, name: str, sent: int):
+def test_the_most_special_service_limit_holds(new_world: Any, name: str, sent: int) -> None:
     """SERVICE@DOMAIN before SERVICE before default."""
     text = new_world.policy_text(service="1/hour", domain=GENEROUS)
     text = text.replace('default = "1/hour"', f'default = "1/hour"\n"{name}" = "3/hour,max_burst=3"')
@@ -187,7 +187,7 @@ def test_the_most_special_service_limit_holds(new_world: Any, name: str, sent: i
 
 
 @pytest.mark.parametrize(("rule", "left"), [("domain-limit", "service-limit"), ("service-limit", "domain-limit")])
-def test_a_limit_that_is_off_does_not_exist(new_world: Any, rule: str, left: str):
+def test_a_limit_that_is_off_does_not_exist(new_world: Any, rule: str, left: str) -> None:
     """The other one holds all the same."""
     world = new_world(new_world.policy_text({rule: "off"}, domain="1/hour", service="1/hour"))
     assert [[], [left]] == [[fired.id for fired in world.intent(i).rules] for i in "12"]
@@ -195,7 +195,7 @@ def test_a_limit_that_is_off_does_not_exist(new_world: Any, rule: str, left: str
     assert ["send", "send"] == [world.intent(i).action for i in "12"]
 
 
-def test_what_is_dropped_or_deferred_takes_nothing_of_the_limits(new_world: Any):
+def test_what_is_dropped_or_deferred_takes_nothing_of_the_limits(new_world: Any) -> None:
     """Only what goes out counts."""
     world = new_world(new_world.policy_text(domain="1/hour", service="1/hour"))
     for number, fields in enumerate(({"mx": "no"}, {"mx": "unknown"}, {"classes": ("disposable",)})):
@@ -203,7 +203,7 @@ def test_what_is_dropped_or_deferred_takes_nothing_of_the_limits(new_world: Any)
     assert "send" == world.intent("1").action
 
 
-def test_a_faster_limit_is_not_held_up_by_what_a_slower_one_left_behind(new_world: Any):
+def test_a_faster_limit_is_not_held_up_by_what_a_slower_one_left_behind(new_world: Any) -> None:
     """One a day by mistake, a hundred deferred, the policy mended: from then on the new limit alone counts."""
     world = new_world(new_world.policy_text(domain="1/day,max_burst=100", service=GENEROUS))
     verdicts = [world.intent(str(i)) for i in range(200)]
@@ -215,7 +215,7 @@ def test_a_faster_limit_is_not_held_up_by_what_a_slower_one_left_behind(new_worl
     assert "send" == world.intent("new", attempt=2).action
 
 
-def test_rates_are_kept_across_batches_and_restarts(new_world: Any):
+def test_rates_are_kept_across_batches_and_restarts(new_world: Any) -> None:
     """They stand in the ledger, not in memory."""
     world = new_world(new_world.policy_text(domain="2/hour,max_burst=2"))
     world.intent("1")
@@ -233,7 +233,7 @@ def _hosted(world: Any, name: str, provider: str = "google") -> Any:
     return {"to": f"jane@{name}", "mx": MxFinding("yes", "mx", world.now, 300, (f"mx.{provider}.example",), provider)}
 
 
-def test_domains_of_one_mx_provider_share_its_limit(new_world: Any):
+def test_domains_of_one_mx_provider_share_its_limit(new_world: Any) -> None:
     """Whatever their names are; another provider's and those without one do not count against it."""
     world = new_world(new_world.policy_text(provider="1/min,max_burst=2"))
     names = ["one.example", "two.example", "three.example"]
@@ -248,7 +248,7 @@ def test_domains_of_one_mx_provider_share_its_limit(new_world: Any):
     assert "send" == world.intent("three.example", attempt=2, **_hosted(world, "three.example")).action
 
 
-def test_a_domain_with_a_limit_of_its_own_is_not_counted_with_its_provider(new_world: Any):
+def test_a_domain_with_a_limit_of_its_own_is_not_counted_with_its_provider(new_world: Any) -> None:
     """gmail.com has one in the shipped policy."""
     world = new_world(new_world.policy_text(provider="1/min"))
     actions = [world.intent(str(n), **_hosted(world, "gmail.com")).action for n in range(5)]
@@ -256,7 +256,7 @@ def test_a_domain_with_a_limit_of_its_own_is_not_counted_with_its_provider(new_w
     assert "send" == world.intent("other", **_hosted(world, "one.example")).action
 
 
-def test_partitions_share_a_providers_rate(new_world: Any):
+def test_partitions_share_a_providers_rate(new_world: Any) -> None:
     """Each gets the rate divided by their number, as the log has it; a policy written for more partitions holds."""
     world = new_world(None)
     text = new_world.policy_text(provider="4/min,max_burst=8")
@@ -269,7 +269,7 @@ def test_partitions_share_a_providers_rate(new_world: Any):
     assert ["send", "defer"] == actions
 
 
-def test_test_intents_pass_the_providers_limit(new_world: Any):
+def test_test_intents_pass_the_providers_limit(new_world: Any) -> None:
     """And leave no trace in it."""
     world = new_world(new_world.policy_text(provider="1/min"))
     assert ["send"] * 3 == [world.intent(str(n), test=True, **_hosted(world, f"d{n}.example")).action for n in range(3)]

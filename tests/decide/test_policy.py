@@ -24,7 +24,7 @@ def shipped(new_world: Any) -> str:
     return str(new_world.policy_text())
 
 
-def test_the_shipped_policy_is_sound(shipped: str):
+def test_the_shipped_policy_is_sound(shipped: str) -> None:
     """And says what its text says."""
     policy = parse(shipped)
     assert [] == problems(shipped)
@@ -36,7 +36,7 @@ def test_the_shipped_policy_is_sound(shipped: str):
     assert set(RISKS) == set(policy.risk)
 
 
-def test_the_version_changes_with_the_text(shipped: str):
+def test_the_version_changes_with_the_text(shipped: str) -> None:
     """12 hex digits; a changed comment is another version too: the text is what stands in the log."""
     assert version_of(shipped) == parse(shipped).version
     assert version_of(shipped) != version_of(shipped + "# hello\n")
@@ -81,14 +81,14 @@ MISTAKES = [
 
 
 @pytest.mark.parametrize(("good", "bad", "sentence"), MISTAKES)
-def test_a_fault_is_told_with_its_place(shipped: str, good: str, bad: str, sentence: str):
+def test_a_fault_is_told_with_its_place(shipped: str, good: str, bad: str, sentence: str) -> None:
     """One sentence each, with the section and the key."""
     text = shipped.replace(good, bad, 1)
     assert text != shipped
     assert [fault for fault in problems(text) if sentence in fault], problems(text)
 
 
-def test_every_fault_is_told_at_once(shipped: str):
+def test_every_fault_is_told_at_once(shipped: str) -> None:
     """Nobody wants to find them one by one."""
     text = shipped.replace("days = 730", "days = 0").replace('mode = "flag"', 'mode = "f"')
     with pytest.raises(PolicyError) as raised:
@@ -99,14 +99,14 @@ def test_every_fault_is_told_at_once(shipped: str):
 
 @pytest.mark.parametrize("rule", RULES)
 @pytest.mark.parametrize("mode", ["reject", "defer", "flag", "off"])
-def test_only_modes_that_make_sense_are_accepted(new_world: Any, rule: str, mode: str):
+def test_only_modes_that_make_sense_are_accepted(new_world: Any, rule: str, mode: str) -> None:
     """A deferral needs a time to come back at, and some faults can't be waved through."""
     faults = problems(new_world.policy_text({rule: mode}))
     assert (mode in RULES[rule].modes) == (faults == [])
 
 
 @pytest.mark.parametrize("text", ["a = " + "9" * 5000, "a = " + "[" * 5000, 'a = "\ud800"', "\0", "a = 1\r", ""])
-def test_hostile_toml_is_refused_like_any_other(text: str):
+def test_hostile_toml_is_refused_like_any_other(text: str) -> None:
     """Numbers of thousands of digits, deep nesting, half characters: TOML's own parser raises other errors there."""
     assert 1 <= len(problems(text))
     with pytest.raises(PolicyError):
@@ -124,7 +124,7 @@ def _agree(text: str) -> None:
 
 
 @given(st.text(max_size=200))
-def test_any_text_is_a_policy_or_a_policy_error(text: str):
+def test_any_text_is_a_policy_or_a_policy_error(text: str) -> None:
     """And `problems` is empty exactly when `parse` works."""
     _agree(text)
 
@@ -147,7 +147,7 @@ def _toml(value: Any) -> str:
 
 
 @given(st.data())
-def test_any_value_in_any_place_is_accepted_or_refused(shipped: str, data: st.DataObject):
+def test_any_value_in_any_place_is_accepted_or_refused(shipped: str, data: st.DataObject) -> None:
     """A sound policy in which one value, or one whole section, is something else."""
     document = tomllib.loads(shipped)
     table: Any = document
@@ -161,26 +161,26 @@ def test_any_value_in_any_place_is_accepted_or_refused(shipped: str, data: st.Da
 
 
 @pytest.mark.parametrize("rule", [*RULES, *FAULTS])
-def test_every_rule_is_documented(rule: str):
+def test_every_rule_is_documented(rule: str) -> None:
     """docs/policy.md has a row for each rule that a verdict may name."""
     assert f"\n| `{rule}` |" in DOCS.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("signal", RISKS)
-def test_every_risk_signal_is_documented(signal: str):
+def test_every_risk_signal_is_documented(signal: str) -> None:
     """And one for each weight."""
     assert f"\n| `{signal}` |" in DOCS.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(("rule", "parameter"), [(rule.id, name) for rule in LADDER for name in rule.parameters])
-def test_every_parameter_is_documented(rule: str, parameter: str):
+def test_every_parameter_is_documented(rule: str, parameter: str) -> None:
     """In its rule's own row."""
     row = next(line for line in DOCS.read_text(encoding="utf-8").splitlines() if line.startswith(f"| `{rule}` |"))
     assert f"`{parameter}`" in row
 
 
 @pytest.mark.parametrize("rule", RULES)
-def test_the_page_names_the_modes_that_a_rule_takes(rule: str):
+def test_the_page_names_the_modes_that_a_rule_takes(rule: str) -> None:
     """The second cell."""
     row = next(line for line in DOCS.read_text(encoding="utf-8").splitlines() if line.startswith(f"| `{rule}` |"))
     assert ", ".join(RULES[rule].modes) == row.split("|")[2].strip()

@@ -27,7 +27,7 @@ def write(tmp_path: Path) -> Any:
     return write
 
 
-def test_a_sound_policy_is_shown(new_world: Any, write: Any):
+def test_a_sound_policy_is_shown(new_world: Any, write: Any) -> None:
     """OK, its version, every rule with its mode, the limits; no warnings for what ships."""
     text = new_world.policy_text()
     result = _run("check", write(text))
@@ -38,7 +38,7 @@ def test_a_sound_policy_is_shown(new_world: Any, write: Any):
     assert "12000/min,max_burst=2000" in result.stdout
 
 
-def test_what_is_set_is_shown(new_world: Any, write: Any):
+def test_what_is_set_is_shown(new_world: Any, write: Any) -> None:
     """Limits by MX provider, and on how many lists or on which one."""
     text = new_world.policy_text(provider="77/min").replace("trusted = []", 'trusted = ["ours"]')
     shown = _run("show", write(text)).stdout
@@ -46,7 +46,7 @@ def test_what_is_set_is_shown(new_world: Any, write: Any):
     assert "on 2 lists, or on ours" in shown
 
 
-def test_every_fault_is_a_line_with_the_file_and_the_section(new_world: Any, write: Any):
+def test_every_fault_is_a_line_with_the_file_and_the_section(new_world: Any, write: Any) -> None:
     """On stderr, exit code 1, nothing on stdout."""
     path = write(new_world.policy_text().replace("days = 730", "days = 0"))
     result = _run("check", path)
@@ -86,7 +86,7 @@ SUSPICIOUS = [
 
 
 @pytest.mark.parametrize(("section", "line", "sentence"), SUSPICIOUS)
-def test_what_is_hardly_meant_is_a_warning(new_world: Any, write: Any, section: str, line: str, sentence: str):
+def test_what_is_hardly_meant_is_a_warning(new_world: Any, write: Any, section: str, line: str, sentence: str) -> None:
     """It is said, and the policy can be used all the same."""
     text = new_world.policy_text()
     head = next(found for found in text.splitlines() if found.startswith(f"[limits.{section}]"))
@@ -106,7 +106,7 @@ def test_what_is_hardly_meant_is_a_warning(new_world: Any, write: Any, section: 
         '"example.com" = "1/day"',
     ],
 )
-def test_what_is_at_the_edge_is_no_warning(new_world: Any, write: Any, line: str):
+def test_what_is_at_the_edge_is_no_warning(new_world: Any, write: Any, line: str) -> None:
     """Equal to the domain's limit, a burst of exactly a minute, one a day: all of it may be meant."""
     text = new_world.policy_text()
     section = "[limits.service-at-domain]" if "@" in line or "bank" in line else "[limits.domain]"
@@ -114,7 +114,7 @@ def test_what_is_at_the_edge_is_no_warning(new_world: Any, write: Any, line: str
     assert "" == _run("check", write(text.replace(head, f"{head}\n{line}"))).stderr
 
 
-def test_parameters_that_have_no_effect_are_warned_of(new_world: Any, write: Any):
+def test_parameters_that_have_no_effect_are_warned_of(new_world: Any, write: Any) -> None:
     """A first wait above the longest one, an opt-out that holds for no stream."""
     text = new_world.policy_text().replace("retry_after_max = 14400", "retry_after_max = 60")
     result = _run("check", write(text.replace('streams = ["marketing", "newsletter"]', "streams = []")))
@@ -123,7 +123,7 @@ def test_parameters_that_have_no_effect_are_warned_of(new_world: Any, write: Any
     assert "streams is empty" in result.stderr
 
 
-def test_a_file_that_is_missing_is_said_to_be(tmp_path: Path):
+def test_a_file_that_is_missing_is_said_to_be(tmp_path: Path) -> None:
     """One line, and where to get a file to start from."""
     result = _run("check", tmp_path / "none.toml")
     assert 2 == result.exit_code
@@ -131,7 +131,7 @@ def test_a_file_that_is_missing_is_said_to_be(tmp_path: Path):
     assert "sidestep policy show --toml" in result.stderr
 
 
-def test_a_file_that_is_no_text_is_said_to_be(tmp_path: Path):
+def test_a_file_that_is_no_text_is_said_to_be(tmp_path: Path) -> None:
     """TOML is UTF-8."""
     path = tmp_path / "latin.toml"
     path.write_bytes('name = "caf\xe9"'.encode("latin-1"))
@@ -140,7 +140,7 @@ def test_a_file_that_is_no_text_is_said_to_be(tmp_path: Path):
     assert "is not UTF-8 text (octet 11)" in result.stderr
 
 
-def test_the_shipped_policy_can_be_shown_and_started_from(write: Any):
+def test_the_shipped_policy_can_be_shown_and_started_from(write: Any) -> None:
     """What `show --toml` prints is a policy that `check` takes."""
     shown = _run("show", "--toml").stdout
     assert 0 == _run("check", write(shown)).exit_code

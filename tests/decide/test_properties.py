@@ -85,7 +85,7 @@ def _answer(verdict: Verdict) -> dict[str, Any]:
 
 
 @given(logs, st.lists(st.integers(0, 41), max_size=6))
-def test_batches_make_no_difference(new_world: Any, made_up: list[Any], cuts: list[int]):
+def test_batches_make_no_difference(new_world: Any, made_up: list[Any], cuts: list[int]) -> None:
     """The same verdicts and tallies, octet by octet, and the same ledger: folded one by one, at once, or anyhow."""
     log = _log(new_world, made_up)
     whole, one_by_one, anyhow = (_judged(new_world, log, c) for c in ([], list(range(len(log))), cuts))
@@ -95,7 +95,7 @@ def test_batches_make_no_difference(new_world: Any, made_up: list[Any], cuts: li
 
 
 @given(logs, st.lists(st.integers(1, 40), max_size=8))
-def test_a_log_that_holds_records_twice_says_the_same(new_world: Any, made_up: list[Any], again: list[int]):
+def test_a_log_that_holds_records_twice_says_the_same(new_world: Any, made_up: list[Any], again: list[int]) -> None:
     """Screen writes some intents and feedback twice after a crash: the same verdicts and the same ledger."""
     log = _log(new_world, made_up)
     doubled = []
@@ -110,7 +110,9 @@ def test_a_log_that_holds_records_twice_says_the_same(new_world: Any, made_up: l
 
 
 @given(soon, st.data())
-def test_a_record_that_comes_again_later_changes_nothing(new_world: Any, made_up: list[Any], data: st.DataObject):
+def test_a_record_that_comes_again_later_changes_nothing(
+    new_world: Any, made_up: list[Any], data: st.DataObject
+) -> None:
     """Any earlier intent or feedback, repeated at the end, has no verdict and leaves no trace."""
     log = _log(new_world, made_up)
     world = _judged(new_world, log, [])
@@ -122,7 +124,7 @@ def test_a_record_that_comes_again_later_changes_nothing(new_world: Any, made_up
 
 
 @given(soon)
-def test_each_intent_has_one_verdict(new_world: Any, made_up: list[Any]):
+def test_each_intent_has_one_verdict(new_world: Any, made_up: list[Any]) -> None:
     """Within the window: never two for the same service, id, attempt and content, and at least one for each content."""
     log = _log(new_world, made_up)
     verdicts = _judged(new_world, log, []).verdicts()
@@ -137,7 +139,7 @@ def _content(record: Any) -> tuple[str, ...]:
 
 
 @given(soon)
-def test_nothing_is_sent_twice(new_world: Any, made_up: list[Any]):
+def test_nothing_is_sent_twice(new_world: Any, made_up: list[Any]) -> None:
     """One approval for an intent within the window, whatever attempts follow; the recipients differ or not."""
     approved = Counter(
         (verdict.service, verdict.id)
@@ -148,7 +150,7 @@ def test_nothing_is_sent_twice(new_world: Any, made_up: list[Any]):
 
 
 @given(logs)
-def test_verdicts_make_sense(new_world: Any, made_up: list[Any]):
+def test_verdicts_make_sense(new_world: Any, made_up: list[Any]) -> None:
     """Decision, action, retry_at, rules and risk fit each other; time never goes back; unknown is never dropped."""
     log = _log(new_world, made_up)
     verdicts = _judged(new_world, log, []).verdicts()
@@ -166,7 +168,7 @@ def test_verdicts_make_sense(new_world: Any, made_up: list[Any]):
 
 @given(st.lists(st.tuples(st.integers(0, 40_000), services), min_size=1, max_size=30))
 @settings(max_examples=40)
-def test_no_window_of_approvals_exceeds_the_limits(new_world: Any, arrivals: list[Any]):
+def test_no_window_of_approvals_exceeds_the_limits(new_world: Any, arrivals: list[Any]) -> None:
     """2 a minute and 3 at once to the domain, 1 a minute and 2 at once from the service, in every window of the log."""
     world = new_world(new_world.policy_text(**LIMITED))
     sent: dict[str, list[int]] = {"": [], "shop": [], "bank": []}

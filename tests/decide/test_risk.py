@@ -51,13 +51,13 @@ def policy(new_world: Any) -> Any:
         ([], {"last_delivered": NOW}, {}, 0.05),
     ],
 )
-def test_signals_combine(policy: Any, flags: list[str], recipient: Any, domain: Any, risk: float):
+def test_signals_combine(policy: Any, flags: list[str], recipient: Any, domain: Any, risk: float) -> None:
     """1 - (1 - w1)(1 - w2)…; engagement within `dormant_days` leaves a fifth of it."""
     findings = [Finding(name, "") for name in flags]
     assert risk == risk_of(findings, RecipientRow(**recipient), DomainRow(**domain), policy, NOW)
 
 
-def test_someone_who_never_engaged_is_not_taken_for_engaged(new_world: Any):
+def test_someone_who_never_engaged_is_not_taken_for_engaged(new_world: Any) -> None:
     """However far back the policy looks."""
     policy = parse(new_world.policy_text().replace("dormant_days = 365", "dormant_days = 99999"))
     assert 0.05 == risk_of([], RecipientRow(), DomainRow(), policy, NOW)
@@ -75,7 +75,7 @@ recipients = st.builds(RecipientRow, *[times] * 4, st.integers(0, 3), *[times] *
 )
 def test_risk_is_a_probability_whatever_the_weights(
     new_world: Any, flags: Any, recipient: Any, domain: Any, weights: Any
-):
+) -> None:
     """From 0 to 1, for every set of weights that the policy may hold."""
     text = new_world.policy_text()
     head, _, _ = text.partition("[risk]\n")

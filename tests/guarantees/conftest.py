@@ -1,55 +1,14 @@
 """A system for each test: empty topics, a name server, and workers that end with the test."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from sidestep.streams.local.nameserver import NameServer
 from sidestep.topics.connection import Connection
-from tests.guarantees.harness.records import Feed, VerdictLog
-from tests.guarantees.harness.traffic import ZONES, tight_policy
-from tests.guarantees.harness.workers import WorkerProcess
-
-
-class System:
-    """The whole of it: `start` makes workers, `feed` publishes, `verdicts` is what comes out."""
-
-    def __init__(self, connection: Connection, names: NameServer, folder: Path):
-        self.connection = connection
-        self.names = names
-        self.folder = folder
-        self.feed = Feed(connection)
-        self.verdicts = VerdictLog(connection)
-        self.policy = folder / "policy.toml"
-        self.policy.write_text(tight_policy(), "utf-8")
-        self._workers: list[WorkerProcess] = []
-
-    def start(self, role: str, data: Path | None = None, **settings: object) -> WorkerProcess:
-        """A worker with a data folder of its own unless one is given."""
-        number = len(self._workers)
-        data = data or self.folder / f"{role}-{number}"
-        settings = {"group": self.folder.name, "policy": self.policy, **settings}
-        worker = WorkerProcess(
-            role,
-            self.connection,
-            f"{self.names.host}:{self.names.port}",
-            data,
-            self.folder / f"{number}.log",
-            **settings,
-        )
-        self._workers.append(worker)
-        return worker
-
-    def alive(self) -> list[WorkerProcess]:
-        """The workers that run."""
-        return [worker for worker in self._workers if worker.alive]
-
-    def close(self) -> None:
-        """End everything."""
-        for worker in self._workers:
-            worker.kill()
-        self.verdicts.close()
+from tests.guarantees.harness.system import System
+from tests.guarantees.harness.traffic import ZONES
 
 
 @pytest.fixture
@@ -61,6 +20,3 @@ def system(clean_topics: Connection, tmp_path: Path) -> Iterator[System]:
             yield made
         finally:
             made.close()
-
-
-Start = Callable[..., WorkerProcess]

@@ -14,6 +14,7 @@ from sidestep.topics.catalog import APPROVED, IDS_CHANGELOG, LEDGER_CHANGELOG
 from sidestep.topics.connection import Connection
 from tests.guarantees.harness.model import assert_guarantees
 from tests.guarantees.harness.records import read
+from tests.guarantees.harness.system import System
 from tests.guarantees.harness.traffic import Traffic
 from tests.guarantees.harness.workers import SESSION_SECONDS, wait_for
 
@@ -34,7 +35,7 @@ def output(value: bytes) -> dict[str, list[dict[str, bytes]]]:
     return {APPROVED.name: [{"key": b"k", "value": value}]}
 
 
-def test_a_ledger_that_was_taken_over_can_commit_nothing(clean_topics, tmp_path):
+def test_a_ledger_that_was_taken_over_can_commit_nothing(clean_topics: Connection, tmp_path: Path) -> None:
     """Neither its output nor its rows become visible, and the error says that another worker has taken over."""
     older = ledger(clean_topics, tmp_path / "older")
     older.commit(output(b"1"), Writes(), 0)
@@ -54,7 +55,7 @@ def test_a_ledger_that_was_taken_over_can_commit_nothing(clean_topics, tmp_path)
 
 @pytest.mark.slow
 @pytest.mark.timeout(120)
-def test_a_frozen_worker_that_comes_back_is_fenced(system):
+def test_a_frozen_worker_that_comes_back_is_fenced(system: System) -> None:
     """Frozen for longer than its session, then awake: it exits with 3, names fencing, repeats nothing."""
     traffic = Traffic(seed=5)
     screen = system.start("screen").await_ready()

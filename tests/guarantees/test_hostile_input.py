@@ -15,6 +15,7 @@ from sidestep.topics.connection import Connection
 from tests.guarantees.harness.model import assert_guarantees
 from tests.guarantees.harness.odd import produce_odd
 from tests.guarantees.harness.records import read
+from tests.guarantees.harness.system import System
 from tests.guarantees.harness.traffic import Traffic
 from tests.guarantees.harness.workers import wait_for
 
@@ -131,7 +132,7 @@ def differences(wanted: dict[str, Letter], found: dict[str, Letter]) -> list[str
     return [f"{p}: {show(wanted.get(p))} {show(found.get(p))}" for p in places if wanted.get(p) != found.get(p)]
 
 
-def test_unreadable_records_are_kept_and_hold_up_nobody(system):
+def test_unreadable_records_are_kept_and_hold_up_nobody(system: System) -> None:
     """Each unreadable record is one dead letter, octet for octet; each neighbour in its batch has its verdict."""
     traffic = Traffic(seed=6)
     workers = [system.start(role, dead_letter_share=1).await_ready() for role in ("screen", "decide")]
@@ -150,7 +151,7 @@ def test_unreadable_records_are_kept_and_hold_up_nobody(system):
     assert_guarantees(system.connection, traffic.expected, [], [workers[1].data])
 
 
-def test_odd_kafka_records_are_read_like_any_other(system):
+def test_odd_kafka_records_are_read_like_any_other(system: System) -> None:
     """Header names that are not UTF-8, no key, a CreateTime before the epoch: their values are sound, so they count."""
     traffic = Traffic(seed=7)
     workers = [system.start(role).await_ready() for role in ("screen", "decide")]
@@ -174,7 +175,7 @@ def test_odd_kafka_records_are_read_like_any_other(system):
     assert [w.leave() for w in workers] == [0, 0]
 
 
-def test_what_is_not_evidence_is_dead_lettered_by_decide(system):
+def test_what_is_not_evidence_is_dead_lettered_by_decide(system: System) -> None:
     """Only Screen may write to email-evidence; if something else stands there, it stops nobody and is kept."""
     traffic = Traffic(seed=8)
     workers = [system.start(role).await_ready() for role in ("screen", "decide")]
@@ -193,7 +194,7 @@ def test_what_is_not_evidence_is_dead_lettered_by_decide(system):
     assert_guarantees(system.connection, traffic.expected, [], [workers[1].data])
 
 
-def test_a_flood_of_unreadable_records_stops_the_worker(system):
+def test_a_flood_of_unreadable_records_stops_the_worker(system: System) -> None:
     """A broken producer must not turn a topic into dead letters: exit 3, and on request they are taken all the same."""
     hostile = Hostile(system.connection)
     for number in range(300):

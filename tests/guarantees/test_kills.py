@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.guarantees.harness.model import assert_guarantees
+from tests.guarantees.harness.system import System
 from tests.guarantees.harness.traffic import Traffic
 from tests.guarantees.harness.workers import WorkerProcess
 
@@ -42,7 +43,7 @@ def folder_for(kind: str, base: Path, number: int, last: Path, copies: list[Path
     return folder
 
 
-def test_a_killed_decide_worker_loses_and_repeats_nothing(system):
+def test_a_killed_decide_worker_loses_and_repeats_nothing(system: System) -> None:
     """At every failpoint, with the ledger as it was left, with none at all, and with an old copy of it."""
     traffic = Traffic(seed=1)
     screen = system.start("screen").await_ready()
@@ -58,7 +59,7 @@ def test_a_killed_decide_worker_loses_and_repeats_nothing(system):
     assert_guarantees(system.connection, traffic.expected, system.feed.origins, [folder])
 
 
-def test_an_old_copy_and_an_empty_folder_recover_to_the_same_ledger(system):
+def test_an_old_copy_and_an_empty_folder_recover_to_the_same_ledger(system: System) -> None:
     """Recovery alone, without any new record, brings every folder to the model's rows."""
     traffic = Traffic(seed=2)
     screen = system.start("screen").await_ready()
@@ -76,7 +77,7 @@ def test_an_old_copy_and_an_empty_folder_recover_to_the_same_ledger(system):
         assert_guarantees(system.connection, traffic.expected, system.feed.origins, [folder])
 
 
-def test_a_killed_screen_worker_loses_nothing_and_counts_nothing_twice(system):
+def test_a_killed_screen_worker_loses_nothing_and_counts_nothing_twice(system: System) -> None:
     """In mid-batch, before and after its evidence is in the log: what it writes again is passed over."""
     traffic = Traffic(seed=3)
     decide = system.start("decide").await_ready("ok", "standby")

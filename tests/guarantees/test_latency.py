@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+from tests.guarantees.harness.system import System
 from tests.guarantees.harness.traffic import Traffic
 
 EVENTS = 100
@@ -11,7 +12,7 @@ EVENTS = 100
 pytestmark = pytest.mark.timeout(120)
 
 
-def test_a_lone_event_is_not_kept_waiting_for_others(system):
+def test_a_lone_event_is_not_kept_waiting_for_others(system: System) -> None:
     """Each is published after its predecessor's verdict, so nothing but itself can bring it through."""
     traffic = Traffic(seed=13)
     workers = [system.start(role).await_ready() for role in ("screen", "decide")]

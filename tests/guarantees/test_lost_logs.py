@@ -9,6 +9,7 @@ from confluent_kafka.admin import AdminClient
 from sidestep.topics import admin
 from sidestep.topics.catalog import EVIDENCE, LEDGER_CHANGELOG
 from tests.guarantees.harness.records import read
+from tests.guarantees.harness.system import System
 from tests.guarantees.harness.traffic import Traffic
 from tests.guarantees.harness.workers import WorkerProcess, wait_for
 
@@ -25,7 +26,7 @@ def some_history(system: Any, traffic: Traffic) -> tuple[WorkerProcess, WorkerPr
     return screen, decide
 
 
-def test_evidence_that_was_never_judged_and_is_gone_stops_decide(system):
+def test_evidence_that_was_never_judged_and_is_gone_stops_decide(system: System) -> None:
     """Retention has passed the marker: going on behind the gap would leave intents without a verdict, silently."""
     traffic = Traffic(seed=9)
     screen, decide = some_history(system, traffic)
@@ -52,7 +53,7 @@ def test_evidence_that_was_never_judged_and_is_gone_stops_decide(system):
     assert screen.leave() == 0
 
 
-def test_a_ledger_ahead_of_its_changelog_stops_decide(system):
+def test_a_ledger_ahead_of_its_changelog_stops_decide(system: System) -> None:
     """A data folder of another cluster, or a broker that has lost data: the error says what to do."""
     traffic = Traffic(seed=10)
     screen, decide = some_history(system, traffic)

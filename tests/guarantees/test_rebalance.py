@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.guarantees.harness.model import assert_guarantees
+from tests.guarantees.harness.system import System
 from tests.guarantees.harness.traffic import Traffic
 
 TICK = 0.1
@@ -47,7 +48,7 @@ class Drive:
             self._traffic.answered(self._system.verdicts.poll(min(left, 0.05)))
 
 
-def test_workers_come_and_go_under_load(system):
+def test_workers_come_and_go_under_load(system: System) -> None:
     """1 → 2 → 1 → 2 → 1 workers of both roles at once; who leaves by SIGTERM exits with 0 within seconds."""
     traffic = Traffic(seed=4)
     drive = Drive(system, traffic)

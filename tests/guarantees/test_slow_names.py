@@ -10,6 +10,7 @@ import pytest
 
 from sidestep.topics.catalog import INTENTS
 from tests.guarantees.harness.model import assert_guarantees
+from tests.guarantees.harness.system import System
 from tests.guarantees.harness.traffic import Traffic
 from tests.guarantees.harness.workers import WorkerProcess
 
@@ -34,7 +35,7 @@ def intents_to(names: list[str], label: str) -> tuple[list[Any], set[Any]]:
     return records, {(f["service"], f["id"], 1, f["to"]) for f in fields}
 
 
-def test_a_silent_name_holds_up_nobody_else(system):
+def test_a_silent_name_holds_up_nobody_else(system: System) -> None:
     """Neighbours in its batch and in later ones have their verdicts while it waits; it is deferred when time is up."""
     traffic = Traffic(seed=11)
     system.names.set("slow.example", "MX 10 mx.slow.example")
@@ -57,7 +58,7 @@ def test_a_silent_name_holds_up_nobody_else(system):
     assert_guarantees(system.connection, traffic.expected | slow_keys, system.feed.origins, [workers[1].data])
 
 
-def test_a_full_car_park_is_bounded_and_loses_nothing(system):
+def test_a_full_car_park_is_bounded_and_loses_nothing(system: System) -> None:
     """The partition pauses while as many wait as may; in the end every intent has its verdict."""
     traffic = Traffic(seed=12)
     names = [f"silent{number}.example" for number in range(200)]

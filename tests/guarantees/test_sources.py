@@ -89,7 +89,7 @@ def _send(system: Any, number: int, name: str) -> tuple[str, str, int, str]:
     return key
 
 
-def test_what_sources_say_reaches_the_verdict(system: Any, service: str):
+def test_what_sources_say_reaches_the_verdict(system: Any, service: str) -> None:
     """One list flags, two reject; the evidence has list, version, entry and reason of each."""
     system.names.load("")
     for name, records in DBL.items():
@@ -136,7 +136,7 @@ def _versions(connection: Connection) -> set[str]:
     return {record.lists["traps"] for record in records if isinstance(record, ListsRecord)}
 
 
-def test_sources_in_trouble_reject_nothing(system: Any):
+def test_sources_in_trouble_reject_nothing(system: Any) -> None:
     """Neither a zone that does not answer nor a service that is not there, nor a feed that can't be read."""
     system.names.fault("TEST.dbl.example", "drop")
     sources = _sources(system.folder, "http://127.0.0.1:9")

@@ -25,6 +25,7 @@ from sidestep.streams.local.embedded_config import failure_in, quick_start, serv
 from sidestep.streams.local.embedded_jars import Lock, classpath, read_lock
 from sidestep.streams.local.embedded_kafka import EmbeddedKafka
 from sidestep.topics.subscribe import Subscription
+from tests.fixture_types import WaitUntil
 
 OWNER = """
 import sys, time
@@ -58,7 +59,7 @@ def owner(directory: Path) -> Iterator[tuple[subprocess.Popen, int]]:
 
 
 @needs_broker
-def test_records_stay_when_it_is_started_again_on_another_port(tmp_path):
+def test_records_stay_when_it_is_started_again_on_another_port(tmp_path: Path) -> None:
     """Two runs in one folder, whose name is not ASCII and has what properties files choke on."""
     folder = tmp_path / "Ärger, mit=Pfad"
     with EmbeddedKafka(folder, java=quick_start()) as first:
@@ -78,7 +79,7 @@ def test_records_stay_when_it_is_started_again_on_another_port(tmp_path):
 
 
 @needs_broker
-def test_a_folder_in_use_is_refused(kafka):
+def test_a_folder_in_use_is_refused(kafka: EmbeddedKafka) -> None:
     """By name of its process and with the address to use instead; the running broker is not disturbed."""
     with pytest.raises(EmbeddedBrokerError, match=rf"process {kafka.pid}\).*--broker {kafka.address}"):
         EmbeddedKafka(kafka.directory).start()
@@ -86,7 +87,7 @@ def test_a_folder_in_use_is_refused(kafka):
 
 
 @needs_broker
-def test_a_port_in_use_is_refused_before_anything_starts(tmp_path):
+def test_a_port_in_use_is_refused_before_anything_starts(tmp_path: Path) -> None:
     """The message names the port."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
@@ -95,14 +96,14 @@ def test_a_port_in_use_is_refused_before_anything_starts(tmp_path):
 
 
 @needs_broker
-def test_what_kafka_says_is_in_the_error(tmp_path):
+def test_what_kafka_says_is_in_the_error(tmp_path: Path) -> None:
     """A heap that is too small to start with: the error quotes Java, not just an exit code."""
     with pytest.raises(EmbeddedBrokerError, match=r"[Hh]eap|OutOfMemory"):
         EmbeddedKafka(tmp_path, heap="3m").start()
 
 
 @needs_broker
-def test_it_dies_with_its_parent(tmp_path, wait_until):
+def test_it_dies_with_its_parent(tmp_path: Path, wait_until: WaitUntil) -> None:
     """kill -9 of the process that started it; afterwards the folder is free again."""
     with owner(tmp_path) as (process, broker):
         assert alive(broker)
@@ -114,7 +115,7 @@ def test_it_dies_with_its_parent(tmp_path, wait_until):
 
 @needs_broker
 @pytest.mark.skipif(sys.platform != "linux", reason="PR_SET_PDEATHSIG")
-def test_it_dies_with_its_supervisor(tmp_path, wait_until):
+def test_it_dies_with_its_supervisor(tmp_path: Path, wait_until: WaitUntil) -> None:
     """kill -9 of the supervisor leaves no broker either, and the owner notices."""
     with EmbeddedKafka(tmp_path, java=quick_start()) as broker:
         supervisor = int(re.search(r"PPid:\s+(\d+)", Path(f"/proc/{broker.pid}/status").read_text())[1])
@@ -124,7 +125,9 @@ def test_it_dies_with_its_supervisor(tmp_path, wait_until):
 
 
 @needs_broker
-def test_a_broker_that_ignores_sigterm_is_killed(tmp_path, monkeypatch, wait_until):
+def test_a_broker_that_ignores_sigterm_is_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wait_until: WaitUntil
+) -> None:
     """After the deadline. A stopped process takes no SIGTERM."""
     monkeypatch.setattr("sidestep.streams.local.embedded_kafka.STOP_DEADLINE", 0.5)
     broker = EmbeddedKafka(tmp_path, java=quick_start()).start()
@@ -134,18 +137,18 @@ def test_a_broker_that_ignores_sigterm_is_killed(tmp_path, monkeypatch, wait_unt
 
 
 @needs_broker
-def test_starting_twice_is_refused(kafka):
+def test_starting_twice_is_refused(kafka: EmbeddedKafka) -> None:
     """One object is one broker."""
     with pytest.raises(EmbeddedBrokerError, match="started already"):
         kafka.start()
 
 
-def test_stopping_what_does_not_run_does_nothing(tmp_path):
+def test_stopping_what_does_not_run_does_nothing(tmp_path: Path) -> None:
     """So that it can stand in any `finally`."""
     EmbeddedKafka(tmp_path).stop()
 
 
-def test_the_lock_names_every_jar_once_with_its_checksum():
+def test_the_lock_names_every_jar_once_with_its_checksum() -> None:
     """And all of Kafka in the one version."""
     lock = read_lock()
     assert len(lock.jars) == len({jar.artifact for jar in lock.jars}) == 46
@@ -161,7 +164,7 @@ def small_lock() -> Lock:
 
 
 @pytest.fixture
-def maven(tmp_path, monkeypatch, small_lock) -> Iterator[Path]:
+def maven(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, small_lock) -> Iterator[Path]:
     """The folder of a Maven repository on loopback that holds the three jars, named as a mirror in jgo's settings."""
     classpath(read_lock(), embedded_jars.local_repository())
     folder = tmp_path / "maven"
@@ -180,7 +183,9 @@ def maven(tmp_path, monkeypatch, small_lock) -> Iterator[Path]:
 
 
 @needs_broker
-def test_missing_jars_are_fetched_once_and_the_progress_is_shown(tmp_path, maven, small_lock, capsys):
+def test_missing_jars_are_fetched_once_and_the_progress_is_shown(
+    tmp_path: Path, maven, small_lock, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Count and size on stderr; the second time nothing is fetched, and nothing is left lying about."""
     repository = tmp_path / "local"
     paths = classpath(small_lock, repository)
@@ -192,7 +197,7 @@ def test_missing_jars_are_fetched_once_and_the_progress_is_shown(tmp_path, maven
 
 
 @needs_broker
-def test_a_jar_that_is_not_the_one_of_the_lock_is_never_put_in_place(tmp_path, maven, small_lock):
+def test_a_jar_that_is_not_the_one_of_the_lock_is_never_put_in_place(tmp_path: Path, maven, small_lock) -> None:
     """A mirror that serves something else: the error names both checksums, and the jar is not kept."""
     bad = small_lock.jars[0]
     (maven / bad.path).write_bytes(b"not the jar")
@@ -202,7 +207,7 @@ def test_a_jar_that_is_not_the_one_of_the_lock_is_never_put_in_place(tmp_path, m
 
 
 @needs_broker
-def test_a_jar_changed_on_disk_is_noticed_at_every_start(tmp_path, maven, small_lock):
+def test_a_jar_changed_on_disk_is_noticed_at_every_start(tmp_path: Path, maven, small_lock) -> None:
     """Also if its size is the same."""
     path = classpath(small_lock, tmp_path / "local")[0]
     path.write_bytes(bytes(path.stat().st_size))
@@ -211,14 +216,14 @@ def test_a_jar_changed_on_disk_is_noticed_at_every_start(tmp_path, maven, small_
 
 
 @needs_broker
-def test_jars_that_can_not_be_had_are_one_clear_error(tmp_path, maven, small_lock):
+def test_jars_that_can_not_be_had_are_one_clear_error(tmp_path: Path, maven, small_lock) -> None:
     """The mirror lacks one: the message says what to do without it."""
     (maven / small_lock.jars[1].path).unlink()
     with pytest.raises(EmbeddedBrokerError, match=r"could not be fetched.*--broker HOST:PORT"):
         classpath(small_lock, tmp_path / "local")
 
 
-def test_without_a_network_it_is_the_same_error(tmp_path, monkeypatch):
+def test_without_a_network_it_is_the_same_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody listens at the mirror."""
     settings = tmp_path / "jgo.conf"
     settings.write_text("[repositories]\ncentral = http://127.0.0.1:1\n")
@@ -228,7 +233,7 @@ def test_without_a_network_it_is_the_same_error(tmp_path, monkeypatch):
         classpath(replace(lock, jars=lock.jars[:2]), tmp_path / "local")
 
 
-def test_the_configuration_is_for_loopback_and_catalog_topics_only():
+def test_the_configuration_is_for_loopback_and_catalog_topics_only() -> None:
     """Nobody else can reach the broker, a mistyped topic is not created, short sessions are allowed."""
     text = server_properties(1234, 5678)
     assert {"127.0.0.1"} == set(re.findall(r"//([\d.]+):", text))
@@ -245,6 +250,6 @@ def test_the_configuration_is_for_loopback_and_catalog_topics_only():
         ("x ERROR a\n  Caused by: b\nCaused by: c\n  at d\n", "Caused by: c"),
     ],
 )
-def test_the_line_that_says_most_is_taken_from_the_log(log, reason):
+def test_the_line_that_says_most_is_taken_from_the_log(log, reason) -> None:
     """The root cause, else the first error, else the last line."""
     assert reason == failure_in(log)

@@ -20,7 +20,7 @@ def line(message: str, level: int = logging.ERROR, name: str = "kafka") -> loggi
     return logging.LogRecord(name, level, "", 0, message, (), None)
 
 
-def test_repetitions_are_held_back():
+def test_repetitions_are_held_back() -> None:
     """Lines that differ only in numbers and in the client's name count as the same."""
     calm = Calm(Clock())
     passed = [calm.filter(line(f"FAIL [thrd:client-{n}]: connect failed after {n} ms")) for n in range(100)]
@@ -28,7 +28,7 @@ def test_repetitions_are_held_back():
     assert not any(passed[ALLOWED:])
 
 
-def test_the_next_window_tells_how_many_there_were():
+def test_the_next_window_tells_how_many_there_were() -> None:
     """Nothing vanishes without a trace."""
     clock = Clock()
     calm = Calm(clock)
@@ -40,7 +40,7 @@ def test_the_next_window_tells_how_many_there_were():
     assert "no route (7 more like this before)" == record.getMessage()
 
 
-def test_other_lines_pass():
+def test_other_lines_pass() -> None:
     """Another message, another logger, and everything below warning."""
     calm = Calm(Clock())
     for _ in range(50):

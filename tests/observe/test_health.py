@@ -31,19 +31,19 @@ def _reasons(health: Health) -> str:
     return " ".join(body["reasons"])
 
 
-def test_a_new_worker_is_alive_and_says_what_it_waits_for():
+def test_a_new_worker_is_alive_and_says_what_it_waits_for() -> None:
     """Before the first assignment a worker is live, not ready, and gives both reasons."""
     health = Health()
     assert health.livez() == (200, {"status": "ok", "reasons": []})
     assert _reasons(health) == "Waiting for the first assignment of partitions. Kafka has not answered yet."
 
 
-def test_a_working_worker_is_ready():
+def test_a_working_worker_is_ready() -> None:
     """Assigned, recovered, Kafka answering: ready without reservations."""
     assert _working(Clock()).readyz() == (200, {"status": "ok", "reasons": []})
 
 
-def test_a_worker_without_partitions_stands_by():
+def test_a_worker_without_partitions_stands_by() -> None:
     """More workers than partitions: those left over are ready, and say that they wait."""
     health = _working(Clock())
     health.assigned(set())
@@ -52,7 +52,7 @@ def test_a_worker_without_partitions_stands_by():
     assert "the other workers of the group have them all" in body["reasons"][0]
 
 
-def test_every_ledger_is_recovered_before_the_worker_is_ready():
+def test_every_ledger_is_recovered_before_the_worker_is_ready() -> None:
     """A partition whose ledger is not complete keeps the worker from being ready, and its progress can be read."""
     health = _working(Clock())
     health.assigned({FIRST, SECOND})
@@ -63,7 +63,7 @@ def test_every_ledger_is_recovered_before_the_worker_is_ready():
     assert health.readyz()[0] == 200
 
 
-def test_a_partition_that_was_lost_is_recovered_again():
+def test_a_partition_that_was_lost_is_recovered_again() -> None:
     """What was recovered before a partition went to another worker counts for nothing when it comes back."""
     health = _working(Clock())
     health.assigned({SECOND})
@@ -71,14 +71,14 @@ def test_a_partition_that_was_lost_is_recovered_again():
     assert "email-evidence[0]" in _reasons(health)
 
 
-def test_partitions_without_a_ledger_need_no_recovery():
+def test_partitions_without_a_ledger_need_no_recovery() -> None:
     """Screen's partitions are worked on at once."""
     health = _working(Clock())
     health.assigned({("email-intents", 3)})
     assert health.readyz()[1]["status"] == "ok"
 
 
-def test_a_silent_broker_counts_after_a_while():
+def test_a_silent_broker_counts_after_a_while() -> None:
     """One error is no outage; half a minute without an answer is, and the last error is told."""
     clock = Clock()
     health = _working(clock)
@@ -92,7 +92,7 @@ def test_a_silent_broker_counts_after_a_while():
     assert health.readyz()[0] == 200
 
 
-def test_failing_dns_counts_only_while_nothing_answers():
+def test_failing_dns_counts_only_while_nothing_answers() -> None:
     """Silence is no failure of DNS, nor is an error between answers; errors alone for half a minute are."""
     clock = Clock()
     health = _working(clock)
@@ -108,7 +108,7 @@ def test_failing_dns_counts_only_while_nothing_answers():
     assert health.readyz()[0] == 200
 
 
-def test_dns_is_not_the_business_of_a_worker_that_does_not_screen():
+def test_dns_is_not_the_business_of_a_worker_that_does_not_screen() -> None:
     """A worker that only decides stays ready whatever name servers do."""
     clock = Clock()
     health = _working(clock, screens=False)
@@ -118,7 +118,7 @@ def test_dns_is_not_the_business_of_a_worker_that_does_not_screen():
     assert health.readyz()[0] == 200
 
 
-def test_lag_without_progress_is_a_stall():
+def test_lag_without_progress_is_a_stall() -> None:
     """Records that wait for a minute while no batch ends make the worker not ready; one batch makes it ready again."""
     clock = Clock()
     health = _working(clock)
@@ -134,7 +134,7 @@ def test_lag_without_progress_is_a_stall():
     assert health.readyz()[0] == 200
 
 
-def test_an_idle_worker_is_not_stalled():
+def test_an_idle_worker_is_not_stalled() -> None:
     """No lag, no batches: nothing is wrong, however long it lasts."""
     clock = Clock()
     health = _working(clock)
@@ -143,7 +143,7 @@ def test_an_idle_worker_is_not_stalled():
     assert health.readyz()[0] == 200
 
 
-def test_a_fatal_error_ends_both():
+def test_a_fatal_error_ends_both() -> None:
     """After a fatal error the worker is neither live nor ready; the first one is the one told."""
     health = _working(Clock())
     health.fatal("email-evidence[0]: another worker has taken over")
@@ -153,7 +153,7 @@ def test_a_fatal_error_ends_both():
     assert health.readyz() == (503, {"status": "failed", "reasons": expected})
 
 
-def test_a_loop_that_stands_still_is_dead():
+def test_a_loop_that_stands_still_is_dead() -> None:
     """Where the endpoints have a loop of their own, the agents' loop is judged by its beat."""
     clock = Clock()
     health = _working(clock)
@@ -164,7 +164,7 @@ def test_a_loop_that_stands_still_is_dead():
     assert health.livez() == (503, {"status": "failed", "reasons": ["The event loop has not turned for 31 s."]})
 
 
-def test_a_stopping_worker_is_live_and_not_ready():
+def test_a_stopping_worker_is_live_and_not_ready() -> None:
     """While partitions are given up nobody should count on the worker, nor kill it."""
     health = _working(Clock())
     health.stopping()
@@ -172,7 +172,7 @@ def test_a_stopping_worker_is_live_and_not_ready():
     assert _reasons(health) == "The worker is stopping."
 
 
-def test_fausts_partitions_are_partitions():
+def test_fausts_partitions_are_partitions() -> None:
     """Faust's TP and a plain tuple name the same partition."""
     from faust.types import TP
 

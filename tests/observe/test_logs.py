@@ -53,7 +53,7 @@ def _record(message: str, **extra: object) -> logging.LogRecord:
     return logging.makeLogRecord({"msg": message, "name": "sidestep.test", "levelname": "INFO"} | extra)
 
 
-def test_json_lines_hold_every_field():
+def test_json_lines_hold_every_field() -> None:
     """Time in UTC, level, logger, message with its arguments, and the extra fields with their types."""
     entry = json.loads(_logged("batch of %d", 7, partition=3, seconds=0.5, topic="email-evidence", ok=True))
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", entry.pop("time"))
@@ -68,13 +68,13 @@ def test_json_lines_hold_every_field():
     }
 
 
-def test_text_lines_can_be_read():
+def test_text_lines_can_be_read() -> None:
     """Time, level, logger, message, then key=value; values with spaces are quoted."""
     line = _logged("batch done", log_format="text", partition=3, why="it was full")
     assert re.fullmatch(r'\S+Z WARNING sidestep\.test  batch done  partition=3  why="it was full"\n', line)
 
 
-def test_auto_follows_the_stream():
+def test_auto_follows_the_stream() -> None:
     """A terminal gets text, a pipe gets JSON."""
     for stream, json_expected in ((Terminal(), False), (io.StringIO(), True)):
         configure("auto", "info", stream)
@@ -82,7 +82,7 @@ def test_auto_follows_the_stream():
         assert stream.getvalue().startswith("{") is json_expected
 
 
-def test_exceptions_are_kept():
+def test_exceptions_are_kept() -> None:
     """A traceback is one field of the JSON line, and indented lines below a text line."""
     for log_format in ("json", "text"):
         stream = io.StringIO()
@@ -100,13 +100,13 @@ def test_exceptions_are_kept():
             assert all(line.startswith("    ") for line in rest)
 
 
-def test_the_level_is_obeyed():
+def test_the_level_is_obeyed() -> None:
     """What is below the level is not written."""
     assert _logged("hello", level="error") == ""
 
 
 @pytest.mark.parametrize("level", ["debug", "info"])
-def test_other_libraries_are_quiet(level: str):
+def test_other_libraries_are_quiet(level: str) -> None:
     """Faust, mode and aiokafka write warnings through our handler and nothing below, whatever they had set up."""
     logging.getLogger("aiokafka").addHandler(logging.StreamHandler(io.StringIO()))
     stream = io.StringIO()
@@ -120,13 +120,13 @@ def test_other_libraries_are_quiet(level: str):
 
 
 @pytest.mark.parametrize(("log_format", "level", "name"), [("xml", "info", "FORMAT"), ("json", "loud", "LEVEL")])
-def test_unknown_settings_are_refused(log_format: str, level: str, name: str):
+def test_unknown_settings_are_refused(log_format: str, level: str, name: str) -> None:
     """The message names the setting and what may be chosen."""
     with pytest.raises(SettingsError, match=rf"SIDESTEP_LOG_{name}=.*expected one of"):
         configure(log_format, level, io.StringIO())
 
 
-def test_an_extra_field_cannot_replace_a_core_field():
+def test_an_extra_field_cannot_replace_a_core_field() -> None:
     """A field called time or level is kept under another name."""
     entry = json.loads(_logged("hello", level_=1, time="never"))
     assert entry["message"] == "hello"
@@ -143,14 +143,14 @@ def test_an_extra_field_cannot_replace_a_core_field():
         ("at 5 @ noon, 3@", "at 5 @ noon, 3@"),
     ],
 )
-def test_local_parts_do_not_reach_the_log(text: str, expected: str):
+def test_local_parts_do_not_reach_the_log(text: str, expected: str) -> None:
     """An address in a library's message loses what identifies the person."""
     assert without_local_parts(text) == expected
     assert json.loads(_logged("%s", text))["message"] == expected
     assert json.loads(_logged("x", detail=text))["detail"] == expected
 
 
-def test_local_parts_do_not_reach_the_log_by_exceptions():
+def test_local_parts_do_not_reach_the_log_by_exceptions() -> None:
     """Nor does one in the text of an exception."""
     stream = io.StringIO()
     configure("json", "info", stream)
@@ -162,7 +162,7 @@ def test_local_parts_do_not_reach_the_log_by_exceptions():
 
 
 @pytest.mark.parametrize("log_format", ["text", "json"])
-def test_exceptions_drive_no_terminal(log_format: str):
+def test_exceptions_drive_no_terminal(log_format: str) -> None:
     """Control characters in the text of an exception are escaped too."""
     stream = io.StringIO()
     configure(log_format, "info", stream)
@@ -174,7 +174,7 @@ def test_exceptions_drive_no_terminal(log_format: str):
 
 
 @given(ANY_TEXT, ANY_TEXT)
-def test_nothing_breaks_out_of_a_json_line(message: str, value: str):
+def test_nothing_breaks_out_of_a_json_line(message: str, value: str) -> None:
     """Whatever is logged: one line, printable ASCII, valid JSON, and the message comes back."""
     line = JsonFormatter().format(_record(message, field=value))
     assert line.isascii()
@@ -185,31 +185,31 @@ def test_nothing_breaks_out_of_a_json_line(message: str, value: str):
 
 
 @given(ANY_TEXT, ANY_TEXT)
-def test_nothing_breaks_out_of_a_text_line(message: str, value: str):
+def test_nothing_breaks_out_of_a_text_line(message: str, value: str) -> None:
     """Whatever is logged: one line without control characters, that can be written as UTF-8."""
     line = TextFormatter().format(_record(message, field=value))
     assert line.isprintable()
     line.encode()
 
 
-def test_control_characters_come_out_as_escapes():
+def test_control_characters_come_out_as_escapes() -> None:
     """Line ends and terminal sequences are shown, not obeyed."""
     assert printable("a\r\n\x1b[2J\x7f\x9b\u202eb") == "a\\r\\n\\x1b[2J\\x7f\\x9b\\u202eb"
 
 
-def test_values_that_json_has_no_word_for_are_text():
+def test_values_that_json_has_no_word_for_are_text() -> None:
     """NaN, octets and objects become text: a line is always valid JSON."""
     entry = json.loads(_logged("x", nan=float("nan"), octets=b"\xff", many=[1, 2], none=None))
     assert (entry["nan"], entry["octets"], entry["many"], entry["none"]) == ("nan", "b'\\xff'", "[1, 2]", None)
 
 
-def test_times_are_rfc_3339():
+def test_times_are_rfc_3339() -> None:
     """UTC with milliseconds, also where rounding could carry over."""
     assert rfc3339(0) == "1970-01-01T00:00:00.000Z"
     assert rfc3339(1_767_323_045.9996) == "2026-01-02T03:04:05.999Z"
 
 
-def test_a_long_text_is_scanned_in_reasonable_time():
+def test_a_long_text_is_scanned_in_reasonable_time() -> None:
     """A megabyte without an address does not hold the loop up."""
     text = "a" * 1_000_000 + "@"
     start = time.perf_counter()

@@ -38,7 +38,7 @@ def _values(metrics: Metrics) -> dict[tuple[str, frozenset[str]], float]:
     }
 
 
-def test_a_decide_batch_is_counted_once():
+def test_a_decide_batch_is_counted_once() -> None:
     """Verdicts, rules, records and times of a batch all show, summed over batches."""
     metrics = Metrics()
     for _ in range(2):
@@ -53,7 +53,7 @@ def test_a_decide_batch_is_counted_once():
     assert values["sidestep_transaction_seconds_count", labels()] == 2
 
 
-def test_screen_dead_letters_and_recovery_are_counted():
+def test_screen_dead_letters_and_recovery_are_counted() -> None:
     """The other stages' batches have their own counts."""
     metrics = Metrics()
     metrics.observe_screen_batch(50, 0.01, {"intent": 48, "feedback": 2})
@@ -66,7 +66,7 @@ def test_screen_dead_letters_and_recovery_are_counted():
     assert values["sidestep_recovery_seconds_sum", labels()] == 2.5
 
 
-def test_the_resolver_is_read_when_scraped():
+def test_the_resolver_is_read_when_scraped() -> None:
     """What the resolver has counted by the time of the scrape is what shows."""
     metrics, resolver = Metrics(), Counters()
     metrics.watch_resolver(resolver)
@@ -80,7 +80,7 @@ def test_the_resolver_is_read_when_scraped():
     assert values["sidestep_dns_outcomes_total", labels("yes", "mx")] == 88
 
 
-def test_the_real_resolver_can_be_read():
+def test_the_real_resolver_can_be_read() -> None:
     """The resolver offers everything that a scrape reads."""
     metrics = Metrics()
     metrics.watch_resolver(Resolver([("127.0.0.1", 9)]))
@@ -89,7 +89,7 @@ def test_the_real_resolver_can_be_read():
         assert values[f"sidestep_dns_{name}", labels()] == 0
 
 
-def test_gauges_follow_their_sources():
+def test_gauges_follow_their_sources() -> None:
     """A partition that has been given up is gone from the next scrape: no stale lag."""
     metrics, lag = Metrics(), {("email-evidence", 0): 5, ("email-evidence", 1): 6}
     metrics.watch_lag(lambda: lag)
@@ -107,7 +107,7 @@ def test_gauges_follow_their_sources():
     assert ("sidestep_lag_records", labels("email-evidence", "1")) not in _values(metrics)
 
 
-def test_labels_stay_few():
+def test_labels_stay_few() -> None:
     """Whatever a sender may invent, a label takes fifty values; the rest is counted as other, nothing is lost."""
     metrics, resolver = Metrics(), Counters(outcomes={("no", f"reason-{n}"): 1 for n in range(80)})
     metrics.watch_resolver(resolver)
@@ -118,7 +118,7 @@ def test_labels_stay_few():
     assert sum(1 for name, _ in values if name == "sidestep_dead_letters_total") == 51
 
 
-def test_a_source_that_fails_is_left_out_and_counted(caplog: pytest.LogCaptureFixture):
+def test_a_source_that_fails_is_left_out_and_counted(caplog: pytest.LogCaptureFixture) -> None:
     """One broken source costs its own metric, not the scrape; it is logged and counted."""
     metrics = Metrics()
 
@@ -134,19 +134,19 @@ def test_a_source_that_fails_is_left_out_and_counted(caplog: pytest.LogCaptureFi
     assert "the ledger is closed" in caplog.text
 
 
-def test_two_workers_in_one_process_do_not_share_counts():
+def test_two_workers_in_one_process_do_not_share_counts() -> None:
     """Each Metrics has its own registry."""
     first, second = Metrics(), Metrics()
     first.observe_recovery(1.0, 5)
     assert _values(second)["sidestep_recovered_records_total", labels()] == 0
 
 
-def test_build_information_is_shown():
+def test_build_information_is_shown() -> None:
     """The version that runs can be read from a scrape."""
     assert 'version="1.2.3"' in Metrics("1.2.3").render()[0].decode()
 
 
-def test_a_batch_costs_little():
+def test_a_batch_costs_little() -> None:
     """Observing a batch of thousands stays under half a millisecond: at 4,000 records, nothing an event could feel."""
     metrics = Metrics()
     by_decision = {("approved", "send"): 1, ("rejected", "drop"): 1, ("rejected", "defer"): 1}
@@ -162,7 +162,7 @@ def _seconds(metrics: Metrics, by_decision: dict[tuple[str, str], int], by_rule:
     return time.perf_counter() - start
 
 
-def test_sources_of_evidence_show_how_they_are_doing():
+def test_sources_of_evidence_show_how_they_are_doing() -> None:
     """By kind and name; a feed has entries and an age instead of questions."""
     metrics = Metrics()
     zone = SourceStatus("dnsbl", "dbl.example", False, 7, 2, 5)

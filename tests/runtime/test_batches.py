@@ -1,31 +1,21 @@
 """Lanes: one batch unreleased at a time, in order, at its pace, and a commit that never passes what is unfinished."""
 
 from collections.abc import Callable
-from typing import Any
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from sidestep.streams.runtime.batches import REST_MOST, Batch, Lane, Partition, Step
+from sidestep.streams.runtime.record import Record
+from tests.kafka_records import delivered
 
 TP = Partition("t", 3)
-
-
-class Record:
-    """Something with an offset."""
-
-    def __init__(self, offset: int):
-        self._offset = offset
-
-    def offset(self) -> int:
-        """Its place."""
-        return self._offset
 
 
 class Left:
     """Offsets of a batch that are not finished."""
 
-    def __init__(self, *offsets: int):
+    def __init__(self, *offsets: int) -> None:
         self.offsets = set(offsets)
 
     def low(self) -> int | None:
@@ -33,8 +23,8 @@ class Left:
         return min(self.offsets, default=None)
 
 
-def _records(*offsets: int) -> list[Any]:
-    return [Record(offset) for offset in offsets]
+def _records(*offsets: int) -> list[Record]:
+    return [delivered(offset) for offset in offsets]
 
 
 def _lane(batch_max: int, held_max: int, pace: float = 0.0, clock: Callable[[], float] = lambda: 50.0) -> Lane:
@@ -48,7 +38,7 @@ def _batch(lane: Lane) -> Batch:
     return batch
 
 
-def test_what_arrives_meanwhile_becomes_the_next_batch():
+def test_what_arrives_meanwhile_becomes_the_next_batch() -> None:
     """At most one unreleased; a lone record is a batch of one."""
     lane = _lane(3, 10)
     assert Step() == lane.next_step()
@@ -63,7 +53,7 @@ def test_what_arrives_meanwhile_becomes_the_next_batch():
     assert [12] == [record.offset() for record in _batch(lane).records]
 
 
-def test_nothing_can_be_committed_before_anything_is_finished():
+def test_nothing_can_be_committed_before_anything_is_finished() -> None:
     """Otherwise a restart would skip what was never handed out."""
     lane = _lane(3, 10)
     assert lane.committable() is None
@@ -77,7 +67,7 @@ def test_nothing_can_be_committed_before_anything_is_finished():
     assert 7 == lane.committable()
 
 
-def test_a_batch_holds_the_commit_at_the_lowest_that_is_not_finished():
+def test_a_batch_holds_the_commit_at_the_lowest_that_is_not_finished() -> None:
     """It moves forward as they are let go of, in any order; a later batch does not lift it."""
     lane, left = _lane(3, 10), Left(1, 2)
     lane.feed(_records(0, 1, 2, 3, 4))
@@ -95,9 +85,10 @@ def test_a_batch_holds_the_commit_at_the_lowest_that_is_not_finished():
     assert 5 == lane.committable()
 
 
-def test_release_tells_whoever_waits_for_it_once():
+def test_release_tells_whoever_waits_for_it_once() -> None:
     """A batch that is released and then finished asks for one next batch, not two."""
-    lane, told = _lane(2, 10), []
+    lane = _lane(2, 10)
+    told: list[Lane] = []
     lane.on_release = told.append
     lane.feed(_records(0, 1, 2))
     first = _batch(lane)
@@ -111,7 +102,7 @@ def test_release_tells_whoever_waits_for_it_once():
     assert [lane, lane] == told
 
 
-def test_fetching_stops_when_too_much_waits_and_goes_on_when_less_than_a_batch_does():
+def test_fetching_stops_when_too_much_waits_and_goes_on_when_less_than_a_batch_does() -> None:
     """It is said once, when it changes: what is on its way arrives all the same."""
     lane = _lane(2, 4)
     lane.feed(_records(0, 1, 2))
@@ -127,7 +118,7 @@ def test_fetching_stops_when_too_much_waits_and_goes_on_when_less_than_a_batch_d
     assert [2, 2, 2, 0] == [len(step.batch.records) if step.batch else 0 for step in steps]
 
 
-def test_a_batch_that_nobody_would_take_stays():
+def test_a_batch_that_nobody_would_take_stays() -> None:
     """While the group rebalances; it is there as soon as somebody asks again."""
     lane = _lane(2, 4)
     lane.feed(_records(0))
@@ -135,7 +126,7 @@ def test_a_batch_that_nobody_would_take_stays():
     assert [0] == [record.offset() for record in _batch(lane).records]
 
 
-def test_small_batches_keep_their_pace():
+def test_small_batches_keep_their_pace() -> None:
     """Under steady traffic a batch waits for company; neither a lone record nor a backlog does."""
     now = [50.0]
     lane = _lane(100, 500, pace=0.02, clock=lambda: now[0])
@@ -153,7 +144,7 @@ def test_small_batches_keep_their_pace():
     assert 25 == len(_batch(lane).records), "a quarter of a batch is worth its transaction"
 
 
-def test_what_was_asked_to_wait_is_handed_out_when_its_time_has_come():
+def test_what_was_asked_to_wait_is_handed_out_when_its_time_has_come() -> None:
     """At the moment that the lane named, or at any later one."""
     now = [50.0]
     lane = _lane(100, 500, pace=0.02, clock=lambda: now[0])
@@ -169,7 +160,7 @@ def test_what_was_asked_to_wait_is_handed_out_when_its_time_has_come():
     assert [2] == [record.offset() for record in _batch(lane).records]
 
 
-def test_a_slow_broker_is_asked_for_larger_batches():
+def test_a_slow_broker_is_asked_for_larger_batches() -> None:
     """What a batch took lies between its end and the next one, up to a bound."""
     now = [50.0]
     lane = _lane(100, 500, pace=0.02, clock=lambda: now[0])

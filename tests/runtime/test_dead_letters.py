@@ -1,50 +1,25 @@
 """Dead letters: octets as they came, the reason in headers, and a stop where nearly everything is unreadable."""
 
-from typing import Any
-
 import pytest
 
 from sidestep.streams.errors import TooManyDeadLetters
+from sidestep.streams.runtime.batches import Partition
 from sidestep.streams.runtime.dead_letters import PART_MAX, REASON_MAX, DeadLetterLimit, dead_letter
+from tests.kafka_records import delivered
 
-
-class Record:
-    """A record of partition 2 at offset 7."""
-
-    def __init__(self, key: bytes | None, value: bytes | None):
-        self._key, self._value = key, value
-
-    def key(self) -> bytes | None:
-        """As it came."""
-        return self._key
-
-    def value(self) -> bytes | None:
-        """As it came."""
-        return self._value
-
-    def topic(self) -> str:
-        """Where it came from."""
-        return "email-intents"
-
-    def partition(self) -> int:
-        """Where it came from."""
-        return 2
-
-    def offset(self) -> int:
-        """Where it came from."""
-        return 7
+TP = Partition("email-intents", 2)
 
 
 @pytest.mark.parametrize(("key", "value"), [(b"k", b"v"), (None, None), (b"", b""), (b"\xff\0", b"\0" * 1000)])
-def test_octets_are_kept(key: Any, value: Any):
+def test_octets_are_kept(key: bytes | None, value: bytes | None) -> None:
     """Byte for byte; empty and none are different things."""
-    letter = dead_letter(Record(key, value), "not-json", "what is wrong")
+    letter = dead_letter(delivered(7, value, tp=TP, key=key), "not-json", "what is wrong")
     assert (key, value) == (letter["key"], letter["value"])
 
 
-def test_headers_say_why_and_from_where():
+def test_headers_say_why_and_from_where() -> None:
     """Enough to find the record and its producer."""
-    headers = dict(dead_letter(Record(b"k", b"v"), "not-json", "what is wrong")["headers"])
+    headers = dict(dead_letter(delivered(7, b"v", tp=TP, key=b"k"), "not-json", "what is wrong")["headers"])
     assert {
         "reason": b"not-json",
         "text": b"what is wrong",
@@ -56,18 +31,18 @@ def test_headers_say_why_and_from_where():
 
 
 @pytest.mark.parametrize("text", ["x" * 10_000, "\ud800" * 10, "é" * 600, ""])
-def test_any_reason_can_be_written(text: str):
+def test_any_reason_can_be_written(text: str) -> None:
     """It may quote what can't be read; a long one is cut."""
-    written = dict(dead_letter(Record(b"k", b"v"), "c", text)["headers"])["text"]
+    written = dict(dead_letter(delivered(7, b"v", tp=TP, key=b"k"), "c", text)["headers"])["text"]
     assert len(written.decode()) <= REASON_MAX
 
 
-def test_what_fits_into_no_topic_is_cut_and_says_so():
+def test_what_fits_into_no_topic_is_cut_and_says_so() -> None:
     """A record that came compressed may be larger than any that can be written."""
-    letter = dead_letter(Record(None, b"x" * (PART_MAX + 5)), "too-large", "")
+    letter = dead_letter(delivered(7, b"x" * (PART_MAX + 5), tp=TP), "too-large", "")
     assert PART_MAX == len(letter["value"])
     assert b"%d" % (PART_MAX + 5) == dict(letter["headers"])["value-octets"]
-    assert "value-octets" not in dict(dead_letter(Record(None, b"x" * PART_MAX), "too-large", "")["headers"])
+    assert "value-octets" not in dict(dead_letter(delivered(7, b"x" * PART_MAX, tp=TP), "too-large", "")["headers"])
 
 
 def _note(limit: DeadLetterLimit, *batches: tuple[int, int]) -> bool:
@@ -96,17 +71,17 @@ def _note(limit: DeadLetterLimit, *batches: tuple[int, int]) -> bool:
         ([(5, 5), (5, 0), (5, 0), (5, 5)], False),
     ],
 )
-def test_more_than_the_share_of_a_full_window_stops(batches: list[tuple[int, int]], stops: bool):
+def test_more_than_the_share_of_a_full_window_stops(batches: list[tuple[int, int]], stops: bool) -> None:
     """A few bad records at the start are no broken producer; good ones of long ago are no excuse."""
     assert stops == _note(DeadLetterLimit(0.5, 10), *batches)
 
 
-def test_with_a_share_of_one_nothing_stops():
+def test_with_a_share_of_one_nothing_stops() -> None:
     """The way to dead-letter what stands in a topic, on purpose."""
     assert not _note(DeadLetterLimit(1.0, 10), *[(10, 10)] * 5)
 
 
-def test_the_error_says_what_to_do():
+def test_the_error_says_what_to_do() -> None:
     """With an example of what could not be read."""
     with pytest.raises(TooManyDeadLetters, match=r"it is no JSON.*SIDESTEP_DEAD_LETTER_SHARE=1"):
         DeadLetterLimit(0.5, 10).note(10, 10, "it is no JSON")

@@ -29,17 +29,17 @@ def _run(failpoint: str) -> tuple[int, list[str]]:
 @pytest.mark.parametrize(
     ("failpoint", "printed"), [("here", 1), ("here:1", 1), ("here:3", 3), ("elsewhere:2", 1), ("here:", 1)]
 )
-def test_the_process_dies_at_the_nth_pass(failpoint: str, printed: int):
+def test_the_process_dies_at_the_nth_pass(failpoint: str, printed: int) -> None:
     """At once: no clean-up, nothing flushed."""
     assert (-signal.SIGKILL, [str(number) for number in range(printed)]) == _run(failpoint)
 
 
 @pytest.mark.parametrize("failpoint", ["", "here:6", "nowhere"])
-def test_without_reaching_it_nothing_happens(failpoint: str):
+def test_without_reaching_it_nothing_happens(failpoint: str) -> None:
     """Other points, fewer passes, no variable."""
     assert (0, [*"01234"]) == _run(failpoint)
 
 
-def test_without_the_variable_all_points_share_one_function():
+def test_without_the_variable_all_points_share_one_function() -> None:
     """A pass costs a call, nothing more."""
     assert from_environment({}) is from_environment({"SIDESTEP_FAILPOINT": ""})

@@ -105,13 +105,13 @@ def _dying_at(point: str) -> Callable[[str], None]:
     return failpoint
 
 
-def test_a_new_ledger_knows_nothing(place: Place):
+def test_a_new_ledger_knows_nothing(place: Place) -> None:
     """Not even where to begin."""
     ledger = place.open()
     assert (-1, 0, {}, []) == (ledger.marker, ledger.recovered, ledger.read(COUNTS, [b"a"]), list(ledger.rows(COUNTS)))
 
 
-def test_what_was_committed_is_read_back(place: Place):
+def test_what_was_committed_is_read_back(place: Place) -> None:
     """Rows of both kinds, in the batch's own tables; offset 0 is an offset."""
     ledger = place.open()
     place.commit(ledger, 0, a=1, b=2)
@@ -122,7 +122,7 @@ def test_what_was_committed_is_read_back(place: Place):
 
 
 @pytest.mark.parametrize("folder", ["a", "b"])
-def test_a_clean_restart_goes_on_where_it_was(place: Place, folder: str):
+def test_a_clean_restart_goes_on_where_it_was(place: Place, folder: str) -> None:
     """On the same folder nothing has to be read again; on an empty one everything is."""
     ledger = place.open()
     for marker in range(5):
@@ -139,7 +139,7 @@ POINTS = ("before-transaction", "inside-transaction", "before-commit", "after-co
 
 
 @pytest.mark.parametrize("point", POINTS)
-def test_wherever_it_dies_the_next_owner_finds_all_or_nothing(place: Place, point: str):
+def test_wherever_it_dies_the_next_owner_finds_all_or_nothing(place: Place, point: str) -> None:
     """Verdict, rows and marker agree, on the same folder and on an empty one; the batch is judged once more or not."""
     place.commit(place.open(), 7, a=7)
     place.opened[-1].close()
@@ -156,7 +156,7 @@ def test_wherever_it_dies_the_next_owner_finds_all_or_nothing(place: Place, poin
     assert ([7, 8] if done else [7]) == place.outputs()
 
 
-def test_an_old_copy_of_the_folder_is_brought_up_to_date(place: Place):
+def test_an_old_copy_of_the_folder_is_brought_up_to_date(place: Place) -> None:
     """Restored from last night's backup."""
     ledger = place.open()
     place.commit(ledger, 0, a=0)
@@ -171,7 +171,7 @@ def test_an_old_copy_of_the_folder_is_brought_up_to_date(place: Place):
     assert 2 * 3 == old.recovered, "of each batch a row, the marker and the record of the window"
 
 
-def test_a_new_owner_fences_the_old_one(place: Place):
+def test_a_new_owner_fences_the_old_one(place: Place) -> None:
     """Whoever was taken over from can commit nothing any more, and is told so."""
     old = place.open("a")
     place.commit(old, 0, a=0)
@@ -183,7 +183,7 @@ def test_a_new_owner_fences_the_old_one(place: Place):
     assert Row(1) == new.read(COUNTS, [b"a"])[b"a"]
 
 
-def test_a_folder_of_another_cluster_is_refused(place: Place, make_topic: Callable[..., str]):
+def test_a_folder_of_another_cluster_is_refused(place: Place, make_topic: Callable[..., str]) -> None:
     """It has applied more than its changelog holds: two histories must not be mixed."""
     ledger = place.open()
     for marker in range(3):
@@ -194,7 +194,7 @@ def test_a_folder_of_another_cluster_is_refused(place: Place, make_topic: Callab
         place.open()
 
 
-def test_a_record_that_kafka_does_not_take_undoes_the_batch(place: Place):
+def test_a_record_that_kafka_does_not_take_undoes_the_batch(place: Place) -> None:
     """Nothing of it can be read, nothing is in the store."""
     ledger = place.open()
     writes = Writes()
@@ -208,7 +208,7 @@ def test_a_record_that_kafka_does_not_take_undoes_the_batch(place: Place):
     assert [] == place.outputs()
 
 
-def test_records_with_headers_go_out_too(place: Place):
+def test_records_with_headers_go_out_too(place: Place) -> None:
     """Dead letters have some; they share the transaction."""
     ledger = place.open()
     letter = {"key": b"k", "value": b"5", "headers": [("reason", b"x")]}
@@ -216,7 +216,7 @@ def test_records_with_headers_go_out_too(place: Place):
     assert [5] == place.outputs()
 
 
-def test_a_batch_that_writes_nothing_still_moves_the_marker(place: Place):
+def test_a_batch_that_writes_nothing_still_moves_the_marker(place: Place) -> None:
     """Known ids only."""
     ledger = place.open()
     ledger.commit(Outgoing(), Writes(), 41)
@@ -224,7 +224,7 @@ def test_a_batch_that_writes_nothing_still_moves_the_marker(place: Place):
     assert 41 == place.open("b").marker
 
 
-def test_a_tables_rows_are_read_in_key_order_and_no_others(place: Place):
+def test_a_tables_rows_are_read_in_key_order_and_no_others(place: Place) -> None:
     """Neighbouring prefixes and the ledger's own keys are not among them."""
     ledger = place.open()
     writes = Writes()
@@ -235,7 +235,7 @@ def test_a_tables_rows_are_read_in_key_order_and_no_others(place: Place):
     assert [(b"x", Row(9))] == list(ledger.rows(OTHERS))
 
 
-def test_a_store_that_is_in_use_says_what_to_do(tmp_path: Path):
+def test_a_store_that_is_in_use_says_what_to_do(tmp_path: Path) -> None:
     """RocksDB locks its folder; two workers in one folder are a mistake in a setting."""
     store = Store(tmp_path / "db", Cache(1024 * 1024))
     with pytest.raises(LedgerError, match="give this one its own data folder"):
@@ -243,7 +243,7 @@ def test_a_store_that_is_in_use_says_what_to_do(tmp_path: Path):
     store.close()
 
 
-def test_a_store_reads_what_it_wrote(tmp_path: Path):
+def test_a_store_reads_what_it_wrote(tmp_path: Path) -> None:
     """Many keys in their order, prefixes, and after it was closed."""
     store = Store(tmp_path / "db", Cache(1024 * 1024))
     batch = new_batch()

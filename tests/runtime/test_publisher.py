@@ -51,7 +51,7 @@ def _numbers(count: int, first: int = 0) -> list[dict[str, Any]]:
     return [{"key": b"k", "value": b"%d" % number} for number in range(first, first + count)]
 
 
-def test_what_was_sent_is_there_when_send_returns(kafka: EmbeddedKafka, make_topic: Any):
+def test_what_was_sent_is_there_when_send_returns(kafka: EmbeddedKafka, make_topic: Any) -> None:
     """Batches in their partitions and order, singles with their headers."""
     topic = make_topic(2)
     single = {"topic": topic, "partition": 1, "key": b"d", "value": None, "headers": [("reason", b"\xff")]}
@@ -67,7 +67,7 @@ def test_what_was_sent_is_there_when_send_returns(kafka: EmbeddedKafka, make_top
     assert (b"d", None, [("reason", b"\xff")]) == (one[0].key(), one[0].value(), one[0].headers())
 
 
-def test_what_is_handed_in_meanwhile_follows_in_order(kafka: EmbeddedKafka, make_topic: Any):
+def test_what_is_handed_in_meanwhile_follows_in_order(kafka: EmbeddedKafka, make_topic: Any) -> None:
     """One round at a time: no two of them can overtake each other."""
     topic = make_topic()
 
@@ -83,12 +83,12 @@ def test_what_is_handed_in_meanwhile_follows_in_order(kafka: EmbeddedKafka, make
     assert [b"%d" % number for number in range(1000)] == [record.value() for record in _read(kafka.connection, topic)]
 
 
-def test_nothing_to_send_is_sent_at_once(kafka: EmbeddedKafka):
+def test_nothing_to_send_is_sent_at_once(kafka: EmbeddedKafka) -> None:
     """A batch of known ids only."""
     _run(kafka.connection, lambda publisher: publisher.send(Outgoing()))
 
 
-def test_a_record_that_kafka_refuses_is_heard_of(kafka: EmbeddedKafka, make_topic: Any):
+def test_a_record_that_kafka_refuses_is_heard_of(kafka: EmbeddedKafka, make_topic: Any) -> None:
     """The topic takes 1,000 octets, compressed; the next send works again."""
     topic = make_topic(max_message_bytes="1000")
     large = [{"key": b"k", "value": os.urandom(5000)}]
@@ -102,7 +102,7 @@ def test_a_record_that_kafka_refuses_is_heard_of(kafka: EmbeddedKafka, make_topi
     assert [b"0"] == [record.value() for record in _read(kafka.connection, topic)]
 
 
-def test_a_record_that_the_client_refuses_is_heard_of(kafka: EmbeddedKafka, make_topic: Any):
+def test_a_record_that_the_client_refuses_is_heard_of(kafka: EmbeddedKafka, make_topic: Any) -> None:
     """It never leaves this machine, and does not count as sent."""
     topic = make_topic()
     huge = bytes(3_000_000)
@@ -116,7 +116,7 @@ def test_a_record_that_the_client_refuses_is_heard_of(kafka: EmbeddedKafka, make
     _run(kafka.connection, scenario)
 
 
-def test_a_partition_that_is_missing_is_heard_of(kafka: EmbeddedKafka, make_topic: Any):
+def test_a_partition_that_is_missing_is_heard_of(kafka: EmbeddedKafka, make_topic: Any) -> None:
     """Everyone whose records went out in the same round is told."""
     topic = make_topic()
 
@@ -128,7 +128,7 @@ def test_a_partition_that_is_missing_is_heard_of(kafka: EmbeddedKafka, make_topi
     assert isinstance(results[1], PublishFailed)
 
 
-def test_a_kafka_that_does_not_answer_is_heard_of(monkeypatch: pytest.MonkeyPatch):
+def test_a_kafka_that_does_not_answer_is_heard_of(monkeypatch: pytest.MonkeyPatch) -> None:
     """After the flush has waited long enough; nothing is said to be sent."""
     monkeypatch.setattr(module, "FLUSH_SECONDS", 1.0)
     with socket.socket() as nobody:

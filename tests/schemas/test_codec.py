@@ -36,19 +36,19 @@ def intent(**fields) -> bytes:
 
 
 @given(st.sampled_from(MODELS), st.binary(max_size=300))
-def test_any_octets_give_a_model_or_a_contract_error(kind, octets):
+def test_any_octets_give_a_model_or_a_contract_error(kind, octets) -> None:
     """No other exception may leave decode: it would stop a worker."""
     code_of(kind, octets)
 
 
 @given(st.sampled_from(MODELS), JSON)
-def test_any_json_gives_a_model_or_a_contract_error(kind, value):
+def test_any_json_gives_a_model_or_a_contract_error(kind, value) -> None:
     """JSON of the wrong shape is no different."""
     code_of(kind, json.dumps(value).encode())
 
 
 @given(st.sampled_from(list(EmailIntent.__struct_fields__)), JSON)
-def test_any_value_in_any_field_gives_a_model_or_a_contract_error(name, value):
+def test_any_value_in_any_field_gives_a_model_or_a_contract_error(name, value) -> None:
     """One field gone wrong; what is accepted can be written and read again."""
     octets = intent(**{name: value})
     if code_of(EmailIntent, octets) == "":
@@ -57,17 +57,17 @@ def test_any_value_in_any_field_gives_a_model_or_a_contract_error(name, value):
 
 
 @given(st.dictionaries(TEXT.map("x-".__add__), JSON, max_size=5))
-def test_unknown_fields_are_tolerated(fields):
+def test_unknown_fields_are_tolerated(fields) -> None:
     """A producer may be newer than we are."""
     assert decode(EmailIntent, intent()) == decode(EmailIntent, intent(**fields))
 
 
-def test_no_value_is_a_contract_error():
+def test_no_value_is_a_contract_error() -> None:
     """A tombstone has no place on our topics."""
     assert code_of(EmailIntent, None) == "no-value"
 
 
-def test_a_large_record_is_refused_unread():
+def test_a_large_record_is_refused_unread() -> None:
     """A megabyte takes no longer than a short one: it is not decoded."""
     octets = intent(metadata={"x": "y" * 1_000_000})
     begin = time.perf_counter()
@@ -75,7 +75,7 @@ def test_a_large_record_is_refused_unread():
     assert time.perf_counter() - begin < 0.05
 
 
-def test_the_largest_record_is_read():
+def test_the_largest_record_is_read() -> None:
     """Exactly MAX_RECORD octets are allowed."""
     frame = len(intent(metadata={"x": ""}))
     assert code_of(EmailIntent, intent(metadata={"x": "y" * (MAX_RECORD - frame)})) == ""
@@ -83,7 +83,7 @@ def test_the_largest_record_is_read():
 
 
 @pytest.mark.parametrize("opening, closing", [(b"[", b"]"), (b'{"a":', b"}")])
-def test_deep_nesting_is_a_contract_error(opening, closing):
+def test_deep_nesting_is_a_contract_error(opening, closing) -> None:
     """Neither a crash nor a RecursionError; also where the depth is in a field that we pass over."""
     depth = 10_000
     deep = opening * depth + b"1" + closing * depth
@@ -94,7 +94,7 @@ def test_deep_nesting_is_a_contract_error(opening, closing):
 
 
 @pytest.mark.parametrize("number", ["9" * 400, "-" + "9" * 400, "1e400", "9" * 20, "NaN", "Infinity"])
-def test_numbers_that_no_field_can_hold_are_contract_errors(number):
+def test_numbers_that_no_field_can_hold_are_contract_errors(number) -> None:
     """Huge integers, overflowing floats and what Python calls JSON but is not."""
     octets = b'{"id":"1","to":"a@b.example","service":"s","attempt":%s}' % number.encode()
     assert code_of(EmailIntent, octets) in ("wrong-shape", "not-json")
@@ -110,7 +110,7 @@ def test_numbers_that_no_field_can_hold_are_contract_errors(number):
     ],
     ids=["lone high", "reversed pair", "encoded surrogate", "not UTF-8"],
 )
-def test_text_that_is_no_text_is_a_contract_error(octets):
+def test_text_that_is_no_text_is_a_contract_error(octets) -> None:
     """A lone surrogate could not be written again as UTF-8."""
     assert code_of(EmailIntent, octets) == "not-json"
 
@@ -132,7 +132,7 @@ def test_text_that_is_no_text_is_a_contract_error(octets):
     ],
     ids=str,
 )
-def test_what_breaks_a_constraint_is_named(fields):
+def test_what_breaks_a_constraint_is_named(fields) -> None:
     """The message says which field it is about: it ends up in front of whoever runs the service."""
     with pytest.raises(ContractError) as caught:
         decode(EmailIntent, intent(**fields))

@@ -46,7 +46,7 @@ def evidence_of(lists: Lists) -> Any:
     return make
 
 
-def test_evidence_carries_the_intent(evidence_of: Any):
+def test_evidence_carries_the_intent(evidence_of: Any) -> None:
     """Field by field, times in milliseconds, and it survives being written and read."""
     given = {"attempt": 3, "stream": "s", "campaign": "c", "source": "f", "test": True, "metadata": {"a": [1]}}
     evidence = evidence_of("Jane@Example.COM", created_at=1.7e9, consent_at="2020-02-29T12:00:00Z", **given)
@@ -61,7 +61,7 @@ def test_evidence_carries_the_intent(evidence_of: Any):
     assert evidence == decode_evidence(encode(evidence))
 
 
-def test_history_follows_the_mailbox_and_not_the_spelling(evidence_of: Any):
+def test_history_follows_the_mailbox_and_not_the_spelling(evidence_of: Any) -> None:
     """One key for all ways to write it; the address as it was given stays in `to`."""
     one, other = evidence_of("jane.doe+news@gmail.com"), evidence_of("JaneDoe@googlemail.com")
     assert one.recipient_key == other.recipient_key == KEYS.recipient("janedoe@gmail.com")
@@ -88,14 +88,16 @@ def test_history_follows_the_mailbox_and_not_the_spelling(evidence_of: Any):
         ("info@outzlook.com", "yes", ("role", "near-miss"), "info@outlook.com"),
     ],
 )
-def test_classes_and_suggestion(evidence_of: Any, to: str, outcome: Any, classes: tuple[str, ...], suggestion: str):
+def test_classes_and_suggestion(
+    evidence_of: Any, to: str, outcome: Any, classes: tuple[str, ...], suggestion: str
+) -> None:
     """A near miss is a slip only if it stands in the list, or takes no mail, or a parking service takes it: in doubt it
     may be just what it says, and with a mail service of its own it is left alone."""
     evidence = evidence_of(to, outcome)
     assert (classes, suggestion) == (evidence.classes, evidence.suggestion)
 
 
-def test_near_misses_at_one_exchange_are_a_trap(evidence_of: Any):
+def test_near_misses_at_one_exchange_are_a_trap(evidence_of: Any) -> None:
     """As soon as there are enough of them, in the order in which a worker met them."""
     near = NearMisses()
     shared = MxFinding("yes", "mx", 1, 2, ("mx.collector.example",))
@@ -104,7 +106,7 @@ def test_near_misses_at_one_exchange_are_a_trap(evidence_of: Any):
     assert [False, True, True, True] == ["trap-cluster" in some for some in classes]
 
 
-def test_evidence_names_what_is_listed_and_what_the_mailbox_server_said(evidence_of: Any):
+def test_evidence_names_what_is_listed_and_what_the_mailbox_server_said(evidence_of: Any) -> None:
     """With list, version and entry; and nothing of it is lost on the way."""
     listing = Listing("traps", "0123456789ab", "example.com", "trap")
     mailbox = MailboxFinding("unknown", "greylisted", 1, 2)
@@ -113,7 +115,7 @@ def test_evidence_names_what_is_listed_and_what_the_mailbox_server_said(evidence
     assert evidence == decode_evidence(encode(evidence))
 
 
-def test_an_address_that_cannot_be_read_has_no_history(evidence_of: Any):
+def test_an_address_that_cannot_be_read_has_no_history(evidence_of: Any) -> None:
     """No key, no question to DNS, no suggestion; its reason, and its domain where that can be read."""
     evidence = evidence_of("jane..doe@gmaiil.com")
     assert ("two-dots", "gmaiil.com", b"", None, "") == (
@@ -130,7 +132,7 @@ def _feedback(feedback: Any) -> Any:
     return feedback_evidence(feedback, parse(feedback.recipient), load_reasons(), KEYS, NOW, "email-bounces/1/2")
 
 
-def test_a_bounce_is_classified():
+def test_a_bounce_is_classified() -> None:
     """By its reason or status; where it came from is kept."""
     evidence = _feedback(Bounce(recipient="Jane@Example.com", status="5.1.1", service="shop", intent_id="9"))
     assert ("bounce", "userunknown", "recipient", True, "5.1.1") == (
@@ -151,13 +153,13 @@ def test_a_bounce_is_classified():
 
 
 @pytest.mark.parametrize("kind", ["complaint", "not-spam"])
-def test_a_complaint_blames_nobody(kind: Any):
+def test_a_complaint_blames_nobody(kind: Any) -> None:
     """Whatever status came with it: it is no bounce."""
     evidence = _feedback(Bounce(recipient="jane@example.com", kind=kind, status="5.1.1", hard=True))
     assert (kind, "", "transient", False) == (evidence.event, evidence.reason, evidence.scope, evidence.hard)
 
 
-def test_an_event_is_known_by_its_id_within_its_service():
+def test_an_event_is_known_by_its_id_within_its_service() -> None:
     """Whatever else it says; of bounces and engagement each has ids of its own."""
     one = Bounce(recipient="jane@example.com", id="1", service="shop")
     assert _feedback(one).event_key == _feedback(Bounce(recipient="x@example.org", id="1", service="shop")).event_key
@@ -170,7 +172,7 @@ def test_an_event_is_known_by_its_id_within_its_service():
     assert 5 == len({_feedback(feedback).event_key for feedback in [one, *others]})
 
 
-def test_an_event_without_an_id_is_known_by_what_it_says():
+def test_an_event_without_an_id_is_known_by_what_it_says() -> None:
     """The same words twice are one event, any other word makes another one."""
     said: dict[str, Any] = {"recipient": "jane@example.com", "status": "5.1.1"}
     changes: dict[str, Any] = {

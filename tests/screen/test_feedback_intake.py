@@ -2,11 +2,13 @@
 
 import json
 from pathlib import Path
+from typing import NoReturn, cast
 
 import pytest
 
 from sidestep.schemas import Bounce, Engagement
 from sidestep.schemas.codec import ContractError, encode
+from sidestep.streams.runtime.record import Record
 from sidestep.streams.screen.feedback_intake import content_type, read_any
 
 NOW = 1_795_000_000.0
@@ -43,7 +45,7 @@ SES = {
 }
 
 
-def test_our_own_schema_is_taken_as_it_is():
+def test_our_own_schema_is_taken_as_it_is() -> None:
     """Whichever of the two topics it stands in."""
     bounce = Bounce(recipient="ada@example.com", status="5.1.1")
     opened = Engagement(recipient="ada@example.com", kind="opened")
@@ -51,7 +53,7 @@ def test_our_own_schema_is_taken_as_it_is():
     assert [opened] == read_any(encode(opened), Bounce, "", NOW)
 
 
-def test_a_delivery_report_is_a_bounce():
+def test_a_delivery_report_is_a_bounce() -> None:
     """RFC 3464, as the remote server sent it."""
     (bounce,) = read_any(DSN, Bounce, "message/rfc822", NOW)
     assert isinstance(bounce, Bounce)
@@ -59,13 +61,13 @@ def test_a_delivery_report_is_a_bounce():
 
 
 @pytest.mark.parametrize("form", ["", "application/json"])
-def test_a_webhook_body_is_recognised_by_its_shape(form):
+def test_a_webhook_body_is_recognised_by_its_shape(form) -> None:
     """With and without a content type."""
     (complaint,) = read_any(json.dumps(SES).encode(), Bounce, form, NOW)
     assert ("complaint", "ada@example.com") == (complaint.kind, complaint.recipient)
 
 
-def test_the_same_delivery_twice_has_the_same_id():
+def test_the_same_delivery_twice_has_the_same_id() -> None:
     """So that it counts once."""
     first, second = (read_any(json.dumps(SES).encode(), Bounce, "", NOW)[0] for _ in range(2))
     assert first.id
@@ -73,27 +75,27 @@ def test_the_same_delivery_twice_has_the_same_id():
 
 
 @pytest.mark.parametrize("value", [b"not json", b"[]", b"{}", b"", b"\xff\xfe", b'{"recipient": 5}', None, SURROGATE])
-def test_what_says_nothing_is_refused(value):
+def test_what_says_nothing_is_refused(value: bytes | None) -> None:
     """With the reason why it is not our schema either."""
     with pytest.raises(ContractError):
         read_any(value, Bounce, "", NOW)
 
 
-def test_headers_that_cant_be_read_are_no_obstacle():
+def test_headers_that_cant_be_read_are_no_obstacle() -> None:
     """librdkafka's client raises for a name that is not UTF-8."""
 
     class Odd:
-        def headers(self):
+        def headers(self) -> NoReturn:
             raise UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte")
 
-    assert "" == content_type(Odd())
+    assert "" == content_type(cast("Record", Odd()))
 
 
 SHARED = Path(__file__).parents[2] / ".." / "shared" / "data" / "bounces"
 
 
 @pytest.mark.skipif(not SHARED.exists(), reason="the collection of real bounces is not beside this checkout")
-def test_every_real_message_is_read():
+def test_every_real_message_is_read() -> None:
     """None of them is a dead letter, and every hard bounce marks somebody."""
     expected = json.loads((SHARED / "expected.json").read_text())
     for name, outcomes in expected.items():

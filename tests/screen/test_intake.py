@@ -28,7 +28,7 @@ def _code(read: Any, *arguments: Any) -> str:
     return str(raised.value.code)
 
 
-def test_a_sound_intent_is_let_in():
+def test_a_sound_intent_is_let_in() -> None:
     """Fields that nobody knows are passed over: a service may be newer than we are."""
     intent = read_intent(_octets(attempt=2, stream="s", metadata={"a": [1]}, created_at=NOW, colour="red"), NOW)
     assert ("1", 2, "s", {"a": [1]}, NOW) == (
@@ -66,7 +66,7 @@ def test_a_sound_intent_is_let_in():
         ({"stream": "s" * 70_000}, "too-large"),
     ],
 )
-def test_what_makes_no_sense_is_refused(fields: dict[str, Any], code: str):
+def test_what_makes_no_sense_is_refused(fields: dict[str, Any], code: str) -> None:
     """With a short code for the dead letter's header."""
     assert code == _code(read_intent, _octets(**fields), NOW)
 
@@ -87,12 +87,12 @@ def test_what_makes_no_sense_is_refused(fields: dict[str, Any], code: str):
         (b"x" * 65_537, "too-large"),
     ],
 )
-def test_what_is_no_intent_at_all_is_refused(value: bytes | None, code: str):
+def test_what_is_no_intent_at_all_is_refused(value: bytes | None, code: str) -> None:
     """No octets lead to anything but a ContractError."""
     assert code == _code(read_intent, value, NOW)
 
 
-def test_what_looks_like_a_nul_is_none():
+def test_what_looks_like_a_nul_is_none() -> None:
     """A backslash before it makes it text."""
     assert "\\u0000" == read_intent(_octets(stream="\\u0000"), NOW).stream
     assert {"\0": 1} == read_intent(_octets(metadata={"\0": 1}), NOW).metadata, "echoed, not looked at"
@@ -105,7 +105,7 @@ def _nested(levels: int) -> Any:
     return {"m": value}
 
 
-def test_metadata_may_be_32_levels_deep():
+def test_metadata_may_be_32_levels_deep() -> None:
     """Deeper things break other people's parsers. Many shallow brackets are no depth."""
     assert read_intent(_octets(metadata=_nested(31)), NOW).metadata == _nested(31)
     assert "too-deep" == _code(read_intent, _octets(metadata=_nested(32)), NOW)
@@ -113,7 +113,7 @@ def test_metadata_may_be_32_levels_deep():
     assert wide == read_intent(_octets(metadata=wide), NOW).metadata
 
 
-def test_the_bound_on_metadata_is_16_kib_of_record():
+def test_the_bound_on_metadata_is_16_kib_of_record() -> None:
     """Without metadata a record may be larger; no field needs it, but none is refused for it either."""
     room = 16 * 1024 - len(_octets(metadata={"x": ""}))
     assert read_intent(_octets(metadata={"x": "y" * room}), NOW)
@@ -126,7 +126,7 @@ def test_the_bound_on_metadata_is_16_kib_of_record():
 @example(b'{"id":"1","to":"a","service":"s","created_at":1e999}')
 @example(b'{"id":"1","to":"a","service":"s","created_at":"0001-01-01T00:00:00+23:59"}')
 @example(b'{"id":"1","to":"a","service":"s","stream":"\\ud800"}')
-def test_any_octets_are_an_intent_or_a_contract_error(value: bytes):
+def test_any_octets_are_an_intent_or_a_contract_error(value: bytes) -> None:
     """Nothing else is ever raised: anything else would be an error of ours in the log."""
     for read in (lambda: read_intent(value, NOW), lambda: read_feedback(Bounce, value, NOW)):
         try:
@@ -143,7 +143,7 @@ anything = st.recursive(
 
 
 @given(st.dictionaries(st.sampled_from([*SOUND, "attempt", "created_at", "metadata", "stream", "test"]), anything))
-def test_any_json_is_an_intent_or_a_contract_error(fields: dict[str, Any]):
+def test_any_json_is_an_intent_or_a_contract_error(fields: dict[str, Any]) -> None:
     """Whatever stands in whichever field."""
     try:
         intent = read_intent(_octets(**fields), NOW)
@@ -169,7 +169,7 @@ def test_any_json_is_an_intent_or_a_contract_error(fields: dict[str, Any]):
 @pytest.mark.parametrize("zone", ["UTC", "Asia/Tokyo"])
 def test_times_are_unix_seconds_or_rfc_3339(
     value: float | str | None, milliseconds: int, zone: str, monkeypatch: pytest.MonkeyPatch
-):
+) -> None:
     """To milliseconds; without an offset it is UTC, wherever this machine stands."""
     with monkeypatch.context() as patch:
         patch.setenv("TZ", zone)
@@ -195,12 +195,12 @@ def test_times_are_unix_seconds_or_rfc_3339(
         "9999-12-31T23:59:59-23:59",
     ],
 )
-def test_absurd_times_are_refused(value: float | str):
+def test_absurd_times_are_refused(value: float | str) -> None:
     """Before 2000, after tomorrow, and what is no time at all."""
     assert "absurd-time" == _code(read_time, "created_at", value, NOW)
 
 
-def test_milliseconds_are_recognised_and_explained():
+def test_milliseconds_are_recognised_and_explained() -> None:
     """The commonest slip of all."""
     with pytest.raises(ContractError, match="give seconds, not milliseconds"):
         read_time("created_at", NOW * 1000, NOW)
@@ -209,7 +209,7 @@ def test_milliseconds_are_recognised_and_explained():
 
 
 @given(st.datetimes(datetime(2000, 1, 2), datetime(2026, 1, 1)))
-def test_both_ways_to_write_a_time_agree(moment: datetime):
+def test_both_ways_to_write_a_time_agree(moment: datetime) -> None:
     """RFC 3339 text and Unix seconds."""
     moment = moment.replace(tzinfo=UTC)
     assert abs(read_time("t", moment.isoformat(), NOW) - read_time("t", moment.timestamp(), NOW)) <= 1
@@ -232,13 +232,13 @@ def test_both_ways_to_write_a_time_agree(moment: datetime):
         (Bounce, {"recipient": ""}, "wrong-shape"),
     ],
 )
-def test_feedback_that_makes_no_sense_is_refused(kind: Any, fields: dict[str, Any], code: str):
+def test_feedback_that_makes_no_sense_is_refused(kind: Any, fields: dict[str, Any], code: str) -> None:
     """As intents are."""
     value = json.dumps({"recipient": "jane@example.com"} | fields).encode()
     assert code == _code(read_feedback, kind, value, NOW)
 
 
-def test_feedback_that_says_little_is_let_in():
+def test_feedback_that_says_little_is_let_in() -> None:
     """A recipient is enough for a bounce."""
     assert "bounce" == read_feedback(Bounce, b'{"recipient": "jane@example.com"}', NOW).kind
     assert "opened" == read_feedback(Engagement, b'{"recipient": "j@example.com", "kind": "opened"}', NOW).kind

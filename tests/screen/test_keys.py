@@ -14,13 +14,13 @@ OTHER = Keys(bytes(31) + b"\x01")
 printable = st.text(max_size=20).filter(str.isprintable)
 
 
-def test_keys_have_sixteen_octets():
+def test_keys_have_sixteen_octets() -> None:
     """Enough that no two of them meet by chance."""
     made = (KEYS.recipient("a@b.c"), KEYS.intent("s", "1"), KEYS.content(b"k" * 16, "a", ""), KEYS.event("a", "b"))
     assert {SIZE} == {len(key) for key in made} == {16}
 
 
-def test_keys_stay_the_same_for_ever():
+def test_keys_stay_the_same_for_ever() -> None:
     """They stand in the ledger: a changed digest would lose everybody's history. Made by hashlib alone."""
     secret = bytes(range(32))
     by_hand = hashlib.blake2b(b"jane@example.com", digest_size=16, key=secret, person=b"recipient").digest()
@@ -28,39 +28,39 @@ def test_keys_stay_the_same_for_ever():
     assert hashlib.blake2b(b"shop\x1f1", digest_size=16, person=b"id").digest() == KEYS.intent("shop", "1")
 
 
-def test_only_recipients_depend_on_the_secret():
+def test_only_recipients_depend_on_the_secret() -> None:
     """Whoever hashes all addresses there are finds none; ids are no secret and the same for every worker."""
     assert KEYS.recipient("jane@example.com") != OTHER.recipient("jane@example.com")
     assert KEYS.intent("shop", "1") == OTHER.intent("shop", "1")
     assert KEYS.event("bounce", "shop", "1") == OTHER.event("bounce", "shop", "1")
 
 
-def test_the_fingerprint_tells_secrets_apart():
+def test_the_fingerprint_tells_secrets_apart() -> None:
     """And is none itself."""
     assert KEYS.fingerprint == Keys(bytes(32)).fingerprint != OTHER.fingerprint
     assert bytes(32).hex() not in KEYS.fingerprint
     assert 16 == len(KEYS.fingerprint)
 
 
-def test_the_kinds_of_keys_never_meet():
+def test_the_kinds_of_keys_never_meet() -> None:
     """An intent and an event of the same name share one table."""
     assert KEYS.intent("shop", "1") != KEYS.event("shop", "1")
 
 
 @given(st.tuples(printable, printable), st.tuples(printable, printable))
-def test_an_intents_key_is_its_own(one: tuple[str, str], other: tuple[str, str]):
+def test_an_intents_key_is_its_own(one: tuple[str, str], other: tuple[str, str]) -> None:
     """No service and id can be written so that they look like others."""
     assert (one == other) == (KEYS.intent(*one) == KEYS.intent(*other))
 
 
 @given(st.lists(printable, min_size=2, max_size=4), st.lists(printable, min_size=2, max_size=4))
-def test_an_events_key_is_its_own(one: list[str], other: list[str]):
+def test_an_events_key_is_its_own(one: list[str], other: list[str]) -> None:
     """Nor can what an event says."""
     assert (one == other) == (KEYS.event(*one) == KEYS.event(*other))
 
 
 @given(st.text(), st.text())
-def test_any_address_and_stream_have_a_key(to: str, stream: str):
+def test_any_address_and_stream_have_a_key(to: str, stream: str) -> None:
     """Half surrogate pairs in an address too: it is refused later, and needs a key before."""
     stream = stream.encode("utf-8", "replace").decode()
     key = KEYS.content(b"k" * 16, to, stream)
@@ -70,7 +70,7 @@ def test_any_address_and_stream_have_a_key(to: str, stream: str):
     assert SIZE == len(KEYS.recipient("\ud800@example.com"))
 
 
-def test_an_id_seen_with_other_content_is_reused():
+def test_an_id_seen_with_other_content_is_reused() -> None:
     """The first content it was seen with is the right one, and stays it."""
     recent = RecentIds()
     assert [False, False, True, True, False] == [
@@ -79,7 +79,7 @@ def test_an_id_seen_with_other_content_is_reused():
     assert not recent.reused(b"other", b"b")
 
 
-def test_recent_ids_are_bounded_and_the_oldest_go_first():
+def test_recent_ids_are_bounded_and_the_oldest_go_first() -> None:
     """At least half of the limit is remembered, never more than all of it."""
     recent = RecentIds(limit=10)
     for number in range(100):
@@ -89,14 +89,14 @@ def test_recent_ids_are_bounded_and_the_oldest_go_first():
     assert not recent.reused(b"0", b"b")
 
 
-def test_an_id_in_use_is_not_forgotten():
+def test_an_id_in_use_is_not_forgotten() -> None:
     """Whoever keeps offering the same id again keeps it known."""
     recent = RecentIds(limit=4)
     assert not any(recent.reused(key, b"a") for n in range(20) for key in (b"busy", b"%d" % n))
     assert recent.reused(b"busy", b"b")
 
 
-def test_keys_do_not_depend_on_what_was_asked_before():
+def test_keys_do_not_depend_on_what_was_asked_before() -> None:
     """The hashers are copied, not used up."""
     asked: list[Any] = [KEYS.recipient("a"), KEYS.recipient("b"), KEYS.recipient("a")]
     assert asked[0] == asked[2] != asked[1]

@@ -7,21 +7,11 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from sidestep.streams.runtime.batches import Batch, Lane, Partition
 from sidestep.streams.screen.parking import CarPark, Parked, Places
+from tests.kafka_records import delivered
 
 TP = Partition("email-intents", 3)
 PLACES = 4
 BATCH_MAX = 3
-
-
-class Record:
-    """As Kafka's client has it."""
-
-    def __init__(self, offset: int):
-        self._offset = offset
-
-    def offset(self) -> int:
-        """Its place."""
-        return self._offset
 
 
 class Read(NamedTuple):
@@ -35,7 +25,7 @@ def _lane() -> Lane:
 
 
 def _batch(lane: Lane, *offsets: int) -> Batch:
-    lane.feed([Record(offset) for offset in offsets])
+    lane.feed([delivered(offset) for offset in offsets])
     batch = lane.next_step().batch
     assert batch is not None
     return batch
@@ -45,7 +35,7 @@ def _parked(places: Places, **groups: list[int]) -> Parked[Read]:
     return Parked(places, {key: [Read(offset) for offset in offsets] for key, offsets in groups.items()})
 
 
-def test_a_batch_is_finished_up_to_the_lowest_that_waits():
+def test_a_batch_is_finished_up_to_the_lowest_that_waits() -> None:
     """Whichever name answers first; to its end when all have."""
     lane, places = _lane(), Places(PLACES)
     batch = _batch(lane, 5, 6, 8)
@@ -59,7 +49,7 @@ def test_a_batch_is_finished_up_to_the_lowest_that_waits():
     assert {} == parked.groups()
 
 
-def test_nothing_is_finished_before_the_rest_of_the_batch_is_in_the_log():
+def test_nothing_is_finished_before_the_rest_of_the_batch_is_in_the_log() -> None:
     """An answer that comes while the others are being published moves nothing."""
     lane = _lane()
     batch = _batch(lane, 0, 1, 2)
@@ -69,24 +59,25 @@ def test_nothing_is_finished_before_the_rest_of_the_batch_is_in_the_log():
     assert 2 == lane.committable()
 
 
-def test_a_full_car_park_lets_the_next_batch_in_when_there_is_a_place_again():
+def test_a_full_car_park_lets_the_next_batch_in_when_there_is_a_place_again() -> None:
     """Whichever batch frees it: also one before the one that was kept back."""
     lane, places = _lane(), Places(PLACES)
     first, old = _batch(lane, 0, 1, 2), _parked(places, a=[0, 1], b=[2])
     first.finish_all_but(old)
     places.release(first)
-    assert lane.busy is None
+    after_one = lane.busy
+    assert after_one is None
     second, new = _batch(lane, 3, 4, 5), _parked(places, c=[3, 4])
     second.finish_all_but(new)
     places.release(second)
-    assert (second, 5) == (lane.busy, places.taken)
+    assert lane.busy is second and 5 == places.taken
     old.leave("b")
     assert lane.busy is second, "as many wait as may"
     old.leave("a")
     assert lane.busy is None
 
 
-def test_each_partition_has_places_of_its_own():
+def test_each_partition_has_places_of_its_own() -> None:
     """And they are counted for the metrics, also where nothing waits any more."""
     park, other = CarPark(PLACES), Partition("email-intents", 4)
     parked = _parked(park.of(TP), a=[0, 1])
@@ -118,7 +109,7 @@ class Parking(RuleBasedStateMachine):
         """Offsets grow, with gaps."""
         for gap in gaps:
             self.fed += gap
-            self.lane.feed([Record(self.fed)])
+            self.lane.feed([delivered(self.fed)])
 
     @precondition(lambda self: self.examining is None)
     @rule()

@@ -28,42 +28,13 @@ from sidestep.streams.screen.screener import Screener
 from sidestep.streams.screen.sources.inquiry import Inquiry
 from sidestep.topics.catalog import BOUNCES, DEAD_LETTERS, ENGAGEMENT, EVIDENCE, INTENTS
 from sidestep.topics.errors import PublishFailed
+from tests.kafka_records import delivered
 
 PARTITIONS = 4
 LISTS = load_lists()
 BOOK = DomainBook(LISTS, suggest, PARTITIONS)
 BOTH = ("jane@fast.example", "j@slow.example")
 ZONES = {name: [f"MX 10 mx.{name}"] for name in ("fast.example", "slow.example", "slower.example")}
-
-
-class Message:
-    """A record of an input topic."""
-
-    def __init__(self, tp: Partition, offset: int, value: bytes | None):
-        self.tp, self._offset, self._value = tp, offset, value
-
-    def topic(self) -> str:
-        """Its topic."""
-        return self.tp.topic
-
-    def headers(self) -> None:
-        """It has none."""
-
-    def partition(self) -> int:
-        """Its partition."""
-        return self.tp.partition
-
-    def offset(self) -> int:
-        """Its place."""
-        return self._offset
-
-    def key(self) -> bytes | None:
-        """Its key."""
-        return b"key"
-
-    def value(self) -> bytes | None:
-        """Its octets."""
-        return self._value
 
 
 class Press:
@@ -105,7 +76,7 @@ class Desk:
         tp = Partition(topic, partition)
         lane = self.lanes.setdefault(tp, Lane(tp, 100, 500, 0.0, lambda: 0.0))
         first = self.ends.get(tp, 0)
-        lane.feed([Message(tp, first + number, value) for number, value in enumerate(values)])
+        lane.feed([delivered(first + number, value, tp=tp, key=b"key") for number, value in enumerate(values)])
         self.ends[tp] = first + len(values)
         batch = lane.next_step().batch
         assert batch is not None, "the last batch has not been released"
@@ -120,7 +91,8 @@ class Desk:
 async def desk(parked_max: int = 100, share: float = 0.5, window: int = 1000) -> AsyncIterator[Desk]:
     """All of it, until the block ends."""
     async with NameServer(ZONES) as ns:
-        resolver, press, reached = Resolver([ns.address], timeout=2.0), Press(), []
+        resolver, press = Resolver([ns.address], timeout=2.0), Press()
+        reached: list[str] = []
         screener = Screener(
             book=BOOK,
             inquiry=Inquiry(resolver),
@@ -158,7 +130,7 @@ def run(scenario: Any, **options: Any) -> None:
     asyncio.run(main())
 
 
-def test_evidence_goes_to_its_domains_partition():
+def test_evidence_goes_to_its_domains_partition() -> None:
     """By murmur2 of the A-label, as Kafka's Java clients have it; all about one domain in one order."""
 
     async def scenario(at: Desk) -> None:
@@ -178,7 +150,7 @@ def _kind(record: Any) -> str:
     return str(record.__struct_config__.tag)
 
 
-def test_a_partition_is_chosen_as_java_does():
+def test_a_partition_is_chosen_as_java_does() -> None:
     """Known values of Kafka's own murmur2: whoever changes the hash splits every domain's history."""
     book = DomainBook(LISTS, suggest, 1_000_000)
     known = {"21": -973932308, "foobar": -790332482, "a-little-bit-long-string": -985981536, "abc": 479470107}
@@ -187,7 +159,7 @@ def test_a_partition_is_chosen_as_java_does():
     }
 
 
-def test_an_address_without_a_domain_goes_somewhere_and_always_there():
+def test_an_address_without_a_domain_goes_somewhere_and_always_there() -> None:
     """The same text to the same partition: otherwise its repetition would have a verdict of its own."""
 
     async def scenario(at: Desk) -> None:
@@ -200,7 +172,7 @@ def test_an_address_without_a_domain_goes_somewhere_and_always_there():
     run(scenario)
 
 
-def test_a_slow_name_holds_up_nothing_but_its_own():
+def test_a_slow_name_holds_up_nothing_but_its_own() -> None:
     """Its neighbours, and later batches of the partition, go out meanwhile; the commit waits below it."""
 
     async def scenario(at: Desk) -> None:
@@ -225,7 +197,7 @@ def test_a_slow_name_holds_up_nothing_but_its_own():
     run(scenario)
 
 
-def test_what_may_be_committed_grows_name_by_name():
+def test_what_may_be_committed_grows_name_by_name() -> None:
     """The lowest offset that is still parked, whichever name answers first."""
 
     async def scenario(at: Desk) -> None:
@@ -247,7 +219,7 @@ def test_what_may_be_committed_grows_name_by_name():
     run(scenario)
 
 
-def test_intents_for_one_unknown_name_share_a_question_and_keep_their_order():
+def test_intents_for_one_unknown_name_share_a_question_and_keep_their_order() -> None:
     """A thousand intents to a new domain are one look-up."""
 
     async def scenario(at: Desk) -> None:
@@ -258,7 +230,7 @@ def test_intents_for_one_unknown_name_share_a_question_and_keep_their_order():
     run(scenario)
 
 
-def test_a_full_car_park_keeps_the_next_batch_back():
+def test_a_full_car_park_keeps_the_next_batch_back() -> None:
     """Memory is bounded: the partition pauses until one of its names has answered."""
 
     async def scenario(at: Desk) -> None:
@@ -274,7 +246,7 @@ def test_a_full_car_park_keeps_the_next_batch_back():
     run(scenario, parked_max=2)
 
 
-def test_no_answer_is_an_answer():
+def test_no_answer_is_an_answer() -> None:
     """The look-up ends at its deadline; what is not known is said to be unknown, with the reason."""
 
     async def scenario(at: Desk) -> None:
@@ -286,7 +258,7 @@ def test_no_answer_is_an_answer():
     run(scenario)
 
 
-def test_what_cannot_be_read_becomes_a_dead_letter_and_its_neighbours_do_not():
+def test_what_cannot_be_read_becomes_a_dead_letter_and_its_neighbours_do_not() -> None:
     """Byte for byte, with the reason; counted for the metrics."""
 
     async def scenario(at: Desk) -> None:
@@ -301,7 +273,7 @@ def test_what_cannot_be_read_becomes_a_dead_letter_and_its_neighbours_do_not():
     run(scenario)
 
 
-def test_feedback_about_nobody_is_a_dead_letter():
+def test_feedback_about_nobody_is_a_dead_letter() -> None:
     """Without an address it can't be counted for anyone."""
 
     async def scenario(at: Desk) -> None:
@@ -312,7 +284,7 @@ def test_feedback_about_nobody_is_a_dead_letter():
     run(scenario)
 
 
-def test_an_error_of_ours_costs_one_record_and_not_the_partition(monkeypatch: pytest.MonkeyPatch):
+def test_an_error_of_ours_costs_one_record_and_not_the_partition(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is logged with its stack, and kept with the reason internal-error."""
 
     def broken(text: str) -> Any:
@@ -328,7 +300,7 @@ def test_an_error_of_ours_costs_one_record_and_not_the_partition(monkeypatch: py
     run(scenario)
 
 
-def test_too_many_dead_letters_stop_the_worker_before_anything_is_written():
+def test_too_many_dead_letters_stop_the_worker_before_anything_is_written() -> None:
     """A broken producer, not a broken record."""
 
     async def scenario(at: Desk) -> None:
@@ -339,7 +311,7 @@ def test_too_many_dead_letters_stop_the_worker_before_anything_is_written():
     run(scenario, window=10)
 
 
-def test_a_refused_publication_is_an_error_and_releases_nothing():
+def test_a_refused_publication_is_an_error_and_releases_nothing() -> None:
     """Nothing of the batch may be acknowledged."""
 
     async def scenario(at: Desk) -> None:
@@ -353,7 +325,7 @@ def test_a_refused_publication_is_an_error_and_releases_nothing():
     run(scenario)
 
 
-def test_a_publication_refused_later_leaves_what_is_parked_uncommitted():
+def test_a_publication_refused_later_leaves_what_is_parked_uncommitted() -> None:
     """The first part is in the log, the rest is read again by whoever takes over."""
 
     async def scenario(at: Desk) -> None:
@@ -370,7 +342,7 @@ def test_a_publication_refused_later_leaves_what_is_parked_uncommitted():
     run(scenario)
 
 
-def test_an_id_used_again_at_another_domain_is_noticed():
+def test_an_id_used_again_at_another_domain_is_noticed() -> None:
     """Within one partition of email-intents, where a producer that keys by id puts it."""
 
     async def scenario(at: Desk) -> None:

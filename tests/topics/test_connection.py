@@ -32,7 +32,7 @@ class Locked:
         return {"security_protocol": "SASL_SSL", "sasl_plain_password": self.secret}
 
 
-def test_all_three_libraries_are_told_the_same_brokers():
+def test_all_three_libraries_are_told_the_same_brokers() -> None:
     """Each in its own words; Faust gives aiokafka HOST:PORT again, with the brackets of an IPv6 address."""
     assert {"bootstrap.servers": "kafka-1.example:9092,[2001:db8::1]:9093"} == TWO.librdkafka()
     assert {"bootstrap_servers": ["kafka-1.example:9092", "[2001:db8::1]:9093"]} == TWO.aiokafka()
@@ -42,7 +42,7 @@ def test_all_three_libraries_are_told_the_same_brokers():
     assert app.conf.broker_credentials is None
 
 
-def test_a_kind_of_security_speaks_to_all_three():
+def test_a_kind_of_security_speaks_to_all_three() -> None:
     """Whoever adds one writes one class; no client has to know."""
     locked = replace(TWO, security=Locked("x"))
     assert "x" == locked.librdkafka()["sasl.password"]
@@ -50,32 +50,32 @@ def test_a_kind_of_security_speaks_to_all_three():
     assert "x" == faust.App("unused", **locked.faust()).conf.broker_credentials.password
 
 
-def test_a_clients_own_settings_come_along():
+def test_a_clients_own_settings_come_along() -> None:
     """Whatever they are called."""
     assert 20 == TWO.librdkafka(**{"linger.ms": 20, "client.id": "x"})["linger.ms"]
 
 
 @pytest.mark.parametrize("name", ["bootstrap.servers", "security.protocol", "sasl.password"])
-def test_a_client_cannot_lead_elsewhere_or_be_let_in_otherwise(name: str):
+def test_a_client_cannot_lead_elsewhere_or_be_let_in_otherwise(name: str) -> None:
     """A setting in a corner must not make a connection weaker than it was made."""
     with pytest.raises(ValueError, match=name):
         replace(TWO, security=Locked()).librdkafka(**{name: "plaintext"})
 
 
-def test_a_text_is_bootstrap_servers_in_plain_text():
+def test_a_text_is_bootstrap_servers_in_plain_text() -> None:
     """What services write in one line; a Connection stays the one it is."""
     assert Connection("h:1") == Connection.of("h:1")
     assert TWO is Connection.of(TWO)
 
 
-def test_as_text_it_is_the_address():
+def test_as_text_it_is_the_address() -> None:
     """Errors name it; what security keeps secret is not in it."""
     assert "h:1" == str(Connection("h:1", Locked("hidden")))
     with pytest.raises(FrozenInstanceError):
         TWO.bootstrap = "elsewhere:1"  # type: ignore[misc]
 
 
-def test_no_other_file_knows_how_to_reach_kafka():
+def test_no_other_file_knows_how_to_reach_kafka() -> None:
     """There is one place to add mutual TLS to, so nothing else may name brokers to a client."""
     words = ("bootstrap.servers", "bootstrap_servers", "kafka://", "security.protocol")
     files = [path for folder in ("streams", "topics") for path in (ROOT / folder).rglob("*.py")]

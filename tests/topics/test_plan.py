@@ -13,55 +13,55 @@ def changed(name: str, **fields) -> dict[str, TopicState]:
     return GOOD | {name: replace(GOOD[name], **fields)}
 
 
-def test_an_empty_cluster_gets_the_whole_catalog():
+def test_an_empty_cluster_gets_the_whole_catalog() -> None:
     """With the catalog's own partition counts."""
     assert {t.name: t.partitions for t in CATALOG} == partitions_to_create(None, {})
 
 
-def test_another_partition_count_leaves_single_partition_topics_alone():
+def test_another_partition_count_leaves_single_partition_topics_alone() -> None:
     """email-control is one totally ordered list, however large the cluster."""
     planned = partitions_to_create(12, {})
     assert planned[CONTROL.name] == 1
     assert {12} == {count for name, count in planned.items() if name != CONTROL.name}
 
 
-def test_what_exists_is_left_alone():
+def test_what_exists_is_left_alone() -> None:
     """Creating twice changes nothing."""
     assert partitions_to_create(12, {t.name: 3 for t in CATALOG}) == {}
 
 
-def test_a_missing_topic_matches_the_one_that_it_must_match():
+def test_a_missing_topic_matches_the_one_that_it_must_match() -> None:
     """A verdict goes to the partition number of its evidence: email-evidence exists with 8, so the others get 8."""
     planned = partitions_to_create(None, {EVIDENCE.name: 8})
     assert dict.fromkeys(FOLLOWERS, 8) == {name: planned[name] for name in FOLLOWERS}
 
 
-def test_a_cluster_made_from_the_catalog_has_no_differences():
+def test_a_cluster_made_from_the_catalog_has_no_differences() -> None:
     """Nothing to report."""
     assert differences(GOOD) == []
 
 
-def test_more_partitions_and_longer_retention_are_no_difference():
+def test_more_partitions_and_longer_retention_are_no_difference() -> None:
     """The catalog's counts are defaults, its retention a promise of how long at least."""
     states = {n: replace(s, partitions=1 if s.partitions == 1 else 12) for n, s in GOOD.items()}
     states[EVIDENCE.name] = replace(states[EVIDENCE.name], config=EVIDENCE.config() | {"retention.ms": "-1"})
     assert differences(states) == []
 
 
-def test_a_missing_topic_is_named_with_what_to_do():
+def test_a_missing_topic_is_named_with_what_to_do() -> None:
     """One sentence, and the command that helps."""
     states = {name: state for name, state in GOOD.items() if name != "email-tallies"}
     assert differences(states) == ["email-tallies does not exist: sidestep topics create"]
 
 
-def test_partition_counts_that_do_not_match_are_reported():
+def test_partition_counts_that_do_not_match_are_reported() -> None:
     """Decide would write to partitions that do not exist."""
     found = differences(changed("email-approved", partitions=3))
     expected = f"email-approved has 3 partitions, but must have as many as email-evidence: {DEFAULT_PARTITIONS}"
     assert [expected] == found
 
 
-def test_settings_that_lose_records_are_reported():
+def test_settings_that_lose_records_are_reported() -> None:
     """Shorter retention, smaller messages, deletion instead of compaction."""
     short = EVIDENCE.config() | {"retention.ms": "1000", "max.message.bytes": "100"}
     found = differences(changed(EVIDENCE.name, config=short))

@@ -4,10 +4,12 @@ import pytest
 
 from sidestep.schemas import Bounce, EmailIntent, Engagement
 from sidestep.schemas.codec import ContractError
+from sidestep.streams.local.embedded_kafka import EmbeddedKafka
 from sidestep.topics.connection import Connection
 from sidestep.topics.errors import PublishFailed
 from sidestep.topics.publish import Publisher, record_key
 from sidestep.topics.subscribe import Subscription
+from tests.fixture_types import MakeTopic
 
 
 def intent(number: int = 1, **fields) -> EmailIntent:
@@ -23,7 +25,7 @@ def everything(connection: Connection, *topics: str, count: int) -> list:
     return records
 
 
-def test_leaving_the_block_means_that_kafka_has_it(clean_topics):
+def test_leaving_the_block_means_that_kafka_has_it(clean_topics: Connection) -> None:
     """Each kind arrives in its topic, equal to what was sent, under the key service/id."""
     sent = {
         "email-intents": intent(metadata={"a": [1, None]}),
@@ -40,7 +42,7 @@ def test_leaving_the_block_means_that_kafka_has_it(clean_topics):
     assert keys == {record.topic: record.key for record in records}
 
 
-def test_an_id_always_lands_on_the_same_partition(clean_topics):
+def test_an_id_always_lands_on_the_same_partition(clean_topics: Connection) -> None:
     """Also from another publisher; and different ids are spread."""
     for _ in range(2):
         with Publisher(clean_topics) as publisher:
@@ -55,7 +57,7 @@ def test_an_id_always_lands_on_the_same_partition(clean_topics):
 
 
 @pytest.mark.parametrize("fields", [{"id": ""}, {"to": "x" * 1001}, {"attempt": 0}, {"service": 7}], ids=str)
-def test_a_model_that_breaks_the_contract_is_not_sent(fields):
+def test_a_model_that_breaks_the_contract_is_not_sent(fields) -> None:
     """msgspec does not check a model when it is made, so the publisher does."""
     publisher = Publisher("127.0.0.1:1")
     with pytest.raises(ContractError):
@@ -63,7 +65,7 @@ def test_a_model_that_breaks_the_contract_is_not_sent(fields):
     publisher.flush()
 
 
-def test_what_kafka_does_not_take_is_counted_with_its_reason():
+def test_what_kafka_does_not_take_is_counted_with_its_reason() -> None:
     """Nobody answers: after the delivery deadline the caller knows how many records are not out, and why."""
     publisher = Publisher("127.0.0.1:1", **{"delivery.timeout.ms": 500})
     for number in range(3):
@@ -73,7 +75,7 @@ def test_what_kafka_does_not_take_is_counted_with_its_reason():
     publisher.flush()
 
 
-def test_a_failure_does_not_hide_the_callers_own_error():
+def test_a_failure_does_not_hide_the_callers_own_error() -> None:
     """The error raised in the block comes out, with the failed delivery as a note."""
     with pytest.raises(KeyError) as caught, Publisher("127.0.0.1:1", **{"delivery.timeout.ms": 500}) as publisher:
         publisher.intent(intent())
@@ -81,7 +83,7 @@ def test_a_failure_does_not_hide_the_callers_own_error():
     assert "did not take 1 records" in caught.value.__notes__[0]
 
 
-def test_a_record_that_is_too_large_raises_at_the_flush(make_topic, kafka):
+def test_a_record_that_is_too_large_raises_at_the_flush(make_topic: MakeTopic, kafka: EmbeddedKafka) -> None:
     """The topic allows 1,000 octets. The refusal is counted, the other record arrives."""
     topic = make_topic(max_message_bytes="1000")
     publisher = Publisher(kafka.connection, **{"compression.type": "none", "linger.ms": 0})
@@ -93,7 +95,7 @@ def test_a_record_that_is_too_large_raises_at_the_flush(make_topic, kafka):
     assert [record.value for record in everything(kafka.connection, topic, count=1)] == [b"small"]
 
 
-def test_a_full_queue_waits_instead_of_losing(make_topic, kafka):
+def test_a_full_queue_waits_instead_of_losing(make_topic: MakeTopic, kafka: EmbeddedKafka) -> None:
     """More records than librdkafka's queue holds, as fast as they come."""
     topic = make_topic()
     with Publisher(kafka.connection, **{"queue.buffering.max.messages": 100}) as publisher:
@@ -102,7 +104,7 @@ def test_a_full_queue_waits_instead_of_losing(make_topic, kafka):
     assert [b"%d" % n for n in range(1000)] == [r.value for r in everything(kafka.connection, topic, count=1000)]
 
 
-def test_the_key_is_service_and_id():
+def test_the_key_is_service_and_id() -> None:
     """None without an id: any partition will do."""
     assert record_key(intent()) == "shop/order-1"
     assert record_key(Bounce(recipient="ada@example.org", service="shop")) is None

@@ -6,11 +6,13 @@ from confluent_kafka.admin import AdminClient
 
 from sidestep.schemas import LogPosition, Verdict, Versions
 from sidestep.schemas.codec import encode
+from sidestep.streams.local.embedded_kafka import EmbeddedKafka
 from sidestep.topics import cluster
 from sidestep.topics.connection import Connection
 from sidestep.topics.errors import BrokerUnreachable, LogTruncated, TopicsError
 from sidestep.topics.publish import Publisher
 from sidestep.topics.subscribe import Subscription, Unreadable, Verdicts
+from tests.fixture_types import MakeTopic
 
 
 def verdict(number: int) -> Verdict:
@@ -44,7 +46,7 @@ def numbers(*values: int) -> list[bytes]:
     return [b"%d" % value for value in values]
 
 
-def test_verdicts_come_out_as_they_were_made(clean_topics):
+def test_verdicts_come_out_as_they_were_made(clean_topics: Connection) -> None:
     """From both topics; iterating gives Verdict objects."""
     publish(clean_topics, "email-approved", encode(verdict(1)))
     publish(clean_topics, "email-rejected", encode(verdict(2)))
@@ -53,7 +55,7 @@ def test_verdicts_come_out_as_they_were_made(clean_topics):
     assert [verdict(1), verdict(2)] == sorted(found, key=lambda v: v.id)
 
 
-def test_a_broken_record_is_handed_out_in_its_place(clean_topics):
+def test_a_broken_record_is_handed_out_in_its_place(clean_topics: Connection) -> None:
     """It neither vanishes nor stops the reader."""
     publish(clean_topics, "email-approved", encode(verdict(1)), b'{"id":1}', encode(verdict(3)))
     with Verdicts(clean_topics, start="earliest", topics=["email-approved"]) as verdicts:
@@ -63,7 +65,9 @@ def test_a_broken_record_is_handed_out_in_its_place(clean_topics):
     assert (found[1].code, found[1].octets) == ("wrong-shape", b'{"id":1}')
 
 
-def test_a_reader_without_a_group_begins_with_what_is_published_from_now_on(make_topic, kafka):
+def test_a_reader_without_a_group_begins_with_what_is_published_from_now_on(
+    make_topic: MakeTopic, kafka: EmbeddedKafka
+) -> None:
     """From the moment it is made, not from its first poll; start="earliest" gives the rest."""
     topic = make_topic()
     # connected before the reader is made, so that its record arrives at once
@@ -78,7 +82,7 @@ def test_a_reader_without_a_group_begins_with_what_is_published_from_now_on(make
         assert take(subscription, 2) == [b"before", b"after"]
 
 
-def test_a_group_resumes_after_what_it_handled(make_topic, kafka):
+def test_a_group_resumes_after_what_it_handled(make_topic: MakeTopic, kafka: EmbeddedKafka) -> None:
     """Leaving the block in peace counts the last record as handled."""
     topic = make_topic()
     publish(kafka.connection, topic, *numbers(1, 2, 3, 4))
@@ -88,7 +92,7 @@ def test_a_group_resumes_after_what_it_handled(make_topic, kafka):
         assert numbers(3, 4) == take(subscription, 2)
 
 
-def test_a_record_whose_handling_failed_comes_again(make_topic, kafka):
+def test_a_record_whose_handling_failed_comes_again(make_topic: MakeTopic, kafka: EmbeddedKafka) -> None:
     """At least once: an exception in the block does not acknowledge the record in hand."""
     topic = make_topic()
     publish(kafka.connection, topic, *numbers(1, 2, 3))
@@ -99,7 +103,7 @@ def test_a_record_whose_handling_failed_comes_again(make_topic, kafka):
         assert numbers(2, 3) == take(subscription, 2)
 
 
-def test_a_batch_counts_as_handled_at_the_next_call(make_topic, kafka):
+def test_a_batch_counts_as_handled_at_the_next_call(make_topic: MakeTopic, kafka: EmbeddedKafka) -> None:
     """As a whole: if its handling fails, all of it comes again."""
     topic = make_topic()
     publish(kafka.connection, topic, *numbers(*range(10)))
@@ -112,7 +116,7 @@ def test_a_batch_counts_as_handled_at_the_next_call(make_topic, kafka):
     assert numbers(*range(10)) == [record.value for record in (*first, *second)]
 
 
-def test_a_new_group_reads_what_was_there_before_it(make_topic, kafka):
+def test_a_new_group_reads_what_was_there_before_it(make_topic: MakeTopic, kafka: EmbeddedKafka) -> None:
     """Nothing is lost by being late; start="latest" says otherwise."""
     topic = make_topic()
     publish(kafka.connection, topic, b"before")
@@ -124,7 +128,7 @@ def test_a_new_group_reads_what_was_there_before_it(make_topic, kafka):
         assert take(subscription, 1) == [b"after"]
 
 
-def test_an_aborted_transaction_is_never_seen(make_topic, kafka):
+def test_an_aborted_transaction_is_never_seen(make_topic: MakeTopic, kafka: EmbeddedKafka) -> None:
     """A verdict that was not committed was not made."""
     topic = make_topic()
     producer = Producer(kafka.connection.librdkafka(**{"transactional.id": topic}))
@@ -138,7 +142,7 @@ def test_an_aborted_transaction_is_never_seen(make_topic, kafka):
         assert take(subscription, 1) == [b"committed"]
 
 
-def test_records_that_retention_took_are_an_error(make_topic, kafka):
+def test_records_that_retention_took_are_an_error(make_topic: MakeTopic, kafka: EmbeddedKafka) -> None:
     """A group that was away for too long is told, instead of skipping what it missed."""
     topic = make_topic()
     publish(kafka.connection, topic, *numbers(1, 2, 3))
@@ -150,7 +154,7 @@ def test_records_that_retention_took_are_an_error(make_topic, kafka):
         subscription.poll(10)
 
 
-def test_headers_and_position_are_handed_out(make_topic, kafka):
+def test_headers_and_position_are_handed_out(make_topic: MakeTopic, kafka: EmbeddedKafka) -> None:
     """A dead letter's reason is in its headers."""
     topic = make_topic()
     producer = Producer(kafka.connection.librdkafka())
@@ -163,20 +167,20 @@ def test_headers_and_position_are_handed_out(make_topic, kafka):
     assert record.timestamp > 1_600_000_000_000
 
 
-def test_a_missing_topic_is_an_error_at_once(kafka):
+def test_a_missing_topic_is_an_error_at_once(kafka: EmbeddedKafka) -> None:
     """With the command that makes it."""
     with pytest.raises(TopicsError, match=r"no-such-topic not found.*sidestep topics create"):
         Subscription(kafka.connection, ["no-such-topic"])
 
 
-def test_nobody_there_is_an_error(monkeypatch):
+def test_nobody_there_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     """Within the deadline, shortened here."""
     monkeypatch.setattr(cluster, "DEADLINE", 0.5)
     with pytest.raises(BrokerUnreachable):
         Verdicts("127.0.0.1:1")
 
 
-def test_resuming_needs_a_group():
+def test_resuming_needs_a_group() -> None:
     """Without one there is nothing to resume."""
     with pytest.raises(ValueError, match="group"):
         Verdicts("127.0.0.1:1", start="resume")

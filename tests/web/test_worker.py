@@ -51,7 +51,7 @@ async def _ask(method: str, path: str, health: Health | None = None) -> tuple[in
         return answer.status, await answer.text(), dict(answer.headers)
 
 
-def test_health_is_answered_with_status_and_reasons():
+def test_health_is_answered_with_status_and_reasons() -> None:
     """200 and "ok" while all is well; 503 and every reason in the JSON body when not."""
     status, text, headers = asyncio.run(_ask("GET", "/readyz"))
     assert (status, json.loads(text)) == (200, {"status": "ok", "reasons": []})
@@ -61,7 +61,7 @@ def test_health_is_answered_with_status_and_reasons():
     assert asyncio.run(_ask("GET", "/livez", Health()))[0] == 200
 
 
-def test_a_fatal_error_shows_on_both():
+def test_a_fatal_error_shows_on_both() -> None:
     """Supervisors see a worker that cannot go on, and why."""
     health = _ready_health()
     health.fatal("fenced")
@@ -70,7 +70,7 @@ def test_a_fatal_error_shows_on_both():
         assert (status, json.loads(text)["reasons"]) == (503, ["Stopped by an error: fenced"])
 
 
-def test_metrics_are_served_as_text():
+def test_metrics_are_served_as_text() -> None:
     """A scrape gets the text format of Prometheus, OpenMetrics when it asks for that."""
     status, text, headers = asyncio.run(_ask("GET", "/metrics"))
     assert status == 200
@@ -78,7 +78,7 @@ def test_metrics_are_served_as_text():
     assert headers["Content-Type"].startswith("text/plain; version=0.0.4")
 
 
-def test_openmetrics_is_served_when_asked_for():
+def test_openmetrics_is_served_when_asked_for() -> None:
     """The Accept header chooses the format."""
 
     async def scrape() -> tuple[str, str]:
@@ -91,7 +91,7 @@ def test_openmetrics_is_served_when_asked_for():
     assert text.endswith("# EOF\n")
 
 
-def test_the_index_names_the_endpoints():
+def test_the_index_names_the_endpoints() -> None:
     """Someone who opens the port in a browser learns what there is."""
     status, text, _ = asyncio.run(_ask("GET", "/"))
     assert status == 200
@@ -100,7 +100,7 @@ def test_the_index_names_the_endpoints():
 
 
 @pytest.mark.parametrize("path", ["/", "/livez", "/readyz", "/metrics"])
-def test_head_works_and_nothing_else_does(path: str):
+def test_head_works_and_nothing_else_does(path: str) -> None:
     """Checks may use HEAD; no endpoint can be written to."""
     status, text, _ = asyncio.run(_ask("HEAD", path))
     assert (status, text) == (200, "")
@@ -109,7 +109,7 @@ def test_head_works_and_nothing_else_does(path: str):
 
 
 @pytest.mark.parametrize("path", ["/livez", "/nothing-here"])
-def test_answers_are_not_kept_and_name_no_versions(path: str):
+def test_answers_are_not_kept_and_name_no_versions(path: str) -> None:
     """No cache holds an old state; the server header gives no version away, on errors neither."""
     _, _, headers = asyncio.run(_ask("GET", path))
     assert headers["Cache-Control"] == "no-store"
@@ -117,7 +117,7 @@ def test_answers_are_not_kept_and_name_no_versions(path: str):
 
 
 @pytest.mark.parametrize("loop", LOOPS)
-def test_a_port_that_is_taken_is_a_settings_error(loop: NewLoop):
+def test_a_port_that_is_taken_is_a_settings_error(loop: NewLoop) -> None:
     """The message names the setting and the port, and what to do."""
 
     async def start_twice() -> None:
@@ -140,13 +140,13 @@ def test_a_port_that_is_taken_is_a_settings_error(loop: NewLoop):
         (HOST, 70_000, "SIDESTEP_WEB_PORT"),
     ],
 )
-def test_an_impossible_place_is_a_settings_error(host: str, port: int, name: str, loop: NewLoop):
+def test_an_impossible_place_is_a_settings_error(host: str, port: int, name: str, loop: NewLoop) -> None:
     """A host that is not this machine's, and a port that is none, are told by the setting's name."""
     with pytest.raises(SettingsError, match=name), asyncio.Runner(loop_factory=loop) as runner:
         runner.run(WorkerEndpoints(host, port, Health(), Metrics()).start())
 
 
-def test_port_0_serves_nothing():
+def test_port_0_serves_nothing() -> None:
     """Nothing listens, and start and stop are still safe to call."""
 
     async def start_and_stop() -> int:
@@ -159,7 +159,7 @@ def test_port_0_serves_nothing():
     assert asyncio.run(start_and_stop()) == 0
 
 
-def test_a_stopped_server_frees_its_port():
+def test_a_stopped_server_frees_its_port() -> None:
     """The port can be bound again at once, as a restarted worker does."""
 
     async def twice() -> None:

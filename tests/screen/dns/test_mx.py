@@ -39,7 +39,8 @@ def judged(answers: dict[str, Answer], allow_private: bool = False) -> MxFinding
         try:
             questions = dialogue.send(tuple(answers[key] for key in keys))
         except StopIteration as end:
-            return end.value
+            finding: MxFinding = end.value
+            return finding
 
 
 @pytest.mark.parametrize(

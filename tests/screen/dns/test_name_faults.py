@@ -78,14 +78,14 @@ def stopped_for_good(evidence: IntentEvidence) -> bool:
     return stop is not None and not stop.retry_us
 
 
-def test_every_fault_is_here():
+def test_every_fault_is_here() -> None:
     """One that the name server learns to commit has to be met by Screen."""
     assert FAULTS == {fault.split()[0] for fault in (*HARMLESS, *FATAL)}
 
 
 @pytest.mark.parametrize(("fault", "reason"), FATAL.items())
 @pytest.mark.parametrize("to", ["jane@shop.example", "jane@bare.example", "jane@gone.example"])
-def test_a_fault_of_the_domain_is_unknown(fault: str, reason: str, to: str):
+def test_a_fault_of_the_domain_is_unknown(fault: str, reason: str, to: str) -> None:
     """Whatever stands behind it, even nothing: who can't be asked is not known, and the intent is deferred."""
     found = evidence(to, {to.partition("@")[2]: fault})
     assert ("unknown", reason) == (found.mx.outcome, found.mx.reason)
@@ -93,7 +93,7 @@ def test_a_fault_of_the_domain_is_unknown(fault: str, reason: str, to: str):
 
 
 @pytest.mark.parametrize("fault", HARMLESS)
-def test_a_fault_that_can_be_got_over_changes_nothing(fault: str):
+def test_a_fault_that_can_be_got_over_changes_nothing(fault: str) -> None:
     """The answers are those that would have come without it."""
     assert "mx" == evidence("jane@shop.example", {"shop.example": fault}).mx.reason
     assert "address" == evidence("jane@bare.example", {"bare.example": fault}).mx.reason
@@ -101,7 +101,7 @@ def test_a_fault_that_can_be_got_over_changes_nothing(fault: str):
 
 
 @pytest.mark.parametrize("fault", FATAL)
-def test_a_fault_of_an_exchange_takes_no_mail_service_away(fault: str):
+def test_a_fault_of_an_exchange_takes_no_mail_service_away(fault: str) -> None:
     """The MX is there, so the domain takes mail: that its host can't be asked turns no yes into a no."""
     found = evidence("jane@shop.example", {"mx.shop.example": fault})
     assert ("yes", "mx") == (found.mx.outcome, found.mx.reason)
@@ -110,7 +110,7 @@ def test_a_fault_of_an_exchange_takes_no_mail_service_away(fault: str):
 
 @pytest.mark.parametrize("fault", FATAL)
 @pytest.mark.parametrize("kind", ["MX", "A", "AAAA", "TXT"])
-def test_a_fault_of_one_record_type_is_never_taken_for_its_absence(fault: str, kind: str):
+def test_a_fault_of_one_record_type_is_never_taken_for_its_absence(fault: str, kind: str) -> None:
     """Half an answer may be enough for a yes, never for a no."""
     found = evidence("jane@bare.example", {f"bare.example/{kind}": fault})
     assert found.mx.outcome in ("yes", "unknown")
@@ -119,14 +119,14 @@ def test_a_fault_of_one_record_type_is_never_taken_for_its_absence(fault: str, k
 
 @pytest.mark.parametrize("fault", FATAL)
 @pytest.mark.parametrize("name", ["gmaul.com", "outzlook.com"])
-def test_no_slip_is_rejected_because_its_name_server_is_ill(fault: str, name: str):
+def test_no_slip_is_rejected_because_its_name_server_is_ill(fault: str, name: str) -> None:
     """Even a well-known misspelling may have a mail service of its own: it is deferred, and what was meant is said."""
     found = evidence(f"jane@{name}", {name: fault})
     assert not stopped_for_good(found)
     assert found.suggestion in ("jane@gmail.com", "jane@outlook.com")
 
 
-def test_an_alias_is_followed_from_answer_to_answer():
+def test_an_alias_is_followed_from_answer_to_answer() -> None:
     """A server that leaves it to us to ask for the alias' target: what stands there counts, be it nothing."""
     assert "mx" == evidence("jane@alias.example", {"alias.example": "alias-only"}).mx.reason
     assert "nxdomain" == evidence("jane@alias-of-nothing.example", {"alias-of-nothing.example": "alias-only"}).mx.reason
@@ -134,7 +134,7 @@ def test_an_alias_is_followed_from_answer_to_answer():
     assert "servfail" == evidence("jane@alias.example", faults).mx.reason
 
 
-def test_no_server_at_all():
+def test_no_server_at_all() -> None:
     """Nobody listens: unknown at once, and nobody is rejected."""
 
     async def scenario() -> Any:

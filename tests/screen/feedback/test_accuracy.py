@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 from time import process_time
+from typing import Any
 
 import pytest
 
@@ -13,13 +14,17 @@ EXPECTED = BOUNCES / "expected.json"
 REASON_SHARE, HARD_SHARE = 0.97, 0.99
 MILLISECONDS_MAX = 50
 
+Wanted = dict[str, Any]
+Found = tuple[str, bool]
+"""Reason, and whether it is hard."""
+
 needs_data = pytest.mark.skipif(not EXPECTED.exists(), reason=f"no bounces at {BOUNCES}")
 
 
-def compared(name: str, wanted: list[dict]) -> list[tuple[str, dict, tuple | None]]:
+def compared(name: str, wanted: list[Wanted]) -> list[tuple[str, Wanted, Found | None]]:
     """Each expected outcome with the one found for it; a surplus one shows as a missing expectation."""
     found = [(outcome.reason, outcome.hard) for outcome in parse((BOUNCES / name).read_bytes())]
-    rows = []
+    rows: list[tuple[str, Wanted, Found | None]] = []
     for want in sorted(wanted, key=lambda want: (want["reason"], want["hard"]) not in found):
         exact = (want["reason"], want["hard"])
         taken = exact if exact in found else next(iter(found), None)
@@ -30,12 +35,12 @@ def compared(name: str, wanted: list[dict]) -> list[tuple[str, dict, tuple | Non
 
 
 @needs_data
-def test_reasons_and_hardness_of_real_bounces():
+def test_reasons_and_hardness_of_real_bounces() -> None:
     """At least 97 % have the right reason and 99 % the right `hard`; the rest is listed."""
     expected = json.loads(EXPECTED.read_text())
     rows = [row for name, wanted in expected.items() for row in compared(name, wanted)]
-    reasons = sum(bool(found) and want["reason"] == found[0] for _, want, found in rows)
-    hard = sum(bool(found) and want["hard"] == found[1] for _, want, found in rows)
+    reasons = sum(found is not None and want["reason"] == found[0] for _, want, found in rows)
+    hard = sum(found is not None and want["hard"] == found[1] for _, want, found in rows)
     rest = [
         f"{name}: {want['reason']} -> {found}" for name, want, found in rows if not found or want["reason"] != found[0]
     ]
@@ -45,7 +50,7 @@ def test_reasons_and_hardness_of_real_bounces():
 
 
 @needs_data
-def test_no_real_bounce_takes_long():
+def test_no_real_bounce_takes_long() -> None:
     """50 ms of processor time at most for each; the best of three, because the machine is shared."""
     slow = {}
     for file in sorted(BOUNCES.glob("*.eml")):

@@ -60,14 +60,14 @@ def checked(octets: bytes) -> list[Outcome]:
 
 @relaxed
 @given(st.binary(max_size=2000))
-def test_any_octets_are_read(octets):
+def test_any_octets_are_read(octets: bytes) -> None:
     """Noise is of kind none."""
     checked(octets)
 
 
 @relaxed
 @given(st.lists(st.sampled_from(LINES), max_size=40))
-def test_any_pile_of_report_lines_is_read(lines):
+def test_any_pile_of_report_lines_is_read(lines: list[bytes]) -> None:
     """Fields, boundaries and transcripts in any order."""
     checked(b"".join(lines))
 
@@ -75,7 +75,7 @@ def test_any_pile_of_report_lines_is_read(lines):
 @relaxed
 @given(st.data())
 @pytest.mark.skipif(not REAL, reason=f"no bounces at {BOUNCES}")
-def test_real_messages_that_were_damaged_are_read(data):
+def test_real_messages_that_were_damaged_are_read(data: st.DataObject) -> None:
     """Cut, doubled, spliced and overwritten: an outcome all the same, in time."""
     octets = data.draw(st.sampled_from(REAL))
     for _ in range(data.draw(st.integers(1, 4))):
@@ -105,7 +105,7 @@ json_values = st.recursive(
 
 @relaxed
 @given(json_values)
-def test_any_json_is_read(value):
+def test_any_json_is_read(value: object) -> None:
     """A provider's field names with values of any type."""
     checked(json.dumps(value).encode())
 
@@ -149,7 +149,7 @@ BOMBS = {
 
 
 @pytest.mark.parametrize("name", BOMBS)
-def test_bombs_cost_bounded_time(name):
+def test_bombs_cost_bounded_time(name: str) -> None:
     """50 ms of processor time, the best of five runs."""
     best = min(elapsed(BOMBS[name]) for _ in range(5))
     assert best * 1000 < MILLISECONDS_MAX
@@ -162,7 +162,7 @@ def elapsed(octets: bytes) -> float:
     return process_time() - start
 
 
-def test_parts_and_depth_are_bounded():
+def test_parts_and_depth_are_bounded() -> None:
     """A MIME tree is walked so far and no further."""
     assert len(read(BOMBS["100,000 parts"]).parts) <= PARTS_MAX
     (part,) = read(nested(DEPTH_MAX + 5)).parts

@@ -52,12 +52,12 @@ def _bounce(**fields: object) -> Bounce:
         ({"hard": True, "status": "5.7.1"}, "rejected", "us", True),
     ],
 )
-def test_whom_a_bounce_blames(fields: dict[str, object], reason: str, scope: str, hard: bool):
+def test_whom_a_bounce_blames(fields: dict[str, object], reason: str, scope: str, hard: bool) -> None:
     """What its sender says goes first, then its reason, then its status; nothing known means nobody is to blame."""
     assert (reason, scope, hard) == REASONS.meaning(_bounce(**fields))
 
 
-def test_the_vocabulary_is_sound():
+def test_the_vocabulary_is_sound() -> None:
     """Every status means a known reason, every scope exists, no reason stands in two places, `us` is never hard."""
     assert set(REASONS._status.values()) <= REASONS._meanings.keys()
     assert {meaning.scope for meaning in REASONS._meanings.values()} <= set(get_args(Scope))
@@ -65,7 +65,7 @@ def test_the_vocabulary_is_sound():
     assert all(re.fullmatch(r"[245](\.\d+){0,2}", status) for status in REASONS._status)
 
 
-def test_the_longest_prefix_of_a_status_wins():
+def test_the_longest_prefix_of_a_status_wins() -> None:
     """5.7 is about us, 5.7.17 is not."""
     reasons = Reasons('[recipient]\nhard=["a"]\nsoft=["b"]\n[status]\n"5"="a"\n"5.1.2"="b"\n')
     assert ["b", "a", "a", ""] == [reasons._of_status(status) for status in ("5.1.2", "5.1.3", "5.1.20", "4.1.2")]
@@ -77,14 +77,14 @@ def _constants(module: ModuleType) -> Iterator[str]:
             yield node.value
 
 
-def test_every_refused_address_is_told_why():
+def test_every_refused_address_is_told_why() -> None:
     """The codes in the sources of the address parser and the sentences of the rule are the same set."""
     texts = {text for module in (address, local_part, domain, characters) for text in _constants(module)}
     codes = {text for text in texts if re.fullmatch(r"[a-z]+(-[a-z]+)+|comment|whitespace", text)}
     assert set(address_rules.SYNTAX) == codes
 
 
-def test_every_domain_without_mail_is_told_why():
+def test_every_domain_without_mail_is_told_why() -> None:
     """The same of DNS: whatever `inquire` may answer with `no`."""
     source = inspect.getsource(mx)
     codes = set(re.findall(r'_no\("([a-z-]+)"', source)) | set(re.findall(r'"(no-[a-z-]+)"', source))
@@ -92,7 +92,7 @@ def test_every_domain_without_mail_is_told_why():
 
 
 @pytest.mark.parametrize("sentence", [*address_rules.SYNTAX.values(), *address_rules.NO_MAIL.values()])
-def test_a_sentence_can_be_put_after_a_colon(sentence: str):
+def test_a_sentence_can_be_put_after_a_colon(sentence: str) -> None:
     """Lower case, no full stop: the rule ends it."""
     assert sentence[0].islower()
     assert not sentence.endswith(".")

@@ -34,7 +34,7 @@ Diagnostic-Code: smtp; 250 2.0.0 Ok
 """
 
 
-def test_each_recipient_of_a_report_is_an_outcome():
+def test_each_recipient_of_a_report_is_an_outcome() -> None:
     """Failed and delivered side by side; folded fields are whole."""
     failed, delivered = parse(multipart(("text/plain", "sorry"), ("message/delivery-status", FIELDS)))
     assert ("bounce", "kuro@example.net", "userunknown", True, "recipient") == (
@@ -48,19 +48,19 @@ def test_each_recipient_of_a_report_is_an_outcome():
     assert ("delivered", "delivered", "mike@example.net") == (delivered.kind, delivered.event, delivered.recipient)
 
 
-def test_blank_lines_in_wrong_places_do_no_harm():
+def test_blank_lines_in_wrong_places_do_no_harm() -> None:
     """A group torn apart is put together again."""
     torn = report.parse("Final-Recipient: rfc822; a@b.c\n\nAction: failed\n\nStatus: 5.2.2\n")
     assert [{"final-recipient": "rfc822; a@b.c", "action": "failed", "status": "5.2.2"}] == torn.recipients
 
 
-def test_a_pipe_is_no_recipient():
+def test_a_pipe_is_no_recipient() -> None:
     """A delivery program's name is replaced by the address that it stands for."""
     group = {"final-recipient": "rfc822; |/usr/bin/deliver", "original-recipient": "rfc822; kuro@example.net"}
     assert "kuro@example.net" == report.recipient_of(group)
 
 
-def test_a_delay_is_soft_and_transient():
+def test_a_delay_is_soft_and_transient() -> None:
     """Action: delayed is nobody's fault yet."""
     fields = "Final-Recipient: rfc822; kuro@example.net\nAction: delayed\nStatus: 4.4.7\n"
     (outcome,) = parse(multipart(("text/plain", ""), ("message/delivery-status", fields)))
@@ -80,13 +80,13 @@ def test_a_delay_is_soft_and_transient():
         ),
     ],
 )
-def test_the_intent_is_found_in(name, place):
+def test_the_intent_is_found_in(name: str, place: tuple[str, str]) -> None:
     """Our own header field, or the envelope sender (VERP)."""
     (outcome, _) = parse(multipart(("message/delivery-status", FIELDS), place))
     assert "order-17" == outcome.intent_id
 
 
-def test_the_intent_is_found_in_the_address_the_report_was_sent_to():
+def test_the_intent_is_found_in_the_address_the_report_was_sent_to() -> None:
     """VERP with the recipient in it."""
     octets = multipart(("message/delivery-status", FIELDS)).replace(
         b"To: shiro@example.org", b"To: <bounces+order-17=kuro=example.net@example.org>"
@@ -94,7 +94,7 @@ def test_the_intent_is_found_in_the_address_the_report_was_sent_to():
     assert "order-17" == parse(octets)[0].intent_id
 
 
-def test_the_same_report_has_the_same_ids():
+def test_the_same_report_has_the_same_ids() -> None:
     """Delivered twice it counts once; another recipient's is another."""
     octets = multipart(("text/plain", "sorry"), ("message/delivery-status", FIELDS))
     first, again = parse(octets), parse(octets)
@@ -114,7 +114,7 @@ COMPLAINTS = {
 
 
 @pytest.mark.parametrize("feedback_type", COMPLAINTS)
-def test_kinds_of_complaint(feedback_type):
+def test_kinds_of_complaint(feedback_type: str) -> None:
     """RFC 5965 and its registry: not-spam takes one back, an opt-out is none, an authentication report is neither."""
     fields = f"Feedback-Type: {feedback_type}\nUser-Agent: x/1\nVersion: 1\nOriginal-Rcpt-To: <kuro@example.net>\n"
     (outcome,) = parse(
@@ -124,7 +124,7 @@ def test_kinds_of_complaint(feedback_type):
     assert ("kuro@example.net", "feedback", False) == (outcome.recipient, outcome.reason, outcome.hard)
 
 
-def test_a_redacted_complaint_falls_back_on_the_returned_message():
+def test_a_redacted_complaint_falls_back_on_the_returned_message() -> None:
     """Many providers hide the address in the report and leave it in the copy."""
     fields = "Feedback-Type: abuse\nRedacted-Address: redacted\n"
     parts = (("message/feedback-report", fields), ("message/rfc822", "To: kuro@example.net\nSubject: x\n\nHello"))
@@ -132,7 +132,7 @@ def test_a_redacted_complaint_falls_back_on_the_returned_message():
     assert "kuro@example.net" == outcome.recipient
 
 
-def test_a_complaint_without_a_report_part_is_told_by_its_header():
+def test_a_complaint_without_a_report_part_is_told_by_its_header() -> None:
     """Microsoft's junk mail reports have no fields; others type the part wrongly."""
     original = "X-HmXmrOriginalRecipient: kuro@example.net\nTo: list@example.net\nSubject: x\n\nHello"
     sent = multipart(("message/rfc822", original), kind="mixed")
@@ -154,7 +154,7 @@ def test_a_complaint_without_a_report_part_is_told_by_its_header():
         "X-Apple-Action: vacation",
     ],
 )
-def test_an_answer_that_nobody_typed_is_an_absence(field):
+def test_an_answer_that_nobody_typed_is_an_absence(field: str) -> None:
     """RFC 3834 and its relatives; what a machine's own account writes is nobody's answer."""
     note = f"From: kuro@example.net\nTo: shiro@example.org\nSubject: Re: Nyaan\n{field}\n\nI am away."
     (outcome,) = parse(note.encode())
@@ -162,14 +162,14 @@ def test_an_answer_that_nobody_typed_is_an_absence(field):
     assert "vacation" != parse(note.replace("kuro@", "root@").encode())[0].reason
 
 
-def test_a_mail_program_may_unsubscribe_for_its_user():
+def test_a_mail_program_may_unsubscribe_for_its_user() -> None:
     """Apple Mail's button sends an empty message with a field of its own."""
     note = b"From: kuro@example.net\nTo: list@example.org\nSubject: \nX-Apple-Unsubscribe: true\n\n"
     (outcome,) = parse(note)
     assert ("engagement", "unsubscribed", "kuro@example.net") == (outcome.kind, outcome.event, outcome.recipient)
 
 
-def test_outcomes_become_feedback_of_our_schema():
+def test_outcomes_become_feedback_of_our_schema() -> None:
     """What counts is a Bounce or an Engagement; an absence note is nothing."""
     failed, delivered = parse(multipart(("message/delivery-status", FIELDS)))
     assert isinstance(to_feedback(failed), Bounce)
@@ -177,7 +177,7 @@ def test_outcomes_become_feedback_of_our_schema():
     assert to_feedback(parse(b"From: a@b.c\nSubject: out of office\n\nx")[0]) is None
 
 
-def test_an_mbox_is_several_messages():
+def test_an_mbox_is_several_messages() -> None:
     """Each counts."""
     one = b"From MAILER-DAEMON Thu Apr 29 23:34:45 2021\n" + multipart(("message/delivery-status", FIELDS))
     assert 4 == len(parse(one + b"\n\n" + one))

@@ -15,14 +15,11 @@ from sidestep.streams.screen.feedback.smtp import find_command, find_reply, find
 
 def reason(text: str, **fields: str) -> str:
     """Of a reply; what is not given is found in it."""
-    reply = find_reply(text)
-    said = {"command": find_command(text), "status": find_status(text), "reply": reply} | fields
-    return (
-        shipped().classify(Diagnostic(recipient=fields.pop("recipient", "kuro@example.net"), text=text, **said)).reason
-    )  # type: ignore[arg-type]
+    found = {"command": find_command(text), "status": find_status(text), "reply": find_reply(text)}
+    return shipped().classify(Diagnostic(**{"recipient": "kuro@example.net", "text": text, **found, **fields})).reason
 
 
-def test_the_rules_that_ship_are_sound():
+def test_the_rules_that_ship_are_sound() -> None:
     """Every rule has a name of its own and an example, which it and no other rule decides."""
     assert [] == problems(shipped(), load_reasons())
     assert 300 < len(list(every_rule(shipped())))
@@ -43,7 +40,7 @@ def test_the_rules_that_ship_are_sound():
         ('example = "550 Virus Detected; Content Rejected"', "", "virus: has no example"),
     ],
 )
-def test_a_fault_in_the_rules_is_told(old, new, said):
+def test_a_fault_in_the_rules_is_told(old: str, new: str, said: str) -> None:
     """Names, vocabulary, shape and examples are checked; the sentence names the rule or the reason."""
     texts = shipped_texts()
     assert old in texts["phrases.toml"]
@@ -51,7 +48,7 @@ def test_a_fault_in_the_rules_is_told(old, new, said):
     assert any(said.split(": ")[-1] in fault for fault in problems(compiled(texts), load_reasons()))
 
 
-def test_an_earlier_rule_that_steals_an_example_is_told():
+def test_an_earlier_rule_that_steals_an_example_is_told() -> None:
     """A rule put in front of others must not take their examples."""
     texts = shipped_texts()
     thief = '[[first]]\nname = "thief"\nreason = "blocked"\nany = ["user"]\nexample = "user"\n\n'
@@ -59,7 +56,7 @@ def test_an_earlier_rule_that_steals_an_example_is_told():
     assert any(fault.startswith("user-unknown: ") and "'thief'" in fault for fault in faults)
 
 
-def test_the_command_changes_what_the_words_mean():
+def test_the_command_changes_what_the_words_mean() -> None:
     """A server that knows its users says so at RCPT; after DATA a filter speaks. At MAIL it is about the sender."""
     assert "userunknown" == reason("550 user unknown (in reply to RCPT TO command)")
     assert "filtered" == reason("550 user unknown (in reply to end of DATA command)")
@@ -69,7 +66,7 @@ def test_the_command_changes_what_the_words_mean():
     )
 
 
-def test_an_unknown_user_is_one_at_any_command_if_the_code_says_so():
+def test_an_unknown_user_is_one_at_any_command_if_the_code_says_so() -> None:
     """5.1.1 is definite, whatever was refused; the words alone are not."""
     assert "userunknown" == reason("550 5.1.1 user unknown (in reply to MAIL FROM command)")
     assert "userunknown" == reason("550 5.1.1 user unknown (in reply to end of DATA command)")
@@ -77,13 +74,13 @@ def test_an_unknown_user_is_one_at_any_command_if_the_code_says_so():
 
 
 @pytest.mark.parametrize("name", ["zen.spamhaus.org", "b.barracudacentral.org", "ix.dnsbl.example", "dnsbl.sorbs.net"])
-def test_public_block_lists_are_known_by_name(name):
+def test_public_block_lists_are_known_by_name(name: str) -> None:
     """However the sentence around it goes, and whatever the code."""
     for code in ("5.1.1", "5.7.1", "5.0.0"):
         assert "blocked" == reason(f"550 {code} no thanks, 192.0.2.1 stands in {name} (in reply to RCPT TO command)")
 
 
-def test_docomo_says_the_same_words_for_three_reasons():
+def test_docomo_says_the_same_words_for_three_reasons() -> None:
     """Only the code and the command tell them apart."""
     said = "550 {} Unknown user neko@docomo.ne.jp (in reply to {} command)"
     assert "userunknown" == reason(said.format("5.0.0", "RCPT TO"), host="mfsmax.docomo.ne.jp")
@@ -109,12 +106,12 @@ def test_docomo_says_the_same_words_for_three_reasons():
         ("lsean.ezweb.ne.jp", "550 : User unknown", "filtered"),
     ],
 )
-def test_providers_speak_dialects(host, text, expected):
+def test_providers_speak_dialects(host: str, text: str, expected: str) -> None:
     """The same code means different things at different hosts."""
     assert expected == reason(text, host=host)
 
 
-def test_a_block_of_ours_never_condemns_an_address():
+def test_a_block_of_ours_never_condemns_an_address() -> None:
     """5.1.1 with the words of a block list is a block, and blames us."""
     blocked = reason(
         "550 5.1.1 <a@b.c>: Client host [192.0.2.1] blocked using zen.spamhaus.org (in reply to RCPT TO command)"
@@ -122,12 +119,12 @@ def test_a_block_of_ours_never_condemns_an_address():
     assert ("blocked", "us", False) == (blocked, scope_of(blocked), hardness(blocked, "5.1.1", "550"))
 
 
-def test_a_host_that_takes_no_mail_is_final_unless_it_says_otherwise():
+def test_a_host_that_takes_no_mail_is_final_unless_it_says_otherwise() -> None:
     """RFC 7504, 7505: notaccept is hard with a 5, soft with a 4."""
     assert (True, False) == (hardness("notaccept", "5.1.10", ""), hardness("notaccept", "4.3.2", "421"))
 
 
-def test_nothing_known_is_never_hard():
+def test_nothing_known_is_never_hard() -> None:
     """Words that nobody understands are on hold; no words at all are undefined."""
     assert "onhold" == reason("550 computer says no")
     assert "undefined" == reason("")
@@ -146,12 +143,12 @@ def test_nothing_known_is_never_hard():
         ("version 5.1.1.2 of it", "", ""),
     ],
 )
-def test_codes_are_found_and_look_alikes_left(text, status, reply):
+def test_codes_are_found_and_look_alikes_left(text: str, status: str, reply: str) -> None:
     """Addresses, versions and durations are no codes."""
     assert (status, reply) == (find_status(text), find_reply(text))
 
 
-def test_the_more_telling_code_is_preferred():
+def test_the_more_telling_code_is_preferred() -> None:
     """Of the report's field and the server's words; RFC 3463 x.0.0 says nothing."""
     assert "5.1.1" == prefer("5.0.0", "5.1.1")
     assert "5.2.2" == prefer("5.2.2", "5.0.0")
@@ -160,7 +157,7 @@ def test_the_more_telling_code_is_preferred():
     assert "5.1.1" == prefer("5.1.1", "5.5.2")
 
 
-def test_words_belong_together_only_when_near():
+def test_words_belong_together_only_when_near() -> None:
     """The pieces of a phrase stand in one sentence, in their order, wherever it begins."""
     user_left = phrase("user * has left")
     assert stands_in(user_left, folded("The user list is long. Sorry, user\n  neko has left us"))
@@ -168,13 +165,13 @@ def test_words_belong_together_only_when_near():
     assert not stands_in(user_left, folded("has left user"))
 
 
-def test_names_are_no_words():
+def test_names_are_no_words() -> None:
     """What stands before the @ of an address is chosen by people."""
     assert "userunknown" == reason("550 5.1.1 <spam.blocked@example.net>: unknown (in reply to RCPT TO command)")
     assert "onhold" == reason("550 <mailbox-full@example.net>: computer says no")
 
 
-def test_the_rest_of_a_group_of_codes_has_a_meaning_too():
+def test_the_rest_of_a_group_of_codes_has_a_meaning_too() -> None:
     """RFC 3463: x.6 is about content and x.7 about policy, whatever the detail."""
     assert "contenterror" == reason("554 5.6.77 computer says no")
     assert "securityerror" == reason("554 5.7.77 computer says no")
@@ -192,12 +189,12 @@ def test_the_rest_of_a_group_of_codes_has_a_meaning_too():
         ("450 unable to find it, try again later (in reply to RCPT TO command)", "onhold"),
     ],
 )
-def test_wide_words_decide_where_nothing_else_does(text, expected):
+def test_wide_words_decide_where_nothing_else_does(text: str, expected: str) -> None:
     """Replies that no rule knows word by word; doubt is never hard."""
     assert expected == reason(text)
 
 
-def test_wide_words_of_the_notice_decide_nothing():
+def test_wide_words_of_the_notice_decide_nothing() -> None:
     """What a report says around the reply is boilerplate."""
     said = Diagnostic(recipient="kuro@example.net", text="550 computer says no", reply="550", command="RCPT")
     assert "onhold" == classify(replace(said, notice="Perhaps the address is no longer in use.")).reason

@@ -77,7 +77,7 @@ def _everybody(mx: MxFinding = MX) -> tuple[Inquiry, Asker, Asker, Asker, Mailbo
     return inquiry, names, zones, services, mailboxes
 
 
-def test_dns_alone_is_known_once_it_was_asked():
+def test_dns_alone_is_known_once_it_was_asked() -> None:
     """Without a sources file nobody else is asked, and answers hold for the whole domain."""
     inquiry = Inquiry(Asker(MX))
     assert inquiry.known(JANE) is None
@@ -85,7 +85,7 @@ def test_dns_alone_is_known_once_it_was_asked():
     assert not inquiry.by_address
 
 
-def test_everybody_is_asked_and_everything_is_kept():
+def test_everybody_is_asked_and_everything_is_kept() -> None:
     """Own lists first, then block lists, then services; the mailbox last, when it is known that mail is taken."""
     inquiry, *_ = _everybody()
     assert Answers(MX, (FEED, ZONE, SERVICE), ALIVE) == asyncio.run(inquiry.ask(JANE)) == inquiry.known(JANE)
@@ -93,7 +93,7 @@ def test_everybody_is_asked_and_everything_is_kept():
 
 
 @pytest.mark.parametrize("who", [1, 2, 3])
-def test_as_long_as_one_answer_is_missing_nothing_is_known(who: int):
+def test_as_long_as_one_answer_is_missing_nothing_is_known(who: int) -> None:
     """So that no intent goes on with half the evidence."""
     inquiry, names, zones, services, mailboxes = _everybody()
     asyncio.run(inquiry.ask(JANE))
@@ -104,13 +104,13 @@ def test_as_long_as_one_answer_is_missing_nothing_is_known(who: int):
     assert inquiry.known(JANE) is None
 
 
-def test_what_holds_for_one_address_does_not_hold_for_its_neighbour():
+def test_what_holds_for_one_address_does_not_hold_for_its_neighbour() -> None:
     """The feed lists jane, not john."""
     inquiry, *_ = _everybody()
     assert (ZONE, SERVICE) == asyncio.run(inquiry.ask(JOHN)).listed
 
 
-def test_no_mailbox_is_looked_for_where_no_mail_is_taken():
+def test_no_mailbox_is_looked_for_where_no_mail_is_taken() -> None:
     """The prober decides whom it may ask, with what DNS says."""
     inquiry, _, _, _, mailboxes = _everybody(NO_MX)
     assert asyncio.run(inquiry.ask(JANE)).mailbox is None
@@ -118,7 +118,7 @@ def test_no_mailbox_is_looked_for_where_no_mail_is_taken():
     assert inquiry.known(JANE) is not None
 
 
-def test_who_cannot_wait_gets_what_is_there():
+def test_who_cannot_wait_gets_what_is_there() -> None:
     """As soon as DNS has answered: the lists in memory, whoever is still silent."""
     inquiry, names, zones, *_ = _everybody()
     assert inquiry.so_far(JANE) is None

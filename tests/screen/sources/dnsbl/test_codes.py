@@ -49,12 +49,12 @@ def said(kind: str, *addresses: str) -> list[tuple[str, bool]]:
         ("abusix-dblack", "127.0.1.1", [("spam", False)]),
     ],
 )
-def test_each_code_has_its_own_reason(kind: str, address: str, expected: list[tuple[str, bool]]):
+def test_each_code_has_its_own_reason(kind: str, address: str, expected: list[tuple[str, bool]]) -> None:
     """One reason for each code, and for each bit where codes are sums."""
     assert expected == said(kind, address)
 
 
-def test_an_answer_with_several_codes_says_them_all():
+def test_an_answer_with_several_codes_says_them_all() -> None:
     """In the order of the codes: name servers give records in any order."""
     assert [("low-reputation", False), ("phish", False)] == said("spamhaus-dbl", "127.0.1.4", "127.0.1.2", "127.0.1.4")
 
@@ -74,7 +74,7 @@ def test_an_answer_with_several_codes_says_them_all():
         "0.0.0.0",
     ],
 )
-def test_query_errors_are_never_listings(kind: str, address: str):
+def test_query_errors_are_never_listings(kind: str, address: str) -> None:
     """Whatever else comes with them; the text says what a person has to do."""
     reading = read_codes(["127.0.0.2", "127.0.1.4", address], dnsbl.codes_of(kind))
     assert ((), ()) == (reading.hits, reading.unknown)
@@ -95,7 +95,7 @@ def test_query_errors_are_never_listings(kind: str, address: str):
         ("surbl", "127.0.0.9", "does not serve"),
     ],
 )
-def test_what_to_do_about_a_query_error(kind: str, address: str, word: str):
+def test_what_to_do_about_a_query_error(kind: str, address: str, word: str) -> None:
     """Each kind of refusal has its own remedy."""
     assert word in read_codes([address], dnsbl.codes_of(kind)).refused
 
@@ -112,20 +112,20 @@ def test_what_to_do_about_a_query_error(kind: str, address: str, word: str):
         ("abusix-dblack", "127.0.0.2"),
     ],
 )
-def test_codes_that_nobody_knows_are_no_listings(kind: str, address: str):
+def test_codes_that_nobody_knows_are_no_listings(kind: str, address: str) -> None:
     """They are told apart, so that somebody adds them to the table."""
     reading = read_codes([address], dnsbl.codes_of(kind))
     assert ((), (address,), "") == (reading.hits, reading.unknown, reading.refused)
 
 
-def test_an_unknown_bit_does_not_hide_a_known_one():
+def test_an_unknown_bit_does_not_hide_a_known_one() -> None:
     """SURBL has had lists come and go."""
     reading = read_codes(["127.0.0.10"], dnsbl.codes_of("surbl"))
     assert (["phish"], ("127.0.0.10",)) == ([hit.code.reason for hit in reading.hits], reading.unknown)
 
 
 @given(st.lists(ADDRESSES | CODES | st.text(max_size=20), max_size=40), st.sampled_from(KINDS))
-def test_no_answer_makes_a_listing_outside_the_range(addresses: list[str], kind: str):
+def test_no_answer_makes_a_listing_outside_the_range(addresses: list[str], kind: str) -> None:
     """Any answer can be read; only 127.0.0.2 to 127.255.254.255 can be a listing, and there are never many."""
     reading = read_codes(addresses, dnsbl.codes_of(kind))
     numbers = [int(IPv4Address(hit.address)) for hit in reading.hits]
@@ -135,7 +135,7 @@ def test_no_answer_makes_a_listing_outside_the_range(addresses: list[str], kind:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_tables_are_sound(kind: str):
+def test_the_tables_are_sound(kind: str) -> None:
     """Each code is either a listing with a reason or a refusal with a remedy, and each bit is one bit of an octet."""
     codes = dnsbl.codes_of(kind)
     assert all(first <= last for first, last, _ in (*codes.ranges, *dnsbl._every()))
@@ -145,20 +145,20 @@ def test_the_tables_are_sound(kind: str):
     assert bool(codes.ranges) != bool(codes.bits)
 
 
-def test_every_table_is_documented():
+def test_every_table_is_documented() -> None:
     """The page tells the operator which there are, and no others."""
     section = DOCS.read_text().split("\n### Tables of return codes\n")[1].split("\n### ")[0]
     assert KINDS == sorted(re.findall(r"^\| `([^`]+)` \|", section, re.M))
 
 
-def test_every_reason_is_documented():
+def test_every_reason_is_documented() -> None:
     """Whoever reads one in a verdict finds out what it means."""
     codes = [dnsbl.codes_of(kind) for kind in KINDS]
     reasons = {code.reason for each in codes for *_, code in (*each.ranges, *each.bits)} - {""}
     assert set() == {reason for reason in reasons if f"`{reason}`" not in DOCS.read_text()}
 
 
-def test_a_table_that_is_not_there():
+def test_a_table_that_is_not_there() -> None:
     """The error names those that are."""
     with pytest.raises(SourcesError, match=r"'spamhouse'.*spamhaus-dbl, spamhaus-zrd"):
         dnsbl.codes_of("spamhouse")
@@ -179,12 +179,12 @@ def test_a_table_that_is_not_there():
         ("x y.example", ()),
     ],
 )
-def test_the_names_to_ask(domain: str, expected: tuple[str, ...]):
+def test_the_names_to_ask(domain: str, expected: tuple[str, ...]) -> None:
     """The domain, and its registrable domain where that is another; only host names, no IP address."""
     assert expected == dnsbl.names_to_ask(domain, "dbl.example")
 
 
-def test_a_name_that_does_not_fit_before_the_zone():
+def test_a_name_that_does_not_fit_before_the_zone() -> None:
     """Then the registrable domain only, or nothing: DNS holds 253 octets."""
     fits = ".".join(["x" * 59] * 3 + ["y" * 49, "example"])
     assert NAME_MAX == len(f"{fits}.dbl.example") + 4
@@ -194,13 +194,13 @@ def test_a_name_that_does_not_fit_before_the_zone():
 
 
 @given(st.text(max_size=30) | st.from_regex(r"([a-z0-9-]{1,30}\.){1,9}example", fullmatch=True), st.integers(3, 253))
-def test_whatever_is_asked_fits_into_dns(domain: str, size: int):
+def test_whatever_is_asked_fits_into_dns(domain: str, size: int) -> None:
     """A question that can't be sent would count against the zone."""
     zone = "z" * size
     assert all(is_host_name(name) and len(f"{name}.{zone}") <= NAME_MAX for name in dnsbl.names_to_ask(domain, zone))
 
 
-def test_a_listing_names_list_version_and_entry():
+def test_a_listing_names_list_version_and_entry() -> None:
     """The entry is what was asked for, without the zone and its key; a code that both names have is told once."""
     codes = dnsbl.codes_of("surbl")
     readings = {"a.spam.example": read_codes(["127.0.0.8"], codes), "spam.example": read_codes(["127.0.0.136"], codes)}
@@ -213,7 +213,7 @@ def test_a_listing_names_list_version_and_entry():
     assert {"a.spam.example 127.0.0.136"} == {listing.entry for listing in dnsbl.listings("surbl", "now", again)}
 
 
-def test_no_answer_is_no_statement():
+def test_no_answer_is_no_statement() -> None:
     """A failure is neither listed nor not listed, and soon asked again."""
     reading = dnsbl.read(Answer(failure="servfail"), dnsbl.codes_of("generic"))
     assert ZoneAnswer(failure="servfail", ttl=UNKNOWN_TTL) == reading
@@ -221,7 +221,7 @@ def test_no_answer_is_no_statement():
 
 
 @pytest.mark.parametrize(("ttl", "expected"), [(0, 30), (300, 300), (86_400, 3_600)])
-def test_answers_hold_for_their_ttl_within_bounds(ttl: int, expected: int):
+def test_answers_hold_for_their_ttl_within_bounds(ttl: int, expected: int) -> None:
     """Whoever was taken off the list is free after an hour at the latest."""
     assert expected == dnsbl.read(Answer(exists=False, ttl=ttl), dnsbl.codes_of("generic")).ttl
 
@@ -248,14 +248,14 @@ ODD, REFUSED = ZoneAnswer(unknown=("127.9.9.9",)), ZoneAnswer(refused="ask elsew
         ({"test": YES}, REFUSED, "ask elsewhere"),
     ],
 )
-def test_the_self_test(listed: Mapping[str, ZoneAnswer], unlisted: ZoneAnswer, words: str):
+def test_the_self_test(listed: Mapping[str, ZoneAnswer], unlisted: ZoneAnswer, words: str) -> None:
     """RFC 5782 section 5: TEST, or an entry of the operator's own, is listed, INVALID is not; else what to do."""
     fault = dnsbl.self_test_fault(listed, unlisted)
     assert words in fault
     assert bool(words) == bool(fault)
 
 
-def test_health_goes_from_untested_to_usable_to_off_and_back():
+def test_health_goes_from_untested_to_usable_to_off_and_back() -> None:
     """Three failures in a row, not fewer, switch off; only a self-test switches on again."""
     health = ZoneHealth(300, 1000)
     assert ("untested", 1000) == (health.state, health.test_at)
@@ -277,7 +277,7 @@ def test_health_goes_from_untested_to_usable_to_off_and_back():
     assert ("usable", 1605, "") == (health.state, health.since, health.why)
 
 
-def test_nothing_is_logged_by_the_pure_part(caplog: pytest.LogCaptureFixture):
+def test_nothing_is_logged_by_the_pure_part(caplog: pytest.LogCaptureFixture) -> None:
     """It is called for every answer."""
     with caplog.at_level(logging.DEBUG):
         said("surbl", "127.0.0.2", "203.0.113.7")

@@ -76,7 +76,7 @@ async def until(condition: Callable[[], bool], seconds: float = 5.0) -> None:
 
 
 @pytest.mark.parametrize("runner", [asyncio.run, uvloop.run], ids=["asyncio", "uvloop"])
-def test_what_is_listed_and_what_is_not(runner: Callable[..., None]):
+def test_what_is_listed_and_what_is_not(runner: Callable[..., None]) -> None:
     """A listing names list, version (the time of the answer), entry and reason, for each bit; all zones are asked."""
 
     async def scenario() -> None:
@@ -103,7 +103,7 @@ def test_what_is_listed_and_what_is_not(runner: Callable[..., None]):
     runner(scenario())
 
 
-def test_a_zone_is_tested_before_it_is_used():
+def test_a_zone_is_tested_before_it_is_used() -> None:
     """TEST and INVALID are asked for once, first, however many domains wait for it; untested it has said nothing."""
 
     async def scenario() -> None:
@@ -128,7 +128,7 @@ def test_a_zone_is_tested_before_it_is_used():
         ({"*.dbl.example": ["A 127.0.0.1"]}, "does not serve"),
     ],
 )
-def test_a_zone_that_fails_its_test_is_not_used(records: dict[str, list[str]], words: str):
+def test_a_zone_that_fails_its_test_is_not_used(records: dict[str, list[str]], words: str) -> None:
     """Nothing is asked of it but the test, nobody is listed, and the status says what to do."""
 
     async def scenario() -> None:
@@ -141,7 +141,7 @@ def test_a_zone_that_fails_its_test_is_not_used(records: dict[str, list[str]], w
 
 
 @pytest.mark.parametrize("test_point", ["test", "test.uribl.com"])
-def test_an_operators_own_test_entry_will_do(test_point: str):
+def test_an_operators_own_test_entry_will_do(test_point: str) -> None:
     """Lists older than RFC 5782 have test entries under other names."""
 
     async def scenario() -> None:
@@ -163,7 +163,7 @@ def test_an_operators_own_test_entry_will_do(test_point: str):
         ("198.51.100.1", "198.51.100.1"),
     ],
 )
-def test_a_query_error_lists_nobody_and_switches_the_zone_off(address: str, words: str):
+def test_a_query_error_lists_nobody_and_switches_the_zone_off(address: str, words: str) -> None:
     """From the first such answer on, also for those that it has listed before; the others go on."""
 
     async def scenario() -> None:
@@ -182,7 +182,7 @@ def test_a_query_error_lists_nobody_and_switches_the_zone_off(address: str, word
     asyncio.run(scenario())
 
 
-def test_a_zone_that_is_off_is_tested_again_later_and_nobody_waits_for_it():
+def test_a_zone_that_is_off_is_tested_again_later_and_nobody_waits_for_it() -> None:
     """Not before `retry_after`; then in the background; then it is used, and those passed over are asked about."""
 
     async def scenario() -> None:
@@ -205,7 +205,7 @@ def test_a_zone_that_is_off_is_tested_again_later_and_nobody_waits_for_it():
     asyncio.run(scenario())
 
 
-def test_a_zone_that_goes_wildcard_is_found_out():
+def test_a_zone_that_goes_wildcard_is_found_out() -> None:
     """Every six hours it is tested while it goes on being used; then it is off, and what it listed is forgotten."""
 
     async def scenario() -> None:
@@ -225,7 +225,7 @@ def test_a_zone_that_goes_wildcard_is_found_out():
     asyncio.run(scenario())
 
 
-def test_a_lie_that_is_found_out_while_an_answer_is_under_way_is_not_kept():
+def test_a_lie_that_is_found_out_while_an_answer_is_under_way_is_not_kept() -> None:
     """What a zone says while its test fails is no listing, even when it came before."""
 
     async def scenario() -> None:
@@ -243,7 +243,7 @@ def test_a_lie_that_is_found_out_while_an_answer_is_under_way_is_not_kept():
 
 
 @pytest.mark.parametrize("fault", ["servfail", "refuse", "drop", "garble", "lame", "lie-id"])
-def test_faults_are_no_statement_and_soon_asked_again(fault: str):
+def test_faults_are_no_statement_and_soon_asked_again(fault: str) -> None:
     """No fault lists anybody or takes longer than the timeout; a quarter of a minute later it is asked again."""
 
     async def scenario() -> None:
@@ -260,7 +260,7 @@ def test_faults_are_no_statement_and_soon_asked_again(fault: str):
     asyncio.run(scenario())
 
 
-def test_failures_in_a_row_switch_a_zone_off():
+def test_failures_in_a_row_switch_a_zone_off() -> None:
     """The third does, unless an answer comes between; then nobody is asked. What was listed stays for its TTL."""
 
     async def scenario() -> None:
@@ -276,7 +276,7 @@ def test_failures_in_a_row_switch_a_zone_off():
     asyncio.run(scenario())
 
 
-def test_a_dead_zone_does_not_hold_the_others_up():
+def test_a_dead_zone_does_not_hold_the_others_up() -> None:
     """Zones are asked at the same time; each is waited for as long as its own timeout says, self-test included."""
 
     async def scenario() -> None:
@@ -297,7 +297,7 @@ def test_a_dead_zone_does_not_hold_the_others_up():
     asyncio.run(scenario())
 
 
-def test_a_wait_for_a_slot_is_bounded_and_not_the_zones_fault():
+def test_a_wait_for_a_slot_is_bounded_and_not_the_zones_fault() -> None:
     """Who gets no slot in time has no statement; who gets it late leaves the zone no time, and that does not count."""
 
     async def scenario() -> None:
@@ -314,7 +314,7 @@ def test_a_wait_for_a_slot_is_bounded_and_not_the_zones_fault():
     asyncio.run(scenario())
 
 
-def test_one_question_for_everyone_who_asks():
+def test_one_question_for_everyone_who_asks() -> None:
     """Also when one of them gives up; the next is answered from the cache."""
 
     async def scenario() -> None:
@@ -331,7 +331,7 @@ def test_one_question_for_everyone_who_asks():
     asyncio.run(scenario())
 
 
-def test_answers_hold_for_their_ttl_and_hot_names_are_refreshed():
+def test_answers_hold_for_their_ttl_and_hot_names_are_refreshed() -> None:
     """After 80 % one question goes out in the background, answers come from the cache; delisting is seen."""
 
     async def scenario() -> None:
@@ -352,7 +352,7 @@ def test_answers_hold_for_their_ttl_and_hot_names_are_refreshed():
     asyncio.run(scenario())
 
 
-def test_a_refresh_that_fails_leaves_what_still_holds():
+def test_a_refresh_that_fails_leaves_what_still_holds() -> None:
     """A listing outlives a failure until its own TTL is over, no longer."""
 
     async def scenario() -> None:
@@ -371,7 +371,7 @@ def test_a_refresh_that_fails_leaves_what_still_holds():
     asyncio.run(scenario())
 
 
-def test_only_the_zone_that_failed_is_asked_again():
+def test_only_the_zone_that_failed_is_asked_again() -> None:
     """The others' answers hold for their own TTL, with their own time."""
 
     async def scenario() -> None:
@@ -388,7 +388,7 @@ def test_only_the_zone_that_failed_is_asked_again():
     asyncio.run(scenario())
 
 
-def test_a_code_without_a_meaning_is_no_listing_but_told_once(caplog: pytest.LogCaptureFixture):
+def test_a_code_without_a_meaning_is_no_listing_but_told_once(caplog: pytest.LogCaptureFixture) -> None:
     """It is counted each time, and logged once: somebody has to look the code up. The log knows no recipient."""
 
     async def scenario() -> None:
@@ -410,7 +410,7 @@ def test_a_code_without_a_meaning_is_no_listing_but_told_once(caplog: pytest.Log
     assert not any("n0" in line or "flood" in line for line in lines)
 
 
-def test_a_zones_key_stays_secret(caplog: pytest.LogCaptureFixture):
+def test_a_zones_key_stays_secret(caplog: pytest.LogCaptureFixture) -> None:
     """A zone whose name holds an account's key shows up as its name alone, whatever goes wrong."""
 
     async def ask(question: Question, deadline: float) -> Answer:
@@ -435,7 +435,7 @@ def test_a_zones_key_stays_secret(caplog: pytest.LogCaptureFixture):
     assert "s3cr3tkey" not in caplog.text
 
 
-def test_close_frees_those_who_wait():
+def test_close_frees_those_who_wait() -> None:
     """Nobody hangs, nobody gets an exception; what is cached is still known, and nothing is asked any more."""
 
     async def scenario() -> None:
@@ -452,7 +452,7 @@ def test_close_frees_those_who_wait():
     asyncio.run(scenario())
 
 
-def test_close_ends_a_self_test():
+def test_close_ends_a_self_test() -> None:
     """Also while a domain waits for it."""
 
     async def scenario() -> None:
@@ -467,7 +467,7 @@ def test_close_ends_a_self_test():
     asyncio.run(scenario())
 
 
-def test_the_cache_keeps_within_its_size():
+def test_the_cache_keeps_within_its_size() -> None:
     """The oldest goes first."""
 
     async def scenario() -> None:
@@ -480,7 +480,7 @@ def test_the_cache_keeps_within_its_size():
 
 
 @pytest.mark.parametrize("domain", ["", "example", "a..example", "x" * 64 + ".example", "\udc80.example", "192.0.2.1"])
-def test_what_is_no_domain_is_not_asked_about(domain: str):
+def test_what_is_no_domain_is_not_asked_about(domain: str) -> None:
     """Nor does it count against the zone."""
 
     async def scenario() -> None:
@@ -491,7 +491,7 @@ def test_what_is_no_domain_is_not_asked_about(domain: str):
     asyncio.run(scenario())
 
 
-def test_without_zones_nobody_is_asked():
+def test_without_zones_nobody_is_asked() -> None:
     """No section, no look-up, and nothing to wait for."""
 
     async def scenario() -> None:
@@ -514,7 +514,7 @@ def test_without_zones_nobody_is_asked():
         ({"d41d8cd98f00b204e9800998ec.dbl_example": Dnsbl()}, "'….dbl_example' has no domain name"),
     ],
 )
-def test_mistakes_in_the_sources_file_are_told_at_the_start(sections: dict[str, Dnsbl], words: str):
+def test_mistakes_in_the_sources_file_are_told_at_the_start(sections: dict[str, Dnsbl], words: str) -> None:
     """Not at the first look-up; and no error shows what may be an account's key."""
 
     async def ask(question: Question, deadline: float) -> Answer:

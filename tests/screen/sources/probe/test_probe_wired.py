@@ -44,7 +44,7 @@ async def _ask(port: int, name_server: tuple[str, int], *addresses: str) -> list
     return heard
 
 
-def test_the_mailbox_is_asked_for_at_the_exchange_that_dns_names():
+def test_the_mailbox_is_asked_for_at_the_exchange_that_dns_names() -> None:
     """Yes with an invented one refused, no for a stranger, and both are remembered."""
     handler = Mailboxes()
 

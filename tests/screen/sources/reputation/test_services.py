@@ -129,7 +129,7 @@ def listing(**changes: Any) -> Listing:
 
 
 @pytest.mark.parametrize("runner", [asyncio.run, uvloop.run], ids=["asyncio", "uvloop"])
-def test_the_server_sees_a_hash_and_never_an_address(runner: Callable[..., None]):
+def test_the_server_sees_a_hash_and_never_an_address(runner: Callable[..., None]) -> None:
     """By default nothing that names a person leaves; evidence holds the hash too."""
 
     async def test(server: Server, services: Services, clock: Clock) -> None:
@@ -142,7 +142,7 @@ def test_the_server_sees_a_hash_and_never_an_address(runner: Callable[..., None]
     scene(test, runner=runner)
 
 
-def test_answers_are_remembered():
+def test_answers_are_remembered() -> None:
     """The second question is answered from memory, until `remember` is over; spellings share an answer."""
 
     async def test(server: Server, services: Services, clock: Clock) -> None:
@@ -168,7 +168,7 @@ def test_answers_are_remembered():
         (None, ()),
     ],
 )
-def test_suspect_and_clear(value: Any, expected: tuple[Listing, ...]):
+def test_suspect_and_clear(value: Any, expected: tuple[Listing, ...]) -> None:
     """A score between the thresholds is a doubt; one below is no listing, and remembered as that."""
 
     async def test(server: Server, services: Services, clock: Clock) -> None:
@@ -180,7 +180,7 @@ def test_suspect_and_clear(value: Any, expected: tuple[Listing, ...]):
     scene(test)
 
 
-def test_domains_are_asked_about_once_for_all_their_addresses():
+def test_domains_are_asked_about_once_for_all_their_addresses() -> None:
     """A service that is told the domain alone shares its answers."""
 
     async def test(server: Server, services: Services, clock: Clock) -> None:
@@ -191,7 +191,7 @@ def test_domains_are_asked_about_once_for_all_their_addresses():
     scene(test, "/d/{domain}")
 
 
-def test_a_domain_beside_a_hash_shares_nothing():
+def test_a_domain_beside_a_hash_shares_nothing() -> None:
     """What is said of one mailbox must not hold for another of its domain."""
 
     async def test(server: Server, services: Services, clock: Clock) -> None:
@@ -201,7 +201,7 @@ def test_a_domain_beside_a_hash_shares_nothing():
     scene(test, "/{domain}", method="POST", body='{"sha256": "{hash}"}')
 
 
-def test_a_question_by_post():
+def test_a_question_by_post() -> None:
     """The body is JSON and says so; a quote within an address does not end it."""
 
     async def test(server: Server, services: Services, clock: Clock) -> None:
@@ -216,7 +216,7 @@ def test_a_question_by_post():
     scene(test, "/v1", method="POST", body=body, address_in_clear=True)
 
 
-def test_an_address_in_the_clear_is_quoted():
+def test_an_address_in_the_clear_is_quoted() -> None:
     """It arrives as one path segment."""
 
     async def test(server: Server, services: Services, clock: Clock) -> None:
@@ -227,7 +227,7 @@ def test_an_address_in_the_clear_is_quoted():
     scene(test, "/v1/{address}", address_in_clear=True)
 
 
-def test_one_request_for_everyone_who_asks():
+def test_one_request_for_everyone_who_asks() -> None:
     """A hundred at once are one request; those that are cancelled leave it to the others."""
 
     async def test(server: Server, services: Services, clock: Clock) -> None:
@@ -244,7 +244,7 @@ def test_one_request_for_everyone_who_asks():
     scene(test)
 
 
-def test_no_more_than_the_connections_at_once():
+def test_no_more_than_the_connections_at_once() -> None:
     """The rest wait their turn."""
 
     async def test(server: Server, services: Services, clock: Clock) -> None:
@@ -292,7 +292,7 @@ def gzipped(request: web.Request) -> web.Response:
         (lambda request: request.transport.close() or web.Response(), "connection failed (ServerDisconnectedError)"),
     ],
 )
-def test_faults_say_nothing(reply: Callable[[web.Request], Any], error: str):
+def test_faults_say_nothing(reply: Callable[[web.Request], Any], error: str) -> None:
     """No listing, no exception; remembered for seconds, then asked again. The error tells neither hash nor address."""
 
     async def test(server: Server, services: Services, clock: Clock) -> None:
@@ -308,7 +308,7 @@ def test_faults_say_nothing(reply: Callable[[web.Request], Any], error: str):
     scene(test)
 
 
-def test_nothing_known_is_no_failure():
+def test_nothing_known_is_no_failure() -> None:
     """404 is an answer: remembered as one, and it opens no circuit."""
 
     async def test(server: Server, services: Services, clock: Clock) -> None:
@@ -322,7 +322,7 @@ def test_nothing_known_is_no_failure():
     scene(test, failures=1)
 
 
-def test_a_slow_service_is_left_behind():
+def test_a_slow_service_is_left_behind() -> None:
     """After its timeout nothing is known; the others' answers are there all the same."""
 
     async def run() -> None:
@@ -339,7 +339,7 @@ def test_a_slow_service_is_left_behind():
     asyncio.run(run())
 
 
-def test_only_the_service_that_is_not_remembered_is_asked_again():
+def test_only_the_service_that_is_not_remembered_is_asked_again() -> None:
     """One that failed does not make the others work."""
 
     async def run() -> None:
@@ -357,7 +357,7 @@ def test_only_the_service_that_is_not_remembered_is_asked_again():
     asyncio.run(run())
 
 
-def test_a_closed_port_is_unknown():
+def test_a_closed_port_is_unknown() -> None:
     """Nobody listens: said at once."""
 
     async def run() -> None:
@@ -386,7 +386,7 @@ def self_signed(folder: Path) -> ssl.SSLContext:
     return context
 
 
-def test_certificates_are_verified(tmp_path: Path):
+def test_certificates_are_verified(tmp_path: Path) -> None:
     """Whoever answers in the service's place sees neither the question nor the token."""
     (tmp_path / "token").write_text("s3cret")
 
@@ -402,7 +402,7 @@ def test_certificates_are_verified(tmp_path: Path):
     asyncio.run(run())
 
 
-def test_the_circuit_opens_and_closes(caplog: pytest.LogCaptureFixture):
+def test_the_circuit_opens_and_closes(caplog: pytest.LogCaptureFixture) -> None:
     """After the failures nobody is asked; after the pause one is let through, and its success closes it."""
 
     async def test(server: Server, services: Services, clock: Clock) -> None:
@@ -423,7 +423,7 @@ def test_the_circuit_opens_and_closes(caplog: pytest.LogCaptureFixture):
     assert ["reputation service rep: HTTP 500", "reputation service rep is not asked for 60 s"] == caplog.messages
 
 
-def test_one_attempt_at_a_time_while_half_open():
+def test_one_attempt_at_a_time_while_half_open() -> None:
     """Of many that ask when the pause is over, one request goes out."""
 
     async def test(server: Server, services: Services, clock: Clock) -> None:
@@ -442,7 +442,7 @@ def test_one_attempt_at_a_time_while_half_open():
 
 
 @pytest.mark.parametrize("status", [429, 503])
-def test_retry_after_is_honoured(status: int):
+def test_retry_after_is_honoured(status: int) -> None:
     """Nobody is asked until then, though the circuit is closed."""
 
     async def test(server: Server, services: Services, clock: Clock) -> None:
@@ -459,7 +459,7 @@ def test_retry_after_is_honoured(status: int):
     scene(test)
 
 
-def test_the_rate_is_kept():
+def test_the_rate_is_kept() -> None:
     """What is over it is not asked, says nothing, and may be asked a little later."""
 
     async def test(server: Server, services: Services, clock: Clock) -> None:
@@ -472,7 +472,7 @@ def test_the_rate_is_kept():
     scene(test, rate="2/min,max_burst=2")
 
 
-def test_waiting_for_a_connection_is_not_the_services_fault():
+def test_waiting_for_a_connection_is_not_the_services_fault() -> None:
     """Those that never got their turn within the timeout count against nobody."""
 
     async def test(server: Server, services: Services, clock: Clock) -> None:
@@ -485,7 +485,7 @@ def test_waiting_for_a_connection_is_not_the_services_fault():
     scene(test, timeout=0.8, failures=1000)
 
 
-def test_a_token_stands_in_its_header_and_nowhere_else(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+def test_a_token_stands_in_its_header_and_nowhere_else(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """Not in the URL, the log, an error or a repr; whitespace around it and further lines are no part of it."""
     (tmp_path / "token").write_text("Bearer s3cret \r\nanother line\n")
 
@@ -503,7 +503,7 @@ def test_a_token_stands_in_its_header_and_nowhere_else(tmp_path: Path, caplog: p
     assert not re.search(f"s3cret|jane|{JANES_HASH}", caplog.text, re.I)
 
 
-def test_a_new_token_is_taken_up(tmp_path: Path):
+def test_a_new_token_is_taken_up(tmp_path: Path) -> None:
     """The file has changed: those that were refused with the old one ask again at once, all of them."""
     (tmp_path / "token").write_text("old")
 
@@ -525,7 +525,7 @@ def test_a_new_token_is_taken_up(tmp_path: Path):
 
 
 @pytest.mark.parametrize("content", [None, b"", b"\n\ntoken", b"a\rb", "schlüssel".encode(), b"\xff", b"x" * 10_000])
-def test_token_files_that_cannot_be_used(tmp_path: Path, content: bytes | None):
+def test_token_files_that_cannot_be_used(tmp_path: Path, content: bytes | None) -> None:
     """Said at the start, with what to do, and without the content."""
     if content is not None:
         (tmp_path / "token").write_bytes(content)
@@ -537,7 +537,7 @@ def test_token_files_that_cannot_be_used(tmp_path: Path, content: bytes | None):
     assert "xxx" not in str(caught.value)
 
 
-def test_every_fault_at_once():
+def test_every_fault_at_once() -> None:
     """An operator mends the file in one go."""
     about = {
         "one": Reputation(url="http://rep.example/{address}", path="a..b"),
@@ -549,7 +549,7 @@ def test_every_fault_at_once():
         assert says in str(caught.value)
 
 
-def test_an_address_that_was_refused_is_not_asked_about():
+def test_an_address_that_was_refused_is_not_asked_about() -> None:
     """Nothing follows from it."""
 
     async def test(server: Server, services: Services, clock: Clock) -> None:
@@ -560,7 +560,7 @@ def test_an_address_that_was_refused_is_not_asked_about():
     scene(test)
 
 
-def test_nobody_configured():
+def test_nobody_configured() -> None:
     """The usual case: no listing, and no session is made."""
     services = Services({}, Path())
     assert () == services.cached(JANE) == asyncio.run(services.find(JANE))
@@ -568,7 +568,7 @@ def test_nobody_configured():
     asyncio.run(services.close())
 
 
-def test_closing_answers_those_who_wait():
+def test_closing_answers_those_who_wait() -> None:
     """They get no listing, not an exception; afterwards nobody is asked."""
 
     async def test(server: Server, services: Services, clock: Clock) -> None:
@@ -582,7 +582,7 @@ def test_closing_answers_those_who_wait():
     scene(test)
 
 
-def test_the_memory_is_bounded():
+def test_the_memory_is_bounded() -> None:
     """The oldest answer goes first."""
 
     async def run() -> None:
@@ -597,7 +597,7 @@ def test_the_memory_is_bounded():
     asyncio.run(run())
 
 
-def test_cookies_do_not_come_back():
+def test_cookies_do_not_come_back() -> None:
     """A service learns no more about us than the question."""
 
     async def test(server: Server, services: Services, clock: Clock) -> None:
