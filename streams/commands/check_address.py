@@ -13,11 +13,14 @@ from sidestep.streams.commands.lines import BOM, NotAString, arriving, json_stri
 from sidestep.streams.commands.render import printable
 from sidestep.streams.errors import SettingsError
 from sidestep.streams.screen.address.parse import ParsedAddress
-from sidestep.streams.screen.check import NOT_ASKED, OFFLINE, Checked, Subject, check, subject
+from sidestep.streams.screen.check import Checked, check
+from sidestep.streams.screen.examiner import Examiner
+from sidestep.streams.screen.findings import Subject, subject
 from sidestep.streams.screen.lists.classes import Lists, load_lists
-from sidestep.streams.screen.lists.near_misses import NearMisses
+from sidestep.streams.screen.lists.domain_facts import DomainBook
+from sidestep.streams.screen.lists.typo import suggest
+from sidestep.streams.screen.sources.answers import NOT_ASKED, OFFLINE, Answers
 from sidestep.streams.screen.sources.build import open_sources
-from sidestep.streams.screen.sources.inquiry import Answers
 from sidestep.streams.settings import Settings, load, name_servers
 
 WINDOW = 4_096
@@ -72,7 +75,8 @@ class Checker:
         self._find = find
         self._lists = lists
         self._unasked = unasked
-        self._near_misses = NearMisses()
+        self._facts = DomainBook(lists, suggest, partitions=1).facts
+        self._examiner = Examiner(lists)
         # here and not in the resolver's queue, where waiting counts towards the deadline
         self._slots = asyncio.Semaphore(concurrency)
         self._near: set[asyncio.Task[Answers]] = set()
@@ -80,11 +84,11 @@ class Checker:
     def start(self, number: int, line: bytes) -> Pending:
         """The answer to a line, under way; to be called in the order of the lines."""
         try:
-            about = subject(json_string(line), self._lists)
+            about = subject(json_string(line), self._facts)
         except NotAString as error:
             return partial(_known, Unreadable(number, str(error)))
         if not about.domain:
-            return partial(_known, check(about, self._unasked, self._lists, self._near_misses))
+            return partial(_known, self._check(about, self._unasked))
         task = asyncio.create_task(self._look_up(about))
         if about.near_miss is not None:
             self._near.add(task)
@@ -94,8 +98,7 @@ class Checker:
     async def _look_up(self, about: Subject) -> Answers:
         async with self._slots:
             answers = await self._find(about.address)
-        if about.near_miss is not None:
-            self._near_misses.note(about.domain, about.near_miss, answers.mx)
+        self._examiner.note(about, answers)
         return answers
 
     async def _finish(self, about: Subject, task: asyncio.Task[Answers]) -> Checked:
@@ -103,7 +106,11 @@ class Checker:
         if about.near_miss is not None and self._near:
             # near misses that came together are judged together, whichever was answered first
             await asyncio.wait(self._near)
-        return check(about, answers, self._lists, self._near_misses)
+        return self._check(about, answers)
+
+    def _check(self, about: Subject, answers: Answers) -> Checked:
+        (found,) = self._examiner.examine([(about, answers)])
+        return check(about, answers, found, self._lists)
 
 
 async def _check_all(streams: tuple[IO[bytes], ...], settings: Settings, offline: bool, write: Write) -> bool:

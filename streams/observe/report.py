@@ -16,7 +16,8 @@ from sidestep.streams.runtime.transport import BatchApp
 
 if TYPE_CHECKING:  # a worker that only decides does without Screen's libraries
     from sidestep.streams.screen.dns.resolver import Resolver
-    from sidestep.streams.screen.screener import Examined, Screener
+    from sidestep.streams.screen.screened import Screened
+    from sidestep.streams.screen.screener import Screener
     from sidestep.streams.screen.sources.build import Sources
 
 log = logging.getLogger(__name__)
@@ -68,12 +69,12 @@ class Watching:
         self.health.recovered(tp)
         self.metrics.observe_recovery(seconds, records)
 
-    def screened(self, batch: Batch, examined: "Examined", seconds: float) -> None:
+    def screened(self, batch: Batch, screened: "Screened", seconds: float) -> None:
         """A batch is in the log."""
         self.health.progress()
-        self.metrics.observe_screen_batch(len(batch.records), seconds, examined.kinds)
-        if examined.reasons:
-            self.metrics.observe_dead_letters(batch.tp.topic, examined.reasons)
+        self.metrics.observe_screen_batch(len(batch.records), seconds, screened.kinds)
+        if screened.reasons:
+            self.metrics.observe_dead_letters(batch.tp.topic, screened.reasons)
 
     def judged(self, batch: Batch, judged: Judged) -> None:
         """A batch is committed."""

@@ -9,7 +9,8 @@ from typing import Protocol
 
 from sidestep.streams.runtime.batches import Batch
 from sidestep.streams.runtime.transport import BatchApp, declare
-from sidestep.streams.screen.screener import Examined, Screener
+from sidestep.streams.screen.screened import Screened
+from sidestep.streams.screen.screener import Screener
 from sidestep.topics.catalog import BOUNCES, ENGAGEMENT, INTENTS
 
 log = logging.getLogger(__name__)
@@ -20,7 +21,7 @@ TOPICS = (INTENTS, BOUNCES, ENGAGEMENT)
 class Watcher(Protocol):
     """What the composition root wants to know."""
 
-    def screened(self, batch: Batch, examined: Examined, seconds: float) -> None:
+    def screened(self, batch: Batch, screened: Screened, seconds: float) -> None:
         """A batch is in the log."""
 
 
@@ -30,8 +31,8 @@ def register(app: BatchApp, screener: Screener, watcher: Watcher, fail: Callable
     async def process(batch: Batch, ack: Callable[[], object]) -> None:
         began = time.monotonic()
         try:
-            examined = await screener.screen(batch)
-            watcher.screened(batch, examined, time.monotonic() - began)
+            screened = await screener.screen(batch)
+            watcher.screened(batch, screened, time.monotonic() - began)
         except asyncio.CancelledError:
             raise
         except Exception as error:  # noqa: BLE001 - handed to the composition root: the worker leaves, nothing is acked

@@ -1,26 +1,19 @@
 """From what was read and found out to a record of the log. Pure."""
 
-from msgspec import Struct
-
 from sidestep.schemas import Bounce, EmailIntent, Engagement, FeedbackEvidence, IntentEvidence
 from sidestep.streams.screen.address.parse import ParsedAddress
 from sidestep.streams.screen.feedback.reasons import Reasons
+from sidestep.streams.screen.findings import Findings, Subject
 from sidestep.streams.screen.intake import read_time
 from sidestep.streams.screen.keys import Keys
-from sidestep.streams.screen.lists.classes import Lists, mx_classes
-from sidestep.streams.screen.lists.domain_facts import DomainFacts
-from sidestep.streams.screen.lists.near_misses import NearMisses, weigh
-from sidestep.streams.screen.sources.inquiry import Answers
+from sidestep.streams.screen.sources.answers import Answers
 
 
-class Taken(Struct, frozen=True, gc=False):
-    """An intent that has been read, before anything is known of its address."""
+class ReadIntent(Subject, frozen=True, gc=False):
+    """An intent that has been read, before anybody is asked about its address."""
 
-    offset: int
     intent: EmailIntent
-    address: ParsedAddress
-    facts: DomainFacts | None
-    """None where the address has no domain that can be read."""
+    offset: int
     id_key: bytes
     content_key: bytes
     reused: bool
@@ -28,37 +21,10 @@ class Taken(Struct, frozen=True, gc=False):
     """topic/partition/offset."""
 
 
-class Findings(Struct, frozen=True, gc=False):
-    """What follows from the lists and the answers. `suggestion` is a whole address, or empty."""
-
-    classes: tuple[str, ...] = ()
-    suggestion: str = ""
-
-
-def findings(
-    address: ParsedAddress, facts: DomainFacts, answers: Answers, lists: Lists, near_misses: NearMisses
-) -> Findings:
-    """Classes and suggestion of a sound address. Its domain is noted where it is a near miss."""
-    mx = answers.mx
-    classes = facts.classes + lists.local_classes(address.local)
-    if mx.provider:
-        classes += mx_classes(mx)
-    if facts.typo is None:
-        return Findings(classes)
-    near_misses.note(address.domain, facts.typo, mx)
-    suspicion = weigh(address.domain, facts.typo, mx, near_misses.clustered(address.domain, facts.typo, mx))
-    return Findings(classes + suspicion.classes, f"{address.local}@{suspicion.meant}" if suspicion.meant else "")
-
-
-def intent_evidence(
-    taken: Taken, answers: Answers | None, lists: Lists, near_misses: NearMisses, keys: Keys, now: float
-) -> IntentEvidence:
-    """Everything about one intent. `answers` is None where the address is refused: nobody is asked about those."""
-    intent, address, facts = taken.intent, taken.address, taken.facts
-    if answers is not None and facts is not None:
-        found = findings(address, facts, answers, lists, near_misses)
-    else:
-        found = Findings(facts.classes if facts is not None else ())
+def intent_evidence(read: ReadIntent, answers: Answers, found: Findings, keys: Keys, now: float) -> IntentEvidence:
+    """Everything about one intent. `answers` count only where the address is sound: nobody is asked about others."""
+    intent, address = read.intent, read.address
+    sound = not address.reason
     # by position, in the order of the fields: naming all of them costs msgspec six times as much
     evidence = IntentEvidence(
         intent.id,
@@ -66,15 +32,15 @@ def intent_evidence(
         intent.to,
         int(now * 1000),
         address.domain,
-        taken.id_key,
-        taken.content_key,
-        keys.recipient(address.identity) if not address.reason else b"",
-        answers.mx if answers is not None else None,
+        read.id_key,
+        read.content_key,
+        keys.recipient(address.identity) if sound else b"",
+        answers.mx if sound else None,
         address.reason,
         intent.attempt,
         found.classes,
         found.suggestion,
-        taken.reused,
+        read.reused,
         intent.stream,
         intent.campaign,
         intent.source,
@@ -82,9 +48,9 @@ def intent_evidence(
         read_time("consent_at", intent.consent_at, now) if intent.consent_at is not None else 0,
         intent.test,
         intent.metadata,
-        taken.origin,
+        read.origin,
     )
-    if answers is not None and (answers.listed or answers.mailbox is not None):
+    if sound and (answers.listed or answers.mailbox is not None):
         evidence.listed, evidence.mailbox = answers.listed, answers.mailbox
     return evidence
 

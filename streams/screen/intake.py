@@ -1,10 +1,23 @@
-"""From a record's octets to an intent or feedback that makes sense, or a ContractError that says why not. Pure."""
+"""The octets of a record -> the intent, or the feedback in our own schema; or a ContractError says why not. Pure.
+
+Of feedback our schema goes first, whichever of the two the topic is for. What is not ours is read as a report, a
+complaint, a bounce's text or a webhook body (feedback/parse.py), which is slow: read feedback in a thread. What says
+something that must not count (a vacation note, a test) gives nothing; what says nothing at all raises.
+"""
 
 from datetime import UTC, datetime
 from typing import Any
 
 from sidestep.schemas import Bounce, EmailIntent, Engagement
-from sidestep.schemas.codec import ContractError, decode
+from sidestep.schemas.codec import ContractError, decode, encode
+from sidestep.streams.runtime.record import Record
+from sidestep.streams.screen.feedback.outcome import Outcome, to_feedback
+from sidestep.streams.screen.feedback.parse import parse
+
+Feedback = Bounce | Engagement
+
+UNREADABLE = "undefined"
+"""The parser's reason for what it could make nothing of."""
 
 EARLIEST = 946_684_800
 """2000-01-01: nothing in this system is older."""
@@ -30,16 +43,35 @@ def read_intent(value: bytes | None, now: float) -> EmailIntent:
     return intent
 
 
-def read_feedback(kind: type[Bounce] | type[Engagement], value: bytes | None, now: float) -> Bounce | Engagement:
-    """Octets -> a Bounce or an Engagement. Raises ContractError."""
-    feedback: Bounce | Engagement = decode(kind, value)
-    for name in ("id", "service", "intent_id"):
-        text = getattr(feedback, name)
-        if text:
-            _printable(name, text)
-    _no_nul(feedback.recipient)
-    read_time("occurred_at", feedback.occurred_at, now)
-    return feedback
+def read_feedback(value: bytes | None, kind: type[Feedback], form: str, now: float) -> list[Feedback]:
+    """Octets -> events. `kind`: what the topic is for, `form`: the content type, "" if not known. Raises
+    ContractError."""
+    try:
+        return [_of_our_schema(value, kind, now)]
+    except ContractError as error:
+        ours = error
+    if value is None or b"\x00" in value[:1000] or ours.code in ("absurd-time", "control-character"):
+        raise ours
+    try:
+        return [_of_our_schema(value, Engagement if kind is Bounce else Bounce, now)]
+    except ContractError:
+        pass  # neither is ours: what follows reads everybody else's
+    outcomes = parse(value, form)
+    if all(outcome.kind == "none" and outcome.reason == UNREADABLE for outcome in outcomes):
+        raise ours
+    try:
+        return [feedback for outcome in outcomes if (feedback := _of_outcome(outcome, now)) is not None]
+    except (UnicodeEncodeError, ContractError):
+        raise ours from None  # half a surrogate pair, or a field that no provider sends so
+
+
+def content_type(record: Record) -> str:
+    """The content-type header of a Kafka record; "" where there is none, or headers that can't be read."""
+    try:
+        headers = record.headers() or ()
+    except (UnicodeDecodeError, SystemError):
+        return ""
+    return next((value.decode("latin-1") for name, value in headers if value and name.lower() == "content-type"), "")
 
 
 def read_time(name: str, value: float | str | None, now: float) -> int:
@@ -51,6 +83,30 @@ def read_time(name: str, value: float | str | None, now: float) -> int:
         return int(seconds * 1000)
     hint = "; give seconds, not milliseconds" if EARLIEST <= seconds / 1000 <= now + AHEAD else ""
     raise ContractError("absurd-time", f"{name} = {value!r} is not between the year 2000 and tomorrow{hint}")
+
+
+def _of_our_schema(value: bytes | None, kind: type[Feedback], now: float) -> Feedback:
+    feedback: Feedback = decode(kind, value)
+    for name in ("id", "service", "intent_id"):
+        text = getattr(feedback, name)
+        if text:
+            _printable(name, text)
+    _no_nul(feedback.recipient)
+    read_time("occurred_at", feedback.occurred_at, now)
+    return feedback
+
+
+def _of_outcome(outcome: Outcome, now: float) -> Feedback | None:
+    """In our schema and within its bounds. A provider's odd time or id must not cost us the event: it is left out."""
+    feedback = to_feedback(outcome)
+    if feedback is None:
+        return None
+    kind = type(feedback)
+    try:
+        return _of_our_schema(encode(feedback), kind, now)
+    except ContractError:
+        feedback.occurred_at, feedback.intent_id, feedback.service = None, "", ""
+        return _of_our_schema(encode(feedback), kind, now)
 
 
 def _parse_time(name: str, text: str) -> float:

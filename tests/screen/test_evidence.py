@@ -7,15 +7,15 @@ import pytest
 from sidestep.schemas import Bounce, EmailIntent, Engagement, Listing, MailboxFinding, MxFinding
 from sidestep.schemas.codec import decode_evidence, encode
 from sidestep.streams.screen.address.parse import parse
-from sidestep.streams.screen.evidence import Taken, feedback_evidence, intent_evidence
+from sidestep.streams.screen.evidence import ReadIntent, feedback_evidence, intent_evidence
+from sidestep.streams.screen.examiner import Examiner
 from sidestep.streams.screen.feedback.reasons import load_reasons
 from sidestep.streams.screen.keys import Keys
 from sidestep.streams.screen.lists.classes import Lists, load_lists
 from sidestep.streams.screen.lists.domain_facts import DomainBook
 from sidestep.streams.screen.lists.mx_providers import parking_services
-from sidestep.streams.screen.lists.near_misses import NearMisses
 from sidestep.streams.screen.lists.typo import suggest
-from sidestep.streams.screen.sources.inquiry import Answers
+from sidestep.streams.screen.sources.answers import Answers
 
 NOW = 1_800_000_000.25
 KEYS = Keys(bytes(32))
@@ -35,13 +35,14 @@ def evidence_of(lists: Lists) -> Any:
     """evidence_of(to, outcome or finding, **fields): the evidence of one intent."""
     book = DomainBook(lists, suggest, 4)
 
-    def make(to: str, mx: str | MxFinding = "yes", near: Any = None, answers: Any = (), **fields: Any) -> Any:
+    def make(to: str, mx: str | MxFinding = "yes", answers: Any = (), **fields: Any) -> Any:
         intent = EmailIntent(id="1", to=to, service="shop", **fields)
         address = parse(to)
         facts = book.facts(address.domain) if address.domain else None
-        taken = Taken(7, intent, address, facts, b"i", b"c", False, "email-intents/0/7")
-        heard = Answers(MX[mx] if isinstance(mx, str) else mx, *answers) if not address.reason else None
-        return intent_evidence(taken, heard, lists, near or NearMisses(), KEYS, NOW)
+        read = ReadIntent(to, address, facts, intent, 7, b"i", b"c", False, "email-intents/0/7")
+        heard = Answers(MX[mx] if isinstance(mx, str) else mx, *answers)
+        (found,) = Examiner(lists).examine([(read, heard)])
+        return intent_evidence(read, heard, found, KEYS, NOW)
 
     return make
 
@@ -95,15 +96,6 @@ def test_classes_and_suggestion(
     may be just what it says, and with a mail service of its own it is left alone."""
     evidence = evidence_of(to, outcome)
     assert (classes, suggestion) == (evidence.classes, evidence.suggestion)
-
-
-def test_near_misses_at_one_exchange_are_a_trap(evidence_of: Any) -> None:
-    """As soon as there are enough of them, in the order in which a worker met them."""
-    near = NearMisses()
-    shared = MxFinding("yes", "mx", 1, 2, ("mx.collector.example",))
-    names = ["outzlook.com", "gmaiil.com", "yahooo.com", "outzlook.com"]
-    classes = [evidence_of(f"jane@{name}", shared, near).classes for name in names]
-    assert [False, True, True, True] == ["trap-cluster" in some for some in classes]
 
 
 def test_evidence_names_what_is_listed_and_what_the_mailbox_server_said(evidence_of: Any) -> None:

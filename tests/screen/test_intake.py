@@ -128,7 +128,7 @@ def test_the_bound_on_metadata_is_16_kib_of_record() -> None:
 @example(b'{"id":"1","to":"a","service":"s","stream":"\\ud800"}')
 def test_any_octets_are_an_intent_or_a_contract_error(value: bytes) -> None:
     """Nothing else is ever raised: anything else would be an error of ours in the log."""
-    for read in (lambda: read_intent(value, NOW), lambda: read_feedback(Bounce, value, NOW)):
+    for read in (lambda: read_intent(value, NOW), lambda: read_feedback(value, Bounce, "", NOW)):
         try:
             read()
         except ContractError:
@@ -218,9 +218,8 @@ def test_both_ways_to_write_a_time_agree(moment: datetime) -> None:
 @pytest.mark.parametrize(
     ("kind", "fields", "code"),
     [
-        (Bounce, {"kind": "opened"}, "wrong-shape"),
-        (Engagement, {"kind": "bounce"}, "wrong-shape"),
-        (Engagement, {}, "wrong-shape"),
+        (Bounce, {"kind": "seen"}, "wrong-shape"),
+        (Engagement, {"kind": "seen"}, "wrong-shape"),
         (Bounce, {"status": "5.1"}, "wrong-shape"),
         (Bounce, {"status": "3.1.1"}, "wrong-shape"),
         (Bounce, {"scope": "them"}, "wrong-shape"),
@@ -235,10 +234,11 @@ def test_both_ways_to_write_a_time_agree(moment: datetime) -> None:
 def test_feedback_that_makes_no_sense_is_refused(kind: Any, fields: dict[str, Any], code: str) -> None:
     """As intents are."""
     value = json.dumps({"recipient": "jane@example.com"} | fields).encode()
-    assert code == _code(read_feedback, kind, value, NOW)
+    assert code == _code(read_feedback, value, kind, "", NOW)
 
 
 def test_feedback_that_says_little_is_let_in() -> None:
     """A recipient is enough for a bounce."""
-    assert "bounce" == read_feedback(Bounce, b'{"recipient": "jane@example.com"}', NOW).kind
-    assert "opened" == read_feedback(Engagement, b'{"recipient": "j@example.com", "kind": "opened"}', NOW).kind
+    (bounce,) = read_feedback(b'{"recipient": "jane@example.com"}', Bounce, "", NOW)
+    (opened,) = read_feedback(b'{"recipient": "j@example.com", "kind": "opened"}', Engagement, "", NOW)
+    assert ("bounce", "opened") == (bounce.kind, opened.kind)

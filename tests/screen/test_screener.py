@@ -263,12 +263,12 @@ def test_what_cannot_be_read_becomes_a_dead_letter_and_its_neighbours_do_not() -
 
     async def scenario(at: Desk) -> None:
         await at.knows("fast.example")
-        examined = await at.screener.screen(at.batch(intent("1"), b"{", None, b'{"id": ""}', intent("2")))
+        screened = await at.screener.screen(at.batch(intent("1"), b"{", None, b'{"id": ""}', intent("2")))
         assert ["1", "2"] == [record.id for record in at.press.evidence()]
         assert [b"{", None, b'{"id": ""}'] == [letter["value"] for letter in at.press.dead()]
         assert {DEAD_LETTERS.name} == {letter["topic"] for letter in at.press.dead()}
-        assert {"not-json": 1, "no-value": 1, "wrong-shape": 1} == examined.reasons
-        assert {"intent": 2} == examined.kinds
+        assert {"not-json": 1, "no-value": 1, "wrong-shape": 1} == screened.reasons
+        assert {"intent": 2} == screened.kinds
 
     run(scenario)
 
@@ -277,8 +277,8 @@ def test_feedback_about_nobody_is_a_dead_letter() -> None:
     """Without an address it can't be counted for anyone."""
 
     async def scenario(at: Desk) -> None:
-        examined = await at.screener.screen(at.batch(b'{"recipient": "jane"}', topic=BOUNCES.name))
-        assert {"no-recipient": 1} == examined.reasons
+        screened = await at.screener.screen(at.batch(b'{"recipient": "jane"}', topic=BOUNCES.name))
+        assert {"no-recipient": 1} == screened.reasons
         assert [] == at.press.evidence()
 
     run(scenario)
@@ -293,9 +293,9 @@ def test_an_error_of_ours_costs_one_record_and_not_the_partition(monkeypatch: py
     monkeypatch.setattr("sidestep.streams.screen.screener.parse", broken)
 
     async def scenario(at: Desk) -> None:
-        examined = await at.screener.screen(at.batch(intent("1")))
-        assert {"internal-error": 1} == examined.reasons
-        assert "KeyError: 'gone'" == examined.example
+        screened = await at.screener.screen(at.batch(intent("1")))
+        assert {"internal-error": 1} == screened.reasons
+        assert "KeyError: 'gone'" == screened.example
 
     run(scenario)
 

@@ -4,7 +4,7 @@ Distance alone proves nothing: hotmall.com may be a shop. What tells them apart 
 person's or firm's domain has one of its own; a collector of mistyped mail points many near misses at one host.
 """
 
-from collections import OrderedDict
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from sidestep.schemas import MxFinding
@@ -19,12 +19,6 @@ MEANT = 2
 """… or near misses of so many providers, one of them a known misspelling: a firm that protects its own name is near to
 no other's, and two unlucky names at one host are in no list."""
 
-REMEMBERED = 20_000
-"""Exchanges; the one that was seen longest ago goes first."""
-
-KEPT = 8
-"""Near misses remembered for one exchange: more would not say more."""
-
 
 class Suspicion(NamedTuple):
     """`classes`: typo, near-miss, trap-cluster. `meant` is the domain to suggest, "" where the name is left alone."""
@@ -33,41 +27,15 @@ class Suspicion(NamedTuple):
     meant: str = ""
 
 
-class NearMisses:
-    """Which exchanges take the mail of near misses. Bounded; what it knows comes from the domains that were asked for.
-
-    Exchanges of providers that anyone can be a customer of say nothing: aspmx.l.google.com is not a trap.
-    """
-
-    def __init__(self, remembered: int = REMEMBERED) -> None:
-        self._remembered = remembered
-        self._at: OrderedDict[str, dict[str, TypoFinding]] = OrderedDict()
-
-    def note(self, domain: str, typo: TypoFinding, mx: MxFinding) -> None:
-        """A near miss of a large provider, and what DNS said of it."""
-        for exchange in _telling(mx):
-            domains = self._at.setdefault(exchange, {})
-            self._at.move_to_end(exchange)
-            if len(domains) < KEPT:
-                domains[domain] = typo
-        while len(self._at) > self._remembered:
-            self._at.popitem(last=False)
-
-    def clustered(self, domain: str, typo: TypoFinding, mx: MxFinding | None) -> bool:
-        """Does it share an exchange with other near misses seen so far, in a way that chance does not?"""
-        if mx is None:
-            return False
-        return any(_is_cluster(self._at.get(exchange, {}) | {domain: typo}) for exchange in _telling(mx))
-
-
-def _is_cluster(near_misses: dict[str, TypoFinding]) -> bool:
+def is_cluster(near_misses: Mapping[str, TypoFinding]) -> bool:
+    """Is it more than chance that these near misses share an exchange? By domain, with what each is near to."""
     meant = {typo.domain.partition(".")[0] for typo in near_misses.values()}
     known = any(typo.certain for typo in near_misses.values())
     return len(near_misses) >= CLUSTER or (len(meant) >= MEANT and known)
 
 
-def weigh(domain: str, typo: TypoFinding | None, mx: MxFinding | None, clustered: bool = False) -> Suspicion:
-    """What a near miss is. `mx` None: DNS was not asked.
+def weigh(domain: str, typo: TypoFinding | None, mx: MxFinding, clustered: bool = False) -> Suspicion:
+    """What a near miss is. `clustered`: its exchanges take the mail of other near misses (see is_cluster).
 
     In a cluster, parked or without mail: a slip. A mail service of its own: left alone, class near-miss. Otherwise a
     known misspelling is a slip, and a name that is only near stays a question: class near-miss, with a suggestion.
@@ -76,9 +44,9 @@ def weigh(domain: str, typo: TypoFinding | None, mx: MxFinding | None, clustered
         return Suspicion()
     if clustered:
         return Suspicion(("typo", "trap-cluster"), typo.domain)
-    if mx is not None and (mx.outcome == "no" or mx.provider in parking_services()):
+    if mx.outcome == "no" or mx.provider in parking_services():
         return Suspicion(("typo",), typo.domain)
-    if mx is not None and _healthy(mx) and (_own(domain, mx) if typo.certain else True):
+    if _healthy(mx) and (_own(domain, mx) if typo.certain else True):
         return Suspicion(("near-miss",))
     return Suspicion(("typo",) if typo.certain else ("near-miss",), typo.domain)
 
@@ -96,8 +64,9 @@ def _own(domain: str, mx: MxFinding) -> bool:
     return any(registrable(exchange) == name for exchange in mx.exchanges)
 
 
-def _telling(mx: MxFinding) -> tuple[str, ...]:
-    """The registrable names of its exchanges: a host name of its own for each domain hides no collector."""
+def telling(mx: MxFinding) -> tuple[str, ...]:
+    """The registrable names of the exchanges that could be a collector's: a host name of its own for each domain hides
+    none. Exchanges of providers that anyone can be a customer of say nothing."""
     if mx.outcome != "yes" or (mx.provider and mx.provider not in parking_services()):
         return ()
     return tuple(dict.fromkeys(map(registrable, mx.exchanges)))

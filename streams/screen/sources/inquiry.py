@@ -8,19 +8,9 @@ import asyncio
 from collections.abc import Awaitable
 from typing import Protocol
 
-from msgspec import Struct
-
 from sidestep.schemas import Listing, MailboxFinding, MxFinding
 from sidestep.streams.screen.address.parse import ParsedAddress
-
-
-class Answers(Struct, frozen=True, gc=False):
-    """What was heard about one sound address."""
-
-    mx: MxFinding
-    listed: tuple[Listing, ...] = ()
-    mailbox: MailboxFinding | None = None
-    """None: nobody was asked."""
+from sidestep.streams.screen.sources.answers import Answers
 
 
 class Names(Protocol):
@@ -83,8 +73,11 @@ class Inquiry:
         self._feeds = feeds
         self._mailboxes = mailboxes
         self._only_names = zones is None and services is None and feeds is None and mailboxes is None
-        self.by_address = services is not None or feeds is not None or mailboxes is not None
-        """Answers may differ between addresses of one domain."""
+        self._by_address = services is not None or feeds is not None or mailboxes is not None
+
+    def key(self, address: ParsedAddress) -> str:
+        """What is asked about: addresses with the same key have the same answers. All of a key are of one domain."""
+        return address.normalized if self._by_address else address.domain
 
     def known(self, address: ParsedAddress) -> Answers | None:
         """All of it from memory; None where somebody has to be asked."""

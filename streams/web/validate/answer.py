@@ -14,10 +14,10 @@ from sidestep.schemas import FiredRule, IntentEvidence, Versions
 from sidestep.streams.decide.policy import Policy
 from sidestep.streams.decide.rules.case import NEVER, Case, Finding
 from sidestep.streams.decide.rules.ladder import Ladder
-from sidestep.streams.screen.check import Checked, Subject, check
+from sidestep.streams.screen.check import Checked, check
+from sidestep.streams.screen.findings import Findings, Subject
 from sidestep.streams.screen.lists.classes import Lists, version_of_lists
-from sidestep.streams.screen.lists.near_misses import NearMisses
-from sidestep.streams.screen.sources.inquiry import Answers
+from sidestep.streams.screen.sources.answers import Answers
 
 Outcome = Literal["approved", "rejected", "unknown"]
 
@@ -64,21 +64,15 @@ class CurrentVersions:
 class Answerer:
     """Answers by the policy and the lists of one process."""
 
-    def __init__(self, policy: Policy, lists: Lists, near_misses: NearMisses, versions: CurrentVersions) -> None:
+    def __init__(self, policy: Policy, lists: Lists, versions: CurrentVersions) -> None:
         self._versions = versions
         self._policy = policy
         self._ladder = Ladder(policy)
         self._lists = lists
-        self._near_misses = near_misses
 
-    def note(self, about: Subject, answers: Answers) -> None:
-        """A near miss is to be known before any of those that came with it is judged."""
-        if about.near_miss is not None:
-            self._near_misses.note(about.domain, about.near_miss, answers.mx)
-
-    def result(self, about: Subject, answers: Answers, stream: str, now: int) -> Result:
+    def result(self, about: Subject, answers: Answers, found: Findings, stream: str, now: int) -> Result:
         """The answer about one address. `now`: seconds since 1970, of which sentences tell when to offer it again."""
-        checked = check(about, answers, self._lists, self._near_misses)
+        checked = check(about, answers, found, self._lists)
         case = Case(_evidence(checked, about, answers, stream, now), NEVER, None, self._policy, now)
         stop, flags = self._ladder.judge(case)
         # by position: Result begins with the fields of Checked

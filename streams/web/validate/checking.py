@@ -10,10 +10,12 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from typing import TypeVar
 
 from sidestep.schemas import MxFinding
-from sidestep.streams.screen.address.parse import ParsedAddress, parse
-from sidestep.streams.screen.check import NOT_ASKED, Subject
+from sidestep.streams.screen.address.parse import ParsedAddress
+from sidestep.streams.screen.examiner import Examiner
+from sidestep.streams.screen.findings import Subject, subject
 from sidestep.streams.screen.lists.domain_facts import DomainBook
-from sidestep.streams.screen.sources.inquiry import Answers, Inquiry
+from sidestep.streams.screen.sources.answers import NOT_ASKED, Answers
+from sidestep.streams.screen.sources.inquiry import Inquiry
 from sidestep.streams.web.validate.answer import Answerer, Result
 
 log = logging.getLogger(__name__)
@@ -53,7 +55,8 @@ class Checker:
     ) -> None:
         """`clock` gives seconds since 1970."""
         self._inquiry = inquiry
-        self._book = book
+        self._facts = book.facts
+        self._examiner = Examiner(book.lists)
         self._answerer = answerer
         self._under_way_max = under_way_max
         self._batch_slots = asyncio.Semaphore(batch_slots)
@@ -62,24 +65,22 @@ class Checker:
 
     def at_once(self, text: str, stream: str) -> Result | None:
         """The answer about one address, where nobody has to be asked."""
-        about = self._subject(text)
-        if not about.domain:
-            return self._answerer.result(about, NOT_ASKED, stream, int(self._clock()))
-        answers = self._inquiry.known(about.address)
-        return None if answers is None else self._answerer.result(about, answers, stream, int(self._clock()))
+        about = subject(text, self._facts)
+        answers = self._inquiry.known(about.address) if about.domain else NOT_ASKED
+        if answers is None:
+            return None
+        (found,) = self._examiner.examine([(about, answers)])
+        return self._answerer.result(about, answers, found, stream, int(self._clock()))
 
     async def check(self, texts: list[str], stream: str, deadline: float) -> list[Result]:
         """The answers in the order of `texts`. `deadline` is in the event loop's time; then nobody is waited for."""
-        subjects = {text: subject async for text, subject in _breathing((text, self._subject(text)) for text in texts)}
+        subjects = {text: subject(text, self._facts) async for text in _breathing(texts)}
         answers = await self._answers(subjects.values(), deadline)
-        for text, about in subjects.items():
-            self._answerer.note(about, answers[text])
+        heard = [(about, answers[text]) for text, about in subjects.items()]
         now = int(self._clock())
         results = {
-            text: result
-            async for text, result in _breathing(
-                (text, self._answerer.result(about, answers[text], stream, now)) for text, about in subjects.items()
-            )
+            about.text: self._answerer.result(about, said, found, stream, now)
+            async for (about, said), found in _breathing(zip(heard, self._examiner.examine(heard), strict=True))
         }
         return [results[text] for text in texts]
 
@@ -90,10 +91,6 @@ class Checker:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _subject(self, text: str) -> Subject:
-        address = parse(text)
-        return Subject(text, address, None if address.reason else self._book.facts(address.domain))
-
     async def _answers(self, subjects: Iterable[Subject], deadline: float) -> dict[str, Answers]:
         """By the text of the address."""
         answers: dict[str, Answers] = {}
@@ -103,13 +100,9 @@ class Checker:
             if known is not None:
                 answers[about.text] = known
             else:
-                waiting.setdefault(self._key(about.address), []).append(about)
+                waiting.setdefault(self._inquiry.key(about.address), []).append(about)
         heard = await self._ask({key: group[0].address for key, group in waiting.items()}, deadline)
         return answers | {about.text: heard[key] for key, group in waiting.items() for about in group}
-
-    def _key(self, address: ParsedAddress) -> str:
-        """Addresses with the same key have the same answers."""
-        return address.normalized if self._inquiry.by_address else address.domain
 
     async def _ask(self, addresses: dict[str, ParsedAddress], deadline: float) -> dict[str, Answers]:
         clock = asyncio.get_running_loop().time

@@ -18,7 +18,6 @@ from sidestep.streams.errors import SettingsError
 from sidestep.streams.gcra import Rate, parse_rate
 from sidestep.streams.screen.lists.classes import load_lists
 from sidestep.streams.screen.lists.domain_facts import DomainBook
-from sidestep.streams.screen.lists.near_misses import NearMisses
 from sidestep.streams.screen.lists.typo import suggest
 from sidestep.streams.screen.sources.build import Sources, open_sources
 from sidestep.streams.settings import Settings, name_servers
@@ -88,7 +87,7 @@ def _checker(settings: Settings, sources: Sources, policy: Policy) -> Checker:
     lists, feeds = load_lists(), sources.feeds
     feed_versions = (lambda: feeds.book.versions) if feeds is not None else dict[str, str]
     versions = CurrentVersions(policy.version, lists.versions, feed_versions)
-    answerer = Answerer(policy, lists, NearMisses(), versions)
+    answerer = Answerer(policy, lists, versions)
     book = DomainBook(lists, suggest, partitions=1)
     return Checker(sources.inquiry, book, answerer, batch_slots=max(1, settings.dns_concurrency // 2))
 

@@ -15,11 +15,11 @@ from sidestep.streams.local.nameserver import NameServer
 from sidestep.streams.local.zones import FAULTS
 from sidestep.streams.screen.address.parse import parse
 from sidestep.streams.screen.dns.resolver import Resolver
-from sidestep.streams.screen.evidence import Taken, intent_evidence
+from sidestep.streams.screen.evidence import ReadIntent, intent_evidence
+from sidestep.streams.screen.examiner import Examiner
 from sidestep.streams.screen.keys import Keys
 from sidestep.streams.screen.lists.classes import load_lists
 from sidestep.streams.screen.lists.domain_facts import DomainBook
-from sidestep.streams.screen.lists.near_misses import NearMisses
 from sidestep.streams.screen.lists.typo import suggest
 from sidestep.streams.screen.sources.inquiry import Inquiry
 
@@ -63,8 +63,9 @@ async def _evidence(to: str, faults: dict[str, str]) -> IntentEvidence:
             answers = await Inquiry(resolver).ask(address)
         await resolver.close()
     intent = EmailIntent(id="1", to=to, service="shop")
-    taken = Taken(0, intent, address, BOOK.facts(address.domain), b"i", b"c", False, "email-intents/0/0")
-    return intent_evidence(taken, answers, LISTS, NearMisses(), Keys(bytes(32)), 1_800_000_000.0)
+    read = ReadIntent(to, address, BOOK.facts(address.domain), intent, 0, b"i", b"c", False, "email-intents/0/0")
+    (found,) = Examiner(LISTS).examine([(read, answers)])
+    return intent_evidence(read, answers, found, Keys(bytes(32)), 1_800_000_000.0)
 
 
 def evidence(to: str, faults: dict[str, str]) -> IntentEvidence:

@@ -5,10 +5,12 @@ import pytest
 from sidestep.schemas import MxFinding
 from sidestep.streams.screen.address.domain import read_domain
 from sidestep.streams.screen.lists.mx_providers import mailbox_providers, parking_services, provider_of
-from sidestep.streams.screen.lists.near_misses import KEPT, NearMisses, Suspicion, weigh
+from sidestep.streams.screen.lists.near_misses import Suspicion, weigh
+from sidestep.streams.screen.lists.seen_exchanges import KEPT, SeenExchanges
 from sidestep.streams.screen.lists.shipped import read_table
 from sidestep.streams.screen.lists.typo import TypoFinding, suggest
 
+UNKNOWN = MxFinding("unknown", "timeout")
 NEAR, CERTAIN = TypoFinding("outlook.com", False, 1), TypoFinding("gmail.com", True, 1)
 
 
@@ -26,7 +28,6 @@ def mx(*exchanges: str, outcome: str = "yes", reason: str = "mx") -> MxFinding:
         (NEAR, mx("a.h-email.net"), Suspicion(("typo",), "outlook.com")),
         (NEAR, mx(reason="address"), Suspicion(("near-miss",), "outlook.com")),
         (NEAR, mx(outcome="unknown", reason="timeout"), Suspicion(("near-miss",), "outlook.com")),
-        (NEAR, None, Suspicion(("near-miss",), "outlook.com")),
         (CERTAIN, mx("mx.hosting.example"), Suspicion(("typo",), "gmail.com")),
         (CERTAIN, mx(outcome="no", reason="null-mx"), Suspicion(("typo",), "gmail.com")),
         (CERTAIN, mx(outcome="unknown", reason="timeout"), Suspicion(("typo",), "gmail.com")),
@@ -36,21 +37,21 @@ def mx(*exchanges: str, outcome: str = "yes", reason: str = "mx") -> MxFinding:
         (CERTAIN, mx("a.h-email.net"), Suspicion(("typo",), "gmail.com")),
     ],
 )
-def test_dns_weighs(typo: TypoFinding | None, finding: MxFinding | None, expected: Suspicion) -> None:
+def test_dns_weighs(typo: TypoFinding | None, finding: MxFinding, expected: Suspicion) -> None:
     """A healthy mail service of its own: left alone. None, parked, or a known slip at somebody's host: a slip."""
     assert expected == weigh("outzlook.com", typo, finding)
 
 
 def test_a_cluster_is_a_trap_whatever_it_looks_like() -> None:
     """Three near misses with one exchange are nobody's own domains."""
-    near_misses = NearMisses()
+    seen = SeenExchanges()
     names = ["gmaiil.com", "hotmaul.de", "outzlook.com"]
     trap = mx("mx1.trap.example", "mx2.trap.example")
     for name in names[:2]:
-        near_misses.note(name, NEAR, trap)
-    assert not near_misses.clustered(names[0], NEAR, trap)
-    assert near_misses.clustered(names[2], NEAR, mx("mx2.trap.example"))
-    assert weigh(names[2], NEAR, trap, True) == Suspicion(("typo", "trap-cluster"), "outlook.com")
+        seen.note(name, NEAR, trap)
+    assert not seen.clustered(names[0], NEAR, trap)
+    assert seen.clustered(names[2], NEAR, mx("mx2.trap.example"))
+    assert weigh(names[2], NEAR, trap, clustered=True) == Suspicion(("typo", "trap-cluster"), "outlook.com")
 
 
 @pytest.mark.parametrize(
@@ -65,42 +66,42 @@ def test_a_cluster_is_a_trap_whatever_it_looks_like() -> None:
 )
 def test_two_near_misses_of_two_providers_are_a_trap(one: TypoFinding, other: TypoFinding, cluster: bool) -> None:
     """If one is a known misspelling: a firm protects its own name only, and chance is in no list."""
-    near_misses, trap = NearMisses(), mx("mx.trap.example")
-    near_misses.note("one.example", one, trap)
-    near_misses.note("other.example", other, trap)
-    assert cluster == near_misses.clustered("one.example", one, trap)
-    assert cluster == near_misses.clustered("other.example", other, trap)
+    seen, trap = SeenExchanges(), mx("mx.trap.example")
+    seen.note("one.example", one, trap)
+    seen.note("other.example", other, trap)
+    assert cluster == seen.clustered("one.example", one, trap)
+    assert cluster == seen.clustered("other.example", other, trap)
 
 
 @pytest.mark.parametrize("exchange", ["aspmx.l.google.com", "eu-smtp-inbound-1.mimecast.com"])
 def test_a_providers_exchange_is_no_trap(exchange: str) -> None:
     """Anyone can be a customer, people with unlucky names too."""
-    near_misses = NearMisses()
+    seen = SeenExchanges()
     for number in range(9):
-        near_misses.note(f"n{number}.example", NEAR, mx(exchange))
-    assert not near_misses.clustered("x.example", NEAR, mx(exchange))
+        seen.note(f"n{number}.example", NEAR, mx(exchange))
+    assert not seen.clustered("x.example", NEAR, mx(exchange))
 
 
 def test_one_domain_seen_often_is_no_cluster() -> None:
     """And one that takes no mail, or whose exchange is unknown, is in none."""
-    near_misses = NearMisses()
+    seen = SeenExchanges()
     for _ in range(9):
-        near_misses.note("gmaiil.com", NEAR, mx("mx.a.example"))
-    assert not near_misses.clustered("gmaiil.com", NEAR, mx("mx.a.example"))
-    assert not near_misses.clustered("gmaiil.com", NEAR, None)
+        seen.note("gmaiil.com", NEAR, mx("mx.a.example"))
+    assert not seen.clustered("gmaiil.com", NEAR, mx("mx.a.example"))
+    assert not seen.clustered("gmaiil.com", NEAR, UNKNOWN)
     for number in range(9):
-        near_misses.note(f"n{number}.example", NEAR, mx("mx.b.example", outcome="no", reason="dangling-mx"))
-    assert not near_misses.clustered("x.example", NEAR, mx("mx.b.example"))
+        seen.note(f"n{number}.example", NEAR, mx("mx.b.example", outcome="no", reason="dangling-mx"))
+    assert not seen.clustered("x.example", NEAR, mx("mx.b.example"))
 
 
 def test_the_register_is_bounded() -> None:
     """A flood of exchanges pushes out the oldest, not the one in use; one exchange remembers a handful of names."""
-    near_misses = NearMisses(remembered=10)
+    seen = SeenExchanges(remembered=10)
     for number in range(500):
-        near_misses.note(f"n{number}.example", NEAR, mx("mx.hot.example", f"mx{number}.example"))
-    assert len(near_misses._at) == 10
-    assert max(map(len, near_misses._at.values())) == KEPT
-    assert near_misses.clustered("x.example", NEAR, mx("mx.hot.example"))
+        seen.note(f"n{number}.example", NEAR, mx("mx.hot.example", f"mx{number}.example"))
+    assert len(seen._at) == 10
+    assert max(map(len, seen._at.values())) == KEPT
+    assert seen.clustered("x.example", NEAR, mx("mx.hot.example"))
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,8 @@ import pytest
 
 from sidestep.schemas import Listing, MailboxFinding, MxFinding
 from sidestep.streams.screen.address.parse import ParsedAddress, parse
-from sidestep.streams.screen.sources.inquiry import Answers, Inquiry
+from sidestep.streams.screen.sources.answers import Answers
+from sidestep.streams.screen.sources.inquiry import Inquiry
 
 JANE, JOHN = parse("jane@example.com"), parse("john@example.com")
 MX = MxFinding("yes", "mx", 1, 300)
@@ -82,14 +83,14 @@ def test_dns_alone_is_known_once_it_was_asked() -> None:
     inquiry = Inquiry(Asker(MX))
     assert inquiry.known(JANE) is None
     assert Answers(MX) == asyncio.run(inquiry.ask(JANE)) == inquiry.known(JOHN)
-    assert not inquiry.by_address
+    assert "example.com" == inquiry.key(JANE) == inquiry.key(JOHN)
 
 
 def test_everybody_is_asked_and_everything_is_kept() -> None:
     """Own lists first, then block lists, then services; the mailbox last, when it is known that mail is taken."""
     inquiry, *_ = _everybody()
     assert Answers(MX, (FEED, ZONE, SERVICE), ALIVE) == asyncio.run(inquiry.ask(JANE)) == inquiry.known(JANE)
-    assert inquiry.by_address
+    assert ("jane@example.com", "john@example.com") == (inquiry.key(JANE), inquiry.key(JOHN))
 
 
 @pytest.mark.parametrize("who", [1, 2, 3])

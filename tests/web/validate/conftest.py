@@ -19,7 +19,6 @@ from sidestep.streams.local.nameserver import NameServer
 from sidestep.streams.screen.dns.resolver import Resolver
 from sidestep.streams.screen.lists.classes import Lists, load_lists
 from sidestep.streams.screen.lists.domain_facts import DomainBook
-from sidestep.streams.screen.lists.near_misses import NearMisses
 from sidestep.streams.screen.lists.typo import suggest
 from sidestep.streams.screen.sources.inquiry import Inquiry
 from sidestep.streams.settings import Settings
@@ -119,7 +118,7 @@ def serving(folder: Path, lists: Lists, policy: Policy, **options: Any) -> Itera
     async def run(ns: NameServer) -> None:
         stop, loop = asyncio.Event(), asyncio.get_running_loop()
         resolver = Resolver([ns.address], timeout=DNS_TIMEOUT, check_exchanges=True)
-        answerer = Answerer(policy, lists, NearMisses(), CurrentVersions(policy.version, lists.versions))
+        answerer = Answerer(policy, lists, CurrentVersions(policy.version, lists.versions))
         checker = Checker(Inquiry(resolver), DomainBook(lists, suggest, partitions=1), answerer, **options)
         rate = parse_rate("1000000/s,max_burst=1000000")
         server = server_of(Api(checker, TokenFile(tokens, rate)), "127.0.0.1", 0)

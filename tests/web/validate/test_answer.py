@@ -10,12 +10,14 @@ from sidestep.streams.decide.fold import fold
 from sidestep.streams.decide.policy_file import SHIPPED
 from sidestep.streams.decide.policy_text import parse, version_of
 from sidestep.streams.decide.state import Controls, State
-from sidestep.streams.screen.check import NOT_ASKED, subject
-from sidestep.streams.screen.evidence import Taken, intent_evidence
+from sidestep.streams.screen.evidence import ReadIntent, intent_evidence
+from sidestep.streams.screen.examiner import Examiner
+from sidestep.streams.screen.findings import subject
 from sidestep.streams.screen.keys import Keys
 from sidestep.streams.screen.lists.classes import Lists
-from sidestep.streams.screen.lists.near_misses import NearMisses
-from sidestep.streams.screen.sources.inquiry import Answers
+from sidestep.streams.screen.lists.domain_facts import DomainBook
+from sidestep.streams.screen.lists.typo import suggest
+from sidestep.streams.screen.sources.answers import NOT_ASKED, Answers
 from sidestep.streams.web.validate.answer import Answerer, CurrentVersions, Result
 
 NOW = 1_790_000_000
@@ -37,18 +39,20 @@ TEXT = SHIPPED.read_text("utf-8")
 
 
 def _result(address: str, answers: Answers, stream: str, lists: Lists, text: str) -> Result:
-    policy, about = parse(text), subject(address, lists)
-    answerer = Answerer(policy, lists, NearMisses(), CurrentVersions(policy.version, lists.versions))
-    return answerer.result(about, answers if about.domain else NOT_ASKED, stream, NOW)
+    policy, about = parse(text), subject(address, DomainBook(lists, suggest, 1).facts)
+    answerer = Answerer(policy, lists, CurrentVersions(policy.version, lists.versions))
+    heard = answers if about.domain else NOT_ASKED
+    (found,) = Examiner(lists).examine([(about, heard)])
+    return answerer.result(about, heard, found, stream, NOW)
 
 
 def _verdict(address: str, answers: Answers, stream: str, lists: Lists, text: str) -> Verdict:
     """As Screen and Decide make it, out of an empty ledger."""
-    about = subject(address, lists)
+    about = subject(address, DomainBook(lists, suggest, 1).facts)
     intent = EmailIntent(id="1", to=address, service="shop", stream=stream)
-    taken = Taken(0, intent, about.address, about.facts, b"i" * 16, b"c" * 16, False, "")
-    keys = Keys(b"k" * 32)
-    evidence = intent_evidence(taken, answers if about.domain else None, lists, NearMisses(), keys, NOW)
+    read = ReadIntent(address, about.address, about.facts, intent, 0, b"i" * 16, b"c" * 16, False, "")
+    (found,) = Examiner(lists).examine([(read, answers)])
+    evidence = intent_evidence(read, answers, found, Keys(b"k" * 32), NOW)
     state, position = State(Controls({}, {}, 0)), LogPosition("email-evidence", 0, 0)
     fold(state, PolicyRecord(version=version_of(text), text=text, at=NOW * 1000), position)
     verdict = fold(state, evidence, position)

@@ -12,12 +12,14 @@ import pytest
 from sidestep.schemas import MxFinding
 from sidestep.streams.decide.policy import Policy
 from sidestep.streams.gcra import parse_rate
-from sidestep.streams.screen.check import check, subject
+from sidestep.streams.screen.check import check
+from sidestep.streams.screen.examiner import Examiner
+from sidestep.streams.screen.findings import subject
 from sidestep.streams.screen.lists.classes import Lists
 from sidestep.streams.screen.lists.domain_facts import DomainBook
-from sidestep.streams.screen.lists.near_misses import NearMisses
 from sidestep.streams.screen.lists.typo import suggest
-from sidestep.streams.screen.sources.inquiry import Answers, Inquiry
+from sidestep.streams.screen.sources.answers import Answers
+from sidestep.streams.screen.sources.inquiry import Inquiry
 from sidestep.streams.web.validate.answer import Answerer, CurrentVersions, Result
 from sidestep.streams.web.validate.api import Api
 from sidestep.streams.web.validate.checking import Checker
@@ -59,7 +61,9 @@ def test_the_evidence_is_what_check_address_reports(service: Any, lists: Lists) 
     """Field for field, and the versions of the policy and the lists besides."""
     (found,) = service.check("No-Reply@Yopmail.com")
     mx = MxFinding("yes", "mx", found["mx_checked_at"], found["mx_ttl"])
-    expected = check(subject("No-Reply@Yopmail.com", lists), Answers(mx), lists, NearMisses()).as_dict()
+    about, answers = subject("No-Reply@Yopmail.com", DomainBook(lists, suggest, 1).facts), Answers(mx)
+    (findings,) = Examiner(lists).examine([(about, answers)])
+    expected = check(about, answers, findings, lists).as_dict()
     assert expected == {name: found[name] for name in expected} | {"classes": tuple(found["classes"])}
     assert {"outcome", "rules", "versions"} == found.keys() - expected.keys()
     assert all(found["versions"].values())
@@ -133,7 +137,7 @@ class _Broken:
 
 def test_an_error_of_an_asker_is_unknown(lists: Lists, policy: Policy, caplog: pytest.LogCaptureFixture) -> None:
     """It costs that address its answer and nobody else's; the log says so without the address."""
-    answerer = Answerer(policy, lists, NearMisses(), CurrentVersions(policy.version, lists.versions))
+    answerer = Answerer(policy, lists, CurrentVersions(policy.version, lists.versions))
 
     async def check_two() -> list[Result]:
         checker = Checker(Inquiry(_Broken()), DomainBook(lists, suggest, 1), answerer)

@@ -8,8 +8,9 @@ from aiosmtpd.smtp import SMTP
 from sidestep.streams.local.nameserver import NameServer
 from sidestep.streams.screen.address.parse import parse
 from sidestep.streams.screen.dns.resolver import Resolver
+from sidestep.streams.screen.sources.answers import Answers
 from sidestep.streams.screen.sources.file import Probe
-from sidestep.streams.screen.sources.inquiry import Answers, Inquiry
+from sidestep.streams.screen.sources.inquiry import Inquiry
 from sidestep.streams.screen.sources.probe.prober import Prober
 
 ZONES = {"partner.example": ["MX 10 mx.partner.example"], "mx.partner.example": ["A 127.0.0.1"]}

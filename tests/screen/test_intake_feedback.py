@@ -9,7 +9,7 @@ import pytest
 from sidestep.schemas import Bounce, Engagement
 from sidestep.schemas.codec import ContractError, encode
 from sidestep.streams.runtime.record import Record
-from sidestep.streams.screen.feedback_intake import content_type, read_any
+from sidestep.streams.screen.intake import content_type, read_feedback
 
 NOW = 1_795_000_000.0
 SURROGATE = b'{"recipient": "\\udfff@d0.example", "kind": "opened"}'
@@ -49,27 +49,27 @@ def test_our_own_schema_is_taken_as_it_is() -> None:
     """Whichever of the two topics it stands in."""
     bounce = Bounce(recipient="ada@example.com", status="5.1.1")
     opened = Engagement(recipient="ada@example.com", kind="opened")
-    assert [bounce] == read_any(encode(bounce), Bounce, "", NOW)
-    assert [opened] == read_any(encode(opened), Bounce, "", NOW)
+    assert [bounce] == read_feedback(encode(bounce), Bounce, "", NOW)
+    assert [opened] == read_feedback(encode(opened), Bounce, "", NOW)
 
 
 def test_a_delivery_report_is_a_bounce() -> None:
     """RFC 3464, as the remote server sent it."""
-    (bounce,) = read_any(DSN, Bounce, "message/rfc822", NOW)
+    (bounce,) = read_feedback(DSN, Bounce, "message/rfc822", NOW)
     assert isinstance(bounce, Bounce)
     assert ("ada@example.com", "userunknown", True) == (bounce.recipient, bounce.reason, bounce.hard)
 
 
 @pytest.mark.parametrize("form", ["", "application/json"])
-def test_a_webhook_body_is_recognised_by_its_shape(form) -> None:
+def test_a_webhook_body_is_recognised_by_its_shape(form: str) -> None:
     """With and without a content type."""
-    (complaint,) = read_any(json.dumps(SES).encode(), Bounce, form, NOW)
+    (complaint,) = read_feedback(json.dumps(SES).encode(), Bounce, form, NOW)
     assert ("complaint", "ada@example.com") == (complaint.kind, complaint.recipient)
 
 
 def test_the_same_delivery_twice_has_the_same_id() -> None:
     """So that it counts once."""
-    first, second = (read_any(json.dumps(SES).encode(), Bounce, "", NOW)[0] for _ in range(2))
+    first, second = (read_feedback(json.dumps(SES).encode(), Bounce, "", NOW)[0] for _ in range(2))
     assert first.id
     assert first.id == second.id
 
@@ -78,7 +78,7 @@ def test_the_same_delivery_twice_has_the_same_id() -> None:
 def test_what_says_nothing_is_refused(value: bytes | None) -> None:
     """With the reason why it is not our schema either."""
     with pytest.raises(ContractError):
-        read_any(value, Bounce, "", NOW)
+        read_feedback(value, Bounce, "", NOW)
 
 
 def test_headers_that_cant_be_read_are_no_obstacle() -> None:
@@ -99,6 +99,6 @@ def test_every_real_message_is_read() -> None:
     """None of them is a dead letter, and every hard bounce marks somebody."""
     expected = json.loads((SHARED / "expected.json").read_text())
     for name, outcomes in expected.items():
-        events = read_any((SHARED / name).read_bytes(), Bounce, "message/rfc822", NOW)
+        events = read_feedback((SHARED / name).read_bytes(), Bounce, "message/rfc822", NOW)
         hard = sum(outcome["hard"] for outcome in outcomes)
         assert hard == sum(isinstance(event, Bounce) and bool(event.hard) for event in events), name

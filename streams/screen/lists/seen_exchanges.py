@@ -1,0 +1,39 @@
+"""Which exchanges take the mail of near misses: the memory by which a collector of mistyped mail is told. Bounded.
+
+What it knows comes from the domains that were asked for, in one process, since it started.
+"""
+
+from collections import OrderedDict
+
+from sidestep.schemas import MxFinding
+from sidestep.streams.screen.lists.near_misses import is_cluster, telling
+from sidestep.streams.screen.lists.typo import TypoFinding
+
+REMEMBERED = 20_000
+"""Exchanges; the one that was seen longest ago goes first."""
+
+KEPT = 8
+"""Near misses remembered for one exchange: more would not say more."""
+
+
+class SeenExchanges:
+    """Near misses by exchange. Those of providers that anyone can be a customer of are left out: aspmx.l.google.com is
+    not a trap."""
+
+    def __init__(self, remembered: int = REMEMBERED) -> None:
+        self._remembered = remembered
+        self._at: OrderedDict[str, dict[str, TypoFinding]] = OrderedDict()
+
+    def note(self, domain: str, typo: TypoFinding, mx: MxFinding) -> None:
+        """A near miss of a large provider, and what DNS said of it."""
+        for exchange in telling(mx):
+            domains = self._at.setdefault(exchange, {})
+            self._at.move_to_end(exchange)
+            if len(domains) < KEPT:
+                domains[domain] = typo
+        while len(self._at) > self._remembered:
+            self._at.popitem(last=False)
+
+    def clustered(self, domain: str, typo: TypoFinding, mx: MxFinding) -> bool:
+        """Does it share an exchange with other near misses seen so far, in a way that chance does not?"""
+        return any(is_cluster(self._at.get(exchange, {}) | {domain: typo}) for exchange in telling(mx))

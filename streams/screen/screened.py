@@ -1,0 +1,68 @@
+"""A batch on its way through Screen: what is ready to be published, what waits, and what is counted of it."""
+
+import logging
+from bisect import bisect_left
+from collections import Counter, defaultdict
+from typing import Any
+
+from sidestep.schemas import FeedbackEvidence, IntentEvidence
+from sidestep.schemas.codec import ContractError, encode
+from sidestep.streams.runtime.batches import Batch
+from sidestep.streams.runtime.dead_letters import dead_letter
+from sidestep.streams.runtime.outgoing import Outgoing
+from sidestep.streams.runtime.record import Record
+from sidestep.streams.screen.evidence import ReadIntent
+from sidestep.topics.catalog import DEAD_LETTERS, EVIDENCE
+
+_KINDS = {IntentEvidence: "intent", FeedbackEvidence: "feedback"}
+
+log = logging.getLogger(__name__)
+
+
+class Screened:
+    """`kinds` of evidence and `reasons` of dead letters are for the metrics; `example` is the text of a refusal."""
+
+    def __init__(self, batch: Batch) -> None:
+        self.origin = f"{batch.tp.topic}/{batch.tp.partition}/"
+        self.waiting: dict[str, list[ReadIntent]] = defaultdict(list)
+        """Intents that wait, by what is asked for."""
+        self.kinds: Counter[str] = Counter()
+        self.reasons: Counter[str] = Counter()
+        self.example = ""
+        self._batch = batch
+        self._ready: dict[int, list[dict[str, Any]]] = defaultdict(list)
+        self._dead: list[dict[str, Any]] = []
+
+    @property
+    def refused(self) -> int:
+        """How many records became dead letters."""
+        return self.reasons.total()
+
+    def add(self, evidence: IntentEvidence | FeedbackEvidence, partition: int) -> None:
+        """Evidence for a partition of the log. Raises where it can't be written as JSON."""
+        self._ready[partition].append({"key": evidence.domain, "value": encode(evidence)})
+        self.kinds[_KINDS[type(evidence)]] += 1
+
+    def refuse(self, record: Record, error: Exception) -> None:
+        """Keep a record as a dead letter: it breaks the contract, or we can't deal with it, which is logged as well."""
+        if isinstance(error, ContractError):
+            code, text = error.code, str(error)
+        else:
+            log.error("%s%d: an error of ours", self.origin, record.offset(), exc_info=error)
+            code, text = "internal-error", f"{type(error).__name__}: {error}"
+        self._dead.append({"topic": DEAD_LETTERS.name, **dead_letter(record, code, text)})
+        self.reasons[code] += 1
+        self.example = text
+
+    def refuse_at(self, offset: int, error: Exception) -> None:
+        """The same for the record at an offset of the batch."""
+        records = self._batch.records
+        self.refuse(records[bisect_left(records, offset, key=lambda record: record.offset())], error)
+
+    def take(self) -> Outgoing:
+        """What became ready since the last call, for whoever publishes it."""
+        outgoing = Outgoing(
+            {(EVIDENCE.name, partition): records for partition, records in self._ready.items()}, self._dead
+        )
+        self._ready, self._dead = defaultdict(list), []
+        return outgoing

@@ -1,0 +1,19 @@
+"""What whoever is asked about an address has said of it, all in one. Pure."""
+
+from msgspec import Struct
+
+from sidestep.schemas import Listing, MailboxFinding, MxFinding
+
+
+class Answers(Struct, frozen=True, gc=False):
+    """What was heard about one sound address."""
+
+    mx: MxFinding
+    listed: tuple[Listing, ...] = ()
+    mailbox: MailboxFinding | None = None
+    """None: nobody was asked."""
+
+
+OFFLINE = Answers(MxFinding("unknown", "offline"))
+NOT_ASKED = Answers(MxFinding("unknown", "not-asked"))
+"""Of an address that is refused: nobody is asked about those."""
