@@ -1,4 +1,4 @@
-"""Domain names of recipients: text to lower-case A-label by IDNA (UTS 46), and the registrable part."""
+"""Domains of recipients: text to lower-case A-label by IDNA (UTS 46), and the registrable domain."""
 
 import re
 import unicodedata
@@ -22,14 +22,14 @@ _LAST_LABEL = re.compile("[^.\u3002\uff0e\uff61]+\\Z")  # UTS 46 section 4 takes
 
 
 class DomainName(NamedTuple):
-    """A domain part that was read: `name` is its lower-case A-label, or "" and `reason` says why not."""
+    """A domain that was read: `name` is its lower-case A-label, or "" and `reason` says why not."""
 
     name: str
     reason: str = ""
 
 
 def plain(text: str) -> str:
-    """The lower-case name when `text` is a sound ASCII name without IDNA labels, else "". For any text."""
+    """The domain of any text that is a sound ASCII name without IDNA labels, lower-case; else ""."""
     if "--" in text or not text.isascii():
         return ""
     name = text.lower()
@@ -37,13 +37,13 @@ def plain(text: str) -> str:
 
 
 def is_host_name(text: str) -> bool:
-    """Is it a lower-case host name within the limits (RFC 1123 2.1)? IDNA labels are not looked into."""
+    """Is a text a lower-case host name within the limits (RFC 1123 2.1)? IDNA labels are not looked into."""
     return len(text) <= NAME_MAX and _HOST_NAME.match(text) is not None
 
 
 @lru_cache(maxsize=4096)
 def read_domain(text: str) -> DomainName:
-    """The part after the at-sign, whatever it holds -> its A-label, or the reason why it is refused.
+    """The domain after an at-sign, whatever it holds: its A-label, or the reason why it is refused.
 
     Special-use names (RFC 6761: test, invalid, local, …) are sound here: what they are is for DNS to say.
     """
@@ -56,7 +56,7 @@ def read_domain(text: str) -> DomainName:
 
 @lru_cache(maxsize=4096)
 def registrable(domain: str) -> str:
-    """A-label -> the name under the public suffix (publicsuffix.org, private section included).
+    """The registrable domain of an A-label: the name under the public suffix (publicsuffix.org, private section too).
 
     A name that is a public suffix itself comes back unchanged, so that the answer is always fit for a key.
     """
@@ -83,7 +83,7 @@ def _text_reason(text: str) -> str:
 
 
 def _read_idna(text: str) -> DomainName:
-    """UTS 46 mapping, non-transitional; then host name rules and limits; email-validator has the last word."""
+    """The domain by UTS 46 mapping, non-transitional; then host name rules; email-validator has the last word."""
     try:
         mapped = idna.uts46_remap(text, std3_rules=False, transitional=False)
     except idna.IDNAError:
@@ -91,7 +91,7 @@ def _read_idna(text: str) -> DomainName:
     reason = _name_reason(mapped)
     if reason:
         return DomainName("", reason)
-    return _judge(text)
+    return _validated(text)
 
 
 def _name_reason(name: str) -> str:
@@ -129,7 +129,7 @@ def _wire(label: str) -> str:
     return label if label.isascii() else "xn--" + label.encode("punycode").decode("ascii")
 
 
-def _judge(text: str) -> DomainName:
+def _validated(text: str) -> DomainName:
     stand_in, special = _without_special_use(text)
     try:
         name = validate_email(f"a@{stand_in}", check_deliverability=False, allow_smtputf8=True).ascii_domain

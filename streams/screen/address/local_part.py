@@ -1,4 +1,4 @@
-"""The part before the at-sign: RFC 5321 4.1.2 (Local-part), RFC 5322 3.2.3 (atext), RFC 6531 3.3 (beyond ASCII)."""
+"""Local parts, before the at-sign: RFC 5321 4.1.2 (Local-part), RFC 5322 3.2.3 (atext), RFC 6531 3.3 (beyond ASCII)."""
 
 import re
 import unicodedata
@@ -21,14 +21,14 @@ class LocalPart(NamedTuple):
     """A local part that was read, or `reason`."""
 
     text: str
-    """As it is written in an address: quoted only where it must be (RFC 5321 4.1.2), NFC (RFC 6532 3.1)."""
+    """The local part as an address has it: quoted only where it must be (RFC 5321 4.1.2), NFC (RFC 6532 3.1)."""
     content: str
-    """Without quotes and backslashes."""
+    """The local part without quotes and backslashes."""
     reason: str = ""
 
 
 def read_local(text: str) -> LocalPart:
-    """The part before the at-sign, whatever it holds, with its quotes."""
+    """The local part before an at-sign, whatever it holds, with its quotes."""
     if not text:
         return LocalPart("", "", "empty-local")  # RFC 5321 4.1.2
     if octets(text) > LOCAL_MAX:
@@ -39,7 +39,7 @@ def read_local(text: str) -> LocalPart:
 
 
 def closing_quote(text: str) -> int:
-    """Where the quote that opens `text` ends, or -1 (RFC 5321 4.1.2, Quoted-string)."""
+    """The index at which the quote that opens `text` ends, or -1 (RFC 5321 4.1.2, Quoted-string)."""
     escaped = False
     for position in range(1, len(text)):
         if not escaped and text[position] == '"':
@@ -49,7 +49,7 @@ def closing_quote(text: str) -> int:
 
 
 def octets(text: str) -> int:
-    """Length in UTF-8. Lone surrogates count, so that they get as far as the reason that is theirs."""
+    """The length of a text in UTF-8. Lone surrogates count, so that they get as far as the reason that is theirs."""
     return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
 
 
@@ -96,7 +96,7 @@ def _quote(content: str) -> str:
 
 
 def _sound(text: str) -> bool:
-    """email-validator's word on what is not ASCII: leading marks, what NFC turns into something else, …"""
+    """Whether email-validator takes what is not ASCII: leading marks, what NFC turns into something else, …"""
     try:
         validate_email(f"{text}@example.com", check_deliverability=False, allow_smtputf8=True, allow_quoted_local=True)
     except EmailNotValidError:

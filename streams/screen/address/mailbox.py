@@ -1,4 +1,4 @@
-"""Which spellings of an address reach the same mailbox: the rules of providers, in data/mailbox_rules.toml.
+"""Identities of mailboxes: which spellings of an address reach the same one, by providers' rules (mailbox_rules.toml).
 
 The identity is what gets hashed, so that history follows the person and not the spelling. It is never sent to.
 """
@@ -14,19 +14,19 @@ from sidestep.streams.screen.lists.shipped import read_table
 
 
 class MailboxRule(Struct, frozen=True, gc=False):
-    """One provider's rule. A `mailbox` of "" leaves the domain as it is."""
+    """The rule of a mailbox provider. A `mailbox` of "" leaves the domain as it is."""
 
     mailbox: str = ""
     """The domain that stands for all domains under which the provider delivers to the same mailbox."""
     drop: str = ""
     """Characters that the provider ignores in a local part."""
     tag: str = ""
-    """What follows this character is a label that the owner of the mailbox chose (RFC 5233 calls it the detail)."""
+    """Character before a label that the owner of the mailbox chose (RFC 5233 calls it the detail)."""
     alike: str = ""
     """Characters that the provider takes for the first of them."""
 
     def apply(self, local: str, domain: str) -> str:
-        """Lower-case local part and domain -> identity. What would leave no local part at all is left alone."""
+        """The identity of a lower-case local part and domain. A local part that would vanish is left alone."""
         base = local.split(self.tag, 1)[0] if self.tag else local
         for character in self.drop:
             base = base.replace(character, "")
@@ -36,7 +36,7 @@ class MailboxRule(Struct, frozen=True, gc=False):
 
 
 def identity(local: str, domain: str) -> str:
-    """Unquoted local part and A-label domain -> identity.
+    """The identity of an unquoted local part and A-label domain.
 
     Lower-case, although RFC 5321 2.4 lets a host tell cases apart: none that matters does, and people type both.
     """
@@ -48,16 +48,16 @@ def identity(local: str, domain: str) -> str:
 
 @cache
 def mailbox_rules() -> Mapping[str, MailboxRule]:
-    """Domain -> its provider's rule."""
+    """The rules of mailbox providers, by domain."""
     return read_rules(read_table("mailbox_rules"))
 
 
 def read_rules(table: Mapping[str, Any]) -> dict[str, MailboxRule]:
-    """The table of data/mailbox_rules.toml -> domain -> rule. Raises ValueError for a domain with two rules."""
+    """The rules in the table of data/mailbox_rules.toml, by domain. Raises ValueError for a domain with two rules."""
     rules: dict[str, MailboxRule] = {}
-    for entry in table["rule"]:
-        rule = MailboxRule(*(entry.get(name, "") for name in ("mailbox", "drop", "tag", "alike")))
-        for domain in entry["domains"]:
+    for written in table["rule"]:
+        rule = MailboxRule(*(written.get(name, "") for name in ("mailbox", "drop", "tag", "alike")))
+        for domain in written["domains"]:
             if domain in rules:
                 raise ValueError(f"mailbox_rules.toml has two rules for {domain}")
             rules[domain] = rule

@@ -1,4 +1,4 @@
-"""Text to address: one fast path for what nearly all addresses are, one thorough path for everything else."""
+"""Addresses out of text: one fast path for what nearly all addresses are, one thorough path for everything else."""
 
 from functools import lru_cache
 
@@ -14,22 +14,22 @@ _RULES = mailbox_rules()
 
 
 class ParsedAddress(Struct, frozen=True, gc=False):
-    """What could be read of an address. Only a sound one (`reason` "") has local, normalized and identity."""
+    """An address that was read. Only a sound one (`reason` "") has local, normalized and identity."""
 
     local: str
     """Quoted only where it must be, case as given (RFC 5321 2.4), NFC."""
     domain: str
     """Lower-case A-label; also there when only the local part is unsound; "" when the domain is."""
     normalized: str
-    """local@domain, fit to be sent to."""
+    """The address to send to, local@domain."""
     identity: str
-    """What all spellings of the same mailbox share; see identity.py. Never sent to."""
+    """What all spellings of the same mailbox share; see mailbox.py. Never sent to."""
     reason: str = ""
-    """Why it is refused: a short code such as no-at-sign, local-too-long, domain-literal, comment."""
+    """Why the address is refused: a short code such as no-at-sign, local-too-long, domain-literal, comment."""
 
 
 def parse(text: str) -> ParsedAddress:
-    """Any text -> what it says. Never raises.
+    """The address in any text. Never raises.
 
     Refused although it is sound syntax: a domain literal (RFC 5321 4.1.3) with reason `domain-literal`. Refused because
     it is syntax of a header, not of an envelope: comments (RFC 5322 3.2.2) with `comment`, names and angle brackets

@@ -1,1 +1,1 @@
-"""What DNS says of a domain: MX, null MX, addresses, exchanges."""
+"""DNS: the MX finding of a domain, by MX, null MX, addresses and exchanges."""

@@ -1,4 +1,4 @@
-"""What a name server's response says, and for how long a finding that follows from it holds. No sockets, no clock."""
+"""The answer in a name server's response, and for how long a finding that follows from it holds. Pure."""
 
 from collections.abc import Generator
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ Dialogue = Generator[tuple[Question, ...], tuple["Answer", ...], MxFinding]
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back for one question. With a `failure` nothing is known, and the rest means nothing."""
+    """The answer to a question. With a `failure` nothing is known, and the rest means nothing."""
 
     records: tuple[Any, ...] = ()
     ttl: int = 0
@@ -46,7 +46,7 @@ _FAILURES = {dns.rcode.SERVFAIL: "servfail", dns.rcode.REFUSED: "refused", dns.r
 
 
 def read(message: dns.message.Message) -> Answer:
-    """A response that belongs to its query -> what it says about the name, CNAMEs followed."""
+    """The answer in a response that belongs to its query, CNAMEs followed."""
     rcode = message.rcode()
     if rcode not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
         return Answer(failure=_FAILURES.get(rcode, "malformed"))
@@ -67,13 +67,13 @@ def read(message: dns.message.Message) -> Answer:
 
 
 def clamped(bounds: tuple[int, int], *answers: Answer) -> int:
-    """Seconds that a finding holds which follows from all these answers."""
+    """The seconds that a finding holds which follows from all these answers, within bounds."""
     least, most = bounds
     return max(least, min(most, *(answer.ttl for answer in answers if not answer.failure)))
 
 
 def _is_about_others(message: dns.message.Message, chain: Any) -> bool:
-    """Records of names that nobody asked for (DNAMEs aside): whatever such an answer says, it does not say "none"."""
+    """Does a response hold records of names that nobody asked for (DNAMEs aside)? Then it does not say "none"."""
     names = {chain.canonical_name, *(rrset.name for rrset in chain.cnames)}
     return any(rrset.name not in names and rrset.rdtype != dns.rdatatype.DNAME for rrset in message.answer)
 
@@ -83,7 +83,7 @@ def _has_soa(message: dns.message.Message) -> bool:
 
 
 def _is_referral(message: dns.message.Message) -> bool:
-    """A lame server points elsewhere instead of answering (RFC 2308 section 2.2 tells it from "no such data")."""
+    """Does a lame server point elsewhere instead of answering (RFC 2308 section 2.2 tells that from "no such data")?"""
     kinds = {rrset.rdtype for rrset in message.authority}
     vouched_for = message.flags & (dns.flags.AA | dns.flags.RA)
     return not vouched_for and dns.rdatatype.NS in kinds and dns.rdatatype.SOA not in kinds

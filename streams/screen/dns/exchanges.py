@@ -1,4 +1,4 @@
-"""The hosts behind a domain's MX records: can they be used, do they have an address that mail can be sent to?"""
+"""Exchanges, the hosts behind a domain's MX records: can they be used, have they an address that takes mail?"""
 
 import ipaddress
 import re
@@ -22,7 +22,7 @@ ASKED_MOST = 10
 these nobody says that all of them are dead."""
 
 LOCAL_SUFFIXES = frozenset({"local", "localdomain", "internal", "invalid"})
-"""Names that mean nothing outside one network: RFC 6762, RFC 6761; internal is reserved by ICANN for private use."""
+"""Names that mean nothing outside one network: RFC 6762, RFC 6761; ICANN reserves internal for private use."""
 
 LOCAL_NETWORKS = tuple(
     ipaddress.ip_network(network)
@@ -39,19 +39,19 @@ _HOST = re.compile(r"[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*")
 _NAT64 = (ipaddress.ip_network("64:ff9b::/96"), ipaddress.ip_network("64:ff9b:1::/48"))
 """IPv6 addresses whose last 32 bits are an IPv4 address: RFC 6052, RFC 8215."""
 
-Health = Literal["reachable", "local", "dangling", "unproven"]
+ExchangeHealth = Literal["reachable", "local", "dangling", "unproven"]
 
-Hosts = Generator[tuple[Question, ...], tuple[Answer, ...], tuple[Health, tuple[Answer, ...]]]
+Hosts = Generator[tuple[Question, ...], tuple[Answer, ...], tuple[ExchangeHealth, tuple[Answer, ...]]]
 
 
 def in_order(records: Iterable[Any]) -> tuple[str, ...]:
-    """MX records -> lower-case host names without the last dot, best preference first, each once."""
+    """The exchanges of MX records: lower-case host names without the last dot, best preference first, each once."""
     ranked = sorted((record.preference, _text(record.exchange)) for record in records)
     return tuple(dict.fromkeys(sys.intern(name) for _, name in ranked))  # many domains share them
 
 
 def grade(exchange: str) -> Literal["plausible", "dubious", "unusable"]:
-    """Could a mailer use this exchange? Dubious ones are worth a look-up of their own, unusable ones are not."""
+    """The grade of an exchange: could a mailer use it? Dubious ones are worth a look-up, unusable ones are not."""
     if not _HOST.fullmatch(exchange) or _is_address(exchange):
         return "unusable"  # RFC 1035 section 3.3.9: the exchange is a host name
     last = exchange.rpartition(".")[2]
@@ -79,7 +79,7 @@ def look_at(hosts: Sequence[str], allow_private: bool = False) -> Hosts:
 
 
 def is_reachable(address: str, allow_private: bool = False) -> bool:
-    """Is it one that mail from outside can be sent to? Global and unicast, unless private ones are allowed."""
+    """Can mail from outside be sent to an IP address? It is global and unicast, unless private ones are allowed."""
     ip = _behind(ipaddress.ip_address(address))
     if ip.is_multicast or ip.is_unspecified:
         return False
@@ -87,7 +87,7 @@ def is_reachable(address: str, allow_private: bool = False) -> bool:
 
 
 def is_local(address: str) -> bool:
-    """Does it lead to ourselves, into our own network, or to no single host?
+    """Does an IP address lead to ourselves, into our own network, or to no single host?
 
     Narrower than not is_reachable: an exchange is somebody's explicit word that a host takes mail, and only what can
     harm or can't be meant speaks against it. Space for documentation and benchmarks (RFC 5737, 2544) is neither.

@@ -1,4 +1,4 @@
-"""Does a domain take mail? DNS answers in, finding out: RFC 5321 section 5.1, RFC 7505. No sockets, no clock.
+"""The MX finding of a domain: does it take mail (RFC 5321 section 5.1, RFC 7505)? DNS answers in, finding out. Pure.
 
 `inquire` is a dialogue: it yields the questions it has, is sent their answers, and returns the finding. So the whole
 order of questions can be read, and tested, without a network.
@@ -10,32 +10,18 @@ from typing import Any
 import dns.name
 
 from sidestep.schemas import MxFinding
-from sidestep.streams.screen.dns.answer import (
-    NEGATIVE_TTL,
-    POSITIVE_TTL,
-    UNKNOWN_TTL,
-    Answer,
-    Dialogue,
-    Question,
-    clamped,
-    read,
-)
+from sidestep.streams.screen.dns.answer import NEGATIVE_TTL, POSITIVE_TTL, UNKNOWN_TTL, Answer, Dialogue, clamped
 from sidestep.streams.screen.dns.exchanges import LISTED, grade, in_order, is_reachable, look_at
 from sidestep.streams.screen.lists.mx_providers import parking_of, provider_of
 
-__all__ = [
-    "NEGATIVE_TTL", "POSITIVE_TTL", "UNKNOWN_TTL", "Answer", "Dialogue", "Question", "grade", "inquire", "is_null_mx",
-    "is_reachable", "read", "spf_refuses_all", "unknown",
-]  # fmt: skip
-
 MAX_EXCHANGES_CHECKED = 3
-"""Of those that all look local. Whoever owns a domain decides how many it lists; what they cost us is for us."""
+"""Exchanges that are looked up where all look local. A domain lists as many as its owner likes; the cost is ours."""
 
 UNPROVEN_TTL = 300
 """Seconds at most that a "yes" holds whose exchanges could not be looked at."""
 
 NO_HOST = {"dangling": "dangling-mx", "local": "mx-not-global"}
-"""What look_at found -> reason of the "no"."""
+"""Health of the exchanges -> reason of the "no"."""
 
 
 def inquire(domain: str, allow_private: bool = False, thorough: bool = False) -> Dialogue:
@@ -55,7 +41,7 @@ def inquire(domain: str, allow_private: bool = False, thorough: bool = False) ->
 
 
 def unknown(reason: str) -> MxFinding:
-    """Nothing is known, for this reason; it holds for a short while only."""
+    """The finding that nothing is known, for this reason; it holds for a short while only."""
     return MxFinding("unknown", reason, ttl=UNKNOWN_TTL)
 
 
@@ -102,12 +88,12 @@ def _by_addresses(domain: str, mx: Answer, allow_private: bool, thorough: bool) 
 
 
 def is_null_mx(records: Iterable[Any]) -> bool:
-    """RFC 7505 section 3: a single MX that points at the root. Any preference will do, as for the mailers."""
+    """Are these records a null MX: a single one that points at the root (RFC 7505 section 3)? Any preference does."""
     return [record.exchange for record in records] == [dns.name.root]
 
 
 def spf_refuses_all(records: Iterable[Any]) -> bool:
-    """RFC 7208: exactly one policy, and it is `v=spf1 -all`: the domain sends nothing, so it bounces nothing either."""
+    """Is a domain's only SPF policy `v=spf1 -all` (RFC 7208)? Then it sends nothing, so it bounces nothing either."""
     texts = [b"".join(record.strings).lower().split() for record in records]
     return [terms for terms in texts if terms[:1] == [b"v=spf1"]] == [[b"v=spf1", b"-all"]]
 

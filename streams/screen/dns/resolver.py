@@ -1,4 +1,4 @@
-"""Asks DNS whether domains take mail, once per name, within a deadline, and remembers what it heard.
+"""The resolver: asks DNS whether domains take mail, once per name, within a deadline, and remembers its findings.
 
 Order of answers, best first: the cache while the TTL holds; a query shared by everyone who asks for the name; for a
 name that can't be asked now, what was known of it, with its old `checked_at`, while that is less than a day old
@@ -22,19 +22,19 @@ from sidestep.streams.screen.dns.upstream import Server, Upstream, system_server
 from sidestep.streams.screen.single_flight import Flights, arrival
 
 REFRESH_AFTER = 0.8
-"""Share of its TTL after which a name that is still asked for is looked up anew, in the background."""
+"""Share of a finding's TTL after which a name in use is looked up anew, in the background."""
 
 STALE_MAX = 86_400
-"""Seconds since it was checked that a finding may outlive its TTL when the name can't be asked."""
+"""Seconds since its check for which a finding may outlive its TTL, when the name can't be asked."""
 
 SECOND_CHANCES = 16
-"""Entries in use that one insertion may pass over to find one that is not: a full cache must not stall the loop."""
+"""Findings in use that one insertion may pass over to find one that is not: a full cache must not stall the loop."""
 
 log = logging.getLogger(__name__)
 
 
-class _Entry(msgspec.Struct, gc=False):
-    """One cached finding. Without GC tracking, as there may be some 200,000."""
+class _CachedFinding(msgspec.Struct, gc=False):
+    """A cached finding. Without GC tracking, as there may be some 200,000."""
 
     finding: MxFinding
     refresh_at: float
@@ -43,7 +43,7 @@ class _Entry(msgspec.Struct, gc=False):
 
 
 class Resolver:
-    """Findings for domains, given as lower-case A-labels.
+    """The resolver of a process: MX findings for domains, given as lower-case A-labels.
 
     Counters: `hits` and `misses` of `cached`, `queries` sent, `stale` answers given, `outcomes` by (outcome, reason) of
     finished look-ups, `in_flight` names under way or waiting for a slot.
@@ -74,7 +74,7 @@ class Resolver:
         self._allow_private = allow_private
         self._check_exchanges = check_exchanges
         self._hosts = SharedAnswers(self._upstream.ask, clock)
-        self._cache: OrderedDict[str, _Entry] = OrderedDict()
+        self._cache: OrderedDict[str, _CachedFinding] = OrderedDict()
         self._flights: Flights[str, MxFinding] = Flights()
         self._closed = False
 
@@ -89,52 +89,52 @@ class Resolver:
         return len(self._flights)
 
     def cached(self, domain: str) -> MxFinding | None:
-        """What is known without asking. Near the end of its TTL a name that is asked for here is refreshed."""
-        entry = self._cache.get(domain)
-        if entry is None:
+        """The finding without asking; None: it has to be asked for. Near the end of its TTL it is refreshed."""
+        held = self._cache.get(domain)
+        if held is None:
             self.misses += 1
             return None
         now = self._clock()
-        if now < entry.refresh_at:
+        if now < held.refresh_at:
             self.hits += 1
-            entry.used = True
-            return entry.finding
-        return self._ageing(domain, entry, now)
+            held.used = True
+            return held.finding
+        return self._ageing(domain, held, now)
 
     async def find(self, domain: str) -> MxFinding:
-        """The finding, asked for if need be, at most `timeout` seconds from now. Never raises."""
-        entry = self._cache.get(domain)
-        if entry is not None and self._clock() < entry.expires_at:
-            return entry.finding
+        """The finding of a domain, asked for if need be, at most `timeout` seconds from now. Never raises."""
+        held = self._cache.get(domain)
+        if held is not None and self._clock() < held.expires_at:
+            return held.finding
         if self._closed:
             return unknown("closed")
         return await arrival(self._depart(domain), unknown("closed"))
 
     async def ask(self, question: Question, deadline: float) -> Answer:
-        """One question to the name servers, not remembered here. `deadline` is in the event loop's time."""
+        """The answer to one question, not remembered here. `deadline` is in the event loop's time."""
         return await self._upstream.ask(question, deadline)
 
     async def addresses(self, host: str) -> tuple[str, ...]:
-        """IPv4, then IPv6 addresses of a host, shared with the exchanges' look-ups; none where nobody could say."""
+        """The addresses of a host, IPv4 first, shared with the exchanges' look-ups; none where no server could say."""
         deadline = asyncio.get_running_loop().time() + self._timeout
         answers = await asyncio.gather(*(self._hosts.ask((host, kind), deadline) for kind in ("A", "AAAA")))
         return tuple(record.address for answer in answers for record in answer.records)
 
     async def close(self) -> None:
-        """End what is under way; whoever waits for it gets `unknown`."""
+        """End the look-ups under way; those who wait for them get `unknown`."""
         self._closed = True
         await self._flights.close()
         await self._hosts.close()
 
-    def _ageing(self, domain: str, entry: _Entry, now: float) -> MxFinding | None:
-        if now >= entry.expires_at:
+    def _ageing(self, domain: str, held: _CachedFinding, now: float) -> MxFinding | None:
+        if now >= held.expires_at:
             self.misses += 1
             return None
         self.hits += 1
-        entry.used = True
+        held.used = True
         if domain not in self._flights and not self._closed:
             self._depart(domain)
-        return entry.finding
+        return held.finding
 
     def _depart(self, domain: str) -> asyncio.Task[MxFinding]:
         return self._flights.join(domain, lambda: self._fly(domain))
@@ -175,33 +175,33 @@ class Resolver:
         old = self._cache.pop(domain, None)
         if finding.outcome == "unknown" and old is not None and _may_be_served_stale(old.finding, now):
             self.stale += 1
-            entry = self._stale(old.finding, now)
+            held = self._stale(old.finding, now)
         else:
-            entry = _fresh(finding, now)
-        self._cache[domain] = entry
+            held = _fresh(finding, now)
+        self._cache[domain] = held
         self._evict()
-        return entry.finding
+        return held.finding
 
-    def _stale(self, finding: MxFinding, now: float) -> _Entry:
-        """The old finding again. It outlives the next attempt, so that a hot name never waits for a dead server."""
+    def _stale(self, finding: MxFinding, now: float) -> _CachedFinding:
+        """The old finding again, for longer than the next attempt takes: a hot name never waits for a dead server."""
         end = finding.checked_at / 1000 + STALE_MAX
         refresh_at = now + UNKNOWN_TTL
-        return _Entry(finding, min(refresh_at, end), min(refresh_at + 2 * self._timeout, end))
+        return _CachedFinding(finding, min(refresh_at, end), min(refresh_at + 2 * self._timeout, end))
 
     def _evict(self) -> None:
-        """The oldest goes, unless it was asked for since it was last passed over (second chance)."""
+        """Evict the oldest finding, unless it was asked for since it was last passed over (second chance)."""
         chances = SECOND_CHANCES
         while len(self._cache) > self._cache_size:
-            domain, entry = self._cache.popitem(last=False)
-            if entry.used and chances:
+            domain, held = self._cache.popitem(last=False)
+            if held.used and chances:
                 chances -= 1
-                entry.used = False
-                self._cache[domain] = entry
+                held.used = False
+                self._cache[domain] = held
 
 
-def _fresh(finding: MxFinding, now: float) -> _Entry:
+def _fresh(finding: MxFinding, now: float) -> _CachedFinding:
     stamped = replace(finding, checked_at=int(now * 1000))
-    return _Entry(stamped, now + REFRESH_AFTER * finding.ttl, now + finding.ttl)
+    return _CachedFinding(stamped, now + REFRESH_AFTER * finding.ttl, now + finding.ttl)
 
 
 def _may_be_served_stale(finding: MxFinding, now: float) -> bool:

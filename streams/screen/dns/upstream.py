@@ -1,4 +1,4 @@
-"""Questions to name servers, over UDP and TCP: who is asked, how long, and what is made of silence."""
+"""The upstream: questions to name servers over UDP and TCP, which one is asked for how long, and what silence means."""
 
 import asyncio
 import math
@@ -25,11 +25,11 @@ FIRST_TRY = 1.0
 TIMED_OUT = Answer(failure="timeout")
 
 ALIASES_MOST = 16
-"""Aliases of one name that are followed from answer to answer, as many as within one. Honest chains have one or two."""
+"""Aliases of a name that are followed from answer to answer, as many as within one. Honest chains have one or two."""
 
 
 class Upstream:
-    """The name servers. The one that answered last is asked first, so a dead one costs its wait only once."""
+    """The name servers to ask. The one that answered last is asked first, so a dead one costs its wait only once."""
 
     def __init__(self, servers: Sequence[Server]) -> None:
         if not servers:
@@ -41,7 +41,7 @@ class Upstream:
         self._servers = list(servers)
 
     async def ask(self, question: Question, deadline: float) -> Answer:
-        """The answer, aliases followed to their end. `deadline` is in the event loop's time."""
+        """The answer to a question, aliases followed to their end. `deadline` is in the event loop's time."""
         name, kind = question
         seen = {name.lower()}
         answer = await self._ask_in_turn(question, deadline)
@@ -54,7 +54,7 @@ class Upstream:
         return answer
 
     async def _ask_in_turn(self, question: Question, deadline: float) -> Answer:
-        """Ask the servers in turn, twice, until one knows."""
+        """The answer of the first server that knows; they are asked in turn, twice."""
         clock = asyncio.get_running_loop().time
         servers = list(self._servers)
         tries = [(server, FIRST_TRY) for server in servers] + [(server, math.inf) for server in servers]
@@ -94,9 +94,9 @@ class Upstream:
 
 
 async def _exchange(query: dns.message.Message, server: Server) -> dns.message.Message:
-    """One query over UDP, over TCP if the answer is cut short.
+    """The response to a query over UDP, over TCP where it is cut short.
 
-    Each has a socket and thus a random port of its own: a forger has to guess that along with the id (RFC 5452).
+    Each query has a socket and thus a random port of its own: a forger has to guess that along with the id (RFC 5452).
     Datagrams that do not belong to the query are passed over. The socket is connected, so that a port where nobody
     listens is an error at once and not a wait.
     """
@@ -111,7 +111,7 @@ async def _exchange(query: dns.message.Message, server: Server) -> dns.message.M
 
 
 def system_servers() -> list[Server]:
-    """Those of this machine's configuration. Raises SettingsError when it names none."""
+    """The name servers of this machine's configuration. Raises SettingsError when it names none."""
     try:
         system = dns.resolver.Resolver(configure=True)
     except dns.resolver.NoResolverConfiguration as error:

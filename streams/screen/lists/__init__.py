@@ -1,1 +1,1 @@
-"""What the lists that ship with Sidestep say of an address and its domain."""
+"""Lists that ship with Sidestep: classes of addresses and domains, providers, slips."""

@@ -1,6 +1,6 @@
-"""Classes of an address by lists: disposable, relay, free (of the domain); role, honeypot, machine-made (of the local
-part); parked (of the mail service).
+"""Classes of an address by the lists that ship.
 
+disposable, relay, free: of the domain. role, honeypot, machine-made: of the local part. parked: of the mail service.
 A class says what something is, not what to do about it: no list rejects by itself.
 """
 
@@ -21,7 +21,7 @@ from sidestep.streams.screen.lists.mx_providers import listed_suffix, parking_se
 from sidestep.streams.screen.lists.shipped import fingerprint, read_table, read_words
 
 REMEMBERED = 100_000
-"""Local parts; some 20 MB."""
+"""Local parts whose classes are remembered; some 20 MB."""
 
 
 @dataclass(frozen=True)
@@ -34,15 +34,15 @@ class Lists:
     role: frozenset[str]
     misspelled: frozenset[str]
     versions: dict[str, str]
-    """List -> its version. Where it comes from a package, that one's, then the fingerprint of what is used of it."""
+    """Versions by list. Of a list from a package: the package's, then the fingerprint of what is used of it."""
 
     @property
     def version(self) -> str:
-        """Of all of them together."""
+        """The version of all lists together."""
         return version_of_lists(self.versions)
 
     def domain_classes(self, domain: str) -> tuple[str, ...]:
-        """disposable, relay, free. The first two hold for every name below a listed one, free for the name alone."""
+        """The classes of a domain: disposable or relay, also for names below a listed one; free, for the name alone."""
         names = tuple(parents(domain))
         found = []
         if not self.relay.isdisjoint(names):
@@ -55,9 +55,9 @@ class Lists:
 
     @cached_property
     def local_classes(self) -> Callable[[str], tuple[str, ...]]:
-        """role, for a local part that names a function: info, no-reply, Accounts-Payable+2024. honeypot, machine-made.
+        """The classes of a local part, unquoted and case as given: role, honeypot or machine-made.
 
-        Of a local part, unquoted and case as given. At most one of them: no function is made by a machine.
+        role: it names a function, such as info, no-reply, Accounts-Payable+2024. At most one class holds.
         """
         # most mail goes to people who got some before; working it out takes a fifth of Screen's whole time
         return lru_cache(REMEMBERED)(self._classes_of)
@@ -67,18 +67,18 @@ class Lists:
             return ("role",)
         if honeypots().entry(local):
             return ("honeypot",)
-        return ("machine-made",) if machine_made().says(local) else ()
+        return ("machine-made",) if machine_made().matches(local) else ()
 
     def matches(self, local: str, domain: str, mx: MxFinding | None = None) -> list[Listing]:
-        """Every entry behind the classes of an address, and the misspellings, by list."""
+        """The listings behind the classes of an address, and of misspellings: every entry, by list."""
         found = [*self._domain_entries(domain), *self._local_entries(local)]
         if mx is not None and mx_classes(mx):
             found.append(("parked", listed_suffix(mx.exchanges) or mx.provider))
         return [Listing(name, self.versions[name], entry) for name, entry in found]
 
     def _domain_entries(self, domain: str) -> Iterator[tuple[str, str]]:
-        for name, entries_ in (("relay", self.relay), ("disposable", self.disposable)):
-            entry = next((parent for parent in parents(domain) if parent in entries_), "")
+        for name, entries in (("relay", self.relay), ("disposable", self.disposable)):
+            entry = next((parent for parent in parents(domain) if parent in entries), "")
             if entry:
                 yield name, entry
                 break  # as domain_classes: a relay is never disposable
@@ -96,7 +96,7 @@ class Lists:
 
 
 def version_of_lists(versions: Mapping[str, str]) -> str:
-    """12 hex digits over the versions of all lists: changes whenever an answer could."""
+    """The version of some lists together: 12 hex digits, which change whenever an answer could."""
     return fingerprint(f"{name} {version}" for name, version in versions.items())
 
 
@@ -126,5 +126,5 @@ def load_lists() -> Lists:
 
 
 def mx_classes(mx: MxFinding | None) -> tuple[str, ...]:
-    """parked, for a domain whose mail a parking service takes: nobody reads it."""
+    """The classes of a mail service: parked, where a parking service takes the mail and nobody reads it."""
     return ("parked",) if mx is not None and mx.provider in parking_services() else ()

@@ -1,4 +1,4 @@
-"""Local parts that are there to catch senders (data/honeypots.toml). Pure look-ups."""
+"""Honeypots: local parts that are there to catch senders (data/honeypots.toml). Pure."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -12,7 +12,7 @@ _WORDS = re.compile("[^._-]+")
 
 
 class Honeypots:
-    """The list, arranged for look-up."""
+    """The list of honeypots, arranged for look-up."""
 
     def __init__(self, whole: Iterable[str], words: Iterable[str], marks: Iterable[str]):
         """`whole` may be written with separators, `words` have none. Raises ValueError for a word without a mark."""
@@ -25,11 +25,11 @@ class Honeypots:
 
     @property
     def version(self) -> str:
-        """12 hex digits that change with the list."""
+        """The version: 12 hex digits that change with the list."""
         return fingerprint([*self._whole.values(), *(f"word {word}" for word in self._words)])
 
     def entry(self, local: str) -> str:
-        """A local part as it was given -> the entry that it matches, or ""."""
+        """The entry that a local part matches, as it was given; "" for none."""
         bare = local.lower().partition("+")[0].rstrip("0123456789")
         whole = joined(bare)
         if whole in self._whole:
@@ -41,7 +41,7 @@ class Honeypots:
 
 @cache
 def honeypots() -> Honeypots:
-    """The list that ships."""
+    """The list of honeypots that ships."""
     table = read_table("honeypots")
     return Honeypots(table["whole"], table["word"], table["marks"])
 

@@ -1,4 +1,4 @@
-"""Does a local part look made by a machine? Thresholds and letter pairs are in data/machine_made.toml. Pure."""
+"""Machine-made local parts: hashes, identifiers, random letters (thresholds in data/machine_made.toml). Pure."""
 
 import re
 from collections.abc import Mapping
@@ -18,10 +18,10 @@ _ALTERNATION = re.compile(r"[a-z](?=\d)|\d(?=[a-z])")
 
 
 class MachineMade:
-    """The thresholds, arranged for use."""
+    """The test for machine-made local parts, with its thresholds."""
 
     def __init__(self, table: Mapping[str, Any]):
-        """The table of data/machine_made.toml."""
+        """`table`: data/machine_made.toml."""
         self._shortest: int = table["shortest"]
         self._hex: int = table["hex_shortest"]
         self._digits: int = table["digits_shortest"]
@@ -30,8 +30,8 @@ class MachineMade:
         self._rare = frozenset(first + second for first, others in table["rare"].items() for second in others)
         self._consonants = re.compile(f"[bcdfghjklmnpqrstvwxz]{{{table['consonants']},}}")
 
-    def says(self, local: str) -> bool:
-        """A local part as it was given, case and all. Only ASCII is judged; a "+" tag is the owner's own, left out."""
+    def matches(self, local: str) -> bool:
+        """Is a local part machine-made? Case as given, ASCII alone; a "+" tag is its owner's own and left out."""
         bare = local.partition("+")[0]
         if len(bare) < self._shortest or not bare.isascii():
             return False
@@ -58,12 +58,12 @@ class MachineMade:
 
 @cache
 def machine_made() -> MachineMade:
-    """With the thresholds that ship."""
+    """The test with the thresholds that ship."""
     return MachineMade(read_table("machine_made"))
 
 
 @cache
 def machine_made_version() -> str:
-    """12 hex digits that change with the thresholds."""
+    """The version of the test: 12 hex digits that change with the thresholds."""
     table = read_table("machine_made")
     return fingerprint(f"{name} {value}" for name, value in (table | table["rare"]).items())

@@ -1,4 +1,4 @@
-"""Who runs a domain's mail, told by the names of its exchanges (data/mx_providers.toml)."""
+"""MX providers: who runs a domain's mail, told by the names of its exchanges (data/mx_providers.toml)."""
 
 from collections.abc import Iterable
 from functools import cache
@@ -7,36 +7,36 @@ from sidestep.streams.screen.lists.shipped import fingerprint, read_table
 
 
 def provider_of(exchanges: Iterable[str]) -> str:
-    """Lower-case host names, best first -> google, microsoft, …; "" for those that run their own mail."""
+    """The MX provider of exchanges, lower case, best first: google, microsoft, …; "" for hosts of one's own."""
     return next((name for name in map(_by_suffix, exchanges) if name), "")
 
 
 def parking_of(hosts: Iterable[str]) -> str:
-    """The same for name servers, by the parking services alone."""
+    """The parking service of name servers; "" for none."""
     return next((name for name in map(_by_suffix, hosts) if name in parking_services()), "")
 
 
 @cache
 def parking_services() -> frozenset[str]:
-    """Names of providers that only sell or monetise domains: no person reads mail there."""
+    """The parking services: providers that only sell or monetise domains, where no person reads mail."""
     return frozenset(read_table("mx_providers")["parking"])
 
 
 @cache
 def mailbox_providers() -> frozenset[str]:
-    """Names of providers where people read their mail; gateways and forwarders not among them."""
+    """The MX providers where people read their mail; gateways and forwarders are not among them."""
     return frozenset(read_table("mx_providers")["mailbox"])
 
 
 @cache
 def providers() -> frozenset[str]:
-    """Every name that provider_of may give."""
+    """The names of all MX providers."""
     return frozenset(_suffixes().values())
 
 
 @cache
 def providers_version() -> str:
-    """12 hex digits that change with the table."""
+    """The version of the table: 12 hex digits that change with it."""
     return fingerprint(f"{name} {suffix}" for suffix, name in _suffixes().items())
 
 

@@ -1,4 +1,4 @@
-"""Reads the word lists that ship in data/, and gives each a version: one `#` starts a comment, one entry a line."""
+"""The lists that ship in data/, read and given a version. One entry a line; `#` starts a comment."""
 
 import tomllib
 from collections.abc import Iterable
@@ -8,7 +8,7 @@ from typing import Any
 
 
 def entries(lines: Iterable[str]) -> list[str]:
-    """Lines of text -> their entries, lower-case, in the order given; comments and empty lines left out."""
+    """The entries in lines of text, lower-case, in the order given; comments and empty lines left out."""
     stripped = (line.partition("#")[0].strip().lower() for line in lines)
     return [entry for entry in stripped if entry]
 
@@ -19,12 +19,12 @@ def read_words(name: str) -> frozenset[str]:
 
 
 def read_table(name: str) -> dict[str, Any]:
-    """data/<name>.toml. Raises FileNotFoundError, or tomllib.TOMLDecodeError when it can't be read."""
+    """The table data/<name>.toml. Raises FileNotFoundError, or tomllib.TOMLDecodeError when it can't be read."""
     return tomllib.loads(_text(f"{name}.toml"))
 
 
 def fingerprint(names: Iterable[str]) -> str:
-    """12 hex digits that change whenever an entry comes, goes or changes; order does not matter."""
+    """The version of a list: 12 hex digits that change whenever an entry does; order does not matter."""
     return blake2b("\n".join(sorted(names)).encode(), digest_size=6).hexdigest()
 
 

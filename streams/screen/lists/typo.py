@@ -1,4 +1,4 @@
-"""Is this domain a slip of a large provider's? Known misspellings first, then distance; in doubt, no suggestion.
+"""Slips: is a domain a slip of a large provider's? Known misspellings first, then distance; in doubt, none.
 
 Pure look-ups in lists that ship with Sidestep; the caller keeps the answer with the domain.
 """
@@ -16,9 +16,9 @@ from sidestep.streams.screen.lists.mailbox_providers import large_providers, wor
 from sidestep.streams.screen.lists.shipped import read_table, read_words
 
 SHORTEST = 5
-"""Letters: shorter names (aol, live, qq) have too many real neighbours (aon.com, love.com) to be corrected."""
+"""Letters of a name: shorter ones (aol, live, qq) have too many real neighbours (aon.com, love.com)."""
 LONG = 8
-"""Letters from which two slips still leave no doubt about the name that was meant."""
+"""Letters of a name from which on two slips still leave no doubt about it."""
 
 
 class TypoFinding(NamedTuple):
@@ -32,7 +32,7 @@ class TypoFinding(NamedTuple):
 
 
 class Typos:
-    """The lists, arranged for look-up."""
+    """The lists of misspellings and names, arranged for look-up."""
 
     def __init__(
         self,
@@ -87,20 +87,20 @@ class Typos:
 
 
 def slips_allowed(name: str) -> int:
-    """How many slips in a provider's name still leave no doubt."""
+    """The number of slips in a provider's name that still leave no doubt."""
     if len(name) < SHORTEST:
         return 0
     return 2 if len(name) >= LONG else 1
 
 
 def suggest(domain: str) -> TypoFinding | None:
-    """Typos.suggest, with the lists that ship."""
+    """What was probably meant by a domain, by the lists that ship; see Typos.suggest."""
     return typos().suggest(domain)
 
 
 @cache
 def typos() -> Typos:
-    """The lists that ship, read once."""
+    """The lists that ship, read once and arranged for look-up."""
     large = large_providers()
     names = {domain.partition(".")[0] for domain in large}
     # the same providers under other suffixes: as likely meant as those that are large there

@@ -11,8 +11,9 @@ import pytest
 
 from sidestep.schemas import MxFinding
 from sidestep.streams.local.nameserver import NameServer
+from sidestep.streams.screen.dns.answer import Answer
 from sidestep.streams.screen.dns.exchanges import ASKED_FIRST, ASKED_MOST, LISTED, grade, is_local
-from sidestep.streams.screen.dns.mx import UNPROVEN_TTL, Answer, inquire
+from sidestep.streams.screen.dns.mx import UNPROVEN_TTL, inquire
 from sidestep.streams.screen.dns.resolver import Resolver
 
 NOTHING = Answer(ttl=600)

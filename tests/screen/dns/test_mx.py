@@ -9,17 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sidestep.schemas import MxFinding
-from sidestep.streams.screen.dns.mx import (
-    NEGATIVE_TTL,
-    POSITIVE_TTL,
-    UNKNOWN_TTL,
-    Answer,
-    grade,
-    inquire,
-    is_reachable,
-    read,
-    spf_refuses_all,
-)
+from sidestep.streams.screen.dns.answer import NEGATIVE_TTL, POSITIVE_TTL, UNKNOWN_TTL, Answer, read
+from sidestep.streams.screen.dns.exchanges import grade, is_reachable
+from sidestep.streams.screen.dns.mx import inquire, spf_refuses_all
 
 NOTHING = Answer(ttl=600)
 NXDOMAIN = Answer(ttl=600, exists=False)

@@ -13,7 +13,7 @@ import uvloop
 from sidestep.schemas import MxFinding
 from sidestep.streams.errors import SettingsError
 from sidestep.streams.local.nameserver import SMALL_WORLD, NameServer
-from sidestep.streams.screen.dns.mx import UNKNOWN_TTL
+from sidestep.streams.screen.dns.answer import UNKNOWN_TTL
 from sidestep.streams.screen.dns.resolver import STALE_MAX, Resolver
 
 Scenario = Callable[[NameServer, Resolver], Awaitable[None]]
