@@ -1,4 +1,4 @@
-"""sidestep parse-feedback and sidestep feedback: what a report or webhook body says; whether the rules are sound."""
+"""`sidestep parse-feedback` and `sidestep feedback check`: outcomes of a report or webhook body; the rules' linter."""
 
 import json
 import tomllib

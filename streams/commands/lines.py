@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Iterable, Iterator
 from typing import IO
 
 LINE_MAX = 1_048_576
-"""Octets. What follows in a longer line is dropped."""
+"""Octets of a line; what follows is dropped."""
 
 CHUNK = 65_536
 AHEAD = 4
@@ -17,11 +17,11 @@ BOM = b"\xef\xbb\xbf"
 
 
 class NotAString(ValueError):
-    """The line is not a JSON string; says why."""
+    """A line that is not a JSON string; says why."""
 
 
 def json_string(line: bytes) -> str:
-    """A line -> the string it holds, lone surrogates included. Raises NotAString."""
+    """The string in a line, lone surrogates included. Raises NotAString."""
     if len(line) > LINE_MAX:
         raise NotAString(f"longer than {LINE_MAX} octets")
     try:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from sidestep.streams.screen.sources.feeds.refresh import Refresh, RefreshProgress
 
 BETWEEN_LINES = 5.0
-"""Seconds."""
+"""Seconds between two lines."""
 
 
 @contextmanager
@@ -34,7 +34,7 @@ class _Lines:
         self._print(f"{name}: {count} lines read")
 
     def done(self, refresh: Refresh) -> None:
-        """The command itself says what came of it."""
+        """Print nothing: the command itself tells the refresh."""
 
     def _print(self, text: str) -> None:
         with self._lock:

@@ -15,7 +15,10 @@ COLOURS = {"send": "green", "defer": "yellow", "drop": "red"}
 
 
 def as_json_line(record: Received) -> str:
-    """One JSON object: topic, partition, offset, timestamp (ms), key, headers and value, or value_base64 and error."""
+    """A record as one JSON object.
+
+    topic, partition, offset, timestamp (ms), key, headers and value; or value_base64 and error.
+    """
     line: dict[str, Any] = {
         "topic": record.topic,
         "partition": record.partition,
@@ -29,20 +32,20 @@ def as_json_line(record: Received) -> str:
 
 
 def as_text_line(record: Received) -> str:
-    """One line for people, with colours that click takes out where there is no terminal."""
+    """A record as one line for people, with colours that click takes out where there is no terminal."""
     value = record.value
     time = datetime.fromtimestamp(record.timestamp / 1000, UTC).strftime("%H:%M:%S")
     if isinstance(value, Verdict):
         return f"{time} {_verdict(value)}"
-    place = f"{record.topic}/{record.partition}/{record.offset}"
+    position = f"{record.topic}/{record.partition}/{record.offset}"
     if isinstance(value, Unreadable):
-        return f"{time} {place} " + click.style(f"unreadable ({value.code}): {printable(value.text)}", fg="red")
+        return f"{time} {position} " + click.style(f"unreadable ({value.code}): {printable(value.text)}", fg="red")
     text = _text(value) if isinstance(value, bytes | None) else msgspec.json.encode(value).decode()
-    return f"{time} {place} {printable(_text(record.key) or '-')} {printable(text or '-')}"
+    return f"{time} {position} {printable(_text(record.key) or '-')} {printable(text or '-')}"
 
 
 def printable(text: str) -> str:
-    """Takes out what would steer a terminal or turn the reading direction: addresses come from strangers."""
+    """A text without what would steer a terminal or turn the reading direction: addresses come from strangers."""
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 

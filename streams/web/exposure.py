@@ -1,4 +1,4 @@
-"""How far a server can be reached: loopback in plain text, anywhere else with TLS, or in plain text on purpose."""
+"""The exposure of a server: loopback in plain text, anywhere else with TLS, or in plain text on purpose."""
 
 import ipaddress
 import socket
@@ -10,7 +10,7 @@ from sidestep.streams.errors import SettingsError
 
 
 def tls_context(cert: Path | None, key: Path | None) -> ssl.SSLContext | None:
-    """TLS 1.2 or later with this certificate chain; None when neither is given. Raises SettingsError."""
+    """The TLS context of a certificate chain, 1.2 or later; None when neither file is given. Raises SettingsError."""
     if cert is None and key is None:
         return None
     if cert is None or key is None:
@@ -29,7 +29,7 @@ def tls_context(cert: Path | None, key: Path | None) -> ssl.SSLContext | None:
 
 
 def check_exposure(host: str, encrypted: bool, insecure: bool) -> None:
-    """Raises SettingsError where tokens and addresses would cross a network in plain text by mistake."""
+    """Check the exposure of a server. Raises SettingsError where plain text would leave this machine by mistake."""
     if encrypted or insecure or is_loopback(host):
         return
     raise SettingsError(

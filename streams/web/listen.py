@@ -1,7 +1,6 @@
-"""The HTTP server of a process: it listens, speaks TLS where it has a certificate, and stops. What it answers is the
-application's.
+"""The HTTP server: it listens, speaks TLS where it has a certificate, and stops. What it answers is the application's.
 
-The worker's endpoints and /v1/validate share it, so that neither lacks what the other has.
+The worker's endpoints and /v1/validate share the code, so that neither lacks what the other has.
 """
 
 import errno
@@ -17,7 +16,7 @@ from sidestep.streams.errors import SettingsError
 from sidestep.streams.web.exposure import all_loopback
 
 IDLE_SECONDS = 75.0
-"""A connection without a request is closed after it, one that never sent any too."""
+"""Time after which a connection without a request is closed, one that never sent any too."""
 
 BACKLOG = 1024
 """Connections that the kernel holds until they are accepted."""
@@ -26,7 +25,7 @@ http_log = logging.getLogger("sidestep.streams.web.http")
 
 
 class SettingNames(NamedTuple):
-    """The settings of a listening server as errors write them, each up to its value."""
+    """The names of a server's settings in errors, each up to its value."""
 
     host: str
     port: str
@@ -38,7 +37,7 @@ class SettingNames(NamedTuple):
 
 @dataclass(frozen=True)
 class Listen:
-    """Host, port and TLS of a server; port 0 is any that is free."""
+    """Where a server listens: host, port and TLS. Port 0 is any that is free."""
 
     host: str
     port: int
@@ -47,7 +46,7 @@ class Listen:
 
 
 class HttpServer:
-    """An application behind one port. `start` and `stop` once each, on one event loop; `port` tells the one in use."""
+    """The HTTP server of an application. `start` and `stop` once each, on one event loop; `port` is the one in use."""
 
     def __init__(self, app: web.Application, listen: Listen, stop_seconds: float) -> None:
         """`stop_seconds`: requests under way get so long to be answered."""
@@ -67,7 +66,7 @@ class HttpServer:
 
     @property
     def url(self) -> str:
-        """Scheme, host and port."""
+        """The URL of the server."""
         return f"{'http' if self._listen.tls is None else 'https'}://{self.host}:{self.port}"
 
     @property
@@ -77,7 +76,7 @@ class HttpServer:
 
     @property
     def exposed(self) -> bool:
-        """Plain text beyond this machine? Known after `start`."""
+        """Whether the server speaks plain text beyond this machine; known after `start`."""
         return self._listen.tls is None and not all_loopback(self.addresses)
 
     async def start(self) -> None:

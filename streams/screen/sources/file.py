@@ -1,4 +1,4 @@
-"""The sources file (TOML): whom Screen asks besides DNS. Block lists, feeds, reputation services, the mailbox probe.
+"""The sources file (TOML): sources of evidence besides DNS. Block lists, feeds, reputation services, the mailbox probe.
 
 Pure: text in, a checked `SourcesFile` out. Without a file nobody is asked. Durations are seconds.
 """
@@ -19,73 +19,73 @@ Count = Annotated[int, Meta(ge=1, le=1_000_000)]
 
 
 class _Section(Struct, frozen=True, forbid_unknown_fields=True):
-    """Unknown names are faults: a misspelled one would be ignored for ever."""
+    """A section of the sources file. Unknown names are faults: a misspelled one would be ignored for ever."""
 
 
 class Dnsbl(_Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One zone of domains (RFC 5782). The section's name is the zone."""
+    """A DNSBL: a zone of domains (RFC 5782). The section's name is the zone."""
 
     codes: str = "generic"
-    """Which table of return codes holds: one of data/dnsbl_codes.toml."""
+    """Table of return codes: one of data/dnsbl_codes.toml."""
     name: str = ""
-    """How the zone is called in evidence; empty: the zone itself. For zones whose name holds an account's key."""
+    """Name of the zone in evidence; empty: the zone itself. For zones whose name holds an account's key."""
     timeout: Seconds = 2.0
     retry_after: Seconds = 300.0
-    """A zone that is switched off is tested again after this."""
+    """Time after which a zone that is switched off is tested again."""
 
 
 class Feed(_Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One list of domains, addresses or hashes of addresses. The section's name is the list's."""
+    """A feed: a list of domains, addresses or hashes of addresses. The section's name is the list's."""
 
     source: str
-    """A file, a directory (all its files together), or an https:// address."""
+    """Location of the list: a file, a directory (all its files together), or an https:// address."""
     kind: Literal["domains", "addresses", "sha256", "sha1", "md5"] = "domains"
-    """Hashes are hexadecimal digits, of the lower-case address."""
+    """What the entries are. Hashes are hexadecimal digits, of the lower-case address."""
     reason: Name = "listed"
     suspect: bool = False
     refresh: Seconds = 3600.0
     timeout: Seconds = 60.0
-    """For a whole download."""
+    """Time for a whole download."""
     checksum: str = ""
-    """https:// address of the file's SHA-256, as sha256sum writes it."""
+    """Location of the file's SHA-256, as sha256sum writes it: an https:// address."""
     public_key: str = ""
-    """Ed25519, 64 hexadecimal digits; with `signature` it must have signed the file."""
+    """Publisher's Ed25519 key, 64 hexadecimal digits; with `signature` it must have signed the file."""
     signature: str = ""
-    """https:// address (or file) of the signature: 64 octets, or their 128 hexadecimal digits."""
+    """Location of the signature, which is 64 octets or their 128 hexadecimal digits."""
     max_octets: Annotated[int, Meta(ge=1, le=1_073_741_824)] = 104_857_600
 
 
 class Reputation(_Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One HTTP service that is asked about an address or its domain. The section's name is the service's."""
+    """A reputation service, asked over HTTP about an address or its domain. The section's name is the service's."""
 
     url: str
-    """Template: {hash} (SHA-256 of the lower-case address, in hexadecimal), {domain}, or {address} in the clear."""
+    """Template of the URL: {hash} (SHA-256 of the lower-case address in hex), {domain}, or {address} in the clear."""
     method: Literal["GET", "POST"] = "GET"
     body: str = ""
     """Template of a POST's JSON body, likewise."""
     path: str
-    """Where the answer stands in the JSON, names and numbers joined by dots: result.risk, scores.0.value."""
+    """Path to the rating in the JSON, names and numbers joined by dots: result.risk, scores.0.value."""
     listed_from: float | None = None
-    """A number from which on the address counts as listed."""
+    """Number from which on the address counts as listed."""
     suspect_from: float | None = None
-    """… as suspect."""
+    """Number from which on the address counts as suspect."""
     listed_values: tuple[str, ...] = ()
-    """Or texts (true and false are texts here)."""
+    """Texts that count as listed (true and false are texts here)."""
     suspect_values: tuple[str, ...] = ()
     header: str = ""
     """Name of the header for the token, such as Authorization."""
     token_file: str = ""
-    """The header's value, such as `Bearer …`, is the first line of this file."""
+    """File whose first line is the header's value, such as `Bearer …`."""
     address_in_clear: bool = False
-    """Must be true for a template with {address}: the service then learns whom we write to."""
+    """Consent, needed for a template with {address}: the service then learns whom we write to."""
     timeout: Seconds = 1.5
     rate: str = "600/min,max_burst=50"
     remember: Seconds = 86_400.0
-    """An answer is used for this long."""
+    """Time for which a rating is used."""
     failures: Count = 5
-    """In a row, that open the circuit."""
+    """Failures in a row that open the circuit."""
     retry_after: Seconds = 60.0
-    """An open circuit lets one question through after this."""
+    """Time after which an open circuit lets one question through."""
 
 
 class Probe(_Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -95,19 +95,19 @@ class Probe(_Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
     domains: tuple[str, ...] = ()
     """Recipient domains that may be asked about; nothing else is."""
     providers: tuple[str, ...] = ()
-    """… or whose MX provider is one of these."""
+    """MX providers whose domains may be asked about, too."""
     helo: str = ""
-    """The host name we give ourselves, required where `enabled`; one that leads back to this machine is believed."""
+    """Host name that we give ourselves, required where `enabled`; one that leads back to this machine is believed."""
     mail_from: str = ""
     """Envelope sender; empty: the null sender <>."""
     rate: str = "6/min,max_burst=2"
-    """For each operator: an MX provider, or the registrable domain of the exchange."""
+    """Rate at each operator: an MX provider, or the registrable domain of the exchange."""
     timeout: Seconds = 10.0
-    """For a whole session."""
+    """Time for a whole session."""
     remember: Seconds = 604_800.0
     port: Annotated[int, Meta(ge=1, le=65_535)] = 25
     failures: Count = 3
-    """At one exchange in a row, that open its circuit."""
+    """Failures at one exchange in a row that open its circuit."""
     retry_after: Seconds = 1800.0
 
 
@@ -126,7 +126,7 @@ _KINDS: dict[str, Any] = {"dnsbl": Dnsbl, "feeds": Feed, "reputation": Reputatio
 
 
 def parse_sources(text: str) -> SourcesFile:
-    """TOML text -> SourcesFile. Raises SourcesError that names every fault with its section."""
+    """The sources file in a TOML text. Raises SourcesError that names every fault with its section."""
     try:
         document = tomllib.loads(text)
     except RecursionError:
@@ -173,5 +173,5 @@ def _fault(section: str, value: Any, kind: Any) -> Iterator[str]:
 
 
 def _shown(name: str) -> str:
-    """Without what may be an account's key in a zone's name."""
+    """The name of a section without what may be an account's key."""
     return ".".join("…" if len(label) >= 20 else label for label in name.split("."))

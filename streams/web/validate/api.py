@@ -23,7 +23,7 @@ from sidestep.streams.web.validate.token_file import TokenFile
 from sidestep.streams.web.validate.tokens import Allowances, Token, bearer
 
 BODY_MAX = 512 * 1024
-"""Octets: a thousand addresses of the greatest length, half of it escapes."""
+"""Octets of a body: a thousand addresses of the greatest length, half of it escapes."""
 
 BODY_SECONDS = 10.0
 
@@ -69,12 +69,14 @@ class Api:
         return _response(await self._answer(body), {"Sidestep-Deadline-Ms": f"{body.deadline_ms:g}"})
 
     def leave(self) -> None:
-        """The server stops soon: /readyz says so from here on."""
+        """Have /readyz say from here on that the server stops."""
         self.stopping = True
 
     async def readyz(self, _: web.Request) -> web.Response:
-        """The server is not ready only while it stops: that DNS is out of reach is an answer (unknown), and no other
-        copy of this process could give a better one."""
+        """Readiness: 503 only while the server stops.
+
+        That DNS is out of reach is an answer (unknown), and no other copy of this process could give a better one.
+        """
         if self.stopping:
             return _response(_encode({"status": "failed", "reasons": ["The server is stopping."]}), status=503)
         return _ok()

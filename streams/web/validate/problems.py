@@ -1,4 +1,4 @@
-"""What can be wrong with a request, as RFC 9457 has it: a status, a title, a sentence that says what to do. Pure."""
+"""Problems of a request (RFC 9457): a status, a title, and a sentence that says what to do. Pure."""
 
 from http import HTTPStatus
 from typing import Any
@@ -13,7 +13,7 @@ QUOTED_MAX = 300
 
 
 class Problem(Exception):
-    """Ends a request. `headers` go into the response besides those that every response has."""
+    """A problem that ends a request. `headers` go into the response besides those that every response has."""
 
     def __init__(self, status: HTTPStatus, code: str, detail: str, headers: dict[str, str] | None = None):
         super().__init__(detail)
@@ -23,7 +23,7 @@ class Problem(Exception):
         self.headers = headers or {}
 
     def body(self) -> bytes:
-        """The JSON document of RFC 9457 section 3. `type` is about:blank, so it is left out; `code` is for programs."""
+        """The problem document (RFC 9457 section 3). `type` is about:blank and left out; `code` is for programs."""
         return _encode(_Document(self.status.phrase, int(self.status), self.code, self.detail))
 
 
@@ -38,76 +38,76 @@ _encode = msgspec.json.Encoder().encode
 
 
 def unauthorized(detail: str, error: str = "") -> Problem:
-    """401. `error` as in RFC 6750 section 3.1; empty where no token came at all."""
+    """Problem 401: no token, or a wrong one. `error` as in RFC 6750 section 3.1; empty where no token came at all."""
     challenge = 'Bearer realm="sidestep"' + (f', error="{error}"' if error else "")
     return Problem(HTTPStatus.UNAUTHORIZED, "unauthorized", detail, {"WWW-Authenticate": challenge})
 
 
 def not_json(received: str) -> Problem:
-    """415: another media type than JSON."""
+    """Problem 415: another media type than JSON."""
     detail = f"The body is {shortened(received)}: send JSON, with the header Content-Type: application/json."
     return Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "not-json", detail, {"Accept": "application/json"})
 
 
 def compressed() -> Problem:
-    """415: a compressed body, which may be small and hold anything."""
+    """Problem 415: a compressed body, which may be small and hold anything."""
     detail = "The body is compressed: send it as it is, without the header Content-Encoding."
     return Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "compressed", detail, {"Accept-Encoding": "identity"})
 
 
 def too_large(limit: int) -> Problem:
-    """413."""
+    """Problem 413: the body is too large."""
     detail = f"The body is larger than {limit // 1024} KiB: send fewer addresses at once."
     return Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too-large", detail)
 
 
 def too_slow(seconds: float) -> Problem:
-    """408: the body did not arrive."""
+    """Problem 408: the body did not arrive."""
     detail = f"The body did not arrive within {seconds:.0f} seconds: send the request again."
     return Problem(HTTPStatus.REQUEST_TIMEOUT, "too-slow", detail, {"Connection": "close"})
 
 
 def unreadable(fault: str) -> Problem:
-    """400: no JSON."""
+    """Problem 400: the body is no JSON."""
     detail = f'The body is not JSON in UTF-8 ({shortened(fault)}): send for example {{"address": "jane@example.com"}}.'
     return Problem(HTTPStatus.BAD_REQUEST, "not-json", detail)
 
 
 def unfit(fault: str) -> Problem:
-    """422: JSON that says something else than it should."""
+    """Problem 422: JSON that says something else than it should."""
     return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "unfit", f"{shortened(fault)}. GET /openapi.json says what fits.")
 
 
 def over_burst(count: int, burst: int) -> Problem:
-    """422: more addresses than this token's rate ever lets through at once, however long one waits."""
+    """Problem 422: more addresses than this token's rate ever lets through at once, however long one waits."""
     detail = f"{count} addresses at once, but the rate of this token allows {burst}: send smaller batches."
     return Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "over-burst", detail)
 
 
 def over_rate(seconds: int) -> Problem:
-    """429, with the seconds after which the same request conforms."""
+    """Problem 429: the rate is used up, with the seconds after which the same request conforms."""
     detail = f"This token's rate is used up: send the request again in {seconds} s, as Retry-After says."
     return Problem(HTTPStatus.TOO_MANY_REQUESTS, "over-rate", detail, {"Retry-After": str(seconds)})
 
 
 def of_http(status: int, headers: dict[str, Any]) -> Problem:
-    """What the HTTP layer refuses by itself: a path or a method that is not there."""
+    """The problem of a request that the HTTP layer refuses: a path or a method that is not there."""
     known = HTTPStatus(status)
     details = {
         HTTPStatus.NOT_FOUND: "There is nothing here: GET /openapi.json names the paths.",
         HTTPStatus.METHOD_NOT_ALLOWED: "This path does not take that method: the header Allow names those it takes.",
     }
-    kept = {name: str(value) for name, value in headers.items() if name.lower() == "allow"}
+    allow = {name: str(value) for name, value in headers.items() if name.lower() == "allow"}
     code = known.phrase.lower().replace(" ", "-")
-    return Problem(known, code, details.get(known, f"{known.phrase}: {known.description or 'refused'}."), kept)
+    return Problem(known, code, details.get(known, f"{known.phrase}: {known.description or 'refused'}."), allow)
 
 
 def internal() -> Problem:
-    """500: a fault of ours."""
+    """Problem 500: a fault of ours."""
     detail = "An error of ours, which stands in the log: send the request again, and tell the operator if it persists."
     return Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal", detail)
 
 
 def shortened(text: str) -> str:
-    """Text of a stranger, fit for a sentence."""
+    """A stranger's text, short enough for a sentence."""
     return text if len(text) <= QUOTED_MAX else text[:QUOTED_MAX] + "…"

@@ -15,12 +15,12 @@ Addresses = Annotated[list[str], Meta(min_length=1, max_length=ADDRESSES_MAX)]
 
 
 class Request(Struct, frozen=True, forbid_unknown_fields=True):
-    """The body: either `address` or `addresses`. Any text is an address here: what is wrong with it is the answer."""
+    """The request: either `address` or `addresses`. Any text is an address here: its faults are the answer."""
 
     address: str | UnsetType = UNSET
     addresses: Addresses | UnsetType = UNSET
     stream: Annotated[str, Meta(max_length=200)] = ""
-    """The intent's: rules may hold for some streams only."""
+    """Stream that an intent would have: rules may hold for some only."""
     deadline_ms: Annotated[float, Meta(ge=1, le=DEADLINE_MS_MAX)] = DEADLINE_MS
     """Milliseconds; what isn't known then is answered with unknown. No int: 500.0 is one to JSON, not to msgspec."""
 
@@ -33,7 +33,7 @@ class Request(Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def single(self) -> bool:
-        """One address, not a list of one."""
+        """Whether the request is for one address, not for a list of one."""
         return self.address is not UNSET
 
 

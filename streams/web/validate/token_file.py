@@ -11,7 +11,7 @@ from sidestep.streams.web.validate.tokens import Token, Tokens, digest, parse_to
 log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 2.0
-"""A token that was taken out of the file works for this long at most."""
+"""Time for which a token that was taken out of the file works at most."""
 
 FILE_MAX = 4 * 1024 * 1024
 
@@ -27,7 +27,7 @@ class TokenFile:
     """
 
     def __init__(self, path: Path, default: Rate) -> None:
-        """Reads the file. Raises SettingsError that says how to make one."""
+        """Read the file. Raises SettingsError that says how to make one."""
         self._path = path
         self._default = default
         self._stamp = _stamp(path)

@@ -16,10 +16,10 @@ from sidestep.streams.gcra import Rate, earliest, furthest, parse_rate
 from sidestep.streams.web.validate.problems import over_burst, over_rate
 
 DEFAULT_RATE = "60000/min,max_burst=2000"
-"""Addresses, not requests: two full batches at once, and 1,000 addresses a second."""
+"""Rate in addresses, not requests: two full batches at once, and 1,000 addresses a second."""
 
 PREFIX = "sidestep_"
-"""Lets scanners of source code know a token that was committed by mistake."""
+"""Prefix by which scanners of source code know a token that was committed by mistake."""
 
 HEADER_MAX = 1_000
 """Characters of the Authorization header; more is no token of ours."""
@@ -30,28 +30,28 @@ _BEARER = re.compile(r"bearer +([A-Za-z0-9._~+/-]+=*) *", re.IGNORECASE)  # RFC 
 
 
 class Token(Struct, frozen=True):
-    """Whose it is, and the rate of addresses that it may ask about."""
+    """A token: whose it is, and the rate of addresses that it may ask about."""
 
     name: str
     rate: Rate
 
     @property
     def burst(self) -> int:
-        """Addresses at once, at most."""
+        """The number of addresses at once, at most."""
         return self.rate.tolerance_us // self.rate.interval_us + 1
 
 
 Tokens = dict[bytes, Token]
-"""By digest."""
+"""The tokens of a file, by digest."""
 
 
 def new_token() -> str:
-    """A fresh one, 256 random bits."""
+    """A fresh token, 256 random bits."""
     return PREFIX + secrets.token_urlsafe(32)
 
 
 def digest(token: str) -> bytes:
-    """What is kept of a token."""
+    """The digest of a token, which alone is kept."""
     return sha256(token.encode("utf-8", "surrogateescape")).digest()
 
 
@@ -69,9 +69,9 @@ def bearer(header: str) -> str:
 
 
 def parse_tokens(text: str, default: Rate) -> Tokens:
-    """Lines of `NAME SHA256 [RATE]`; `#` starts a comment. Raises ValueError with every fault.
+    """The tokens in lines of `NAME SHA256 [RATE]`; `#` starts a comment. Raises ValueError with every fault.
 
-    None quotes what stands there: somebody may have put a token in place of its digest.
+    No fault quotes what stands there: somebody may have put a token in place of its digest.
     """
     tokens: Tokens = {}
     faults = []
@@ -98,9 +98,10 @@ class Allowances:
         self._tats: dict[str, int] = {}
 
     def take(self, token: Token, count: int, now_us: int) -> None:
-        """All of `count` addresses or none of them. Raises Problem: 422 where waiting would not help, otherwise 429.
+        """Take `count` addresses from a token's allowance, all or none.
 
-        `now_us`: microseconds of a clock that only goes forward.
+        Raises Problem: 422 where waiting would not help, otherwise 429. `now_us`: microseconds of a clock that only
+        goes forward.
         """
         if count > token.burst:
             raise over_burst(count, token.burst)

@@ -112,7 +112,7 @@ def test_most_random_tokens_are_found() -> None:
     dice = random.Random(7)
     for alphabet, least in ((string.ascii_lowercase + string.digits, 900), (string.ascii_lowercase, 740)):
         tokens = ["".join(dice.choices(alphabet, k=16)) for _ in range(1000)]
-        assert sum(map(machine_made().says, tokens)) >= least
+        assert sum(map(machine_made().matches, tokens)) >= least
 
 
 @pytest.mark.parametrize("local", ["x7k2q9", "jane+x7k2q9zt4mwp", "王小明王小明王小明", "", "jane.x7k2q9", "éx7k2q9zt"])
