@@ -2,9 +2,9 @@
 
 import importlib.util
 import re
-from dataclasses import fields
+from dataclasses import Field, fields
 from pathlib import Path
-from types import ModuleType
+from typing import Any
 
 import pytest
 import yaml
@@ -19,7 +19,7 @@ DOCS = Path(__file__).parents[1] / "docs"
 OPERATIONS = (DOCS / "operations.md").read_text()
 
 
-def _generator() -> ModuleType:
+def _generator() -> Any:
     spec = importlib.util.spec_from_file_location("generate_settings", DOCS / "generate_settings.py")
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -50,7 +50,7 @@ def test_a_stale_settings_page_is_noticed(tmp_path: Path, capsys: pytest.Capture
 
 
 @pytest.mark.parametrize("setting", fields(Settings), ids=lambda setting: setting.name)
-def test_every_setting_is_documented(setting) -> None:
+def test_every_setting_is_documented(setting: Field[Any]) -> None:
     """Each has a sentence, and a row in the page."""
     assert setting.metadata["about"]
     assert f"| `SIDESTEP_{setting.name.upper()}` |" in (DOCS / "settings.md").read_text()

@@ -122,7 +122,8 @@ def _needed_by(block: str) -> set[str]:
 def _run(command: list[str], **more: Any) -> str:
     done = subprocess.run(command, check=False, capture_output=True, text=True, **more)
     assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+    output: str = done.stdout
+    return output
 
 
 @pytest.mark.slow

@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -26,7 +27,7 @@ def code(block: str, address: str) -> str:
 
 
 @pytest.fixture
-def workers(clean_topics: Connection, tmp_path: Path):
+def workers(clean_topics: Connection, tmp_path: Path) -> Iterator[str]:
     """Both roles at work, as a user starts them; gives the broker's address."""
     command = [str(Path(sys.executable).parent / "sidestep"), "worker", "--role", "all", "--broker", str(clean_topics)]
     with NameServer(ZONES) as dns, (tmp_path / "worker.log").open("wb") as log:
@@ -37,7 +38,7 @@ def workers(clean_topics: Connection, tmp_path: Path):
         assert worker.wait(30) == 0, (tmp_path / "worker.log").read_text()
 
 
-def test_a_service_publishes_and_a_mailer_reads(workers, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_service_publishes_and_a_mailer_reads(workers: str, capsys: pytest.CaptureFixture[str]) -> None:
     """What the README shows of publishing and reading works, and the verdict says what the README says."""
     exec(code(BLOCKS[0], workers), {})
     reading = threading.Thread(target=exec, args=(code(BLOCKS[1], workers), {}), daemon=True)

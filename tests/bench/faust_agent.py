@@ -22,8 +22,8 @@ Evidence = IntentEvidence | FeedbackEvidence
 Keys = dict[Any, list[bytes]]
 
 KEPT = (DOMAIN_RATES, SERVICES, BOUNCE_HISTORY, IDS)
-OCTETS = {"key_type": bytes, "value_type": bytes}
-RAW = {**OCTETS, "key_serializer": "raw", "value_serializer": "raw"}
+OCTETS: dict[str, Any] = {"key_type": bytes, "value_type": bytes}
+RAW: dict[str, Any] = {**OCTETS, "key_serializer": "raw", "value_serializer": "raw"}
 """Octets go through Faust's codecs as they are: its default would make JSON of each row, which costs more."""
 
 

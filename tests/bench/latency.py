@@ -86,7 +86,7 @@ class _Arrivals:
             if message.error():
                 raise KafkaException(message.error())
             try:
-                verdict = self._decode(message.value())
+                verdict = self._decode(message.value() or b"")
             except DecodeError:
                 continue  # a verdict from before
             stamped = int(verdict.decided_at * 1e9) - self._since

@@ -14,6 +14,7 @@ from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 
 from sidestep.schemas import IntentEvidence, LogPosition, Verdict, Versions
 from sidestep.schemas.codec import decode_evidence, encode
+from sidestep.streams.runtime.kafka import fetched
 from sidestep.topics.connection import Connection
 
 RECORDS_A_CALL = 4_000
@@ -28,7 +29,7 @@ def main(connection: Connection, source: str, target: str) -> None:
     producer = _producer(connection)
     while not stopped:
         batches: dict[int, list[dict[str, Any]]] = defaultdict(list)
-        for message in consumer.consume(RECORDS_A_CALL, 0.05):
+        for message in fetched(consumer.consume(RECORDS_A_CALL, 0.05)):
             if message.error():
                 raise KafkaException(message.error())
             partition = message.partition()

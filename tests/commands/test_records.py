@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -26,26 +27,24 @@ def run(*arguments: str, stdin: str | None = None) -> Result:
     return CliRunner().invoke(main, arguments, input=stdin)
 
 
-def tail(connection: Connection, *arguments: str) -> list[dict]:
+def tail(connection: Connection, *arguments: str) -> list[dict[str, Any]]:
     result = run("tail", "--broker", str(connection), "--json", "--from-beginning", *arguments)
     assert result.exit_code == 0, result.stderr
     return [json.loads(line) for line in result.stdout.splitlines()]
 
 
-def verdict(**fields) -> Verdict:
-    return Verdict(
-        **{
-            "id": "order-1",
-            "to": "ada@example.org",
-            "service": "shop",
-            "decision": "approved",
-            "action": "send",
-            "evidence": LogPosition("email-evidence", 0, 1),
-            "versions": Versions("1"),
-            "decided_at": 1.0,
-        }
-        | fields
-    )
+def verdict(**fields: Any) -> Verdict:
+    given: dict[str, Any] = {
+        "id": "order-1",
+        "to": "ada@example.org",
+        "service": "shop",
+        "decision": "approved",
+        "action": "send",
+        "evidence": LogPosition("email-evidence", 0, 1),
+        "versions": Versions("1"),
+        "decided_at": 1.0,
+    }
+    return Verdict(**given | fields)
 
 
 def test_good_lines_are_published_and_bad_ones_are_reported(clean_topics: Connection, tmp_path: Path) -> None:
@@ -117,7 +116,7 @@ def test_a_missing_topic_is_an_error_before_anything_is_sent(clean_topics: Conne
 
 def test_the_installed_command_works(clean_topics: Connection) -> None:
     """The console script, with the broker from the environment."""
-    command = [Path(sys.executable).with_name("sidestep"), "publish", "-"]
+    command = [str(Path(sys.executable).with_name("sidestep")), "publish", "-"]
     result = subprocess.run(
         command, input=(GOOD % 1).encode(), env={"SIDESTEP_BROKER": str(clean_topics)}, capture_output=True, check=False
     )
@@ -125,7 +124,7 @@ def test_the_installed_command_works(clean_topics: Connection) -> None:
 
 
 @pytest.mark.parametrize("text", ["\x1b[2J", "a\nb", "\u202eevil", "\x07", "\u200b"])
-def test_nothing_steers_the_terminal(text) -> None:
+def test_nothing_steers_the_terminal(text: str) -> None:
     """An address may come from a stranger: neither escapes nor line breaks nor reversed text reach the terminal."""
     assert all(c.isprintable() for c in printable(text))
     assert text not in as_text_line(Received("email-approved", 0, 0, 0, None, verdict(to=f"{text}@example.org")))

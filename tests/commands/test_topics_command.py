@@ -59,7 +59,7 @@ def test_help_names_all_commands() -> None:
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_every_command_can_be_loaded(name) -> None:
+def test_every_command_can_be_loaded(name: str) -> None:
     """And has a help text."""
     result = run(name, "--help")
     assert result.exit_code == 0, result.exception

@@ -61,11 +61,11 @@ def test_the_day_goes_by_in_order(day: Plan) -> None:
     assert sorted(hours) == hours
     assert hours[0] >= 0
     assert hours[-1] <= HOURS
-    first: dict[object, float] = {}
+    first: dict[tuple[str, str], float] = {}
     for record in day.records:
         if record.intent:
             first.setdefault((record.intent.service, record.intent.id), record.hour)
-    for (name, _), hour in first.items():  # type: ignore[misc]
+    for (name, _), hour in first.items():
         assert any(begin <= hour <= end for begin, end, _ in traffic().services[name].hours)
 
 

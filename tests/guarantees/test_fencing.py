@@ -9,6 +9,7 @@ from rocksdict import Cache
 from sidestep.streams.decide.tables import CLOCK, ClockRow
 from sidestep.streams.errors import Fenced
 from sidestep.streams.runtime.ledger import Ledger, LedgerSettings
+from sidestep.streams.runtime.outgoing import Outgoing
 from sidestep.streams.runtime.tables import Writes
 from sidestep.topics.catalog import APPROVED, IDS_CHANGELOG, LEDGER_CHANGELOG
 from sidestep.topics.connection import Connection
@@ -30,9 +31,9 @@ def ledger(connection: Connection, folder: Path) -> Ledger:
     return Ledger(settings, 0, lambda _: None, lambda *_: None)
 
 
-def output(value: bytes) -> dict[str, list[dict[str, bytes]]]:
+def output(value: bytes) -> Outgoing:
     """One record for email-approved."""
-    return {APPROVED.name: [{"key": b"k", "value": value}]}
+    return Outgoing({(APPROVED.name, 0): [{"key": b"k", "value": value}]})
 
 
 def test_a_ledger_that_was_taken_over_can_commit_nothing(clean_topics: Connection, tmp_path: Path) -> None:
@@ -61,7 +62,12 @@ def test_a_frozen_worker_that_comes_back_is_fenced(system: System) -> None:
     screen = system.start("screen").await_ready()
     frozen = system.start("decide").await_ready()
     system.feed.send(traffic.some(300, "before"))
-    wait_for(lambda: traffic.answered(system.verdicts.poll()) or len(system.verdicts.seen) > 50, 20, "verdicts")
+
+    def fifty_verdicts() -> bool:
+        traffic.answered(system.verdicts.poll())
+        return len(system.verdicts.seen) > 50
+
+    wait_for(fifty_verdicts, 20, "verdicts")
     frozen.signal(signal.SIGSTOP)
     system.feed.send(traffic.some(300, "frozen"))
     heir = system.start("decide").await_ready()

@@ -7,7 +7,7 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from confluent_kafka import Producer
+from confluent_kafka import KafkaError, Message, Producer
 
 from sidestep.streams.runtime.dead_letters import PART_MAX
 from sidestep.topics.catalog import BOUNCES, DEAD_LETTERS, ENGAGEMENT, EVIDENCE, INTENTS
@@ -96,11 +96,11 @@ class Hostile:
     def send(self, topic: str, reason: str, value: bytes | None, key: bytes | None = None) -> None:
         """One unreadable record."""
 
-        def delivered(error: Any, message: Any) -> None:
+        def delivered(error: KafkaError | None, message: Message) -> None:
             assert error is None, error
             self.letters[f"{topic}/0/{message.offset()}"] = (key, value and value[:PART_MAX], reason)
 
-        headers = [("reason", b"mine"), ("", b""), ("x", None)]
+        headers: list[tuple[str, str | bytes | None]] = [("reason", b"mine"), ("", b""), ("x", None)]
         self._producer.produce(topic, value, key, partition=0, headers=headers, on_delivery=delivered)
 
     def good(self, records: list[Any]) -> None:
@@ -117,7 +117,7 @@ def dead_letters(connection: Connection) -> dict[str, Letter]:
     """By origin, as it is put together from the headers."""
     found: dict[str, Letter] = {}
     for message in read(connection, DEAD_LETTERS.name):
-        headers = {name: value.decode() for name, value in message.headers()}
+        headers = {name: (value or b"").decode() for name, value in message.headers() or ()}
         origin = f"{headers['topic']}/{headers['partition']}/{headers['offset']}"
         assert origin not in found and headers["text"]
         assert ("value-octets" in headers) == (len(message.value() or b"") == PART_MAX)
@@ -127,7 +127,10 @@ def dead_letters(connection: Connection) -> dict[str, Letter]:
 
 def differences(wanted: dict[str, Letter], found: dict[str, Letter]) -> list[str]:
     """Readable, since a letter may be large."""
-    show = lambda letter: letter and (letter[2], letter[0], (letter[1] or b"")[:60], len(letter[1] or b""))  # noqa: E731
+
+    def show(letter: Letter | None) -> object:
+        return letter and (letter[2], letter[0], (letter[1] or b"")[:60], len(letter[1] or b""))
+
     places = sorted(wanted.keys() | found.keys())
     return [f"{p}: {show(wanted.get(p))} {show(found.get(p))}" for p in places if wanted.get(p) != found.get(p)]
 
@@ -170,7 +173,7 @@ def test_odd_kafka_records_are_read_like_any_other(system: System) -> None:
     hostile.good(traffic.plain(20, "after"))
     hostile.flush()
     system.verdicts.await_all(traffic.expected, 30, lambda: [w.ready() for w in workers])
-    wanted = {f"{INTENTS.name}/0/{offset + len(records)}": (b"\xff", b"\xff", "not-json")}
+    wanted: dict[str, Letter] = {f"{INTENTS.name}/0/{offset + len(records)}": (b"\xff", b"\xff", "not-json")}
     assert differences(wanted, dead_letters(system.connection)) == []
     assert [w.leave() for w in workers] == [0, 0]
 

@@ -47,7 +47,8 @@ def test_a_killed_decide_worker_loses_and_repeats_nothing(system: System) -> Non
     """At every failpoint, with the ledger as it was left, with none at all, and with an old copy of it."""
     traffic = Traffic(seed=1)
     screen = system.start("screen").await_ready()
-    folder, copies = system.folder / "ledger-first", []
+    folder = system.folder / "ledger-first"
+    copies: list[Path] = []
     rounds = [(point, kind) for kind in FOLDERS for point in DECIDE_POINTS]
     for number, (point, kind) in enumerate(rounds):
         folder = folder_for(kind, system.folder, number, folder, copies)

@@ -64,14 +64,17 @@ def test_a_full_car_park_is_bounded_and_loses_nothing(system: System) -> None:
     names = [f"silent{number}.example" for number in range(200)]
     for name in names:
         system.names.fault(name, "drop")
-    limits = {"dns_timeout": 1.0, "parked_max": 20, "batch_max": 40}
-    workers = [system.start(role, **limits).await_ready() for role in ("screen", "decide")]
+    parked_max, batch_max = 20, 40
+    workers = [
+        system.start(role, dns_timeout=1.0, parked_max=parked_max, batch_max=batch_max).await_ready()
+        for role in ("screen", "decide")
+    ]
     slow, slow_keys = intents_to(names, "silent")
     plain = traffic.plain(200, "neighbour")
     send_to_one_partition(system, [record for pair in zip(slow, plain, strict=True) for record in pair])
     most: list[int] = [0]
     system.verdicts.await_all(traffic.expected | slow_keys, 60, lambda: most.append(parked(workers[0])))
-    assert 0 < max(most) <= limits["parked_max"] + limits["batch_max"]
+    assert 0 < max(most) <= parked_max + batch_max
     assert {system.verdicts.verdicts[key].action for key in slow_keys} == {"defer"}
     assert [w.leave() for w in workers] == [0, 0]
     assert_guarantees(system.connection, traffic.expected | slow_keys, system.feed.origins, [workers[1].data])

@@ -46,12 +46,13 @@ def alive(pid: int) -> bool:
 
 
 @contextlib.contextmanager
-def owner(directory: Path) -> Iterator[tuple[subprocess.Popen, int]]:
+def owner(directory: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
     """Another process with a broker in `directory`, and the broker's process id."""
     process = subprocess.Popen(
         [sys.executable, "-c", OWNER, directory], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
     try:
+        assert process.stdout is not None
         yield process, int(process.stdout.readline().split()[0])
     finally:
         process.kill()
@@ -75,7 +76,8 @@ def test_records_stay_when_it_is_started_again_on_another_port(tmp_path: Path) -
         Subscription(second.address, ["kept"], start="earliest") as records,
     ):
         assert second.port != port
-        assert records.poll(10).value == b"value"
+        record = records.poll(10)
+        assert record is not None and record.value == b"value"
 
 
 @needs_broker
@@ -118,8 +120,9 @@ def test_it_dies_with_its_parent(tmp_path: Path, wait_until: WaitUntil) -> None:
 def test_it_dies_with_its_supervisor(tmp_path: Path, wait_until: WaitUntil) -> None:
     """kill -9 of the supervisor leaves no broker either, and the owner notices."""
     with EmbeddedKafka(tmp_path, java=quick_start()) as broker:
-        supervisor = int(re.search(r"PPid:\s+(\d+)", Path(f"/proc/{broker.pid}/status").read_text())[1])
-        os.kill(supervisor, signal.SIGKILL)
+        parent = re.search(r"PPid:\s+(\d+)", Path(f"/proc/{broker.pid}/status").read_text())
+        assert parent is not None
+        os.kill(int(parent[1]), signal.SIGKILL)
         wait_until(lambda: not alive(broker.pid), 20)
         wait_until(lambda: not broker.running)
 
@@ -164,7 +167,7 @@ def small_lock() -> Lock:
 
 
 @pytest.fixture
-def maven(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, small_lock) -> Iterator[Path]:
+def maven(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, small_lock: Lock) -> Iterator[Path]:
     """The folder of a Maven repository on loopback that holds the three jars, named as a mirror in jgo's settings."""
     classpath(read_lock(), embedded_jars.local_repository())
     folder = tmp_path / "maven"
@@ -184,7 +187,7 @@ def maven(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, small_lock) -> Iterat
 
 @needs_broker
 def test_missing_jars_are_fetched_once_and_the_progress_is_shown(
-    tmp_path: Path, maven, small_lock, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, maven: Path, small_lock: Lock, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Count and size on stderr; the second time nothing is fetched, and nothing is left lying about."""
     repository = tmp_path / "local"
@@ -197,7 +200,9 @@ def test_missing_jars_are_fetched_once_and_the_progress_is_shown(
 
 
 @needs_broker
-def test_a_jar_that_is_not_the_one_of_the_lock_is_never_put_in_place(tmp_path: Path, maven, small_lock) -> None:
+def test_a_jar_that_is_not_the_one_of_the_lock_is_never_put_in_place(
+    tmp_path: Path, maven: Path, small_lock: Lock
+) -> None:
     """A mirror that serves something else: the error names both checksums, and the jar is not kept."""
     bad = small_lock.jars[0]
     (maven / bad.path).write_bytes(b"not the jar")
@@ -207,7 +212,7 @@ def test_a_jar_that_is_not_the_one_of_the_lock_is_never_put_in_place(tmp_path: P
 
 
 @needs_broker
-def test_a_jar_changed_on_disk_is_noticed_at_every_start(tmp_path: Path, maven, small_lock) -> None:
+def test_a_jar_changed_on_disk_is_noticed_at_every_start(tmp_path: Path, maven: Path, small_lock: Lock) -> None:
     """Also if its size is the same."""
     path = classpath(small_lock, tmp_path / "local")[0]
     path.write_bytes(bytes(path.stat().st_size))
@@ -216,7 +221,7 @@ def test_a_jar_changed_on_disk_is_noticed_at_every_start(tmp_path: Path, maven, 
 
 
 @needs_broker
-def test_jars_that_can_not_be_had_are_one_clear_error(tmp_path: Path, maven, small_lock) -> None:
+def test_jars_that_can_not_be_had_are_one_clear_error(tmp_path: Path, maven: Path, small_lock: Lock) -> None:
     """The mirror lacks one: the message says what to do without it."""
     (maven / small_lock.jars[1].path).unlink()
     with pytest.raises(EmbeddedBrokerError, match=r"could not be fetched.*--broker HOST:PORT"):
@@ -250,6 +255,6 @@ def test_the_configuration_is_for_loopback_and_catalog_topics_only() -> None:
         ("x ERROR a\n  Caused by: b\nCaused by: c\n  at d\n", "Caused by: c"),
     ],
 )
-def test_the_line_that_says_most_is_taken_from_the_log(log, reason) -> None:
+def test_the_line_that_says_most_is_taken_from_the_log(log: str, reason: str) -> None:
     """The root cause, else the first error, else the last line."""
     assert reason == failure_in(log)

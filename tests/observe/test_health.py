@@ -1,6 +1,7 @@
 """What a worker says about itself, on a clock that the test turns."""
 
 from collections.abc import Callable
+from typing import Any
 
 from sidestep.streams.observe.health import Health
 
@@ -17,7 +18,7 @@ class Clock:
         return self.now
 
 
-def _working(clock: Callable[[], float], **options: bool) -> Health:
+def _working(clock: Callable[[], float], **options: Any) -> Health:
     health = Health(clock=clock, **options)
     health.assigned({FIRST})
     health.recovered(FIRST)

@@ -12,11 +12,13 @@ from rocksdict import Cache
 
 from sidestep.streams.errors import Fenced, LedgerError
 from sidestep.streams.local.embedded_kafka import EmbeddedKafka
+from sidestep.streams.runtime.kafka import fetched
 from sidestep.streams.runtime.ledger import Ledger, LedgerSettings
 from sidestep.streams.runtime.outgoing import Outgoing
 from sidestep.streams.runtime.store import Store, new_batch
 from sidestep.streams.runtime.tables import Table, Writes
 from sidestep.topics.errors import PublishFailed, SidestepError
+from tests.fixture_types import MakeTopic
 
 
 class Row(Struct, array_like=True):
@@ -33,7 +35,7 @@ SEEN = Table("seen", b"s", Row, windowed=True)
 class Place:
     """Topics and folders of one ledger, which may be opened again and again."""
 
-    def __init__(self, kafka: EmbeddedKafka, make_topic: Callable[..., str], folder: Path):
+    def __init__(self, kafka: EmbeddedKafka, make_topic: MakeTopic, folder: Path):
         self.kafka, self.folder = kafka, folder
         self.output = make_topic()
         self.rows = make_topic(cleanup_policy="compact")
@@ -71,18 +73,19 @@ class Place:
             consumer.assign([TopicPartition(self.output, 0, 0)])
             deadline = time.monotonic() + 30
             while time.monotonic() < deadline:
-                record = consumer.poll(1)
-                if record is not None and record.error() is None:
-                    found.append(int(record.value() or b"-1"))
-                elif record is not None and record.error().code() == KafkaError._PARTITION_EOF:
-                    return found
+                for record in fetched(consumer.consume(1, 1)):
+                    error = record.error()
+                    if error is None:
+                        found.append(int(record.value() or b"-1"))
+                    elif error.code() == KafkaError._PARTITION_EOF:
+                        return found
         finally:
             consumer.close()
         pytest.fail("the output does not end")
 
 
 @pytest.fixture
-def place(kafka: EmbeddedKafka, make_topic: Callable[..., str], tmp_path: Path) -> Iterator[Place]:
+def place(kafka: EmbeddedKafka, make_topic: MakeTopic, tmp_path: Path) -> Iterator[Place]:
     """New topics, new folders."""
     place = Place(kafka, make_topic, tmp_path)
     yield place
@@ -183,7 +186,7 @@ def test_a_new_owner_fences_the_old_one(place: Place) -> None:
     assert Row(1) == new.read(COUNTS, [b"a"])[b"a"]
 
 
-def test_a_folder_of_another_cluster_is_refused(place: Place, make_topic: Callable[..., str]) -> None:
+def test_a_folder_of_another_cluster_is_refused(place: Place, make_topic: MakeTopic) -> None:
     """It has applied more than its changelog holds: two histories must not be mixed."""
     ledger = place.open()
     for marker in range(3):
@@ -272,7 +275,7 @@ def test_a_row_that_is_gone_is_gone_everywhere(place: Place, folder: str) -> Non
     assert {b"b": Row(2)} == place.open(folder).read(COUNTS, [b"a", b"b"])
 
 
-def test_outputs_go_to_the_partition_that_they_name(place: Place, make_topic: Callable[..., str]) -> None:
+def test_outputs_go_to_the_partition_that_they_name(place: Place, make_topic: MakeTopic) -> None:
     """Any partition of any topic, in the one transaction."""
     wide = make_topic(partitions=3)
     ledger = place.open()

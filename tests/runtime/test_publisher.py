@@ -12,25 +12,28 @@ from confluent_kafka import Consumer, KafkaError, TopicPartition
 
 from sidestep.streams.local.embedded_kafka import EmbeddedKafka
 from sidestep.streams.runtime import publisher as module
+from sidestep.streams.runtime.kafka import fetched
 from sidestep.streams.runtime.outgoing import Outgoing
 from sidestep.streams.runtime.publisher import Publisher
+from sidestep.streams.runtime.record import Record
 from sidestep.topics.connection import Connection
 from sidestep.topics.errors import BrokerUnreachable, PublishFailed
 
 
-def _read(connection: Connection, topic: str, partition: int = 0) -> list[Any]:
+def _read(connection: Connection, topic: str, partition: int = 0) -> list[Record]:
     """All records of a partition."""
     consumer = Consumer(connection.librdkafka(**{"group.id": "unused", "enable.partition.eof": True}))
-    records: list[Any] = []
+    records: list[Record] = []
     try:
         consumer.assign([TopicPartition(topic, partition, 0)])
         deadline = time.monotonic() + 30
         while time.monotonic() < deadline:
-            record = consumer.poll(1)
-            if record is not None and record.error() is None:
-                records.append(record)
-            elif record is not None and record.error().code() == KafkaError._PARTITION_EOF:
-                return records
+            for record in fetched(consumer.consume(1, 1)):
+                error = record.error()
+                if error is None:
+                    records.append(record)
+                elif error.code() == KafkaError._PARTITION_EOF:
+                    return records
     finally:
         consumer.close()
     pytest.fail(f"{topic}/{partition} does not end")

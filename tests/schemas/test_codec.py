@@ -2,6 +2,7 @@
 
 import json
 import time
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -21,7 +22,7 @@ JSON = st.recursive(
 )
 
 
-def code_of(kind, octets: bytes | None) -> str:
+def code_of(kind: Any, octets: bytes | None) -> str:
     """The error's code, or "" if the octets can be read."""
     try:
         decode(kind, octets)
@@ -31,24 +32,24 @@ def code_of(kind, octets: bytes | None) -> str:
     return ""
 
 
-def intent(**fields) -> bytes:
+def intent(**fields: object) -> bytes:
     return json.dumps(INTENT | fields).encode()
 
 
 @given(st.sampled_from(MODELS), st.binary(max_size=300))
-def test_any_octets_give_a_model_or_a_contract_error(kind, octets) -> None:
+def test_any_octets_give_a_model_or_a_contract_error(kind: Any, octets: bytes) -> None:
     """No other exception may leave decode: it would stop a worker."""
     code_of(kind, octets)
 
 
 @given(st.sampled_from(MODELS), JSON)
-def test_any_json_gives_a_model_or_a_contract_error(kind, value) -> None:
+def test_any_json_gives_a_model_or_a_contract_error(kind: Any, value: object) -> None:
     """JSON of the wrong shape is no different."""
     code_of(kind, json.dumps(value).encode())
 
 
 @given(st.sampled_from(list(EmailIntent.__struct_fields__)), JSON)
-def test_any_value_in_any_field_gives_a_model_or_a_contract_error(name, value) -> None:
+def test_any_value_in_any_field_gives_a_model_or_a_contract_error(name: str, value: object) -> None:
     """One field gone wrong; what is accepted can be written and read again."""
     octets = intent(**{name: value})
     if code_of(EmailIntent, octets) == "":
@@ -57,7 +58,7 @@ def test_any_value_in_any_field_gives_a_model_or_a_contract_error(name, value) -
 
 
 @given(st.dictionaries(TEXT.map("x-".__add__), JSON, max_size=5))
-def test_unknown_fields_are_tolerated(fields) -> None:
+def test_unknown_fields_are_tolerated(fields: dict[str, object]) -> None:
     """A producer may be newer than we are."""
     assert decode(EmailIntent, intent()) == decode(EmailIntent, intent(**fields))
 
@@ -83,7 +84,7 @@ def test_the_largest_record_is_read() -> None:
 
 
 @pytest.mark.parametrize("opening, closing", [(b"[", b"]"), (b'{"a":', b"}")])
-def test_deep_nesting_is_a_contract_error(opening, closing) -> None:
+def test_deep_nesting_is_a_contract_error(opening: bytes, closing: bytes) -> None:
     """Neither a crash nor a RecursionError; also where the depth is in a field that we pass over."""
     depth = 10_000
     deep = opening * depth + b"1" + closing * depth
@@ -94,7 +95,7 @@ def test_deep_nesting_is_a_contract_error(opening, closing) -> None:
 
 
 @pytest.mark.parametrize("number", ["9" * 400, "-" + "9" * 400, "1e400", "9" * 20, "NaN", "Infinity"])
-def test_numbers_that_no_field_can_hold_are_contract_errors(number) -> None:
+def test_numbers_that_no_field_can_hold_are_contract_errors(number: str) -> None:
     """Huge integers, overflowing floats and what Python calls JSON but is not."""
     octets = b'{"id":"1","to":"a@b.example","service":"s","attempt":%s}' % number.encode()
     assert code_of(EmailIntent, octets) in ("wrong-shape", "not-json")
@@ -110,7 +111,7 @@ def test_numbers_that_no_field_can_hold_are_contract_errors(number) -> None:
     ],
     ids=["lone high", "reversed pair", "encoded surrogate", "not UTF-8"],
 )
-def test_text_that_is_no_text_is_a_contract_error(octets) -> None:
+def test_text_that_is_no_text_is_a_contract_error(octets: bytes) -> None:
     """A lone surrogate could not be written again as UTF-8."""
     assert code_of(EmailIntent, octets) == "not-json"
 
@@ -132,7 +133,7 @@ def test_text_that_is_no_text_is_a_contract_error(octets) -> None:
     ],
     ids=str,
 )
-def test_what_breaks_a_constraint_is_named(fields) -> None:
+def test_what_breaks_a_constraint_is_named(fields: dict[str, object]) -> None:
     """The message says which field it is about: it ends up in front of whoever runs the service."""
     with pytest.raises(ContractError) as caught:
         decode(EmailIntent, intent(**fields))

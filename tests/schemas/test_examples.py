@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import jsonschema
 import pytest
@@ -18,12 +19,13 @@ SCHEMA_OF = {id(model): name for name, model in generate.MODELS.items()}
 each_example = pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: f"{path.parent.name}/{path.stem}")
 
 
-def model_of(path: Path):
+def model_of(path: Path) -> Any:
     return BY_NAME[path.parent.name].schema
 
 
-def schema_of(model) -> dict:
-    return json.loads(generate.path_of(SCHEMA_OF[id(model)]).read_text("utf-8"))
+def schema_of(model: Any) -> dict[str, Any]:
+    schema: dict[str, Any] = json.loads(generate.path_of(SCHEMA_OF[id(model)]).read_text("utf-8"))
+    return schema
 
 
 @each_example

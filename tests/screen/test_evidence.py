@@ -19,7 +19,7 @@ from sidestep.streams.screen.sources.answers import Answers
 
 NOW = 1_800_000_000.25
 KEYS = Keys(bytes(32))
-MX = {outcome: MxFinding(outcome, "why", 1, 2) for outcome in ("yes", "no", "unknown")}  # type: ignore[arg-type]
+MX = {outcome: MxFinding(outcome, "why", 1, 2) for outcome in ("yes", "no", "unknown")}
 OWN = MxFinding("yes", "mx", 1, 2, ("mail.outzlook.com",))
 PARKED = MxFinding("yes", "mx", 1, 2, ("mail.h-email.net",), sorted(parking_services())[0])
 

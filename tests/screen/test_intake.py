@@ -109,7 +109,7 @@ def test_metadata_may_be_32_levels_deep() -> None:
     """Deeper things break other people's parsers. Many shallow brackets are no depth."""
     assert read_intent(_octets(metadata=_nested(31)), NOW).metadata == _nested(31)
     assert "too-deep" == _code(read_intent, _octets(metadata=_nested(32)), NOW)
-    wide = {"m": [[] for _ in range(500)]}
+    wide: dict[str, list[object]] = {"m": [[] for _ in range(500)]}
     assert wide == read_intent(_octets(metadata=wide), NOW).metadata
 
 

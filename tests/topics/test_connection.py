@@ -6,6 +6,7 @@ from typing import Any
 
 import faust
 import pytest
+from faust.auth import SASLCredentials
 
 from sidestep.topics.connection import Connection
 
@@ -47,7 +48,8 @@ def test_a_kind_of_security_speaks_to_all_three() -> None:
     locked = replace(TWO, security=Locked("x"))
     assert "x" == locked.librdkafka()["sasl.password"]
     assert "x" == locked.aiokafka()["sasl_plain_password"]
-    assert "x" == faust.App("unused", **locked.faust()).conf.broker_credentials.password
+    credentials = faust.App("unused", **locked.faust()).conf.broker_credentials
+    assert isinstance(credentials, SASLCredentials) and "x" == credentials.password
 
 
 def test_a_clients_own_settings_come_along() -> None:

@@ -1,6 +1,7 @@
 """How many partitions topics get, and what counts as a difference."""
 
 from dataclasses import replace
+from typing import Any
 
 from sidestep.topics.catalog import CATALOG, CONTROL, DEFAULT_PARTITIONS, EVIDENCE
 from sidestep.topics.plan import TopicState, differences, partitions_to_create
@@ -9,7 +10,7 @@ GOOD = {t.name: TopicState(t.name, t.partitions, 1, t.config()) for t in CATALOG
 FOLLOWERS = [t.name for t in CATALOG if t.same_partitions_as == EVIDENCE.name]
 
 
-def changed(name: str, **fields) -> dict[str, TopicState]:
+def changed(name: str, **fields: Any) -> dict[str, TopicState]:
     return GOOD | {name: replace(GOOD[name], **fields)}
 
 

@@ -1,5 +1,7 @@
 """Publishing: checked before it is sent, and proved to have arrived."""
 
+from typing import Any
+
 import pytest
 
 from sidestep.schemas import Bounce, EmailIntent, Engagement
@@ -8,17 +10,19 @@ from sidestep.streams.local.embedded_kafka import EmbeddedKafka
 from sidestep.topics.connection import Connection
 from sidestep.topics.errors import PublishFailed
 from sidestep.topics.publish import Publisher, record_key
+from sidestep.topics.received import Received
 from sidestep.topics.subscribe import Subscription
 from tests.fixture_types import MakeTopic
 
 
-def intent(number: int = 1, **fields) -> EmailIntent:
-    return EmailIntent(**{"id": f"order-{number}", "to": "ada@example.org", "service": "shop"} | fields)
+def intent(number: int = 1, **fields: Any) -> EmailIntent:
+    given: dict[str, Any] = {"id": f"order-{number}", "to": "ada@example.org", "service": "shop"}
+    return EmailIntent(**given | fields)
 
 
-def everything(connection: Connection, *topics: str, count: int) -> list:
+def everything(connection: Connection, *topics: str, count: int) -> list[Received]:
     """The first `count` records of the topics."""
-    records = []
+    records: list[Received] = []
     with Subscription(connection, topics, start="earliest") as subscription:
         while len(records) < count and (batch := subscription.batch(count, 10)):
             records += batch
@@ -27,15 +31,14 @@ def everything(connection: Connection, *topics: str, count: int) -> list:
 
 def test_leaving_the_block_means_that_kafka_has_it(clean_topics: Connection) -> None:
     """Each kind arrives in its topic, equal to what was sent, under the key service/id."""
-    sent = {
-        "email-intents": intent(metadata={"a": [1, None]}),
-        "email-bounces": Bounce(recipient="ada@example.org", service="shop", id="b-1", status="5.1.1"),
-        "email-engagement": Engagement(recipient="ada@example.org", kind="opened"),
-    }
+    sound = intent(metadata={"a": [1, None]})
+    bounce = Bounce(recipient="ada@example.org", service="shop", id="b-1", status="5.1.1")
+    opened = Engagement(recipient="ada@example.org", kind="opened")
     with Publisher(clean_topics) as publisher:
-        publisher.intent(sent["email-intents"])
-        publisher.bounce(sent["email-bounces"])
-        publisher.engagement(sent["email-engagement"])
+        publisher.intent(sound)
+        publisher.bounce(bounce)
+        publisher.engagement(opened)
+    sent = {"email-intents": sound, "email-bounces": bounce, "email-engagement": opened}
     records = everything(clean_topics, *sent, count=3)
     assert sent == {record.topic: record.value for record in records}
     keys = {"email-intents": b"shop/order-1", "email-bounces": b"shop/b-1", "email-engagement": None}
@@ -48,7 +51,7 @@ def test_an_id_always_lands_on_the_same_partition(clean_topics: Connection) -> N
         with Publisher(clean_topics) as publisher:
             for number in range(50):
                 publisher.intent(intent(number))
-    places: dict[bytes, set[int]] = {}
+    places: dict[bytes | None, set[int]] = {}
     for record in everything(clean_topics, "email-intents", count=100):
         places.setdefault(record.key, set()).add(record.partition)
     assert len(places) == 50
@@ -57,7 +60,7 @@ def test_an_id_always_lands_on_the_same_partition(clean_topics: Connection) -> N
 
 
 @pytest.mark.parametrize("fields", [{"id": ""}, {"to": "x" * 1001}, {"attempt": 0}, {"service": 7}], ids=str)
-def test_a_model_that_breaks_the_contract_is_not_sent(fields) -> None:
+def test_a_model_that_breaks_the_contract_is_not_sent(fields: dict[str, Any]) -> None:
     """msgspec does not check a model when it is made, so the publisher does."""
     publisher = Publisher("127.0.0.1:1")
     with pytest.raises(ContractError):

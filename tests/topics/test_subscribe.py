@@ -1,5 +1,7 @@
 """Reading: committed records only, at least once, nothing lost in silence."""
 
+from typing import Any
+
 import pytest
 from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
@@ -11,7 +13,8 @@ from sidestep.topics import cluster
 from sidestep.topics.connection import Connection
 from sidestep.topics.errors import BrokerUnreachable, LogTruncated, TopicsError
 from sidestep.topics.publish import Publisher
-from sidestep.topics.subscribe import Subscription, Unreadable, Verdicts
+from sidestep.topics.received import Unreadable
+from sidestep.topics.subscribe import Subscription, Verdicts
 from tests.fixture_types import MakeTopic
 
 
@@ -34,9 +37,9 @@ def publish(connection: Connection, topic: str, *values: bytes) -> None:
             publisher.publish_bytes(topic, value, b"one partition")
 
 
-def take(subscription: Subscription, count: int) -> list:
+def take(subscription: Subscription, count: int) -> list[Any]:
     """Values of the next `count` records, all of them handed out."""
-    values = []
+    values: list[Any] = []
     while len(values) < count and (record := subscription.poll(10)):
         values.append(record.value)
     return values
@@ -52,7 +55,7 @@ def test_verdicts_come_out_as_they_were_made(clean_topics: Connection) -> None:
     publish(clean_topics, "email-rejected", encode(verdict(2)))
     with Verdicts(clean_topics, start="earliest") as verdicts:
         found = [one for _, one in zip(range(2), verdicts, strict=False)]
-    assert [verdict(1), verdict(2)] == sorted(found, key=lambda v: v.id)
+    assert [verdict(1), verdict(2)] == sorted(found, key=str)
 
 
 def test_a_broken_record_is_handed_out_in_its_place(clean_topics: Connection) -> None:
@@ -162,6 +165,7 @@ def test_headers_and_position_are_handed_out(make_topic: MakeTopic, kafka: Embed
     producer.flush(10)
     with Subscription(kafka.connection, [topic], start="earliest") as subscription:
         record = subscription.poll(10)
+    assert record is not None
     assert (topic, 0, 0, b"key", b"\xff") == (record.topic, record.partition, record.offset, record.key, record.value)
     assert record.headers == {"reason": b"not-json"}
     assert record.timestamp > 1_600_000_000_000

@@ -25,7 +25,8 @@ LOOPS = [asyncio.new_event_loop, uvloop.new_event_loop]
 def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind((HOST, 0))
-        return probe.getsockname()[1]
+        port: int = probe.getsockname()[1]
+        return port
 
 
 @asynccontextmanager

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from sidestep.schemas import Listing, MailboxFinding, MxFinding
-from sidestep.streams.commands.policy import SHIPPED
+from sidestep.streams.decide.policy_file import SHIPPED
 from sidestep.streams.decide.rules.case import span
 from sidestep.streams.decide.rules.ladder import RULES as TABLE
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from confluent_kafka import Message
 from rocksdict import Cache
 
 from sidestep.schemas import FeedbackEvidence, IntentEvidence, Tally, Verdict
@@ -18,6 +17,7 @@ from sidestep.streams.decide.state import Controls, State
 from sidestep.streams.decide.tables import DEDUPLICATION_SECONDS, TABLES
 from sidestep.streams.runtime.ledger import CLUSTER, MARKER
 from sidestep.streams.runtime.partitioner import partition_of
+from sidestep.streams.runtime.record import Record
 from sidestep.streams.runtime.recovery import POSITION
 from sidestep.streams.runtime.store import Store
 from sidestep.streams.runtime.tables import unpack_pairs
@@ -41,7 +41,7 @@ class Model:
         self.origins: set[str] = set()
         self.end = -1
 
-    def take(self, message: Message) -> None:
+    def take(self, message: Record) -> None:
         """One record of the log; what is not evidence is passed over, as it must be."""
         self.end = message.offset()
         try:
@@ -133,7 +133,7 @@ def published(connection: Connection) -> dict[int, list[Verdict]]:
     """All verdicts by partition."""
     verdicts: dict[int, list[Verdict]] = {}
     for message in read(connection, APPROVED.name, REJECTED.name):
-        verdict = msgspec.json.decode(message.value(), type=Verdict)
+        verdict = decode(Verdict, message.value())
         assert verdict.evidence.partition == message.partition()
         verdicts.setdefault(message.partition(), []).append(verdict)
     return verdicts
@@ -159,10 +159,11 @@ def changelog_rows(connection: Connection) -> dict[int, Rows]:
     """The ledgers that the changelogs give, by partition."""
     partitions: dict[int, Rows] = {}
     for message in read(connection, LEDGER_CHANGELOG.name):
-        if message.key() != MARKER:
-            _put(partitions.setdefault(message.partition(), {}), False, message.key(), message.value())
+        key = message.key()
+        if key is not None and key != MARKER:
+            _put(partitions.setdefault(message.partition(), {}), False, key, message.value())
     for message in read(connection, IDS_CHANGELOG.name):
-        for key, value in unpack_pairs(message.value()):
+        for key, value in unpack_pairs(message.value() or b""):
             _put(partitions.setdefault(message.partition(), {}), True, key, value)
     return {number: {table: kept for table, kept in rows.items() if kept} for number, rows in partitions.items()}
 

@@ -22,7 +22,7 @@ class RawName(str):
         name.octets = octets
         return name
 
-    def encode(self, *_: Any) -> bytes:  # type: ignore[override]
+    def encode(self, *_: Any) -> bytes:
         """The octets."""
         return self.octets
 

@@ -9,6 +9,8 @@ import msgspec
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Message, Producer, TopicPartition
 
 from sidestep.schemas import Verdict
+from sidestep.streams.runtime.kafka import fetched
+from sidestep.streams.runtime.record import Record
 from sidestep.topics.catalog import APPROVED, REJECTED
 from sidestep.topics.connection import Connection
 
@@ -16,8 +18,8 @@ READ_SECONDS = 60.0
 
 Key = tuple[str, str, int, str]
 """service, id, attempt, recipient: one verdict each."""
-Record = tuple[str, str | None, bytes]
-"""Topic, key, value."""
+Input = tuple[str, str | None, bytes]
+"""Topic, key, value of what is published."""
 
 
 class Feed:
@@ -33,7 +35,7 @@ class Feed:
             }
         )  # fmt: skip
 
-    def send(self, records: Iterable[Record]) -> None:
+    def send(self, records: Iterable[Input]) -> None:
         """Hand over, without waiting."""
         for topic, key, value in records:
             self.produce(topic, key=key, value=value)
@@ -72,10 +74,10 @@ class TopicReader:
         self._at_end: set[tuple[str, int]] = set()
         self._consumer.assign(self._partitions)
 
-    def take(self, seconds: float) -> list[Message]:
+    def take(self, seconds: float) -> list[Record]:
         """What arrives within so many seconds, at the latest; at once when there is something."""
-        records = []
-        for message in self._consumer.consume(5000, seconds):
+        records: list[Record] = []
+        for message in fetched(self._consumer.consume(5000, seconds)):
             place = (message.topic(), message.partition())
             error = message.error()
             if error is None:
@@ -85,9 +87,9 @@ class TopicReader:
                 self._at_end.add(place)
         return records
 
-    def everything(self) -> list[Message]:
+    def everything(self) -> list[Record]:
         """From where it stands to the ends of all partitions."""
-        records: list[Message] = []
+        records: list[Record] = []
         deadline = time.monotonic() + READ_SECONDS
         while len(self._at_end) < len(self._partitions):
             assert time.monotonic() < deadline, "the topics could not be read to their ends"
@@ -99,7 +101,7 @@ class TopicReader:
         self._consumer.close()
 
 
-def read(connection: Connection, *topics: str) -> list[Message]:
+def read(connection: Connection, *topics: str) -> list[Record]:
     """Everything committed in some topics; in offset order within a partition."""
     reader = TopicReader(connection, *topics)
     try:
@@ -119,7 +121,7 @@ class VerdictLog:
 
     def poll(self, seconds: float = 0.05) -> list[Verdict]:
         """The new ones."""
-        new = [self._decode(message.value()) for message in self._reader.take(seconds)]
+        new = [self._decode(message.value() or b"") for message in self._reader.take(seconds)]
         for verdict in new:
             key = (verdict.service, verdict.id, verdict.attempt, verdict.to)
             self.seen[key] += 1

@@ -3,12 +3,13 @@
 import random
 from collections.abc import Iterator
 from importlib.resources import files
+from typing import Any
 
 import msgspec
 
 from sidestep.schemas import Bounce, EmailIntent, Engagement, Verdict
 from sidestep.topics.catalog import BOUNCES, ENGAGEMENT, INTENTS
-from tests.guarantees.harness.records import Key, Record
+from tests.guarantees.harness.records import Input, Key
 
 SERVICES = ("shop", "news", "crm")
 GOOD = [f"d{number}.example" for number in range(12)]
@@ -35,7 +36,7 @@ class Traffic:
         self._random = random.Random(seed)
         self._count = 0
         self._published: list[EmailIntent] = []
-        self._feedback: list[Record] = []
+        self._feedback: list[Input] = []
         self._answered: list[EmailIntent] = []
         self._by_key: dict[Key, EmailIntent] = {}
 
@@ -49,15 +50,15 @@ class Traffic:
         for verdict in verdicts:
             self._answered.append(self._by_key[verdict.service, verdict.id, verdict.attempt, verdict.to])
 
-    def some(self, count: int, label: str = "") -> list[Record]:
+    def some(self, count: int, label: str = "") -> list[Input]:
         """About `count` records, `label` says where they come from should one get lost."""
         return [record for _ in range(count) for record in self._one(label)]
 
-    def plain(self, count: int, label: str = "", domain: str = "") -> list[Record]:
+    def plain(self, count: int, label: str = "", domain: str = "") -> list[Input]:
         """New intents only, each its own; to one domain if given."""
         return [self._publish(self._new(label, domain or self._random.choice(GOOD))) for _ in range(count)]
 
-    def _one(self, label: str) -> Iterator[Record]:
+    def _one(self, label: str) -> Iterator[Input]:
         kind = self._random.random()
         if kind < 0.70 or not self._published:
             yield self._publish(self._new(label, self._random.choice(DOMAINS)))
@@ -90,19 +91,19 @@ class Traffic:
         self._count += 1
         return msgspec.structs.replace(intent, to=f"other{self._count}@{self._random.choice(GOOD)}", attempt=1)
 
-    def _publish(self, intent: EmailIntent) -> Record:
+    def _publish(self, intent: EmailIntent) -> Input:
         self._published.append(intent)
         self._by_key[intent.service, intent.id, intent.attempt, intent.to] = intent
         return INTENTS.name, f"{intent.service}/{intent.id}", _encode(intent)
 
-    def _say(self, intent: EmailIntent) -> Record:
+    def _say(self, intent: EmailIntent) -> Input:
         self._count += 1
-        common = {"recipient": intent.to, "service": intent.service, "id": f"f{self._count}"}
+        common: dict[str, Any] = {"recipient": intent.to, "service": intent.service, "id": f"f{self._count}"}
         kind = self._random.choice(SAID)
         if kind in ("delivered", "opened"):
-            record = ENGAGEMENT.name, None, _encode(Engagement(kind=kind, **common))  # type: ignore[arg-type]
+            record = ENGAGEMENT.name, None, _encode(Engagement(**common | {"kind": kind}))
         elif kind in ("complaint", "not-spam"):
-            record = BOUNCES.name, None, _encode(Bounce(kind=kind, **common))  # type: ignore[arg-type]
+            record = BOUNCES.name, None, _encode(Bounce(**common | {"kind": kind}))
         else:
             record = BOUNCES.name, None, _encode(Bounce(reason=kind, **common))
         self._feedback.append(record)

@@ -64,11 +64,13 @@ class Mailboxes:
 
     def cached(self, address: ParsedAddress, mx: MxFinding) -> MailboxFinding | None:
         """As the asker."""
-        return self.asker.cached(address.identity)
+        known: MailboxFinding | None = self.asker.cached(address.identity)
+        return known
 
     async def find(self, address: ParsedAddress, mx: MxFinding) -> MailboxFinding:
         """As the asker."""
-        return await self.asker.find(address.identity)
+        found: MailboxFinding = await self.asker.find(address.identity)
+        return found
 
 
 def _everybody(mx: MxFinding = MX) -> tuple[Inquiry, Asker, Asker, Asker, Mailboxes]:

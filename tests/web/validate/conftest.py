@@ -94,7 +94,8 @@ class Service:
         """The results about addresses; the request must succeed."""
         reply = self.post(json.dumps({"addresses": addresses, **fields}).encode())
         assert reply.status == 200, reply.body
-        return reply.json["results"]
+        results: list[dict[str, Any]] = reply.json["results"]
+        return results
 
 
 @pytest.fixture(scope="session")

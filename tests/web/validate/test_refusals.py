@@ -19,8 +19,9 @@ def _refused(reply: Any, status: int, code: str) -> str:
     """RFC 9457: the media type, the status once more, and a sentence. Gives the sentence."""
     assert (reply.status, reply.headers["content-type"]) == (status, "application/problem+json"), reply.body
     assert (reply.json["status"], reply.json["code"]) == (status, code)
-    assert len(reply.json["detail"]) > 20
-    return reply.json["detail"]
+    sentence: str = reply.json["detail"]
+    assert len(sentence) > 20
+    return sentence
 
 
 @pytest.mark.parametrize(

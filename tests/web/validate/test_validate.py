@@ -5,9 +5,10 @@ import json
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
+from aiohttp.test_utils import make_mocked_request
 
 from sidestep.schemas import MxFinding
 from sidestep.streams.decide.policy import Policy
@@ -153,10 +154,11 @@ def test_an_error_of_an_asker_is_unknown(lists: Lists, policy: Policy, caplog: p
 def test_it_is_not_ready_while_it_stops(tmp_path: Path) -> None:
     """So that a load balancer looks elsewhere."""
     (tmp_path / "tokens").write_text(line_of("a", "one"))
-    api = Api(Any, TokenFile(tmp_path / "tokens", parse_rate("1/s")))
-    ready = asyncio.run(api.readyz(Any)).status
+    api = Api(cast("Checker", None), TokenFile(tmp_path / "tokens", parse_rate("1/s")))
+    asked = make_mocked_request("GET", "/readyz")
+    ready = asyncio.run(api.readyz(asked)).status
     api.stopping = True
-    assert (200, 503) == (ready, asyncio.run(api.readyz(Any)).status)
+    assert (200, 503) == (ready, asyncio.run(api.readyz(asked)).status)
 
 
 def test_a_request_under_way_is_answered_when_the_server_stops(

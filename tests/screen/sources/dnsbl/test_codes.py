@@ -154,7 +154,10 @@ def test_every_table_is_documented() -> None:
 def test_every_reason_is_documented() -> None:
     """Whoever reads one in a verdict finds out what it means."""
     codes = [dnsbl.codes_of(kind) for kind in KINDS]
-    reasons = {code.reason for each in codes for *_, code in (*each.ranges, *each.bits)} - {""}
+    meanings = [code for each in codes for _, _, code in each.ranges] + [
+        code for each in codes for _, code in each.bits
+    ]
+    reasons = {code.reason for code in meanings} - {""}
     assert set() == {reason for reason in reasons if f"`{reason}`" not in DOCS.read_text()}
 
 

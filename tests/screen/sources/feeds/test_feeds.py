@@ -36,7 +36,7 @@ VERSION = fingerprint(LIST.split())
 KEY = Ed25519PrivateKey.generate()
 PUBLIC = KEY.public_key().public_bytes_raw().hex()
 
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 
 class Clock:
@@ -81,9 +81,9 @@ class Site:
     def __init__(self, base: str) -> None:
         self.base = base
         self.pages: dict[str, bytes | Handler] = {}
-        self.asked: list[web.Request] = []
+        self.asked: list[web.BaseRequest] = []
 
-    async def answer(self, request: web.Request) -> web.StreamResponse:
+    async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
         self.asked.append(request)
         page = self.pages.get(request.path)
         if page is None:
@@ -124,7 +124,8 @@ class World:
         here.pages["/list.txt"] = LIST.encode()
 
     def feed(self, **options: Any) -> Feed:
-        return Feed(**{"source": f"{self.site.base}/list.txt", "timeout": 5.0} | options)
+        given: dict[str, Any] = {"source": f"{self.site.base}/list.txt", "timeout": 5.0}
+        return Feed(**given | options)
 
     def feeds(self, **options: Any) -> Feeds:
         """As a process that starts would have them."""
@@ -343,13 +344,13 @@ def test_new_terms_ask_for_everything_again(world: Callable[[Scenario], None]) -
 
 
 def answering(body: bytes = b"", status: int = 200, **headers: str) -> Handler:
-    async def handler(_: web.Request) -> web.StreamResponse:
+    async def handler(_: web.BaseRequest) -> web.StreamResponse:
         return web.Response(body=body, status=status, headers={k.replace("_", "-"): v for k, v in headers.items()})
 
     return handler
 
 
-async def slow(request: web.Request) -> web.StreamResponse:
+async def slow(request: web.BaseRequest) -> web.StreamResponse:
     """One line at once, the next one never."""
     response = web.StreamResponse()
     await response.prepare(request)
@@ -358,7 +359,7 @@ async def slow(request: web.Request) -> web.StreamResponse:
     return response
 
 
-async def truncated(request: web.Request) -> web.StreamResponse:
+async def truncated(request: web.BaseRequest) -> web.StreamResponse:
     """Less than it announced."""
     response = web.StreamResponse(headers={"Content-Length": "100"})
     await response.prepare(request)
@@ -609,7 +610,7 @@ def test_a_failure_does_not_undo_what_another_process_took(world: Callable[[Scen
         one, other = w.feeds(), w.feeds(source=f"{w.site.base}/new")
         w.site.pages["/new"] = LIST.replace("evil", "new").encode()
 
-        async def late(_: web.Request) -> web.StreamResponse:
+        async def late(_: web.BaseRequest) -> web.StreamResponse:
             assert "taken" == (await w.refresh(other)).outcome
             return web.Response(status=503)
 

@@ -95,7 +95,7 @@ def test_a_line_cannot_steer_a_terminal() -> None:
 def test_any_octets_can_be_read(octets: bytes, kind: Any) -> None:
     """Nothing a file holds raises; entries are in order, none twice, and read back as themselves."""
     found = parsed(octets, kind)
-    assert found.entries == sorted(set(found.entries))
+    assert found.entries == sorted(set[Any](found.entries))
     again = [entry.hex() if isinstance(entry, bytes) else entry for entry in found.entries]
     if kind != "addresses":
         assert parsed("\n".join(again), kind).entries == found.entries

@@ -60,6 +60,7 @@ def test_the_mailbox_is_asked_for_at_the_exchange_that_dns_names() -> None:
             server.close()
 
     jane, john = asyncio.run(scenario())
+    assert jane.mailbox and john.mailbox
     assert ("yes", "accepted") == (jane.mailbox.outcome, jane.mailbox.reason)
     assert ("no", "no-such-mailbox") == (john.mailbox.outcome, john.mailbox.reason)
     # between the two an invented one, of which nothing is known but its domain

@@ -66,7 +66,8 @@ class Server:
             self.bodies.append(await request.text())
             await self.gate.wait()
             reply = self.reply(request)
-            return await reply if inspect.isawaitable(reply) else reply
+            response: web.StreamResponse = await reply if inspect.isawaitable(reply) else reply
+            return response
         finally:
             self.under_way -= 1
 
@@ -93,7 +94,7 @@ async def serving(tls: ssl.SSLContext | None = None) -> AsyncIterator[Server]:
 
 
 def section(server: Server, template: str = "/v1/{hash}", **settings: Any) -> Reputation:
-    defaults = {"path": "result.risk", "listed_from": 0.9, "suspect_from": 0.5, "timeout": 5.0}
+    defaults: dict[str, Any] = {"path": "result.risk", "listed_from": 0.9, "suspect_from": 0.5, "timeout": 5.0}
     return Reputation(url=server.url + template, **(defaults | settings))
 
 
