@@ -156,6 +156,7 @@ class Worker:
         self._closing.append(role.close)
         await role.prepare()
         self._start_task(role.follow_feeds())
+        self._start_task(role.keep_time())
         self.watching.screens(role.screener, role.sources)
         app = self._app("screen", _nothing_to_open)
         role.register(app, self.watching, self.fail)

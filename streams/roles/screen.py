@@ -13,7 +13,7 @@ from sidestep.streams.runtime.dead_letters import DeadLetterLimit
 from sidestep.streams.runtime.publisher import Publisher
 from sidestep.streams.runtime.transport import BatchApp
 from sidestep.streams.screen import agent
-from sidestep.streams.screen.control import announce, read_written
+from sidestep.streams.screen.control import announce, keep_time, read_written
 from sidestep.streams.screen.feedback.reasons import load_reasons
 from sidestep.streams.screen.hash_key import hash_key
 from sidestep.streams.screen.keys import Keys
@@ -23,6 +23,7 @@ from sidestep.streams.screen.lists.typo import suggest
 from sidestep.streams.screen.recent_ids import RecentIds
 from sidestep.streams.screen.screener import Screener
 from sidestep.streams.screen.sources.build import open_sources
+from sidestep.streams.screen.ticks import Ticks
 from sidestep.streams.settings import Settings, name_servers
 
 log = logging.getLogger(__name__)
@@ -38,6 +39,7 @@ class ScreenRole:
         self._keys = Keys(hash_key(settings))
         self._lists = load_lists()
         self._publisher = Publisher(settings.connection, f"{settings.group}-screen")
+        self._ticks = Ticks()
         self.sources = open_sources(settings, name_servers(settings))
         self.screener = Screener(
             book=DomainBook(self._lists, suggest, partitions),
@@ -49,6 +51,7 @@ class ScreenRole:
             recent=RecentIds,
             parked_max=settings.parked_max,
             failpoint=failpoint,
+            ticks=self._ticks,
             history=self.sources.prober.history if self.sources.prober is not None else None,
         )
 
@@ -61,6 +64,11 @@ class ScreenRole:
         """Refresh the feeds when they are due, and have the log say so."""
         if self.sources.feeds is not None:
             await self.sources.feeds.run(self._announce)
+
+    async def keep_time(self) -> None:
+        """End the seconds of the log that no further evidence ends. Also those that another worker has left open."""
+        self._ticks.wrote(range(self._partitions), time.time())
+        await keep_time(self._publisher, self._ticks)
 
     def register(self, app: BatchApp, watching: Watching, fail: Callable[[Exception], None]) -> None:
         """Its agents."""

@@ -1,28 +1,35 @@
-"""What Screen writes into the log before any evidence: the policy and the lists' versions, to every partition.
+"""What Screen writes into the log besides evidence: the policy and the lists' versions, to every partition; ticks.
 
 email-control keeps what was written last. A record is written again when it differs, when there are more partitions
 than it reached, or when it is so old that the log's retention might drop it. Writing it twice does no harm: the fold
 passes over what is in force already.
 """
 
+import asyncio
+import logging
 import time
 from typing import Any
 
 import msgspec
 from confluent_kafka import Consumer, KafkaError, TopicPartition
 
-from sidestep.schemas import ListsRecord, PolicyRecord
+from sidestep.schemas import ListsRecord, PolicyRecord, TickRecord
 from sidestep.schemas.codec import encode
 from sidestep.streams.errors import HashKeyMismatch
 from sidestep.streams.runtime.kafka import client
 from sidestep.streams.runtime.outgoing import Outgoing
 from sidestep.streams.runtime.publisher import Publisher
+from sidestep.streams.screen.ticks import Ticks
 from sidestep.topics.catalog import CONTROL, EVIDENCE
 from sidestep.topics.connection import Connection
-from sidestep.topics.errors import BrokerUnreachable
+from sidestep.topics.errors import BrokerUnreachable, SidestepError
 
 WRITE_AGAIN_SECONDS = 7 * 86400
 READ_SECONDS = 30.0
+TICK_DELAY = 0.05
+"""Seconds after the full second: evidence that was stamped in the one before is on its way by then."""
+
+log = logging.getLogger(__name__)
 
 
 class Written(msgspec.Struct):
@@ -98,3 +105,18 @@ def _is_due(written: Written | None, version: str, partitions: int, now_ms: int)
     if written is None or written.version != version or written.partitions < partitions:
         return True
     return now_ms - written.at > WRITE_AGAIN_SECONDS * 1000
+
+
+async def keep_time(publisher: Publisher, ticks: Ticks) -> None:
+    """Every second, for ever: a tick where the last second with evidence is over. Kafka out of reach: later."""
+    while True:
+        await asyncio.sleep(1.0 - time.time() % 1.0 + TICK_DELAY)
+        now = time.time()
+        due = ticks.due(now)
+        value = encode(TickRecord(at=int(now * 1000)))
+        try:
+            if due:
+                await publisher.send(Outgoing({(EVIDENCE.name, p): [{"key": "tick", "value": value}] for p in due}))
+        except SidestepError as error:
+            log.warning("no tick: %s", error)
+            ticks.wrote(due, now)

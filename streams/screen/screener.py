@@ -13,6 +13,7 @@ from sidestep.schemas import Bounce, Engagement
 from sidestep.schemas.codec import ContractError
 from sidestep.streams.runtime.batches import Batch, Partition
 from sidestep.streams.runtime.dead_letters import DeadLetterLimit
+from sidestep.streams.runtime.outgoing import Outgoing
 from sidestep.streams.runtime.publisher import Publisher
 from sidestep.streams.runtime.record import Record
 from sidestep.streams.screen.address.parse import parse
@@ -29,6 +30,7 @@ from sidestep.streams.screen.screened import Screened
 from sidestep.streams.screen.sources.answers import NOT_ASKED, Answers
 from sidestep.streams.screen.sources.inquiry import Inquiry
 from sidestep.streams.screen.sources.probe.memory import MailboxHistory
+from sidestep.streams.screen.ticks import Ticks
 from sidestep.topics.catalog import BOUNCES, INTENTS
 
 
@@ -47,6 +49,7 @@ class Screener:
         recent: Callable[[], RecentIds],
         parked_max: int,
         failpoint: Callable[[str], None],
+        ticks: Ticks,
         history: MailboxHistory | None = None,
     ):
         """`history` hears what feedback says of mailboxes."""
@@ -62,6 +65,7 @@ class Screener:
         self._recent: dict[Partition, RecentIds] = defaultdict(recent)
         self._car_park = CarPark(parked_max)
         self._failpoint = failpoint
+        self._ticks = ticks
 
     def forget(self, assigned: set[Partition]) -> None:
         """Drop what is remembered of partitions that went elsewhere."""
@@ -84,7 +88,7 @@ class Screener:
         places = self._car_park.of(batch.tp)
         parked = Parked(places, screened.waiting)
         self._failpoint("screen-before-publish")
-        await self._publisher.send(screened.take())
+        await self._send(screened.take())
         self._failpoint("screen-after-publish")
         batch.finish_all_but(parked)
         places.release(batch)
@@ -96,8 +100,13 @@ class Screener:
         """All intents of a batch that wait for the same answers."""
         answers = await self._inquiry.ask(group[0].address)
         self._add_together([(read, answers) for read in group], screened, time.time())
-        await self._publisher.send(screened.take())
+        await self._send(screened.take())
         parked.leave(key)
+
+    async def _send(self, outgoing: Outgoing) -> None:
+        await self._publisher.send(outgoing)
+        # the records are stamped already, so their second is this one at the latest
+        self._ticks.wrote([partition for _, partition in outgoing.batches], time.time())
 
     async def _screen_at_once(self, batch: Batch) -> Screened:
         screened, now = Screened(batch), time.time()

@@ -29,6 +29,7 @@ from sidestep.streams.screen.recent_ids import RecentIds
 from sidestep.streams.screen.screener import Screener
 from sidestep.streams.screen.sources.answers import Answers
 from sidestep.streams.screen.sources.inquiry import Inquiry
+from sidestep.streams.screen.ticks import Ticks
 from sidestep.streams.web.validate.answer import Answerer, CurrentVersions
 from sidestep.streams.web.validate.checking import Checker as WebChecker
 from sidestep.topics.catalog import INTENTS
@@ -152,6 +153,7 @@ async def _by_worker(inquiry: Inquiry, book: DomainBook) -> list[Said]:
         recent=RecentIds,
         parked_max=1000,
         failpoint=lambda _: None,
+        ticks=Ticks(),
     )
     lane = Lane(Partition(INTENTS.name, 0), 1000, 1000, 0.0, lambda: 0.0)
     intents = [json.dumps({"id": str(number), "to": to, "service": "shop"}) for number, to in enumerate(ADDRESSES)]

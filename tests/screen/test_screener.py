@@ -26,6 +26,7 @@ from sidestep.streams.screen.lists.typo import suggest
 from sidestep.streams.screen.recent_ids import RecentIds
 from sidestep.streams.screen.screener import Screener
 from sidestep.streams.screen.sources.inquiry import Inquiry
+from sidestep.streams.screen.ticks import Ticks
 from sidestep.topics.catalog import BOUNCES, DEAD_LETTERS, ENGAGEMENT, EVIDENCE, INTENTS
 from sidestep.topics.errors import PublishFailed
 from tests.kafka_records import delivered
@@ -103,6 +104,7 @@ async def desk(parked_max: int = 100, share: float = 0.5, window: int = 1000) ->
             recent=RecentIds,
             parked_max=parked_max,
             failpoint=reached.append,
+            ticks=Ticks(),
         )
         yield Desk(ns, screener, press, resolver, reached)
         await resolver.close()
