@@ -20,6 +20,7 @@ COMMANDS = {
     "parse-feedback": (f"{PACKAGE}.feedback:parse_feedback", "Read bounces, complaints and webhook bodies."),
     "feedback": (f"{PACKAGE}.feedback:feedback", "Check the rules for bounces."),
     "policy": (f"{PACKAGE}.policy:policy", "Check and explain the policy file."),
+    "hold": (f"{PACKAGE}.hold:hold", "Put services on hold, list and release them."),
     "lists": (f"{PACKAGE}.lists:lists", "Block lists and feeds: status, refresh, check."),
 }
 

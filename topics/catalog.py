@@ -70,7 +70,7 @@ EVIDENCE = Topic(
     "recipient domain",
     Evidence,
     "what Screen found out, and control records: the audit log",
-    producers=("screen",),
+    producers=("screen", "operators"),
     consumers=("decide", "auditors"),
     retention_ms=30 * DAY_MS,
 )
@@ -125,11 +125,11 @@ DEAD_LETTERS = Topic(
 )
 CONTROL = Topic(
     "email-control",
-    "kind",
+    "kind, or hold/SERVICE",
     None,
-    "the last control record of each kind that Screen wrote into the log",
-    producers=("screen",),
-    consumers=("screen",),
+    "what was last written of each kind of control record, and the holds in force",
+    producers=("screen", "operators"),
+    consumers=("screen", "operators"),
     retention_ms=None,
     cleanup="compact",
     partitions=1,

@@ -127,6 +127,11 @@ class Lane:
             self.done = self.under_way.popleft().end
         self.release(batch)
 
+    @property
+    def idle(self) -> bool:
+        """Nothing waits, and nothing that was handed out is unfinished."""
+        return not self.waiting and not self.under_way
+
     def committable(self) -> int | None:
         """The next offset to read after a restart; None as long as nothing is finished."""
         if self.under_way:

@@ -10,7 +10,7 @@ import threading
 import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
 
@@ -26,11 +26,13 @@ MEASURE_SECONDS = 1.0
 """Between looks at where the partitions end, for the lag."""
 MESSAGES_A_CALL = 4000
 
+Isolation = Literal["read_committed", "read_uncommitted"]
+"""Whether records of transactions that are open, or were aborted, are read."""
 Deliver = Callable[[int, Mapping[Partition, list[Record]]], None]
 Fail = Callable[[Partition | None, KafkaError], None]
 
 
-def consumer_settings(connection: Connection, name: str) -> dict[str, Any]:
+def consumer_settings(connection: Connection, name: str, isolation: Isolation) -> dict[str, Any]:
     """A plain consumer: no group membership, no commits, quick when idle, bounded in memory."""
     return client(
         connection,
@@ -40,7 +42,8 @@ def consumer_settings(connection: Connection, name: str) -> dict[str, Any]:
             "enable.auto.commit": False,
             "enable.auto.offset.store": False,
             "auto.offset.reset": "error",  # an offset that is gone is for us to explain, not to skip
-            "isolation.level": "read_uncommitted",
+            "isolation.level": isolation,
+            "enable.partition.eof": True,
             "fetch.wait.max.ms": 50,
             "fetch.queue.backoff.ms": 5,
             "queued.max.messages.kbytes": 16 * 1024,
@@ -68,6 +71,7 @@ class Reader(threading.Thread):
         self._stopping = False
         self._reading = 0
         self._ends: dict[Partition, int] = {}
+        self._read_to: dict[Partition, int] = {}
         self.generation = 0
 
     def clear(self) -> None:
@@ -92,6 +96,7 @@ class Reader(threading.Thread):
             self._consumer.incremental_assign([start])
 
         self._commands.append(carry_out)
+        self._read_to.pop(tp, None)
 
     def begin_again(self, tp: Partition) -> None:
         """Read `tp` from its beginning: the offset to go on at is gone."""
@@ -108,6 +113,11 @@ class Reader(threading.Thread):
     def end_offset(self, tp: Partition) -> int:
         """The partition's end as of the last second; -1: not known."""
         return self._ends.get(tp, -1)
+
+    def read_to(self, tp: Partition) -> int:
+        """Every record below this offset has been handed over, the last time that the end was reached; -1: not known.
+        Behind the last record there may be what is none: the end of a transaction."""
+        return self._read_to.get(tp, -1)
 
     def run(self) -> None:
         """Wait for one record, then take whatever else has arrived."""
@@ -160,7 +170,10 @@ class Reader(threading.Thread):
 
     def _report(self, message: Fetched, error: KafkaError) -> None:
         tp = Partition(message.topic(), message.partition()) if message.topic() else None
-        self._call(self._fail, tp, error)
+        if tp is not None and error.code() == KafkaError._PARTITION_EOF:
+            self._call(self._read_to.__setitem__, tp, message.offset())
+        else:
+            self._call(self._fail, tp, error)
 
     def _on_error(self, error: KafkaError) -> None:
         self._call(self._fail, None, error)

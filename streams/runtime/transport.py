@@ -27,7 +27,7 @@ from faust.types import TP, AppT, ConsumerMessage, Message
 from mode.utils.futures import notify
 
 from sidestep.streams.runtime.batches import Batch, Lane, Partition
-from sidestep.streams.runtime.reader import Reader, consumer_settings
+from sidestep.streams.runtime.reader import Isolation, Reader, consumer_settings
 from sidestep.streams.runtime.record import Record
 from sidestep.topics.connection import Connection
 from sidestep.topics.errors import LogTruncated, SidestepError
@@ -112,7 +112,7 @@ class BatchConsumer(driver.Consumer):
 
     def _reading(self) -> Reader:
         if self.reader is None:
-            settings = consumer_settings(self.app.connection, f"{self.app.conf.id}-reader")
+            settings = consumer_settings(self.app.connection, f"{self.app.conf.id}-reader", self.app.isolation)
             self.reader = Reader(settings, asyncio.get_running_loop(), self._on_records, self._on_read_error)
             self.reader.start()
         return self.reader
@@ -230,6 +230,8 @@ class BatchConsumer(driver.Consumer):
         for tp, lane in list(self.lanes.items()):
             end, done = self.reader.end_offset(tp), lane.committable()
             if end >= 0 and done is not None:
+                if lane.idle:
+                    done = max(done, self.reader.read_to(tp))
                 lags[tp] = max(0, end - done)
         return lags
 
@@ -278,6 +280,7 @@ class BatchApp(faust.App):
         batch_max: int,
         pace: float,
         skip_truncated: bool,
+        isolation: Isolation,
         **options: Any,
     ):
         self.connection = connection
@@ -288,6 +291,7 @@ class BatchApp(faust.App):
         self.batch_max = batch_max
         self.pace = pace
         self.skip_truncated = skip_truncated
+        self.isolation = isolation
         super().__init__(name, **connection.faust(), **options)
 
     def on_assigned(self, follow: Callable[[set[Partition]], Awaitable[None]]) -> None:

@@ -8,6 +8,7 @@ passes over what is in force already.
 import asyncio
 import logging
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -26,6 +27,7 @@ from sidestep.topics.errors import BrokerUnreachable, SidestepError
 
 WRITE_AGAIN_SECONDS = 7 * 86400
 READ_SECONDS = 30.0
+KINDS = ("policy", "lists", "hash-key")
 TICK_DELAY = 0.05
 """Seconds after the full second: evidence that was stamped in the one before is on its way by then."""
 
@@ -40,11 +42,11 @@ class Written(msgspec.Struct):
     at: int
 
 
-def read_written(connection: Connection) -> dict[str, Written]:
-    """The last record of each kind in email-control. Blocks. Raises BrokerUnreachable."""
+def read_notes(connection: Connection) -> dict[str, bytes]:
+    """The last record of each key in email-control; what was deleted is left out. Blocks. Raises BrokerUnreachable."""
     settings = {"group.id": "control-unused", "enable.auto.commit": False, "enable.partition.eof": True}
     consumer = Consumer(client(connection, "sidestep-control", **settings, **{"auto.offset.reset": "earliest"}))
-    written: dict[str, Written] = {}
+    notes: dict[str, bytes] = {}
     deadline = time.monotonic() + READ_SECONDS
     try:
         consumer.assign([TopicPartition(CONTROL.name, 0, 0)])
@@ -54,15 +56,20 @@ def read_written(connection: Connection) -> dict[str, Written]:
                 continue
             error = record.error()
             if error is None:
-                written[(record.key() or b"").decode()] = msgspec.json.decode(record.value() or b"", type=Written)
+                notes[(record.key() or b"").decode()] = record.value() or b""
             elif error.code() == KafkaError._PARTITION_EOF:
-                return written
+                return {key: value for key, value in notes.items() if value}
         raise BrokerUnreachable(
             f"{CONTROL.name}: no answer within {READ_SECONDS:.0f} s. Is Kafka up, and has `sidestep topics "
             "create` been run?"
         )
     finally:
         consumer.close()
+
+
+def written_kinds(notes: Mapping[str, bytes]) -> dict[str, Written]:
+    """What the notes say of the kinds that Screen writes; there are notes of others, such as holds."""
+    return {kind: msgspec.json.decode(notes[kind], type=Written) for kind in KINDS if kind in notes}
 
 
 async def announce(

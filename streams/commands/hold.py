@@ -1,0 +1,127 @@
+"""sidestep hold: services whose intents are deferred until a time, whatever else is known of them."""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+import click
+
+from sidestep.streams.commands.options import broker_option
+from sidestep.streams.commands.render import printable
+from sidestep.streams.screen.holds import Hold, hold_record, in_force, release_record, rfc3339, until_ms
+from sidestep.streams.settings import load
+
+T = TypeVar("T")
+
+
+@click.group()
+def hold() -> None:
+    """Put services on hold, list and release them.
+
+    The intents of a service on hold are deferred by the rule service-on-hold until the hold ends, unless the policy has
+    switched that rule off. What is counted and learned of the service goes on.
+    """
+
+
+@hold.command("list")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a hold; times in Unix seconds.")
+@broker_option
+def list_holds(as_json: bool, broker: str | None) -> None:
+    """Show which services are on hold, until when, and why."""
+    from sidestep.streams.screen.control import read_notes
+    from sidestep.topics.catalog import CONTROL, EVIDENCE
+    from sidestep.topics.cluster import admin_client, require
+
+    connection = load(broker=broker).connection
+    topics = require(admin_client(connection), connection, [EVIDENCE.name, CONTROL.name])
+    now_ms = _now_ms()
+    holds = in_force(read_notes(connection), now_ms)
+    show = _as_json(holds) if as_json else _as_table(holds, now_ms, len(topics[EVIDENCE.name].partitions))
+    for line in show:
+        click.echo(line)
+
+
+@hold.command()
+@click.argument("service")
+@click.option(
+    "--until",
+    required=True,
+    metavar="T",
+    help="90min, 2h, 3d, 1w from now, or 2026-10-01T08:00:00Z, or Unix seconds; at most a year away.",
+)
+@click.option("--reason", required=True, metavar="TEXT", help="Stands in each verdict; at most 200 characters.")
+@broker_option
+def add(service: str, until: str, reason: str, broker: str | None) -> None:
+    """Defer the intents of SERVICE from now on. A hold of it that exists is replaced."""
+    from sidestep.streams.runtime.failpoints import from_environment
+    from sidestep.streams.screen.hold_writer import write_hold
+
+    now_ms = _now_ms()
+    end = _checked("--until", lambda: until_ms(until, now_ms))
+    record = _checked(None, lambda: hold_record(service, end, reason, now_ms))
+    settings = load(broker=broker)
+    partitions = write_hold(settings.connection, settings.group, record, from_environment())
+    click.echo(f"{service} is on hold until {rfc3339(end)}, in all {partitions} partitions")
+
+
+@hold.command()
+@click.argument("service")
+@broker_option
+def release(service: str, broker: str | None) -> None:
+    """Let the intents of SERVICE through again, from now on. It may be one that is not on hold."""
+    from sidestep.streams.runtime.failpoints import from_environment
+    from sidestep.streams.screen.hold_writer import write_hold
+
+    record = _checked(None, lambda: release_record(service, _now_ms()))
+    settings = load(broker=broker)
+    partitions = write_hold(settings.connection, settings.group, record, from_environment())
+    click.echo(f"{service} is released, in all {partitions} partitions")
+
+
+def _checked(option: str | None, make: Callable[[], T]) -> T:
+    try:
+        return make()
+    except ValueError as error:
+        raise click.BadParameter(printable(str(error)), param_hint=option) from None
+
+
+def _now_ms() -> int:
+    return int(time.time() * 1000)
+
+
+def _as_json(holds: list[Hold]) -> Iterator[str]:
+    for found in holds:
+        yield json.dumps(
+            {
+                "service": found.service,
+                "until": found.until / 1000,
+                "since": found.at / 1000,
+                "reason": found.reason,
+                "partitions": found.partitions,
+            }
+        )
+
+
+def _as_table(holds: list[Hold], now_ms: int, partitions: int) -> Iterator[str]:
+    if not holds:
+        yield "no service is on hold"
+        return
+    width = max(len("service"), *(len(found.service) for found in holds))
+    yield f"{'service':<{width}}  {'since':<20}  {'until':<20}  {'left':<10}  reason"
+    for found in holds:
+        times = f"{rfc3339(found.at):<20}  {rfc3339(found.until):<20}  {left(found.until - now_ms):<10}"
+        yield f"{printable(found.service):<{width}}  {times}  {printable(found.reason)}"
+        if found.partitions < partitions:
+            yield f"  in {found.partitions} of {partitions} partitions only, the others are newer: add it again"
+
+
+def left(ms: int) -> str:
+    """A span in two units at most: 3 d 4 h, 2 h 5 min, 12 min, 40 s."""
+    seconds = ms // 1000
+    days, hours, minutes = seconds // 86_400, seconds // 3_600 % 24, seconds // 60 % 60
+    if days:
+        return f"{days} d {hours} h"
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min" if minutes else f"{seconds} s"

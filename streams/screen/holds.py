@@ -1,0 +1,111 @@
+"""A service on hold: what an operator may ask for, its record in the log, the note that is kept of it. Pure."""
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+
+import msgspec
+
+from sidestep.schemas import HoldRecord
+from sidestep.schemas.intents import ServiceName
+
+LONGEST_DAYS = 366
+REASON_MAX = 200
+"""Characters. The reason stands in every verdict of the service."""
+UNITS = {"s": 1, "min": 60, "h": 3_600, "d": 86_400, "w": 604_800}
+"""Seconds."""
+KEY = "hold/"
+"""Of a note in email-control, before the service's name."""
+
+_SPAN = re.compile(rf"(\d{{1,9}}(?:\.\d{{1,9}})?) ?({'|'.join(UNITS)})")
+_NUMBER = re.compile(r"\d{1,15}(?:\.\d{1,9})?")
+
+
+class Hold(msgspec.Struct, frozen=True):
+    """The note of one hold in email-control. Times are milliseconds since 1970."""
+
+    service: str
+    until: int
+    reason: str
+    at: int
+    partitions: int
+    """Of email-evidence, that it was written to."""
+
+
+def until_ms(text: str, now_ms: int) -> int:
+    """The end of a hold as people write it -> milliseconds since 1970.
+
+    RFC 3339 with an offset, a span from now (90min, 2h, 3d, 1w) or Unix seconds. Raises ValueError for anything else,
+    for what is past and for what is more than LONGEST_DAYS away.
+    """
+    until = _read(text.strip(), now_ms)
+    if until <= now_ms:
+        when = rfc3339(until) if until >= 0 else "before 1970"
+        raise ValueError(f"{text!r} is past ({when}); for a span from now give a unit, such as 2h or 3d")
+    if until - now_ms > LONGEST_DAYS * UNITS["d"] * 1000:
+        raise ValueError(f"{text!r} is more than {LONGEST_DAYS} days away")
+    return until
+
+
+def hold_record(service: str, until: int, reason: str, now_ms: int) -> HoldRecord:
+    """The control record that puts `service` on hold. Raises ValueError for a name or a reason that cannot be."""
+    reason = reason.strip()
+    if not reason:
+        raise ValueError("the reason is empty; it stands in every verdict of the service")
+    if len(reason) > REASON_MAX or not reason.isprintable():
+        raise ValueError(f"the reason must be at most {REASON_MAX} characters on one line, all of them printable")
+    return HoldRecord(service=service_name(service), until=until, reason=reason, at=now_ms)
+
+
+def release_record(service: str, now_ms: int) -> HoldRecord:
+    """The control record that lifts a hold. Raises ValueError for a name that no service can have."""
+    return HoldRecord(service=service_name(service), until=0, reason="released", at=now_ms)
+
+
+def service_name(name: str) -> str:
+    """The name, if the contract allows it in an intent. Raises ValueError."""
+    try:
+        msgspec.convert(name, ServiceName)
+    except msgspec.ValidationError as error:
+        raise ValueError(f"no service can have this name: {error}") from None
+    if not name.isprintable():
+        raise ValueError("no service can have this name: it has characters that can't be printed")
+    return name
+
+
+def note(record: HoldRecord, partitions: int) -> tuple[str, bytes | None]:
+    """Key and value for email-control; a hold that is lifted leaves nothing there."""
+    key = KEY + record.service
+    if not record.until:
+        return key, None
+    return key, msgspec.json.encode(Hold(record.service, record.until, record.reason, record.at, partitions))
+
+
+def in_force(notes: Mapping[str, bytes], now_ms: int) -> list[Hold]:
+    """What email-control's notes (value by key) say of holds that have not ended, by name of the service."""
+    return sorted((hold for hold in _holds(notes) if hold.until > now_ms), key=lambda hold: hold.service)
+
+
+def _holds(notes: Mapping[str, bytes]) -> Iterator[Hold]:
+    for key, value in notes.items():
+        if key.startswith(KEY):
+            yield msgspec.json.decode(value, type=Hold)
+
+
+def _read(text: str, now_ms: int) -> int:
+    if span := _SPAN.fullmatch(text):
+        return now_ms + round(float(span[1]) * UNITS[span[2]] * 1000)
+    if _NUMBER.fullmatch(text):
+        return round(float(text) * 1000)
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is neither a time (2026-10-01T08:00:00Z) nor a span (90min, 2h, 3d, 1w)") from None
+    if moment.tzinfo is None:
+        raise ValueError(f"{text!r} does not say in which zone: end it with Z or an offset such as +02:00")
+    return round(moment.timestamp() * 1000)
+
+
+def rfc3339(ms: int) -> str:
+    """Milliseconds since 1970 -> UTC to the second, such as 2026-10-01T08:00:00Z."""
+    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -1,0 +1,97 @@
+"""The reader against a real Kafka: which records of transactions it hands over, and how far it has read."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from confluent_kafka import Producer
+
+from sidestep.streams.local.embedded_kafka import EmbeddedKafka
+from sidestep.streams.runtime.batches import Partition
+from sidestep.streams.runtime.reader import Isolation, Reader, consumer_settings
+
+
+@pytest.fixture
+def writer(kafka: EmbeddedKafka, make_topic: Callable[..., str]) -> Iterator[tuple[str, Producer]]:
+    """A topic and a transactional producer."""
+    topic = make_topic()
+    producer = Producer(kafka.connection.librdkafka(**{"transactional.id": topic, "transaction.timeout.ms": 10_000}))
+    producer.init_transactions(30)
+    yield topic, producer
+
+
+def write(topic: str, producer: Producer, *values: bytes, commit: bool = True) -> None:
+    """One transaction; all of it has reached the broker, also when it is aborted."""
+    producer.begin_transaction()
+    for value in values:
+        producer.produce(topic, value, partition=0)
+    assert 0 == producer.flush(10)
+    if commit:
+        producer.commit_transaction(10)
+    else:
+        producer.abort_transaction(10)
+
+
+def read_all(kafka: EmbeddedKafka, topic: str, isolation: Isolation) -> tuple[list[bytes], int, int]:
+    """The values from the beginning to the end; what the reader says it has read to, and where the end is."""
+    tp = Partition(topic, 0)
+    values: list[bytes] = []
+
+    async def scenario() -> tuple[int, int]:
+        def deliver(_: int, records: Any) -> None:
+            values.extend(record.value() for record in records[tp])
+
+        settings = consumer_settings(kafka.connection, "test-reader", isolation)
+        reader = Reader(settings, asyncio.get_running_loop(), deliver, lambda _, error: pytest.fail(error.str()))
+        reader.start()
+        try:
+            reader.add(tp, 0)
+            while reader.end_offset(tp) < 0 or reader.read_to(tp) < 0:
+                await asyncio.sleep(0.02)
+            return reader.read_to(tp), reader.end_offset(tp)
+        finally:
+            await asyncio.to_thread(reader.stop)
+
+    read_to, end = asyncio.run(asyncio.wait_for(scenario(), 30))
+    return values, read_to, end
+
+
+def test_what_was_aborted_is_not_read_by_who_reads_committed_records(
+    kafka: EmbeddedKafka, writer: tuple[str, Producer]
+) -> None:
+    """Decide must not fold half a hold. Screen reads everything, so that nobody's open transaction holds it up."""
+    write(*writer, b"1", b"2")
+    write(*writer, b"3", commit=False)
+    write(*writer, b"4")
+    assert [b"1", b"2", b"4"] == read_all(kafka, writer[0], "read_committed")[0]
+    assert [b"1", b"2", b"3", b"4"] == read_all(kafka, writer[0], "read_uncommitted")[0]
+
+
+@pytest.mark.parametrize("isolation", ["read_committed", "read_uncommitted"])
+def test_the_end_of_a_transaction_is_no_record_that_waits(
+    kafka: EmbeddedKafka, writer: tuple[str, Producer], isolation: Isolation
+) -> None:
+    """It takes an offset behind the last record: without knowing that, a partition would lag by one for ever."""
+    write(*writer, b"1", b"2")
+    assert ([b"1", b"2"], 3, 3) == read_all(kafka, writer[0], isolation)
+
+
+def test_the_lag_of_a_partition_that_is_read_anew_is_not_known_yet(kafka: EmbeddedKafka, make_topic: Any) -> None:
+    """How far it was read by an earlier assignment says nothing."""
+    tp = Partition(make_topic(), 0)
+
+    async def scenario() -> None:
+        settings = consumer_settings(kafka.connection, "test-reader", "read_committed")
+        reader = Reader(settings, asyncio.get_running_loop(), lambda *_: None, lambda _, error: None)
+        reader.start()
+        try:
+            reader.add(tp, 0)
+            while reader.read_to(tp) < 0:
+                await asyncio.sleep(0.02)
+            reader.add(tp, 0)
+            assert -1 == reader.read_to(tp)
+        finally:
+            await asyncio.to_thread(reader.stop)
+
+    asyncio.run(asyncio.wait_for(scenario(), 30))
