@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.sidestep-installed
 
-.PHONY: help demo test check format lint bench bench-validate profile schemas lock clean
+.PHONY: help demo test check cover others newest format lint bench bench-validate profile schemas lock clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
@@ -24,6 +24,22 @@ test: $(STAMP)  ## all tests, with kills and rebalances: minutes
 
 check: $(STAMP)  ## the tests that need no broker: less than a minute
 	$(BIN)/pytest -m "not slow and not broker"
+
+# what shows that decide/ and runtime/ work, but for kills (their workers leave no figures) and what looks at the clock
+COVERED := tests/decide tests/runtime $(addprefix tests/guarantees/test_,fencing.py hostile_input.py lost_logs.py rebalance.py)
+
+cover: $(STAMP)  ## branch coverage of decide/ and runtime/, with a floor: minutes
+	rm -rf build/coverage
+	mkdir -p build/coverage
+	$(BIN)/coverage run -m pytest $(COVERED)
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+
+others: $(STAMP)  ## the tests that `make cover` leaves out
+	$(BIN)/pytest $(addprefix --ignore=,$(COVERED))
+
+newest: $(STAMP)  ## `make check` on the newest Python that is here
+	$(BIN)/python .ci/newest.py
 
 format: $(STAMP)  ## lays the code out as ruff does, imports sorted
 	$(BIN)/ruff check --quiet --fix-only --select I .

@@ -119,8 +119,8 @@ def _needed_by(block: str) -> set[str]:
     return set(re.split(r", ", block.rpartition("# via ")[2].strip()))
 
 
-def _run(command: list[str], **more: Any) -> str:
-    done = subprocess.run(command, check=False, capture_output=True, text=True, **more)
+def _run(command: list[str], cwd: Path | None = None, env: dict[str, str] | None = None) -> str:
+    done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=cwd, env=env)
     assert done.returncode == 0, done.stdout + done.stderr
     output: str = done.stdout
     return output
