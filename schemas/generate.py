@@ -1,9 +1,12 @@
 """Writes the contract as JSON Schema 2020-12, for services that are not written in Python.
 
-python -m sidestep.schemas.generate [--check]
+python -m sidestep.schemas.generate                      writes schemas/json
+python -m sidestep.schemas.generate --check              is it up to date, and does it break no reader or writer?
+python -m sidestep.schemas.generate --release VERSION    what is compared with from now on
 """
 
 import json
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -11,6 +14,7 @@ from typing import Any
 import msgspec
 
 from sidestep.schemas.anomalies import Anomaly
+from sidestep.schemas.compatibility import breaks
 from sidestep.schemas.evidence import Evidence
 from sidestep.schemas.feedback import Bounce, Engagement
 from sidestep.schemas.intents import EmailIntent
@@ -18,6 +22,8 @@ from sidestep.schemas.tallies import Tally
 from sidestep.schemas.verdicts import Verdict
 
 FOLDER = Path(__file__).parent / "json"
+RELEASED = Path(__file__).parent / "released"
+"""The schemas of the last release, in a folder of its version."""
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 MODELS: dict[str, Any] = {
     "email-intent": EmailIntent,
@@ -57,16 +63,37 @@ def write() -> None:
         path_of(name).write_text(schema_text(name), "utf-8")
 
 
+def broken() -> list[str]:
+    """What the models no longer let others write or read, compared with the last release."""
+    found: list[str] = []
+    for path in sorted(RELEASED.glob("*/*.schema.json")):
+        name, released = path.name.partition(".")[0], json.loads(path.read_text("utf-8"))
+        found += breaks(name, released, json.loads(schema_text(name))) if name in MODELS else [f"{name} is gone"]
+    return found
+
+
+def release(version: str) -> None:
+    """Keeps the schemas as those of `version`, in place of the last release's."""
+    shutil.rmtree(RELEASED, ignore_errors=True)
+    (RELEASED / version).mkdir(parents=True)
+    for name in MODELS:
+        (RELEASED / version / path_of(name).name).write_text(schema_text(name), "utf-8")
+
+
 def main(arguments: list[str]) -> int:
-    """Exit status: 1 if --check finds something stale."""
-    if arguments == ["--check"]:
-        for path in stale():
-            print(f"{path.name} is stale: make schemas", file=sys.stderr)
-        return 1 if stale() else 0
-    if arguments:
-        print("usage: python -m sidestep.schemas.generate [--check]", file=sys.stderr)
-        return 2
-    write()
+    """Exit status: 1 if --check finds something stale or broken."""
+    match arguments:
+        case []:
+            write()
+        case ["--check"]:
+            faults = [f"{path.name} is stale: make schemas" for path in stale()] + broken()
+            print(*faults, sep="\n", end="\n" if faults else "", file=sys.stderr)
+            return 1 if faults else 0
+        case ["--release", version]:
+            release(version)
+        case _:
+            print("usage: python -m sidestep.schemas.generate [--check | --release VERSION]", file=sys.stderr)
+            return 2
     return 0
 
 

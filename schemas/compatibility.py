@@ -1,0 +1,129 @@
+"""What two releases of a JSON Schema can say to each other, for the schemas that msgspec makes of our models. Pure.
+
+What others write to us only widens: a record that the last release took is taken by the next one too, because services
+change when they like. What we write is read by services, by an older worker beside a newer one, and weeks later by an
+audit: old and new read each other's records. So no field goes, none changes its type or its default, and an enum of
+what we write stays as it is.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+Schema = dict[str, Any]
+
+WRITTEN_BY_OTHERS = frozenset({"email-intent", "bounce", "engagement"})
+"""Names of schemas whose records only services and mailers write. Sidestep writes all others."""
+
+BOUNDS = {"maximum": "at most", "maxLength": "at most", "minimum": "at least", "minLength": "at least"}
+TYPES = {str: "string", bool: "boolean", int: "integer", float: "number", type(None): "null"}
+"""Of a value of JSON in Python -> its JSON type."""
+
+
+def breaks(name: str, released: Schema, now: Schema) -> Iterator[str]:
+    """One sentence for each way in which the schema `name` may no longer be what it was in the last release."""
+    released, now = resolved(released), resolved(now)
+    for reason in refusals(released, now, new_fields=False):
+        yield f"{name}: records of the last release would not be read: {reason}"
+    if name not in WRITTEN_BY_OTHERS:
+        for reason in refusals(now, released, new_fields=True):
+            yield f"{name}: readers of the last release would not read this: {reason}"
+
+
+def resolved(schema: Any, definitions: dict[str, Schema] | None = None) -> Any:
+    """The schema without references: each stands where it is used."""
+    if definitions is None:
+        definitions = schema.get("$defs", {})
+    if isinstance(schema, list):
+        return [resolved(part, definitions) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    definition = definitions[schema["$ref"].rpartition("/")[2]] if "$ref" in schema else {}
+    parts = {**definition, **schema}
+    return {name: resolved(part, definitions) for name, part in parts.items() if name not in ("$ref", "$defs")}
+
+
+def refusals(written: Schema, read: Schema, new_fields: bool, at: str = "") -> Iterator[str]:
+    """Where a reader that goes by `read` refuses or misunderstands what `written` allows. `new_fields`: the reader may
+    pass over fields that it does not know, because nobody has relied on them yet."""
+    readers = list(_alternatives(read))
+    for one in _alternatives(written):
+        reader = _meant(one, readers)
+        if reader is None:
+            yield f"{at or 'the record'} may be {_tag(one) or _type(one)}"
+        else:
+            yield from _of_values(one, reader, at)
+            yield from _of_parts(one, reader, new_fields, at)
+
+
+def _alternatives(schema: Schema) -> Iterator[Schema]:
+    """Each of one JSON type; an enum of strings and null are two."""
+    if "anyOf" in schema:
+        for one in schema["anyOf"]:
+            yield from _alternatives(one)
+    elif "enum" in schema:
+        for kind in sorted({TYPES[type(value)] for value in schema["enum"]}):
+            yield {"type": kind, "enum": [value for value in schema["enum"] if TYPES[type(value)] == kind]}
+    else:
+        yield schema
+
+
+def _type(schema: Schema) -> str:
+    return str(schema.get("type", "anything"))
+
+
+def _tag(schema: Schema) -> str:
+    """Of a struct in a union, the name that tells it from its neighbours."""
+    constants = [field["enum"] for field in schema.get("properties", {}).values() if len(field.get("enum", ())) == 1]
+    return str(constants[0][0]) if constants else ""
+
+
+def _meant(written: Schema, readers: list[Schema]) -> Schema | None:
+    """The reader's alternative for what is written: by its type, and by its tag where there are several."""
+    takes = (_type(written), "anything", "number" if _type(written) == "integer" else "")
+    fitting = [reader for reader in readers if _type(reader) in takes]
+    if len(fitting) > 1:
+        fitting = [reader for reader in fitting if _tag(reader) == _tag(written)]
+    return fitting[0] if fitting else None
+
+
+def _of_values(written: Schema, read: Schema, at: str) -> Iterator[str]:
+    if "enum" in read:
+        missing = sorted(set(written.get("enum", ["any other value"])) - set(read["enum"]))
+        yield from (f"{at} may be {value}" for value in missing)
+    for bound, words in BOUNDS.items():
+        limit, least = read.get(bound), words == "at least"
+        known = written.get(bound)
+        if limit is not None and (known is None or (known < limit if least else known > limit)):
+            yield f"{at} has to be {words} {limit} ({bound})"
+    for name in ("pattern", "contentEncoding"):
+        if name in read and read[name] != written.get(name):
+            yield f"{at} has another {name}"
+
+
+def _of_parts(written: Schema, read: Schema, new_fields: bool, at: str) -> Iterator[str]:
+    for name in sorted(set(read.get("required", ())) - set(written.get("required", ()))):
+        yield f"{_inside(at, name)} may be absent"
+    yield from _of_fields(written.get("properties", {}), read.get("properties", {}), new_fields, at)
+    for inside in ("items", "additionalProperties"):
+        if isinstance(read.get(inside), dict):
+            yield from refusals(written.get(inside) or {}, read[inside], new_fields, f"{at}[]")
+
+
+def _of_fields(written: dict[str, Schema], read: dict[str, Schema], new_fields: bool, at: str) -> Iterator[str]:
+    for name, field in written.items():
+        here = _inside(at, name)
+        if name in read:
+            yield from _of_defaults(field, read[name], here)
+            yield from refusals(field, read[name], new_fields, here)
+        elif not new_fields:
+            yield f"{here} is gone"
+
+
+def _of_defaults(written: Schema, read: Schema, at: str) -> Iterator[str]:
+    """What is left out stands for the writer's default, and is read as the reader's."""
+    if "default" in written and "default" in read and written["default"] != read["default"]:
+        yield f"{at} left out means {written['default']!r}, and is read as {read['default']!r}"
+
+
+def _inside(at: str, name: str) -> str:
+    return f"{at}.{name}" if at else name
