@@ -1,79 +1,62 @@
-"""The composition root: this file and screen_role.py alone wire things together. `run_worker` is a whole worker, from
-settings to exit."""
+"""The life of a worker: settings, roles, signals, exit. What a role is made of stands in roles/, by its name only."""
 
 import asyncio
 import contextlib
 import logging
 import signal
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Coroutine, Iterable
 from typing import Any
 
 from confluent_kafka import KafkaError
-from rocksdict import Cache
 
-from sidestep.streams.decide.agent import Decide
-from sidestep.streams.decide.tables import DEDUPLICATION_SECONDS
 from sidestep.streams.errors import WorkerCrashed
-from sidestep.streams.observe.report import Watching
+from sidestep.streams.observe.report import Report
+from sidestep.streams.roles import load_role
+from sidestep.streams.roles.role import Context, Role
 from sidestep.streams.runtime.batches import Partition
 from sidestep.streams.runtime.failpoints import from_environment
-from sidestep.streams.runtime.ledger import LedgerSettings
-from sidestep.streams.runtime.reader import Isolation
-from sidestep.streams.runtime.transport import BatchApp, Open
+from sidestep.streams.runtime.transport import BatchApp
 from sidestep.streams.settings import Settings
 from sidestep.streams.web.worker import WorkerEndpoints
 from sidestep.topics import admin
-from sidestep.topics.catalog import EVIDENCE, IDS_CHANGELOG, LEDGER_CHANGELOG, TALLIES
 from sidestep.topics.cluster import admin_client, cluster
 from sidestep.topics.errors import TopicsError
 
 log = logging.getLogger(__name__)
 
-ROLES = ("screen", "decide")
 STOP_SECONDS = 30.0
-OUTAGE_SECONDS = 7 * 86_400
-"""RocksDB drops old ids by the wall clock, the fold by log time: they may differ by an outage of this length."""
-PACE = {"screen": 0.010, "decide": 0.025}
-"""Seconds between two small batches of a partition: a transaction costs the broker some 5 ms, a flush 2."""
-
-# a hold is in force in all partitions or in none; a service that leaves a transaction open must not hold up the others
-ISOLATION: dict[str, Isolation] = {"screen": "read_uncommitted", "decide": "read_committed"}
-
-Close = Callable[[], Any]
 
 
 class Worker:
-    """One process: the roles it plays, what watches them, and how they end."""
+    """One process: the roles it plays, what it reports of them, and how they end."""
 
     def __init__(self, settings: Settings, roles: Iterable[str]):
+        """`roles` are names of the table in roles/."""
         self._settings = settings
-        self._roles = tuple(roles)
+        self._names = tuple(roles)
         self._failpoint = from_environment()
         self._stop = asyncio.Event()
         self._failed = asyncio.Event()
         self._leaving = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._apps: list[BatchApp] = []
-        self._closing: list[Close] = []
-        self._partitions: dict[str, int] = {}
+        self._roles: list[Role] = []
         self._faust_folder = settings.data / "faust"
         self._admin = admin_client(settings.connection)
         self.failure: Exception | None = None
-        self.watching = Watching(self._roles)
+        self.report = Report()
 
     async def run(self) -> None:
         """Work until stop() or a failure. Raises the failure."""
         settings = self._settings
-        web = WorkerEndpoints(settings.web_host, settings.web_port, self.watching.health, self.watching.metrics)
+        web = WorkerEndpoints(settings.web_host, settings.web_port, self.report.health, self.report.metrics)
         await web.start()
         try:
-            await self._check_topics()
-            if "screen" in self._roles:
-                await self._start(await self._screen())
-            if "decide" in self._roles:
-                await self._start(self._decide())
-            log.info("working", extra={"roles": ",".join(self._roles), "kafka": str(settings.connection)})
-            self._start_task(self.watching.beat(self._apps, self._broker_answers))
+            self._make_roles(await self._partitions())
+            for role in self._roles:
+                await self._start(role)
+            log.info("working", extra={"roles": ",".join(self._names), "kafka": str(settings.connection)})
+            self._start_task(self.report.beat(self._lags, self._broker_answers))
             await self._stop.wait()
             if self.failure is None:
                 await self._leave_unless_failing()
@@ -90,11 +73,12 @@ class Worker:
         """This worker can't go on. Nothing unfinished is acked, so whoever takes over reads it again."""
         if self.failure is None:
             self.failure = error
-            self.watching.health.fatal(str(error))
+            self.report.health.fatal(str(error))
             self._stop.set()
             self._failed.set()
 
-    async def _check_topics(self) -> None:
+    async def _partitions(self) -> dict[str, int]:
+        """Partitions of each topic. Raises TopicsError where the topics do not fit the catalog."""
         states = await asyncio.to_thread(admin.states, self._settings.connection)
         differences = await asyncio.to_thread(admin.check, self._settings.connection)
         missing = [line for line in differences if "missing" in line or "partitions" in line]
@@ -104,9 +88,27 @@ class Worker:
             raise TopicsError(
                 "The topics do not fit the catalog:\n  " + "\n  ".join(missing) + "\nRun `sidestep topics create`."
             )
-        self._partitions = {state.name: state.partitions for state in states}
+        return {state.name: state.partitions for state in states}
 
-    async def _start(self, app: BatchApp) -> None:
+    def _make_roles(self, partitions: dict[str, int]) -> None:
+        context = Context(self._settings, partitions, self.report, self.fail, self._failpoint)
+        for name in self._names:
+            role = load_role(name)(context)
+            self._roles.append(role)
+            self.report.plays(name)
+
+    async def _start(self, role: Role) -> None:
+        await role.prepare()
+        for chore in role.chores():
+            self._start_task(chore)
+        app = self._app(role)
+        role.register(app)
+
+        async def assigned(partitions: set[Partition]) -> None:
+            self.report.assigned(role.name, partitions)
+            await role.assigned(partitions)
+
+        app.on_assigned(assigned)
         self._apps.append(app)
         self._faust_folder.mkdir(parents=True, exist_ok=True)
         await app.start()
@@ -142,73 +144,27 @@ class Worker:
             leaving.result()
 
     async def _leave(self) -> None:
-        self.watching.health.stopping()
+        self.report.health.stopping()
         log.info("leaving: finishing what is in hand")
         for app in self._apps:
             await asyncio.wait_for(app.stop(), STOP_SECONDS)
-        for close in reversed(self._closing):
-            await close()
+        for role in reversed(self._roles):
+            await role.close()
         log.info("left cleanly")
 
-    # -- roles ---------------------------------------------------------------------------------------------------------
-
-    async def _screen(self) -> BatchApp:
-        # the libraries of this role take some 25 MB, which a worker that only decides has better use for
-        from sidestep.streams.roles.screen import ScreenRole
-
-        role = ScreenRole(self._settings, self._partitions[EVIDENCE.name], self._failpoint)
-        self._closing.append(role.close)
-        await role.prepare()
-        self._start_task(role.follow_feeds())
-        self._start_task(role.keep_time())
-        self.watching.screens(role.screener, role.sources)
-        app = self._app("screen", _nothing_to_open)
-        role.register(app, self.watching, self.fail)
-
-        async def assigned(partitions: set[Partition]) -> None:
-            self.watching.assigned("screen", partitions)
-            role.screener.forget(partitions)
-
-        app.on_assigned(assigned)
-        return app
-
-    def _decide(self) -> BatchApp:
-        settings = self._settings
-        ledger = LedgerSettings(
-            connection=settings.connection,
-            group=settings.group,
-            data=settings.data / "ledger",
-            rows_changelog=LEDGER_CHANGELOG.name,
-            window_changelog=IDS_CHANGELOG.name,
-            window_seconds=DEDUPLICATION_SECONDS + OUTAGE_SECONDS,
-            cache=Cache(settings.block_cache_mb * 1024 * 1024),
-        )
-        decide = Decide(ledger, self.watching, self.fail, self._failpoint, self._partitions[TALLIES.name])
-        self._closing.append(decide.close)
-        self.watching.decides(decide)
-        app = self._app("decide", decide.open_partition)
-        decide.register(app)
-
-        async def assigned(partitions: set[Partition]) -> None:
-            self.watching.assigned("decide", partitions)
-            await decide.keep_only(partitions)
-
-        app.on_assigned(assigned)
-        return app
-
-    def _app(self, role: str, open_partition: Open) -> BatchApp:
+    def _app(self, role: Role) -> BatchApp:
         settings = self._settings
         return BatchApp(
-            f"{settings.group}-{role}",
+            f"{settings.group}-{role.name}",
             connection=settings.connection,
-            open_partition=open_partition,
+            open_partition=role.open_partition,
             on_failure=self.fail,
             on_broker_error=self._on_broker_error,
             healthy=lambda: self.failure is None,
             batch_max=settings.batch_max,
-            pace=PACE[role],
+            pace=role.pace,
             skip_truncated=settings.skip_truncated,
-            isolation=ISOLATION[role],
+            isolation=role.isolation,
             store="memory://",
             datadir=str(self._faust_folder),
             autodiscover=False,
@@ -223,14 +179,13 @@ class Worker:
 
     def _on_broker_error(self, error: KafkaError) -> None:
         log.warning("kafka: %s", error.str())
-        self.watching.health.broker_error(error.str())
+        self.report.health.broker_error(error.str())
+
+    def _lags(self) -> dict[Partition, int]:
+        return {tp: lag for app in self._apps for tp, lag in app.lag().items()}
 
     def _broker_answers(self) -> None:
         cluster(self._admin, self._settings.connection)
-
-
-async def _nothing_to_open(_: Partition) -> None:
-    """Screen begins at the group's committed offset: there is nothing to recover."""
 
 
 async def run_worker(settings: Settings, roles: Iterable[str]) -> None:

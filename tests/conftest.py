@@ -1,16 +1,23 @@
 """What all tests share: one real Kafka for the suite, started when the first test asks for it."""
 
+import asyncio
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient, NewTopic
 from hypothesis import settings
+from prometheus_client.core import Metric
 
 from sidestep.streams.local.embedded_config import quick_start
 from sidestep.streams.local.embedded_kafka import EmbeddedKafka
+from sidestep.streams.observe.report import Report
+from sidestep.streams.roles import ROLES, load_role
+from sidestep.streams.roles.role import Context
+from sidestep.streams.settings import Settings
 from sidestep.topics import admin
 from sidestep.topics.catalog import CATALOG
 from sidestep.topics.connection import Connection
@@ -77,6 +84,23 @@ def make_topic(kafka: EmbeddedKafka) -> MakeTopic:
         return name
 
     return make
+
+
+@pytest.fixture(scope="session")
+def metric_families(tmp_path_factory: pytest.TempPathFactory) -> list[Metric]:
+    """Every metric of a worker that plays every role of the table; it is made and not started."""
+    return asyncio.run(_metric_families(tmp_path_factory.mktemp("roles")))
+
+
+async def _metric_families(folder: Path) -> list[Metric]:
+    report = Report()
+    partitions = {topic.name: topic.partitions for topic in CATALOG}
+    context = Context(Settings(data_dir=str(folder)), partitions, report, print, print)
+    roles = [load_role(name)(context) for name in ROLES]
+    families = report.metrics.families()
+    for role in roles:
+        await role.close()
+    return families
 
 
 def _all_led(client: AdminClient, names: list[str]) -> bool:

@@ -29,8 +29,8 @@ WINDOW = 4_096
 COLOURS = {"yes": "green", "no": "red", "unknown": "yellow"}
 
 Find = Callable[[ParsedAddress], Awaitable[Answers]]
-Pending = Callable[[], Awaitable["Checked | Unreadable"]]
-Write = Callable[["Checked | Unreadable"], None]
+Pending = Callable[[], Awaitable["Checked | BadLine"]]
+Write = Callable[["Checked | BadLine"], None]
 Queue = asyncio.Queue[Pending | None]
 
 
@@ -60,7 +60,7 @@ def check_address(
         raise SystemExit(1)
 
 
-class Unreadable:
+class BadLine:
     """The answer to a line that holds no address: its number, counted over all files, and what is wrong with it."""
 
     def __init__(self, line: int, text: str):
@@ -68,7 +68,7 @@ class Unreadable:
         self.text = text
 
 
-class Checker:
+class LineChecker:
     """Starts a look-up for each line as it comes, and has the answers ready in their order."""
 
     def __init__(self, find: Find, lists: Lists, concurrency: int, unasked: Answers = NOT_ASKED):
@@ -86,7 +86,7 @@ class Checker:
         try:
             about = subject(json_string(line), self._facts)
         except NotAString as error:
-            return partial(_known, Unreadable(number, str(error)))
+            return partial(_known, BadLine(number, str(error)))
         if not about.domain:
             return partial(_known, self._check(about, self._unasked))
         task = asyncio.create_task(self._look_up(about))
@@ -117,24 +117,24 @@ async def _check_all(streams: tuple[IO[bytes], ...], settings: Settings, offline
     """False if a line was no JSON string. Raises SettingsError, SourcesError, OSError."""
     lists = load_lists()
     if offline:
-        return await _pump(streams, Checker(_offline, lists, settings.dns_concurrency, OFFLINE), write)
+        return await _pump(streams, LineChecker(_offline, lists, settings.dns_concurrency, OFFLINE), write)
     servers = name_servers(settings)
     sources = open_sources(settings, servers and [_address_of(host, port) for host, port in servers])
     try:
         await sources.prepare()
-        return await _pump(streams, Checker(sources.inquiry.ask, lists, settings.dns_concurrency), write)
+        return await _pump(streams, LineChecker(sources.inquiry.ask, lists, settings.dns_concurrency), write)
     finally:
         await sources.close()
 
 
-async def _pump(streams: tuple[IO[bytes], ...], checker: Checker, write: Write) -> bool:
+async def _pump(streams: tuple[IO[bytes], ...], checker: LineChecker, write: Write) -> bool:
     queue: Queue = asyncio.Queue(WINDOW)
     starter = asyncio.create_task(_start_all(streams, checker, queue))
     good = True
     try:
         while (pending := await queue.get()) is not None:
             answer = await pending()
-            good = good and not isinstance(answer, Unreadable)
+            good = good and not isinstance(answer, BadLine)
             write(answer)
         await starter
     finally:
@@ -142,7 +142,7 @@ async def _pump(streams: tuple[IO[bytes], ...], checker: Checker, write: Write) 
     return good
 
 
-async def _start_all(streams: tuple[IO[bytes], ...], checker: Checker, queue: Queue) -> None:
+async def _start_all(streams: tuple[IO[bytes], ...], checker: LineChecker, queue: Queue) -> None:
     try:
         async for number, line in _numbered(streams):
             await queue.put(checker.start(number, line))
@@ -161,7 +161,7 @@ async def _numbered(streams: tuple[IO[bytes], ...]) -> AsyncIterator[tuple[int, 
                 yield number, text
 
 
-async def _known(answer: Checked | Unreadable) -> Checked | Unreadable:
+async def _known(answer: Checked | BadLine) -> Checked | BadLine:
     return answer
 
 
@@ -179,17 +179,17 @@ def _address_of(host: str, port: int) -> tuple[str, int]:
         raise SettingsError(f"name server {host!r}: {error}; give its IP address") from None
 
 
-def _json(answer: Checked | Unreadable) -> str:
+def _json(answer: Checked | BadLine) -> str:
     # ASCII alone: addresses come from strangers, terminals and pipes differ, and lone surrogates have no UTF-8
     return json.dumps(_fields(answer))
 
 
-def _fields(answer: Checked | Unreadable) -> dict[str, Any]:
-    return {"line": answer.line, "error": answer.text} if isinstance(answer, Unreadable) else answer.as_dict()
+def _fields(answer: Checked | BadLine) -> dict[str, Any]:
+    return {"line": answer.line, "error": answer.text} if isinstance(answer, BadLine) else answer.as_dict()
 
 
-def _text(answer: Checked | Unreadable) -> str:
-    if isinstance(answer, Unreadable):
+def _text(answer: Checked | BadLine) -> str:
+    if isinstance(answer, BadLine):
         return click.style("error  ", fg="red") + f"line {answer.line}: {answer.text}"
     who = printable(answer.address)
     if answer.reason:

@@ -12,11 +12,11 @@ from sidestep.streams.decide.policy_file import SHIPPED
 from sidestep.streams.decide.policy_text import parse, problems
 from sidestep.streams.errors import PolicyError
 from sidestep.streams.gcra import Rate
-from sidestep.streams.screen.lists.typo import TypoFinding
+from sidestep.streams.screen.lists.typo import NearMiss
 
 MINUTE_US = 60_000_000
 
-Suggest = Callable[[str], TypoFinding | None]
+Suggest = Callable[[str], NearMiss | None]
 
 
 @click.group()

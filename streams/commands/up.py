@@ -1,7 +1,6 @@
 """`sidestep up`: broker, topics and workers on this machine, for a person's own events, until Ctrl-C.
 
-Screen and Decide are two processes, as where it runs for good: they use two cores, and each has logs and health of its
-own.
+Each role is a process, as where it runs for good: they use several cores, and each has logs and health of its own.
 """
 
 import os
@@ -13,11 +12,14 @@ from typing import Any
 
 import click
 
+from sidestep.streams.roles import ROLES
 from sidestep.streams.settings import Settings, load
 
 POLL = 0.2
 """Seconds between two looks at the processes."""
 KAFKA_PORT = 9092
+TITLES = [role.capitalize() for role in ROLES]
+_PORTS = ", ".join(f"{title} {at}" for title, at in zip(TITLES, ("there", "one above", "two above"), strict=False))
 
 
 @click.command()
@@ -45,7 +47,7 @@ KAFKA_PORT = 9092
     "--web-port",
     type=int,
     metavar="PORT",
-    help="Health and metrics: Screen there, Decide one above; 0: any that are free.  [env: SIDESTEP_WEB_PORT]",
+    help=f"Health and metrics: {_PORTS}; 0: any that are free.  [env: SIDESTEP_WEB_PORT]",
 )
 def up(broker: str | None, kafka_port: int, **options: Any) -> None:
     """Start a broker and all workers on this machine; stays until Ctrl-C.
@@ -81,7 +83,7 @@ def _stay(settings: Settings, own_broker: bool, kafka_port: int) -> None:
         click.echo(f"Kafka at {connection}" + (f", {len(created)} topics created" if created else ""))
         workers = _workers(settings, data, str(connection))
         watched = stack.enter_context(Workers(workers))
-        click.echo("starting Screen and Decide …")
+        click.echo(f"starting {' and '.join(TITLES)} …")
         watched.await_ready()
         for line in _welcome(str(connection), [worker.web_port for worker in workers], data):
             click.echo(line)
@@ -99,10 +101,11 @@ def _check_broker(kafka: Any) -> None:
 
 
 def _workers(settings: Settings, data: Path, broker: str) -> list[Any]:
-    from sidestep.streams.local.processes import HOST, WorkerProcess, free_port
+    from sidestep.streams.local.processes import HOST, free_port, one_for_each_role
     from sidestep.streams.screen.hash_key import hash_key
 
-    ports = (settings.web_port, settings.web_port + 1) if settings.web_port else (free_port(), free_port())
+    first = settings.web_port
+    ports = [first + number if first else free_port() for number in range(len(ROLES))]
     common = {
         "broker": broker,
         "hash_key": hash_key(settings).hex(),
@@ -111,23 +114,19 @@ def _workers(settings: Settings, data: Path, broker: str) -> list[Any]:
         "web_host": HOST,
         "log_format": "text",
     }
-    return [
-        WorkerProcess(
-            role, {**common, "data_dir": data / role, "web_port": port}, data / "logs" / f"{role}.log", os.environ
-        )
-        for role, port in zip(("screen", "decide"), ports, strict=True)
-    ]
+    return one_for_each_role(data, ports, common, os.environ)
 
 
 def _welcome(broker: str, ports: list[int], data: Path) -> Iterator[str]:
     option = "" if broker == Settings().broker else f" --broker {broker}"
-    urls = [f"http://127.0.0.1:{port}" for port in ports]
+    health = [f"http://127.0.0.1:{port}/readyz ({title})" for port, title in zip(ports, TITLES, strict=True)]
+    metrics = [f"http://127.0.0.1:{port}/metrics".ljust(len(cell)) for port, cell in zip(ports, health, strict=True)]
     example = '{"id":"w-1","to":"ada@gmial.com","service":"sign-up"}'
     yield "ready"
     yield ""
     yield f"  publish   echo '{example}' | sidestep publish{option} -"
     yield f"  watch     sidestep tail{option}"
-    yield f"  health    {urls[0]}/readyz (Screen)  {urls[1]}/readyz (Decide)"
-    yield f"  metrics   {urls[0]}/metrics          {urls[1]}/metrics"
+    yield f"  health    {'  '.join(health)}"
+    yield f"  metrics   {'  '.join(metrics).rstrip()}"
     yield f"  data      {data}, logs in logs/"
     yield "  stop      Ctrl-C"

@@ -8,9 +8,10 @@ from typing import Any
 
 import click
 
-from sidestep.streams.app import ROLES, run_worker
+from sidestep.streams.app import run_worker
 from sidestep.streams.commands.run_loop import run_loop
 from sidestep.streams.observe.logs import configure
+from sidestep.streams.roles import ROLES
 from sidestep.streams.runtime.malloc import bound_malloc_arenas
 from sidestep.streams.settings import Settings, load
 from sidestep.topics.errors import SidestepError
@@ -37,7 +38,7 @@ def worker(role: str, **options: Any) -> None:
     settings = load(**options)
     configure(settings.log_format, settings.log_level)
     bound_malloc_arenas()
-    run_loop(_work(settings, ROLES if role == "all" else (role,)))
+    run_loop(_work(settings, tuple(ROLES) if role == "all" else (role,)))
 
 
 async def _work(settings: Settings, roles: Iterable[str]) -> None:

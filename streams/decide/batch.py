@@ -5,8 +5,8 @@ difference.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple, TypeVar
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple, Protocol
 
 from sidestep.schemas import Evidence, FeedbackEvidence, IntentEvidence, LogPosition, PolicyRecord, Tally, Verdict
 from sidestep.streams.decide.fold import fold
@@ -23,16 +23,24 @@ from sidestep.streams.decide.tables import (
     provider_key,
 )
 from sidestep.streams.decide.tally import Counted
-from sidestep.streams.runtime.tables import Table
-
-Row = TypeVar("Row")
-Read = Callable[[Table[Any], Iterable[bytes]], dict[bytes, Any]]
-"""The rows of these keys that exist."""
-Scan = Callable[[Table[Any]], Iterable[tuple[bytes, Any]]]
-"""All rows of a table, in key order."""
+from sidestep.streams.runtime.tables import Row, Table
 
 Records = Sequence[tuple[int, Evidence]]
 """Evidence of one partition with its offsets, in offset order."""
+
+
+class Read(Protocol):
+    """Looks rows up in a ledger."""
+
+    def __call__(self, table: Table[Row], keys: Iterable[bytes]) -> dict[bytes, Row]:
+        """The rows of these keys that exist."""
+
+
+class Scan(Protocol):
+    """Goes through a table of a ledger."""
+
+    def __call__(self, table: Table[Row]) -> Iterable[tuple[bytes, Row]]:
+        """All rows, in key order."""
 
 
 class Decided(NamedTuple):

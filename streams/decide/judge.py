@@ -3,19 +3,20 @@
 import logging
 import time
 from collections import Counter, defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from sidestep.schemas import Evidence
 from sidestep.schemas.codec import decode_evidence, encode
 from sidestep.streams.decide.batch import Decided, decide, load, load_controls
 from sidestep.streams.errors import LedgerError
 from sidestep.streams.runtime.dead_letters import dead_letter
-from sidestep.streams.runtime.ledger import Aborted, Ledger
+from sidestep.streams.runtime.ledger import Aborted
 from sidestep.streams.runtime.outgoing import Outgoing
 from sidestep.streams.runtime.partitioner import partition_of
 from sidestep.streams.runtime.record import Record
-from sidestep.streams.runtime.tables import Writes
+from sidestep.streams.runtime.tables import Row, Table, Writes
 from sidestep.topics.catalog import APPROVED, DEAD_LETTERS, EVIDENCE, REJECTED, TALLIES
 
 log = logging.getLogger(__name__)
@@ -36,13 +37,29 @@ class Judged:
     dead_letters: int = 0
 
 
+class PartitionLedger(Protocol):
+    """What a judge asks of its partition's ledger; see runtime/ledger.py."""
+
+    partition: int
+    marker: int
+
+    def read(self, table: Table[Row], keys: Iterable[bytes]) -> dict[bytes, Row]:
+        """The rows of these keys that exist."""
+
+    def rows(self, table: Table[Row]) -> Iterable[tuple[bytes, Row]]:
+        """All rows of a table, in key order."""
+
+    def commit(self, outgoing: Outgoing, writes: Writes, marker: int) -> float:
+        """Make a batch count, whole or not at all; seconds that it took. Raises Aborted, SidestepError."""
+
+
 class Judge:
     """Folds the evidence of one partition into its ledger.
 
     `tally_partitions`: how many partitions email-tallies has; a tally lies in that of its service.
     """
 
-    def __init__(self, ledger: Ledger, tally_partitions: int, topic: str = EVIDENCE.name):
+    def __init__(self, ledger: PartitionLedger, tally_partitions: int, topic: str = EVIDENCE.name):
         self._ledger = ledger
         self._tally_partitions = tally_partitions
         self._topic = topic

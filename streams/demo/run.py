@@ -21,7 +21,8 @@ from sidestep.streams.demo.verdict_log import VerdictReader, all_keys, dead_lett
 from sidestep.streams.local.embedded_config import quick_start
 from sidestep.streams.local.embedded_kafka import EmbeddedKafka
 from sidestep.streams.local.nameserver import SMALL_WORLD, NameServer
-from sidestep.streams.local.processes import WorkerProcess, Workers, free_port
+from sidestep.streams.local.processes import WorkerProcess, Workers, free_port, one_for_each_role
+from sidestep.streams.roles import ROLES
 from sidestep.streams.screen.hash_key import hash_key
 from sidestep.streams.settings import Settings
 from sidestep.topics import admin
@@ -126,7 +127,7 @@ class Demo:
 
     def _workers(self, broker: str, names: NameServer) -> list[WorkerProcess]:
         key = hash_key(Settings(data_dir=str(self._folder)))  # kept, for whoever goes on with this folder
-        common = {
+        settings = {
             "broker": broker,
             "hash_key": key.hex(),
             "name_servers": f"{names.host}:{names.port}",
@@ -135,16 +136,8 @@ class Demo:
             "session_timeout": SESSION_TIMEOUT,
             "log_format": "text",
         }
-        return [
-            WorkerProcess(
-                role,
-                {**common, "data_dir": self._folder / role, "web_port": free_port()},
-                self._folder / "logs" / f"{role}.log",
-                _environment(),
-                STOP_PATIENCE,
-            )
-            for role in ("screen", "decide")
-        ]
+        ports = [free_port() for _ in ROLES]
+        return one_for_each_role(self._folder, ports, settings, _environment(), STOP_PATIENCE)
 
     @contextmanager
     def _step(self, text: str) -> Iterator[None]:

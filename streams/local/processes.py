@@ -11,12 +11,13 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import Self
 
+from sidestep.streams.roles import ROLES
 from sidestep.topics.errors import SidestepError
 
 STOP_DEADLINE = 35.0
@@ -118,6 +119,26 @@ class WorkerProcess:
             self._supervisor.stdout.close()
         self._supervisor = None
         return status
+
+
+def one_for_each_role(
+    data: Path,
+    ports: Iterable[int],
+    settings: Mapping[str, object],
+    environment: Mapping[str, str],
+    patience: float = STOP_DEADLINE,
+) -> list[WorkerProcess]:
+    """A process for each role, with a data folder, a log and a port of its own; none is started yet."""
+    return [
+        WorkerProcess(
+            role,
+            {**settings, "data_dir": data / role, "web_port": port},
+            data / "logs" / f"{role}.log",
+            environment,
+            patience,
+        )
+        for role, port in zip(ROLES, ports, strict=True)
+    ]
 
 
 class Workers:

@@ -12,12 +12,10 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sidestep.topics.catalog import EVIDENCE
-
 Partition = tuple[str, int]
 """Topic and partition number. Faust's TP fits: it is a tuple and equal to it."""
 
-Report = tuple[int, dict[str, Any]]
+HealthAnswer = tuple[int, dict[str, Any]]
 """HTTP status and body: {"status": "ok" | "standby" | "failed", "reasons": [sentence, …]}."""
 
 
@@ -66,21 +64,13 @@ class Reach:
 class Health:
     """What the runtime last reported. Setters cost a dictionary entry at most: call them once a batch.
 
-    `ledger_topics`: topics whose partitions must be recovered before they are worked on.
-    `screens`: this worker asks DNS. `clock`: seconds, monotonic.
+    `clock`: seconds, monotonic.
     """
 
-    def __init__(
-        self,
-        *,
-        ledger_topics: Collection[str] = (EVIDENCE.name,),
-        screens: bool = True,
-        patience: Patience | None = None,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
+    def __init__(self, *, patience: Patience | None = None, clock: Callable[[], float] = time.monotonic) -> None:
         now = clock()
         self._clock, self._patience = clock, patience or Patience()
-        self._ledger_topics, self._screens = frozenset(ledger_topics), screens
+        self._ledger_topics: set[str] = set()
         self._assigned: frozenset[Partition] | None = None
         self._recovered: set[Partition] = set()
         self._recovering: dict[Partition, tuple[int, int]] = {}
@@ -88,6 +78,10 @@ class Health:
         self._last_progress, self._lag, self._lag_since = now, 0, now
         self._last_beat: float | None = None
         self._fatal, self._stopping = "", False
+
+    def needs_ledger(self, topic: str) -> None:
+        """Partitions of `topic` must be recovered before they are worked on."""
+        self._ledger_topics.add(topic)
 
     def assigned(self, partitions: Collection[Partition]) -> None:
         """All partitions that this worker has from now on: an empty collection when it has none."""
@@ -145,19 +139,19 @@ class Health:
         """The worker gives its partitions up and ends."""
         self._stopping = True
 
-    def livez(self) -> Report:
+    def livez(self) -> HealthAnswer:
         """200 while the process is worth keeping, else 503."""
         reasons = list(self._dead())
-        return _report("failed" if reasons else "ok", reasons)
+        return _answer("failed" if reasons else "ok", reasons)
 
-    def readyz(self) -> Report:
+    def readyz(self) -> HealthAnswer:
         """200 while the worker does its share, or stands by; else 503 and every reason."""
         reasons = [*self._dead(), *self._not_ready()]
         if reasons:
-            return _report("failed", reasons)
+            return _answer("failed", reasons)
         if not self._assigned:
-            return _report("standby", ["Waiting for partitions: the other workers of the group have them all."])
-        return _report("ok", [])
+            return _answer("standby", ["Waiting for partitions: the other workers of the group have them all."])
+        return _answer("ok", [])
 
     def _dead(self) -> Iterator[str]:
         if self._fatal:
@@ -187,7 +181,7 @@ class Health:
             yield _sentence("Kafka has not answered yet", self._broker.error)
         elif (silent := self._broker.silent(now)) > self._patience.broker:
             yield _sentence(f"Kafka has not answered for {silent:.0f} s", self._broker.error)
-        if self._screens and (failing := self._dns.failing(now)) > self._patience.dns:
+        if (failing := self._dns.failing(now)) > self._patience.dns:
             yield _sentence(f"No name server has answered for {failing:.0f} s", self._dns.error)
 
     def _stalled(self) -> Iterator[str]:
@@ -200,5 +194,5 @@ def _sentence(text: str, error: str) -> str:
     return f"{text}: {error}" if error else f"{text}."
 
 
-def _report(status: str, reasons: list[str]) -> Report:
+def _answer(status: str, reasons: list[str]) -> HealthAnswer:
     return (503 if status == "failed" else 200), {"status": status, "reasons": reasons}

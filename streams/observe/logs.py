@@ -11,10 +11,10 @@ import math
 import re
 import sys
 import time
+from collections.abc import Callable
 from typing import Any, TextIO
 
 from sidestep.streams.errors import SettingsError
-from sidestep.streams.observe.calm import Calm
 
 FORMATS = ("auto", "text", "json")
 LEVELS = ("debug", "info", "warning", "error")
@@ -31,6 +31,14 @@ _LOCAL_PART = re.compile(rf'(?:"[^"\n]{{1,128}}"|(?<!{_WORD}){_WORD}++)@(?=[^\s@
 
 _PLAIN = re.compile(r"[\w.:/+-]+")
 
+REPEATED_MOST = 3
+"""Warnings and errors of a kind that are written in each window."""
+WINDOW_SECONDS = 10.0
+_KINDS = 500  # remembered; more start afresh
+
+# What differs between repetitions: numbers, and the client that librdkafka names in brackets.
+_PARTICULARS = re.compile(r"\[[^\]]*\]|\d+")
+
 
 def configure(log_format: str = "auto", level: str = "info", stream: TextIO | None = None) -> None:
     """Send every log of the process to `stream` (standard error). Raises SettingsError for an unknown format or level.
@@ -40,7 +48,7 @@ def configure(log_format: str = "auto", level: str = "info", stream: TextIO | No
     stream = sys.stderr if stream is None else stream
     handler = logging.StreamHandler(stream)
     handler.setFormatter(_formatter(log_format, stream.isatty()))
-    handler.addFilter(Calm())
+    handler.addFilter(RepetitionFilter())
     if level.lower() not in LEVELS:
         raise SettingsError(f"SIDESTEP_LOG_LEVEL={level!r}: expected one of {', '.join(LEVELS)}")
     root = logging.getLogger()
@@ -62,6 +70,36 @@ def _quieten(logger: logging.Logger, level: int) -> None:
     logger.handlers, logger.propagate = [], True
     # at debug too: aiokafka would write out whole records, addresses and all
     logger.setLevel(max(level, logging.WARNING))
+
+
+class RepetitionFilter(logging.Filter):
+    """Keeps a client that tries a thousand times from writing a thousand lines.
+
+    Lets through the first few warnings and errors of a kind in each window; the next window's first says how many more
+    there were. What is alike but for numbers and names in brackets is of a kind. Nothing below warning is touched.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic):
+        super().__init__()
+        self._clock = clock
+        self._kinds: dict[tuple[str, int, str], tuple[float, int]] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """logging's hook: whether the line is written."""
+        if record.levelno < logging.WARNING:
+            return True
+        kind = (record.name, record.levelno, _PARTICULARS.sub("#", record.getMessage())[:80])
+        now = self._clock()
+        began, count = self._kinds.get(kind, (now, 0))
+        if now - began >= WINDOW_SECONDS:
+            if count > REPEATED_MOST:
+                more = count - REPEATED_MOST
+                record.msg, record.args = f"{record.getMessage()} ({more} more like this before)", ()
+            began, count = now, 0
+        if len(self._kinds) >= _KINDS:
+            self._kinds.clear()
+        self._kinds[kind] = (began, count + 1)
+        return count < REPEATED_MOST
 
 
 class JsonFormatter(logging.Formatter):

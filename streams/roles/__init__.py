@@ -1,1 +1,23 @@
-"""One file a role: what a worker that plays it is made of."""
+"""The roles that a worker can play, one file each: what it is made of and how that is wired together.
+
+A role is imported when a worker plays it, with its stage's libraries; the other roles' are not loaded.
+"""
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # a command that only needs the names does without Faust
+    from sidestep.streams.roles.role import MakeRole
+
+ROLES = {
+    "screen": "sidestep.streams.roles.screen:ScreenRole",
+    "decide": "sidestep.streams.roles.decide:DecideRole",
+}
+"""The one table of roles, in the order in which a worker starts them: a stage after the one that writes its input."""
+
+
+def load_role(name: str) -> "MakeRole":
+    """The class of the role, by its name in the table."""
+    module, _, attribute = ROLES[name].partition(":")
+    role: MakeRole = getattr(importlib.import_module(module), attribute)
+    return role

@@ -1,19 +1,31 @@
-"""Screen's part of the composition root; app.py loads it in workers that screen."""
+"""The role screen: intents and feedback in, evidence out, with everything that asks the world."""
 
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Coroutine, Iterable
+from typing import Any
+
+from prometheus_client.core import Metric
 
 from sidestep.schemas import ListsRecord, PolicyRecord
 from sidestep.streams.decide.policy_file import read_policy
 from sidestep.streams.decide.policy_text import version_of
-from sidestep.streams.observe.report import Watching
+from sidestep.streams.observe.health import Health
+from sidestep.streams.observe.labels import LabelBounds
+from sidestep.streams.observe.metrics import Done, Metrics
+from sidestep.streams.observe.report import BEAT_SECONDS
+from sidestep.streams.observe.scrape import by_partition
+from sidestep.streams.roles.role import Context
+from sidestep.streams.roles.screen_metrics import EVIDENCE_RECORDS, dns_families, source_families
+from sidestep.streams.runtime.batches import Batch, Partition
 from sidestep.streams.runtime.dead_letters import DeadLetterLimit
 from sidestep.streams.runtime.publisher import Publisher
+from sidestep.streams.runtime.reader import Isolation
 from sidestep.streams.runtime.transport import BatchApp
 from sidestep.streams.screen import agent
 from sidestep.streams.screen.control import announce, keep_time, read_notes, written_kinds
+from sidestep.streams.screen.dns.resolver import Resolver
 from sidestep.streams.screen.feedback.reasons import load_reasons
 from sidestep.streams.screen.hash_key import hash_key
 from sidestep.streams.screen.keys import Keys
@@ -21,73 +33,127 @@ from sidestep.streams.screen.lists.classes import load_lists, version_of_lists
 from sidestep.streams.screen.lists.domain_facts import DomainBook
 from sidestep.streams.screen.lists.typo import suggest
 from sidestep.streams.screen.recent_ids import RecentIds
+from sidestep.streams.screen.screened import Screened
 from sidestep.streams.screen.screener import Screener
 from sidestep.streams.screen.sources.build import open_sources
 from sidestep.streams.screen.ticks import Ticks
-from sidestep.streams.settings import Settings, name_servers
+from sidestep.streams.settings import name_servers
+from sidestep.topics.catalog import EVIDENCE
 
 log = logging.getLogger(__name__)
 
 
 class ScreenRole:
-    """Whatever a worker that screens needs. Make it where the event loop runs; `prepare`, then `register`."""
+    """What a worker that screens is made of."""
 
-    def __init__(self, settings: Settings, partitions: int, failpoint: Callable[[str], None]):
-        """`partitions` of email-evidence. Raises SettingsError, SourcesError."""
+    name = "screen"
+    pace = 0.010
+    """A flush costs the broker some 2 ms."""
+    isolation: Isolation = "read_uncommitted"
+    """A service that leaves a transaction open must not hold up the others."""
+
+    def __init__(self, context: Context):
+        settings = context.settings
         self._settings = settings
-        self._partitions = partitions
+        self._report = context.report
+        self._fail = context.fail
+        self._partitions = context.partitions[EVIDENCE.name]
         self._keys = Keys(hash_key(settings))
         self._lists = load_lists()
-        self._publisher = Publisher(settings.connection, f"{settings.group}-screen")
+        self._publisher = Publisher(settings.connection, f"{settings.group}-{self.name}")
         self._ticks = Ticks()
-        self.sources = open_sources(settings, name_servers(settings))
-        self.screener = Screener(
-            book=DomainBook(self._lists, suggest, partitions),
-            inquiry=self.sources.inquiry,
+        self._sources = open_sources(settings, name_servers(settings))
+        self._screener = self._make_screener(context)
+        self._contribute(context.report.metrics)
+
+    def _make_screener(self, context: Context) -> Screener:
+        settings = context.settings
+        return Screener(
+            book=DomainBook(self._lists, suggest, self._partitions),
+            inquiry=self._sources.inquiry,
             keys=self._keys,
             reasons=load_reasons(),
             publisher=self._publisher,
             new_limit=lambda: DeadLetterLimit(settings.dead_letter_share, settings.dead_letter_window),
             recent=RecentIds,
             parked_max=settings.parked_max,
-            failpoint=failpoint,
+            failpoint=context.failpoint,
             ticks=self._ticks,
-            history=self.sources.prober.history if self.sources.prober is not None else None,
+            history=self._sources.prober.history if self._sources.prober is not None else None,
         )
 
+    def _contribute(self, metrics: Metrics) -> None:
+        bounds = LabelBounds()
+        metrics.declare(EVIDENCE_RECORDS)
+        metrics.read("parked", self._parked_families)
+        metrics.read("dns", lambda: dns_families(self._sources.resolver, bounds))
+        metrics.read("sources", lambda: source_families(self._sources.status()))
+
     async def prepare(self) -> None:
-        """Before the first intent: feeds that were never fetched, and the log's control records."""
-        await self.sources.prepare()
+        """Fetch the feeds that were never fetched, and have the log's control records say what is judged by."""
+        await self._sources.prepare()
         await self._announce()
 
-    async def follow_feeds(self) -> None:
-        """Refresh the feeds when they are due, and have the log say so."""
-        if self.sources.feeds is not None:
-            await self.sources.feeds.run(self._announce)
+    def chores(self) -> Iterable[Coroutine[Any, Any, None]]:
+        """Refresh the feeds when they are due, write ticks into the log, and tell whether DNS answers."""
+        yield follow_dns(self._sources.resolver, self._report.health)
+        yield self._keep_time()
+        if self._sources.feeds is not None:
+            yield self._sources.feeds.run(self._announce)
 
-    async def keep_time(self) -> None:
+    def register(self, app: BatchApp) -> None:
+        """An agent for each kind of input."""
+        agent.register(app, self._screener, self._done, self._fail)
+
+    async def open_partition(self, tp: Partition) -> int | None:
+        """Screen begins at the group's committed offset: there is nothing to recover."""
+
+    async def assigned(self, partitions: set[Partition]) -> None:
+        """Forget what is remembered of all other partitions."""
+        self._screener.forget(partitions)
+
+    async def close(self) -> None:
+        """End what is being asked; what was handed to the publisher is sent."""
+        await self._sources.close()
+        await self._publisher.close()
+
+    def _done(self, batch: Batch, screened: Screened, seconds: float) -> None:
+        counts = {EVIDENCE_RECORDS: screened.kinds}
+        done = Done(len(batch.records), seconds, dead_letters=screened.reasons, counts=counts)
+        self._report.batch_done(self.name, batch.tp.topic, done)
+
+    def _parked_families(self) -> Iterable[Metric]:
+        parked = {(tp.topic, tp.partition): count for tp, count in self._screener.parked.items()}
+        yield by_partition("sidestep_parked_records", "Intents that wait for DNS.", parked)
+
+    async def _keep_time(self) -> None:
         """End the seconds of the log that no further evidence ends. Also those that another worker has left open."""
         self._ticks.wrote(range(self._partitions), time.time())
         await keep_time(self._publisher, self._ticks)
-
-    def register(self, app: BatchApp, watching: Watching, fail: Callable[[Exception], None]) -> None:
-        """Its agents."""
-        agent.register(app, self.screener, watching, fail)
-
-    async def close(self) -> None:
-        """End what is under way."""
-        await self.sources.close()
-        await self._publisher.close()
 
     async def _announce(self) -> None:
         """Has the log say with which policy and lists is judged from here on; again whenever a feed has changed."""
         now = int(time.time() * 1000)
         text = read_policy(self._settings)
         policy = PolicyRecord(version=version_of(text), text=text, at=now, partitions=self._partitions)
-        feeds = self.sources.feeds
+        feeds = self._sources.feeds
         versions = self._lists.versions | (feeds.book.versions if feeds is not None else {})
         about = ListsRecord(version=version_of_lists(versions), lists=versions, at=now)
         notes = await asyncio.to_thread(read_notes, self._settings.connection)
         fingerprint = self._keys.fingerprint
         for kind in await announce(self._publisher, written_kinds(notes), policy, about, self._partitions, fingerprint):
             log.info("written into the log", extra={"control": kind, "partitions": self._partitions})
+
+
+async def follow_dns(resolver: Resolver, health: Health) -> None:
+    """Every second: whether the look-ups since the last one have had any answer at all."""
+    answered = failed = 0
+    while True:
+        before = answered, failed
+        failed = sum(count for (outcome, _), count in resolver.outcomes.items() if outcome == "unknown")
+        answered = resolver.outcomes.total() - failed
+        if answered > before[0]:
+            health.dns_ok()
+        elif failed > before[1]:
+            health.dns_error("all look-ups since then ended in timeouts or failures")
+        await asyncio.sleep(BEAT_SECONDS)

@@ -3,7 +3,8 @@
 commit() puts outputs, changelog records and a marker with the source offset into one Kafka transaction, then the same
 rows, the marker and the changelog positions into RocksDB. The changelog is the truth, RocksDB a copy that may lag
 behind it: wherever the process dies, recovery() brings the copy up to the last committed transaction, and the marker
-in it says which source records are in. `transactional.id` is <group>-<partition>: a new owner fences the old one.
+in it says which source records are in. `transactional.id` is <group>-<role>-<partition>: a new owner fences the old
+one.
 
 There are two stores, each with the position of its own changelog: `rows` (keyed tables and the marker) and `window`
 (windowed tables, whose old rows RocksDB drops by age). Everything here blocks; call it from a thread.
@@ -45,15 +46,22 @@ class Aborted(Exception):
 
 @dataclass(frozen=True)
 class LedgerSettings:
-    """What all partitions of a worker share. `window_seconds`: how long rows of windowed tables are kept."""
+    """What all partitions of a role share. `window_seconds`: how long rows of windowed tables are kept."""
 
     connection: Connection
     group: str
+    role: str
+    """In transactional ids and folders, so that ledgers of two roles neither fence nor overwrite each other."""
     data: Path
+    """Folder of all roles' ledgers."""
     rows_changelog: str
     window_changelog: str
     window_seconds: int
     cache: Cache
+
+    def folder(self, partition: int) -> Path:
+        """Where a partition's ledger lies on disk."""
+        return self.data / self.role / str(partition)
 
 
 class Ledger:
@@ -64,7 +72,7 @@ class Ledger:
         self.partition = partition
         self._failpoint = failpoint
         self._producer = self._fence_previous_owner()
-        folder = settings.data / str(partition)
+        folder = settings.folder(partition)
         self._rows = _open(folder / "rows", settings.cache, None)
         self._window = _open(folder / "window", settings.cache, settings.window_seconds)
         try:
@@ -78,7 +86,7 @@ class Ledger:
 
     def _fence_previous_owner(self) -> Producer:
         settings = self._settings
-        name = f"{settings.group}-{self.partition}"
+        name = f"{settings.group}-{settings.role}-{self.partition}"
         producer = Producer(
             client(
                 settings.connection,

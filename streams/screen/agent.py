@@ -5,7 +5,6 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
-from typing import Protocol
 
 from sidestep.streams.runtime.batches import Batch
 from sidestep.streams.runtime.transport import BatchApp, declare
@@ -17,22 +16,18 @@ log = logging.getLogger(__name__)
 
 TOPICS = (INTENTS, BOUNCES, ENGAGEMENT)
 
-
-class Watcher(Protocol):
-    """What the composition root wants to know."""
-
-    def screened(self, batch: Batch, screened: Screened, seconds: float) -> None:
-        """A batch is in the log."""
+Done = Callable[[Batch, Screened, float], None]
+"""Hears of a batch that is in the log, and of the seconds that this took."""
 
 
-def register(app: BatchApp, screener: Screener, watcher: Watcher, fail: Callable[[Exception], None]) -> None:
+def register(app: BatchApp, screener: Screener, done: Done, fail: Callable[[Exception], None]) -> None:
     """Declare the agents on `app`."""
 
     async def process(batch: Batch, ack: Callable[[], object]) -> None:
         began = time.monotonic()
         try:
             screened = await screener.screen(batch)
-            watcher.screened(batch, screened, time.monotonic() - began)
+            done(batch, screened, time.monotonic() - began)
         except asyncio.CancelledError:
             raise
         except Exception as error:  # noqa: BLE001 - handed to the composition root: the worker leaves, nothing is acked

@@ -24,7 +24,7 @@ class Examiner:
     def at_once(self, about: Subject, answers: Answers) -> Findings | None:
         """What follows where nothing that came with it can matter; None of a near miss."""
         facts = about.facts
-        if facts is not None and facts.typo is not None and not about.address.reason:
+        if facts is not None and facts.near_miss is not None and not about.address.reason:
             return None
         return findings(about, answers, self.lists, clustered=False)
 
@@ -36,11 +36,11 @@ class Examiner:
 
     def note(self, about: Subject, answers: Answers) -> None:
         """For who hears answers one by one: an address is examined when those that came with it have been noted."""
-        typo = about.near_miss
-        if typo is not None:
-            self._seen.note(about.address.domain, typo, answers.mx)
+        near_miss = about.near_miss
+        if near_miss is not None:
+            self._seen.note(about.address.domain, near_miss, answers.mx)
 
     def _find(self, about: Subject, answers: Answers) -> Findings:
-        typo = about.near_miss
-        clustered = typo is not None and self._seen.clustered(about.address.domain, typo, answers.mx)
+        near_miss = about.near_miss
+        clustered = near_miss is not None and self._seen.clustered(about.address.domain, near_miss, answers.mx)
         return findings(about, answers, self.lists, clustered)

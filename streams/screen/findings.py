@@ -8,7 +8,7 @@ from sidestep.streams.screen.address.parse import ParsedAddress, parse
 from sidestep.streams.screen.lists.classes import Lists, mx_classes
 from sidestep.streams.screen.lists.domain_facts import DomainFacts
 from sidestep.streams.screen.lists.near_misses import weigh
-from sidestep.streams.screen.lists.typo import TypoFinding
+from sidestep.streams.screen.lists.typo import NearMiss
 from sidestep.streams.screen.sources.answers import Answers
 
 
@@ -27,9 +27,9 @@ class Subject(Struct, frozen=True, gc=False):
         return "" if self.address.reason else self.address.domain
 
     @property
-    def near_miss(self) -> TypoFinding | None:
+    def near_miss(self) -> NearMiss | None:
         """The large provider's domain that its own is close to; an address that is refused is close to nothing."""
-        return None if self.facts is None or self.address.reason else self.facts.typo
+        return None if self.facts is None or self.address.reason else self.facts.near_miss
 
 
 def subject(text: str, facts: Callable[[str], DomainFacts]) -> Subject:
@@ -56,7 +56,7 @@ def findings(about: Subject, answers: Answers, lists: Lists, clustered: bool) ->
     classes = facts.classes + lists.local_classes(address.local)
     if mx.provider:
         classes += mx_classes(mx)
-    if facts.typo is None:
+    if facts.near_miss is None:
         return Findings(classes)
-    suspicion = weigh(address.domain, facts.typo, mx, clustered)
+    suspicion = weigh(address.domain, facts.near_miss, mx, clustered)
     return Findings(classes + suspicion.classes, f"{address.local}@{suspicion.meant}" if suspicion.meant else "")

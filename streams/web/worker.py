@@ -9,7 +9,7 @@ import logging
 
 from aiohttp import web
 
-from sidestep.streams.observe.health import Health, Report
+from sidestep.streams.observe.health import Health, HealthAnswer
 from sidestep.streams.observe.metrics import Metrics
 from sidestep.streams.web.listen import HttpServer, Listen, SettingNames
 
@@ -64,10 +64,10 @@ def application(health: Health, metrics: Metrics) -> web.Application:
         return web.Response(text=INDEX)
 
     async def livez(_: web.Request) -> web.Response:
-        return _report(health.livez())
+        return _response(health.livez())
 
     async def readyz(_: web.Request) -> web.Response:
-        return _report(health.readyz())
+        return _response(health.readyz())
 
     async def scrape(request: web.Request) -> web.Response:
         body, content_type = metrics.render(request.headers.get("Accept", ""))
@@ -79,6 +79,6 @@ def application(health: Health, metrics: Metrics) -> web.Application:
     return app
 
 
-def _report(report: Report) -> web.Response:
-    status, body = report
+def _response(answer: HealthAnswer) -> web.Response:
+    status, body = answer
     return web.json_response(text=json.dumps(body) + "\n", status=status)

@@ -9,11 +9,12 @@ from sidestep.streams.decide.judge import Judge
 from sidestep.streams.decide.policy_text import version_of
 from sidestep.streams.decide.tables import CLOCK, DOMAIN_RATES
 from sidestep.streams.errors import NoPolicy
+from tests.decide.world import World
 
 DAY = 86_400_000
 
 
-def test_the_policy_switches_at_exactly_its_offset(new_world: Any) -> None:
+def test_the_policy_switches_at_exactly_its_offset(new_world: type[World]) -> None:
     """In the middle of a batch: what stands before it is judged by the old one, what follows by the new one."""
     world = new_world()
     lax, strict = world.policy_text({"role-address": "off"}), world.policy_text({"role-address": "reject"})
@@ -27,7 +28,7 @@ def test_the_policy_switches_at_exactly_its_offset(new_world: Any) -> None:
     assert versions == [verdict.versions.policy for verdict in verdicts]
 
 
-def test_controls_survive_a_restart(world: Any) -> None:
+def test_controls_survive_a_restart(world: World) -> None:
     """Policy, lists, model, holds and clock stand in the ledger."""
     world.append(ListsRecord(version="l1", lists={}, at=world.now), ModelRecord(version="m1", at=world.now + 5000))
     world.hold("shop", world.now + DAY)
@@ -38,14 +39,14 @@ def test_controls_survive_a_restart(world: Any) -> None:
     assert world.policy_record().version == world.judge.policy_version == verdict.versions.policy
 
 
-def test_a_control_record_in_force_is_passed_over(world: Any) -> None:
+def test_a_control_record_in_force_is_passed_over(world: World) -> None:
     """Screen writes them again now and then; the ledger does not change for that."""
     before = world.contents()["control"]
     world.append(world.policy_record())
     assert before == world.contents()["control"]
 
 
-def test_an_intent_before_any_policy_stops_the_partition(new_world: Any) -> None:
+def test_an_intent_before_any_policy_stops_the_partition(new_world: type[World]) -> None:
     """It must not be judged by a policy that does not stand in the log."""
     world = new_world(None)
     with pytest.raises(NoPolicy, match="email-evidence/0@0"):
@@ -53,7 +54,7 @@ def test_an_intent_before_any_policy_stops_the_partition(new_world: Any) -> None
     assert -1 == world.ledger.marker
 
 
-def test_feedback_before_any_policy_counts(new_world: Any) -> None:
+def test_feedback_before_any_policy_counts(new_world: type[World]) -> None:
     """It needs none."""
     world = new_world(None)
     world.feedback("bounce", hard=True, scope="recipient")
@@ -61,7 +62,7 @@ def test_feedback_before_any_policy_counts(new_world: Any) -> None:
     assert "drop" == world.intent().action
 
 
-def test_the_clock_is_the_greatest_stamp_seen(world: Any) -> None:
+def test_the_clock_is_the_greatest_stamp_seen(world: World) -> None:
     """Screen's hosts differ by a few milliseconds: time never goes back."""
     first = world.intent("1", at=world.start + 9000)
     second = world.intent("2", at=world.start + 1000)
@@ -69,13 +70,13 @@ def test_the_clock_is_the_greatest_stamp_seen(world: Any) -> None:
     assert world.start + 9000 == world.row(CLOCK, b"clock").at_ms
 
 
-def test_a_feedbacks_stamp_moves_the_clock_too(world: Any) -> None:
+def test_a_feedbacks_stamp_moves_the_clock_too(world: World) -> None:
     """Every record of the log does."""
     world.feedback("opened", at=world.start + 7000)
     assert (world.start + 7000) / 1000 == world.intent().decided_at
 
 
-def test_a_domain_that_was_dark_and_came_back_is_remembered(world: Any) -> None:
+def test_a_domain_that_was_dark_and_came_back_is_remembered(world: World) -> None:
     """NXDOMAIN, then an MX: what recycled trap domains do. From then on the risk says so."""
     assert "drop" == world.intent("1", mx="no").action
     dark = world.now // 1000
@@ -94,19 +95,19 @@ def test_a_domain_that_was_dark_and_came_back_is_remembered(world: Any) -> None:
     assert (world.now // 1000, back) == _story(world)
 
 
-def test_a_domain_that_never_was_dark_has_no_story(world: Any) -> None:
+def test_a_domain_that_never_was_dark_has_no_story(world: World) -> None:
     """Nothing came back."""
     world.intent("1")
     assert (0, 0) == _story(world)
 
 
-def _story(world: Any) -> tuple[int, int]:
+def _story(world: World) -> tuple[int, int]:
     row = world.row(DOMAIN_RATES, b"example.com")
     return row.dark_since, row.back_at
 
 
 @pytest.mark.parametrize("value", [b"", b"{", b"[]", b'{"kind":"x"}', b'{"kind":"intent"}', None, b"\xff", b"[" * 9000])
-def test_what_is_no_evidence_becomes_a_dead_letter(world: Any, value: bytes | None) -> None:
+def test_what_is_no_evidence_becomes_a_dead_letter(world: World, value: bytes | None) -> None:
     """Only Screen writes to the log, but one odd record must not stop a partition; its neighbours are judged."""
     verdicts = world.append(world.intent_record("1"), value, world.intent_record("2"))
     assert ["1", "2"] == [verdict.id for verdict in verdicts]
@@ -117,7 +118,7 @@ def test_what_is_no_evidence_becomes_a_dead_letter(world: Any, value: bytes | No
     assert 3 == world.ledger.marker
 
 
-def test_records_at_or_below_the_marker_are_skipped(world: Any) -> None:
+def test_records_at_or_below_the_marker_are_skipped(world: World) -> None:
     """Kafka delivers them again after a restart; nothing is published twice."""
     world.intent("1")
     commits = world.ledger.commits
@@ -127,7 +128,7 @@ def test_records_at_or_below_the_marker_are_skipped(world: Any) -> None:
     assert ["1", "2"] == [verdict.id for verdict in world.verdicts()]
 
 
-def test_a_batch_that_ends_in_what_is_skipped_still_moves_the_marker(world: Any) -> None:
+def test_a_batch_that_ends_in_what_is_skipped_still_moves_the_marker(world: World) -> None:
     """Known ids and dead letters are progress too."""
     world.intent("1")
     world.append(world.intent_record("1"), b"?")

@@ -18,6 +18,7 @@ from sidestep.schemas import Evidence, HoldRecord, Listing, ListsRecord, Mailbox
 from sidestep.schemas.codec import encode
 from sidestep.streams.decide.engine import ENGINE
 from sidestep.streams.decide.rules.ladder import RULES
+from tests.decide.world import World
 
 DAY = 86_400_000
 LIMITS = {"domain": "60/min,max_burst=3", "service": "30/min,max_burst=2"}
@@ -32,7 +33,7 @@ class Golden:
         self.tallies = folder / "every-rule.tallies.json"
         self.engines = folder / "engines.json"
 
-    def judged(self, new_world: Any) -> Any:
+    def judged(self, new_world: type[World]) -> Any:
         """A world after the log, record by record."""
         world = new_world(None)
         for line in _records(self.log):
@@ -44,7 +45,7 @@ class Golden:
         octets = b"".join(path.read_bytes() for path in (self.log, self.verdicts, self.tallies))
         return hashlib.sha256(octets).hexdigest()
 
-    def regenerate(self, new_world: Any) -> None:
+    def regenerate(self, new_world: type[World]) -> None:
         """Write all of them. Fails where the fold has changed and its version has not."""
         if [_unversioned(line) for line in _records(self.verdicts)] != [
             _unversioned(value) for value in self.judged(new_world).values()
@@ -60,7 +61,7 @@ class Golden:
 
 
 @pytest.fixture
-def files(request: pytest.FixtureRequest, golden: Path, new_world: Any) -> Golden:
+def files(request: pytest.FixtureRequest, golden: Path, new_world: type[World]) -> Golden:
     """The golden files, made anew if that was asked for."""
     files = Golden(golden)
     if request.config.getoption("--regenerate-golden", default=False):
@@ -69,7 +70,7 @@ def files(request: pytest.FixtureRequest, golden: Path, new_world: Any) -> Golde
 
 
 @pytest.fixture
-def judged(files: Golden, new_world: Any) -> Any:
+def judged(files: Golden, new_world: type[World]) -> Any:
     """The world after the golden log."""
     return files.judged(new_world)
 
@@ -86,7 +87,7 @@ def _records(path: Path) -> list[bytes]:
     return [line.rstrip(b",") for line in path.read_bytes().splitlines()[1:-1]]
 
 
-def _story(new_world: Any) -> list[Evidence]:
+def _story(new_world: type[World]) -> list[Evidence]:
     """Some fifty records, a second apart unless told otherwise."""
     now = new_world.start
     records: list[Evidence] = []
@@ -199,7 +200,7 @@ def test_the_golden_files_are_json(files: Golden) -> None:
     assert json.loads(files.tallies.read_bytes())
 
 
-def test_the_golden_log_in_one_batch_says_the_same(new_world: Any, files: Golden) -> None:
+def test_the_golden_log_in_one_batch_says_the_same(new_world: type[World], files: Golden) -> None:
     """And so does a replay."""
     world = new_world(None)
     world.append(*_records(files.log))

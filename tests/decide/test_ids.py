@@ -3,6 +3,7 @@
 from typing import Any
 
 from sidestep.streams.decide.tables import DEDUPLICATION_SECONDS, DOMAIN_RATES
+from tests.decide.world import World
 
 WINDOW = DEDUPLICATION_SECONDS * 1000
 
@@ -11,115 +12,121 @@ def _rules(verdict: Any) -> list[str]:
     return [fired.id for fired in verdict.rules]
 
 
-def test_a_known_id_is_passed_over_in_silence(world: Any) -> None:
+def test_a_known_id_is_passed_over_in_silence(world: World) -> None:
     """Its verdict stands already: no second one, and nothing is counted twice."""
     assert "send" == world.intent().action
-    assert world.intent() is None
+    assert world.passes_over()
     assert [] == world.append(world.intent_record(), world.intent_record())
     assert 1 == world.row(DOMAIN_RATES, b"example.com").sends
 
 
-def test_the_same_id_of_another_service_is_another_intent(world: Any) -> None:
+def test_the_same_id_of_another_service_is_another_intent(world: World) -> None:
     """Ids are unique within their service only."""
     assert "send" == world.intent(service="shop").action
     assert "send" == world.intent(service="bank").action
 
 
-def test_a_deferred_intent_is_judged_anew_with_its_next_attempt(world: Any) -> None:
+def test_a_deferred_intent_is_judged_anew_with_its_next_attempt(world: World) -> None:
     """And each attempt has one verdict."""
     assert "defer" == world.intent(mx="unknown").action
-    assert world.intent(mx="yes") is None
+    assert world.passes_over(mx="yes")
     assert ("send", 2) == ((verdict := world.intent(mx="yes", attempt=2)).action, verdict.attempt)
-    assert world.intent(mx="yes", attempt=2) is None
-    assert world.intent(mx="yes") is None
+    assert world.passes_over(mx="yes", attempt=2)
+    assert world.passes_over(mx="yes")
 
 
-def test_an_attempt_after_approval_is_refused_once(world: Any) -> None:
+def test_an_attempt_after_approval_is_refused_once(world: World) -> None:
     """It would be a second message; repetitions of the refusal are passed over."""
     world.intent()
     verdict = world.intent(attempt=2)
     assert ("drop", ["already-decided"]) == (verdict.action, _rules(verdict))
-    assert world.intent(attempt=2) is None
+    assert world.passes_over(attempt=2)
     assert ["already-decided"] == _rules(world.intent(attempt=5))
-    assert world.intent(attempt=3) is None
+    assert world.passes_over(attempt=3)
 
 
-def test_an_attempt_after_a_drop_is_refused(world: Any) -> None:
+def test_an_attempt_after_a_drop_is_refused(world: World) -> None:
     """Dropped for good means for good, even if the domain takes mail by now."""
     assert "drop" == world.intent(mx="no").action
     assert ["already-decided"] == _rules(world.intent(mx="yes", attempt=2))
 
 
-def test_an_id_used_for_another_recipient_is_refused_once(world: Any) -> None:
+def test_an_id_used_for_another_recipient_is_refused_once(world: World) -> None:
     """Silence would lose a message; the first one's verdict stands."""
     world.intent()
     verdict = world.intent(to="john@example.com")
     assert ("drop", ["id-reused"], "john@example.com") == (verdict.action, _rules(verdict), verdict.to)
-    assert world.intent(to="john@example.com") is None
-    assert world.intent() is None
+    assert world.passes_over(to="john@example.com")
+    assert world.passes_over()
     assert ["id-reused"] == _rules(world.intent(to="mary@example.com"))
 
 
-def test_an_id_used_for_another_stream_is_refused(world: Any) -> None:
+def test_an_id_used_for_another_stream_is_refused(world: World) -> None:
     """A newsletter under the id of a password reset is another message."""
     world.intent(stream="transactional")
     assert ["id-reused"] == _rules(world.intent(stream="newsletter"))
 
 
-def test_an_id_used_twice_in_one_batch_is_refused_once(world: Any) -> None:
+def test_an_id_used_twice_in_one_batch_is_refused_once(world: World) -> None:
     """What a batch has not written yet counts all the same."""
     first, second = world.intent_record(), world.intent_record(to="john@example.com")
     verdicts = world.append(first, second, first, second)
     assert [[], ["id-reused"]] == [_rules(verdict) for verdict in verdicts]
 
 
-def test_the_next_attempt_under_a_reused_id_is_refused_again(world: Any) -> None:
+def test_the_next_attempt_under_a_reused_id_is_refused_again(world: World) -> None:
     """It stays a fault of the service, and gets its one verdict."""
     world.intent()
     world.intent(to="john@example.com")
     assert ["id-reused"] == _rules(world.intent(to="john@example.com", attempt=2))
-    assert world.intent(to="john@example.com", attempt=2) is None
+    assert world.passes_over(to="john@example.com", attempt=2)
 
 
-def test_an_id_used_at_another_domain_is_refused_on_screens_word(world: Any) -> None:
+def test_an_id_used_at_another_domain_is_refused_on_screens_word(world: World) -> None:
     """Decide never meets the two together: Screen's hint is what tells."""
     assert ["id-reused"] == _rules(world.intent(reused=True))
-    assert world.intent(reused=True) is None
+    assert world.passes_over(reused=True)
 
 
-def test_what_was_refused_on_screens_word_stays_refused_without_it(world: Any) -> None:
+def test_what_was_refused_on_screens_word_stays_refused_without_it(world: World) -> None:
     """Screen forgets at a restart and writes the intent again without the hint: no second, contrary verdict."""
     assert ["id-reused"] == _rules(world.intent(reused=True))
-    assert world.intent(reused=False) is None
+    assert world.passes_over(reused=False)
 
 
-def test_what_was_judged_without_screens_word_is_not_judged_again_with_it(world: Any) -> None:
+def test_what_was_judged_without_screens_word_is_not_judged_again_with_it(world: World) -> None:
     """The other way round: the first verdict stands."""
     assert "send" == world.intent(reused=False).action
-    assert world.intent(reused=True) is None
+    assert world.passes_over(reused=True)
 
 
-def test_an_id_is_known_for_eight_days(world: Any) -> None:
+def test_an_id_is_known_for_eight_days(world: World) -> None:
     """To the second; afterwards it may be used again."""
     world.intent()
     world.wait(WINDOW)
-    assert world.intent() is None
+    assert world.passes_over()
     world.wait(1000)
     assert "send" == world.intent().action
 
 
-def test_a_refusal_is_known_for_eight_days_of_its_own(world: Any) -> None:
+def test_a_refusal_is_known_for_eight_days_of_its_own(world: World) -> None:
     """Although the id it rests on is forgotten sooner."""
     world.intent()
     world.wait(WINDOW - 1000)
     assert ["id-reused"] == _rules(world.intent(to="john@example.com"))
     world.wait(3000)
-    assert world.intent(to="john@example.com") is None
+    assert world.passes_over(to="john@example.com")
 
 
-def test_verdicts_carry_what_the_service_gave(world: Any) -> None:
+def test_verdicts_carry_what_the_service_gave(world: World) -> None:
     """The verdict answers an intent, and says where it stands in the log and what it was judged with."""
-    given = {"stream": "s", "campaign": "c", "source": "form", "metadata": {"n": [1, None]}, "attempt": 3}
+    given: dict[str, Any] = {
+        "stream": "s",
+        "campaign": "c",
+        "source": "form",
+        "metadata": {"n": [1, None]},
+        "attempt": 3,
+    }
     verdict = world.intent(**given)
     assert given == {name: getattr(verdict, name) for name in given}
     assert ("email-evidence", 0, 1) == (verdict.evidence.topic, verdict.evidence.partition, verdict.evidence.offset)
@@ -127,7 +134,7 @@ def test_verdicts_carry_what_the_service_gave(world: Any) -> None:
     assert world.now / 1000 == verdict.decided_at
 
 
-def test_test_intents_are_judged_and_leave_no_trace(new_world: Any) -> None:
+def test_test_intents_are_judged_and_leave_no_trace(new_world: type[World]) -> None:
     """Same verdicts; rates, history and tallies are as if they had never been."""
     world = new_world(new_world.policy_text(domain="1/hour", service="1/hour"))
     for number in range(3):
@@ -146,7 +153,7 @@ def test_test_intents_are_judged_and_leave_no_trace(new_world: Any) -> None:
     assert "defer" == world.intent("real-2").action
 
 
-def test_test_intents_meet_the_rules_but_not_the_limits(new_world: Any) -> None:
+def test_test_intents_meet_the_rules_but_not_the_limits(new_world: type[World]) -> None:
     """A limit that is used up is no reason to stop a test, a hard bounce is."""
     world = new_world(new_world.policy_text(domain="1/hour"))
     world.intent("1")

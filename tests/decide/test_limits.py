@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidestep.schemas import MxFinding
+from sidestep.schemas import MxFinding, Verdict
 from sidestep.streams.decide.tables import DOMAIN_RATES, SERVICES
 from sidestep.streams.gcra import Rate, advance, earliest, furthest, parse_rate
+from tests.decide.world import World
 
 SECOND = 1_000_000
 GENEROUS = "1000000/s,max_burst=1000000"
@@ -122,12 +123,18 @@ def test_a_limit_is_used_up_to_the_last_one() -> None:
     assert steady == _let_through(rate, steady)
 
 
-def test_retry_at_is_the_next_slot_not_yet_promised(new_world: Any) -> None:
+def _again(verdict: Verdict) -> float:
+    """When a deferred intent may be offered again; Unix seconds."""
+    assert verdict.retry_at is not None
+    return verdict.retry_at
+
+
+def test_retry_at_is_the_next_slot_not_yet_promised(new_world: type[World]) -> None:
     """500 a minute, 50 at once: the 51st may come after 120 ms, the next one 120 ms later, and so on."""
     world = new_world(new_world.policy_text(domain="500/min,max_burst=50", service=GENEROUS))
     verdicts = [world.intent(str(i)) for i in range(55)]
     assert ["send"] * 50 + ["defer"] * 5 == [verdict.action for verdict in verdicts]
-    slots = [round((verdict.retry_at * 1000) - world.now) for verdict in verdicts[50:]]
+    slots = [round((_again(verdict) * 1000) - world.now) for verdict in verdicts[50:]]
     assert [120, 240, 360, 480, 600] == slots
     text = "example.com gets its 500/min,max_burst=50 already; there is room again in 0.1 s."
     assert ("domain-limit", text) == (verdicts[50].rules[0].id, verdicts[50].rules[0].text)
@@ -136,18 +143,18 @@ def test_retry_at_is_the_next_slot_not_yet_promised(new_world: Any) -> None:
 @pytest.mark.parametrize(
     "limits", [{"domain": "7/s,max_burst=3", "service": GENEROUS}, {"domain": GENEROUS, "service": "7/s,max_burst=3"}]
 )
-def test_whoever_comes_back_at_retry_at_gets_through(new_world: Any, limits: dict[str, str]) -> None:
+def test_whoever_comes_back_at_retry_at_gets_through(new_world: type[World], limits: dict[str, str]) -> None:
     """Each deferred intent, offered again exactly then and with nobody else about, is approved."""
     world = new_world(new_world.policy_text(**limits))
     deferred = [verdict for i in range(20) if (verdict := world.intent(str(i))).action == "defer"]
     assert 17 == len(deferred)
-    assert all(first.retry_at < second.retry_at for first, second in pairwise(deferred))
+    assert all(_again(first) < _again(second) for first, second in pairwise(deferred))
     for verdict in deferred:
-        world.now = round(verdict.retry_at * 1000)
+        world.now = round(_again(verdict) * 1000)
         assert "send" == world.intent(verdict.id, attempt=2).action
 
 
-def test_a_stop_by_the_service_limit_takes_nothing_of_the_domain_limit(new_world: Any) -> None:
+def test_a_stop_by_the_service_limit_takes_nothing_of_the_domain_limit(new_world: type[World]) -> None:
     """Both must let it through; only then does it count, for both."""
     world = new_world(new_world.policy_text(domain="1/hour,max_burst=3", service="1/hour"))
     assert "send" == world.intent("1").action
@@ -156,7 +163,7 @@ def test_a_stop_by_the_service_limit_takes_nothing_of_the_domain_limit(new_world
     assert "domain-limit" == world.intent("c", service="dorm").rules[0].id
 
 
-def test_a_stop_by_the_domain_limit_takes_nothing_of_the_service_limit(new_world: Any) -> None:
+def test_a_stop_by_the_domain_limit_takes_nothing_of_the_service_limit(new_world: type[World]) -> None:
     """The domain is asked first."""
     world = new_world(new_world.policy_text(domain="1/min", service="1/hour,max_burst=2"))
     world.intent("1")
@@ -167,7 +174,7 @@ def test_a_stop_by_the_domain_limit_takes_nothing_of_the_service_limit(new_world
     assert "service-limit" == world.intent("c").rules[0].id
 
 
-def test_domains_and_services_have_limits_of_their_own(new_world: Any) -> None:
+def test_domains_and_services_have_limits_of_their_own(new_world: type[World]) -> None:
     """One domain's mail takes nothing of another's; named limits go before the default."""
     text = new_world.policy_text(domain="1/hour", service=GENEROUS)
     text = text.replace('default = "1/hour"', 'default = "1/hour"\n"example.org" = "2/hour,max_burst=2"')
@@ -178,7 +185,7 @@ def test_domains_and_services_have_limits_of_their_own(new_world: Any) -> None:
 
 
 @pytest.mark.parametrize(("name", "sent"), [("shop@example.com", 3), ("shop", 3), ("bank", 1), ("shop@example.org", 1)])
-def test_the_most_special_service_limit_holds(new_world: Any, name: str, sent: int) -> None:
+def test_the_most_special_service_limit_holds(new_world: type[World], name: str, sent: int) -> None:
     """SERVICE@DOMAIN before SERVICE before default."""
     text = new_world.policy_text(service="1/hour", domain=GENEROUS)
     text = text.replace('default = "1/hour"', f'default = "1/hour"\n"{name}" = "3/hour,max_burst=3"')
@@ -187,7 +194,7 @@ def test_the_most_special_service_limit_holds(new_world: Any, name: str, sent: i
 
 
 @pytest.mark.parametrize(("rule", "left"), [("domain-limit", "service-limit"), ("service-limit", "domain-limit")])
-def test_a_limit_that_is_off_does_not_exist(new_world: Any, rule: str, left: str) -> None:
+def test_a_limit_that_is_off_does_not_exist(new_world: type[World], rule: str, left: str) -> None:
     """The other one holds all the same."""
     world = new_world(new_world.policy_text({rule: "off"}, domain="1/hour", service="1/hour"))
     assert [[], [left]] == [[fired.id for fired in world.intent(i).rules] for i in "12"]
@@ -195,27 +202,28 @@ def test_a_limit_that_is_off_does_not_exist(new_world: Any, rule: str, left: str
     assert ["send", "send"] == [world.intent(i).action for i in "12"]
 
 
-def test_what_is_dropped_or_deferred_takes_nothing_of_the_limits(new_world: Any) -> None:
+def test_what_is_dropped_or_deferred_takes_nothing_of_the_limits(new_world: type[World]) -> None:
     """Only what goes out counts."""
     world = new_world(new_world.policy_text(domain="1/hour", service="1/hour"))
-    for number, fields in enumerate(({"mx": "no"}, {"mx": "unknown"}, {"classes": ("disposable",)})):
+    stopped: list[dict[str, Any]] = [{"mx": "no"}, {"mx": "unknown"}, {"classes": ("disposable",)}]
+    for number, fields in enumerate(stopped):
         assert "rejected" == world.intent(f"r{number}", **fields).decision
     assert "send" == world.intent("1").action
 
 
-def test_a_faster_limit_is_not_held_up_by_what_a_slower_one_left_behind(new_world: Any) -> None:
+def test_a_faster_limit_is_not_held_up_by_what_a_slower_one_left_behind(new_world: type[World]) -> None:
     """One a day by mistake, a hundred deferred, the policy mended: from then on the new limit alone counts."""
     world = new_world(new_world.policy_text(domain="1/day,max_burst=100", service=GENEROUS))
     verdicts = [world.intent(str(i)) for i in range(200)]
-    assert 100 * 86_400 == verdicts[-1].retry_at - world.now / 1000
+    assert 100 * 86_400 == _again(verdicts[-1]) - world.now / 1000
     world.append(world.policy_record(world.policy_text(domain="60/min,max_burst=2", service=GENEROUS), world.now))
-    assert 1.0 == world.intent("new").retry_at - world.now / 1000
-    assert 2.0 == world.intent("newer").retry_at - world.now / 1000
+    assert 1.0 == _again(world.intent("new")) - world.now / 1000
+    assert 2.0 == _again(world.intent("newer")) - world.now / 1000
     world.wait(1000)
     assert "send" == world.intent("new", attempt=2).action
 
 
-def test_rates_are_kept_across_batches_and_restarts(new_world: Any) -> None:
+def test_rates_are_kept_across_batches_and_restarts(new_world: type[World]) -> None:
     """They stand in the ledger, not in memory."""
     world = new_world(new_world.policy_text(domain="2/hour,max_burst=2"))
     world.intent("1")
@@ -223,17 +231,16 @@ def test_rates_are_kept_across_batches_and_restarts(new_world: Any) -> None:
     again.ledger.stored, again.ledger.marker, again.log = world.ledger.stored, world.ledger.marker, world.log
     again.judge = type(world.judge)(again.ledger, 4)
     assert ["send", "defer"] == [again.intent(i).action for i in "23"]
-    assert again.row(DOMAIN_RATES, b"example.com").slot_interval_us == again.row(
-        DOMAIN_RATES, b"example.com"
-    ).slot_us - round(again.verdicts()[-1].retry_at * 1e6)
+    row = again.row(DOMAIN_RATES, b"example.com")
+    assert row.slot_interval_us == row.slot_us - round(_again(again.verdicts()[-1]) * 1e6)
     assert 2 == again.row(SERVICES, b"shop@example.com").sends
 
 
-def _hosted(world: Any, name: str, provider: str = "google") -> Any:
+def _hosted(world: World, name: str, provider: str = "google") -> Any:
     return {"to": f"jane@{name}", "mx": MxFinding("yes", "mx", world.now, 300, (f"mx.{provider}.example",), provider)}
 
 
-def test_domains_of_one_mx_provider_share_its_limit(new_world: Any) -> None:
+def test_domains_of_one_mx_provider_share_its_limit(new_world: type[World]) -> None:
     """Whatever their names are; another provider's and those without one do not count against it."""
     world = new_world(new_world.policy_text(provider="1/min,max_burst=2"))
     names = ["one.example", "two.example", "three.example"]
@@ -248,7 +255,7 @@ def test_domains_of_one_mx_provider_share_its_limit(new_world: Any) -> None:
     assert "send" == world.intent("three.example", attempt=2, **_hosted(world, "three.example")).action
 
 
-def test_a_domain_with_a_limit_of_its_own_is_not_counted_with_its_provider(new_world: Any) -> None:
+def test_a_domain_with_a_limit_of_its_own_is_not_counted_with_its_provider(new_world: type[World]) -> None:
     """gmail.com has one in the shipped policy."""
     world = new_world(new_world.policy_text(provider="1/min"))
     actions = [world.intent(str(n), **_hosted(world, "gmail.com")).action for n in range(5)]
@@ -256,7 +263,7 @@ def test_a_domain_with_a_limit_of_its_own_is_not_counted_with_its_provider(new_w
     assert "send" == world.intent("other", **_hosted(world, "one.example")).action
 
 
-def test_partitions_share_a_providers_rate(new_world: Any) -> None:
+def test_partitions_share_a_providers_rate(new_world: type[World]) -> None:
     """Each gets the rate divided by their number, as the log has it; a policy written for more partitions holds."""
     world = new_world(None)
     text = new_world.policy_text(provider="4/min,max_burst=8")
@@ -269,7 +276,7 @@ def test_partitions_share_a_providers_rate(new_world: Any) -> None:
     assert ["send", "defer"] == actions
 
 
-def test_test_intents_pass_the_providers_limit(new_world: Any) -> None:
+def test_test_intents_pass_the_providers_limit(new_world: type[World]) -> None:
     """And leave no trace in it."""
     world = new_world(new_world.policy_text(provider="1/min"))
     assert ["send"] * 3 == [world.intent(str(n), test=True, **_hosted(world, f"d{n}.example")).action for n in range(3)]

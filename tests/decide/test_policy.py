@@ -12,6 +12,7 @@ from sidestep.streams.decide.policy_faults import RISKS
 from sidestep.streams.decide.policy_text import parse, problems, version_of
 from sidestep.streams.decide.rules.ladder import RULES as LADDER
 from sidestep.streams.errors import PolicyError
+from tests.decide.world import World
 
 RULES = {rule.id: rule for rule in LADDER}
 DOCS = Path(__file__).parents[2] / "docs" / "policy.md"
@@ -19,7 +20,7 @@ FAULTS = ("id-reused", "already-decided")
 
 
 @pytest.fixture(scope="module")
-def shipped(new_world: Any) -> str:
+def shipped(new_world: type[World]) -> str:
     """The text of the policy that ships."""
     return str(new_world.policy_text())
 
@@ -99,7 +100,7 @@ def test_every_fault_is_told_at_once(shipped: str) -> None:
 
 @pytest.mark.parametrize("rule", RULES)
 @pytest.mark.parametrize("mode", ["reject", "defer", "flag", "off"])
-def test_only_modes_that_make_sense_are_accepted(new_world: Any, rule: str, mode: str) -> None:
+def test_only_modes_that_make_sense_are_accepted(new_world: type[World], rule: str, mode: str) -> None:
     """A deferral needs a time to come back at, and some faults can't be waved through."""
     faults = problems(new_world.policy_text({rule: mode}))
     assert (mode in RULES[rule].modes) == (faults == [])

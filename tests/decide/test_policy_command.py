@@ -9,6 +9,7 @@ from click.testing import CliRunner, Result
 from sidestep.streams.cli import main
 from sidestep.streams.decide.policy_text import version_of
 from sidestep.streams.decide.rules.ladder import RULES
+from tests.decide.world import World
 
 
 def _run(*arguments: str | Path) -> Result:
@@ -27,7 +28,7 @@ def write(tmp_path: Path) -> Any:
     return write
 
 
-def test_a_sound_policy_is_shown(new_world: Any, write: Any) -> None:
+def test_a_sound_policy_is_shown(new_world: type[World], write: Any) -> None:
     """OK, its version, every rule with its mode, the limits; no warnings for what ships."""
     text = new_world.policy_text()
     result = _run("check", write(text))
@@ -38,7 +39,7 @@ def test_a_sound_policy_is_shown(new_world: Any, write: Any) -> None:
     assert "12000/min,max_burst=2000" in result.stdout
 
 
-def test_what_is_set_is_shown(new_world: Any, write: Any) -> None:
+def test_what_is_set_is_shown(new_world: type[World], write: Any) -> None:
     """Limits by MX provider, and on how many lists or on which one."""
     text = new_world.policy_text(provider="77/min").replace("trusted = []", 'trusted = ["ours"]')
     shown = _run("show", write(text)).stdout
@@ -46,7 +47,7 @@ def test_what_is_set_is_shown(new_world: Any, write: Any) -> None:
     assert "on 2 lists, or on ours" in shown
 
 
-def test_every_fault_is_a_line_with_the_file_and_the_section(new_world: Any, write: Any) -> None:
+def test_every_fault_is_a_line_with_the_file_and_the_section(new_world: type[World], write: Any) -> None:
     """On stderr, exit code 1, nothing on stdout."""
     path = write(new_world.policy_text().replace("days = 730", "days = 0"))
     result = _run("check", path)
@@ -86,7 +87,9 @@ SUSPICIOUS = [
 
 
 @pytest.mark.parametrize(("section", "line", "sentence"), SUSPICIOUS)
-def test_what_is_hardly_meant_is_a_warning(new_world: Any, write: Any, section: str, line: str, sentence: str) -> None:
+def test_what_is_hardly_meant_is_a_warning(
+    new_world: type[World], write: Any, section: str, line: str, sentence: str
+) -> None:
     """It is said, and the policy can be used all the same."""
     text = new_world.policy_text()
     head = next(found for found in text.splitlines() if found.startswith(f"[limits.{section}]"))
@@ -106,7 +109,7 @@ def test_what_is_hardly_meant_is_a_warning(new_world: Any, write: Any, section: 
         '"example.com" = "1/day"',
     ],
 )
-def test_what_is_at_the_edge_is_no_warning(new_world: Any, write: Any, line: str) -> None:
+def test_what_is_at_the_edge_is_no_warning(new_world: type[World], write: Any, line: str) -> None:
     """Equal to the domain's limit, a burst of exactly a minute, one a day: all of it may be meant."""
     text = new_world.policy_text()
     section = "[limits.service-at-domain]" if "@" in line or "bank" in line else "[limits.domain]"
@@ -114,7 +117,7 @@ def test_what_is_at_the_edge_is_no_warning(new_world: Any, write: Any, line: str
     assert "" == _run("check", write(text.replace(head, f"{head}\n{line}"))).stderr
 
 
-def test_parameters_that_have_no_effect_are_warned_of(new_world: Any, write: Any) -> None:
+def test_parameters_that_have_no_effect_are_warned_of(new_world: type[World], write: Any) -> None:
     """A first wait above the longest one, an opt-out that holds for no stream."""
     text = new_world.policy_text().replace("retry_after_max = 14400", "retry_after_max = 60")
     result = _run("check", write(text.replace('streams = ["marketing", "newsletter"]', "streams = []")))

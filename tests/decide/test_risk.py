@@ -12,6 +12,7 @@ from sidestep.streams.decide.risk import risk_of
 from sidestep.streams.decide.rules.case import Finding
 from sidestep.streams.decide.rules.ladder import RULES
 from sidestep.streams.decide.tables import DomainRow, RecipientRow
+from tests.decide.world import World
 
 NOW = 1_800_000_000
 DAY = 86_400
@@ -19,7 +20,7 @@ KNOWN = {"last_approved": NOW - DAY}
 
 
 @pytest.fixture(scope="module")
-def policy(new_world: Any) -> Any:
+def policy(new_world: type[World]) -> Any:
     """The one that ships."""
     return parse(new_world.policy_text())
 
@@ -57,7 +58,7 @@ def test_signals_combine(policy: Any, flags: list[str], recipient: Any, domain: 
     assert risk == risk_of(findings, RecipientRow(**recipient), DomainRow(**domain), policy, NOW)
 
 
-def test_someone_who_never_engaged_is_not_taken_for_engaged(new_world: Any) -> None:
+def test_someone_who_never_engaged_is_not_taken_for_engaged(new_world: type[World]) -> None:
     """However far back the policy looks."""
     policy = parse(new_world.policy_text().replace("dormant_days = 365", "dormant_days = 99999"))
     assert 0.05 == risk_of([], RecipientRow(), DomainRow(), policy, NOW)
@@ -74,7 +75,7 @@ recipients = st.builds(RecipientRow, *[times] * 4, st.integers(0, 3), *[times] *
     st.fixed_dictionaries({name: st.floats(-1, 0) if name == "engaged" else st.floats(0, 1) for name in RISKS}),
 )
 def test_risk_is_a_probability_whatever_the_weights(
-    new_world: Any, flags: Any, recipient: Any, domain: Any, weights: Any
+    new_world: type[World], flags: Any, recipient: Any, domain: Any, weights: Any
 ) -> None:
     """From 0 to 1, for every set of weights that the policy may hold."""
     text = new_world.policy_text()

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from itertools import pairwise
-from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,11 +12,12 @@ from sidestep.streams.decide.judge import Judge
 from sidestep.streams.decide.tables import OPEN_TALLIES
 from sidestep.streams.decide.tally import KEPT, OTHER
 from sidestep.topics.catalog import TALLIES
+from tests.decide.world import World
 
 GOOGLE = MxFinding("yes", "mx", 1, 300, ("mx.google.com",), "google")
 
 
-def test_what_is_new_is_counted_and_nothing_else(world: Any) -> None:
+def test_what_is_new_is_counted_and_nothing_else(world: World) -> None:
     """Watch puts services on hold by these figures: what comes again, and tests, must not be in them."""
     records = [
         world.intent_record("1", classes=("role", "free"), mx=GOOGLE, source="form", campaign="may", stream="news"),
@@ -46,7 +46,7 @@ def test_what_is_new_is_counted_and_nothing_else(world: Any) -> None:
     ]
 
 
-def test_feedback_is_counted_by_event_reason_and_scope(world: Any) -> None:
+def test_feedback_is_counted_by_event_reason_and_scope(world: World) -> None:
     """Also feedback that names no service: it must not vanish."""
     world.append(
         world.feedback_record("complaint", id="c", service="shop"),
@@ -64,7 +64,7 @@ def test_feedback_is_counted_by_event_reason_and_scope(world: Any) -> None:
     assert Outcomes() == shops.intents
 
 
-def test_a_second_comes_out_when_the_logs_time_leaves_it(world: Any) -> None:
+def test_a_second_comes_out_when_the_logs_time_leaves_it(world: World) -> None:
     """Not before; what moves the time belongs to the second that begins."""
     world.intent("1")
     world.wait(999)
@@ -77,7 +77,7 @@ def test_a_second_comes_out_when_the_logs_time_leaves_it(world: Any) -> None:
     assert [2, 1] == [tally.intents.approved for tally in world.tallies()]
 
 
-def test_a_tick_is_enough_and_says_nothing_else(world: Any) -> None:
+def test_a_tick_is_enough_and_says_nothing_else(world: World) -> None:
     """Where traffic has stopped, Screen's tick ends the second; a second one ends nothing."""
     world.intent()
     before = len(world.verdicts())
@@ -90,7 +90,7 @@ def test_a_tick_is_enough_and_says_nothing_else(world: Any) -> None:
     assert "open_tallies" not in world.contents()
 
 
-def test_an_open_second_survives_a_restart(world: Any) -> None:
+def test_an_open_second_survives_a_restart(world: World) -> None:
     """The ledger holds it: counted once, whoever ends the second."""
     world.intent("1", source="form")
     world.judge = Judge(world.ledger, 4)
@@ -100,7 +100,7 @@ def test_an_open_second_survives_a_restart(world: Any) -> None:
     assert Breakdown({"form": Outcomes(2, never_mailed=1)}) == tally.sources
 
 
-def test_a_tally_lies_where_its_service_says(world: Any) -> None:
+def test_a_tally_lies_where_its_service_says(world: World) -> None:
     """One Watch worker sees all of a service: murmur2 of the name, as every client would have put it."""
     for number in range(30):
         world.intent(str(number), service=f"service-{number}")
@@ -111,7 +111,7 @@ def test_a_tally_lies_where_its_service_says(world: Any) -> None:
     assert 2 == where["service-0"], "as Kafka's own tools compute it"
 
 
-def test_the_most_frequent_names_come_out_by_name(world: Any) -> None:
+def test_the_most_frequent_names_come_out_by_name(world: World) -> None:
     """The rest in one sum, so that a tally stays small whatever a service names."""
     records = [
         world.intent_record(f"{source}-{n}", to=f"u{source}x{n}@example.com", source=f"s{source:02}")
@@ -127,7 +127,7 @@ def test_the_most_frequent_names_come_out_by_name(world: Any) -> None:
     assert 50 == tally.intents.approved
 
 
-def test_a_row_of_the_ledger_stays_small(world: Any) -> None:
+def test_a_row_of_the_ledger_stays_small(world: World) -> None:
     """However many names a service makes up: the first of a second are told apart, later ones are not."""
     records = [
         world.intent_record(str(n), to=f"u@d{n}.example", source=f"s{n}", campaign=f"c{n}", stream=f"t{n}")
@@ -149,7 +149,9 @@ arrivals = st.lists(st.tuples(st.sampled_from([0, 0, 300, 1000, 7000]), st.integ
 
 
 @given(arrivals, st.lists(st.integers(0, 400), max_size=5))
-def test_tallies_add_up_to_the_verdicts(new_world: Any, arrivals: list[tuple[int, int]], cuts: list[int]) -> None:
+def test_tallies_add_up_to_the_verdicts(
+    new_world: type[World], arrivals: list[tuple[int, int]], cuts: list[int]
+) -> None:
     """However the log is cut: by service and second the same sums, and each breakdown the same total."""
     world = new_world()
     records = []

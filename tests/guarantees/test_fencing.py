@@ -25,7 +25,8 @@ FENCED = 3
 def ledger(connection: Connection, folder: Path) -> Ledger:
     """Partition 0's, as a worker opens it."""
     settings = LedgerSettings(
-        connection=connection, group=folder.parent.name, data=folder, rows_changelog=LEDGER_CHANGELOG.name,
+        connection=connection, group=folder.parent.name, role="decide", data=folder,
+        rows_changelog=LEDGER_CHANGELOG.name,
         window_changelog=IDS_CHANGELOG.name, window_seconds=86_400, cache=Cache(8 * 1024 * 1024),
     )  # fmt: skip
     return Ledger(settings, 0, lambda _: None, lambda *_: None)

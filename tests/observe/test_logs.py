@@ -13,7 +13,10 @@ from hypothesis import strategies as st
 
 from sidestep.streams.errors import SettingsError
 from sidestep.streams.observe.logs import (
+    REPEATED_MOST,
+    WINDOW_SECONDS,
     JsonFormatter,
+    RepetitionFilter,
     TextFormatter,
     configure,
     printable,
@@ -215,3 +218,48 @@ def test_a_long_text_is_scanned_in_reasonable_time() -> None:
     start = time.perf_counter()
     without_local_parts(text)
     assert time.perf_counter() - start < 1
+
+
+class Clock:
+    """Time that stands still until moved."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        """Seconds."""
+        return self.now
+
+
+def _line(message: str, level: int = logging.ERROR, name: str = "kafka") -> logging.LogRecord:
+    """A log record."""
+    return logging.LogRecord(name, level, "", 0, message, (), None)
+
+
+def test_repetitions_are_held_back() -> None:
+    """Lines that differ only in numbers and in the client's name count as the same."""
+    repetitions = RepetitionFilter(Clock())
+    passed = [repetitions.filter(_line(f"FAIL [thrd:client-{n}]: connect failed after {n} ms")) for n in range(100)]
+    assert [True] * REPEATED_MOST == passed[:REPEATED_MOST]
+    assert not any(passed[REPEATED_MOST:])
+
+
+def test_the_next_window_tells_how_many_there_were() -> None:
+    """Nothing vanishes without a trace."""
+    clock = Clock()
+    repetitions = RepetitionFilter(clock)
+    for _ in range(REPEATED_MOST + 7):
+        repetitions.filter(_line("no route"))
+    clock.now = WINDOW_SECONDS
+    record = _line("no route")
+    assert repetitions.filter(record)
+    assert "no route (7 more like this before)" == record.getMessage()
+
+
+def test_other_lines_pass() -> None:
+    """Another message, another logger, and everything below warning."""
+    repetitions = RepetitionFilter(Clock())
+    for _ in range(50):
+        repetitions.filter(_line("no route"))
+    assert repetitions.filter(_line("disk full"))
+    assert repetitions.filter(_line("no route", name="dns"))
+    assert all(repetitions.filter(_line("working", logging.INFO)) for _ in range(50))

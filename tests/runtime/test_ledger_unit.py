@@ -42,11 +42,14 @@ class Place:
         self.window = make_topic()
         self.opened: list[Ledger] = []
 
-    def open(self, folder: str = "a", failpoint: Callable[[str], None] = lambda name: None) -> Ledger:
+    def open(
+        self, folder: str = "a", failpoint: Callable[[str], None] = lambda name: None, role: str = "count"
+    ) -> Ledger:
         """The ledger, recovered; in another folder as if on another machine."""
         settings = LedgerSettings(
             connection=self.kafka.connection,
             group=self.output,
+            role=role,
             data=self.folder / folder,
             rows_changelog=self.rows,
             window_changelog=self.window,
@@ -184,6 +187,19 @@ def test_a_new_owner_fences_the_old_one(place: Place) -> None:
     place.commit(new, 1, a=1)
     assert [0, 1] == place.outputs()
     assert Row(1) == new.read(COUNTS, [b"a"])[b"a"]
+
+
+def test_ledgers_of_two_roles_live_side_by_side(place: Place, make_topic: MakeTopic) -> None:
+    """In one group, on one partition number, in one data folder: neither fences the other nor sees its rows."""
+    first = place.open(role="count")
+    place.rows, place.window = make_topic(cleanup_policy="compact"), make_topic()
+    second = place.open(role="sum")
+    place.commit(first, 0, a=1)
+    place.commit(second, 0, b=2)
+    place.commit(first, 1, a=3)
+    assert [0, 0, 1] == place.outputs()
+    assert {b"a": Row(3)} == first.read(COUNTS, [b"a", b"b"])
+    assert {b"b": Row(2)} == second.read(COUNTS, [b"a", b"b"])
 
 
 def test_a_folder_of_another_cluster_is_refused(place: Place, make_topic: MakeTopic) -> None:

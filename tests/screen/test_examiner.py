@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from sidestep.schemas import IntentEvidence, MxFinding
 from sidestep.schemas.codec import decode_evidence
-from sidestep.streams.commands.check_address import Checker as CommandChecker
+from sidestep.streams.commands.check_address import LineChecker
 from sidestep.streams.decide.policy_file import SHIPPED
 from sidestep.streams.decide.policy_text import parse as parse_policy
 from sidestep.streams.local.nameserver import NameServer
@@ -31,7 +31,7 @@ from sidestep.streams.screen.sources.answers import Answers
 from sidestep.streams.screen.sources.inquiry import Inquiry
 from sidestep.streams.screen.ticks import Ticks
 from sidestep.streams.web.validate.answer import Answerer, CurrentVersions
-from sidestep.streams.web.validate.checking import Checker as WebChecker
+from sidestep.streams.web.validate.checking import Checker
 from sidestep.topics.catalog import INTENTS
 from tests.kafka_records import delivered
 
@@ -186,14 +186,14 @@ def _said(checked: Checked) -> Said:
 async def _by_web(inquiry: Inquiry, book: DomainBook) -> list[Said]:
     policy = parse_policy(SHIPPED.read_text("utf-8"))
     answerer = Answerer(policy, book.lists, CurrentVersions(policy.version, book.lists.versions))
-    checker = WebChecker(inquiry, book, answerer)
+    checker = Checker(inquiry, book, answerer)
     results = await checker.check(ADDRESSES, "", asyncio.get_running_loop().time() + 10)
     await checker.close()
     return [_said(result) for result in results]
 
 
 async def _by_command(inquiry: Inquiry, book: DomainBook) -> list[Said]:
-    checker = CommandChecker(inquiry.ask, book.lists, concurrency=4)
+    checker = LineChecker(inquiry.ask, book.lists, concurrency=4)
     pending = [checker.start(number, json.dumps(address).encode()) for number, address in enumerate(ADDRESSES)]
     answers = [await answer() for answer in pending]
     return [_said(answer) for answer in answers if isinstance(answer, Checked)]

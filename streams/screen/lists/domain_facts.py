@@ -1,35 +1,34 @@
-"""What is known of a domain without asking anybody: its partition, its classes, a likely slip. Pure, remembered per
-domain."""
+"""Facts of a domain, known without asking anybody: its partition, its classes, a near miss. Remembered. Pure."""
 
 from collections.abc import Callable
 from typing import NamedTuple
 
 from sidestep.streams.runtime.partitioner import partition_of
 from sidestep.streams.screen.lists.classes import Lists
-from sidestep.streams.screen.lists.typo import TypoFinding
+from sidestep.streams.screen.lists.typo import NearMiss
 
 REMEMBERED = 200_000
 
 
 class DomainFacts(NamedTuple):
-    """`partition` of the evidence log; `typo` where the name looks like a slip of a large provider's."""
+    """The facts of a domain. `partition` of the evidence log; `near_miss` where it is close to a large provider's."""
 
     partition: int
     classes: tuple[str, ...]
-    typo: TypoFinding | None
+    near_miss: NearMiss | None
 
 
 class DomainBook:
-    """Facts by domain. Bounded: when full it starts afresh, everything in it can be worked out again."""
+    """The facts by domain. Bounded: when full it starts afresh, everything in it can be worked out again."""
 
-    def __init__(self, lists: Lists, suggest: Callable[[str], TypoFinding | None], partitions: int):
+    def __init__(self, lists: Lists, suggest: Callable[[str], NearMiss | None], partitions: int):
         self.lists = lists
         self._suggest = suggest
         self._partitions = partitions
         self._facts: dict[str, DomainFacts] = {}
 
     def facts(self, domain: str) -> DomainFacts:
-        """Of a lower-case A-label."""
+        """The facts of a lower-case A-label."""
         found = self._facts.get(domain)
         return found if found is not None else self._work_out(domain)
 

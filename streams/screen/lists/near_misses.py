@@ -10,7 +10,7 @@ from typing import NamedTuple
 from sidestep.schemas import MxFinding
 from sidestep.streams.screen.address.domain import registrable
 from sidestep.streams.screen.lists.mx_providers import mailbox_providers, parking_services
-from sidestep.streams.screen.lists.typo import TypoFinding
+from sidestep.streams.screen.lists.typo import NearMiss
 
 CLUSTER = 3
 """Near misses at one exchange that make it a trap, whatever they are near to."""
@@ -27,28 +27,28 @@ class Suspicion(NamedTuple):
     meant: str = ""
 
 
-def is_cluster(near_misses: Mapping[str, TypoFinding]) -> bool:
+def is_cluster(near_misses: Mapping[str, NearMiss]) -> bool:
     """Is it more than chance that these near misses share an exchange? By domain, with what each is near to."""
-    meant = {typo.domain.partition(".")[0] for typo in near_misses.values()}
-    known = any(typo.certain for typo in near_misses.values())
+    meant = {near_miss.domain.partition(".")[0] for near_miss in near_misses.values()}
+    known = any(near_miss.certain for near_miss in near_misses.values())
     return len(near_misses) >= CLUSTER or (len(meant) >= MEANT and known)
 
 
-def weigh(domain: str, typo: TypoFinding | None, mx: MxFinding, clustered: bool = False) -> Suspicion:
+def weigh(domain: str, near_miss: NearMiss | None, mx: MxFinding, clustered: bool = False) -> Suspicion:
     """What a near miss is. `clustered`: its exchanges take the mail of other near misses (see is_cluster).
 
     In a cluster, parked or without mail: a slip. A mail service of its own: left alone, class near-miss. Otherwise a
     known misspelling is a slip, and a name that is only near stays a question: class near-miss, with a suggestion.
     """
-    if typo is None:
+    if near_miss is None:
         return Suspicion()
     if clustered:
-        return Suspicion(("typo", "trap-cluster"), typo.domain)
+        return Suspicion(("typo", "trap-cluster"), near_miss.domain)
     if mx.outcome == "no" or mx.provider in parking_services():
-        return Suspicion(("typo",), typo.domain)
-    if _healthy(mx) and (_own(domain, mx) if typo.certain else True):
+        return Suspicion(("typo",), near_miss.domain)
+    if _healthy(mx) and (_own(domain, mx) if near_miss.certain else True):
         return Suspicion(("near-miss",))
-    return Suspicion(("typo",) if typo.certain else ("near-miss",), typo.domain)
+    return Suspicion(("typo",) if near_miss.certain else ("near-miss",), near_miss.domain)
 
 
 def _healthy(mx: MxFinding) -> bool:

@@ -7,7 +7,7 @@ from collections import OrderedDict
 
 from sidestep.schemas import MxFinding
 from sidestep.streams.screen.lists.near_misses import is_cluster, telling
-from sidestep.streams.screen.lists.typo import TypoFinding
+from sidestep.streams.screen.lists.typo import NearMiss
 
 REMEMBERED = 20_000
 """Exchanges; the one that was seen longest ago goes first."""
@@ -22,18 +22,18 @@ class SeenExchanges:
 
     def __init__(self, remembered: int = REMEMBERED) -> None:
         self._remembered = remembered
-        self._at: OrderedDict[str, dict[str, TypoFinding]] = OrderedDict()
+        self._at: OrderedDict[str, dict[str, NearMiss]] = OrderedDict()
 
-    def note(self, domain: str, typo: TypoFinding, mx: MxFinding) -> None:
+    def note(self, domain: str, near_miss: NearMiss, mx: MxFinding) -> None:
         """A near miss of a large provider, and what DNS said of it."""
         for exchange in telling(mx):
             domains = self._at.setdefault(exchange, {})
             self._at.move_to_end(exchange)
             if len(domains) < KEPT:
-                domains[domain] = typo
+                domains[domain] = near_miss
         while len(self._at) > self._remembered:
             self._at.popitem(last=False)
 
-    def clustered(self, domain: str, typo: TypoFinding, mx: MxFinding) -> bool:
+    def clustered(self, domain: str, near_miss: NearMiss, mx: MxFinding) -> bool:
         """Does it share an exchange with other near misses seen so far, in a way that chance does not?"""
-        return any(is_cluster(self._at.get(exchange, {}) | {domain: typo}) for exchange in telling(mx))
+        return any(is_cluster(self._at.get(exchange, {}) | {domain: near_miss}) for exchange in telling(mx))

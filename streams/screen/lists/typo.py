@@ -21,12 +21,12 @@ LONG = 8
 """Letters of a name from which on two slips still leave no doubt about it."""
 
 
-class TypoFinding(NamedTuple):
-    """`domain` is what was probably meant."""
+class NearMiss(NamedTuple):
+    """A near miss: a domain close to a large provider's, which is `domain`."""
 
     domain: str
     certain: bool
-    """It stands in the curated list of misspellings. Otherwise it is only near: a sign, not a proof."""
+    """Whether the curated list of misspellings has it. Otherwise it is only near: a sign, not a proof."""
     distance: int
     """Insertions, deletions, substitutions and swaps of neighbours (optimal string alignment)."""
 
@@ -54,22 +54,22 @@ class Typos:
         self.slips = {name: 0 if name in ordinary else slips_allowed(name) for name in self.names}
         self.slips_most = max(self.slips.values(), default=0)
 
-    def suggest(self, domain: str) -> TypoFinding | None:
-        """Lower-case A-label domain -> what was probably meant; None for real domains, for far ones and on a tie."""
+    def suggest(self, domain: str) -> NearMiss | None:
+        """The near miss that a lower-case A-label domain is; None for real domains, for far ones and on a tie."""
         meant = self.known.get(domain)
         if meant:
-            return TypoFinding(meant, True, OSA.distance(domain, meant))
+            return NearMiss(meant, True, OSA.distance(domain, meant))
         name, _, suffix = domain.partition(".")
         exists = suffixes().is_public(suffix, accept_unknown=False)
         if domain in self.real or (exists and f"{name}.*" in self.real):
             return None
         return _nearest(self._candidates(name, suffix, exists))
 
-    def _candidates(self, name: str, suffix: str, suffix_exists: bool) -> list[TypoFinding]:
+    def _candidates(self, name: str, suffix: str, suffix_exists: bool) -> list[NearMiss]:
         # A suffix that exists was meant: gmail.co.uk is no slip of gmail.com, and company.io none of company.com.
         slips = 0 if suffix_exists else 1
         return [
-            TypoFinding(f"{target}.{ending}", False, in_name + int(in_suffix))
+            NearMiss(f"{target}.{ending}", False, in_name + int(in_suffix))
             for target, in_name in self._near_names(name)
             for ending, in_suffix, _ in process.extract(
                 suffix, self.suffixes_of[target], scorer=OSA.distance, score_cutoff=slips, limit=None
@@ -93,8 +93,8 @@ def slips_allowed(name: str) -> int:
     return 2 if len(name) >= LONG else 1
 
 
-def suggest(domain: str) -> TypoFinding | None:
-    """What was probably meant by a domain, by the lists that ship; see Typos.suggest."""
+def suggest(domain: str) -> NearMiss | None:
+    """The near miss that a domain is by the lists that ship; see Typos.suggest."""
     return typos().suggest(domain)
 
 
@@ -109,7 +109,7 @@ def typos() -> Typos:
     return Typos(read_table("misspellings"), sorted(meant), left_alone, word_names())
 
 
-def _nearest(candidates: list[TypoFinding]) -> TypoFinding | None:
+def _nearest(candidates: list[NearMiss]) -> NearMiss | None:
     if not candidates:
         return None
     least = min(candidate.distance for candidate in candidates)

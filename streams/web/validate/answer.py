@@ -1,4 +1,4 @@
-"""The answer about an address, from what is known of it: it looks like a verdict. Pure.
+"""The answerer of /v1/validate: results that look like verdicts, from what is known of an address. Pure.
 
 The same policy and the same ladder as Decide's, with nobody's history: rule ids and sentences equal those of verdicts.
 What only the ledger knows (bounces, complaints, limits) is not in it.
@@ -19,21 +19,21 @@ from sidestep.streams.screen.findings import Findings, Subject
 from sidestep.streams.screen.lists.classes import Lists, version_of_lists
 from sidestep.streams.screen.sources.answers import Answers
 
-Outcome = Literal["approved", "rejected", "unknown"]
+ResultOutcome = Literal["approved", "rejected", "unknown"]
 
 
 class Result(Checked, frozen=True, kw_only=True):
-    """The answer about one address: everything that `sidestep check-address` reports, and what follows from it."""
+    """A result about an address: all that `sidestep check-address` reports, and what the policy makes of that."""
 
-    outcome: Outcome
-    """unknown: offered as an intent it would be deferred; what is missing may be known soon."""
+    outcome: ResultOutcome
+    """approved, rejected, or unknown: an intent would be deferred, because what is missing may be known soon."""
     rules: tuple[FiredRule, ...]
-    """The one that stopped it, then those that were flagged on the way."""
+    """The rule that stopped the address, then those that were flagged on the way."""
     versions: Versions
 
 
-class Many(Struct, frozen=True):
-    """The response about several: the results in the order of the request."""
+class Results(Struct, frozen=True):
+    """The results of a request about several addresses, in its order."""
 
     results: list[Result]
 
@@ -71,7 +71,7 @@ class Answerer:
         self._lists = lists
 
     def result(self, about: Subject, answers: Answers, found: Findings, stream: str, now: int) -> Result:
-        """The answer about one address. `now`: seconds since 1970, of which sentences tell when to offer it again."""
+        """The result about an address. `now`: seconds since 1970, of which sentences tell when to offer it again."""
         checked = check(about, answers, found, self._lists)
         case = Case(_evidence(checked, about, answers, stream, now), NEVER, None, self._policy, now)
         stop, flags = self._ladder.judge(case)
@@ -100,7 +100,7 @@ def _evidence(checked: Checked, about: Subject, answers: Answers, stream: str, n
     )
 
 
-def _outcome(stop: Finding | None) -> Outcome:
+def _outcome(stop: Finding | None) -> ResultOutcome:
     if stop is None:
         return "approved"
     return "unknown" if stop.retry_us else "rejected"  # as the fold tells a deferral from a rejection

@@ -15,7 +15,7 @@ import msgspec
 from aiohttp import web
 
 from sidestep.streams.web.validate import problems
-from sidestep.streams.web.validate.answer import Many
+from sidestep.streams.web.validate.answer import Results
 from sidestep.streams.web.validate.checking import Checker
 from sidestep.streams.web.validate.problems import Problem
 from sidestep.streams.web.validate.request import Request, read
@@ -97,7 +97,7 @@ class Api:
         deadline = asyncio.get_running_loop().time() + body.deadline_ms / 1000
         texts = body.texts
         if not body.single:
-            return _encode(Many(await self._checker.check(texts, body.stream, deadline)))
+            return _encode(Results(await self._checker.check(texts, body.stream, deadline)))
         result = self._checker.at_once(texts[0], body.stream)
         if result is None:
             (result,) = await self._checker.check(texts, body.stream, deadline)

@@ -1,4 +1,4 @@
-"""Answers within a deadline: what is remembered at once, what has to be asked together, what comes too late as unknown.
+"""Results within a deadline: from memory at once, asked for together, and unknown where answers come too late.
 
 A question that outlives its request goes on and fills the caches, so that the next request finds the answer.
 """
@@ -24,10 +24,10 @@ T = TypeVar("T")
 
 LATE = Answers(MxFinding("unknown", "deadline"))
 BUSY = Answers(MxFinding("unknown", "busy"))
-"""Nobody was asked: too many questions are under way."""
+"""Answers where nobody was asked: too many questions are under way."""
 
 UNDER_WAY_MAX = 20_000
-"""Questions: five seconds' worth of new domains at 4,000 a second. More would wait for their turn past any deadline."""
+"""Questions under way: five seconds' worth of new domains at 4,000 a second. More would wait past any deadline."""
 
 BREATH = 0.01
 """Seconds of work before other requests get their turn."""
@@ -41,7 +41,7 @@ once: a list of dead domains must not keep a single address from being asked abo
 
 
 class Checker:
-    """One for the process; belongs to one event loop."""
+    """The checker of a process: results within a deadline. Belongs to one event loop."""
 
     def __init__(
         self,
@@ -64,7 +64,7 @@ class Checker:
         self._under_way: set[asyncio.Task[Answers]] = set()
 
     def at_once(self, text: str, stream: str) -> Result | None:
-        """The answer about one address, where nobody has to be asked."""
+        """The result about an address; None where somebody has to be asked."""
         about = subject(text, self._facts)
         answers = self._inquiry.known(about.address) if about.domain else NOT_ASKED
         if answers is None:
@@ -73,7 +73,7 @@ class Checker:
         return self._answerer.result(about, answers, found, stream, int(self._clock()))
 
     async def check(self, texts: list[str], stream: str, deadline: float) -> list[Result]:
-        """The answers in the order of `texts`. `deadline` is in the event loop's time; then nobody is waited for."""
+        """The results in the order of `texts`. `deadline` is in the event loop's time; then nobody is waited for."""
         subjects = {text: subject(text, self._facts) async for text in _breathing(texts)}
         answers = await self._answers(subjects.values(), deadline)
         heard = [(about, answers[text]) for text, about in subjects.items()]
@@ -85,14 +85,14 @@ class Checker:
         return [results[text] for text in texts]
 
     async def close(self) -> None:
-        """End what is under way."""
+        """End the questions under way."""
         tasks = list(self._under_way)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _answers(self, subjects: Iterable[Subject], deadline: float) -> dict[str, Answers]:
-        """By the text of the address."""
+        """The answers by the text of the address."""
         answers: dict[str, Answers] = {}
         waiting: dict[str, list[Subject]] = {}
         async for about in _breathing(subjects):

@@ -46,7 +46,7 @@ class ServeOptions:
     port: int = 6067
     tokens: Path | None = None
     rate: str = DEFAULT_RATE
-    """Of tokens that have none of their own in the file."""
+    """Rate of tokens that have none of their own in the file."""
     tls_cert: Path | None = None
     tls_key: Path | None = None
     insecure: bool = False
@@ -100,7 +100,7 @@ def _chores(tokens: TokenFile, sources: Sources) -> Iterator[Coroutine[Any, Any,
 
 
 async def _until_stopped(stop: asyncio.Event, *chores: Coroutine[Any, Any, None]) -> None:
-    """Returns when it is told to. A chore that fails is the whole server's failure: its answers would go stale."""
+    """Wait until told to stop. A chore that fails is the whole server's failure: its answers would go stale."""
     tasks = {asyncio.create_task(work) for work in (stop.wait(), *chores)}
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)

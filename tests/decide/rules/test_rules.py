@@ -10,6 +10,7 @@ from sidestep.schemas import Listing, MailboxFinding, MxFinding
 from sidestep.streams.decide.policy_file import SHIPPED
 from sidestep.streams.decide.rules.case import span
 from sidestep.streams.decide.rules.ladder import RULES as TABLE
+from tests.decide.world import World
 
 RULES = {rule.id: rule for rule in TABLE}
 LADDER = [rule.id for rule in TABLE if rule.function is not None]
@@ -17,33 +18,33 @@ DAY = 86_400_000
 LIMITS = {"domain-limit", "mx-provider-limit", "service-limit"}
 
 
-def _hold(world: Any) -> None:
+def _hold(world: World) -> None:
     world.hold("shop", world.now + 3_600_000)
 
 
-def _bounce(world: Any) -> None:
+def _bounce(world: World) -> None:
     world.feedback("bounce", hard=True, scope="recipient", reason="userunknown")
 
 
-def _suspend(world: Any) -> None:
+def _suspend(world: World) -> None:
     world.feedback("bounce", id="s", scope="recipient", reason="suspend")
 
 
-def _complain(world: Any) -> None:
+def _complain(world: World) -> None:
     world.feedback("complaint")
 
 
-def _unsubscribe(world: Any) -> None:
+def _unsubscribe(world: World) -> None:
     world.feedback("unsubscribed")
 
 
-def _darken(world: Any) -> None:
+def _darken(world: World) -> None:
     world.intent("before", to="joe@example.com", mx="no", service="bank")
     world.wait(30 * DAY)
     world.intent("after", to="joe@example.com", service="bank")
 
 
-def _nothing(world: Any) -> None:
+def _nothing(world: World) -> None:
     """The intent itself is enough."""
 
 
@@ -93,7 +94,7 @@ CASES: dict[str, tuple[Any, dict[str, Any], str]] = {
 }
 
 
-def _judged(new_world: Any, rule: str, mode: str) -> Any:
+def _judged(new_world: type[World], rule: str, mode: str) -> Any:
     happens, fields, _ = CASES[rule]
     world = new_world(new_world.policy_text({rule: mode}))
     happens(world)
@@ -108,7 +109,7 @@ def test_the_ladder_stands_as_the_policy_and_its_page_have_it() -> None:
 
 
 @pytest.mark.parametrize("rule", CASES)
-def test_a_rule_that_is_on_stops_what_it_is_about(new_world: Any, rule: str) -> None:
+def test_a_rule_that_is_on_stops_what_it_is_about(new_world: type[World], rule: str) -> None:
     """Rejected, with the rule's name first and one sentence that says why."""
     mode = "defer" if "reject" not in RULES[rule].modes else "reject"
     verdict = _judged(new_world, rule, mode)
@@ -119,7 +120,7 @@ def test_a_rule_that_is_on_stops_what_it_is_about(new_world: Any, rule: str) -> 
 
 
 @pytest.mark.parametrize("rule", [rule for rule in CASES if "flag" in RULES[rule].modes])
-def test_a_rule_that_flags_lets_through_and_says_so(new_world: Any, rule: str) -> None:
+def test_a_rule_that_flags_lets_through_and_says_so(new_world: type[World], rule: str) -> None:
     """Sent, the rule is named all the same, and nobody is told to come again."""
     verdict = _judged(new_world, rule, "flag")
     assert ("send", None) == (verdict.action, verdict.retry_at)
@@ -127,14 +128,14 @@ def test_a_rule_that_flags_lets_through_and_says_so(new_world: Any, rule: str) -
 
 
 @pytest.mark.parametrize("rule", [rule for rule in CASES if "off" in RULES[rule].modes])
-def test_a_rule_that_is_off_does_not_exist(new_world: Any, rule: str) -> None:
+def test_a_rule_that_is_off_does_not_exist(new_world: type[World], rule: str) -> None:
     """Sent, without a word."""
     verdict = _judged(new_world, rule, "off")
     assert ("send", []) == (verdict.action, verdict.rules)
 
 
 @pytest.mark.parametrize("rule", CASES)
-def test_a_plain_intent_meets_no_rule(new_world: Any, rule: str) -> None:
+def test_a_plain_intent_meets_no_rule(new_world: type[World], rule: str) -> None:
     """What a rule is about another recipient, service or stream is no concern of this one."""
     happens, _, _ = CASES[rule]
     world = new_world()
@@ -146,7 +147,7 @@ def test_a_plain_intent_meets_no_rule(new_world: Any, rule: str) -> None:
 
 
 @pytest.mark.parametrize(("first", "second"), list(pairwise(LADDER)))
-def test_the_first_rule_of_the_ladder_decides(new_world: Any, first: str, second: str) -> None:
+def test_the_first_rule_of_the_ladder_decides(new_world: type[World], first: str, second: str) -> None:
     """Where two neighbours apply and both would stop the intent, the upper one does."""
     modes = {name: "reject" for name, rule in RULES.items() if "flag" in rule.modes and name != "dns-unknown"}
     world = new_world(new_world.policy_text(modes))
@@ -169,13 +170,13 @@ def test_the_first_rule_of_the_ladder_decides(new_world: Any, first: str, second
         ((SURE, SURE_TOO, DOUBT), "listed"),
     ],
 )
-def test_it_takes_as_many_lists_as_the_policy_says(world: Any, listed: Any, rule: str) -> None:
+def test_it_takes_as_many_lists_as_the_policy_says(world: World, listed: Any, rule: str) -> None:
     """One list twice is one list, and a suspicion is not a listing."""
     verdict = world.intent(listed=listed)
     assert (rule, "drop" if rule == "listed" else "send") == (verdict.rules[0].id, verdict.action)
 
 
-def test_a_trusted_list_is_enough(new_world: Any) -> None:
+def test_a_trusted_list_is_enough(new_world: type[World]) -> None:
     """By its name; but not for what it only suspects."""
     text = new_world.policy_text().replace("trusted = []", 'trusted = ["one", "three"]')
     world = new_world(text)
@@ -184,7 +185,7 @@ def test_a_trusted_list_is_enough(new_world: Any) -> None:
 
 
 @pytest.mark.parametrize("event", ["delivered", "opened", "clicked", "replied"])
-def test_our_own_history_weighs_more_than_a_probe(world: Any, event: str) -> None:
+def test_our_own_history_weighs_more_than_a_probe(world: World, event: str) -> None:
     """Where mail was delivered or answered within 90 days the mailbox exists, whatever its server says."""
     world.feedback(event)
     world.wait(90 * DAY)
@@ -194,19 +195,19 @@ def test_our_own_history_weighs_more_than_a_probe(world: Any, event: str) -> Non
 
 
 @pytest.mark.parametrize("outcome", ["yes", "unknown"])
-def test_only_a_no_of_the_mailbox_server_stops(world: Any, outcome: Any) -> None:
+def test_only_a_no_of_the_mailbox_server_stops(world: World, outcome: Any) -> None:
     """A server that says nothing certain says nothing."""
     verdict = world.intent(mailbox=MailboxFinding(outcome, "catch-all"))
     assert ("send", []) == (verdict.action, verdict.rules)
 
 
-def test_a_near_miss_without_suggestion_is_left_alone(world: Any) -> None:
+def test_a_near_miss_without_suggestion_is_left_alone(world: World) -> None:
     """It has a healthy mail service of its own."""
     verdict = world.intent(classes=("near-miss",))
     assert ("send", [], 0.05) == (verdict.action, verdict.rules, verdict.risk)
 
 
-def test_the_life_of_a_domain_is_told_by_its_last_dark_time(new_world: Any) -> None:
+def test_the_life_of_a_domain_is_told_by_its_last_dark_time(new_world: type[World]) -> None:
     """Since when it was dark and why; what came before the last time is gone."""
     world = new_world()
     for day, mx in enumerate(["yes", "no", "no", "yes", "yes", "null-mx", "yes"]):
@@ -217,7 +218,7 @@ def test_the_life_of_a_domain_is_told_by_its_last_dark_time(new_world: Any) -> N
     assert "from 20 January 2027 until 21 January 2027 (the domain says that it takes no mail (null MX" in text
 
 
-def test_flags_before_the_rule_that_stops_are_named_after_it(world: Any) -> None:
+def test_flags_before_the_rule_that_stops_are_named_after_it(world: World) -> None:
     """The verdict's first rule is the one that decided."""
     verdict = world.intent(classes=("near-miss", "role"), mx="unknown", suggestion="x@example.org")
     assert ["dns-unknown", "typo-suspected", "role-address"] == [fired.id for fired in verdict.rules]
@@ -225,7 +226,7 @@ def test_flags_before_the_rule_that_stops_are_named_after_it(world: Any) -> None
 
 
 @pytest.mark.parametrize("stream", ["", "transactional", "news"])
-def test_an_opt_out_holds_for_the_named_streams_only(world: Any, stream: str) -> None:
+def test_an_opt_out_holds_for_the_named_streams_only(world: World, stream: str) -> None:
     """Whoever unsubscribed from the newsletter still gets a password reset."""
     world.feedback("unsubscribed")
     assert "send" == world.intent(stream=stream).action
@@ -234,7 +235,7 @@ def test_an_opt_out_holds_for_the_named_streams_only(world: Any, stream: str) ->
 @pytest.mark.parametrize(
     "rule", ["recipient-hard-bounce", "recipient-suspended", "recipient-complaint", "recipient-unsubscribed"]
 )
-def test_history_counts_for_as_many_days_as_the_policy_says(new_world: Any, rule: str) -> None:
+def test_history_counts_for_as_many_days_as_the_policy_says(new_world: type[World], rule: str) -> None:
     """On day 730 it still stops, a second later it does not."""
     happens, fields, _ = CASES[rule]
     for late, action in ((0, "drop"), (1000, "send")):
@@ -245,18 +246,18 @@ def test_history_counts_for_as_many_days_as_the_policy_says(new_world: Any, rule
 
 
 @pytest.mark.parametrize("mx", ["yes", "no", "unknown"])
-def test_unknown_is_never_rejected_for_good(world: Any, mx: str) -> None:
+def test_unknown_is_never_rejected_for_good(world: World, mx: str) -> None:
     """Only an answer can drop an intent."""
     assert {"yes": "send", "no": "drop", "unknown": "defer"}[mx] == world.intent(mx=mx).action
 
 
 @pytest.mark.parametrize(("attempt", "seconds"), [(1, 300), (2, 600), (3, 1200), (6, 9600), (7, 14400), (1000, 14400)])
-def test_the_wait_for_dns_doubles_up_to_a_bound(world: Any, attempt: int, seconds: int) -> None:
+def test_the_wait_for_dns_doubles_up_to_a_bound(world: World, attempt: int, seconds: int) -> None:
     """300 s, twice as long each time, never more than four hours."""
     assert world.now / 1000 + seconds == world.intent(mx="unknown", attempt=attempt).retry_at
 
 
-def test_a_hold_says_when_to_come_back(world: Any) -> None:
+def test_a_hold_says_when_to_come_back(world: World) -> None:
     """retry_at is the end of the hold; from then on the service is judged as any other."""
     world.hold("shop", world.now + 1500)
     assert (world.now + 1500) / 1000 == world.intent("1").retry_at
@@ -266,14 +267,14 @@ def test_a_hold_says_when_to_come_back(world: Any) -> None:
     assert "send" == world.intent("1", attempt=3).action
 
 
-def test_a_hold_can_be_lifted(world: Any) -> None:
+def test_a_hold_can_be_lifted(world: World) -> None:
     """A record with until 0 ends it at once."""
     world.hold("shop", world.now + 3_600_000)
     world.hold("shop", 0)
     assert "send" == world.intent().action
 
 
-def test_several_bounces_are_counted_in_the_sentence(world: Any) -> None:
+def test_several_bounces_are_counted_in_the_sentence(world: World) -> None:
     """How often, and when last."""
     for number in range(3):
         world.feedback("bounce", id=str(number), hard=True, scope="recipient")
@@ -303,7 +304,7 @@ def test_faults_of_the_service_have_names_of_their_own() -> None:
     assert not {"id-reused", "already-decided"} & set(RULES)
 
 
-def test_a_slip_is_named_where_its_domain_takes_no_mail(new_world: Any) -> None:
+def test_a_slip_is_named_where_its_domain_takes_no_mail(new_world: type[World]) -> None:
     """The rule that stops the intent comes first; the slip tells whoever reads it what to correct."""
     verdict = new_world().intent(mx="no", classes=("typo",), suggestion="jane@gmail.com")
     assert ["domain-takes-no-mail", "typo-domain"] == [fired.id for fired in verdict.rules]

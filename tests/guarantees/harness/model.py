@@ -91,7 +91,7 @@ def assert_guarantees(
 def assert_ledgers(folder: Path, folded: dict[int, Model]) -> list[int]:
     """The ledgers in a stopped worker's data folder that stand at the log's end are the model's; their numbers."""
     held = []
-    for path in sorted((folder / "ledger").iterdir()):
+    for path in sorted((folder / "ledger" / "decide").iterdir()):
         model = folded[int(path.name)]
         marker, rows = ledger_rows(path)
         if marker == model.end:

@@ -8,10 +8,10 @@ from sidestep.streams.screen.lists.mx_providers import mailbox_providers, parkin
 from sidestep.streams.screen.lists.near_misses import Suspicion, weigh
 from sidestep.streams.screen.lists.seen_exchanges import KEPT, SeenExchanges
 from sidestep.streams.screen.lists.shipped import read_table
-from sidestep.streams.screen.lists.typo import TypoFinding, suggest
+from sidestep.streams.screen.lists.typo import NearMiss, suggest
 
 UNKNOWN = MxFinding("unknown", "timeout")
-NEAR, CERTAIN = TypoFinding("outlook.com", False, 1), TypoFinding("gmail.com", True, 1)
+NEAR, CERTAIN = NearMiss("outlook.com", False, 1), NearMiss("gmail.com", True, 1)
 
 
 def mx(*exchanges: str, outcome: str = "yes", reason: str = "mx") -> MxFinding:
@@ -19,7 +19,7 @@ def mx(*exchanges: str, outcome: str = "yes", reason: str = "mx") -> MxFinding:
 
 
 @pytest.mark.parametrize(
-    ("typo", "finding", "expected"),
+    ("near_miss", "finding", "expected"),
     [
         (None, mx("mx.trap.example"), Suspicion()),
         (NEAR, mx("mx.outzlook.com"), Suspicion(("near-miss",))),
@@ -37,9 +37,9 @@ def mx(*exchanges: str, outcome: str = "yes", reason: str = "mx") -> MxFinding:
         (CERTAIN, mx("a.h-email.net"), Suspicion(("typo",), "gmail.com")),
     ],
 )
-def test_dns_weighs(typo: TypoFinding | None, finding: MxFinding, expected: Suspicion) -> None:
+def test_dns_weighs(near_miss: NearMiss | None, finding: MxFinding, expected: Suspicion) -> None:
     """A healthy mail service of its own: left alone. None, parked, or a known slip at somebody's host: a slip."""
-    assert expected == weigh("outzlook.com", typo, finding)
+    assert expected == weigh("outzlook.com", near_miss, finding)
 
 
 def test_a_cluster_is_a_trap_whatever_it_looks_like() -> None:
@@ -60,11 +60,11 @@ def test_a_cluster_is_a_trap_whatever_it_looks_like() -> None:
         (CERTAIN, NEAR, True),
         (NEAR, CERTAIN, True),
         (CERTAIN, CERTAIN, False),
-        (CERTAIN, TypoFinding("gmail.de", True, 1), False),
-        (NEAR, TypoFinding("gmail.com", False, 1), False),
+        (CERTAIN, NearMiss("gmail.de", True, 1), False),
+        (NEAR, NearMiss("gmail.com", False, 1), False),
     ],
 )
-def test_two_near_misses_of_two_providers_are_a_trap(one: TypoFinding, other: TypoFinding, cluster: bool) -> None:
+def test_two_near_misses_of_two_providers_are_a_trap(one: NearMiss, other: NearMiss, cluster: bool) -> None:
     """If one is a known misspelling: a firm protects its own name only, and chance is in no list."""
     seen, trap = SeenExchanges(), mx("mx.trap.example")
     seen.note("one.example", one, trap)

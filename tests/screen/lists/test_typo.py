@@ -10,7 +10,7 @@ from sidestep.streams.screen.address.domain import read_domain, suffixes
 from sidestep.streams.screen.address.mailbox import mailbox_rules
 from sidestep.streams.screen.lists.mailbox_providers import large_providers
 from sidestep.streams.screen.lists.shipped import read_table, read_words
-from sidestep.streams.screen.lists.typo import TypoFinding, Typos, slips_allowed, suggest
+from sidestep.streams.screen.lists.typo import NearMiss, Typos, slips_allowed, suggest
 
 KNOWN = {
     "gmial.com": "gmail.com",
@@ -28,13 +28,13 @@ KNOWN = {
 }
 
 NEAR = {
-    "hotmaul.de": TypoFinding("hotmail.de", False, 1),
-    "yaho.de": TypoFinding("yahoo.de", False, 1),
-    "outloook.es": TypoFinding("outlook.es", False, 1),
-    "hotnail.con": TypoFinding("hotmail.com", False, 2),
-    "googlemaul.com": TypoFinding("googlemail.com", False, 1),
-    "yandex.con": TypoFinding("yandex.com", False, 1),
-    "blueyomder.co.uk": TypoFinding("blueyonder.co.uk", False, 1),
+    "hotmaul.de": NearMiss("hotmail.de", False, 1),
+    "yaho.de": NearMiss("yahoo.de", False, 1),
+    "outloook.es": NearMiss("outlook.es", False, 1),
+    "hotnail.con": NearMiss("hotmail.com", False, 2),
+    "googlemaul.com": NearMiss("googlemail.com", False, 1),
+    "yandex.con": NearMiss("yandex.com", False, 1),
+    "blueyomder.co.uk": NearMiss("blueyonder.co.uk", False, 1),
 }
 
 REAL = [
@@ -91,7 +91,7 @@ def test_known_misspellings_are_certain(domain: str, meant: str) -> None:
 
 
 @pytest.mark.parametrize(("domain", "finding"), NEAR.items())
-def test_near_domains_are_suggested(domain: str, finding: TypoFinding) -> None:
+def test_near_domains_are_suggested(domain: str, finding: NearMiss) -> None:
     """One slip in the name, or two in a long one, or a top-level domain that does not exist: near, not certain."""
     assert finding == suggest(domain)
 
@@ -107,7 +107,7 @@ def test_ties_are_left_undecided() -> None:
     typos = Typos({}, ["wanadoo.fr", "wanadou.fr", "hotmail.fr", "hotmail.it"], [])
     assert typos.suggest("wanadox.fr") is None
     assert typos.suggest("hotmail.ft") is None
-    assert typos.suggest("hotmail.f") == TypoFinding("hotmail.fr", False, 1)
+    assert typos.suggest("hotmail.f") == NearMiss("hotmail.fr", False, 1)
 
 
 @pytest.mark.parametrize("domain", ["outlook.co.i", "live.com.m", "outlook.l", "outlook.h", "outlook.hh"])
@@ -121,7 +121,7 @@ def test_a_top_level_domain_that_exists_was_meant() -> None:
     typos = Typos({}, ["hotmail.com"], [])
     assert typos.suggest("hotmail.co") is None
     assert typos.suggest("hotmial.cm") is None
-    assert typos.suggest("hotmial.cpm") == TypoFinding("hotmail.com", False, 2)
+    assert typos.suggest("hotmial.cpm") == NearMiss("hotmail.com", False, 2)
 
 
 def test_no_misspelling_is_a_real_domain() -> None:

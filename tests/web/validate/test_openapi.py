@@ -15,7 +15,7 @@ from msgspec.structs import fields
 from schemathesis import GenerationMode
 
 from sidestep.schemas import FiredRule, Listing, MailboxFinding, Versions
-from sidestep.streams.web.validate.answer import Many, Result
+from sidestep.streams.web.validate.answer import Result, Results
 from sidestep.streams.web.validate.api import description
 from sidestep.streams.web.validate.request import ADDRESSES_MAX, DEADLINE_MS, DEADLINE_MS_MAX, Request
 
@@ -91,7 +91,7 @@ def test_batches_keep_it(service: Any, schema: Any, addresses: list[str]) -> Non
     [
         ("Request", Request),
         ("Result", Result),
-        ("Results", Many),
+        ("Results", Results),
         ("Listing", Listing),
         ("Mailbox", MailboxFinding),
         ("Rule", FiredRule),

@@ -1,0 +1,84 @@
+"""Numbers that others keep, read when somebody scrapes: those that change more often than batches end, or belong to
+somebody else. What every role has stands here; a role adds what it alone has with `Scrape.read`."""
+
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TypeVar
+
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from sidestep.streams.observe.labels import LabelBounds
+
+ByPartition = Callable[[], Mapping[tuple[str, int], int]]
+"""Gives counts by (topic, partition)."""
+ByName = Callable[[], Mapping[str, int]]
+"""Gives counts by the value of a label."""
+Families = Callable[[], Iterable[Metric]]
+
+T = TypeVar("T")
+
+log = logging.getLogger(__name__)
+
+
+class Scrape(Collector):
+    """The sources of a scrape. One that cannot be read is left out of it, logged and counted by `failed`."""
+
+    def __init__(self, failed: Callable[[str], None]) -> None:
+        self._failed = failed
+        self._labels = LabelBounds()
+        self._others: dict[str, Families] = {}
+        self.lag: ByPartition = dict
+        self.assigned: ByName = dict
+        self.ledgers: dict[str, ByName] = {}
+        self.ready: Callable[[], bool] | None = None
+
+    def read(self, source: str, families: Families) -> None:
+        """`families` gives a role's own metrics at each scrape; `source` names it when it fails."""
+        self._others[source] = families
+
+    def collect(self) -> Iterator[Metric]:
+        """Every family, with the values that its source has now."""
+        lag = self._read("lag", self.lag) or {}
+        yield by_partition("sidestep_lag_records", "Records not yet handled.", lag)
+        yield self._partitions_assigned()
+        yield self._ledger_keys()
+        yield self._ready()
+        for source, families in self._others.items():
+            yield from self._read(source, lambda: list(families())) or ()  # noqa: B023 - called here
+
+    def _partitions_assigned(self) -> Metric:
+        family = GaugeMetricFamily("sidestep_partitions_assigned", "Partitions of this worker.", labels=("role",))
+        for role, count in (self._read("assigned", self.assigned) or {}).items():
+            family.add_metric((self._labels.bound("role", role),), count)
+        return family
+
+    def _ledger_keys(self) -> Metric:
+        about = "Keys of a table (RocksDB's estimate)."
+        family = GaugeMetricFamily("sidestep_ledger_keys", about, labels=("role", "table"))
+        for role, keys in self.ledgers.items():
+            for table, count in (self._read("ledger", keys) or {}).items():
+                family.add_metric((role, self._labels.bound("table", table)), count)
+        return family
+
+    def _ready(self) -> Metric:
+        family = GaugeMetricFamily("sidestep_ready", "1 while /readyz answers 200.")
+        if self.ready is not None:
+            family.add_metric((), float(self._read("ready", self.ready) or False))
+        return family
+
+    def _read(self, source: str, read: Callable[[], T]) -> T | None:
+        try:
+            return read()
+        except Exception:  # a ledger that is just being closed must not blind the operator to all the rest
+            log.exception("a metric could not be read", extra={"source": source})
+            self._failed(source)
+            return None
+
+
+def by_partition(name: str, about: str, counts: Mapping[tuple[str, int], int]) -> Metric:
+    """A gauge with the labels topic and partition."""
+    family = GaugeMetricFamily(name, about, labels=("topic", "partition"))
+    for (topic, number), count in counts.items():
+        family.add_metric((topic, str(number)), count)
+    return family

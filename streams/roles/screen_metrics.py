@@ -1,0 +1,63 @@
+"""What the role screen alone counts and shows: evidence, the car park, DNS, and the other sources of evidence."""
+
+from collections.abc import Iterable, Iterator
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+
+from sidestep.streams.observe.labels import LabelBounds
+from sidestep.streams.observe.metrics import Count
+from sidestep.streams.screen.dns.resolver import Resolver
+from sidestep.streams.screen.sources.status import SourceStatus
+
+EVIDENCE_RECORDS = Count("sidestep_evidence_total", "Records written to the log, by kind.", ("kind",))
+LABELS = ("kind", "source")
+
+
+def dns_families(resolver: Resolver, bounds: LabelBounds) -> Iterator[Metric]:
+    """The resolver's counters."""
+    yield CounterMetricFamily("sidestep_dns_cache_hits_total", "Domains answered from the cache.", resolver.hits)
+    yield CounterMetricFamily("sidestep_dns_cache_misses_total", "Domains that had to be asked.", resolver.misses)
+    yield CounterMetricFamily("sidestep_dns_stale_answers_total", "Old answers for want of new ones.", resolver.stale)
+    yield CounterMetricFamily("sidestep_dns_queries_total", "Questions sent to name servers.", resolver.queries)
+    yield GaugeMetricFamily("sidestep_dns_in_flight", "Names under way, or waiting for it.", resolver.in_flight)
+    outcomes = CounterMetricFamily("sidestep_dns_outcomes_total", "Answers of DNS.", labels=("outcome", "reason"))
+    folded: dict[tuple[str, str], int] = {}
+    for (outcome, reason), count in resolver.outcomes.items():
+        labels = bounds.bound("outcome", outcome), bounds.bound("reason", reason)
+        folded[labels] = folded.get(labels, 0) + count
+    for labels, count in folded.items():
+        outcomes.add_metric(labels, count)
+    yield outcomes
+
+
+def source_families(states: Iterable[SourceStatus]) -> Iterator[Metric]:
+    """The block lists, feeds and services of the sources file, and the mailbox probe."""
+    states = list(states)
+    feeds = [state for state in states if state.kind == "feed"]
+    asked = [state for state in states if state.kind != "feed"]
+    usable = GaugeMetricFamily("sidestep_source_usable", "1 while a source of evidence can be used.", labels=LABELS)
+    yield _filled(usable, [(state, float(state.usable)) for state in states])
+    questions = CounterMetricFamily("sidestep_source_questions_total", "Questions sent to it.", labels=LABELS)
+    yield _filled(questions, [(state, state.asked) for state in asked])
+    listings = CounterMetricFamily("sidestep_source_listings_total", "Answers with a listing.", labels=LABELS)
+    yield _filled(listings, [(state, state.listed) for state in asked])
+    errors = CounterMetricFamily("sidestep_source_errors_total", "Questions without an answer of use.", labels=LABELS)
+    yield _filled(errors, [(state, state.errors) for state in asked])
+    yield from _feed_families(feeds)
+
+
+def _filled(
+    family: CounterMetricFamily | GaugeMetricFamily, values: Iterable[tuple[SourceStatus, float]]
+) -> CounterMetricFamily | GaugeMetricFamily:
+    for state, value in values:
+        family.add_metric((state.kind, state.name), value)
+    return family
+
+
+def _feed_families(feeds: Iterable[SourceStatus]) -> Iterator[Metric]:
+    entries = GaugeMetricFamily("sidestep_feed_entries", "Entries of the form in use.", labels=("source",))
+    taken = GaugeMetricFamily("sidestep_feed_taken_timestamp_seconds", "When that form came.", labels=("source",))
+    for feed in feeds:
+        entries.add_metric((feed.name,), feed.entries)
+        taken.add_metric((feed.name,), feed.taken_at)
+    yield from (entries, taken)

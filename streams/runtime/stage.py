@@ -1,0 +1,154 @@
+"""What makes a stage out of a ledger: each partition that this worker holds has one, recovered before its first batch,
+and a judge that batches are handed to. Knows nothing about email. Thin: an exception never leaves an agent."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Generic, Protocol, TypeVar
+
+from sidestep.streams.runtime.batches import Batch, Partition
+from sidestep.streams.runtime.record import Record
+from sidestep.streams.runtime.recovery import Progress
+from sidestep.streams.runtime.transport import BatchApp, declare
+
+RECOVERIES = 2
+"""Partitions recovered at a time: more would cost memory for queues and gain nothing on few cores."""
+THREADS = 16
+"""Partitions whose transactions may overlap; they wait for the broker most of the time."""
+
+
+class PartitionLedger(Protocol):
+    """A partition's ledger as far as a stage looks into it: runtime/ledger.py."""
+
+    marker: int
+    """Source offset up to which everything is in; -1: nothing is."""
+    recovered: int
+    """Changelog records that were read back when it was opened."""
+
+    def estimate_keys(self) -> dict[str, int]:
+        """Roughly how many rows there are, by store."""
+
+    def close(self) -> None:
+        """Flush and close; the partition may then be opened elsewhere. Blocks."""
+
+
+LedgerT = TypeVar("LedgerT", bound=PartitionLedger)
+JudgedT = TypeVar("JudgedT")
+JudgedT_co = TypeVar("JudgedT_co", covariant=True)
+
+
+class Judge(Protocol[JudgedT_co]):
+    """One partition's judge, over its ledger."""
+
+    def judge(self, records: list[Record]) -> JudgedT_co:
+        """Records in offset order in, one transaction out; what became of them. Blocks. Raises SidestepError."""
+
+
+class Recoveries(Protocol):
+    """Who is told how far ledgers are."""
+
+    def recovering(self, tp: Partition, done: int, total: int) -> None:
+        """So many of the changelog's records have been read back. Called from a thread."""
+
+    def recovered(self, role: str, tp: Partition, records: int, seconds: float) -> None:
+        """A partition is ready to be judged."""
+
+
+class Stage(Generic[LedgerT, JudgedT]):
+    """The ledgers of the partitions that this worker holds, and the agent that feeds them."""
+
+    def __init__(
+        self,
+        role: str,
+        topic: str,
+        *,
+        open_ledger: Callable[[int, Progress], LedgerT],
+        new_judge: Callable[[LedgerT], Judge[JudgedT]],
+        done: Callable[[Batch, JudgedT], None],
+        recoveries: Recoveries,
+        fail: Callable[[Exception], None],
+    ):
+        """`open_ledger`: a partition's number -> its recovered ledger; blocks. `done` hears of committed batches."""
+        self._role = role
+        self._topic = topic
+        self._open_ledger = open_ledger
+        self._new_judge = new_judge
+        self._done = done
+        self._recoveries = recoveries
+        self._fail = fail
+        self._ledgers: dict[Partition, LedgerT] = {}
+        self._judges: dict[Partition, Judge[JudgedT]] = {}
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix=role)
+        self._slots = asyncio.Semaphore(RECOVERIES)
+
+    def register(self, app: BatchApp) -> None:
+        """Declare the agent on `app`."""
+        declare(app, self._topic, self.process)
+
+    async def open_partition(self, tp: Partition) -> int | None:
+        """Recover the partition's ledger; at which offset to begin, None: at the group's committed one.
+
+        A ledger that stayed here is as it was.
+        """
+        if tp not in self._ledgers:
+            began = asyncio.get_running_loop().time()
+            async with self._slots:
+                ledger = await self._recover(tp)
+            self._judges[tp] = self._new_judge(ledger)
+            self._ledgers[tp] = ledger
+            took = asyncio.get_running_loop().time() - began
+            self._recoveries.recovered(self._role, tp, ledger.recovered, took)
+        marker = self._ledgers[tp].marker
+        return marker + 1 if marker >= 0 else None
+
+    async def _recover(self, tp: Partition) -> LedgerT:
+        def progress(done: int, total: int) -> None:
+            self._recoveries.recovering(tp, done, total)
+
+        loop = asyncio.get_running_loop()
+        opening = loop.run_in_executor(self._threads, self._open_ledger, tp.partition, progress)
+        try:
+            return await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            # revoked meanwhile: a thread can't be interrupted, so close what it opens
+            opening.add_done_callback(_close_opened)
+            raise
+
+    async def keep_only(self, assigned: set[Partition]) -> None:
+        """Close the ledgers of partitions that went elsewhere; their batches in hand have ended (Faust waited for
+        them)."""
+        for tp in set(self._ledgers) - assigned:
+            self._judges.pop(tp)
+            ledger = self._ledgers.pop(tp)
+            await asyncio.get_running_loop().run_in_executor(self._threads, ledger.close)
+
+    async def close(self) -> None:
+        """Close them all."""
+        await self.keep_only(set())
+        self._threads.shutdown()
+
+    def keys(self) -> dict[str, int]:
+        """Roughly how many rows the ledgers have, by store."""
+        totals: dict[str, int] = {}
+        for ledger in list(self._ledgers.values()):
+            for store, count in ledger.estimate_keys().items():
+                totals[store] = totals.get(store, 0) + count
+        return totals
+
+    async def process(self, batch: Batch, ack: Callable[[], object]) -> None:
+        """Judge a batch of a partition that has been opened. Acked when it is committed, otherwise `fail` is told."""
+        try:
+            judge = self._judges[batch.tp].judge
+            judged = await asyncio.get_running_loop().run_in_executor(self._threads, judge, batch.records)
+            self._done(batch, judged)
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:  # noqa: BLE001 - handed to the composition root: the worker leaves, nothing is acked
+            self._fail(error)
+            return
+        ack()
+
+
+def _close_opened(opening: "asyncio.Future[LedgerT]") -> None:
+    if not opening.cancelled() and opening.exception() is None:
+        opening.result().close()

@@ -1,0 +1,52 @@
+"""A ledger in memory, for tests of what is decided rather than of how it is kept."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from sidestep.streams.runtime.outgoing import Outgoing
+from sidestep.streams.runtime.tables import Row, Table, Writes
+
+
+class MemoryLedger:
+    """The Ledger's interface over dicts. Rows go through the tables' own encoding, as they do on disk."""
+
+    partition = 0
+
+    def __init__(self) -> None:
+        self.marker = -1
+        self.stored: dict[str, dict[bytes, bytes]] = {}
+        self.outputs: dict[str, list[dict[str, Any]]] = {}
+        self.placed: list[tuple[str, int, str]] = []
+        self.commits = 0
+
+    def read(self, table: Table[Row], keys: Iterable[bytes]) -> dict[bytes, Row]:
+        """The rows of `keys` that exist."""
+        rows = self.stored.get(table.name, {})
+        return {key: table.decode(rows[key]) for key in keys if key in rows}
+
+    def rows(self, table: Table[Row]) -> Iterator[tuple[bytes, Row]]:
+        """All rows in key order."""
+        for key, value in sorted(self.stored.get(table.name, {}).items()):
+            yield key, table.decode(value)
+
+    def keys_of(self, topic: str) -> list[tuple[int, str]]:
+        """Partition and key of everything put into a topic."""
+        return [(partition, key) for name, partition, key in self.placed if name == topic]
+
+    def commit(self, outgoing: Outgoing, writes: Writes, marker: int) -> float:
+        """Keep it all."""
+        for table, rows in writes.rows.items():
+            stored = self.stored.setdefault(table.name, {})
+            for key, row in rows.items():
+                if row is None:
+                    stored.pop(key, None)
+                else:
+                    stored[key] = table.encode(row)
+        for (topic, partition), records in outgoing.batches.items():
+            self.outputs.setdefault(topic, []).extend(records)
+            self.placed.extend((topic, partition, record["key"]) for record in records)
+        for record in outgoing.singles:
+            self.outputs.setdefault(record["topic"], []).append(record)
+        self.marker = marker
+        self.commits += 1
+        return 0.0

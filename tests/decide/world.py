@@ -1,0 +1,179 @@
+"""A log and its judge. The judge is the real one: decoding, folding, encoding, tallies, all of it."""
+
+import re
+from typing import Any
+
+import msgspec
+
+from sidestep.schemas import (
+    Evidence,
+    FeedbackEvidence,
+    HoldRecord,
+    IntentEvidence,
+    MxFinding,
+    PolicyRecord,
+    Tally,
+    TickRecord,
+    Verdict,
+)
+from sidestep.schemas.codec import decode, encode
+from sidestep.streams.decide.judge import Judge
+from sidestep.streams.decide.policy_file import SHIPPED
+from sidestep.streams.decide.policy_text import version_of
+from sidestep.streams.runtime.batches import Partition
+from sidestep.streams.runtime.record import Record
+from sidestep.streams.runtime.tables import Row, Table
+from sidestep.streams.screen.keys import Keys
+from sidestep.topics.catalog import APPROVED, DEAD_LETTERS, EVIDENCE, REJECTED, TALLIES
+from tests.decide.memory_ledger import MemoryLedger
+from tests.kafka_records import delivered
+
+LOG = Partition(EVIDENCE.name, 0)
+START = 1_800_000_000_000
+SHIPPED_TEXT = SHIPPED.read_text(encoding="utf-8")
+KEYS = Keys(bytes(32))
+MX = {
+    "yes": MxFinding("yes", "mx", START, 300),
+    "no": MxFinding("no", "nxdomain", START, 300),
+    "unknown": MxFinding("unknown", "timeout", START, 15),
+}
+
+
+def intent(
+    id: str = "1", to: str = "jane@example.com", service: str = "shop", mx: Any = "yes", **fields: Any
+) -> IntentEvidence:
+    """Evidence of one intent. `mx` is yes, no, unknown, "" for none, or a finding."""
+    id_key = KEYS.intent(service, id)
+    given: dict[str, Any] = {
+        "at": START,
+        "domain": to.rpartition("@")[2],
+        "id_key": id_key,
+        "content_key": KEYS.content(id_key, to, fields.get("stream", "")),
+        "recipient_key": KEYS.recipient(to),
+        "mx": MX.get(mx) if isinstance(mx, str) else mx,
+    }
+    return IntentEvidence(id=id, to=to, service=service, **given | fields)
+
+
+def feedback(event: str, to: str = "jane@example.com", id: str = "", **fields: Any) -> FeedbackEvidence:
+    """Evidence of one bounce, complaint or sign of life; without an id it is known by what it says."""
+    given: dict[str, Any] = {
+        "at": START,
+        "domain": to.rpartition("@")[2],
+        "event_key": KEYS.event(event, to, id),
+        "recipient_key": KEYS.recipient(to),
+    }
+    return FeedbackEvidence(**given | {"event": event} | fields)
+
+
+def policy(text: str = SHIPPED_TEXT, at: int = START, partitions: int = 1) -> PolicyRecord:
+    """The control record of a policy."""
+    return PolicyRecord(version=version_of(text), text=text, at=at, partitions=partitions)
+
+
+def policy_text(modes: dict[str, str] | None = None, /, **limits: str) -> str:
+    """The shipped policy with other modes; `domain`, `service`, `provider` (google): the only limit of that
+    kind."""
+    text = SHIPPED_TEXT
+    for rule, mode in (modes or {}).items():
+        text, count = re.subn(rf'(?ms)^(\[rules\.{rule}\].*?^mode = )"\w+"', rf'\1"{mode}"', text)
+        assert count == 1, rule
+    for name, rate in limits.items():
+        section = {"domain": "domain", "service": "service-at-domain", "provider": "mx-provider"}[name]
+        entry = "google" if name == "provider" else "default"
+        text, count = re.subn(rf"(?m)(^\[limits\.{section}\][^\n]*\n)[^[#]*", rf'\1{entry} = "{rate}"\n', text)
+        assert count == 1, name
+    return text
+
+
+class World:
+    """One partition's log and its judge. Time passes by `wait`; records get the time at which they are appended."""
+
+    intent_record = staticmethod(intent)
+    feedback_record = staticmethod(feedback)
+    policy_record = staticmethod(policy)
+    policy_text = staticmethod(policy_text)
+    keys = KEYS
+    mx = MX
+    start = START
+
+    def __init__(self, text: str | None = SHIPPED_TEXT):
+        """A log that begins with this policy; None: with nothing."""
+        self.ledger = MemoryLedger()
+        self.judge = Judge(self.ledger, 4)
+        self.log: list[Record] = []
+        self.now = START
+        if text is not None:
+            self.append(policy(text))
+
+    def wait(self, milliseconds: float) -> None:
+        """Later records are stamped so much later."""
+        self.now += int(milliseconds)
+
+    def append(self, *records: Evidence | bytes | None) -> list[Verdict]:
+        """Appends the records and judges them as one batch. Their verdicts, in the log's order."""
+        first = len(self.log)
+        for record in records:
+            value = record if isinstance(record, bytes | None) else encode(record)
+            self.log.append(delivered(len(self.log), value, tp=LOG, key=b"key"))
+        self.judge.judge(self.log[first:])
+        return [verdict for verdict in self.verdicts() if verdict.evidence.offset >= first]
+
+    def intent(self, id: str = "1", **fields: Any) -> Verdict:
+        """One intent, now; its verdict."""
+        (verdict,) = self.append(intent(id, **{"at": self.now} | fields))
+        return verdict
+
+    def passes_over(self, id: str = "1", **fields: Any) -> bool:
+        """One intent, now, has no verdict."""
+        return self.append(intent(id, **{"at": self.now} | fields)) == []
+
+    def feedback(self, event: str, **fields: Any) -> None:
+        """One event, now."""
+        assert [] == self.append(feedback(event, **{"at": self.now} | fields))
+
+    def hold(self, service: str, until: int, reason: str = "complaints") -> None:
+        """Puts a service on hold; until 0 lifts it."""
+        assert [] == self.append(HoldRecord(service=service, until=until, reason=reason, at=self.now))
+
+    def tick(self, milliseconds: int = 1000) -> None:
+        """Nothing but time passes, and the log says so."""
+        self.wait(milliseconds)
+        assert [] == self.append(TickRecord(at=self.now))
+
+    def values(self) -> list[bytes]:
+        """All verdicts so far, as published, in the log's order."""
+        outputs = self.ledger.outputs
+        records = outputs.get(APPROVED.name, []) + outputs.get(REJECTED.name, [])
+        return sorted((record["value"] for record in records), key=lambda v: decode(Verdict, v).evidence.offset)
+
+    def verdicts(self) -> list[Verdict]:
+        """All verdicts so far, in the log's order."""
+        return [decode(Verdict, value) for value in self.values()]
+
+    def tally_values(self) -> list[bytes]:
+        """All tallies so far, as published; by second and service, whatever partitions they went to."""
+        values = [record["value"] for record in self.ledger.outputs.get(TALLIES.name, [])]
+        return sorted(values, key=lambda value: ((tally := decode(Tally, value)).second, tally.service))
+
+    def tallies(self) -> list[Tally]:
+        """All tallies so far."""
+        return [decode(Tally, value) for value in self.tally_values()]
+
+    def dead_letters(self) -> list[dict[str, Any]]:
+        """All dead letters so far."""
+        return self.ledger.outputs.get(DEAD_LETTERS.name, [])
+
+    def row(self, table: Table[Row], key: bytes) -> Row:
+        """A row of the ledger, which must be there."""
+        return self.ledger.read(table, [key])[key]
+
+    def knows(self, table: Table[Any], key: bytes) -> bool:
+        """There is such a row."""
+        return key in self.ledger.read(table, [key])
+
+    def contents(self) -> dict[str, Any]:
+        """The whole ledger, for comparison."""
+        stored = {name: dict(rows) for name, rows in self.ledger.stored.items() if rows}
+        contents: dict[str, Any] = msgspec.to_builtins(stored)
+        return contents

@@ -1,0 +1,63 @@
+"""What roles report reaches health and metrics, whatever the roles are called."""
+
+import asyncio
+from collections.abc import Callable
+
+from sidestep.streams.observe.metrics import Done
+from sidestep.streams.observe.report import Report
+from sidestep.streams.runtime.batches import Partition
+
+FIRST, SECOND = Partition("log", 0), Partition("intents", 3)
+
+
+def _sample(report: Report, name: str) -> dict[tuple[str, ...], float]:
+    return {
+        tuple(sample.labels.values()): sample.value
+        for family in report.metrics.families()
+        for sample in family.samples
+        if sample.name == name
+    }
+
+
+def test_a_worker_is_ready_when_each_of_its_roles_has_been_assigned() -> None:
+    """One role's partitions say nothing of the other's: the worker would be counted on for half of its work."""
+    report = Report()
+    report.health.broker_ok()
+    report.plays("sieve")
+    report.plays("judge")
+    report.health.needs_ledger("log")
+    report.assigned("sieve", {SECOND})
+    assert "Waiting for the first assignment of partitions." in report.health.readyz()[1]["reasons"]
+    report.recovered("judge", FIRST, 10, 0.5)
+    report.assigned("judge", {FIRST})
+    assert report.health.readyz() == (200, {"status": "ok", "reasons": []})
+    assert {("sieve",): 1, ("judge",): 1} == _sample(report, "sidestep_partitions_assigned")
+    assert {("judge",): 10} == _sample(report, "sidestep_recovered_records_total")
+
+
+def test_a_finished_batch_is_progress() -> None:
+    """It is counted, and a worker with lag is not stalled by it."""
+    report = Report()
+    report.batch_done("judge", "log", Done(7, 0.1, 0.05, {"not-json": 1}))
+    assert {("judge",): 7} == _sample(report, "sidestep_batch_records_sum")
+    assert {("log", "not-json"): 1} == _sample(report, "sidestep_dead_letters_total")
+
+
+def test_the_beat_tells_lag_and_broker() -> None:
+    """Lag is shown by partition; a broker that does not answer is what /readyz says, until it answers."""
+    report = Report()
+
+    def silent() -> None:
+        raise OSError("no route")
+
+    async def beat_until(reasons: list[str], ask_broker: Callable[[], object]) -> None:
+        beat = asyncio.create_task(report.beat(lambda: {FIRST: 5}, ask_broker))
+        async with asyncio.timeout(10):
+            while report.health.readyz()[1]["reasons"] != reasons:
+                await asyncio.sleep(0.01)
+        beat.cancel()
+
+    waiting = "Waiting for the first assignment of partitions."
+    asyncio.run(beat_until([waiting, "Kafka has not answered yet: no route"], silent))
+    asyncio.run(beat_until([waiting], lambda: None))
+    assert {("log", "0"): 5} == _sample(report, "sidestep_lag_records")
