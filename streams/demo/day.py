@@ -12,7 +12,7 @@ from sidestep.streams.demo.mailer import Mailer
 from sidestep.streams.demo.offers import Offers
 from sidestep.streams.demo.planning import HOURS, IntentKey, Plan, key_of
 from sidestep.streams.demo.seen import Seen
-from sidestep.streams.demo.tally import Tally
+from sidestep.streams.demo.tally import DayTally
 from sidestep.streams.demo.verdict_log import VerdictReader
 from sidestep.topics.catalog import INTENTS
 from sidestep.topics.publish import Publisher
@@ -40,7 +40,7 @@ class Happening:
 class Progress:
     """How far the day is; what the display shows."""
 
-    tally: Tally
+    tally: DayTally
     hour: float = 0.0
     published: int = 0
     """Records, repetitions included."""
@@ -78,7 +78,7 @@ class Day:
         self._sent_at: dict[IntentKey, float] = {}
         self._answered: set[IntentKey] = set()
         self._last_watch = self._last_count = 0.0
-        self.tally = Tally()
+        self.tally = DayTally()
         self.progress = Progress(self.tally)
 
     @property

@@ -16,7 +16,7 @@ from sidestep.streams.demo.mailer import Mailer
 from sidestep.streams.demo.model import Service
 from sidestep.streams.demo.offers import Offers
 from sidestep.streams.demo.planning import Plan
-from sidestep.streams.demo.tally import RuleTally, Tally
+from sidestep.streams.demo.tally import DayTally, RuleTally
 
 OUTCOMES = {"send": "flagged", "drop": "dropped", "defer": "deferred"}
 FEEDBACK = (
@@ -35,7 +35,7 @@ class DaySummary:
     """The summary of a simulated day. Times are seconds."""
 
     plan: Plan
-    tally: Tally
+    tally: DayTally
     mailer: Mailer
     offers: Offers
     count: Count
@@ -56,7 +56,7 @@ def show(console: Console, services: Mapping[str, Service], day: DaySummary) -> 
         console.print(_section("WRONG", day.count.examples, "red"))
 
 
-def _services(services: Mapping[str, Service], tally: Tally) -> Table:
+def _services(services: Mapping[str, Service], tally: DayTally) -> Table:
     table = Table(title="Verdicts by service", title_justify="left", title_style="bold", box=SIMPLE_HEAD, expand=True)
     table.add_column("service", no_wrap=True)
     table.add_column("", ratio=1, style="dim", no_wrap=True)
@@ -74,7 +74,7 @@ def _service_row(table: Table, name: str, about: str, numbers: list[int]) -> Non
     table.add_row(name, about, f"{sum(numbers):,}", *(f"{number:,}" for number in numbers))
 
 
-def _rules(tally: Tally) -> Group:
+def _rules(tally: DayTally) -> Group:
     title = Text("Rules that spoke, and what one of their verdicts said\n", style="bold")
     lines: list[RenderableType] = [title]
     for name, rule in tally.by_frequency():
@@ -94,7 +94,7 @@ def _rule(name: str, rule: RuleTally) -> Iterable[RenderableType]:
     yield Padding(Text(printable(sentence)), (0, 0, 0, INDENT))
 
 
-def _feedback(mailer: Mailer, tally: Tally) -> Iterable[str]:
+def _feedback(mailer: Mailer, tally: DayTally) -> Iterable[str]:
     for kind, rule, text in FEEDBACK:
         stopped = tally.rules[rule].count if rule in tally.rules else 0
         yield f"{mailer.reported[kind]:>7,} {text}; {stopped:,} later messages to them were not sent"

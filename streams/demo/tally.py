@@ -21,7 +21,7 @@ class RuleTally:
         return self.actions.most_common(1)[0][0]
 
 
-class Tally:
+class DayTally:
     """Verdicts taken in so far."""
 
     def __init__(self) -> None:

@@ -21,7 +21,7 @@ SILENCE = 30.0
 """Seconds without a record or an end of a partition, after which reading to the end is given up."""
 
 
-class Reader:
+class TopicReader:
     """Committed records of whole topics, from their beginning, in one thread."""
 
     def __init__(self, connection: Connection, *topics: str):
@@ -87,7 +87,7 @@ class Reader:
         self.close()
 
 
-class VerdictReader(Reader):
+class VerdictReader(TopicReader):
     """Verdicts as they come."""
 
     def __init__(self, connection: Connection):
@@ -100,11 +100,11 @@ class VerdictReader(Reader):
 
 def all_keys(connection: Connection) -> list[IntentKey]:
     """What every committed verdict answers. Nobody may write meanwhile."""
-    with Reader(connection, APPROVED.name, REJECTED.name) as reader:
+    with TopicReader(connection, APPROVED.name, REJECTED.name) as reader:
         return [decode_key(value) for value in reader.to_the_end()]
 
 
 def dead_letters(connection: Connection) -> int:
     """How many records could not be read."""
-    with Reader(connection, DEAD_LETTERS.name) as reader:
+    with TopicReader(connection, DEAD_LETTERS.name) as reader:
         return sum(1 for _ in reader.to_the_end())

@@ -14,7 +14,7 @@ from sidestep.streams.demo.model import traffic
 from sidestep.streams.demo.offers import Offers
 from sidestep.streams.demo.planning import IntentKey, Plan
 from sidestep.streams.demo.seen import Seen
-from sidestep.streams.demo.tally import Tally
+from sidestep.streams.demo.tally import DayTally
 
 KEYS = [IntentKey("shop", f"s-{number}", 1, "ada@gmail.com") for number in range(10)]
 
@@ -74,7 +74,7 @@ def verdict(action: str, *rules: str, **fields: object) -> Seen:
 
 def test_the_tally_adds_up() -> None:
     """By action, service and rule; a rule's outcome is what it mostly leads to."""
-    tally = Tally()
+    tally = DayTally()
     for seen in (verdict("drop", "typo-domain"), verdict("send", "role-address"), verdict("send", attempt=2)):
         tally.add(seen, 0.2)
     tally.add(verdict("defer", "domain-limit", "role-address"), 0.1)
@@ -85,7 +85,7 @@ def test_the_tally_adds_up() -> None:
 
 def test_the_summary_fits_and_names_what_is_wrong() -> None:
     """No line is wider than the console, steering characters are taken out, and faults are told."""
-    tally = Tally()
+    tally = DayTally()
     tally.add(verdict("drop", "typo-domain"), 0.2)
     tally.add(Seen(id="x", to="a\x1b[2J@x.example", service="shop", action="drop", rules=(FiredRule("y", "z"),)), None)
     mailer = Mailer({}, traffic().engagement, 0.0, 1)

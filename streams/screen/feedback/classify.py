@@ -50,7 +50,7 @@ class BounceRule:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class OrderStep:
     """A step of order.toml."""
 
     reason: str = ""
@@ -161,7 +161,7 @@ class Classifier:
                 if provider.serves(host):
                     yield from provider.rules
 
-    def _decided(self, step: Step, facts: Facts) -> str:
+    def _decided(self, step: OrderStep, facts: Facts) -> str:
         if step.by_status and facts.standing == step.reason:
             return f"status {facts.status}"
         if facts.reply in step.by_reply:
@@ -174,7 +174,7 @@ class Classifier:
         return f"{(step.action and facts.action) or facts.command or facts.kind}" if bare else ""
 
 
-def _applies(step: Step, facts: Facts) -> bool:
+def _applies(step: OrderStep, facts: Facts) -> bool:
     return (
         facts.kind.startswith(step.kind)
         and (step.stands_for is None or facts.standing in step.stands_for)
@@ -210,10 +210,10 @@ def _rule(table: Mapping[str, Any], reason: str) -> BounceRule:
     return BounceRule(**values)
 
 
-def _step(table: Mapping[str, Any]) -> Step:
+def _step(table: Mapping[str, Any]) -> OrderStep:
     values: dict[str, Any] = _tuples(table)
     values.setdefault("phrases", (table["reason"],) if "reason" in table else ())
-    return Step(**values)
+    return OrderStep(**values)
 
 
 def _tuples(table: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(slots=True)
 class Diagnostic:
-    """What a report says of one recipient. Texts are as they stand there; the classifier evens out case and blanks."""
+    """A diagnostic of one recipient. Texts are as in the report; the classifier evens out case and blanks."""
 
     recipient: str = ""
     action: str = ""

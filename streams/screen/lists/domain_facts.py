@@ -33,7 +33,7 @@ class DomainBook:
         return found if found is not None else self._work_out(domain)
 
     def partition(self, key: str) -> int:
-        """Of the evidence log, for a domain, or the text of an address that has none."""
+        """The partition of the evidence log for a domain, or for the text of an address that has none."""
         return partition_of(key, self._partitions)
 
     def _work_out(self, domain: str) -> DomainFacts:

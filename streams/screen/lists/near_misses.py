@@ -1,4 +1,4 @@
-"""Weighs a near miss by what DNS says: somebody's own name, a slip, or one of a cluster of typo traps. Pure.
+"""Near misses, weighed by what DNS says: somebody's own name, a slip, or one of a cluster of typo traps. Pure.
 
 Distance alone proves nothing: hotmall.com may be a shop. What tells them apart is the mail service behind the name. A
 person's or firm's domain has one of its own; a collector of mistyped mail points many near misses at one host.
@@ -21,7 +21,10 @@ no other's, and two unlucky names at one host are in no list."""
 
 
 class Suspicion(NamedTuple):
-    """`classes`: typo, near-miss, trap-cluster. `meant` is the domain to suggest, "" where the name is left alone."""
+    """The suspicion that a near miss deserves. `meant`: the domain to suggest, "" where the name is left alone.
+
+    `classes`: typo, near-miss, trap-cluster.
+    """
 
     classes: tuple[str, ...] = ()
     meant: str = ""
@@ -35,7 +38,7 @@ def is_cluster(near_misses: Mapping[str, NearMiss]) -> bool:
 
 
 def weigh(domain: str, near_miss: NearMiss | None, mx: MxFinding, clustered: bool = False) -> Suspicion:
-    """What a near miss is. `clustered`: its exchanges take the mail of other near misses (see is_cluster).
+    """The suspicion that a near miss deserves. `clustered`: it shares its exchanges with others, see is_cluster.
 
     In a cluster, parked or without mail: a slip. A mail service of its own: left alone, class near-miss. Otherwise a
     known misspelling is a slip, and a name that is only near stays a question: class near-miss, with a suggestion.

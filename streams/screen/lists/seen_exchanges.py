@@ -1,6 +1,6 @@
-"""Which exchanges take the mail of near misses: the memory by which a collector of mistyped mail is told. Bounded.
+"""Exchanges of near misses: the memory by which a collector of mistyped mail is told. Bounded.
 
-What it knows comes from the domains that were asked for, in one process, since it started.
+The memory is of the domains that were asked for, in one process, since its start.
 """
 
 from collections import OrderedDict
@@ -17,15 +17,17 @@ KEPT = 8
 
 
 class SeenExchanges:
-    """Near misses by exchange. Those of providers that anyone can be a customer of are left out: aspmx.l.google.com is
-    not a trap."""
+    """Near misses by exchange.
+
+    Exchanges of providers that anyone can be a customer of are left out: aspmx.l.google.com is not a trap.
+    """
 
     def __init__(self, remembered: int = REMEMBERED) -> None:
         self._remembered = remembered
         self._at: OrderedDict[str, dict[str, NearMiss]] = OrderedDict()
 
     def note(self, domain: str, near_miss: NearMiss, mx: MxFinding) -> None:
-        """A near miss of a large provider, and what DNS said of it."""
+        """Note a near miss of a large provider, with its MX finding."""
         for exchange in telling(mx):
             domains = self._at.setdefault(exchange, {})
             self._at.move_to_end(exchange)
@@ -35,5 +37,5 @@ class SeenExchanges:
             self._at.popitem(last=False)
 
     def clustered(self, domain: str, near_miss: NearMiss, mx: MxFinding) -> bool:
-        """Does it share an exchange with other near misses seen so far, in a way that chance does not?"""
+        """Does a near miss share an exchange with other near misses seen so far, in a way that chance does not?"""
         return any(is_cluster(self._at.get(exchange, {}) | {domain: near_miss}) for exchange in telling(mx))

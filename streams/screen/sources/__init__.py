@@ -1,1 +1,1 @@
-"""What others say of an address: block lists, feeds, reputation services, the mailbox probe."""
+"""Sources of evidence about an address: block lists, feeds, reputation services, the mailbox probe."""

@@ -1,4 +1,4 @@
-"""What whoever is asked about an address has said of it, all in one. Pure."""
+"""Answers about an address: what all sources say of it, in one. Pure."""
 
 from msgspec import Struct
 
@@ -6,7 +6,7 @@ from sidestep.schemas import Listing, MailboxFinding, MxFinding
 
 
 class Answers(Struct, frozen=True, gc=False):
-    """What was heard about one sound address."""
+    """The answers about one sound address."""
 
     mx: MxFinding
     listed: tuple[Listing, ...] = ()
@@ -16,4 +16,4 @@ class Answers(Struct, frozen=True, gc=False):
 
 OFFLINE = Answers(MxFinding("unknown", "offline"))
 NOT_ASKED = Answers(MxFinding("unknown", "not-asked"))
-"""Of an address that is refused: nobody is asked about those."""
+"""Answers about an address that is refused: nobody is asked about those."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from sidestep.streams.errors import SourcesError
 from sidestep.streams.screen.dns.resolver import Resolver
 from sidestep.streams.screen.dns.upstream import Server
-from sidestep.streams.screen.sources.dnsbl.zones import Zones
+from sidestep.streams.screen.sources.dnsbl.zones import DnsblZones
 from sidestep.streams.screen.sources.feeds import Feeds
 from sidestep.streams.screen.sources.feeds.feeds import FOLDER
 from sidestep.streams.screen.sources.file import NO_SOURCES, SourcesFile, parse_sources
@@ -28,7 +28,7 @@ class Sources:
 
     resolver: Resolver
     inquiry: Inquiry
-    zones: Zones | None = None
+    zones: DnsblZones | None = None
     services: Services | None = None
     feeds: Feeds | None = None
     prober: Prober | None = None
@@ -84,7 +84,7 @@ def open_sources(settings: Settings, servers: list[Server] | None) -> Sources:
         concurrency=settings.dns_concurrency,
         check_exchanges=settings.check_exchanges,
     )
-    zones = Zones(file.dnsbl, resolver.ask, concurrency=settings.dns_concurrency) if file.dnsbl else None
+    zones = DnsblZones(file.dnsbl, resolver.ask, concurrency=settings.dns_concurrency) if file.dnsbl else None
     services = Services(file.reputation, base) if file.reputation else None
     feeds = Feeds(file.feeds, settings.data / FOLDER, base=base) if file.feeds else None
     prober = Prober(file.probe, resolver.addresses) if file.probe.enabled else None

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from sidestep.streams.screen.dns.answer import Answer, Question
-from sidestep.streams.screen.sources.dnsbl.zones import Zones
+from sidestep.streams.screen.sources.dnsbl.zones import DnsblZones
 from sidestep.streams.screen.sources.file import SourcesFile
 from sidestep.streams.screen.sources.probe.allowed import allow_list
 from sidestep.streams.screen.sources.reputation.services import Services
@@ -14,7 +14,7 @@ def check_sources(file: SourcesFile, base: Path) -> None:
 
     `base`: the folder that paths start from.
     """
-    Zones(file.dnsbl, _nobody)
+    DnsblZones(file.dnsbl, _nobody)
     Services(file.reputation, base)
     if file.probe.enabled:
         allow_list(file.probe)

@@ -21,7 +21,7 @@ class Names(Protocol):
 
 
 class DomainLists(Protocol):
-    """Block lists of domains: Zones."""
+    """Block lists of domains: DnsblZones."""
 
     def cached(self, domain: str) -> tuple[Listing, ...] | None: ...
     def find(self, domain: str) -> Awaitable[tuple[Listing, ...]]: ...

@@ -1,4 +1,4 @@
-"""How a source of evidence is doing: block list, feed, reputation service or mailbox probe. Pure."""
+"""The status of a source of evidence: block list, feed, reputation service or mailbox probe. Pure."""
 
 from typing import Literal
 

@@ -36,7 +36,7 @@ class ZoneListings(Struct, frozen=True, gc=False):
     """False: the zone could not be asked, or not about every name."""
 
 
-class Zone:
+class DnsblZone:
     """A DNSBL zone: its questions, its self-tests, its counts."""
 
     def __init__(self, zone: str, section: Dnsbl, ask: Ask, clock: Callable[[], float], concurrency: int) -> None:

@@ -18,7 +18,7 @@ from sidestep.schemas import Listing
 from sidestep.streams.errors import SourcesError
 from sidestep.streams.screen.single_flight import Flights, arrival
 from sidestep.streams.screen.sources.dnsbl.codes import ZoneStatus
-from sidestep.streams.screen.sources.dnsbl.zone import Ask, Zone, ZoneListings
+from sidestep.streams.screen.sources.dnsbl.zone import Ask, DnsblZone, ZoneListings
 from sidestep.streams.screen.sources.file import Dnsbl
 
 log = logging.getLogger(__name__)
@@ -33,7 +33,7 @@ class _Cached(Struct, frozen=True, gc=False):
     by_zone: tuple[ZoneListings, ...]
 
 
-class Zones:
+class DnsblZones:
     """The DNSBL zones of the sources file; domains are given as lower-case A-labels.
 
     Counters: `hits` and `misses` of `cached`.
@@ -50,7 +50,7 @@ class Zones:
     ) -> None:
         """`zones`: zone -> its section. `concurrency`: questions to one zone under way at once. Raises SourcesError."""
         self.hits = self.misses = 0
-        self._zones = [Zone(zone, section, ask, clock, concurrency) for zone, section in zones.items()]
+        self._zones = [DnsblZone(zone, section, ask, clock, concurrency) for zone, section in zones.items()]
         names = [zone.name for zone in self._zones]
         for name in names:
             if names.count(name) > 1:

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from sidestep.streams.screen.sources.feeds.book import FeedForm, compiled
 from sidestep.streams.screen.sources.feeds.download import Download, FetchFailed
-from sidestep.streams.screen.sources.feeds.fetch import Fetched, Fetcher, Validators
+from sidestep.streams.screen.sources.feeds.fetch import FetchedFiles, Fetcher, Validators
 from sidestep.streams.screen.sources.feeds.gate import GateFaults, gate
 from sidestep.streams.screen.sources.feeds.parse import Entries, EntryKind, ParsedFeed, read
 from sidestep.streams.screen.sources.feeds.refresh import RefreshProgress
@@ -71,7 +71,7 @@ def read_files(name: str, kind: EntryKind, files: Collection[Download], progress
 def _examined(
     name: str,
     kind: EntryKind,
-    fetched: Fetched,
+    fetched: FetchedFiles,
     previous: int | None,
     large: Collection[str],
     progress: RefreshProgress,
@@ -92,7 +92,7 @@ def left_out(parsed: ParsedFeed) -> tuple[str, ...]:
     return (f"{parsed.unreadable} of {parsed.lines} lines are unreadable and left out", *parsed.examples)
 
 
-async def _distrust(feed: Feed, fetched: Fetched, fetcher: Fetcher, scratch: Path) -> str:
+async def _distrust(feed: Feed, fetched: FetchedFiles, fetcher: Fetcher, scratch: Path) -> str:
     """The sentence that speaks against the file being its publisher's; "" for none."""
     if not feed.checksum and not feed.signature:
         return ""

@@ -1,4 +1,4 @@
-"""All feeds of a process: their last good forms at the start, refreshed on a schedule, the book swapped at once."""
+"""Feeds of a process: their last good forms at the start, refreshed on a schedule, the book swapped at once."""
 
 import asyncio
 import logging

@@ -32,7 +32,7 @@ class Validators(Struct, frozen=True):
     """Last-Modified, as the server wrote it."""
 
 
-class Fetched(Struct, frozen=True):
+class FetchedFiles(Struct, frozen=True):
     """The fetched files of a source, in the folder that was named: the caller's to remove."""
 
     files: tuple[Download, ...]
@@ -54,7 +54,7 @@ class Fetcher:
 
     async def fetch(
         self, source: str, validators: Validators, folder: Path, most: int, tell: Tell = lambda _: None
-    ) -> Fetched | None:
+    ) -> FetchedFiles | None:
         """The files of `source`, `most` octets altogether; None when `validators` are still theirs.
 
         Raises FetchFailed. `folder` must be empty and is filled.
@@ -75,7 +75,7 @@ class Fetcher:
 
     async def _download(
         self, source: str, validators: Validators, folder: Path, most: int, tell: Tell
-    ) -> Fetched | None:
+    ) -> FetchedFiles | None:
         headers = {"Accept-Encoding": "gzip", "User-Agent": "sidestep", **_conditions(validators)}
         try:
             async with self._answer(source, headers) as response:
@@ -83,7 +83,7 @@ class Fetcher:
                     return None
                 _check_status(response.status)
                 file = await _save(response, folder / "0", _label(source), most, tell)
-                return Fetched((file,), _validators(response.headers))
+                return FetchedFiles((file,), _validators(response.headers))
         except (aiohttp.ClientConnectorCertificateError, aiohttp.ClientConnectorSSLError):
             raise FetchFailed(
                 f"{public(source)}: its certificate can't be checked; SSL_CERT_FILE names authorities of your own"
@@ -120,7 +120,7 @@ class Fetcher:
         return aiohttp.TCPConnector(ssl=self._tls)
 
 
-def _copy(location: Path, validators: Validators, folder: Path, most: int, tell: Tell) -> Fetched | None:
+def _copy(location: Path, validators: Validators, folder: Path, most: int, tell: Tell) -> FetchedFiles | None:
     """Copies of files: what is checked is what is read, while files of others may change at any time."""
     paths = _files(location)
     found = _stamp(paths)
@@ -137,7 +137,7 @@ def _copy(location: Path, validators: Validators, folder: Path, most: int, tell:
         downloads.append(download)
     if _stamp(_files(location)) != found:
         raise FetchFailed(f"{location} changed while it was read")
-    return Fetched(tuple(downloads), found)
+    return FetchedFiles(tuple(downloads), found)
 
 
 def _tell_more(tell: Tell, done: int, octets: int) -> None:

@@ -19,7 +19,7 @@ class GateFaults(Struct, frozen=True):
 
     @property
     def sentences(self) -> tuple[str, ...]:
-        """All faults."""
+        """The faults, all of them."""
         return (*self.unsound, self.resized) if self.resized else self.unsound
 
 

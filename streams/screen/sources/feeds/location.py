@@ -16,7 +16,7 @@ def is_address(source: str) -> bool:
 
 
 def refusal(address: str) -> str:
-    """Why an address is not asked, as the end of a sentence; "" for one that may be.
+    """The reason why an address is not asked, as the end of a sentence; "" for one that may be.
 
     Plain http can be changed on its way: it is for this machine alone.
     """

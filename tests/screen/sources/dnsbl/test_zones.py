@@ -15,7 +15,7 @@ from sidestep.streams.screen.dns.answer import UNKNOWN_TTL, Answer, Question
 from sidestep.streams.screen.dns.upstream import Upstream
 from sidestep.streams.screen.sources.dnsbl.codes import TEST_EVERY, ZoneStatus
 from sidestep.streams.screen.sources.dnsbl.zone import UNKNOWN_CODES_MAX
-from sidestep.streams.screen.sources.dnsbl.zones import Zones
+from sidestep.streams.screen.sources.dnsbl.zones import DnsblZones
 from sidestep.streams.screen.sources.file import Dnsbl
 
 GENERIC = {"dbl.example": Dnsbl()}
@@ -44,7 +44,7 @@ class World:
         self.ns = ns
         self.clock = Clock()
         self.upstream = Upstream([ns.address])
-        self.zones = Zones(sections, self.upstream.ask, self.clock, cache_size, concurrency=concurrency)
+        self.zones = DnsblZones(sections, self.upstream.ask, self.clock, cache_size, concurrency=concurrency)
 
     @property
     def status(self) -> ZoneStatus:
@@ -425,7 +425,7 @@ def test_a_zones_key_stays_secret(caplog: pytest.LogCaptureFixture) -> None:
             await it.zones.find("next.example")
             assert ("dbl", "off") == (it.status.name, it.status.state)
             assert "s3cr3tkey" not in str(it.status)
-        broken = Zones({"s3cr3tkey.dbl.example": Dnsbl(name="dbl")}, ask)
+        broken = DnsblZones({"s3cr3tkey.dbl.example": Dnsbl(name="dbl")}, ask)
         assert () == await broken.find("spam.example")
         assert "s3cr3tkey" not in str(broken.status())
 
@@ -521,5 +521,5 @@ def test_mistakes_in_the_sources_file_are_told_at_the_start(sections: dict[str, 
         return Answer()
 
     with pytest.raises(SourcesError, match=words) as raised:
-        Zones(sections, ask)
+        DnsblZones(sections, ask)
     assert "d41d8" not in str(raised.value)
