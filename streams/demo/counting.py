@@ -10,7 +10,7 @@ EXAMPLES = 5
 
 
 @dataclass
-class Count:
+class VerdictCount:
     """`lost`: published, but no verdict. `repeated`: verdicts beyond one a key. `strange`: of no intent of ours."""
 
     intents: int
@@ -31,7 +31,7 @@ class Count:
         return f"intents={self.intents} verdicts={self.verdicts} lost={self.lost} repeated={self.repeated}"
 
 
-def count(published: Iterable[IntentKey], answered: Iterable[IntentKey]) -> Count:
+def count(published: Iterable[IntentKey], answered: Iterable[IntentKey]) -> VerdictCount:
     """Compare them. Publishing a key twice is the same intent twice; a verdict twice is a fault."""
     expected = set(published)
     found = Counter(answered)
@@ -44,7 +44,7 @@ def count(published: Iterable[IntentKey], answered: Iterable[IntentKey]) -> Coun
         *(f"nobody asked for it: {_text(key)}" for key in sorted(strange)[:EXAMPLES]),
     ]
     extra = sum(found[key] - 1 for key in repeated)
-    return Count(len(expected), found.total(), len(lost), extra, len(strange), examples)
+    return VerdictCount(len(expected), found.total(), len(lost), extra, len(strange), examples)
 
 
 def _text(key: IntentKey) -> str:

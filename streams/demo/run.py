@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.console import Console
 
 from sidestep.streams.demo import summary
-from sidestep.streams.demo.counting import Count, count
+from sidestep.streams.demo.counting import VerdictCount, count
 from sidestep.streams.demo.day import Day, Happening, Progress
 from sidestep.streams.demo.display import Display, display
 from sidestep.streams.demo.mailer import Mailer
@@ -50,7 +50,7 @@ class Demo:
         self._traffic: Traffic = traffic()
         self._began = time.monotonic()
 
-    def run(self) -> Count:
+    def run(self) -> VerdictCount:
         """Raises SidestepError, WorkerDied among them, and KeyboardInterrupt; nothing is left running."""
         with ExitStack() as stack:
             with self._step("Kafka is up"):

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sidestep.streams.commands.render import printable
-from sidestep.streams.demo.counting import Count
+from sidestep.streams.demo.counting import VerdictCount
 from sidestep.streams.demo.display import ACTIONS, COLOURS
 from sidestep.streams.demo.mailer import Mailer
 from sidestep.streams.demo.model import Service
@@ -38,7 +38,7 @@ class DaySummary:
     tally: DayTally
     mailer: Mailer
     offers: Offers
-    count: Count
+    count: VerdictCount
     published: int
     dead_letters: int
     day_seconds: float
