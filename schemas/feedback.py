@@ -13,6 +13,8 @@ OptionalService = Annotated[str, Meta(max_length=100)]
 Scope = Literal["recipient", "domain", "message", "us", "transient"]
 """Whom a bounce blames. `us` (block, reputation, authentication) never marks a recipient."""
 
+EngagementKind = Literal["delivered", "opened", "clicked", "replied", "unsubscribed"]
+
 
 class Bounce(Struct, omit_defaults=True, kw_only=True):
     """A bounce or a complaint. Give `reason` or `scope` and `hard` where known; otherwise `status` decides."""
@@ -36,7 +38,7 @@ class Engagement(Struct, omit_defaults=True, kw_only=True):
     """A sign of life: the message was delivered, or a person did something with it."""
 
     recipient: Address
-    kind: Literal["delivered", "opened", "clicked", "replied", "unsubscribed"]
+    kind: EngagementKind
     id: Annotated[OptionalId, Meta(description="Counts once by it; derived from the content where absent.")] = ""
     service: OptionalService = ""
     intent_id: OptionalId = ""

@@ -4,6 +4,9 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
+Action = Literal["send", "drop", "defer"]
+"""What the mailer is to do with the message."""
+
 
 class FiredRule(Struct, frozen=True, gc=False):
     """A rule that fired, with one plain sentence for the person whose mail it concerns."""
@@ -38,7 +41,7 @@ class Verdict(Struct, omit_defaults=True, kw_only=True, gc=False):
     to: str
     service: str
     decision: Literal["approved", "rejected"]
-    action: Literal["send", "drop", "defer"]
+    action: Action
     retry_at: Annotated[float | None, Meta(description="Unix time in seconds; only with action defer.")] = None
     rules: list[FiredRule] = []
     risk: Annotated[float, Meta(ge=0, le=1)] = 0.0

@@ -17,6 +17,7 @@ from sidestep.schemas import (
     TickRecord,
     Verdict,
 )
+from sidestep.schemas.verdicts import Action
 from sidestep.streams.decide.feedback import count_feedback
 from sidestep.streams.decide.limits import limit
 from sidestep.streams.decide.policy import Policy
@@ -98,7 +99,7 @@ def _judge(state: State, evidence: IntentEvidence, policy: Policy, ladder: Ladde
             risk = risk_of(flags, recipient, domain, policy, now)
             if not evidence.test:
                 _count_send(state, evidence, position.offset, domain, service, recipient, now)
-    action = "send" if stop is None else "defer" if stop.retry_us else "drop"
+    action: Action = "send" if stop is None else "defer" if stop.retry_us else "drop"
     code = SEND if stop is None else DEFER if stop.retry_us else DROP
     state.remember(evidence.id_key, IdRow(now, evidence.content_key[:8], evidence.attempt, code))
     if stop is not None:
@@ -150,7 +151,7 @@ def _halve(row: DomainRow | ServiceRow) -> None:
 
 
 def _verdict(
-    state: State, evidence: IntentEvidence, position: LogPosition, action: str, findings: list[Finding], risk: float
+    state: State, evidence: IntentEvidence, position: LogPosition, action: Action, findings: list[Finding], risk: float
 ) -> Verdict:
     # what most verdicts have none of is set afterwards: a dozen arguments cost msgspec a quarter of what all would
     verdict = Verdict(
@@ -159,7 +160,7 @@ def _verdict(
         to=evidence.to,
         service=evidence.service,
         decision="approved" if action == "send" else "rejected",
-        action=action,  # type: ignore[arg-type]
+        action=action,
         risk=risk,
         evidence=position,
         versions=state.controls.versions,

@@ -5,7 +5,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
 from sidestep.schemas import Evidence
 from sidestep.schemas.codec import decode_evidence, encode
@@ -13,7 +13,7 @@ from sidestep.streams.decide.batch import Decided, decide, load, load_controls
 from sidestep.streams.errors import LedgerError
 from sidestep.streams.runtime.dead_letters import dead_letter
 from sidestep.streams.runtime.ledger import Aborted
-from sidestep.streams.runtime.outgoing import Outgoing
+from sidestep.streams.runtime.outgoing import Keyed, Outgoing, Single
 from sidestep.streams.runtime.partitioner import partition_of
 from sidestep.streams.runtime.record import Record
 from sidestep.streams.runtime.tables import Row, Table, Writes
@@ -106,7 +106,7 @@ class Judge:
             dead_letters=len(dead),
         )
 
-    def _decode(self, records: list[Record]) -> tuple[list[tuple[int, Evidence]], list[dict[str, Any]]]:
+    def _decode(self, records: list[Record]) -> tuple[list[tuple[int, Evidence]], list[Single]]:
         """What can be read, and dead letters for the rest: only Screen may write here, but one odd record must not
         stop a partition."""
         try:
@@ -114,28 +114,29 @@ class Judge:
         except (ValueError, RecursionError, TypeError):
             return self._decode_one_by_one(records)
 
-    def _decode_one_by_one(self, records: list[Record]) -> tuple[list[tuple[int, Evidence]], list[dict[str, Any]]]:
+    def _decode_one_by_one(self, records: list[Record]) -> tuple[list[tuple[int, Evidence]], list[Single]]:
         evidence: list[tuple[int, Evidence]] = []
-        dead: list[dict[str, Any]] = []
+        dead: list[Single] = []
         for record in records:
             try:
                 evidence.append((record.offset(), decode_evidence(record.value())))
             except (ValueError, RecursionError, TypeError) as error:
                 log.error("%s/%d@%d is not evidence: %s", self._topic, self._ledger.partition, record.offset(), error)
-                dead.append(dead_letter(record, "not-evidence", str(error)))
+                dead.append(dead_letter(record, "not-evidence", str(error), DEAD_LETTERS.name, self._ledger.partition))
         return evidence, dead
 
-    def _outgoing(self, decided: Decided, dead: list[dict[str, Any]]) -> Outgoing:
+    def _outgoing(self, decided: Decided, dead: list[Single]) -> Outgoing:
         """Verdicts and dead letters lie in the partition of their evidence, tallies in that of their service."""
         partition = self._ledger.partition
-        approved: list[dict[str, Any]] = []
-        rejected: list[dict[str, Any]] = []
+        approved: list[Keyed] = []
+        rejected: list[Keyed] = []
         for verdict in decided.verdicts:
             into = approved if verdict.decision == "approved" else rejected
             into.append({"key": verdict.id, "value": encode(verdict)})
-        batches = defaultdict(list, {(APPROVED.name, partition): approved, (REJECTED.name, partition): rejected})
+        batches: dict[tuple[str, int], list[Keyed]] = defaultdict(
+            list, {(APPROVED.name, partition): approved, (REJECTED.name, partition): rejected}
+        )
         for tally in decided.tallies:
-            record = {"key": tally.service, "value": encode(tally)}
+            record: Keyed = {"key": tally.service, "value": encode(tally)}
             batches[TALLIES.name, partition_of(tally.service, self._tally_partitions)].append(record)
-        letters = [{"topic": DEAD_LETTERS.name, "partition": partition, **letter} for letter in dead]
-        return Outgoing(batches, letters)
+        return Outgoing(batches, dead)

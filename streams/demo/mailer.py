@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Mapping
 
 from sidestep.schemas import Bounce, Engagement
+from sidestep.schemas.feedback import EngagementKind
 from sidestep.streams.demo.model import EngagementShares, Fate
 from sidestep.streams.demo.seen import Seen
 
@@ -18,6 +19,8 @@ BOUNCES: Mapping[Fate, tuple[str, str]] = {
     "blocked": ("5.7.1", "554 5.7.1 Service unavailable; client host blocked using a reputation list"),
 }
 """Enhanced status code (RFC 3463) and reply of each fate that bounces."""
+
+ENGAGEMENTS: tuple[EngagementKind, ...] = ("replied", "clicked", "opened", "delivered")
 
 Report = Bounce | Engagement
 
@@ -78,16 +81,16 @@ class Mailer:
         if fate == "unsubscribes":
             return self._engagement(verdict, "unsubscribed")
         draw = self._draw(verdict, "engagement")
-        for kind in ("replied", "clicked", "opened", "delivered"):
+        for kind in ENGAGEMENTS:
             draw -= getattr(self._shares, kind)
             if draw < 0:
                 return self._engagement(verdict, kind)
         return None
 
-    def _engagement(self, verdict: Seen, kind: str) -> Engagement:
+    def _engagement(self, verdict: Seen, kind: EngagementKind) -> Engagement:
         return Engagement(
             recipient=verdict.to,
-            kind=kind,  # type: ignore[arg-type]
+            kind=kind,
             id=f"{kind}-{verdict.id}-{verdict.attempt}",
             service=verdict.service,
             intent_id=verdict.id,

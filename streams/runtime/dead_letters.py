@@ -1,9 +1,9 @@
 """A record that can't be read: kept byte for byte, with the reason in headers; and when there are too many, a stop."""
 
 from collections import deque
-from typing import Any
 
 from sidestep.streams.errors import TooManyDeadLetters
+from sidestep.streams.runtime.outgoing import ANY_PARTITION, Headers, Single
 from sidestep.streams.runtime.record import Record
 
 REASON_MAX = 500
@@ -11,12 +11,15 @@ PART_MAX = 1_048_588
 """Octets of a key or a value that are kept: the most that fits into a topic, unless it was compressed on its way in."""
 
 
-def dead_letter(record: Record, code: str, text: str) -> dict[str, Any]:
-    """Arguments for produce(): key and value as they came; reason and origin as headers. The record's own headers are
-    dropped: they may be what can't be read. What is longer than PART_MAX is cut, and a header says how long it was."""
+def dead_letter(record: Record, code: str, text: str, topic: str, partition: int = ANY_PARTITION) -> Single:
+    """A record for the topic of dead letters: key and value as they came; reason and origin as headers. Its own headers
+    are dropped: they may be what can't be read. What is longer than PART_MAX is cut, and a header says how long it
+    was."""
     origin = f"{record.topic()}/{record.partition()}/{record.offset()}"
     key, value = record.key(), record.value()
     return {
+        "topic": topic,
+        "partition": partition,
         "key": key and key[:PART_MAX],
         "value": value and value[:PART_MAX],
         "headers": [
@@ -32,7 +35,7 @@ def dead_letter(record: Record, code: str, text: str) -> dict[str, Any]:
     }
 
 
-def _cut(part: str, octets: bytes | None) -> list[tuple[str, bytes]]:
+def _cut(part: str, octets: bytes | None) -> Headers:
     return [(f"{part}-octets", b"%d" % len(octets))] if octets is not None and len(octets) > PART_MAX else []
 
 

@@ -1,11 +1,13 @@
 """librdkafka settings that all clients of a worker share, and what its errors mean; what they fetch."""
 
 import logging
+from collections.abc import Callable
 from typing import Any, Protocol, cast
 
-from confluent_kafka import KafkaError, KafkaException, Message
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from sidestep.streams.errors import Fenced
+from sidestep.streams.runtime.outgoing import Keyed
 from sidestep.streams.runtime.record import Record
 from sidestep.topics.connection import Connection
 from sidestep.topics.errors import BrokerUnreachable, PublishFailed, SidestepError
@@ -18,6 +20,8 @@ UNREACHABLE = {KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT, KafkaError._
 MESSAGE_MAX = 2_200_000
 """Octets of one record that we produce. Dead letters are the largest: a record as large as topics allow, and why."""
 
+OnDelivery = Callable[[KafkaError | None, Message], None]
+
 
 class Fetched(Record, Protocol):
     """What a consumer hands over: a record, or an error in its place."""
@@ -29,6 +33,16 @@ class Fetched(Record, Protocol):
 def fetched(messages: list[Message]) -> list[Fetched]:
     """The same list, typed as what a broker has delivered."""
     return cast("list[Fetched]", messages)
+
+
+def produce_batch(
+    producer: Producer, topic: str, partition: int, records: list[Keyed], on_delivery: OnDelivery | None = None
+) -> str:
+    """Hand over a batch; why one of its records was not taken, empty: all were."""
+    plain = cast("list[dict[str, Any]]", records)  # librdkafka's client leaves `_error` in those that it does not take
+    if producer.produce_batch(topic, plain, partition=partition, on_delivery=on_delivery) == len(records):
+        return ""
+    return next(str(record["_error"]) for record in plain if "_error" in record)
 
 
 def client(connection: Connection, name: str, **settings: Any) -> dict[str, Any]:

@@ -20,8 +20,8 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from rocksdict import Cache, WriteBatch
 
 from sidestep.streams.errors import LedgerError
-from sidestep.streams.runtime.kafka import MESSAGE_MAX, client, explain
-from sidestep.streams.runtime.outgoing import Outgoing
+from sidestep.streams.runtime.kafka import MESSAGE_MAX, OnDelivery, client, explain, produce_batch
+from sidestep.streams.runtime.outgoing import Keyed, Outgoing
 from sidestep.streams.runtime.record import Record
 from sidestep.streams.runtime.recovery import POSITION, Progress, recover
 from sidestep.streams.runtime.store import Store, new_batch
@@ -173,7 +173,7 @@ class Ledger:
             for single in outgoing.singles:
                 producer.produce(**single)
             self._failpoint("inside-transaction")
-            changes = [{"key": key, "value": value} for key, value in encoded.rows]
+            changes: list[Keyed] = [{"key": key, "value": value} for key, value in encoded.rows]
             self._produce(settings.rows_changelog, partition, changes)
             if encoded.window:
                 producer.produce(
@@ -190,10 +190,9 @@ class Ledger:
             self._roll_back(error)
         return rows_position, window_position
 
-    def _produce(self, topic: str, partition: int, records: list[dict[str, Any]]) -> None:
-        if records and self._producer.produce_batch(topic, records, partition=partition) != len(records):
-            cause = next(record["_error"] for record in records if "_error" in record)
-            raise PublishFailed(f"{topic}/{partition}: Kafka's client did not take a record: {cause}")
+    def _produce(self, topic: str, partition: int, records: list[Keyed]) -> None:
+        if records and (refused := produce_batch(self._producer, topic, partition, records)):
+            raise PublishFailed(f"{topic}/{partition}: Kafka's client did not take a record: {refused}")
 
     def _commit_transaction(self) -> None:
         deadline = time.monotonic() + TRANSACTION_SECONDS
@@ -259,7 +258,7 @@ def _encode(writes: Writes) -> _Encoded:
     return encoded
 
 
-def _remember(position: list[int]) -> Callable[[KafkaError | None, Message], None]:
+def _remember(position: list[int]) -> OnDelivery:
     def delivered(error: KafkaError | None, message: Message) -> None:
         if error is None:
             position.append(cast("Record", message).offset())

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
-from sidestep.streams.runtime.kafka import MESSAGE_MAX, client, explain
+from sidestep.streams.runtime.kafka import MESSAGE_MAX, client, explain, produce_batch
 from sidestep.streams.runtime.outgoing import Outgoing
 from sidestep.topics.connection import Connection
 from sidestep.topics.errors import PublishFailed
@@ -89,9 +89,8 @@ class Publisher:
         try:
             for outgoing in taken:
                 for (topic, partition), messages in outgoing.batches.items():
-                    queued = self._producer.produce_batch(topic, messages, partition=partition, on_delivery=failed)
-                    if queued != len(messages):
-                        failures.append(f"{topic}/{partition}: {next(m['_error'] for m in messages if '_error' in m)}")
+                    if refused := produce_batch(self._producer, topic, partition, messages, failed):
+                        failures.append(f"{topic}/{partition}: {refused}")
                 for single in outgoing.singles:
                     self._producer.produce(**single, on_delivery=failed)
             unsent = self._producer.flush(FLUSH_SECONDS)

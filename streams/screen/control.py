@@ -9,7 +9,6 @@ import asyncio
 import logging
 import time
 from collections.abc import Mapping
-from typing import Any
 
 import msgspec
 from confluent_kafka import Consumer, KafkaError, TopicPartition
@@ -18,8 +17,7 @@ from sidestep.schemas import ListsRecord, PolicyRecord, TickRecord
 from sidestep.schemas.codec import encode
 from sidestep.streams.errors import HashKeyMismatch
 from sidestep.streams.runtime.kafka import client
-from sidestep.streams.runtime.outgoing import Outgoing
-from sidestep.streams.runtime.publisher import Publisher
+from sidestep.streams.runtime.outgoing import Keyed, Outgoing, Sender
 from sidestep.streams.screen.ticks import Ticks
 from sidestep.topics.catalog import CONTROL, EVIDENCE
 from sidestep.topics.connection import Connection
@@ -73,7 +71,7 @@ def written_kinds(notes: Mapping[str, bytes]) -> dict[str, Written]:
 
 
 async def announce(
-    publisher: Publisher,
+    publisher: Sender,
     written: dict[str, Written],
     policy: PolicyRecord,
     lists: ListsRecord,
@@ -94,16 +92,16 @@ async def announce(
         for kind, record in (("policy", policy), ("lists", lists))
         if _is_due(written.get(kind), record.version, partitions, record.at)
     ]
-    batches = {
+    batches: dict[tuple[str, int], list[Keyed]] = {
         (EVIDENCE.name, p): [{"key": kind, "value": encode(record)} for kind, record in due] for p in range(partitions)
     }
     if due:
         await publisher.send(Outgoing(batches))
-    notes: list[Any] = [(kind, Written(record.version, partitions, record.at)) for kind, record in due]
+    notes: list[tuple[str, Written]] = [(kind, Written(record.version, partitions, record.at)) for kind, record in due]
     if key is None:
         notes.append(("hash-key", Written(fingerprint, 0, policy.at)))
     if notes:
-        records = [{"key": kind, "value": encode(note)} for kind, note in notes]
+        records: list[Keyed] = [{"key": kind, "value": encode(note)} for kind, note in notes]
         await publisher.send(Outgoing({(CONTROL.name, 0): records}))
     return [kind for kind, _ in due]
 
@@ -114,7 +112,7 @@ def _is_due(written: Written | None, version: str, partitions: int, now_ms: int)
     return now_ms - written.at > WRITE_AGAIN_SECONDS * 1000
 
 
-async def keep_time(publisher: Publisher, ticks: Ticks) -> None:
+async def keep_time(publisher: Sender, ticks: Ticks) -> None:
     """Every second, for ever: a tick where the last second with evidence is over. Kafka out of reach: later."""
     while True:
         await asyncio.sleep(1.0 - time.time() % 1.0 + TICK_DELAY)

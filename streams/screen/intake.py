@@ -32,10 +32,11 @@ def read_intent(value: bytes | None, now: float) -> EmailIntent:
     intent = decode(EmailIntent, value)
     _printable("id", intent.id)
     _printable("service", intent.service)
-    if b"\\u0000" in value:  # type: ignore[operator]
+    assert value is not None, "decode has refused it"
+    if b"\\u0000" in value:
         _no_nul(intent.to, intent.stream, intent.campaign, intent.source)
     if intent.metadata:
-        _bounded(intent.metadata, value)  # type: ignore[arg-type]
+        _bounded(intent.metadata, value)
     if intent.created_at is not None:
         read_time("created_at", intent.created_at, now)
     if intent.consent_at is not None:

@@ -3,13 +3,12 @@
 import logging
 from bisect import bisect_left
 from collections import Counter, defaultdict
-from typing import Any
 
 from sidestep.schemas import FeedbackEvidence, IntentEvidence
 from sidestep.schemas.codec import ContractError, encode
 from sidestep.streams.runtime.batches import Batch
 from sidestep.streams.runtime.dead_letters import dead_letter
-from sidestep.streams.runtime.outgoing import Outgoing
+from sidestep.streams.runtime.outgoing import Keyed, Outgoing, Single
 from sidestep.streams.runtime.record import Record
 from sidestep.streams.screen.evidence import ReadIntent
 from sidestep.topics.catalog import DEAD_LETTERS, EVIDENCE
@@ -30,8 +29,8 @@ class Screened:
         self.reasons: Counter[str] = Counter()
         self.example = ""
         self._batch = batch
-        self._ready: dict[int, list[dict[str, Any]]] = defaultdict(list)
-        self._dead: list[dict[str, Any]] = []
+        self._ready: dict[int, list[Keyed]] = defaultdict(list)
+        self._dead: list[Single] = []
 
     @property
     def refused(self) -> int:
@@ -50,7 +49,7 @@ class Screened:
         else:
             log.error("%s%d: an error of ours", self.origin, record.offset(), exc_info=error)
             code, text = "internal-error", f"{type(error).__name__}: {error}"
-        self._dead.append({"topic": DEAD_LETTERS.name, **dead_letter(record, code, text)})
+        self._dead.append(dead_letter(record, code, text, DEAD_LETTERS.name))
         self.reasons[code] += 1
         self.example = text
 

@@ -13,8 +13,7 @@ from sidestep.schemas import Bounce, Engagement
 from sidestep.schemas.codec import ContractError
 from sidestep.streams.runtime.batches import Batch, Partition
 from sidestep.streams.runtime.dead_letters import DeadLetterLimit
-from sidestep.streams.runtime.outgoing import Outgoing
-from sidestep.streams.runtime.publisher import Publisher
+from sidestep.streams.runtime.outgoing import Outgoing, Sender
 from sidestep.streams.runtime.record import Record
 from sidestep.streams.screen.address.parse import parse
 from sidestep.streams.screen.evidence import ReadIntent, feedback_evidence, intent_evidence
@@ -44,7 +43,7 @@ class Screener:
         inquiry: Inquiry,
         keys: Keys,
         reasons: Reasons,
-        publisher: Publisher,
+        publisher: Sender,
         new_limit: Callable[[], DeadLetterLimit],
         recent: Callable[[], RecentIds],
         parked_max: int,

@@ -6,13 +6,13 @@ import signal
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from confluent_kafka.admin import AdminClient
 
-from sidestep.schemas import EmailIntent
+from sidestep.schemas import EmailIntent, Verdict
 from sidestep.streams.local.embedded_kafka import EmbeddedKafka
 from sidestep.streams.local.nameserver import SMALL_WORLD, NameServer
 from sidestep.streams.local.processes import WorkerDied, WorkerProcess, Workers
@@ -20,11 +20,11 @@ from sidestep.topics.connection import Connection
 from sidestep.topics.errors import BrokerUnreachable
 from sidestep.topics.publish import Publisher
 from sidestep.topics.subscribe import Verdicts
+from tests.fixture_types import WaitUntil
 
 COMMAND = [sys.executable, "-c", "from sidestep.streams.cli import main; main(prog_name='sidestep')", "up"]
 
 pytestmark = pytest.mark.broker
-Wait = Callable[..., object]
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +61,7 @@ class Up:
 
 
 @contextlib.contextmanager
-def up(folder: Path, names: NameServer, wait_until: Wait, *options: str) -> Iterator[Up]:
+def up(folder: Path, names: NameServer, wait_until: WaitUntil, *options: str) -> Iterator[Up]:
     """One that says it is ready."""
     running = Up(folder, names, *options)
     try:
@@ -79,12 +79,12 @@ def answer(kafka: Connection | str, intent: EmailIntent) -> str:
         with Publisher(kafka) as publisher:
             publisher.intent(intent)
         verdict = verdicts.poll(20)
-    assert verdict is not None
-    assert intent.id == verdict.id  # type: ignore[union-attr]
-    return verdict.action  # type: ignore[union-attr]
+    assert isinstance(verdict, Verdict)
+    assert intent.id == verdict.id
+    return verdict.action
 
 
-def test_from_nothing_to_a_verdict_and_back(tmp_path: Path, names: NameServer, wait_until: Wait) -> None:
+def test_from_nothing_to_a_verdict_and_back(tmp_path: Path, names: NameServer, wait_until: WaitUntil) -> None:
     """Ready means ready; SIGTERM ends it cleanly within seconds; the next one goes on with what was kept."""
     intent = EmailIntent(id="w-1", to="ada@gmial.com", service="sign-up")
     with up(tmp_path, names, wait_until, "--kafka-port", "0") as first:
@@ -99,13 +99,13 @@ def test_from_nothing_to_a_verdict_and_back(tmp_path: Path, names: NameServer, w
     with up(tmp_path, names, wait_until, "--kafka-port", "0") as second:
         with Verdicts(second.broker(), start="earliest") as verdicts:
             kept = verdicts.poll(20)
-        assert "w-1" == kept.id  # type: ignore[union-attr]
+        assert isinstance(kept, Verdict) and "w-1" == kept.id
         assert "send" == answer(second.broker(), EmailIntent(id="w-2", to="ada@gmail.com", service="sign-up"))
         assert 0 == second.end()
 
 
 def test_on_a_broker_that_is_there(
-    clean_topics: Connection, tmp_path: Path, names: NameServer, wait_until: Wait
+    clean_topics: Connection, tmp_path: Path, names: NameServer, wait_until: WaitUntil
 ) -> None:
     """Topics that exist are used; the broker outlives it."""
     with up(tmp_path, names, wait_until, "--broker", str(clean_topics)) as running:
@@ -137,7 +137,7 @@ def test_a_broker_that_is_not_there_is_said_at_once(tmp_path: Path, names: NameS
     assert "no Kafka answers at 127.0.0.1:1" in running.text
 
 
-def test_last_words_are_those_of_this_run(tmp_path: Path, wait_until: Wait) -> None:
+def test_last_words_are_those_of_this_run(tmp_path: Path, wait_until: WaitUntil) -> None:
     """A log is kept from run to run; what an earlier one said would mislead."""
     log = tmp_path / "screen.log"
     log.write_text("from an earlier run\n")

@@ -1,9 +1,8 @@
 """A ledger in memory, for tests of what is decided rather than of how it is kept."""
 
 from collections.abc import Iterable, Iterator
-from typing import Any
 
-from sidestep.streams.runtime.outgoing import Outgoing
+from sidestep.streams.runtime.outgoing import Outgoing, Single
 from sidestep.streams.runtime.tables import Row, Table, Writes
 
 
@@ -15,8 +14,9 @@ class MemoryLedger:
     def __init__(self) -> None:
         self.marker = -1
         self.stored: dict[str, dict[bytes, bytes]] = {}
-        self.outputs: dict[str, list[dict[str, Any]]] = {}
-        self.placed: list[tuple[str, int, str]] = []
+        self.outputs: dict[str, list[bytes]] = {}
+        self.singles: list[Single] = []
+        self.placed: list[tuple[str, int, str | bytes | None]] = []
         self.commits = 0
 
     def read(self, table: Table[Row], keys: Iterable[bytes]) -> dict[bytes, Row]:
@@ -29,7 +29,7 @@ class MemoryLedger:
         for key, value in sorted(self.stored.get(table.name, {}).items()):
             yield key, table.decode(value)
 
-    def keys_of(self, topic: str) -> list[tuple[int, str]]:
+    def keys_of(self, topic: str) -> list[tuple[int, str | bytes | None]]:
         """Partition and key of everything put into a topic."""
         return [(partition, key) for name, partition, key in self.placed if name == topic]
 
@@ -43,10 +43,9 @@ class MemoryLedger:
                 else:
                     stored[key] = table.encode(row)
         for (topic, partition), records in outgoing.batches.items():
-            self.outputs.setdefault(topic, []).extend(records)
+            self.outputs.setdefault(topic, []).extend(record["value"] or b"" for record in records)
             self.placed.extend((topic, partition, record["key"]) for record in records)
-        for record in outgoing.singles:
-            self.outputs.setdefault(record["topic"], []).append(record)
+        self.singles.extend(outgoing.singles)
         self.marker = marker
         self.commits += 1
         return 0.0

@@ -21,6 +21,7 @@ from sidestep.streams.decide.judge import Judge
 from sidestep.streams.decide.policy_file import SHIPPED
 from sidestep.streams.decide.policy_text import version_of
 from sidestep.streams.runtime.batches import Partition
+from sidestep.streams.runtime.outgoing import Single
 from sidestep.streams.runtime.record import Record
 from sidestep.streams.runtime.tables import Row, Table
 from sidestep.streams.screen.keys import Keys
@@ -144,8 +145,8 @@ class World:
     def values(self) -> list[bytes]:
         """All verdicts so far, as published, in the log's order."""
         outputs = self.ledger.outputs
-        records = outputs.get(APPROVED.name, []) + outputs.get(REJECTED.name, [])
-        return sorted((record["value"] for record in records), key=lambda v: decode(Verdict, v).evidence.offset)
+        values = outputs.get(APPROVED.name, []) + outputs.get(REJECTED.name, [])
+        return sorted(values, key=lambda value: decode(Verdict, value).evidence.offset)
 
     def verdicts(self) -> list[Verdict]:
         """All verdicts so far, in the log's order."""
@@ -153,16 +154,16 @@ class World:
 
     def tally_values(self) -> list[bytes]:
         """All tallies so far, as published; by second and service, whatever partitions they went to."""
-        values = [record["value"] for record in self.ledger.outputs.get(TALLIES.name, [])]
+        values = self.ledger.outputs.get(TALLIES.name, [])
         return sorted(values, key=lambda value: ((tally := decode(Tally, value)).second, tally.service))
 
     def tallies(self) -> list[Tally]:
         """All tallies so far."""
         return [decode(Tally, value) for value in self.tally_values()]
 
-    def dead_letters(self) -> list[dict[str, Any]]:
+    def dead_letters(self) -> list[Single]:
         """All dead letters so far."""
-        return self.ledger.outputs.get(DEAD_LETTERS.name, [])
+        return [single for single in self.ledger.singles if single["topic"] == DEAD_LETTERS.name]
 
     def row(self, table: Table[Row], key: bytes) -> Row:
         """A row of the ledger, which must be there."""

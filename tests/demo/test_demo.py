@@ -6,10 +6,12 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.fixture_types import WaitUntil
 
 COMMAND = [sys.executable, "-c", "from sidestep.streams.cli import main; main(prog_name='sidestep')", "demo"]
 SMALL = ["--intents", "3000", "--day", "12"]
@@ -18,7 +20,6 @@ RULES_AT_LEAST = 18
 """Of 22 that the whole day has. Complaints and suspended accounts are rare in so small a day, limits seldom reached."""
 
 pytestmark = pytest.mark.broker
-Wait = Callable[..., object]
 
 
 def parents() -> dict[int, int]:
@@ -44,7 +45,7 @@ def command_of(pid: int) -> str:
 
 
 @contextlib.contextmanager
-def running_demo(tmp_path: Path, wait_until: Wait) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
+def running_demo(tmp_path: Path, wait_until: WaitUntil) -> Iterator[tuple[subprocess.Popen[bytes], Path]]:
     """A demo that publishes already, and the file of its output."""
     output = tmp_path / "output"
     with output.open("wb") as file:
@@ -78,7 +79,7 @@ def _elsewhere(tmp_path: Path) -> dict[str, str]:
     return {**os.environ, "TMPDIR": str(tmp_path), "SIDESTEP_BROKER": "127.0.0.1:1", "SIDESTEP_GROUP": "other"}
 
 
-def test_a_worker_that_dies_ends_the_demo(tmp_path: Path, wait_until: Wait) -> None:
+def test_a_worker_that_dies_ends_the_demo(tmp_path: Path, wait_until: WaitUntil) -> None:
     """With exit code 1, its last words, and nothing left running."""
     with running_demo(tmp_path, wait_until) as (process, output):
         below = descendants(process.pid)
@@ -91,7 +92,7 @@ def test_a_worker_that_dies_ends_the_demo(tmp_path: Path, wait_until: Wait) -> N
         assert set() == below & parents().keys()
 
 
-def test_ctrl_c_ends_everything_within_seconds(tmp_path: Path, wait_until: Wait) -> None:
+def test_ctrl_c_ends_everything_within_seconds(tmp_path: Path, wait_until: WaitUntil) -> None:
     """With the exit code that shells expect."""
     with running_demo(tmp_path, wait_until) as (process, output):
         below = descendants(process.pid)
@@ -101,7 +102,7 @@ def test_ctrl_c_ends_everything_within_seconds(tmp_path: Path, wait_until: Wait)
         assert "Traceback" not in output.read_text()
 
 
-def test_nothing_outlives_a_demo_that_is_killed(tmp_path: Path, wait_until: Wait) -> None:
+def test_nothing_outlives_a_demo_that_is_killed(tmp_path: Path, wait_until: WaitUntil) -> None:
     """SIGKILL leaves no time to say goodbye."""
     with running_demo(tmp_path, wait_until) as (process, _):
         below = descendants(process.pid)

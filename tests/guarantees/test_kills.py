@@ -4,7 +4,6 @@ import shutil
 import signal
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -22,7 +21,7 @@ EVERY = 0.1
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 
-def feed_until_death(system: Any, traffic: Traffic, worker: WorkerProcess, label: str) -> None:
+def feed_until_death(system: System, traffic: Traffic, worker: WorkerProcess, label: str) -> None:
     """Publish, and offer again what has been answered, until the worker has killed itself."""
     deadline = time.monotonic() + DEATH_SECONDS
     while worker.alive:
@@ -89,7 +88,7 @@ def test_a_killed_screen_worker_loses_nothing_and_counts_nothing_twice(system: S
     assert_guarantees(system.connection, traffic.expected, system.feed.origins, [decide.data])
 
 
-def finish(system: Any, traffic: Traffic, *workers: WorkerProcess) -> None:
+def finish(system: System, traffic: Traffic, *workers: WorkerProcess) -> None:
     """All verdicts are there, feedback is in; the workers leave cleanly when asked."""
     system.feed.flush()
     system.verdicts.await_all(traffic.expected, 60)

@@ -1,7 +1,5 @@
 """Where the logs have lost what a ledger needs, Decide stops and says so, instead of judging with half a memory."""
 
-from typing import Any
-
 import pytest
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
@@ -16,7 +14,7 @@ from tests.guarantees.harness.workers import WorkerProcess, wait_for
 pytestmark = pytest.mark.timeout(120)
 
 
-def some_history(system: Any, traffic: Traffic) -> tuple[WorkerProcess, WorkerProcess]:
+def some_history(system: System, traffic: Traffic) -> tuple[WorkerProcess, WorkerProcess]:
     """A Screen worker that runs, and a Decide worker that has judged something and left."""
     screen, decide = (system.start(role).await_ready() for role in ("screen", "decide"))
     system.feed.send(traffic.plain(100))

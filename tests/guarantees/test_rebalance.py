@@ -3,7 +3,6 @@
 import signal
 import time
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
@@ -20,7 +19,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 class Drive:
     """Keeps the load up while something else is waited for."""
 
-    def __init__(self, system: Any, traffic: Traffic):
+    def __init__(self, system: System, traffic: Traffic):
         self._system = system
         self._traffic = traffic
         self._next = time.monotonic()

@@ -21,7 +21,7 @@ AT_ONCE = DNS_TIMEOUT / 2
 pytestmark = pytest.mark.timeout(120)
 
 
-def send_to_one_partition(system: Any, records: list[Any]) -> None:
+def send_to_one_partition(system: System, records: list[Any]) -> None:
     """All of it to partition 0 of email-intents, so that the records are neighbours."""
     for topic, key, value in records:
         system.feed.produce(topic, key=key, value=value, partition=0)

@@ -17,6 +17,7 @@ from sidestep.schemas.codec import decode_evidence
 from sidestep.topics.catalog import EVIDENCE, INTENTS
 from sidestep.topics.connection import Connection
 from tests.guarantees.harness.records import read
+from tests.guarantees.harness.system import System
 from tests.guarantees.harness.traffic import GOOD
 from tests.guarantees.harness.workers import wait_for
 
@@ -80,7 +81,7 @@ def _sources(folder: Path, service: str) -> Path:
     return path
 
 
-def _send(system: Any, number: int, name: str) -> tuple[str, str, int, str]:
+def _send(system: System, number: int, name: str) -> tuple[str, str, int, str]:
     fields = {"id": str(number), "to": f"jane@{name}", "service": "shop"}
     system.feed.send([(INTENTS.name, None, json.dumps(fields).encode())])
     system.feed.flush()
@@ -89,7 +90,7 @@ def _send(system: Any, number: int, name: str) -> tuple[str, str, int, str]:
     return key
 
 
-def test_what_sources_say_reaches_the_verdict(system: Any, service: str) -> None:
+def test_what_sources_say_reaches_the_verdict(system: System, service: str) -> None:
     """One list flags, two reject; the evidence has list, version, entry and reason of each."""
     system.names.load("")
     for name, records in DBL.items():
@@ -110,7 +111,7 @@ def test_what_sources_say_reaches_the_verdict(system: Any, service: str) -> None
     _assert_evidence(system.connection)
 
 
-def _change_the_feed(system: Any, traps: Path) -> None:
+def _change_the_feed(system: System, traps: Path) -> None:
     """A new entry is in force soon after it was written, without a restart."""
     traps.write_text(f"# ours\n{GOOD[4]}\n", "utf-8")
     deadline = time.monotonic() + SECONDS
@@ -136,7 +137,7 @@ def _versions(connection: Connection) -> set[str]:
     return {record.lists["traps"] for record in records if isinstance(record, ListsRecord)}
 
 
-def test_sources_in_trouble_reject_nothing(system: Any) -> None:
+def test_sources_in_trouble_reject_nothing(system: System) -> None:
     """Neither a zone that does not answer nor a service that is not there, nor a feed that can't be read."""
     system.names.fault("TEST.dbl.example", "drop")
     sources = _sources(system.folder, "http://127.0.0.1:9")

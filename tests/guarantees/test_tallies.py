@@ -2,7 +2,6 @@
 
 import signal
 import time
-from typing import Any
 
 import pytest
 
@@ -10,6 +9,7 @@ from sidestep.schemas import Tally
 from sidestep.schemas.codec import decode
 from sidestep.topics.catalog import TALLIES
 from tests.guarantees.harness.records import read
+from tests.guarantees.harness.system import System
 from tests.guarantees.harness.traffic import Traffic
 from tests.guarantees.harness.workers import wait_for
 
@@ -19,18 +19,18 @@ SECONDS = 15.0
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(150)]
 
 
-def _sent(system: Any) -> int:
+def _sent(system: System) -> int:
     """Intents in all tallies so far."""
     tallies = [decode(Tally, message.value()) for message in read(system.connection, TALLIES.name)]
     return sum(tally.intents.approved + tally.intents.dropped + tally.intents.deferred for tally in tallies)
 
 
-def _told(system: Any, count: int) -> None:
+def _told(system: System, count: int) -> None:
     wait_for(lambda: _sent(system) >= count, SECONDS, f"{count} intents in the tallies")
     assert count == _sent(system)
 
 
-def _publish(system: Any, traffic: Traffic, count: int, label: str) -> int:
+def _publish(system: System, traffic: Traffic, count: int, label: str) -> int:
     """New intents, and when they have their verdicts: how many of them count."""
     records = traffic.plain(count, label)
     system.feed.send(records)
@@ -39,7 +39,7 @@ def _publish(system: Any, traffic: Traffic, count: int, label: str) -> int:
     return sum(b'"test":true' not in value for _, _, value in records)
 
 
-def test_the_last_second_comes_out_although_nothing_follows(system: Any) -> None:
+def test_the_last_second_comes_out_although_nothing_follows(system: System) -> None:
     """Screen's tick ends it; a second burst after a while is counted by itself."""
     traffic = Traffic(seed=21)
     for role in ("screen", "decide"):
@@ -50,7 +50,7 @@ def test_the_last_second_comes_out_although_nothing_follows(system: Any) -> None
     _told(system, told)
 
 
-def test_an_open_second_survives_decides_death_and_screens(system: Any) -> None:
+def test_an_open_second_survives_decides_death_and_screens(system: System) -> None:
     """Killed before any tick: whoever comes next counts what is open, once, and ends it."""
     traffic = Traffic(seed=22)
     screen, decide = (system.start(role).await_ready() for role in ("screen", "decide"))

@@ -25,7 +25,7 @@ from sidestep.streams.roles.role import Context
 from sidestep.streams.runtime.batches import Batch, Partition
 from sidestep.streams.runtime.kafka import fetched
 from sidestep.streams.runtime.ledger import Ledger, LedgerSettings
-from sidestep.streams.runtime.outgoing import Outgoing
+from sidestep.streams.runtime.outgoing import Keyed, Outgoing
 from sidestep.streams.runtime.reader import Isolation
 from sidestep.streams.runtime.record import Record
 from sidestep.streams.runtime.stage import Stage
@@ -59,7 +59,8 @@ class Counting:
         """One transaction."""
         new = Counter(record.key() or b"" for record in records if record.offset() > self._ledger.marker)
         known, writes = self._ledger.read(COUNTS, new), Writes()
-        into, outputs = (TOPICS["output"], self._ledger.partition), []
+        into = (TOPICS["output"], self._ledger.partition)
+        outputs: list[Keyed] = []
         for key, number in new.items():
             row = Row(number + (known[key].number if key in known else 0))
             writes.of(COUNTS)[key] = row

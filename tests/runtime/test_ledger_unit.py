@@ -14,7 +14,7 @@ from sidestep.streams.errors import Fenced, LedgerError
 from sidestep.streams.local.embedded_kafka import EmbeddedKafka
 from sidestep.streams.runtime.kafka import fetched
 from sidestep.streams.runtime.ledger import Ledger, LedgerSettings
-from sidestep.streams.runtime.outgoing import Outgoing
+from sidestep.streams.runtime.outgoing import Batches, Outgoing, Single
 from sidestep.streams.runtime.store import Store, new_batch
 from sidestep.streams.runtime.tables import Table, Writes
 from sidestep.topics.errors import PublishFailed, SidestepError
@@ -230,8 +230,14 @@ def test_a_record_that_kafka_does_not_take_undoes_the_batch(place: Place) -> Non
 def test_records_with_headers_go_out_too(place: Place) -> None:
     """Dead letters have some; they share the transaction."""
     ledger = place.open()
-    letter = {"key": b"k", "value": b"5", "headers": [("reason", b"x")]}
-    ledger.commit(Outgoing(singles=[{"topic": place.output, "partition": 0, **letter}]), Writes(), 0)
+    letter: Single = {
+        "topic": place.output,
+        "partition": 0,
+        "key": b"k",
+        "value": b"5",
+        "headers": [("reason", b"x")],
+    }
+    ledger.commit(Outgoing(singles=[letter]), Writes(), 0)
     assert [5] == place.outputs()
 
 
@@ -295,7 +301,7 @@ def test_outputs_go_to_the_partition_that_they_name(place: Place, make_topic: Ma
     """Any partition of any topic, in the one transaction."""
     wide = make_topic(partitions=3)
     ledger = place.open()
-    records = {(wide, number): [{"key": "k", "value": b"%d" % number}] for number in (0, 2)}
+    records: Batches = {(wide, number): [{"key": "k", "value": b"%d" % number}] for number in (0, 2)}
     ledger.commit(Outgoing(records), Writes(), 0)
     consumer = Consumer({"bootstrap.servers": place.kafka.address, "group.id": "unused"})
     try:

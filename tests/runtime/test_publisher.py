@@ -13,11 +13,12 @@ from confluent_kafka import Consumer, KafkaError, TopicPartition
 from sidestep.streams.local.embedded_kafka import EmbeddedKafka
 from sidestep.streams.runtime import publisher as module
 from sidestep.streams.runtime.kafka import fetched
-from sidestep.streams.runtime.outgoing import Outgoing
+from sidestep.streams.runtime.outgoing import Keyed, Outgoing, Single
 from sidestep.streams.runtime.publisher import Publisher
 from sidestep.streams.runtime.record import Record
 from sidestep.topics.connection import Connection
 from sidestep.topics.errors import BrokerUnreachable, PublishFailed
+from tests.fixture_types import MakeTopic
 
 
 def _read(connection: Connection, topic: str, partition: int = 0) -> list[Record]:
@@ -50,14 +51,14 @@ def _run(connection: Connection, scenario: Callable[[Publisher], Any]) -> Any:
     return asyncio.run(asyncio.wait_for(main(), 60))
 
 
-def _numbers(count: int, first: int = 0) -> list[dict[str, Any]]:
+def _numbers(count: int, first: int = 0) -> list[Keyed]:
     return [{"key": b"k", "value": b"%d" % number} for number in range(first, first + count)]
 
 
-def test_what_was_sent_is_there_when_send_returns(kafka: EmbeddedKafka, make_topic: Any) -> None:
+def test_what_was_sent_is_there_when_send_returns(kafka: EmbeddedKafka, make_topic: MakeTopic) -> None:
     """Batches in their partitions and order, singles with their headers."""
     topic = make_topic(2)
-    single = {"topic": topic, "partition": 1, "key": b"d", "value": None, "headers": [("reason", b"\xff")]}
+    single: Single = {"topic": topic, "partition": 1, "key": b"d", "value": None, "headers": [("reason", b"\xff")]}
 
     async def scenario(publisher: Publisher) -> Any:
         await publisher.send(Outgoing({(topic, 0): _numbers(3000)}, [single]))
@@ -70,7 +71,7 @@ def test_what_was_sent_is_there_when_send_returns(kafka: EmbeddedKafka, make_top
     assert (b"d", None, [("reason", b"\xff")]) == (one[0].key(), one[0].value(), one[0].headers())
 
 
-def test_what_is_handed_in_meanwhile_follows_in_order(kafka: EmbeddedKafka, make_topic: Any) -> None:
+def test_what_is_handed_in_meanwhile_follows_in_order(kafka: EmbeddedKafka, make_topic: MakeTopic) -> None:
     """One round at a time: no two of them can overtake each other."""
     topic = make_topic()
 
@@ -91,10 +92,10 @@ def test_nothing_to_send_is_sent_at_once(kafka: EmbeddedKafka) -> None:
     _run(kafka.connection, lambda publisher: publisher.send(Outgoing()))
 
 
-def test_a_record_that_kafka_refuses_is_heard_of(kafka: EmbeddedKafka, make_topic: Any) -> None:
+def test_a_record_that_kafka_refuses_is_heard_of(kafka: EmbeddedKafka, make_topic: MakeTopic) -> None:
     """The topic takes 1,000 octets, compressed; the next send works again."""
     topic = make_topic(max_message_bytes="1000")
-    large = [{"key": b"k", "value": os.urandom(5000)}]
+    large: list[Keyed] = [{"key": b"k", "value": os.urandom(5000)}]
 
     async def scenario(publisher: Publisher) -> None:
         with pytest.raises(PublishFailed, match=topic):
@@ -105,7 +106,7 @@ def test_a_record_that_kafka_refuses_is_heard_of(kafka: EmbeddedKafka, make_topi
     assert [b"0"] == [record.value() for record in _read(kafka.connection, topic)]
 
 
-def test_a_record_that_the_client_refuses_is_heard_of(kafka: EmbeddedKafka, make_topic: Any) -> None:
+def test_a_record_that_the_client_refuses_is_heard_of(kafka: EmbeddedKafka, make_topic: MakeTopic) -> None:
     """It never leaves this machine, and does not count as sent."""
     topic = make_topic()
     huge = bytes(3_000_000)
@@ -119,7 +120,7 @@ def test_a_record_that_the_client_refuses_is_heard_of(kafka: EmbeddedKafka, make
     _run(kafka.connection, scenario)
 
 
-def test_a_partition_that_is_missing_is_heard_of(kafka: EmbeddedKafka, make_topic: Any) -> None:
+def test_a_partition_that_is_missing_is_heard_of(kafka: EmbeddedKafka, make_topic: MakeTopic) -> None:
     """Everyone whose records went out in the same round is told."""
     topic = make_topic()
 

@@ -148,7 +148,7 @@ async def _by_worker(inquiry: Inquiry, book: DomainBook) -> list[Said]:
         inquiry=inquiry,
         keys=Keys(bytes(32)),
         reasons=load_reasons(),
-        publisher=log,  # type: ignore[arg-type]
+        publisher=log,
         new_limit=lambda: DeadLetterLimit(1.0, 1000),
         recent=RecentIds,
         parked_max=1000,

@@ -16,7 +16,7 @@ from sidestep.streams.errors import TooManyDeadLetters
 from sidestep.streams.local.nameserver import NameServer
 from sidestep.streams.runtime.batches import Batch, Lane, Partition
 from sidestep.streams.runtime.dead_letters import DeadLetterLimit
-from sidestep.streams.runtime.outgoing import Outgoing
+from sidestep.streams.runtime.outgoing import Keyed, Outgoing, Single
 from sidestep.streams.screen.dns.resolver import Resolver
 from sidestep.streams.screen.feedback.reasons import load_reasons
 from sidestep.streams.screen.keys import Keys
@@ -55,11 +55,11 @@ class Press:
         """All evidence so far."""
         return [decode_evidence(record["value"]) for _, _, record in self.records()]
 
-    def records(self) -> list[tuple[str, int, dict[str, Any]]]:
+    def records(self) -> list[tuple[str, int, Keyed]]:
         """All batched records with their topic and partition."""
         return [(t, p, record) for out in self.sent for (t, p), records in out.batches.items() for record in records]
 
-    def dead(self) -> list[dict[str, Any]]:
+    def dead(self) -> list[Single]:
         """All dead letters so far."""
         return [single for outgoing in self.sent for single in outgoing.singles]
 
@@ -99,7 +99,7 @@ async def desk(parked_max: int = 100, share: float = 0.5, window: int = 1000) ->
             inquiry=Inquiry(resolver),
             keys=Keys(bytes(32)),
             reasons=load_reasons(),
-            publisher=press,  # type: ignore[arg-type]
+            publisher=press,
             new_limit=lambda: DeadLetterLimit(share, window),
             recent=RecentIds,
             parked_max=parked_max,

@@ -74,7 +74,7 @@ def test_as_text_it_is_the_address() -> None:
     """Errors name it; what security keeps secret is not in it."""
     assert "h:1" == str(Connection("h:1", Locked("hidden")))
     with pytest.raises(FrozenInstanceError):
-        TWO.bootstrap = "elsewhere:1"  # type: ignore[misc]
+        TWO.bootstrap = "elsewhere:1"  # type: ignore[misc]  # that it is frozen is what is tested
 
 
 def test_no_other_file_knows_how_to_reach_kafka() -> None:

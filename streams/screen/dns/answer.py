@@ -51,7 +51,7 @@ def read(message: dns.message.Message) -> Answer:
     if rcode not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
         return Answer(failure=_FAILURES.get(rcode, "malformed"))
     try:
-        chain = message.resolve_chaining()  # type: ignore[attr-defined]
+        chain = message.resolve_chaining()  # type: ignore[attr-defined]  # what answers a query has it
     except dns.message.ChainTooLong:
         return Answer(failure="cname-loop")
     except dns.exception.DNSException:

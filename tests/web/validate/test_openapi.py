@@ -18,6 +18,7 @@ from sidestep.schemas import FiredRule, Listing, MailboxFinding, Versions
 from sidestep.streams.web.validate.answer import Result, Results
 from sidestep.streams.web.validate.api import description
 from sidestep.streams.web.validate.request import ADDRESSES_MAX, DEADLINE_MS, DEADLINE_MS_MAX, Request
+from tests.web.validate.service import Service
 
 pytestmark = pytest.mark.slow
 
@@ -31,13 +32,13 @@ QUICK = settings(
 
 
 @pytest.fixture(scope="session")
-def schema(service: Any) -> Any:
+def schema(service: Service) -> Any:
     """What the server itself says."""
     return schemathesis.openapi.from_url(f"{service.url}/openapi.json")
 
 
 @pytest.mark.parametrize("mode", MODES, ids=lambda mode: mode.value)
-def test_validate_keeps_what_the_description_says(service: Any, schema: Any, mode: GenerationMode) -> None:
+def test_validate_keeps_what_the_description_says(service: Service, schema: Any, mode: GenerationMode) -> None:
     """All of schemathesis's checks: status, media type, headers, body; what fits is taken, what doesn't is refused,
     neither without the token nor with a wrong one."""
 
@@ -63,7 +64,7 @@ def test_without_a_token_no_case_is_answered(schema: Any, mode: GenerationMode) 
     ask()
 
 
-def test_the_whole_of_schemathesis_finds_nothing(service: Any, tmp_path: Path) -> None:
+def test_the_whole_of_schemathesis_finds_nothing(service: Service, tmp_path: Path) -> None:
     """All paths, all its checks: edges of each limit, methods that are not there, other tokens, missing headers."""
     command = [str(Path(sys.executable).with_name("schemathesis")), "run", f"{service.url}/openapi.json", "--no-color",
                "--header", f"Authorization: Bearer {service.token}", "--phases", "examples,coverage,fuzzing",
@@ -80,7 +81,7 @@ def test_the_other_paths_keep_it_too(schema: Any, path: str) -> None:
 
 @QUICK
 @given(st.lists(st.text(max_size=30), min_size=1, max_size=5))
-def test_batches_keep_it(service: Any, schema: Any, addresses: list[str]) -> None:
+def test_batches_keep_it(service: Service, schema: Any, addresses: list[str]) -> None:
     """Whatever the texts, results are as described."""
     case = schema["/v1/validate"]["POST"].Case(body={"addresses": addresses, "deadline_ms": 1})
     case.call_and_validate(headers={"Authorization": f"Bearer {service.token}"})

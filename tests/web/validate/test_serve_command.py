@@ -10,7 +10,7 @@ import ssl
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from sidestep.streams.errors import SettingsError
 from sidestep.streams.local.nameserver import NameServer
 from sidestep.streams.web.exposure import check_exposure, tls_context
 from sidestep.streams.web.validate.tokens import line_of
+from tests.fixture_types import WaitUntil
 
 COMMAND = [sys.executable, "-c", "from sidestep.streams.cli import main; main()", "serve"]
 TOKEN = "sidestep_of-the-command"
@@ -102,7 +103,7 @@ def _listed(url: str, context: ssl.SSLContext) -> Any:
 
 
 def test_it_serves_over_tls_until_it_is_told_to_stop(
-    tmp_path: Path, tokens: Path, pem: tuple[Path, Path], wait_until: Callable[..., Any]
+    tmp_path: Path, tokens: Path, pem: tuple[Path, Path], wait_until: WaitUntil
 ) -> None:
     """From options to an answer, feeds included; SIGTERM ends it with 0, and its log holds neither token nor
     address."""

@@ -2,9 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -24,6 +22,7 @@ from sidestep.streams.web.validate.tokens import (
     new_token,
     parse_tokens,
 )
+from tests.fixture_types import WaitUntil
 
 RATE = parse_rate(DEFAULT_RATE)
 SECOND = 1_000_000
@@ -156,7 +155,7 @@ def test_changes_arrive_and_faults_change_nothing(tmp_path: Path, caplog: pytest
     assert tokens.find("two") is not None and len(told) == 2 and tokens.find("") is None
 
 
-def test_the_file_is_looked_at_again_and_again(tmp_path: Path, wait_until: Callable[..., Any]) -> None:
+def test_the_file_is_looked_at_again_and_again(tmp_path: Path, wait_until: WaitUntil) -> None:
     """Without a signal."""
 
     async def watched() -> None:

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import threading
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
@@ -26,6 +25,8 @@ from sidestep.streams.web.validate.api import Api
 from sidestep.streams.web.validate.checking import Checker
 from sidestep.streams.web.validate.token_file import TokenFile
 from sidestep.streams.web.validate.tokens import line_of
+from tests.fixture_types import WaitUntil
+from tests.web.validate.service import NewService, Service
 
 
 def _ids(result: dict[str, Any]) -> list[str]:
@@ -47,7 +48,7 @@ def _ids(result: dict[str, Any]) -> list[str]:
     ],
 )
 def test_each_kind_of_address(
-    service: Any, address: str, outcome: str, rules: list[str], mx: str, suggestion: str | None
+    service: Service, address: str, outcome: str, rules: list[str], mx: str, suggestion: str | None
 ) -> None:
     """The outcome follows from the rules of the shipped policy, and names them with a sentence."""
     reply = service.post(json.dumps({"address": address}).encode())
@@ -58,7 +59,7 @@ def test_each_kind_of_address(
     assert all(rule["text"].endswith(".") or rule["text"].endswith("?") for rule in found["rules"])
 
 
-def test_the_evidence_is_what_check_address_reports(service: Any, lists: Lists) -> None:
+def test_the_evidence_is_what_check_address_reports(service: Service, lists: Lists) -> None:
     """Field for field, and the versions of the policy and the lists besides."""
     (found,) = service.check("No-Reply@Yopmail.com")
     mx = MxFinding("yes", "mx", found["mx_checked_at"], found["mx_ttl"])
@@ -70,7 +71,7 @@ def test_the_evidence_is_what_check_address_reports(service: Any, lists: Lists) 
     assert all(found["versions"].values())
 
 
-def test_a_thousand_addresses_come_back_in_order(service: Any) -> None:
+def test_a_thousand_addresses_come_back_in_order(service: Service) -> None:
     """Each domain is asked for once, however often it occurs; duplicates are answered like the first."""
     addresses = [f"user{number}@n{number % 400}.many.example" for number in range(900)] + ["a@good.example"] * 100
     found = service.check(*addresses, deadline_ms=5000)
@@ -79,7 +80,7 @@ def test_a_thousand_addresses_come_back_in_order(service: Any) -> None:
     assert service.ns.queries["n7.many.example/MX"] == 1
 
 
-def test_one_more_than_a_thousand_is_refused(service: Any) -> None:
+def test_one_more_than_a_thousand_is_refused(service: Service) -> None:
     """So is none, and the sentence says which limit it was."""
     for addresses in (["a@good.example"] * 1001, []):
         reply = service.post(json.dumps({"addresses": addresses}).encode())
@@ -87,14 +88,14 @@ def test_one_more_than_a_thousand_is_refused(service: Any) -> None:
         assert "$.addresses" in reply.json["detail"]
 
 
-def test_near_misses_that_come_together_are_judged_together(service: Any) -> None:
+def test_near_misses_that_come_together_are_judged_together(service: Service) -> None:
     """Three with one exchange are a trap cluster, the first of them as well as the last."""
     found = service.check("a@gmaiil.com", "b@hotmaul.de", "c@good.example", "d@outlpok.de", deadline_ms=5000)
     assert ["trap-cluster" in result["classes"] for result in found] == [True, True, False, True]
     assert found[0]["suggestion"] == "a@gmail.com"
 
 
-def test_a_silent_name_server_is_unknown_when_the_deadline_comes(service: Any) -> None:
+def test_a_silent_name_server_is_unknown_when_the_deadline_comes(service: Service) -> None:
     """The answer does not wait for DNS to give up, and nothing is rejected; what is known is answered in full."""
     unknown, known = service.check("jane@silent.example", "info@good.example", deadline_ms=60)
     assert ("unknown", "unknown", "deadline") == (unknown["outcome"], unknown["mx"], unknown["mx_reason"])
@@ -102,7 +103,7 @@ def test_a_silent_name_server_is_unknown_when_the_deadline_comes(service: Any) -
     assert "approved" == known["outcome"]
 
 
-def test_what_came_too_late_is_known_the_next_time(service: Any, wait_until: Callable[..., Any]) -> None:
+def test_what_came_too_late_is_known_the_next_time(service: Service, wait_until: WaitUntil) -> None:
     """The look-up goes on behind the answer and fills the cache."""
     service.ns.fault("late.example", "delay 0.15")
     assert service.check("jane@late.example", deadline_ms=1)[0]["mx_reason"] == "deadline"
@@ -110,14 +111,14 @@ def test_what_came_too_late_is_known_the_next_time(service: Any, wait_until: Cal
     assert service.ns.queries["late.example/MX"] == 1
 
 
-def test_the_deadline_that_held_is_told(service: Any) -> None:
+def test_the_deadline_that_held_is_told(service: Service) -> None:
     """The request's own, else 500 ms."""
     assert service.post(b'{"address": "a@good.example"}').headers["sidestep-deadline-ms"] == "500"
     reply = service.post(b'{"address": "a@good.example", "deadline_ms": 7}')
     assert reply.headers["sidestep-deadline-ms"] == "7"
 
 
-def test_too_many_questions_under_way_are_not_asked(anew: Callable[..., Any]) -> None:
+def test_too_many_questions_under_way_are_not_asked(anew: NewService) -> None:
     """Memory stays bounded: beyond the limit a new domain is unknown at once, and what is cached is answered still."""
     own = anew(under_way_max=3)
     assert own.check("a@good.example", deadline_ms=5000)[0]["outcome"] == "approved"
@@ -161,9 +162,7 @@ def test_it_is_not_ready_while_it_stops(tmp_path: Path) -> None:
     assert (200, 503) == (ready, asyncio.run(api.readyz(asked)).status)
 
 
-def test_a_request_under_way_is_answered_when_the_server_stops(
-    anew: Callable[..., Any], wait_until: Callable[..., Any]
-) -> None:
+def test_a_request_under_way_is_answered_when_the_server_stops(anew: NewService, wait_until: WaitUntil) -> None:
     """Whoever has asked gets the answer; whoever comes later is not let in."""
     own = anew()
     own.ns.fault("stopped.example", "delay 0.4")
@@ -178,7 +177,7 @@ def test_a_request_under_way_is_answered_when_the_server_stops(
         own.ask("GET", "/livez")
 
 
-def test_a_batch_of_dead_domains_keeps_no_single_address_waiting(anew: Callable[..., Any]) -> None:
+def test_a_batch_of_dead_domains_keeps_no_single_address_waiting(anew: NewService) -> None:
     """The questions that go on behind a batch's answer take half of what DNS takes on at once, not all of it."""
     own = anew(batch_slots=200)
     names = [f"dead{number}.example" for number in range(400)]

@@ -40,8 +40,8 @@ def compiled(kind: EntryKind, entries: Entries) -> FeedForm:
     """The form of a feed's entries, as parse.read gives them."""
     version = _fingerprint(as_lines(entries))
     if kind in WIDTHS:
-        return form_of_digests(kind, b"".join(entries), version)  # type: ignore[arg-type]
-    return form_of_names(kind, entries, version)  # type: ignore[arg-type]
+        return form_of_digests(kind, b"".join(entries), version)  # type: ignore[arg-type]  # the kind says which they are
+    return form_of_names(kind, entries, version)  # type: ignore[arg-type]  # as above
 
 
 def as_lines(entries: Iterable[str] | Iterable[bytes]) -> Iterator[str]:

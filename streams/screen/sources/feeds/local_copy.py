@@ -16,7 +16,7 @@ from sidestep.streams.screen.sources.feeds.download import FetchFailed
 from sidestep.streams.screen.sources.feeds.fetch import Fetcher, Validators
 from sidestep.streams.screen.sources.feeds.last_good import FeedState, LastGood
 from sidestep.streams.screen.sources.feeds.location import public, terms
-from sidestep.streams.screen.sources.feeds.refresh import FeedStatus, Refresh, RefreshProgress
+from sidestep.streams.screen.sources.feeds.refresh import FeedStatus, Refresh, RefreshOutcome, RefreshProgress
 from sidestep.streams.screen.sources.file import Feed
 
 log = logging.getLogger("sidestep.streams.screen.sources.feeds")
@@ -137,7 +137,7 @@ class LocalCopy:
         return Refresh(self.name, "taken", found.left_out, form.size, form.version, found.octets)
 
     async def _note(
-        self, outcome: str, why: tuple[str, ...] = (), validators: Validators | None = None, octets: int = 0
+        self, outcome: RefreshOutcome, why: tuple[str, ...] = (), validators: Validators | None = None, octets: int = 0
     ) -> Refresh:
         """Write down an attempt that changes no entries. A form that another process took meanwhile stays."""
         state = self._noted(await asyncio.to_thread(self._last_good.state), outcome, why)
@@ -145,7 +145,7 @@ class LocalCopy:
             state = replace(state, validators=validators)
         await self._write(state)
         size, version = (self.form.size, self.form.version) if self.form else (0, "")
-        return Refresh(self.name, outcome, why, size, version, octets)  # type: ignore[arg-type]
+        return Refresh(self.name, outcome, why, size, version, octets)
 
     async def _write(self, state: FeedState) -> None:
         try:
@@ -156,7 +156,7 @@ class LocalCopy:
             self._stamp = self._last_good.stamp()
         self._state = state
 
-    def _noted(self, state: FeedState, outcome: str, why: tuple[str, ...]) -> FeedState:
+    def _noted(self, state: FeedState, outcome: RefreshOutcome, why: tuple[str, ...]) -> FeedState:
         now, today = self._context.clock(), terms(self.feed)
         failures = self._known().failures + 1 if outcome == "failed" else 0
         return replace(

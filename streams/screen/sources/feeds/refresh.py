@@ -4,12 +4,14 @@ from typing import Literal, Protocol
 
 from msgspec import Struct
 
+RefreshOutcome = Literal["taken", "unchanged", "refused", "failed"]
+
 
 class Refresh(Struct, frozen=True):
     """A refresh of one feed, when it has ended."""
 
     name: str
-    outcome: Literal["taken", "unchanged", "refused", "failed"]
+    outcome: RefreshOutcome
     """Refused: what came must not be used. Failed: nothing came. Both leave the last good form in use."""
     why: tuple[str, ...] = ()
     """Sentences; of a list that was taken, those about lines that were left out."""
