@@ -20,6 +20,7 @@ from sidestep.topics.catalog import BOUNCES, ENGAGEMENT, INTENTS
 from sidestep.topics.cluster import QUIET, reason
 from sidestep.topics.connection import Connection
 from sidestep.topics.errors import PublishFailed
+from sidestep.topics.keys import record_key
 
 DELIVERY_DEADLINE = 30.0
 """Seconds after which a record that Kafka has not taken is given up."""
@@ -36,11 +37,6 @@ CONFIG: dict[str, Any] = {
 }
 
 Key = bytes | str | None
-
-
-def record_key(model: EmailIntent | Bounce | Engagement) -> str | None:
-    """service/id: the same id of a service always lands on the same partition. None without an id."""
-    return f"{model.service}/{model.id}" if model.id else None
 
 
 class Publisher:

@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, cast
-
-from confluent_kafka import Message
+from typing import TYPE_CHECKING, Any, cast
 
 from sidestep.schemas.codec import ContractError, decode
 from sidestep.topics.catalog import BY_NAME
+
+if TYPE_CHECKING:  # what was received can be looked at without Kafka's client
+    from confluent_kafka import Message
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Received:
     headers: Mapping[str, bytes | None] = field(default_factory=dict)
 
 
-def received(message: Message) -> Received:
+def received(message: "Message") -> Received:
     """A record from librdkafka's message. The last header of a name counts."""
     return Received(
         message.topic() or "",

@@ -13,7 +13,8 @@ from sidestep.streams.commands.options import broker_option
 from sidestep.streams.commands.render import as_json_line, as_text_line
 from sidestep.streams.settings import load
 from sidestep.topics.catalog import APPROVED, BOUNCES, BY_NAME, CATALOG, ENGAGEMENT, INTENTS, REJECTED
-from sidestep.topics.publish import Publisher, record_key
+from sidestep.topics.keys import record_key
+from sidestep.topics.publish import Publisher
 
 WRITABLE = [INTENTS.name, BOUNCES.name, ENGAGEMENT.name]
 

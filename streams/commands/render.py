@@ -5,8 +5,8 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-import click
 import msgspec
+from click import style
 
 from sidestep.schemas.verdicts import Verdict
 from sidestep.topics.received import Received, Unreadable
@@ -39,7 +39,7 @@ def as_text_line(record: Received) -> str:
         return f"{time} {_verdict(value)}"
     position = f"{record.topic}/{record.partition}/{record.offset}"
     if isinstance(value, Unreadable):
-        return f"{time} {position} " + click.style(f"unreadable ({value.code}): {printable(value.text)}", fg="red")
+        return f"{time} {position} " + style(f"unreadable ({value.code}): {printable(value.text)}", fg="red")
     text = _text(value) if isinstance(value, bytes | None) else msgspec.json.encode(value).decode()
     return f"{time} {position} {printable(_text(record.key) or '-')} {printable(text or '-')}"
 
@@ -50,7 +50,7 @@ def printable(text: str) -> str:
 
 
 def _verdict(verdict: Verdict) -> str:
-    action = click.style(f"{verdict.action:<5}", fg=COLOURS[verdict.action], bold=True)
+    action = style(f"{verdict.action:<5}", fg=COLOURS[verdict.action], bold=True)
     who = printable(f"{verdict.service}/{verdict.id}")
     why = "; ".join(f"{rule.id}: {rule.text}" for rule in verdict.rules)
     return f"{action} {who} -> {printable(verdict.to)}" + (f"  [{printable(why)}]" if why else "")

@@ -10,8 +10,8 @@ from sidestep.streams.observe.logs import configure
 from sidestep.streams.settings import load
 from sidestep.streams.web.validate.serving import ServeOptions
 from sidestep.streams.web.validate.serving import serve as answer
+from sidestep.streams.web.validate.token_file import new_token as fresh_token
 from sidestep.streams.web.validate.tokens import DEFAULT_RATE, line_of
-from sidestep.streams.web.validate.tokens import new_token as fresh_token
 
 FILE = click.Path(path_type=Path, dir_okay=False)
 

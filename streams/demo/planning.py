@@ -12,7 +12,7 @@ from sidestep.schemas import EmailIntent
 from sidestep.schemas.codec import encode
 from sidestep.streams.demo.model import Fate, Service, Traffic
 from sidestep.streams.demo.population import Population
-from sidestep.topics.publish import record_key
+from sidestep.topics.keys import record_key
 
 HOURS = 24.0
 AGAIN_WITHIN = 1.0

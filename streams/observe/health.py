@@ -1,4 +1,5 @@
-"""Is this worker alive, and may it be counted on? Pure: the runtime reports facts, the answers follow.
+"""Is this worker alive, and may it be counted on? It asks nothing but the clock: the runtime reports facts, the answers
+follow.
 
 Live: the process is worth keeping. A worker that is not live is restarted by whatever supervises it, so nothing that a
 restart would not mend (Kafka or DNS out of reach, no progress) makes it so. Ready: it does its share of the work now.

@@ -16,7 +16,7 @@ from confluent_kafka import Producer
 from sidestep.schemas.codec import encode
 from sidestep.topics.catalog import INTENTS
 from sidestep.topics.connection import Connection
-from sidestep.topics.publish import record_key
+from sidestep.topics.keys import record_key
 from tests.bench.workload import intents
 
 LINGER_MS = 5

@@ -24,7 +24,7 @@ from sidestep.topics.catalog import (
     REJECTED,
     TALLIES,
 )  # fmt: skip
-from sidestep.topics.publish import record_key
+from sidestep.topics.keys import record_key
 from tests.bench.faust_agent import KEPT
 from tests.bench.kafka_log import KafkaLog
 from tests.bench.latency import measure_latency

@@ -23,7 +23,8 @@ import psutil
 import uvloop
 
 from sidestep.streams.local.nameserver import NameServer
-from sidestep.streams.web.validate.tokens import line_of, new_token
+from sidestep.streams.web.validate.token_file import new_token
+from sidestep.streams.web.validate.tokens import line_of
 from tests.bench.measure import percentile
 from tests.bench.processes import Child, sidestep
 

@@ -9,7 +9,8 @@ from sidestep.schemas.codec import ContractError
 from sidestep.streams.local.embedded_kafka import EmbeddedKafka
 from sidestep.topics.connection import Connection
 from sidestep.topics.errors import PublishFailed
-from sidestep.topics.publish import Publisher, record_key
+from sidestep.topics.keys import record_key
+from sidestep.topics.publish import Publisher
 from sidestep.topics.received import Received
 from sidestep.topics.subscribe import Subscription
 from tests.fixture_types import MakeTopic

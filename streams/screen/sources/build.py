@@ -12,8 +12,7 @@ from sidestep.streams.errors import SourcesError
 from sidestep.streams.screen.dns.resolver import Resolver
 from sidestep.streams.screen.dns.upstream import Server
 from sidestep.streams.screen.sources.dnsbl.zones import DnsblZones
-from sidestep.streams.screen.sources.feeds import Feeds
-from sidestep.streams.screen.sources.feeds.feeds import FOLDER
+from sidestep.streams.screen.sources.feeds.feeds import FOLDER, Feeds
 from sidestep.streams.screen.sources.file import NO_SOURCES, SourcesFile, parse_sources
 from sidestep.streams.screen.sources.inquiry import Inquiry
 from sidestep.streams.screen.sources.probe.prober import Prober

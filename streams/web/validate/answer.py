@@ -49,8 +49,8 @@ class CurrentVersions:
         self._seen: Mapping[str, str] = feeds()
         self._versions = self._work_out()
 
-    def now(self) -> Versions:
-        """The versions in force."""
+    def in_force(self) -> Versions:
+        """The versions as of now."""
         seen = self._feeds()
         if seen is not self._seen and seen != self._seen:
             self._seen = seen
@@ -77,7 +77,7 @@ class Answerer:
         stop, flags = self._ladder.judge(case)
         # by position: Result begins with the fields of Checked
         rules = _fired(stop, flags)
-        return Result(*astuple(checked), outcome=_outcome(stop), rules=rules, versions=self._versions.now())
+        return Result(*astuple(checked), outcome=_outcome(stop), rules=rules, versions=self._versions.in_force())
 
 
 def _evidence(checked: Checked, about: Subject, answers: Answers, stream: str, now: int) -> IntentEvidence:

@@ -2,11 +2,12 @@
 
 import asyncio
 import logging
+import secrets
 from pathlib import Path
 
 from sidestep.streams.errors import SettingsError
 from sidestep.streams.gcra import Rate
-from sidestep.streams.web.validate.tokens import Token, Tokens, digest, parse_tokens
+from sidestep.streams.web.validate.tokens import PREFIX, Token, Tokens, digest, parse_tokens
 
 log = logging.getLogger(__name__)
 
@@ -18,6 +19,11 @@ FILE_MAX = 4 * 1024 * 1024
 HOW = "make one with: sidestep serve --new-token NAME, which prints the line that belongs into the file"
 
 Stamp = tuple[int, int, int]
+
+
+def new_token() -> str:
+    """A fresh token, 256 random bits, for a line of the file."""
+    return PREFIX + secrets.token_urlsafe(32)
 
 
 class TokenFile:

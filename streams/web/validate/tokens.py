@@ -1,4 +1,4 @@
-"""Bearer tokens (RFC 6750): what a tokens file says, how a token is made, what its rate still allows. Pure.
+"""Bearer tokens (RFC 6750): what a tokens file says, what a token looks like, what its rate still allows. Pure.
 
 Only SHA-256 digests are kept. A token has 256 random bits, so that nothing slower is needed against guessing, and a
 digest that gets known opens nothing. A token is found by looking its digest up: how long that takes depends on the
@@ -6,7 +6,6 @@ digest, which nobody can steer octet by octet towards that of another token, so 
 """
 
 import re
-import secrets
 from collections.abc import Iterator
 from hashlib import sha256
 
@@ -43,11 +42,6 @@ class Token(Struct, frozen=True):
 
 Tokens = dict[bytes, Token]
 """The tokens of a file, by digest."""
-
-
-def new_token() -> str:
-    """A fresh token, 256 random bits."""
-    return PREFIX + secrets.token_urlsafe(32)
 
 
 def digest(token: str) -> bytes:

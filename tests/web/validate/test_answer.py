@@ -84,11 +84,11 @@ def test_versions_change_with_a_feed_and_only_then(lists: Lists) -> None:
     """The same object while nothing has changed, another version with another feed."""
     feeds = {"bad": "1"}
     versions = CurrentVersions("p", lists.versions, lambda: feeds)
-    first = versions.now()
-    assert first is versions.now()
+    first = versions.in_force()
+    assert first is versions.in_force()
     feeds = {"bad": "2"}
-    assert first.lists != versions.now().lists
-    assert CurrentVersions("p", lists.versions).now().lists == lists.version
+    assert first.lists != versions.in_force().lists
+    assert CurrentVersions("p", lists.versions).in_force().lists == lists.version
 
 
 def test_the_policy_that_ships_is_the_workers(lists: Lists) -> None:

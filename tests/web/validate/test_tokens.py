@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sidestep.streams.errors import SettingsError
 from sidestep.streams.gcra import parse_rate
 from sidestep.streams.web.validate.problems import Problem
-from sidestep.streams.web.validate.token_file import TokenFile
+from sidestep.streams.web.validate.token_file import TokenFile, new_token
 from sidestep.streams.web.validate.tokens import (
     DEFAULT_RATE,
     Allowances,
@@ -19,7 +19,6 @@ from sidestep.streams.web.validate.tokens import (
     bearer,
     digest,
     line_of,
-    new_token,
     parse_tokens,
 )
 from tests.fixture_types import WaitUntil

@@ -24,10 +24,11 @@ from cryptography.x509.oid import NameOID
 from sidestep.streams.errors import SourcesError
 from sidestep.streams.screen.address.parse import parse as address
 from sidestep.streams.screen.lists.shipped import fingerprint
-from sidestep.streams.screen.sources.feeds import Feeds, Refresh
 from sidestep.streams.screen.sources.feeds.download import CHUNK, FetchFailed, Gunzip
+from sidestep.streams.screen.sources.feeds.feeds import Feeds
 from sidestep.streams.screen.sources.feeds.fetch import Fetcher, Validators
 from sidestep.streams.screen.sources.feeds.location import public
+from sidestep.streams.screen.sources.feeds.refresh import Refresh
 from sidestep.streams.screen.sources.file import Feed
 
 LARGE = {"gmail.com"}
