@@ -38,6 +38,7 @@ HARMLESS = {
     "dns.exception": "a class of errors",
     "dns.flags": "numbers of RFC 1035",
     "dns.message": "octets into messages and back; what asks is dns.query and dns.asyncquery",
+    "dns.name": "text into names of RFC 1035 and back",
     "dns.rcode": "numbers of RFC 1035",
     "dns.rdatatype": "numbers of RFC 1035",
     "email.header.decode_header": "octets into text",
@@ -49,6 +50,7 @@ HARMLESS = {
     "importlib.resources.files": "data that comes with the product, as much a part of it as its code",
     "publicsuffixlist.PublicSuffixList": "a list that comes with its package",
     "random.Random": "numbers that follow from the seed it is given",
+    "sys.intern": "the same text, kept once",
     "yarl.URL": "text into a URL",
 }
 """What may be imported of libraries that can do more, and why."""

@@ -2,9 +2,9 @@
 
 import ipaddress
 import re
-import sys
 from collections.abc import Generator, Iterable, Sequence
 from ipaddress import IPv4Address, IPv6Address
+from sys import intern
 from typing import Any, Literal
 
 import dns.name
@@ -47,7 +47,7 @@ Hosts = Generator[tuple[Question, ...], tuple[Answer, ...], tuple[ExchangeHealth
 def in_order(records: Iterable[Any]) -> tuple[str, ...]:
     """The exchanges of MX records: lower-case host names without the last dot, best preference first, each once."""
     ranked = sorted((record.preference, _text(record.exchange)) for record in records)
-    return tuple(dict.fromkeys(sys.intern(name) for _, name in ranked))  # many domains share them
+    return tuple(dict.fromkeys(intern(name) for _, name in ranked))  # many domains share them
 
 
 def grade(exchange: str) -> Literal["plausible", "dubious", "unusable"]:
