@@ -16,7 +16,6 @@ ROOT = Path(__file__).parents[1]
 
 PURE_FOLDERS = ("sidestep.streams.decide", "sidestep.schemas")
 BUT_FOR = {
-    "sidestep.streams.decide.agent": "hands batches to the judges",
     "sidestep.streams.decide.judge": "reads the ledger and commits",
     "sidestep.streams.decide.policy_file": "reads the policy from disk",
     "sidestep.schemas.generate": "writes the JSON Schema files",
