@@ -7,7 +7,7 @@ the ledger tell who was written to, even to someone who hashes all addresses the
 import hashlib
 
 SIZE = 16
-_JOIN = b"\x1f"
+_JOIN = "\x1f"
 """Between the parts of what is hashed; refused in ids and services, so that two ids can't be written as one."""
 
 
@@ -31,19 +31,18 @@ class Keys:
     def intent(self, service: str, intent_id: str) -> bytes:
         """Of an intent's id within its service."""
         hasher = self._id.copy()
-        hasher.update(service.encode() + _JOIN + intent_id.encode())
+        hasher.update(f"{service}{_JOIN}{intent_id}".encode())
         return hasher.digest()
 
     def content(self, id_key: bytes, to: str, stream: str, test: bool = False) -> bytes:
         """Of what an intent says: its id, recipient and stream; and that it is a test, which must not use up the id."""
         hasher = self._content.copy()
-        hasher.update(id_key + stream.encode() + _JOIN + to.encode("utf-8", "surrogatepass"))
-        if test:
-            hasher.update(_JOIN + b"test")
+        said = f"{stream}{_JOIN}{to}{_JOIN}test" if test else f"{stream}{_JOIN}{to}"
+        hasher.update(id_key + said.encode("utf-8", "surrogatepass"))
         return hasher.digest()
 
     def event(self, *parts: str) -> bytes:
         """Of a feedback event: its service and id, or what it says where it has no id."""
         hasher = self._event.copy()
-        hasher.update(_JOIN.join(part.encode("utf-8", "surrogatepass") for part in parts))
+        hasher.update(_JOIN.join(parts).encode("utf-8", "surrogatepass"))
         return hasher.digest()

@@ -11,9 +11,7 @@ from sidestep.streams.runtime.dead_letters import dead_letter
 from sidestep.streams.runtime.outgoing import Keyed, Outgoing, Single
 from sidestep.streams.runtime.record import Record
 from sidestep.streams.screen.evidence import ReadIntent
-from sidestep.topics.catalog import DEAD_LETTERS, EVIDENCE
-
-_KINDS = {IntentEvidence: "intent", FeedbackEvidence: "feedback"}
+from sidestep.topics.catalog import DEAD_LETTERS, EVIDENCE, INTENTS
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +27,7 @@ class Screened:
         self.reasons: Counter[str] = Counter()
         self.example = ""
         self._batch = batch
+        self._kind = "intent" if batch.tp.topic == INTENTS.name else "feedback"
         self._ready: dict[int, list[Keyed]] = defaultdict(list)
         self._dead: list[Single] = []
 
@@ -40,7 +39,6 @@ class Screened:
     def add(self, evidence: IntentEvidence | FeedbackEvidence, partition: int) -> None:
         """Evidence for a partition of the log. Raises where it can't be written as JSON."""
         self._ready[partition].append({"key": evidence.domain, "value": encode(evidence)})
-        self.kinds[_KINDS[type(evidence)]] += 1
 
     def refuse(self, record: Record, error: Exception) -> None:
         """Keep a record as a dead letter: it breaks the contract, or we can't deal with it, which is logged as well."""
@@ -60,6 +58,7 @@ class Screened:
 
     def take(self) -> Outgoing:
         """What became ready since the last call, for whoever publishes it."""
+        self.kinds[self._kind] += sum(map(len, self._ready.values()))
         outgoing = Outgoing(
             {(EVIDENCE.name, partition): records for partition, records in self._ready.items()}, self._dead
         )

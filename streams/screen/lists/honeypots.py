@@ -18,9 +18,9 @@ class Honeypots:
         """`whole` may be written with separators, `words` have none. Raises ValueError for a word without a mark."""
         self._whole = {joined(name): name for name in whole}
         self._words = frozenset(words)
-        self._marks = re.compile("|".join(marks))
+        self._marks = tuple(marks)
         for word in self._words:
-            if not self._marks.search(word):
+            if not self._marked(word):
                 raise ValueError(f"honeypots.toml: {word} contains none of the marks")
 
     @property
@@ -34,9 +34,12 @@ class Honeypots:
         whole = joined(bare)
         if whole in self._whole:
             return self._whole[whole]
-        if not self._marks.search(whole):
+        if not self._marked(whole):
             return ""
         return next((word for word in _neighbours(_WORDS.findall(bare)) if word in self._words), "")
+
+    def _marked(self, text: str) -> bool:
+        return any(map(text.__contains__, self._marks))
 
 
 @cache

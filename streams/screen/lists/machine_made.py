@@ -10,7 +10,6 @@ from sidestep.streams.screen.lists.shipped import fingerprint, read_table
 
 UUID_LENGTH = 36
 
-_PARTS = re.compile(r"[._-]+")
 _HEX = re.compile("[0-9a-f]+")
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _HUMP = re.compile("[a-z](?=[A-Z])")
@@ -28,6 +27,7 @@ class MachineMade:
         self._signs: int = table["signs"]
         self._share: float = table["share"]
         self._rare = frozenset(first + second for first, others in table["rare"].items() for second in others)
+        self._parts = re.compile(f"[^._-]{{{self._shortest},}}")
         self._consonants = re.compile(f"[bcdfghjklmnpqrstvwxz]{{{table['consonants']},}}")
 
     def matches(self, local: str) -> bool:
@@ -35,11 +35,9 @@ class MachineMade:
         bare = local.partition("+")[0]
         if len(bare) < self._shortest or not bare.isascii():
             return False
-        if bare.isalpha():
-            return self._odd(bare)
         if len(bare) == UUID_LENGTH and _UUID.fullmatch(bare.lower()):
             return True
-        return any(len(part) >= self._shortest and self._odd(part) for part in _PARTS.split(bare))
+        return any(map(self._odd, self._parts.findall(bare)))
 
     def _odd(self, part: str) -> bool:
         lowered = part.lower()
