@@ -1,10 +1,8 @@
 """Control records, the clock, the domains' life stories, and records that are no evidence."""
 
-from typing import Any
-
 import pytest
 
-from sidestep.schemas import ListsRecord, ModelRecord
+from sidestep.schemas import Evidence, ListsRecord, ModelRecord
 from sidestep.streams.decide.judge import Judge
 from sidestep.streams.decide.policy_text import version_of
 from sidestep.streams.decide.tables import CLOCK, DOMAIN_RATES
@@ -18,7 +16,7 @@ def test_the_policy_switches_at_exactly_its_offset(new_world: type[World]) -> No
     """In the middle of a batch: what stands before it is judged by the old one, what follows by the new one."""
     world = new_world()
     lax, strict = world.policy_text({"role-address": "off"}), world.policy_text({"role-address": "reject"})
-    records: list[Any] = []
+    records: list[Evidence] = []
     for number, text in enumerate((lax, strict, lax)):
         records.append(world.policy_record(text))
         records += [world.intent_record(f"{number}{i}", classes=("role",)) for i in range(3)]

@@ -33,7 +33,7 @@ class Golden:
         self.tallies = folder / "every-rule.tallies.json"
         self.engines = folder / "engines.json"
 
-    def judged(self, new_world: type[World]) -> Any:
+    def judged(self, new_world: type[World]) -> World:
         """A world after the log, record by record."""
         world = new_world(None)
         for line in _records(self.log):
@@ -70,7 +70,7 @@ def files(request: pytest.FixtureRequest, golden: Path, new_world: type[World]) 
 
 
 @pytest.fixture
-def judged(files: Golden, new_world: type[World]) -> Any:
+def judged(files: Golden, new_world: type[World]) -> World:
     """The world after the golden log."""
     return files.judged(new_world)
 
@@ -169,12 +169,12 @@ def _story(new_world: type[World]) -> list[Evidence]:
     return records
 
 
-def test_the_golden_log_has_its_golden_verdicts(judged: Any, files: Golden) -> None:
+def test_the_golden_log_has_its_golden_verdicts(judged: World, files: Golden) -> None:
     """Octet by octet, in the log's order."""
     assert files.verdicts.read_bytes().decode() == _lines(judged.values()).decode()
 
 
-def test_the_golden_log_has_its_golden_tallies(judged: Any, files: Golden) -> None:
+def test_the_golden_log_has_its_golden_tallies(judged: World, files: Golden) -> None:
     """Watch and auditors rest on them as mailers do on verdicts."""
     assert files.tallies.read_bytes().decode() == _lines(judged.tally_values()).decode()
 
@@ -186,7 +186,7 @@ def test_what_an_engine_says_never_changes(files: Golden) -> None:
     assert {ENGINE} == {json.loads(line)["versions"]["engine"] for line in _records(files.verdicts)}
 
 
-def test_the_golden_log_meets_every_rule(judged: Any) -> None:
+def test_the_golden_log_meets_every_rule(judged: World) -> None:
     """Otherwise it would not be worth much."""
     named = {fired.id for verdict in judged.verdicts() for fired in verdict.rules}
     assert {*(rule.id for rule in RULES), "id-reused", "already-decided"} == named

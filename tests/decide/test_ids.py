@@ -2,13 +2,14 @@
 
 from typing import Any
 
+from sidestep.schemas import Verdict
 from sidestep.streams.decide.tables import DEDUPLICATION_SECONDS, DOMAIN_RATES
 from tests.decide.world import World
 
 WINDOW = DEDUPLICATION_SECONDS * 1000
 
 
-def _rules(verdict: Any) -> list[str]:
+def _rules(verdict: Verdict) -> list[str]:
     return [fired.id for fired in verdict.rules]
 
 

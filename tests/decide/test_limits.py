@@ -236,7 +236,7 @@ def test_rates_are_kept_across_batches_and_restarts(new_world: type[World]) -> N
     assert 2 == again.row(SERVICES, b"shop@example.com").sends
 
 
-def _hosted(world: World, name: str, provider: str = "google") -> Any:
+def _hosted(world: World, name: str, provider: str = "google") -> dict[str, Any]:
     return {"to": f"jane@{name}", "mx": MxFinding("yes", "mx", world.now, 300, (f"mx.{provider}.example",), provider)}
 
 

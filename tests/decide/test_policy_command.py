@@ -1,7 +1,7 @@
 """`sidestep policy`: all faults on stderr, warnings for what is hardly meant, one line for unreadable files."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -11,13 +11,15 @@ from sidestep.streams.decide.policy_text import version_of
 from sidestep.streams.decide.rules.ladder import RULES
 from tests.decide.world import World
 
+Write = Callable[[str], Path]
+
 
 def _run(*arguments: str | Path) -> Result:
     return CliRunner().invoke(main, ["policy", *map(str, arguments)])
 
 
 @pytest.fixture
-def write(tmp_path: Path) -> Any:
+def write(tmp_path: Path) -> Write:
     """write(text): the file it went into."""
 
     def write(text: str) -> Path:
@@ -28,7 +30,7 @@ def write(tmp_path: Path) -> Any:
     return write
 
 
-def test_a_sound_policy_is_shown(new_world: type[World], write: Any) -> None:
+def test_a_sound_policy_is_shown(new_world: type[World], write: Write) -> None:
     """OK, its version, every rule with its mode, the limits; no warnings for what ships."""
     text = new_world.policy_text()
     result = _run("check", write(text))
@@ -39,7 +41,7 @@ def test_a_sound_policy_is_shown(new_world: type[World], write: Any) -> None:
     assert "12000/min,max_burst=2000" in result.stdout
 
 
-def test_what_is_set_is_shown(new_world: type[World], write: Any) -> None:
+def test_what_is_set_is_shown(new_world: type[World], write: Write) -> None:
     """Limits by MX provider, and on how many lists or on which one."""
     text = new_world.policy_text(provider="77/min").replace("trusted = []", 'trusted = ["ours"]')
     shown = _run("show", write(text)).stdout
@@ -47,7 +49,7 @@ def test_what_is_set_is_shown(new_world: type[World], write: Any) -> None:
     assert "on 2 lists, or on ours" in shown
 
 
-def test_every_fault_is_a_line_with_the_file_and_the_section(new_world: type[World], write: Any) -> None:
+def test_every_fault_is_a_line_with_the_file_and_the_section(new_world: type[World], write: Write) -> None:
     """On stderr, exit code 1, nothing on stdout."""
     path = write(new_world.policy_text().replace("days = 730", "days = 0"))
     result = _run("check", path)
@@ -88,7 +90,7 @@ SUSPICIOUS = [
 
 @pytest.mark.parametrize(("section", "line", "sentence"), SUSPICIOUS)
 def test_what_is_hardly_meant_is_a_warning(
-    new_world: type[World], write: Any, section: str, line: str, sentence: str
+    new_world: type[World], write: Write, section: str, line: str, sentence: str
 ) -> None:
     """It is said, and the policy can be used all the same."""
     text = new_world.policy_text()
@@ -109,7 +111,7 @@ def test_what_is_hardly_meant_is_a_warning(
         '"example.com" = "1/day"',
     ],
 )
-def test_what_is_at_the_edge_is_no_warning(new_world: type[World], write: Any, line: str) -> None:
+def test_what_is_at_the_edge_is_no_warning(new_world: type[World], write: Write, line: str) -> None:
     """Equal to the domain's limit, a burst of exactly a minute, one a day: all of it may be meant."""
     text = new_world.policy_text()
     section = "[limits.service-at-domain]" if "@" in line or "bank" in line else "[limits.domain]"
@@ -117,7 +119,7 @@ def test_what_is_at_the_edge_is_no_warning(new_world: type[World], write: Any, l
     assert "" == _run("check", write(text.replace(head, f"{head}\n{line}"))).stderr
 
 
-def test_parameters_that_have_no_effect_are_warned_of(new_world: type[World], write: Any) -> None:
+def test_parameters_that_have_no_effect_are_warned_of(new_world: type[World], write: Write) -> None:
     """A first wait above the longest one, an opt-out that holds for no stream."""
     text = new_world.policy_text().replace("retry_after_max = 14400", "retry_after_max = 60")
     result = _run("check", write(text.replace('streams = ["marketing", "newsletter"]', "streams = []")))
@@ -143,7 +145,7 @@ def test_a_file_that_is_no_text_is_said_to_be(tmp_path: Path) -> None:
     assert "is not UTF-8 text (octet 11)" in result.stderr
 
 
-def test_the_shipped_policy_can_be_shown_and_started_from(write: Any) -> None:
+def test_the_shipped_policy_can_be_shown_and_started_from(write: Write) -> None:
     """What `show --toml` prints is a policy that `check` takes."""
     shown = _run("show", "--toml").stdout
     assert 0 == _run("check", write(shown)).exit_code

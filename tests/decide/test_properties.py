@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sidestep.schemas import FeedbackEvidence, HoldRecord, IntentEvidence, Verdict
+from sidestep.schemas import Evidence, FeedbackEvidence, HoldRecord, IntentEvidence, Verdict
 from sidestep.schemas.codec import decode_evidence, encode
 from tests.decide.world import World
 
@@ -45,13 +45,15 @@ events = st.fixed_dictionaries(
 )
 holds = st.tuples(services, st.sampled_from([0, 1_800_000_100_000, 1_900_000_000_000]))
 changes = st.sampled_from([{}, {"role-address": "reject"}, {"domain-limit": "off"}])
+Entry = tuple[int, Any]
+"""Milliseconds since the one before, and what happens then: fields of a record, a hold, or other modes of rules."""
 entries = st.tuples(steps, st.one_of(intents, intents, intents, events, holds, changes))
 logs = st.lists(entries, max_size=40)
 soon = st.lists(entries.map(lambda entry: (entry[0] if entry[0] < 10**7 else 0, entry[1])), max_size=40)
 """Logs of less than a day: no id is forgotten."""
 
 
-def _log(new_world: type[World], made_up: list[Any]) -> list[bytes]:
+def _log(new_world: type[World], made_up: list[Entry]) -> list[bytes]:
     """The policy, then the records made up, stamped one after the other."""
     now = new_world.start
     log = [encode(new_world.policy_record(new_world.policy_text(**LIMITED)))]
@@ -61,7 +63,7 @@ def _log(new_world: type[World], made_up: list[Any]) -> list[bytes]:
     return log
 
 
-def _record(new_world: type[World], what: Any, now: int) -> Any:
+def _record(new_world: type[World], what: Any, now: int) -> Evidence:
     if isinstance(what, tuple):
         return HoldRecord(service=what[0], until=what[1], reason="test", at=now)
     if "event" in what:
@@ -71,7 +73,7 @@ def _record(new_world: type[World], what: Any, now: int) -> Any:
     return new_world.policy_record(new_world.policy_text(what, **LIMITED), now)
 
 
-def _judged(new_world: type[World], log: list[bytes], cuts: list[int]) -> Any:
+def _judged(new_world: type[World], log: list[bytes], cuts: list[int]) -> World:
     """A world in which the log was judged in batches that end at `cuts`, with a new judge for every third."""
     world = new_world(None)
     for number, (first, last) in enumerate(pairwise(sorted({0, *(cut % (len(log) + 1) for cut in cuts), len(log)}))):
@@ -86,7 +88,7 @@ def _answer(verdict: Verdict) -> dict[str, Any]:
 
 
 @given(logs, st.lists(st.integers(0, 41), max_size=6))
-def test_batches_make_no_difference(new_world: type[World], made_up: list[Any], cuts: list[int]) -> None:
+def test_batches_make_no_difference(new_world: type[World], made_up: list[Entry], cuts: list[int]) -> None:
     """The same verdicts and tallies, octet by octet, and the same ledger: folded one by one, at once, or anyhow."""
     log = _log(new_world, made_up)
     whole, one_by_one, anyhow = (_judged(new_world, log, c) for c in ([], list(range(len(log))), cuts))
@@ -97,7 +99,7 @@ def test_batches_make_no_difference(new_world: type[World], made_up: list[Any], 
 
 @given(logs, st.lists(st.integers(1, 40), max_size=8))
 def test_a_log_that_holds_records_twice_says_the_same(
-    new_world: type[World], made_up: list[Any], again: list[int]
+    new_world: type[World], made_up: list[Entry], again: list[int]
 ) -> None:
     """Screen writes some intents and feedback twice after a crash: the same verdicts and the same ledger."""
     log = _log(new_world, made_up)
@@ -114,7 +116,7 @@ def test_a_log_that_holds_records_twice_says_the_same(
 
 @given(soon, st.data())
 def test_a_record_that_comes_again_later_changes_nothing(
-    new_world: type[World], made_up: list[Any], data: st.DataObject
+    new_world: type[World], made_up: list[Entry], data: st.DataObject
 ) -> None:
     """Any earlier intent or feedback, repeated at the end, has no verdict and leaves no trace."""
     log = _log(new_world, made_up)
@@ -127,7 +129,7 @@ def test_a_record_that_comes_again_later_changes_nothing(
 
 
 @given(soon)
-def test_each_intent_has_one_verdict(new_world: type[World], made_up: list[Any]) -> None:
+def test_each_intent_has_one_verdict(new_world: type[World], made_up: list[Entry]) -> None:
     """Within the window: never two for the same service, id, attempt and content, and at least one for each content."""
     log = _log(new_world, made_up)
     verdicts = _judged(new_world, log, []).verdicts()
@@ -137,12 +139,12 @@ def test_each_intent_has_one_verdict(new_world: type[World], made_up: list[Any])
     assert [] == [intent for intent, count in answered.items() if count > 1]
 
 
-def _content(record: Any) -> tuple[str, ...]:
+def _content(record: IntentEvidence | Verdict) -> tuple[str, ...]:
     return record.service, record.id, record.to, record.stream
 
 
 @given(soon)
-def test_nothing_is_sent_twice(new_world: type[World], made_up: list[Any]) -> None:
+def test_nothing_is_sent_twice(new_world: type[World], made_up: list[Entry]) -> None:
     """One approval for an intent within the window, whatever attempts follow; the recipients differ or not."""
     approved = Counter(
         (verdict.service, verdict.id)
@@ -153,7 +155,7 @@ def test_nothing_is_sent_twice(new_world: type[World], made_up: list[Any]) -> No
 
 
 @given(logs)
-def test_verdicts_make_sense(new_world: type[World], made_up: list[Any]) -> None:
+def test_verdicts_make_sense(new_world: type[World], made_up: list[Entry]) -> None:
     """Decision, action, retry_at, rules and risk fit each other; time never goes back; unknown is never dropped."""
     log = _log(new_world, made_up)
     verdicts = _judged(new_world, log, []).verdicts()
@@ -171,7 +173,7 @@ def test_verdicts_make_sense(new_world: type[World], made_up: list[Any]) -> None
 
 @given(st.lists(st.tuples(st.integers(0, 40_000), services), min_size=1, max_size=30))
 @settings(max_examples=40)
-def test_no_window_of_approvals_exceeds_the_limits(new_world: type[World], arrivals: list[Any]) -> None:
+def test_no_window_of_approvals_exceeds_the_limits(new_world: type[World], arrivals: list[tuple[int, str]]) -> None:
     """2 a minute and 3 at once to the domain, 1 a minute and 2 at once from the service, in every window of the log."""
     world = new_world(new_world.policy_text(**LIMITED))
     sent: dict[str, list[int]] = {"": [], "shop": [], "bank": []}

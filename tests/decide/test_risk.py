@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sidestep.streams.decide.policy import Policy
 from sidestep.streams.decide.policy_faults import RISKS
 from sidestep.streams.decide.policy_text import parse
 from sidestep.streams.decide.risk import risk_of
@@ -20,7 +21,7 @@ KNOWN = {"last_approved": NOW - DAY}
 
 
 @pytest.fixture(scope="module")
-def policy(new_world: type[World]) -> Any:
+def policy(new_world: type[World]) -> Policy:
     """The one that ships."""
     return parse(new_world.policy_text())
 
@@ -52,7 +53,9 @@ def policy(new_world: type[World]) -> Any:
         ([], {"last_delivered": NOW}, {}, 0.05),
     ],
 )
-def test_signals_combine(policy: Any, flags: list[str], recipient: Any, domain: Any, risk: float) -> None:
+def test_signals_combine(
+    policy: Policy, flags: list[str], recipient: dict[str, int], domain: dict[str, Any], risk: float
+) -> None:
     """1 - (1 - w1)(1 - w2)…; engagement within `dormant_days` leaves a fifth of it."""
     findings = [Finding(name, "") for name in flags]
     assert risk == risk_of(findings, RecipientRow(**recipient), DomainRow(**domain), policy, NOW)
@@ -75,7 +78,7 @@ recipients = st.builds(RecipientRow, *[times] * 4, st.integers(0, 3), *[times] *
     st.fixed_dictionaries({name: st.floats(-1, 0) if name == "engaged" else st.floats(0, 1) for name in RISKS}),
 )
 def test_risk_is_a_probability_whatever_the_weights(
-    new_world: type[World], flags: Any, recipient: Any, domain: Any, weights: Any
+    new_world: type[World], flags: list[str], recipient: RecipientRow, domain: DomainRow, weights: dict[str, float]
 ) -> None:
     """From 0 to 1, for every set of weights that the policy may hold."""
     text = new_world.policy_text()

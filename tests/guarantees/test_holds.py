@@ -6,13 +6,13 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from sidestep.topics.catalog import INTENTS
 from tests.guarantees.harness.model import assert_guarantees
 from tests.guarantees.harness.records import Input, Key
+from tests.guarantees.harness.system import System
 from tests.guarantees.harness.traffic import GOOD
 
 SECONDS = 30.0
@@ -20,7 +20,7 @@ SECONDS = 30.0
 pytestmark = pytest.mark.timeout(180)
 
 
-def hold(system: Any, *arguments: str, **settings: str) -> int:
+def hold(system: System, *arguments: str, **settings: str) -> int:
     """`sidestep hold`, as an operator runs it; its exit code."""
     ours = {"SIDESTEP_BROKER": str(system.connection), "SIDESTEP_GROUP": system.folder.name}
     ours |= {f"SIDESTEP_{name.upper()}": value for name, value in settings.items()}
@@ -35,7 +35,7 @@ def intents(service: str, label: str) -> tuple[list[Input], set[Key]]:
     return records, {(f["service"], f["id"], 1, f["to"]) for f in fields}
 
 
-def test_a_hold_is_in_force_everywhere_or_nowhere(system: Any) -> None:
+def test_a_hold_is_in_force_everywhere_or_nowhere(system: System) -> None:
     """Killed before its commit a hold does nothing; committed it defers the service's intents in all partitions, until
     it is released."""
     _, decide = workers = [system.start(role).await_ready() for role in ("screen", "decide")]

@@ -14,7 +14,7 @@ from sidestep.topics.catalog import BOUNCES, DEAD_LETTERS, ENGAGEMENT, EVIDENCE,
 from sidestep.topics.connection import Connection
 from tests.guarantees.harness.model import assert_guarantees
 from tests.guarantees.harness.odd import produce_odd
-from tests.guarantees.harness.records import read
+from tests.guarantees.harness.records import Input, read
 from tests.guarantees.harness.system import System
 from tests.guarantees.harness.traffic import Traffic
 from tests.guarantees.harness.workers import wait_for
@@ -103,7 +103,7 @@ class Hostile:
         headers: list[tuple[str, str | bytes | None]] = [("reason", b"mine"), ("", b""), ("x", None)]
         self._producer.produce(topic, value, key, partition=0, headers=headers, on_delivery=delivered)
 
-    def good(self, records: list[Any]) -> None:
+    def good(self, records: list[Input]) -> None:
         """Neighbours in the same partition."""
         for topic, key, value in records:
             self._producer.produce(topic, value, key, partition=0)

@@ -4,12 +4,12 @@ import json
 import re
 import time
 import urllib.request
-from typing import Any
 
 import pytest
 
 from sidestep.topics.catalog import INTENTS
 from tests.guarantees.harness.model import assert_guarantees
+from tests.guarantees.harness.records import Input, Key
 from tests.guarantees.harness.system import System
 from tests.guarantees.harness.traffic import Traffic
 from tests.guarantees.harness.workers import WorkerProcess
@@ -21,17 +21,17 @@ AT_ONCE = DNS_TIMEOUT / 2
 pytestmark = pytest.mark.timeout(120)
 
 
-def send_to_one_partition(system: System, records: list[Any]) -> None:
+def send_to_one_partition(system: System, records: list[Input]) -> None:
     """All of it to partition 0 of email-intents, so that the records are neighbours."""
     for topic, key, value in records:
         system.feed.produce(topic, key=key, value=value, partition=0)
     system.feed.flush()
 
 
-def intents_to(names: list[str], label: str) -> tuple[list[Any], set[Any]]:
+def intents_to(names: list[str], label: str) -> tuple[list[Input], set[Key]]:
     """An intent to each name, and the keys of the verdicts."""
     fields = [{"id": f"{label}-{n}", "to": f"a@{name}", "service": "shop"} for n, name in enumerate(names)]
-    records = [(INTENTS.name, None, json.dumps(f).encode()) for f in fields]
+    records: list[Input] = [(INTENTS.name, None, json.dumps(f).encode()) for f in fields]
     return records, {(f["service"], f["id"], 1, f["to"]) for f in fields}
 
 

@@ -1,10 +1,19 @@
 """From what was read and found out to a record of the log: nothing is lost, nothing is made up."""
 
-from typing import Any
+from typing import Any, Protocol
 
 import pytest
 
-from sidestep.schemas import Bounce, EmailIntent, Engagement, Listing, MailboxFinding, MxFinding
+from sidestep.schemas import (
+    Bounce,
+    EmailIntent,
+    Engagement,
+    FeedbackEvidence,
+    IntentEvidence,
+    Listing,
+    MailboxFinding,
+    MxFinding,
+)
 from sidestep.schemas.codec import decode_evidence, encode
 from sidestep.streams.screen.address.parse import parse
 from sidestep.streams.screen.evidence import ReadIntent, feedback_evidence, intent_evidence
@@ -30,12 +39,19 @@ def lists() -> Lists:
     return load_lists()
 
 
+class EvidenceOf(Protocol):
+    """Makes the evidence of one intent to somebody."""
+
+    def __call__(self, to: str, mx: str | MxFinding = "yes", answers: Any = (), **fields: Any) -> IntentEvidence:
+        """`mx` is an outcome or a finding, `answers` what others than DNS say, `fields` those of the intent."""
+
+
 @pytest.fixture(scope="module")
-def evidence_of(lists: Lists) -> Any:
-    """evidence_of(to, outcome or finding, **fields): the evidence of one intent."""
+def evidence_of(lists: Lists) -> EvidenceOf:
+    """With the lists that ship."""
     book = DomainBook(lists, suggest, 4)
 
-    def make(to: str, mx: str | MxFinding = "yes", answers: Any = (), **fields: Any) -> Any:
+    def make(to: str, mx: str | MxFinding = "yes", answers: Any = (), **fields: Any) -> IntentEvidence:
         intent = EmailIntent(id="1", to=to, service="shop", **fields)
         address = parse(to)
         facts = book.facts(address.domain) if address.domain else None
@@ -47,9 +63,16 @@ def evidence_of(lists: Lists) -> Any:
     return make
 
 
-def test_evidence_carries_the_intent(evidence_of: Any) -> None:
+def test_evidence_carries_the_intent(evidence_of: EvidenceOf) -> None:
     """Field by field, times in milliseconds, and it survives being written and read."""
-    given = {"attempt": 3, "stream": "s", "campaign": "c", "source": "f", "test": True, "metadata": {"a": [1]}}
+    given: dict[str, Any] = {
+        "attempt": 3,
+        "stream": "s",
+        "campaign": "c",
+        "source": "f",
+        "test": True,
+        "metadata": {"a": [1]},
+    }
     evidence = evidence_of("Jane@Example.COM", created_at=1.7e9, consent_at="2020-02-29T12:00:00Z", **given)
     assert given == {name: getattr(evidence, name) for name in given}
     assert ("Jane@Example.COM", "example.com") == (evidence.to, evidence.domain)
@@ -62,7 +85,7 @@ def test_evidence_carries_the_intent(evidence_of: Any) -> None:
     assert evidence == decode_evidence(encode(evidence))
 
 
-def test_history_follows_the_mailbox_and_not_the_spelling(evidence_of: Any) -> None:
+def test_history_follows_the_mailbox_and_not_the_spelling(evidence_of: EvidenceOf) -> None:
     """One key for all ways to write it; the address as it was given stays in `to`."""
     one, other = evidence_of("jane.doe+news@gmail.com"), evidence_of("JaneDoe@googlemail.com")
     assert one.recipient_key == other.recipient_key == KEYS.recipient("janedoe@gmail.com")
@@ -90,7 +113,7 @@ def test_history_follows_the_mailbox_and_not_the_spelling(evidence_of: Any) -> N
     ],
 )
 def test_classes_and_suggestion(
-    evidence_of: Any, to: str, outcome: Any, classes: tuple[str, ...], suggestion: str
+    evidence_of: EvidenceOf, to: str, outcome: Any, classes: tuple[str, ...], suggestion: str
 ) -> None:
     """A near miss is a slip only if it stands in the list, or takes no mail, or a parking service takes it: in doubt it
     may be just what it says, and with a mail service of its own it is left alone."""
@@ -98,7 +121,7 @@ def test_classes_and_suggestion(
     assert (classes, suggestion) == (evidence.classes, evidence.suggestion)
 
 
-def test_evidence_names_what_is_listed_and_what_the_mailbox_server_said(evidence_of: Any) -> None:
+def test_evidence_names_what_is_listed_and_what_the_mailbox_server_said(evidence_of: EvidenceOf) -> None:
     """With list, version and entry; and nothing of it is lost on the way."""
     listing = Listing("traps", "0123456789ab", "example.com", "trap")
     mailbox = MailboxFinding("unknown", "greylisted", 1, 2)
@@ -107,7 +130,7 @@ def test_evidence_names_what_is_listed_and_what_the_mailbox_server_said(evidence
     assert evidence == decode_evidence(encode(evidence))
 
 
-def test_an_address_that_cannot_be_read_has_no_history(evidence_of: Any) -> None:
+def test_an_address_that_cannot_be_read_has_no_history(evidence_of: EvidenceOf) -> None:
     """No key, no question to DNS, no suggestion; its reason, and its domain where that can be read."""
     evidence = evidence_of("jane..doe@gmaiil.com")
     assert ("two-dots", "gmaiil.com", b"", None, "") == (
@@ -120,7 +143,7 @@ def test_an_address_that_cannot_be_read_has_no_history(evidence_of: Any) -> None
     assert ("no-at-sign", "") == ((nothing := evidence_of("jane")).syntax, nothing.domain)
 
 
-def _feedback(feedback: Any) -> Any:
+def _feedback(feedback: Bounce | Engagement) -> FeedbackEvidence:
     return feedback_evidence(feedback, parse(feedback.recipient), load_reasons(), KEYS, NOW, "email-bounces/1/2")
 
 
@@ -155,7 +178,7 @@ def test_an_event_is_known_by_its_id_within_its_service() -> None:
     """Whatever else it says; of bounces and engagement each has ids of its own."""
     one = Bounce(recipient="jane@example.com", id="1", service="shop")
     assert _feedback(one).event_key == _feedback(Bounce(recipient="x@example.org", id="1", service="shop")).event_key
-    others = [
+    others: list[Bounce | Engagement] = [
         Bounce(recipient="jane@example.com", id="2", service="shop"),
         Bounce(recipient="jane@example.com", id="1", service="bank"),
         Bounce(recipient="jane@example.com", service="shop"),

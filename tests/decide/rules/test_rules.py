@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sidestep.schemas import Listing, MailboxFinding, MxFinding
+from sidestep.schemas import Listing, MailboxFinding, MxFinding, Verdict
 from sidestep.streams.decide.policy_file import SHIPPED
 from sidestep.streams.decide.rules.case import span
 from sidestep.streams.decide.rules.ladder import RULES as TABLE
@@ -94,7 +94,7 @@ CASES: dict[str, tuple[Any, dict[str, Any], str]] = {
 }
 
 
-def _judged(new_world: type[World], rule: str, mode: str) -> Any:
+def _judged(new_world: type[World], rule: str, mode: str) -> Verdict:
     happens, fields, _ = CASES[rule]
     world = new_world(new_world.policy_text({rule: mode}))
     happens(world)
@@ -170,7 +170,7 @@ def test_the_first_rule_of_the_ladder_decides(new_world: type[World], first: str
         ((SURE, SURE_TOO, DOUBT), "listed"),
     ],
 )
-def test_it_takes_as_many_lists_as_the_policy_says(world: World, listed: Any, rule: str) -> None:
+def test_it_takes_as_many_lists_as_the_policy_says(world: World, listed: tuple[Listing, ...], rule: str) -> None:
     """One list twice is one list, and a suspicion is not a listing."""
     verdict = world.intent(listed=listed)
     assert (rule, "drop" if rule == "listed" else "send") == (verdict.rules[0].id, verdict.action)
