@@ -10,7 +10,6 @@ from typing import IO, Any
 import click
 
 from sidestep.streams.commands.lines import BOM, NotAString, arriving, json_string
-from sidestep.streams.commands.render import printable
 from sidestep.streams.errors import SettingsError
 from sidestep.streams.screen.address.parse import ParsedAddress
 from sidestep.streams.screen.check import Checked, check
@@ -22,6 +21,7 @@ from sidestep.streams.screen.lists.typo import suggest
 from sidestep.streams.screen.sources.answers import NOT_ASKED, OFFLINE, Answers
 from sidestep.streams.screen.sources.build import open_sources
 from sidestep.streams.settings import Settings, load, name_servers
+from sidestep.streams.terminal import printable
 
 WINDOW = 4_096
 """Lines between the one read last and the one written last: one slow name must not hold up the look-ups behind it."""

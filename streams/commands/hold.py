@@ -8,9 +8,9 @@ from typing import TypeVar
 import click
 
 from sidestep.streams.commands.options import broker_option
-from sidestep.streams.commands.render import printable
 from sidestep.streams.screen.holds import Hold, hold_record, in_force, release_record, rfc3339, until_ms
 from sidestep.streams.settings import load
+from sidestep.streams.terminal import printable
 
 T = TypeVar("T")
 

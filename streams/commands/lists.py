@@ -11,7 +11,6 @@ import click
 import msgspec
 
 from sidestep.streams.commands.lists_progress import show_progress
-from sidestep.streams.commands.render import printable
 from sidestep.streams.errors import SourcesError
 from sidestep.streams.screen.lists.classes import load_lists
 from sidestep.streams.screen.lists.mailbox_providers import large_providers
@@ -27,6 +26,7 @@ from sidestep.streams.screen.sources.feeds.parse import EntryKind, ParsedFeed
 from sidestep.streams.screen.sources.feeds.refresh import FeedStatus, NoProgress, Refresh
 from sidestep.streams.screen.sources.file import SourcesFile
 from sidestep.streams.settings import Settings, load
+from sidestep.streams.terminal import printable
 
 COLOURS = {"taken": "green", "unchanged": "green", "refused": "red", "failed": "yellow"}
 FILE_MAX = 1_073_741_824

@@ -104,7 +104,7 @@ def _rates(limits: Limits) -> Iterator[tuple[str, Rate]]:
 
 
 def warnings(policy: Policy, suggest: Suggest, providers: Collection[str]) -> list[str]:
-    """What is allowed but hardly meant, one sentence each. `suggest` tells a slip from a domain, see screen/typo.py;
+    """What is allowed but hardly meant, one sentence each. `suggest` tells a slip from a domain, see screen/lists/typo.py;
     `providers` are the names of MX providers."""
     return [
         *_bursts("domain", policy.domain_limits),
@@ -128,9 +128,9 @@ def _bursts(section: str, limits: Limits) -> Iterator[str]:
 
 
 def _slips(policy: Policy, suggest: Suggest) -> Iterator[str]:
-    places = [("domain", name, name) for name in policy.domain_limits.named]
-    places += [("service-at-domain", n, n.rpartition("@")[2]) for n in policy.service_limits.named if "@" in n]
-    for section, name, domain in places:
+    limits = [("domain", name, name) for name in policy.domain_limits.named]
+    limits += [("service-at-domain", n, n.rpartition("@")[2]) for n in policy.service_limits.named if "@" in n]
+    for section, name, domain in limits:
         found = suggest(domain.lower())
         if found is not None:
             yield f"[limits.{section}] {name}: is {found.domain} meant?"

@@ -9,6 +9,7 @@ import msgspec
 from click import style
 
 from sidestep.schemas.verdicts import Verdict
+from sidestep.streams.terminal import printable
 from sidestep.topics.received import Received, Unreadable
 
 COLOURS = {"send": "green", "defer": "yellow", "drop": "red"}
@@ -42,11 +43,6 @@ def as_text_line(record: Received) -> str:
         return f"{time} {position} " + style(f"unreadable ({value.code}): {printable(value.text)}", fg="red")
     text = _text(value) if isinstance(value, bytes | None) else msgspec.json.encode(value).decode()
     return f"{time} {position} {printable(_text(record.key) or '-')} {printable(text or '-')}"
-
-
-def printable(text: str) -> str:
-    """A text without what would steer a terminal or turn the reading direction: addresses come from strangers."""
-    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 def _verdict(verdict: Verdict) -> str:

@@ -9,7 +9,6 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from sidestep.streams.commands.render import printable
 from sidestep.streams.demo.counting import VerdictCount
 from sidestep.streams.demo.display import ACTIONS, COLOURS
 from sidestep.streams.demo.mailer import Mailer
@@ -17,6 +16,7 @@ from sidestep.streams.demo.model import Service
 from sidestep.streams.demo.offers import Offers
 from sidestep.streams.demo.planning import Plan
 from sidestep.streams.demo.tally import DayTally, RuleTally
+from sidestep.streams.terminal import printable
 
 OUTCOMES = {"send": "flagged", "drop": "dropped", "defer": "deferred"}
 FEEDBACK = (

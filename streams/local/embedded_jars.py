@@ -141,6 +141,6 @@ def _fetch_one(maven: Any, repository: Path, jar: Jar) -> None:
     group, name = jar.artifact.split(":")
     fetched = Path(maven.project(group, name).at_version(jar.version).artifact().resolve())
     verify(jar, fetched)
-    place = repository / jar.path
-    place.parent.mkdir(parents=True, exist_ok=True)
-    fetched.replace(place)
+    target = repository / jar.path
+    target.parent.mkdir(parents=True, exist_ok=True)
+    fetched.replace(target)

@@ -124,11 +124,11 @@ class TextFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """One line, and one more for each line of the exception."""
-        message = printable(without_local_parts(record.getMessage()))
-        head = f"{rfc3339(record.created)} {record.levelname:<7} {printable(record.name)}  {message}"
-        pairs = "".join(f"  {printable(name)}={_value(value)}" for name, value in _extra(record).items())
+        message = escaped(without_local_parts(record.getMessage()))
+        head = f"{rfc3339(record.created)} {record.levelname:<7} {escaped(record.name)}  {message}"
+        pairs = "".join(f"  {escaped(name)}={_value(value)}" for name, value in _extra(record).items())
         # indented, so that no line of an exception's text can pass for a log line
-        trace = "".join(f"\n    {printable(line)}" for line in _exception(self, record).splitlines())
+        trace = "".join(f"\n    {escaped(line)}" for line in _exception(self, record).splitlines())
         return head + pairs + trace
 
 
@@ -138,7 +138,7 @@ def rfc3339(seconds: float) -> str:
     return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(whole))}.{thousandths:03d}Z"
 
 
-def printable(text: str) -> str:
+def escaped(text: str) -> str:
     """`text` with everything unprintable (controls, line ends, bidi marks, lone surrogates) as a backslash escape."""
     if text.isprintable():
         return text
@@ -162,7 +162,7 @@ def _scalar(value: Any) -> str | int | float | bool | None:
 
 def _value(value: Any) -> str:
     text = str(value)
-    return text if _PLAIN.fullmatch(text) else printable(json.dumps(text, ensure_ascii=False))
+    return text if _PLAIN.fullmatch(text) else escaped(json.dumps(text, ensure_ascii=False))
 
 
 def _exception(formatter: logging.Formatter, record: logging.LogRecord) -> str:

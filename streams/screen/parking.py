@@ -15,7 +15,7 @@ class HasOffset(Protocol):
 
     @property
     def offset(self) -> int:
-        """Its place in its partition."""
+        """The record's position in its partition."""
 
 
 Waiting = TypeVar("Waiting", bound=HasOffset)

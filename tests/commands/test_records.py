@@ -13,7 +13,8 @@ from confluent_kafka.admin import AdminClient
 from sidestep.schemas import FiredRule, LogPosition, Verdict, Versions
 from sidestep.schemas.codec import encode
 from sidestep.streams.cli import main
-from sidestep.streams.commands.render import as_text_line, printable
+from sidestep.streams.commands.render import as_text_line
+from sidestep.streams.terminal import printable
 from sidestep.topics import cluster
 from sidestep.topics.connection import Connection
 from sidestep.topics.publish import Publisher

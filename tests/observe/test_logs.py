@@ -19,7 +19,7 @@ from sidestep.streams.observe.logs import (
     RepetitionFilter,
     TextFormatter,
     configure,
-    printable,
+    escaped,
     rfc3339,
     without_local_parts,
 )
@@ -197,7 +197,7 @@ def test_nothing_breaks_out_of_a_text_line(message: str, value: str) -> None:
 
 def test_control_characters_come_out_as_escapes() -> None:
     """Line ends and terminal sequences are shown, not obeyed."""
-    assert printable("a\r\n\x1b[2J\x7f\x9b\u202eb") == "a\\r\\n\\x1b[2J\\x7f\\x9b\\u202eb"
+    assert escaped("a\r\n\x1b[2J\x7f\x9b\u202eb") == "a\\r\\n\\x1b[2J\\x7f\\x9b\\u202eb"
 
 
 def test_values_that_json_has_no_word_for_are_text() -> None:

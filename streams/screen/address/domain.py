@@ -28,7 +28,7 @@ class DomainName(NamedTuple):
     reason: str = ""
 
 
-def plain(text: str) -> str:
+def plain_domain(text: str) -> str:
     """The domain of any text that is a sound ASCII name without IDNA labels, lower-case; else ""."""
     if "--" in text or not text.isascii():
         return ""
@@ -47,7 +47,7 @@ def read_domain(text: str) -> DomainName:
 
     Special-use names (RFC 6761: test, invalid, local, …) are sound here: what they are is for DNS to say.
     """
-    name = plain(text)
+    name = plain_domain(text)
     if name:
         return DomainName(name)
     reason = _text_reason(text)

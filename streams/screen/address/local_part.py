@@ -104,7 +104,7 @@ def _sound(text: str) -> bool:
     return True
 
 
-def joined(local: str) -> str:
+def comparable_local(local: str) -> str:
     """A local part for comparison with names of functions and traps: lower-case, without "+" tag and separators.
 
     The same function is written no-reply, no_reply, noreply; a tag does not make it a person. But a letter and a dot

@@ -4,7 +4,7 @@ from functools import lru_cache
 
 from msgspec import Struct
 
-from sidestep.streams.screen.address.domain import plain, read_domain
+from sidestep.streams.screen.address.domain import plain_domain, read_domain
 from sidestep.streams.screen.address.local_part import DOT_ATOM, LOCAL_MAX, closing_quote, octets, read_local
 from sidestep.streams.screen.address.mailbox import MailboxRule, identity, mailbox_rules
 
@@ -48,7 +48,7 @@ def parse(text: str) -> ParsedAddress:
 
 @lru_cache(maxsize=32_768)
 def _plain_domain(text: str) -> tuple[str, MailboxRule | None] | None:
-    name = plain(text)
+    name = plain_domain(text)
     return (name, _RULES.get(name)) if name else None
 
 

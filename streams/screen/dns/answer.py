@@ -66,7 +66,7 @@ def read(message: dns.message.Message) -> Answer:
     return Answer(tuple(chain.answer or ()), chain.minimum_ttl, exists)
 
 
-def clamped(bounds: tuple[int, int], *answers: Answer) -> int:
+def ttl_within(bounds: tuple[int, int], *answers: Answer) -> int:
     """The seconds that a finding holds which follows from all these answers, within bounds."""
     least, most = bounds
     return max(least, min(most, *(answer.ttl for answer in answers if not answer.failure)))

@@ -44,7 +44,7 @@ ExchangeHealth = Literal["reachable", "local", "dangling", "unproven"]
 Hosts = Generator[tuple[Question, ...], tuple[Answer, ...], tuple[ExchangeHealth, tuple[Answer, ...]]]
 
 
-def in_order(records: Iterable[Any]) -> tuple[str, ...]:
+def exchanges_of(records: Iterable[Any]) -> tuple[str, ...]:
     """The exchanges of MX records: lower-case host names without the last dot, best preference first, each once."""
     ranked = sorted((record.preference, _text(record.exchange)) for record in records)
     return tuple(dict.fromkeys(intern(name) for _, name in ranked))  # many domains share them
@@ -60,7 +60,7 @@ def grade(exchange: str) -> Literal["plausible", "dubious", "unusable"]:
     return "dubious" if last == exchange or last in LOCAL_SUFFIXES else "plausible"
 
 
-def look_at(hosts: Sequence[str], allow_private: bool = False) -> Hosts:
+def ask_health(hosts: Sequence[str], allow_private: bool = False) -> Hosts:
     """The dialogue about exchanges, best first -> their health, and the answers that it follows from.
 
     local: each address that any of them has is one of LOCAL_NETWORKS. dangling: they have none, or don't exist.

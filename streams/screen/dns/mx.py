@@ -10,8 +10,8 @@ from typing import Any
 import dns.name
 
 from sidestep.schemas import MxFinding
-from sidestep.streams.screen.dns.answer import NEGATIVE_TTL, POSITIVE_TTL, UNKNOWN_TTL, Answer, Dialogue, clamped
-from sidestep.streams.screen.dns.exchanges import LISTED, grade, in_order, is_reachable, look_at
+from sidestep.streams.screen.dns.answer import NEGATIVE_TTL, POSITIVE_TTL, UNKNOWN_TTL, Answer, Dialogue, ttl_within
+from sidestep.streams.screen.dns.exchanges import LISTED, ask_health, exchanges_of, grade, is_reachable
 from sidestep.streams.screen.lists.mx_providers import parking_of, provider_of
 
 MAX_EXCHANGES_CHECKED = 3
@@ -34,7 +34,7 @@ def inquire(domain: str, allow_private: bool = False, thorough: bool = False) ->
     if mx.failure:
         return unknown(mx.failure)  # never falls back to A: there may well be an MX, or a null MX
     if not mx.exists:
-        return _no("nxdomain", clamped(NEGATIVE_TTL, mx))
+        return _no("nxdomain", ttl_within(NEGATIVE_TTL, mx))
     if mx.records:
         return (yield from _by_exchanges(mx, allow_private, thorough))
     return (yield from _by_addresses(domain, mx, allow_private, thorough))
@@ -46,10 +46,10 @@ def unknown(reason: str) -> MxFinding:
 
 
 def _by_exchanges(mx: Answer, allow_private: bool, thorough: bool) -> Dialogue:
-    ttl = clamped(POSITIVE_TTL, mx)
+    ttl = ttl_within(POSITIVE_TTL, mx)
     if is_null_mx(mx.records):
         return _no("null-mx", ttl)
-    names = in_order(mx.records)
+    names = exchanges_of(mx.records)
     grades = {name: grade(name) for name in names}
     if "plausible" in grades.values():
         usable = [name for name in names if grades[name] != "unusable"]
@@ -57,17 +57,17 @@ def _by_exchanges(mx: Answer, allow_private: bool, thorough: bool) -> Dialogue:
     dubious = [name for name in names if grades[name] == "dubious"][:MAX_EXCHANGES_CHECKED]
     answers = (yield tuple((name, kind) for name in dubious for kind in ("A", "AAAA"))) if dubious else ()
     if _has_address(answers, allow_private):
-        return _yes("mx", clamped(POSITIVE_TTL, mx, *answers), names)
+        return _yes("mx", ttl_within(POSITIVE_TTL, mx, *answers), names)
     # RFC 5321 section 5.1: where MX records exist and none is usable, the domain's own address is not
     return _first_failure(answers) or _no("no-usable-mx", ttl, names)
 
 
 def _by_hosts(mx: Answer, names: tuple[str, ...], usable: list[str], allow_private: bool) -> Dialogue:
     """Exchanges without any address take no mail; exchanges whose address is not known might."""
-    health, answers = yield from look_at(usable, allow_private)
+    health, answers = yield from ask_health(usable, allow_private)
     if health in NO_HOST:
-        return _no(NO_HOST[health], clamped(NEGATIVE_TTL, mx, *answers), names)
-    ttl = clamped(POSITIVE_TTL, mx)
+        return _no(NO_HOST[health], ttl_within(NEGATIVE_TTL, mx, *answers), names)
+    ttl = ttl_within(POSITIVE_TTL, mx)
     return _yes("mx", ttl if health == "reachable" else min(ttl, UNPROVEN_TTL), names)
 
 
@@ -77,14 +77,14 @@ def _by_addresses(domain: str, mx: Answer, allow_private: bool, thorough: bool) 
     if _has_address(answers, allow_private):
         txt, *ns = yield ((domain, "TXT"), (domain, "NS")) if thorough else ((domain, "TXT"),)
         if spf_refuses_all(txt.records):
-            return _no("spf-refuses-all", clamped(POSITIVE_TTL, mx, txt))
+            return _no("spf-refuses-all", ttl_within(POSITIVE_TTL, mx, txt))
         provider = parking_of(_name_servers(ns))
-        ttl = clamped(POSITIVE_TTL, mx, *answers)
+        ttl = ttl_within(POSITIVE_TTL, mx, *answers)
         # the policy that nobody could read might have said no
         return MxFinding("yes", "address", ttl=min(ttl, UNPROVEN_TTL) if txt.failure else ttl, provider=provider)
     found = any(answer.records for answer in answers)
     reason = "no-global-address" if found else "no-address"
-    return _first_failure(answers) or _no(reason, clamped(NEGATIVE_TTL, mx, *answers))
+    return _first_failure(answers) or _no(reason, ttl_within(NEGATIVE_TTL, mx, *answers))
 
 
 def is_null_mx(records: Iterable[Any]) -> bool:

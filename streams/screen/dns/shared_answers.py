@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
-from sidestep.streams.screen.dns.answer import NEGATIVE_TTL, UNKNOWN_TTL, Answer, Question, clamped
+from sidestep.streams.screen.dns.answer import NEGATIVE_TTL, UNKNOWN_TTL, Answer, Question, ttl_within
 from sidestep.streams.screen.single_flight import Flights, arrival
 from sidestep.streams.screen.ttl_cache import TtlCache
 
@@ -44,6 +44,6 @@ class SharedAnswers:
 
     async def _fly(self, question: Question) -> Answer:
         answer = await self._ask(question, asyncio.get_running_loop().time() + PATIENCE)
-        seconds = UNKNOWN_TTL if answer.failure else clamped(NEGATIVE_TTL, answer)
+        seconds = UNKNOWN_TTL if answer.failure else ttl_within(NEGATIVE_TTL, answer)
         self._cache.put(question, answer, self._clock() + seconds)
         return answer

@@ -6,7 +6,14 @@ from collections.abc import Iterator
 from sidestep.streams.screen.feedback import report, texts
 from sidestep.streams.screen.feedback.diagnostic import Diagnostic
 from sidestep.streams.screen.feedback.mime import ORIGINALS, Headers, Message, read_headers
-from sidestep.streams.screen.feedback.smtp import find_command, find_host, find_reply, find_status, prefer, sent_command
+from sidestep.streams.screen.feedback.smtp import (
+    find_command,
+    find_host,
+    find_reply,
+    find_status,
+    more_telling,
+    sent_command,
+)
 
 STATUS_PARTS = (
     "message/delivery-status",
@@ -88,7 +95,9 @@ def _completed(diagnostic: Diagnostic, notice: texts.Notice, headers: Headers, a
     elif alone:
         diagnostic.text = _with_transcript(diagnostic.text, notice.text)
     diagnostic.reply = find_reply(diagnostic.text) or find_reply(own)
-    diagnostic.status = prefer(diagnostic.status, find_status(diagnostic.text) or find_status(own), diagnostic.reply)
+    diagnostic.status = more_telling(
+        diagnostic.status, find_status(diagnostic.text) or find_status(own), diagnostic.reply
+    )
     diagnostic.command = sent_command(rest) or find_command(diagnostic.text) or find_command(own) or find_command(rest)
     diagnostic.host = diagnostic.host or find_host(diagnostic.text) or find_host(own)
     diagnostic.notice = f"{diagnostic.notice} {_notice(headers, notice.text)}".strip()

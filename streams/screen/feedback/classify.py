@@ -8,7 +8,7 @@ from importlib.resources import files
 from typing import Any, NamedTuple
 
 from sidestep.streams.screen.feedback.diagnostic import Diagnostic
-from sidestep.streams.screen.feedback.phrases import TEXT_MAX, Phrase, folded, phrase, stands_in
+from sidestep.streams.screen.feedback.phrases import TEXT_MAX, Phrase, folded, parse_phrase, stands_in
 
 
 class Ruling(NamedTuple):
@@ -205,7 +205,7 @@ def _tables(text: str, prefix: str = "") -> dict[str, tuple[BounceRule, ...]]:
 def _rule(table: Mapping[str, Any], reason: str) -> BounceRule:
     values: dict[str, Any] = _tuples(table)
     for key in ("any", "none", "notice"):
-        values[key] = tuple(phrase(text) for text in table.get(key, ()))
+        values[key] = tuple(parse_phrase(text) for text in table.get(key, ()))
     values["reason"] = reason
     return BounceRule(**values)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from sidestep.streams.screen.feedback.classify import BounceRule, Classifier, ProviderRules
 from sidestep.streams.screen.feedback.diagnostic import Diagnostic
 from sidestep.streams.screen.feedback.reasons import Reasons
-from sidestep.streams.screen.feedback.smtp import find_command, find_reply, find_status, prefer
+from sidestep.streams.screen.feedback.smtp import find_command, find_reply, find_status, more_telling
 
 SHORTEST = 3
 """Characters of a phrase: shorter ones stand in half of all texts."""
@@ -109,7 +109,7 @@ def example_of(rule: BounceRule, host: str = "") -> Diagnostic:
         recipient="neko@example.invalid",
         text=text,
         reply=reply,
-        status=prefer("", find_status(text), reply),
+        status=more_telling("", find_status(text), reply),
         command=rule.command or find_command(text) or ("" if rule.reason in ("hostunknown", "expired") else "RCPT"),
         host=host,
         notice=f"{notice} {text}",

@@ -13,7 +13,7 @@ from sidestep.streams.screen.feedback.mime import OCTETS_MAX, ORIGINALS, Message
 from sidestep.streams.screen.feedback.origin import Origin, origin_of
 from sidestep.streams.screen.feedback.outcome import Outcome, OutcomeKind
 from sidestep.streams.screen.feedback.reasons import hardness, scope_of
-from sidestep.streams.screen.feedback.smtp import find_command, find_host, find_reply, find_status, prefer
+from sidestep.streams.screen.feedback.smtp import find_command, find_host, find_reply, find_status, more_telling
 from sidestep.streams.screen.feedback.texts import ADDRESS
 from sidestep.streams.screen.feedback.webhooks import read as webhooks
 
@@ -176,7 +176,7 @@ def _classify_reply(recipient: str, reply: str, status: str, host: str) -> Rulin
     """The ruling on a webhook's reply text and status, in the same vocabulary."""
     code = find_reply(reply)
     diagnostic = Diagnostic(
-        recipient=recipient, text=reply, reply=code, status=prefer(status, find_status(reply), code), host=host,
+        recipient=recipient, text=reply, reply=code, status=more_telling(status, find_status(reply), code), host=host,
         command=find_command(reply) or "RCPT",
     )  # fmt: skip
     return classify(diagnostic)

@@ -21,7 +21,7 @@ Phrase = tuple[str, ...]
 """Pieces that have to stand in this order; the first begins with ^ if the text has to begin with it."""
 
 
-def phrase(text: str) -> Phrase:
+def parse_phrase(text: str) -> Phrase:
     """The phrase `user * unknown` in pieces; one blank between them is enough."""
     return tuple(piece for piece in text.replace(" * ", "* ").split("*") if piece)
 

@@ -5,7 +5,7 @@ import tomllib
 from functools import cache
 from importlib.resources import files
 
-from sidestep.streams.screen.feedback.phrases import Phrase, folded, phrase, stands_in
+from sidestep.streams.screen.feedback.phrases import Phrase, folded, parse_phrase, stands_in
 
 TEXT_MAX = 8000
 
@@ -111,7 +111,7 @@ _LOOSE = frozenset(f"{digit}.5.{detail}" for digit in "45" for detail in "1245")
 """Protocol errors: what the reporter made of a reply without a code of its own."""
 
 
-def prefer(stated: str, said: str, reply: str = "") -> str:
+def more_telling(stated: str, said: str, reply: str = "") -> str:
     """The status code that says more: the one in the report's Status field, or the one in the remote host's words."""
     if not stated or not said or stated == said:
         return stated or said
@@ -155,7 +155,7 @@ def _mentioned(text: str) -> str:
 @cache
 def _commands() -> tuple[tuple[str, tuple[Phrase, ...]], ...]:
     text = (files("sidestep.streams.screen.feedback") / "data" / "commands.toml").read_text("utf-8")
-    return tuple((name, tuple(map(phrase, phrases))) for name, phrases in tomllib.loads(text).items())
+    return tuple((name, tuple(map(parse_phrase, phrases))) for name, phrases in tomllib.loads(text).items())
 
 
 def find_host(text: str) -> str:

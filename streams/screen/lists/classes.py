@@ -13,7 +13,7 @@ from disposable_email_domains import blocklist
 
 from sidestep.schemas import Listing, MxFinding
 from sidestep.streams.screen.address.domain import parents
-from sidestep.streams.screen.address.local_part import joined
+from sidestep.streams.screen.address.local_part import comparable_local
 from sidestep.streams.screen.lists.honeypots import honeypots
 from sidestep.streams.screen.lists.machine_made import machine_made, machine_made_version
 from sidestep.streams.screen.lists.mailbox_providers import large_providers, large_webmail, word_names
@@ -63,7 +63,7 @@ class Lists:
         return lru_cache(REMEMBERED)(self._classes_of)
 
     def _classes_of(self, local: str) -> tuple[str, ...]:
-        if joined(local) in self.role:
+        if comparable_local(local) in self.role:
             return ("role",)
         if honeypots().entry(local):
             return ("honeypot",)
@@ -90,7 +90,7 @@ class Lists:
     def _local_entries(self, local: str) -> Iterator[tuple[str, str]]:
         classes = self.local_classes(local)
         if "role" in classes:
-            yield "role", joined(local)
+            yield "role", comparable_local(local)
         elif "honeypot" in classes:
             yield "honeypot", honeypots().entry(local)
 
@@ -107,7 +107,7 @@ def load_lists() -> Lists:
     relay = read_words("relays")
     free = (large_webmail() | read_words("free_providers")) - misspellings
     disposable = frozenset(blocklist) - relay - free - large_providers()
-    role = frozenset(joined(name) for name in read_words("role_local_parts"))
+    role = frozenset(comparable_local(name) for name in read_words("role_local_parts"))
     versions = {
         "disposable": f"{version('disposable-email-domains')}-{fingerprint(disposable)}",
         "relay": fingerprint(relay),

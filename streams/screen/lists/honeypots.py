@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from itertools import pairwise
 
-from sidestep.streams.screen.address.local_part import joined
+from sidestep.streams.screen.address.local_part import comparable_local
 from sidestep.streams.screen.lists.shipped import fingerprint, read_table
 
 _WORDS = re.compile("[^._-]+")
@@ -16,7 +16,7 @@ class Honeypots:
 
     def __init__(self, whole: Iterable[str], words: Iterable[str], marks: Iterable[str]):
         """`whole` may be written with separators, `words` have none. Raises ValueError for a word without a mark."""
-        self._whole = {joined(name): name for name in whole}
+        self._whole = {comparable_local(name): name for name in whole}
         self._words = frozenset(words)
         self._marks = tuple(marks)
         for word in self._words:
@@ -31,7 +31,7 @@ class Honeypots:
     def entry(self, local: str) -> str:
         """The entry that a local part matches, as it was given; "" for none."""
         bare = local.lower().partition("+")[0].rstrip("0123456789")
-        whole = joined(bare)
+        whole = comparable_local(bare)
         if whole in self._whole:
             return self._whole[whole]
         if not self._marked(whole):

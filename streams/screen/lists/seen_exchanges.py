@@ -12,7 +12,7 @@ from sidestep.streams.screen.lists.typo import NearMiss
 REMEMBERED = 20_000
 """Exchanges; the one that was seen longest ago goes first."""
 
-KEPT = 8
+PER_EXCHANGE = 8
 """Near misses remembered for one exchange: more would not say more."""
 
 
@@ -31,7 +31,7 @@ class SeenExchanges:
         for exchange in telling(mx):
             domains = self._at.setdefault(exchange, {})
             self._at.move_to_end(exchange)
-            if len(domains) < KEPT:
+            if len(domains) < PER_EXCHANGE:
                 domains[domain] = near_miss
         while len(self._at) > self._remembered:
             self._at.popitem(last=False)

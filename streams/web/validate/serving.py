@@ -27,7 +27,7 @@ from sidestep.streams.web.validate.answer import Answerer, CurrentVersions
 from sidestep.streams.web.validate.api import Api
 from sidestep.streams.web.validate.checking import Checker
 from sidestep.streams.web.validate.request import DEADLINE_MS_MAX
-from sidestep.streams.web.validate.token_file import HOW, TokenFile
+from sidestep.streams.web.validate.token_file import HOW_TO_MAKE_ONE, TokenFile
 from sidestep.streams.web.validate.tokens import DEFAULT_RATE
 
 NAMES = SettingNames("--host ", "--port ", "takes any that is free")
@@ -114,7 +114,7 @@ async def _until_stopped(stop: asyncio.Event, *chores: Coroutine[Any, Any, None]
 
 def _tokens(options: ServeOptions) -> TokenFile:
     if options.tokens is None:
-        raise SettingsError(f"nobody may ask without a token: name a tokens file with --tokens FILE; {HOW}")
+        raise SettingsError(f"nobody may ask without a token: name a tokens file with --tokens FILE; {HOW_TO_MAKE_ONE}")
     return TokenFile(options.tokens, _rate(options.rate))
 
 

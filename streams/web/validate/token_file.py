@@ -16,7 +16,7 @@ LOOK_SECONDS = 2.0
 
 FILE_MAX = 4 * 1024 * 1024
 
-HOW = "make one with: sidestep serve --new-token NAME, which prints the line that belongs into the file"
+HOW_TO_MAKE_ONE = "make one with: sidestep serve --new-token NAME, which prints the line that belongs into the file"
 
 Stamp = tuple[int, int, int]
 
@@ -40,9 +40,9 @@ class TokenFile:
         try:
             self._tokens = self._read()
         except OSError as error:
-            raise SettingsError(f"the tokens file {path} can't be read ({error.strerror}); {HOW}") from None
+            raise SettingsError(f"the tokens file {path} can't be read ({error.strerror}); {HOW_TO_MAKE_ONE}") from None
         except ValueError as error:
-            raise SettingsError(f"the tokens file {path} can't be used: {error}; {HOW}") from None
+            raise SettingsError(f"the tokens file {path} can't be used: {error}; {HOW_TO_MAKE_ONE}") from None
 
     def __len__(self) -> int:
         return len(self._tokens)

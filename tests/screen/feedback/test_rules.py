@@ -8,9 +8,9 @@ from sidestep.streams.screen.feedback.classify import compiled, shipped, shipped
 from sidestep.streams.screen.feedback.diagnostic import Diagnostic
 from sidestep.streams.screen.feedback.lint import every_rule, problems
 from sidestep.streams.screen.feedback.parse import classify
-from sidestep.streams.screen.feedback.phrases import folded, phrase, stands_in
+from sidestep.streams.screen.feedback.phrases import folded, parse_phrase, stands_in
 from sidestep.streams.screen.feedback.reasons import hardness, load_reasons, scope_of
-from sidestep.streams.screen.feedback.smtp import find_command, find_reply, find_status, prefer
+from sidestep.streams.screen.feedback.smtp import find_command, find_reply, find_status, more_telling
 
 
 def reason(text: str, **fields: str) -> str:
@@ -150,16 +150,16 @@ def test_codes_are_found_and_look_alikes_left(text: str, status: str, reply: str
 
 def test_the_more_telling_code_is_preferred() -> None:
     """Of the report's field and the server's words; RFC 3463 x.0.0 says nothing."""
-    assert "5.1.1" == prefer("5.0.0", "5.1.1")
-    assert "5.2.2" == prefer("5.2.2", "5.0.0")
-    assert "4.2.2" == prefer("5.2.2", "4.2.2", "452")
-    assert "5.1.1" == prefer("5.5.4", "5.1.1")
-    assert "5.1.1" == prefer("5.1.1", "5.5.2")
+    assert "5.1.1" == more_telling("5.0.0", "5.1.1")
+    assert "5.2.2" == more_telling("5.2.2", "5.0.0")
+    assert "4.2.2" == more_telling("5.2.2", "4.2.2", "452")
+    assert "5.1.1" == more_telling("5.5.4", "5.1.1")
+    assert "5.1.1" == more_telling("5.1.1", "5.5.2")
 
 
 def test_words_belong_together_only_when_near() -> None:
     """The pieces of a phrase stand in one sentence, in their order, wherever it begins."""
-    user_left = phrase("user * has left")
+    user_left = parse_phrase("user * has left")
     assert stands_in(user_left, folded("The user list is long. Sorry, user\n  neko has left us"))
     assert not stands_in(user_left, folded(f"user {'x ' * 100} has left"))
     assert not stands_in(user_left, folded("has left user"))

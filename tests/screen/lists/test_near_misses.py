@@ -8,7 +8,7 @@ from sidestep.schemas import MxFinding
 from sidestep.streams.screen.address.domain import read_domain
 from sidestep.streams.screen.lists.mx_providers import mailbox_providers, parking_services, provider_of
 from sidestep.streams.screen.lists.near_misses import Suspicion, weigh
-from sidestep.streams.screen.lists.seen_exchanges import KEPT, SeenExchanges
+from sidestep.streams.screen.lists.seen_exchanges import PER_EXCHANGE, SeenExchanges
 from sidestep.streams.screen.lists.shipped import read_table
 from sidestep.streams.screen.lists.typo import NearMiss, suggest
 
@@ -102,7 +102,7 @@ def test_the_register_is_bounded() -> None:
     for number in range(500):
         seen.note(f"n{number}.example", NEAR, mx("mx.hot.example", f"mx{number}.example"))
     assert len(seen._at) == 10
-    assert max(map(len, seen._at.values())) == KEPT
+    assert max(map(len, seen._at.values())) == PER_EXCHANGE
     assert seen.clustered("x.example", NEAR, mx("mx.hot.example"))
 
 

@@ -63,7 +63,7 @@ def moment(value: Any) -> float | str | None:
     return (float(said) if said.replace(".", "", 1).isdigit() and said.isascii() else said) or None
 
 
-def ours(*sources: Any) -> dict[str, Any]:
+def correlation(*sources: Any) -> dict[str, Any]:
     """The `intent_id` and `service` that were given along with the message: metadata, tags, headers, variables."""
     found = {"intent_id": "", "service": ""}
     for source in sources:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from sidestep.streams.screen.feedback.outcome import Event
-from sidestep.streams.screen.feedback.webhooks.event import WebhookEvent, address, moment, ours, table, text
+from sidestep.streams.screen.feedback.webhooks.event import WebhookEvent, address, correlation, moment, table, text
 
 EVENTS: dict[str, Event] = {
     "failed": "bounce", "rejected": "bounce", "delivered": "delivered", "opened": "opened", "clicked": "clicked",
@@ -40,7 +40,7 @@ def _webhook_event(kind: str, fields: Any) -> WebhookEvent:
         moment(fields.get("timestamp")), _reply(status), text(status.get("enhanced-code")),
         text(status.get("mx-host")).lower(), "suppressed" if suppressed else _category(kind, why, permanent),
         suppressed or kind == "rejected", kind == "failed" and not permanent,
-        **ours(fields.get("user-variables"), table(table(fields.get("message")).get("headers"))),
+        **correlation(fields.get("user-variables"), table(table(fields.get("message")).get("headers"))),
     )  # fmt: skip
 
 

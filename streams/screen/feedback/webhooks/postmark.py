@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from sidestep.streams.screen.feedback.outcome import Event
-from sidestep.streams.screen.feedback.webhooks.event import WebhookEvent, address, moment, ours, table, text
+from sidestep.streams.screen.feedback.webhooks.event import WebhookEvent, address, correlation, moment, table, text
 
 TYPES = {
     "HardBounce": "userunknown",
@@ -54,7 +54,7 @@ def read(body: Any) -> Iterator[WebhookEvent]:
 def _bounce(fields: Any) -> Iterator[WebhookEvent]:
     kind, name = text(fields.get("Type")), address(fields.get("Email"))
     identity = f"bounce:{text(fields.get('ID')) or text(fields.get('MessageID')) + kind + name}"
-    at, metadata = moment(fields.get("BouncedAt")), ours(fields.get("Metadata"))
+    at, metadata = moment(fields.get("BouncedAt")), correlation(fields.get("Metadata"))
     if kind in NO_BOUNCES:
         yield WebhookEvent(
             NO_BOUNCES[kind], name, identity, at, reason="" if NO_BOUNCES[kind] else "vacation", **metadata
@@ -74,7 +74,9 @@ def _server(reply: str) -> str:
 def _complaint(fields: Any) -> Iterator[WebhookEvent]:
     name = address(fields.get("Email"))
     identity = f"complaint:{text(fields.get('ID')) or text(fields.get('MessageID'))}:{name}"
-    yield WebhookEvent("complaint", name, identity, moment(fields.get("BouncedAt")), **ours(fields.get("Metadata")))
+    yield WebhookEvent(
+        "complaint", name, identity, moment(fields.get("BouncedAt")), **correlation(fields.get("Metadata"))
+    )
 
 
 def _delivery(fields: Any) -> Iterator[WebhookEvent]:
@@ -82,7 +84,7 @@ def _delivery(fields: Any) -> Iterator[WebhookEvent]:
     identity = f"{text(fields.get('MessageID'))}:delivery:{name}"
     said = text(fields.get("Details"))
     yield WebhookEvent(
-        "delivered", name, identity, moment(fields.get("DeliveredAt")), said, **ours(fields.get("Metadata"))
+        "delivered", name, identity, moment(fields.get("DeliveredAt")), said, **correlation(fields.get("Metadata"))
     )
 
 
@@ -90,7 +92,7 @@ def _open(fields: Any) -> Iterator[WebhookEvent]:
     event: Event = "opened" if fields.get("RecordType") == "Open" else "clicked"
     name, at = address(fields.get("Recipient")), text(fields.get("ReceivedAt"))
     identity = f"{text(fields.get('MessageID'))}:{event}:{name}:{at}"
-    yield WebhookEvent(event, name, identity, moment(at), **ours(fields.get("Metadata")))
+    yield WebhookEvent(event, name, identity, moment(at), **correlation(fields.get("Metadata")))
 
 
 def _subscription(fields: Any) -> Iterator[WebhookEvent]:
@@ -98,7 +100,7 @@ def _subscription(fields: Any) -> Iterator[WebhookEvent]:
     if fields.get("SuppressSending") is True and text(fields.get("SuppressionReason")) == "ManualSuppression":
         name, at = address(fields.get("Recipient")), text(fields.get("ChangedAt"))
         identity = f"{text(fields.get('MessageID'))}:unsubscribe:{name}:{at}"
-        yield WebhookEvent("unsubscribed", name, identity, moment(at), **ours(fields.get("Metadata")))
+        yield WebhookEvent("unsubscribed", name, identity, moment(at), **correlation(fields.get("Metadata")))
 
 
 READERS = {

@@ -7,7 +7,15 @@ from collections.abc import Iterator
 from typing import Any
 
 from sidestep.streams.screen.feedback.outcome import Event
-from sidestep.streams.screen.feedback.webhooks.event import WebhookEvent, address, items, moment, ours, table, text
+from sidestep.streams.screen.feedback.webhooks.event import (
+    WebhookEvent,
+    address,
+    correlation,
+    items,
+    moment,
+    table,
+    text,
+)
 from sidestep.streams.screen.feedback.webhooks.ses import SUBTYPES
 
 EVENTS: dict[str, Event] = {
@@ -50,5 +58,5 @@ def _webhook_event(kind: str, name: str, data: Any, at: float | str | None) -> W
         EVENTS[kind], name, f"{text(data.get('email_id'))}:{kind}:{name}" + (f":{at}" if repeats else ""), at,
         text(bounce.get("message")) or text(table(data.get("failed")).get("reason")), "", "", reason,
         reason == "suppressed" or subtype in SUBTYPES, kind == "email.delivery_delayed",
-        **ours(data.get("tags"), data.get("headers")),
+        **correlation(data.get("tags"), data.get("headers")),
     )  # fmt: skip

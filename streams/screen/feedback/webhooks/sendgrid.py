@@ -7,7 +7,15 @@ from collections.abc import Iterator
 from typing import Any
 
 from sidestep.streams.screen.feedback.outcome import Event
-from sidestep.streams.screen.feedback.webhooks.event import WebhookEvent, address, items, moment, ours, table, text
+from sidestep.streams.screen.feedback.webhooks.event import (
+    WebhookEvent,
+    address,
+    correlation,
+    items,
+    moment,
+    table,
+    text,
+)
 
 EVENTS: dict[str, Event] = {
     "bounce": "bounce", "blocked": "bounce", "deferred": "bounce", "dropped": "bounce", "delivered": "delivered",
@@ -47,7 +55,7 @@ def _webhook_event(kind: str, fields: Any) -> WebhookEvent:
     identity = text(fields.get("sg_event_id")) or f"{text(fields.get('sg_message_id'))}:{kind}:{name}:{at}"
     return WebhookEvent(
         EVENTS[kind], name, identity, at, reply, text(fields.get("status")), "",
-        _category(kind, reply, fields), decided=dropped, temporary=kind == "deferred", **ours(fields),
+        _category(kind, reply, fields), decided=dropped, temporary=kind == "deferred", **correlation(fields),
     )  # fmt: skip
 
 

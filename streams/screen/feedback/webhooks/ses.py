@@ -9,7 +9,15 @@ from typing import Any
 
 from sidestep.streams.screen.feedback.arf import event_of
 from sidestep.streams.screen.feedback.outcome import Event
-from sidestep.streams.screen.feedback.webhooks.event import WebhookEvent, address, items, moment, ours, table, text
+from sidestep.streams.screen.feedback.webhooks.event import (
+    WebhookEvent,
+    address,
+    correlation,
+    items,
+    moment,
+    table,
+    text,
+)
 
 SUBTYPES = {
     "NoEmail": "userunknown",
@@ -57,7 +65,7 @@ def text_of(value: Any) -> str:
 
 
 def _common(mail: Any) -> dict[str, Any]:
-    return ours(mail.get("headers"), mail.get("tags"))
+    return correlation(mail.get("headers"), mail.get("tags"))
 
 
 def _bounces(fields: Any, mail: Any) -> Iterator[WebhookEvent]:

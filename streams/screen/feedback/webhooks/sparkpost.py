@@ -8,7 +8,15 @@ from typing import Any
 
 from sidestep.streams.screen.feedback.arf import event_of
 from sidestep.streams.screen.feedback.outcome import Event
-from sidestep.streams.screen.feedback.webhooks.event import WebhookEvent, address, items, moment, ours, table, text
+from sidestep.streams.screen.feedback.webhooks.event import (
+    WebhookEvent,
+    address,
+    correlation,
+    items,
+    moment,
+    table,
+    text,
+)
 
 EVENTS: dict[str, Event] = {
     "bounce": "bounce",
@@ -77,7 +85,7 @@ def _webhook_event(kind: str, fields: Any) -> WebhookEvent:
         _event(kind, category, fields), name, identity, at,
         text(fields.get("raw_reason")) or text(fields.get("reason")), "", "", reason,
         decided=kind in REFUSED_BY_THEM or category in ("25", "26", "60"), temporary=kind == "delay",
-        **ours(fields.get("rcpt_meta"), fields.get("rcpt_tags")),
+        **correlation(fields.get("rcpt_meta"), fields.get("rcpt_tags")),
     )  # fmt: skip
 
 

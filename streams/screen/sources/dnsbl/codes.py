@@ -15,7 +15,7 @@ from msgspec import Struct
 from sidestep.schemas import Listing
 from sidestep.streams.errors import SourcesError
 from sidestep.streams.screen.address.domain import NAME_MAX, is_host_name, registrable
-from sidestep.streams.screen.dns.answer import UNKNOWN_TTL, Answer, clamped
+from sidestep.streams.screen.dns.answer import UNKNOWN_TTL, Answer, ttl_within
 
 TTL = (30, 3_600)
 """Seconds. Lists change by the minute: nobody stays listed here for longer than an hour after being taken off."""
@@ -181,7 +181,7 @@ def read(answer: Answer, codes: CodeTable) -> ZoneAnswer:
     """The zone's answer in DNS' answer to a question for A records. NXDOMAIN and "no such data" mean: not listed."""
     if answer.failure:
         return ZoneAnswer(failure=answer.failure)
-    return read_codes((record.address for record in answer.records), codes, clamped(TTL, answer))
+    return read_codes((record.address for record in answer.records), codes, ttl_within(TTL, answer))
 
 
 def read_codes(addresses: Iterable[str], codes: CodeTable, ttl: int = TTL[0]) -> ZoneAnswer:

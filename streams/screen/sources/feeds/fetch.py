@@ -14,7 +14,7 @@ from msgspec import Struct
 from yarl import URL
 
 from sidestep.streams.screen.sources.feeds.download import CHUNK, Download, FetchFailed, Gunzip
-from sidestep.streams.screen.sources.feeds.location import is_address, is_local, public, refusal
+from sidestep.streams.screen.sources.feeds.location import is_address, is_local, refusal, without_secrets
 
 REDIRECTS = 3
 _REDIRECTED = (301, 302, 303, 307, 308)
@@ -64,13 +64,13 @@ class Fetcher:
                 return await self._download(source, validators, folder, most, tell)
             return await asyncio.to_thread(_copy, self._base / source, validators, folder, most, tell)
         except OSError as error:
-            raise FetchFailed(f"{public(source)}: {error.strerror or type(error).__name__}") from None
+            raise FetchFailed(f"{without_secrets(source)}: {error.strerror or type(error).__name__}") from None
 
     async def text(self, source: str, folder: Path, most: int) -> bytes:
         """The octets of a small file beside the list. Raises FetchFailed."""
         fetched = await self.fetch(source, Validators(), folder, most)
         if fetched is None or len(fetched.files) != 1:
-            raise FetchFailed(f"{public(source)} is not one file", answered=True)
+            raise FetchFailed(f"{without_secrets(source)} is not one file", answered=True)
         return await asyncio.to_thread(fetched.files[0].path.read_bytes)
 
     async def _download(
@@ -86,12 +86,13 @@ class Fetcher:
                 return FetchedFiles((file,), _validators(response.headers))
         except (aiohttp.ClientConnectorCertificateError, aiohttp.ClientConnectorSSLError):
             raise FetchFailed(
-                f"{public(source)}: its certificate can't be checked; SSL_CERT_FILE names authorities of your own"
+                f"{without_secrets(source)}: its certificate can't be checked; SSL_CERT_FILE names authorities of "
+                "your own"
             ) from None
         except aiohttp.ClientPayloadError:
             raise FetchFailed("the download was cut short") from None
         except (aiohttp.ClientError, ValueError) as error:
-            raise FetchFailed(f"{public(source)} can't be fetched ({_kind(error)})") from None
+            raise FetchFailed(f"{without_secrets(source)} can't be fetched ({_kind(error)})") from None
 
     @asynccontextmanager
     async def _answer(self, source: str, headers: Mapping[str, str]) -> AsyncIterator[aiohttp.ClientResponse]:

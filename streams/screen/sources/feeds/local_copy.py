@@ -15,7 +15,7 @@ from sidestep.streams.screen.sources.feeds.candidate import Candidate, candidate
 from sidestep.streams.screen.sources.feeds.download import FetchFailed
 from sidestep.streams.screen.sources.feeds.fetch import Fetcher, Validators
 from sidestep.streams.screen.sources.feeds.last_good import FeedState, LastGood
-from sidestep.streams.screen.sources.feeds.location import public, terms
+from sidestep.streams.screen.sources.feeds.location import terms, without_secrets
 from sidestep.streams.screen.sources.feeds.refresh import FeedStatus, Refresh, RefreshOutcome, RefreshProgress
 from sidestep.streams.screen.sources.file import Feed
 
@@ -79,7 +79,7 @@ class LocalCopy:
         return FeedStatus(
             self.name,
             self.feed.kind,
-            public(self.feed.source),
+            without_secrets(self.feed.source),
             state.entries,
             state.version,
             state.taken_at,
@@ -91,7 +91,7 @@ class LocalCopy:
 
     async def refresh(self, progress: RefreshProgress, accept: bool) -> Refresh:
         """Ask the source. An exception never leaves: a feed that can't be refreshed stays as it is."""
-        log.info("refreshing feed %s from %s", self.name, public(self.feed.source), extra={"feed": self.name})
+        log.info("refreshing feed %s from %s", self.name, without_secrets(self.feed.source), extra={"feed": self.name})
         outcome = await self._attempt(progress, accept)
         level = logging.INFO if outcome.sound else logging.WARNING
         log.log(level, "feed %s", outcome.sentence, extra={"feed": self.name, "outcome": outcome.outcome})
@@ -169,7 +169,7 @@ class LocalCopy:
             next_at=int((now + self._pause(failures)) * 1000),
             terms=today if outcome in ("taken", "unchanged") else state.terms,
             asked=today,
-            source=public(self.feed.source),
+            source=without_secrets(self.feed.source),
         )
 
     def _pause(self, failures: int) -> float:

@@ -36,7 +36,7 @@ def is_local(url: URL) -> bool:
     return url.scheme == "http" and url.host in LOOPBACK
 
 
-def public(source: str) -> str:
+def without_secrets(source: str) -> str:
     """The source without what may be secret in it: user, password, query."""
     if not is_address(source):
         return source
@@ -60,7 +60,7 @@ def faults(feeds: Mapping[str, Feed]) -> Iterator[str]:
         for field in ("source", "checksum", "signature"):
             location = getattr(feed, field)
             if is_address(location) and (reason := refusal(location)):
-                yield f"[feeds.{name}] {field}: {public(location)} {reason}"
+                yield f"[feeds.{name}] {field}: {without_secrets(location)} {reason}"
         if not feed.source:
             yield f"[feeds.{name}] source is empty: name a file, a directory or an https:// address"
         if bool(feed.signature) != bool(feed.public_key):

@@ -7,7 +7,7 @@ from sidestep.schemas import MxFinding
 from sidestep.streams.errors import SourcesError
 from sidestep.streams.gcra import Rate, parse_rate
 from sidestep.streams.screen.address.domain import is_host_name, read_domain, registrable
-from sidestep.streams.screen.address.local_part import joined
+from sidestep.streams.screen.address.local_part import comparable_local
 from sidestep.streams.screen.address.parse import ParsedAddress, parse
 from sidestep.streams.screen.lists.honeypots import honeypots
 from sidestep.streams.screen.lists.mx_providers import parking_services, provider_of
@@ -69,7 +69,7 @@ def _providers(names: tuple[str, ...]) -> frozenset[str]:
     table = read_table("mx_providers")
     unknown = next((name for name in names if name not in table["mailbox"] and name not in table["gateway"]), None)
     if unknown is not None:
-        raise SourcesError(f"[probe] providers: {unknown!r} is none of screen/data/mx_providers.toml")
+        raise SourcesError(f"[probe] providers: {unknown!r} is none of screen/lists/data/mx_providers.toml")
     return frozenset(names)
 
 
@@ -82,13 +82,13 @@ def _rate(text: str) -> Rate:
 
 def _is_a_persons(local: str) -> bool:
     """Roles are read by those who look for probes, and traps report them. postmaster is there by RFC 5321 4.5.1."""
-    bare = joined(local)
+    bare = comparable_local(local)
     return (bare == "postmaster" or bare not in _roles()) and not honeypots().entry(local)
 
 
 @cache
 def _roles() -> frozenset[str]:
-    return frozenset(joined(name) for name in read_words("role_local_parts"))
+    return frozenset(comparable_local(name) for name in read_words("role_local_parts"))
 
 
 def operator_of(exchange: str) -> str:

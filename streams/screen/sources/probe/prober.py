@@ -161,7 +161,7 @@ class Prober:
             log.error("a mailbox probe failed: %s", type(error).__name__)
             result = ProbeResult("unknown", "internal")
         self._results[result.outcome, result.reason] += 1
-        ttl = probe.seconds(result, self._settings.remember)
+        ttl = probe.lifetime(result, self._settings.remember)
         finding = MailboxFinding(result.outcome, result.reason, int(self._clock() * 1000), ttl)
         if ttl:
             self._cache.put(key, finding, finding.checked_at / 1000 + ttl)

@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple
 
 from sidestep.streams.screen.feedback.diagnostic import Diagnostic
 from sidestep.streams.screen.feedback.parse import classify
-from sidestep.streams.screen.feedback.phrases import Phrase, folded, phrase, stands_in
+from sidestep.streams.screen.feedback.phrases import Phrase, folded, parse_phrase, stands_in
 from sidestep.streams.screen.feedback.reasons import scope_of
 from sidestep.streams.screen.feedback.smtp import find_status
 from sidestep.streams.screen.feedback.texts import ADDRESS
@@ -62,7 +62,7 @@ class ReplyRules:
     def __init__(self, table: dict[str, Any]) -> None:
         """Raises KeyError when one of the lists is missing."""
         self.about_us, self.greylisted, self.doubted_words = (
-            tuple(map(phrase, table[name])) for name in ("about_us", "greylisted", "doubted_words")
+            tuple(map(parse_phrase, table[name])) for name in ("about_us", "greylisted", "doubted_words")
         )
         self.subject: str = table["about_us_subject"]
         self.about_the_mailbox = frozenset(table["about_the_mailbox"])
@@ -172,7 +172,7 @@ def _permanent(reply: _Reply, reason: str, rule: str) -> ProbeResult:
     return UNDECIDED
 
 
-def seconds(result: ProbeResult, remember: float) -> int:
+def lifetime(result: ProbeResult, remember: float) -> int:
     """The seconds that a result holds; 0: it is not kept."""
     if result.outcome == "unknown":
         return rules().seconds.get(result.reason, rules().seconds["other"])

@@ -27,7 +27,7 @@ from sidestep.streams.screen.lists.shipped import fingerprint
 from sidestep.streams.screen.sources.feeds.download import CHUNK, FetchFailed, Gunzip
 from sidestep.streams.screen.sources.feeds.feeds import Feeds
 from sidestep.streams.screen.sources.feeds.fetch import Fetcher, Validators
-from sidestep.streams.screen.sources.feeds.location import public
+from sidestep.streams.screen.sources.feeds.location import without_secrets
 from sidestep.streams.screen.sources.feeds.refresh import Refresh
 from sidestep.streams.screen.sources.file import Feed
 
@@ -481,7 +481,7 @@ def test_secrets_are_not_shown(world: Callable[[Scenario], None], caplog: pytest
         assert "hunter" not in str(nobody)
 
     world(scenario)
-    assert public("https://[:hunter2@x/") == "https://…"
+    assert without_secrets("https://[:hunter2@x/") == "https://…"
 
 
 def test_a_start_without_network(world: Callable[[Scenario], None]) -> None:

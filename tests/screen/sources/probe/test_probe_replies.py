@@ -9,10 +9,10 @@ from sidestep.streams.screen.sources.probe.memory import keyed_hash
 from sidestep.streams.screen.sources.probe.replies import (
     ProbeResult,
     compare,
+    lifetime,
     read_recipient,
     read_refusal,
     rules,
-    seconds,
 )
 
 JANE = "jane@lantern.example"
@@ -113,7 +113,7 @@ def test_any_reply_is_read(reply: tuple[int, str]) -> None:
     assert (code in (250, 251)) == (reading == probe.ACCEPTED)
     assert reading.outcome != "no" or 500 <= code <= 599
     assert read_refusal(code, text).outcome == "unknown"
-    assert seconds(reading, 604_800.0) >= 0
+    assert lifetime(reading, 604_800.0) >= 0
 
 
 @given(st.integers(500, 599), st.integers(0, 999), st.text(max_size=60))
@@ -143,11 +143,11 @@ def test_the_invented_address_decides_what_an_acceptance_is_worth() -> None:
 
 def test_how_long_answers_hold() -> None:
     """Plain ones as set, full mailboxes a day at most, and what was not asked not at all."""
-    assert 604_800 == seconds(probe.ACCEPTED, 604_800.0)
-    assert 86_400 == seconds(probe.FULL, 604_800.0)
-    assert 60 == seconds(probe.DISABLED, 60.0)
-    assert 900 == seconds(probe.GREYLISTED, 604_800.0)
-    assert 0 == seconds(ProbeResult("unknown", "over-rate"), 604_800.0)
+    assert 604_800 == lifetime(probe.ACCEPTED, 604_800.0)
+    assert 86_400 == lifetime(probe.FULL, 604_800.0)
+    assert 60 == lifetime(probe.DISABLED, 60.0)
+    assert 900 == lifetime(probe.GREYLISTED, 604_800.0)
+    assert 0 == lifetime(ProbeResult("unknown", "over-rate"), 604_800.0)
 
 
 def test_the_invented_local_part() -> None:
