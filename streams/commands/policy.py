@@ -104,7 +104,7 @@ def _rates(limits: Limits) -> Iterator[tuple[str, Rate]]:
 
 
 def warnings(policy: Policy, suggest: Suggest, providers: Collection[str]) -> list[str]:
-    """What is allowed but hardly meant, one sentence each. `suggest` tells a slip from a domain, see screen/lists/typo.py;
+    """What is allowed but hardly meant, one sentence each. `suggest` tells a slip, see screen/lists/typo.py;
     `providers` are the names of MX providers."""
     return [
         *_bursts("domain", policy.domain_limits),

@@ -11,7 +11,7 @@ from sidestep.streams.decide.rules.case import Case, Finding, day_of, span
 NAMED = 3
 """Listings that a sentence names."""
 
-# Every reason code of screen/address/parse.py has its sentence here, those of screen/dns/mx.py below; a test compares the sets.
+# Every reason code of screen/address/ has its sentence here, those of screen/dns/mx.py below; a test compares the sets.
 SYNTAX = {
     "no-at-sign": "it has no @",
     "empty-local": "nothing stands before the @",
