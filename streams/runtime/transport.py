@@ -72,7 +72,7 @@ class BatchConsumer(driver.Consumer):
 
     # -- reading -------------------------------------------------------------------------------------------------------
 
-    async def _drain_messages(self, fetcher: Any) -> None:
+    async def _drain_messages(self, fetcher: Any) -> None:  # ServiceT, the type that Faust gives it, lacks _stopped
         """Runs as long as partitions are assigned: opens lanes for those that have none yet. Reader does the rest."""
         while not (self._stopped.is_set() or fetcher._stopped.is_set()):
             if not self.flow_active:
