@@ -14,6 +14,7 @@ from sidestep.streams.observe.report import Report
 from sidestep.streams.roles import load_role
 from sidestep.streams.roles.role import Context, Role
 from sidestep.streams.runtime.batches import Partition
+from sidestep.streams.runtime.collector import fit_batches
 from sidestep.streams.runtime.failpoints import from_environment
 from sidestep.streams.runtime.transport import BatchApp
 from sidestep.streams.settings import Settings
@@ -55,6 +56,7 @@ class Worker:
             self._make_roles(await self._partitions())
             for role in self._roles:
                 await self._start(role)
+            fit_batches()
             log.info("working", extra={"roles": ",".join(self._names), "kafka": str(settings.connection)})
             self._start_task(self.report.beat(self._lags, self._broker_answers))
             await self._stop.wait()

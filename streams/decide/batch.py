@@ -67,11 +67,14 @@ def load(records: Records, controls: Controls, read: Read) -> State:
     subjects: set[tuple[str, str]] = set()
     recipients: set[bytes] = set()
     ids: list[bytes] = []
+    contents: list[bytes] = []
     for _, record in records:
         if type(record) is IntentEvidence:
             subjects.add((record.service, record.domain))
             recipients.add(record.recipient_key)
             ids.append(record.id_key)
+            if record.reused:
+                contents.append(record.content_key)
         elif type(record) is FeedbackEvidence:
             subjects.add((record.service, record.domain))
             recipients.add(record.recipient_key)
@@ -82,7 +85,7 @@ def load(records: Records, controls: Controls, read: Read) -> State:
     state.services = read(SERVICES, {f"{service}@{domain}".encode() for service, domain in subjects})
     state.recipients = read(BOUNCE_HISTORY, recipients)
     state.ids = read(IDS, ids)
-    state.ids |= read(IDS, _contents(records, ids, state.ids.keys()))
+    state.ids |= read(IDS, contents + _contents(records, ids, state.ids.keys()))
     return state
 
 
@@ -102,8 +105,10 @@ def _contents(records: Records, ids: list[bytes], known: Iterable[bytes]) -> lis
     again = set(known)
     if len(set(ids)) < len(ids):
         again |= {key for key, count in Counter(ids).items() if count > 1}
+    if not again:
+        return []
     intents = (record for _, record in records if type(record) is IntentEvidence)
-    return [intent.content_key for intent in intents if intent.reused or intent.id_key in again]
+    return [intent.content_key for intent in intents if intent.id_key in again]
 
 
 def decide(records: Records, state: State, topic: str, partition: int) -> Decided:

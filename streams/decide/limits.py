@@ -7,19 +7,25 @@ from typing import NamedTuple
 from sidestep.schemas import IntentEvidence
 from sidestep.streams.decide.policy import Policy
 from sidestep.streams.decide.rules.case import Finding
-from sidestep.streams.decide.state import State
+from sidestep.streams.decide.state import State, Subject
 from sidestep.streams.decide.tables import DomainRow, ServiceRow, provider_key
 from sidestep.streams.gcra import Rate, advance, earliest, furthest
 
 
 def limit(
-    state: State, evidence: IntentEvidence, domain: DomainRow, service: ServiceRow, policy: Policy, now_us: int
+    state: State,
+    evidence: IntentEvidence,
+    subject: Subject,
+    domain: DomainRow,
+    service: ServiceRow,
+    policy: Policy,
+    now_us: int,
 ) -> Finding | None:
     """All limits must let it through; only then does it count against them. Test intents are let through and not
     counted."""
     if evidence.test:
         return None
-    by_domain, by_service = state.controls.rates(evidence.service, evidence.domain)
+    by_domain, by_service = subject.domain_rate, subject.service_rate
     if by_domain is not None and earliest(by_domain, domain.tat_us) > now_us:
         retry = _promise(by_domain, domain, now_us)
         return _limited("domain-limit", f"{evidence.domain} gets its {by_domain.text} already", retry, now_us)

@@ -1,6 +1,6 @@
 """What the fold reads and writes of a partition: rows by key, and the control records in force. Plain values only."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from sidestep.schemas import FeedbackEvidence, Versions
 from sidestep.streams.decide.engine import ENGINE
@@ -29,7 +29,16 @@ from sidestep.streams.decide.tally import OpenTallies
 from sidestep.streams.gcra import Rate
 from sidestep.streams.runtime.tables import Table
 
-RATES_REMEMBERED = 50_000
+SUBJECTS_REMEMBERED = 50_000
+
+
+class Subject(NamedTuple):
+    """Whom an intent is about besides its recipient: keys of rows, and the limits that hold there."""
+
+    domain: bytes
+    service: bytes
+    domain_rate: Rate | None
+    service_rate: Rate | None
 
 
 class Controls:
@@ -49,18 +58,20 @@ class Controls:
         self.policy: Policy | None = None
         self.ladder: Ladder | None = None
         self.partitions = 1
-        self._rates: dict[tuple[str, str], tuple[Rate | None, Rate | None]] = {}
+        self._subjects: dict[tuple[str, str], Subject] = {}
         self.versions = Versions("")
         self.refresh()
 
-    def rates(self, service: str, domain: str) -> tuple[Rate | None, Rate | None]:
-        """The limits of a domain and of a service at it, by the policy in force."""
-        found = self._rates.get((service, domain))
-        if found is None and self.policy is not None:
-            if len(self._rates) >= RATES_REMEMBERED:
-                self._rates.clear()
-            found = self._rates[service, domain] = self.policy.rates(service, domain)
-        return found or (None, None)
+    def subject(self, service: str, domain: str) -> Subject:
+        """A domain and a service at it, by the policy in force."""
+        found = self._subjects.get((service, domain))
+        if found is None:
+            if len(self._subjects) >= SUBJECTS_REMEMBERED:
+                self._subjects.clear()
+            rates = self.policy.rates(service, domain) if self.policy is not None else (None, None)
+            found = Subject(domain.encode(), f"{service}@{domain}".encode(), *rates)
+            self._subjects[service, domain] = found
+        return found
 
     def hold_of(self, service: str) -> HoldRow | None:
         """The hold that a service is on now."""
@@ -75,7 +86,7 @@ class Controls:
         if policy is not None and (self.policy is None or self.policy.version != policy.version):
             self.policy = parse_logged(policy.text)
             self.ladder = Ladder(self.policy)
-            self._rates.clear()
+            self._subjects.clear()
         self.versions = Versions(
             policy.version if policy else "",
             lists.version if lists else "",

@@ -4,7 +4,6 @@ However the log is cut into batches, the same counts come out: a name is told ap
 second, in the log's order; later ones go to the rest. Of those, the TOP most frequent come out by name.
 """
 
-from collections import Counter
 from collections.abc import Iterable
 from typing import NamedTuple, TypeVar
 
@@ -66,42 +65,27 @@ class OpenTallies:
         return row
 
     def _add_intents(self, second: int, intents: list[tuple[IntentEvidence, Verdict]], never_mailed: set[int]) -> None:
-        # one pass at C speed, then a few combinations instead of thousands of intents
-        alike = Counter(
-            [
-                (
-                    verdict.service,
-                    verdict.action,
-                    verdict.evidence.offset in never_mailed,
-                    evidence.domain,
-                    evidence.mx.provider if evidence.mx is not None else "",
-                    evidence.source,
-                    evidence.campaign,
-                    evidence.stream,
-                )
-                for evidence, verdict in intents
-            ]
-        )
-        for (service, action, never, domain, provider, source, campaign, stream), count in alike.items():
-            row, column, first = self._row(service, second), _COLUMNS[action], count if never else 0
-            row.intents[column] += count
-            row.intents[NEVER_MAILED] += first
-            _add(row.domains, domain, column, count, first)
-            _add(row.providers, provider, column, count, first)
-            _add(row.sources, source, column, count, first)
-            _add(row.campaigns, campaign, column, count, first)
-            _add(row.streams, stream, column, count, first)
-        self._add_names(second, intents)
-
-    def _add_names(self, second: int, intents: list[tuple[IntentEvidence, Verdict]]) -> None:
         for evidence, verdict in intents:
-            if evidence.classes:
-                _count(self._row(verdict.service, second).classes, evidence.classes)
+            row = self._row(verdict.service, second)
+            first = verdict.evidence.offset in never_mailed
+            _add_intent(row, evidence, _COLUMNS[verdict.action], first)
             if verdict.rules:
-                _count(self._row(verdict.service, second).rules, [rule.id for rule in verdict.rules])
+                _count(row.rules, [rule.id for rule in verdict.rules])
 
 
-def _add(breakdown: OpenBreakdown, name: str, column: int, count: int, first: int) -> None:
+def _add_intent(row: TallyRow, evidence: IntentEvidence, column: int, first: bool) -> None:
+    row.intents[column] += 1
+    row.intents[NEVER_MAILED] += first
+    _add(row.domains, evidence.domain, column, first)
+    _add(row.providers, evidence.mx.provider if evidence.mx is not None else "", column, first)
+    _add(row.sources, evidence.source, column, first)
+    _add(row.campaigns, evidence.campaign, column, first)
+    _add(row.streams, evidence.stream, column, first)
+    if evidence.classes:
+        _count(row.classes, evidence.classes)
+
+
+def _add(breakdown: OpenBreakdown, name: str, column: int, first: bool) -> None:
     if not name:
         return
     counts = breakdown.named.get(name)
@@ -110,7 +94,7 @@ def _add(breakdown: OpenBreakdown, name: str, column: int, count: int, first: in
             counts = breakdown.named[name] = [0, 0, 0, 0]
         else:
             counts = breakdown.rest
-    counts[column] += count
+    counts[column] += 1
     counts[NEVER_MAILED] += first
 
 
