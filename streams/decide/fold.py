@@ -79,9 +79,9 @@ def _fold_intent(state: State, evidence: IntentEvidence, position: LogPosition) 
 def _judge(state: State, evidence: IntentEvidence, policy: Policy, ladder: Ladder, position: LogPosition) -> Verdict:
     now_ms = state.controls.clock_ms
     now = now_ms // 1000
-    subject = state.controls.subject(evidence.service, evidence.domain)
+    pair = state.controls.service_at(evidence.service, evidence.domain)
     # a domain that can't be read keeps no row
-    domain = state.domain(subject.domain, now) if subject.domain else DomainRow()
+    domain = state.domain(pair.domain_key, now) if pair.domain_key else DomainRow()
     _live(domain, evidence, now)
     recipient = state.recipients.get(evidence.recipient_key, NEVER)
     hold = state.controls.hold_of(evidence.service)
@@ -93,8 +93,8 @@ def _judge(state: State, evidence: IntentEvidence, policy: Policy, ladder: Ladde
         stop, flags = ladder.climb(Case(evidence, recipient, hold, policy, now, domain), traits)
     risk = 0.0
     if stop is None:
-        service = state.service(subject.service)
-        stop = limit(state, evidence, subject, domain, service, policy, now_ms * 1000)
+        service = state.service(pair.service_key)
+        stop = limit(state, evidence, pair, domain, service, policy, now_ms * 1000)
         if stop is None:
             risk = risk_of(flags, recipient, domain, policy, now)
             if not evidence.test:

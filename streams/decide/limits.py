@@ -7,7 +7,7 @@ from typing import NamedTuple
 from sidestep.schemas import IntentEvidence
 from sidestep.streams.decide.policy import Policy
 from sidestep.streams.decide.rules.case import Finding
-from sidestep.streams.decide.state import State, Subject
+from sidestep.streams.decide.state import ServiceAtDomain, State
 from sidestep.streams.decide.tables import DomainRow, ServiceRow, provider_key
 from sidestep.streams.gcra import Rate, advance, earliest, furthest
 
@@ -15,7 +15,7 @@ from sidestep.streams.gcra import Rate, advance, earliest, furthest
 def limit(
     state: State,
     evidence: IntentEvidence,
-    subject: Subject,
+    pair: ServiceAtDomain,
     domain: DomainRow,
     service: ServiceRow,
     policy: Policy,
@@ -25,7 +25,7 @@ def limit(
     counted."""
     if evidence.test:
         return None
-    by_domain, by_service = subject.domain_rate, subject.service_rate
+    by_domain, by_service = pair.domain_rate, pair.service_rate
     if by_domain is not None and earliest(by_domain, domain.tat_us) > now_us:
         retry = _promise(by_domain, domain, now_us)
         return _limited("domain-limit", f"{evidence.domain} gets its {by_domain.text} already", retry, now_us)

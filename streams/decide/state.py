@@ -29,14 +29,14 @@ from sidestep.streams.decide.tally import OpenTallies
 from sidestep.streams.gcra import Rate
 from sidestep.streams.runtime.tables import Table
 
-SUBJECTS_REMEMBERED = 50_000
+PAIRS_REMEMBERED = 50_000
 
 
-class Subject(NamedTuple):
-    """Whom an intent is about besides its recipient: keys of rows, and the limits that hold there."""
+class ServiceAtDomain(NamedTuple):
+    """A service at a recipient domain: the keys of the rows of both, and the limits that hold there."""
 
-    domain: bytes
-    service: bytes
+    domain_key: bytes
+    service_key: bytes
     domain_rate: Rate | None
     service_rate: Rate | None
 
@@ -58,19 +58,19 @@ class Controls:
         self.policy: Policy | None = None
         self.ladder: Ladder | None = None
         self.partitions = 1
-        self._subjects: dict[tuple[str, str], Subject] = {}
+        self._pairs: dict[tuple[str, str], ServiceAtDomain] = {}
         self.versions = Versions("")
         self.refresh()
 
-    def subject(self, service: str, domain: str) -> Subject:
+    def service_at(self, service: str, domain: str) -> ServiceAtDomain:
         """A domain and a service at it, by the policy in force."""
-        found = self._subjects.get((service, domain))
+        found = self._pairs.get((service, domain))
         if found is None:
-            if len(self._subjects) >= SUBJECTS_REMEMBERED:
-                self._subjects.clear()
+            if len(self._pairs) >= PAIRS_REMEMBERED:
+                self._pairs.clear()
             rates = self.policy.rates(service, domain) if self.policy is not None else (None, None)
-            found = Subject(domain.encode(), f"{service}@{domain}".encode(), *rates)
-            self._subjects[service, domain] = found
+            found = ServiceAtDomain(domain.encode(), f"{service}@{domain}".encode(), *rates)
+            self._pairs[service, domain] = found
         return found
 
     def hold_of(self, service: str) -> HoldRow | None:
@@ -86,7 +86,7 @@ class Controls:
         if policy is not None and (self.policy is None or self.policy.version != policy.version):
             self.policy = parse_logged(policy.text)
             self.ladder = Ladder(self.policy)
-            self._subjects.clear()
+            self._pairs.clear()
         self.versions = Versions(
             policy.version if policy else "",
             lists.version if lists else "",

@@ -109,8 +109,9 @@ class ScreenRole:
         """Screen begins at the group's committed offset: there is nothing to recover."""
 
     async def assigned(self, partitions: set[Partition]) -> None:
-        """Forget what is remembered of all other partitions."""
+        """Forget what is remembered of all other partitions. Who had these may have died before a tick."""
         self._screener.forget(partitions)
+        self._ticks.wrote(range(self._partitions), time.time())
 
     async def close(self) -> None:
         """End what is being asked; what was handed to the publisher is sent."""
@@ -127,8 +128,7 @@ class ScreenRole:
         yield by_partition("sidestep_parked_records", "Intents that wait for DNS.", parked)
 
     async def _keep_time(self) -> None:
-        """End the seconds of the log that no further evidence ends. Also those that another worker has left open."""
-        self._ticks.wrote(range(self._partitions), time.time())
+        """End the seconds of the log that no further evidence ends."""
         await keep_time(self._publisher, self._ticks)
 
     async def _announce(self) -> None:
