@@ -82,13 +82,13 @@ def _stay(settings: Settings, own_broker: bool, kafka_port: int) -> None:
         created = admin.create(connection)
         click.echo(f"Kafka at {connection}" + (f", {len(created)} topics created" if created else ""))
         workers = _workers(settings, data, str(connection))
-        watched = stack.enter_context(Workers(workers))
+        running = stack.enter_context(Workers(workers))
         click.echo(f"starting {' and '.join(TITLES)} …")
-        watched.await_ready()
+        running.await_ready()
         for line in _welcome(str(connection), [worker.web_port for worker in workers], data):
             click.echo(line)
         while True:
-            watched.check()
+            running.check()
             _check_broker(kafka)
             time.sleep(POLL)
 

@@ -21,7 +21,7 @@ TICK = 0.02
 """Seconds to wait for verdicts before it is looked again what is to be published."""
 AT_ONCE = 2_000
 """Records published before verdicts are looked at again."""
-WATCH_EVERY = 0.25
+SHOW_EVERY = 0.25
 """Seconds between two looks at the workers, and two pictures of how far the day is."""
 SILENCE = 30.0
 """Seconds without any verdict, after which those still missing count as lost."""
@@ -64,7 +64,7 @@ class Day:
         mailer: Mailer,
         offers: Offers,
         happenings: list[Happening],
-        watch: Callable[[Progress], None],
+        show: Callable[[Progress], None],
     ):
         self._records = plan.records
         self._next = 0
@@ -74,10 +74,10 @@ class Day:
         self._mailer = mailer
         self._offers = offers
         self._happenings = sorted(happenings, key=lambda happening: happening.hour)
-        self._watch = watch
+        self._show = show
         self._sent_at: dict[IntentKey, float] = {}
         self._answered: set[IntentKey] = set()
-        self._last_watch = self._last_count = 0.0
+        self._last_shown = self._last_count = 0.0
         self.tally = DayTally()
         self.progress = Progress(self.tally)
 
@@ -87,7 +87,7 @@ class Day:
         return set(self._sent_at)
 
     def run(self) -> None:
-        """Raises PublishFailed, BrokerUnreachable, and whatever `watch` raises."""
+        """Raises PublishFailed, BrokerUnreachable, and whatever `show` raises."""
         began = heard = time.monotonic()
         while time.monotonic() - heard < SILENCE:
             self.progress.hour = (time.monotonic() - began) / self._seconds * HOURS
@@ -149,11 +149,11 @@ class Day:
         self._offers.answer(verdict, time.time())
 
     def _look(self, last: bool = False) -> None:
-        elapsed = time.monotonic() - self._last_watch
-        if elapsed < WATCH_EVERY and not last:
+        elapsed = time.monotonic() - self._last_shown
+        if elapsed < SHOW_EVERY and not last:
             return
-        rate = (self.tally.verdicts - self._last_count) / max(elapsed, WATCH_EVERY)
+        rate = (self.tally.verdicts - self._last_count) / max(elapsed, SHOW_EVERY)
         self.progress.rate += (rate - self.progress.rate) * 0.5  # smoothed: batches come in jumps
         self.progress.open = len(self._sent_at) - len(self._answered)
-        self._last_watch, self._last_count = time.monotonic(), self.tally.verdicts
-        self._watch(self.progress)
+        self._last_shown, self._last_count = time.monotonic(), self.tally.verdicts
+        self._show(self.progress)

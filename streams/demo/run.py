@@ -78,7 +78,7 @@ class Demo:
                 mailer,
                 offers,
                 self._happenings(names, Operator(connection, Settings().group)),
-                self._watch(workers, shown),
+                self._show(workers, shown),
             )
             began = time.monotonic()
             day.run()
@@ -99,12 +99,12 @@ class Demo:
             time.monotonic() - self._began,
         )
 
-    def _watch(self, workers: Workers, shown: Display) -> Callable[[Progress], None]:
-        def watch(progress: Progress) -> None:
+    def _show(self, workers: Workers, shown: Display) -> Callable[[Progress], None]:
+        def show(progress: Progress) -> None:
             workers.check()
             shown.show(progress)
 
-        return watch
+        return show
 
     def _happenings(self, names: NameServer, operator: Operator) -> list[Happening]:
         def mend() -> None:

@@ -1,4 +1,4 @@
-"""Worker processes on this machine, for `sidestep demo` and `sidestep up`: started, watched, stopped. None outlives us.
+"""Worker processes on this machine, for `sidestep demo` and `sidestep up`: started, checked, stopped. None outlives us.
 
 Each runs under local/supervisor.py, as the embedded broker does, so that it ends with this process however that ends.
 """
