@@ -11,6 +11,7 @@ from msgspec import Struct
 from msgspec.structs import astuple
 
 from sidestep.schemas import FiredRule, IntentEvidence, Versions
+from sidestep.streams.decide.engine import ENGINE
 from sidestep.streams.decide.policy import Policy
 from sidestep.streams.decide.rules.case import NEVER, Case, Finding
 from sidestep.streams.decide.rules.ladder import Ladder
@@ -58,7 +59,7 @@ class CurrentVersions:
         return self._versions
 
     def _work_out(self) -> Versions:
-        return Versions(self._policy, version_of_lists(self._lists | dict(self._seen)))
+        return Versions(self._policy, version_of_lists(self._lists | dict(self._seen)), engine=ENGINE)
 
 
 class Answerer:

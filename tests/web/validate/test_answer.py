@@ -67,7 +67,7 @@ def test_rules_and_sentences_equal_those_of_the_verdict(lists: Lists, address: s
     verdict = _verdict(address, answers, "newsletter", lists, TEXT)
     assert verdict.rules == list(result.rules)
     assert verdict.suggestion == (result.suggestion or "") or not verdict.rules
-    assert verdict.versions.policy == result.versions.policy
+    assert (verdict.versions.policy, verdict.versions.engine) == (result.versions.policy, result.versions.engine)
     assert {"send": "approved", "drop": "rejected", "defer": "unknown"}[verdict.action] == result.outcome
 
 
