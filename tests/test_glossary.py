@@ -14,6 +14,9 @@ ROOT = Path(__file__).parents[1]
 TWICE = {"Publisher": "a service's, and the stages' own, which knows partitions"}
 """Class names that two modules define, and why. A protocol may be called as what it stands for."""
 
+MODULES = [path for folder in ("schemas", "topics", "streams") for path in sorted((ROOT / folder).rglob("*.py"))]
+PRONOUNS = "It|Its|They|Their|Them|Those|These|Whoever|Both"
+
 GLOSSARY = (ROOT / "docs/glossary.md").read_text(encoding="utf-8")
 ROWS = [tuple(cell.strip() for cell in line.strip("|").split("|")) for line in GLOSSARY.splitlines() if "| `" in line]
 NOUNS = [row[0] for row in ROWS]
@@ -64,12 +67,23 @@ def test_the_glossary_is_in_order_and_has_each_noun_once() -> None:
 
 def test_a_class_name_means_one_thing() -> None:
     """Whoever looks a class up finds one, unless there is a reason for two."""
-    modules = [path for folder in ("schemas", "topics", "streams") for path in (ROOT / folder).rglob("*.py")]
     found = [
-        node for path in modules for node in classes(path) if "Protocol" not in "".join(map(ast.unparse, node.bases))
+        node for path in MODULES for node in classes(path) if "Protocol" not in "".join(map(ast.unparse, node.bases))
     ]
     count = Counter(node.name for node in found if not node.name.startswith("_"))
     assert TWICE.keys() == {name for name, times in count.items() if times > 1}
+
+
+def test_a_docstring_begins_with_its_subject() -> None:
+    """Not with a pronoun, whose noun a reader would have to look for."""
+    opened = [
+        f"{path.relative_to(ROOT)}: {text}"
+        for path in MODULES
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+        and (text := ast.get_docstring(node) or "")
+    ]
+    assert [] == [line for line in opened if re.match(rf"[^:]+: (?:{PRONOUNS})\b", line)]
 
 
 def test_the_readme_leads_to_the_glossary() -> None:

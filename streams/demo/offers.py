@@ -51,7 +51,7 @@ class Offers:
             self._wait(verdict, service, now)
 
     def due(self, now: float) -> list[EmailIntent]:
-        """Those whose time has come, in order."""
+        """The deferred intents whose time has come, in order."""
         intents = []
         while self._waiting and self._waiting[0].at <= now:
             intents.append(heapq.heappop(self._waiting).intent)

@@ -9,7 +9,7 @@ from sidestep.topics.connection import Connection
 
 
 class Operator:
-    """Whoever watches the services."""
+    """The operator: a person who keeps an eye on the services."""
 
     def __init__(self, connection: Connection, group: str):
         self._connection = connection

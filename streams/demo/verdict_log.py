@@ -94,7 +94,7 @@ class VerdictReader(TopicReader):
         super().__init__(connection, APPROVED.name, REJECTED.name)
 
     def verdicts(self, timeout: float) -> list[Seen]:
-        """Those that have arrived; waits up to `timeout` seconds for the first."""
+        """The verdicts that have arrived; waits up to `timeout` seconds for the first."""
         return [decode_seen(value) for value in self.batch(timeout)]
 
 

@@ -107,7 +107,7 @@ class WorkerProcess:
             self._supervisor.stdin.close()
 
     def await_stop(self) -> int | None:
-        """Its exit status; SIGKILL when it takes too long. None if it was never started."""
+        """Wait for the exit status; SIGKILL when it takes too long. None if the process was never started."""
         if self._supervisor is None:
             return None
         try:

@@ -44,11 +44,11 @@ class Reach:
         self.error = ""
 
     def ok(self, now: float) -> None:
-        """It answered."""
+        """Note an answer."""
         self._last_answer, self._first_error, self.answered, self.error = now, None, True, ""
 
     def failed(self, now: float, error: str) -> None:
-        """It did not; `error` is what was seen."""
+        """Note that there was no answer; `error` is what was seen."""
         self.error = error
         if self._first_error is None:
             self._first_error = now

@@ -61,7 +61,7 @@ class Role(Protocol):
         """Make a partition ready. At which offset to begin; None: at the one that the group has committed."""
 
     async def assigned(self, partitions: set[Partition]) -> None:
-        """These are the role's partitions from now on: let go what belongs to others."""
+        """Keep to the partitions that the role has from now on: let go what belongs to others."""
 
     async def close(self) -> None:
         """End what is under way. Nothing is in hand any more."""

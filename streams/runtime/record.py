@@ -18,7 +18,7 @@ class Record(Protocol):
         """Number of the partition in the topic."""
 
     def offset(self) -> int:
-        """Its position in the partition."""
+        """Offset of the record in the partition."""
 
     def key(self) -> bytes | None:
         """Octets of the key; None: it has none."""

@@ -34,7 +34,7 @@ class Places:
         self.taken += records
 
     def free(self, records: int) -> None:
-        """They have left."""
+        """Let go of records that are in the log."""
         self.taken -= records
         self._let_in()
 

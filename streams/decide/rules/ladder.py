@@ -154,7 +154,7 @@ class Ladder:
         return None, flags
 
     def judge(self, case: Case) -> tuple[Finding | None, list[Finding]]:
-        """Both steps at once."""
+        """The stop and the flags of a case: both steps at once."""
         return self.climb(case, self.traits(case.evidence, case.recipient, case.domain, case.hold))
 
     def _explanation(self, case: Case, stopped_by: str) -> list[Finding]:

@@ -1,7 +1,7 @@
-"""Everything that can be asked about an address, in one place: DNS first, then whoever the sources file names.
+"""The inquiry about an address: DNS and all sources in one object.
 
-One Inquiry belongs to one event loop. It answers from what the askers remember, or asks them all at the same time; each
-of them is bounded in time and says nothing where it doesn't know.
+One Inquiry belongs to one event loop. It answers from what the sources remember, or asks them all at the same time;
+each of them is bounded in time and says nothing where it doesn't know.
 """
 
 import asyncio
@@ -56,7 +56,7 @@ class Mailboxes(Protocol):
 
 
 class Inquiry:
-    """`known` for the hot path, `ask` for the rest. All askers but DNS are optional."""
+    """The inquiry of a process: `known` for the hot path, `ask` for the rest. All sources but DNS are optional."""
 
     def __init__(
         self,
@@ -76,18 +76,18 @@ class Inquiry:
         self._by_address = services is not None or feeds is not None or mailboxes is not None
 
     def key(self, address: ParsedAddress) -> str:
-        """What is asked about: addresses with the same key have the same answers. All of a key are of one domain."""
+        """The key of an address: those with the same one have the same answers, and are of one domain."""
         return address.normalized if self._by_address else address.domain
 
     def known(self, address: ParsedAddress) -> Answers | None:
-        """All of it from memory; None where somebody has to be asked."""
+        """The answers from memory; None where somebody has to be asked."""
         mx = self._names.cached(address.domain)
         if mx is None:
             return None
         return Answers(mx) if self._only_names else self._remembered(address, mx)
 
     def so_far(self, address: ParsedAddress) -> Answers | None:
-        """What is in memory, although somebody has not answered yet; None: not even DNS has. For who can't wait."""
+        """The answers so far, for a caller that can't wait; None: not even DNS has answered."""
         mx = self._names.cached(address.domain)
         if mx is None:
             return None
@@ -99,7 +99,7 @@ class Inquiry:
         return Answers(mx, self._own(address) + (by_domain or ()) + (by_address or ()), mailbox)
 
     async def ask(self, address: ParsedAddress) -> Answers:
-        """Asks whoever has to be asked. Never raises; who fails or takes too long has said nothing."""
+        """The answers of all sources, asked if need be. Never raises; one that fails or takes too long says nothing."""
         mx, by_domain, by_address = await asyncio.gather(
             self._names.find(address.domain), self._ask_zones(address.domain), self._ask_services(address)
         )
