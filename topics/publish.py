@@ -37,6 +37,7 @@ CONFIG: dict[str, Any] = {
 }
 
 Key = bytes | str | None
+Headers = dict[str, str | bytes | None]
 
 
 class Publisher:
@@ -65,11 +66,14 @@ class Publisher:
         """Hands one sign of life to Kafka. Raises ContractError."""
         self._send(ENGAGEMENT.name, engagement)
 
-    def publish_bytes(self, topic: str, value: bytes, key: Key = None) -> None:
-        """Hands octets to Kafka as they are: the fast path for JSON that has been checked, or must not be."""
+    def publish_bytes(self, topic: str, value: bytes, key: Key = None, headers: Headers | None = None) -> None:
+        """Hands octets to Kafka as they are: the fast path for JSON that has been checked, or must not be.
+
+        A header `content-type` helps to read feedback that is not in our schema.
+        """
         while True:
             try:
-                self._producer.produce(topic, value, key, on_delivery=self._on_failure)
+                self._producer.produce(topic, value, key, on_delivery=self._on_failure, headers=headers)
                 break
             except BufferError:  # bounded: records leave the queue or fail within DELIVERY_DEADLINE
                 self._producer.poll(0.1)

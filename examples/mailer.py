@@ -1,0 +1,179 @@
+"""A mailer: sends what Sidestep approved through an SMTP relay, and tells Sidestep what the relay refused.
+
+    python examples/mailer.py --relay 127.0.0.1:25 --sender news@example.org
+
+Kafka hands a verdict out again after a crash, so what was sent is kept in SQLite, by service and id. A message is
+marked just before its text goes to the relay, and again when the relay has taken it: killed before the first mark it is
+sent by the next run, after the second never again. In between nobody can know whether the relay took it, for SMTP has
+no way to ask (RFC 5321 4.2.5, RFC 1047); such a message is told and not sent a second time. `--again` sends these, with
+the same Message-ID, if in your case twice is better than never.
+
+All mailers of a group need the same database. The relay has a queue and tries again later; what it can't take now is
+offered to it until it can.
+"""
+
+import argparse
+import smtplib
+import sqlite3
+import time
+import uuid
+from email.message import EmailMessage
+from email.policy import SMTP, SMTPUTF8
+
+from sidestep.schemas import Bounce, Verdict
+from sidestep.topics import Publisher, Verdicts
+from sidestep.topics.catalog import APPROVED
+
+GROUP = "mailer"
+PAUSE = 1.0
+"""Seconds until a relay that is down or busy is asked again."""
+
+
+class Sent:
+    """What was sent, and what was about to be when a run ended. One row a message, on disk before the call returns."""
+
+    def __init__(self, path: str):
+        self._rows = sqlite3.connect(path, isolation_level=None)  # each statement is a transaction of its own
+        self._rows.execute("PRAGMA synchronous=FULL")
+        self._rows.execute(
+            "CREATE TABLE IF NOT EXISTS sent (service TEXT, id TEXT, state TEXT, PRIMARY KEY (service, id))"
+        )
+
+    def state(self, verdict: Verdict) -> str:
+        """ "": not begun; "begun": in doubt, unless it is being sent just now; "sent" or "refused": done."""
+        query = "SELECT state FROM sent WHERE service = ? AND id = ?"
+        row = self._rows.execute(query, (verdict.service, verdict.id)).fetchone()
+        return str(row[0]) if row else ""
+
+    def mark(self, verdict: Verdict, state: str) -> None:
+        """From now on the message is in this state, whatever happens to this process."""
+        self._rows.execute("INSERT OR REPLACE INTO sent VALUES (?, ?, ?)", (verdict.service, verdict.id, state))
+
+
+class InDoubt(Exception):
+    """The connection broke where the relay's answer was due: it may have taken the message."""
+
+
+class Refused(Exception):
+    """The relay said for good that it does not take the message; the text is its reply."""
+
+
+class Relay:
+    """The SMTP relay: one connection for many messages."""
+
+    def __init__(self, address: str, sender: str):
+        self._host, _, port = address.rpartition(":")
+        self._port = int(port)
+        self._sender = sender
+        self._smtp: smtplib.SMTP | None = None
+
+    def send(self, verdict: Verdict, sent: Sent) -> None:
+        """Returns when the relay has taken the message, however long that takes. Raises Refused and InDoubt."""
+        while True:
+            try:
+                return self._try(verdict, sent)
+            except OSError as error:  # it is down, or answered 4xx; smtplib's errors are among these
+                self._smtp = None
+                print(f"relay: {error}; again in {PAUSE:g} s", flush=True)
+                time.sleep(PAUSE)
+
+    def _try(self, verdict: Verdict, sent: Sent) -> None:
+        smtp = self._smtp = self._smtp or smtplib.SMTP(self._host, self._port, timeout=60)
+        smtp.ehlo_or_helo_if_needed()
+        smtp.rset()
+        if not verdict.to.isascii() and not smtp.has_extn("smtputf8"):
+            raise Refused("550 5.6.7 the relay takes no addresses beyond ASCII")
+        _check(*smtp.mail(self._sender, () if verdict.to.isascii() else ("SMTPUTF8",)))
+        _check(*smtp.rcpt(verdict.to))
+        sent.mark(verdict, "begun")
+        try:
+            code, reply = smtp.data(message(verdict, self._sender).as_bytes())
+        except smtplib.SMTPDataError as error:  # it did not even want the text
+            code, reply = error.smtp_code, _octets(error.smtp_error)
+        except OSError as error:
+            self._smtp = None
+            raise InDoubt(str(error)) from error
+        if code >= 400:
+            sent.mark(verdict, "")
+        _check(code, reply)
+
+
+def _check(code: int, reply: bytes) -> None:
+    """Raises Refused for 5xx, and what leads to another try for 4xx."""
+    if code >= 500:
+        raise Refused(f"{code} {reply.decode('utf-8', 'replace')}")
+    if code >= 400:
+        raise smtplib.SMTPResponseException(code, reply)
+
+
+def _octets(text: bytes | str) -> bytes:
+    return text if isinstance(text, bytes) else text.encode()
+
+
+def message(verdict: Verdict, sender: str) -> EmailMessage:
+    """The message, from what the service put into the intent's metadata. The same verdict gives the same Message-ID."""
+    given = verdict.metadata or {}
+    mail = EmailMessage(SMTP.clone(cte_type="7bit") if verdict.to.isascii() else SMTPUTF8)
+    mail["From"], mail["To"] = sender, verdict.to
+    mail["Subject"] = " ".join(str(given.get("subject", "A message for you")).split())
+    name = uuid.uuid5(uuid.NAMESPACE_URL, f"{verdict.service}/{verdict.id}")
+    mail["Message-ID"] = f"<{name}@{sender.rpartition('@')[2]}>"
+    # by these a bounce, which quotes them, is put down to its intent
+    mail["X-Sidestep-Service"], mail["X-Sidestep-Intent"] = verdict.service, verdict.id
+    mail.set_content(str(given.get("text", "")))
+    return mail
+
+
+def deliver(verdict: Verdict, sent: Sent, relay: Relay, publisher: Publisher, again: bool) -> str:
+    """Sends the message unless that has been done. What became of it, once that is on disk and in Kafka."""
+    state = sent.state(verdict)
+    if state in ("sent", "refused"):
+        return f"{state} before"
+    if state == "begun" and not again:
+        return "in doubt: it may have been sent before a crash"
+    try:
+        relay.send(verdict, sent)
+    except InDoubt as error:
+        return f"in doubt: {error}"
+    except Refused as error:
+        publisher.bounce(bounce(verdict, str(error)))
+        publisher.flush()
+        sent.mark(verdict, "refused")
+        return f"refused: {error}"
+    sent.mark(verdict, "sent")
+    return "sent"
+
+
+def bounce(verdict: Verdict, reply: str) -> Bounce:
+    """What the relay said, for Sidestep: it reads the text, and judges the next intent to this recipient by it."""
+    return Bounce(
+        recipient=verdict.to,
+        service=verdict.service,
+        intent_id=verdict.id,
+        id=f"relay:{verdict.service}/{verdict.id}"[:200],  # published again after a crash, it counts once
+        reply=reply[:4000],
+        occurred_at=time.time(),
+    )
+
+
+def main() -> None:
+    """Until it is ended; kill -9 does."""
+    options = argparse.ArgumentParser(description="Send what Sidestep approved.")
+    options.add_argument("--broker", default="127.0.0.1:9092")
+    options.add_argument("--relay", default="127.0.0.1:25", metavar="HOST:PORT")
+    options.add_argument("--sender", default="news@example.org")
+    options.add_argument("--database", default="sent.sqlite")
+    options.add_argument("--again", action="store_true", help="send again what a crash has left in doubt")
+    given = options.parse_args()
+    sent, relay = Sent(given.database), Relay(given.relay, given.sender)
+    with Publisher(given.broker) as publisher, Verdicts(given.broker, group=GROUP, topics=[APPROVED.name]) as verdicts:
+        for verdict in verdicts:
+            if isinstance(verdict, Verdict):
+                became = deliver(verdict, sent, relay, publisher, given.again)
+                print(f"{verdict.service}/{verdict.id} to {verdict.to}: {became}", flush=True)
+            else:
+                print(f"unreadable: {verdict.text}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,278 @@
+"""The programs in examples/ do what they say, as a person starts them."""
+
+import asyncio
+import contextlib
+import http.client
+import json
+import re
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, Envelope, Session
+
+from sidestep.schemas import LogPosition, Verdict, Versions
+from sidestep.schemas.codec import encode
+from sidestep.streams.local.nameserver import NameServer
+from sidestep.topics import Connection, Publisher, Subscription
+from sidestep.topics.catalog import APPROVED, BOUNCES
+from tests.fixture_types import WaitUntil
+
+ROOT = Path(__file__).parents[1]
+EXAMPLES = ROOT / "examples"
+SHIPPED = (ROOT / "streams/decide/policy.toml").read_text("utf-8")
+ZONES = {
+    "takes.example": ["MX 10 mx.takes.example."],
+    "mx.takes.example": ["A 93.184.215.14"],
+    "takes-none.example": ["MX 0 ."],
+}
+
+
+def command(name: str, *arguments: object) -> list[str]:
+    """An example as a person starts it."""
+    return [sys.executable, str(EXAMPLES / name), *map(str, arguments)]
+
+
+def run(name: str, *arguments: object) -> tuple[int, str]:
+    """Exit code and what it said, of an example that ends by itself."""
+    done = subprocess.run(command(name, *arguments), capture_output=True, text=True, timeout=60, check=False)
+    assert done.stderr == ""
+    return done.returncode, done.stdout
+
+
+class Running:
+    """An example that goes on until it is ended."""
+
+    def __init__(self, log: Path, name: str, *arguments: object):
+        self._log = log
+        with log.open("ab") as file:
+            self.process = subprocess.Popen(command(name, *arguments), stdout=file, stderr=file)
+
+    @property
+    def said(self) -> str:
+        """All that it and earlier runs with this log said."""
+        return self._log.read_text("utf-8")
+
+    def kill(self) -> None:
+        """SIGKILL, and its end."""
+        self.process.kill()
+        self.process.wait(10)
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.name)
+def test_every_example_is_listed_and_run(path: Path) -> None:
+    """It stands in the table, a test below starts it, and it tells its options."""
+    assert f"| [{path.name}]({path.name}) |" in (EXAMPLES / "README.md").read_text("utf-8")
+    assert f'"{path.name}"' in Path(__file__).read_text("utf-8")
+    code, said = run(path.name, "--help")
+    assert (code, "--broker" in said) == (0, True)
+
+
+@pytest.fixture
+def workers(clean_topics: Connection, tmp_path: Path, wait_until: WaitUntil) -> Iterator[str]:
+    """Both roles at work with a limit of one message a second and domain; gives the broker's address."""
+    policy = tmp_path / "policy.toml"
+    policy.write_text(re.sub(r'(?<=^default = )"3000/min,max_burst=500"', '"1/s,max_burst=1"', SHIPPED, flags=re.M))
+    sidestep = [str(Path(sys.executable).with_name("sidestep")), "worker", "--role", "all", "--web-port", "0"]
+    with NameServer(ZONES) as dns, (tmp_path / "worker.log").open("wb") as log:
+        options = ["--broker", str(clean_topics), "--data-dir", str(tmp_path / "data"), "--policy", str(policy)]
+        worker = subprocess.Popen([*sidestep, *options, "--dns", f"127.0.0.1:{dns.port}"], stdout=log, stderr=log)
+        yield str(clean_topics)
+        worker.terminate()
+        assert worker.wait(30) == 0, (tmp_path / "worker.log").read_text()
+
+
+def test_a_service_learns_what_became_of_its_intents(workers: str) -> None:
+    """Each address has a final verdict in the end; what was deferred has been offered again."""
+    addresses = ["ada@takes.example", "kim@takes-none.example", "eve@takes.example"]
+    code, said = run("service.py", "--broker", workers, *addresses)
+    assert code == 0, said
+    lines = said.splitlines()
+    assert ["send"] == sorted({line.split()[0] for line in lines if "ada@" in line or "eve@" in line} - {"defer"})
+    assert 1 == sum(line.startswith("defer") for line in lines)
+    assert any(re.match(r"drop +kim@takes-none.example: .+ takes no mail", line) for line in lines)
+
+
+def test_a_service_says_that_a_verdict_is_missing(clean_topics: Connection) -> None:
+    """Where no worker runs, it ends with 1 when its time is up."""
+    assert (1, "") == run("service.py", "--broker", clean_topics, "--wait", "1", "ada@takes.example")
+
+
+POSTMARK = {
+    "RecordType": "Bounce",
+    "Type": "HardBounce",
+    "ID": 42,
+    "MessageID": "m1",
+    "Email": "gone@takes.example",
+    "BouncedAt": "2026-02-03T04:05:06Z",
+    "Details": "smtp;550 5.1.1 user unknown",
+}
+
+
+def test_a_webhook_body_reaches_the_next_verdict(workers: str, tmp_path: Path, wait_until: WaitUntil) -> None:
+    """Taken as the provider sends it; the next intent to the recipient is dropped for it."""
+    with receiver(tmp_path, workers, wait_until) as url:
+        assert 200 == post(url, json.dumps(POSTMARK).encode())
+        said = wait_until(lambda: dropped(workers, "gone@takes.example"), 60)
+    assert "the mailbox does not exist" in said
+
+
+def dropped(broker: str, address: str) -> str:
+    """What a service is told when it wants to write to the address; empty as long as it may."""
+    _, said = run("service.py", "--broker", broker, address)
+    return said if "drop" in said else ""
+
+
+def test_a_webhook_is_put_into_kafka_as_it_came(
+    clean_topics: Connection, tmp_path: Path, wait_until: WaitUntil
+) -> None:
+    """Octet for octet, with its content type; what is too large or has no length is not even read."""
+    body = b"From: mailer-daemon@example.org\r\n\r\n<ada@takes.example>: \xff"
+    with receiver(tmp_path, str(clean_topics), wait_until) as url:
+        assert 200 == post(url, body, "message/rfc822")
+        assert 413 == post_header(url, ("Content-Length", "1000001"))
+        assert 411 == post_header(url, ("Transfer-Encoding", "chunked"))
+    with Subscription(clean_topics, [BOUNCES.name], start="earliest") as bounces:
+        (record,) = bounces.batch(10, 10)
+    assert {"content-type": b"message/rfc822"} == record.headers
+    assert body == record.value.octets
+
+
+def test_a_webhook_is_refused_while_kafka_is_away(tmp_path: Path, wait_until: WaitUntil) -> None:
+    """Within the time that a provider waits, so that it sends the body again later."""
+    with receiver(tmp_path, "127.0.0.1:1", wait_until) as url:
+        assert 503 == post(url, json.dumps(POSTMARK).encode())
+
+
+@contextlib.contextmanager
+def receiver(folder: Path, broker: str, wait_until: WaitUntil) -> Iterator[str]:
+    """The receiver at work; gives its URL."""
+    running = Running(folder / "receiver.log", "webhook_receiver.py", "--broker", broker, "--port", 0)
+    try:
+        yield "http://" + wait_until(lambda: re.search(r"listening on (\S+)", running.said), 20)[1]
+    finally:
+        running.kill()
+
+
+def post(url: str, body: bytes, content_type: str = "application/json") -> int:
+    """The status of the answer."""
+    request = urllib.request.Request(url, body, {"Content-Type": content_type})
+    try:
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        error.close()
+        return error.code
+
+
+def post_header(url: str, header: tuple[str, str]) -> int:
+    """The status of the answer to a POST of which only the head is sent."""
+    connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=20)
+    connection.putrequest("POST", "/")
+    connection.putheader(*header)
+    connection.endheaders()
+    with contextlib.closing(connection):
+        return connection.getresponse().status
+
+
+class Relay:
+    """A mail server. `took` are the ids that it has said 250 to; `before` is called with the id at each step."""
+
+    def __init__(self) -> None:
+        self.took: list[str] = []
+        self.before: Callable[[str, str], None] = lambda step, intent: None
+
+    async def handle_RCPT(
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        """Some recipients don't exist."""
+        self.before("RCPT", address.partition("@")[0])
+        if address.startswith("gone"):
+            return "550 5.1.1 user unknown"
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+        """The message is taken, whether or not its sender lives to read the answer."""
+        (address,) = envelope.rcpt_tos
+        self.took.append(address.partition("@")[0])
+        self.before("DATA", self.took[-1])
+        return "250 OK"
+
+
+@pytest.fixture
+def relay() -> Iterator[tuple[Relay, str]]:
+    """A mail server on loopback, and its address."""
+    handler = Relay()
+    controller = Controller(handler, hostname="127.0.0.1", port=0, ready_timeout=20)
+    controller.start()
+    assert isinstance(controller.server, asyncio.Server)
+    host, port = controller.server.sockets[0].getsockname()[:2]
+    yield handler, f"{host}:{port}"
+    controller.stop()
+
+
+def approve(connection: Connection, *names: str) -> None:
+    """Verdicts as Sidestep makes them, one for NAME@takes.example each."""
+    with Publisher(connection) as publisher:
+        for name in names:
+            verdict = Verdict(
+                id=name, to=f"{name}@takes.example", service="shop", decision="approved", action="send",
+                evidence=LogPosition("email-evidence", 0, 0), versions=Versions("1"), decided_at=1.0,
+                metadata={"subject": "Your\norder", "text": "On its way. Grüße"},
+            )  # fmt: skip
+            publisher.publish_bytes(APPROVED.name, encode(verdict), b"one partition")
+
+
+@pytest.mark.slow
+def test_a_mailer_that_is_killed_sends_nothing_twice(
+    clean_topics: Connection, relay: tuple[Relay, str], tmp_path: Path, wait_until: WaitUntil
+) -> None:
+    """Killed before the relay has the text, the message goes out with the next run; killed before the relay's answer
+    arrives, it is told and not sent again, unless that is asked for."""
+    handler, address = relay
+    names = [f"m{number}" for number in range(20)]
+    options = ["--broker", clean_topics, "--relay", address, "--database", tmp_path / "sent.sqlite"]
+    running = [Running(tmp_path / "mailer.log", "mailer.py", *options)]
+    last_moments = {("RCPT", "m5"), ("DATA", "m12")}
+
+    def before(step: str, name: str) -> None:
+        if (step, name) in last_moments:
+            last_moments.remove((step, name))
+            running[-1].kill()
+
+    handler.before = before
+    approve(clean_topics, *names)
+    for _ in range(2):
+        wait_until(lambda: running[-1].process.poll() is not None, 60)
+        running.append(Running(tmp_path / "mailer.log", "mailer.py", *options))
+    wait_until(lambda: "m19@takes.example: sent" in running[-1].said, 60)
+    assert names == handler.took
+    assert "shop/m12 to m12@takes.example: in doubt: it may have been sent before a crash\n" in running[-1].said
+    running[-1].kill()
+
+
+def test_a_mailer_tells_what_was_refused(
+    clean_topics: Connection, relay: tuple[Relay, str], tmp_path: Path, wait_until: WaitUntil
+) -> None:
+    """The relay's words go to Sidestep, put down to the intent."""
+    handler, address = relay
+    approve(clean_topics, "gone", "here")
+    options = ["--broker", clean_topics, "--relay", address, "--database", tmp_path / "sent.sqlite"]
+    running = Running(tmp_path / "mailer.log", "mailer.py", *options)
+    wait_until(lambda: "here@takes.example: sent" in running.said, 30)
+    running.kill()
+    with Subscription(clean_topics, [BOUNCES.name], start="earliest") as bounces:
+        (record,) = bounces.batch(10, 10)
+    assert ("gone@takes.example", "shop", "gone") == (
+        record.value.recipient,
+        record.value.service,
+        record.value.intent_id,
+    )
+    assert "550 5.1.1 user unknown" == record.value.reply
+    assert ["here"] == handler.took
