@@ -16,6 +16,16 @@ from sidestep.schemas.intents import EmailIntent
 from sidestep.schemas.tallies import Tally
 from sidestep.schemas.verdicts import Verdict
 
+MODELS: dict[str, Any] = {
+    "email-intent": EmailIntent,
+    "bounce": Bounce,
+    "engagement": Engagement,
+    "evidence": Evidence,
+    "verdict": Verdict,
+    "tally": Tally,
+    "anomaly": Anomaly,
+}
+"""Everything that travels on a topic, by the name of its schema."""
 MAX_RECORD = 64 * 1024
 """Octets. A larger record is refused unread: no field needs it, and decoding it would hold up its neighbours."""
 
@@ -31,9 +41,7 @@ class ContractError(ValueError):
 
 
 _encoder = msgspec.json.Encoder()
-_decoders: dict[Any, msgspec.json.Decoder[Any]] = {
-    kind: msgspec.json.Decoder(kind) for kind in (EmailIntent, Bounce, Engagement, Evidence, Verdict, Tally, Anomaly)
-}
+_decoders: dict[Any, msgspec.json.Decoder[Any]] = {kind: msgspec.json.Decoder(kind) for kind in MODELS.values()}
 
 encode = _encoder.encode
 """A model -> JSON octets."""

@@ -9,31 +9,16 @@ import json
 import shutil
 import sys
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
-from sidestep.schemas.anomalies import Anomaly
+from sidestep.schemas.codec import MODELS
 from sidestep.schemas.compatibility import breaks
-from sidestep.schemas.evidence import Evidence
-from sidestep.schemas.feedback import Bounce, Engagement
-from sidestep.schemas.intents import EmailIntent
-from sidestep.schemas.tallies import Tally
-from sidestep.schemas.verdicts import Verdict
 
 FOLDER = Path(__file__).parent / "json"
 RELEASED = Path(__file__).parent / "released"
 """The schemas of the last release, in a folder of its version."""
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
-MODELS: dict[str, Any] = {
-    "email-intent": EmailIntent,
-    "bounce": Bounce,
-    "engagement": Engagement,
-    "evidence": Evidence,
-    "verdict": Verdict,
-    "tally": Tally,
-    "anomaly": Anomaly,
-}
 
 
 def schema_text(name: str) -> str:

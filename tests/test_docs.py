@@ -123,3 +123,21 @@ def test_every_page_is_in_the_index() -> None:
     """docs/README.md leads to each page."""
     linked = {(page.parent / link).resolve() for page, link in _links() if page == DOCS / "README.md"}
     assert set() == {page.resolve() for page in DOCS.glob("*.md")} - {DOCS / "README.md"} - linked
+
+
+PATHS = re.compile(r"`((?:streams|topics|schemas|tests|docs|examples|\.ci)/[\w./-]*)`")
+
+
+@pytest.mark.parametrize("page", ["docs/architecture.md", "CONTRIBUTING.md", "README.md", "SECURITY.md"])
+def test_every_path_that_is_named_exists(page: str) -> None:
+    """Who follows a page's path arrives somewhere."""
+    named = set(PATHS.findall((DOCS.parent / page).read_text()))
+    assert [] == sorted(path for path in named if not (DOCS.parent / path).exists())
+    assert len(named) > (40 if page == "docs/architecture.md" else -1)
+
+
+def test_every_room_is_on_the_map() -> None:
+    """docs/architecture.md shows each folder of streams/."""
+    shown = (DOCS / "architecture.md").read_text().split("```")[1]
+    rooms = {path.parent.name for path in (DOCS.parent / "streams").glob("*/__init__.py")}
+    assert set() == {room for room in rooms if f"{room}/" not in shown}

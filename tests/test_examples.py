@@ -1,6 +1,5 @@
 """The programs in examples/ do what they say, as a person starts them."""
 
-import asyncio
 import contextlib
 import http.client
 import json
@@ -22,6 +21,7 @@ from sidestep.streams.local.nameserver import NameServer
 from sidestep.topics import Connection, Publisher, Subscription
 from sidestep.topics.catalog import APPROVED, BOUNCES
 from tests.fixture_types import WaitUntil
+from tests.guarantees.harness.workers import free_port
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "examples"
@@ -209,11 +209,9 @@ class Relay:
 def relay() -> Iterator[tuple[Relay, str]]:
     """A mail server on loopback, and its address."""
     handler = Relay()
-    controller = Controller(handler, hostname="127.0.0.1", port=0, ready_timeout=20)
+    controller = Controller(handler, hostname="127.0.0.1", port=free_port(), ready_timeout=20)
     controller.start()
-    assert isinstance(controller.server, asyncio.Server)
-    host, port = controller.server.sockets[0].getsockname()[:2]
-    yield handler, f"{host}:{port}"
+    yield handler, f"127.0.0.1:{controller.port}"
     controller.stop()
 
 

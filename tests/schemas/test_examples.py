@@ -9,12 +9,12 @@ import pytest
 
 import sidestep.schemas
 from sidestep.schemas import generate
-from sidestep.schemas.codec import decode, encode
+from sidestep.schemas.codec import MODELS, decode, encode
 from sidestep.topics.catalog import BY_NAME, CATALOG
 
 FOLDER = Path(sidestep.schemas.__file__).parent / "examples"
 EXAMPLES = sorted(FOLDER.glob("*/*.json"))
-SCHEMA_OF = {id(model): name for name, model in generate.MODELS.items()}
+SCHEMA_OF = {id(model): name for name, model in MODELS.items()}
 
 each_example = pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: f"{path.parent.name}/{path.stem}")
 
@@ -42,7 +42,7 @@ def test_every_example_fits_the_json_schema(path: Path) -> None:
     jsonschema.Draft202012Validator(schema).validate(json.loads(path.read_bytes()))
 
 
-@pytest.mark.parametrize("name", generate.MODELS)
+@pytest.mark.parametrize("name", MODELS)
 def test_every_schema_is_a_schema(name: str) -> None:
     """The generated files are valid JSON Schema 2020-12."""
     jsonschema.Draft202012Validator.check_schema(json.loads(generate.path_of(name).read_text("utf-8")))
