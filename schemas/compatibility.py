@@ -29,17 +29,20 @@ def breaks(name: str, released: Schema, now: Schema) -> Iterator[str]:
             yield f"{name}: readers of the last release would not read this: {reason}"
 
 
-def resolved(schema: Any, definitions: dict[str, Schema] | None = None) -> Any:
+def resolved(schema: Schema) -> Schema:
     """The schema without references: each stands where it is used."""
-    if definitions is None:
-        definitions = schema.get("$defs", {})
-    if isinstance(schema, list):
-        return [resolved(part, definitions) for part in schema]
-    if not isinstance(schema, dict):
-        return schema
-    definition = definitions[schema["$ref"].rpartition("/")[2]] if "$ref" in schema else {}
-    parts = {**definition, **schema}
-    return {name: resolved(part, definitions) for name, part in parts.items() if name not in ("$ref", "$defs")}
+    whole: Schema = _resolved(schema, schema.get("$defs", {}))
+    return whole
+
+
+def _resolved(part: Any, definitions: dict[str, Schema]) -> Any:
+    if isinstance(part, list):
+        return [_resolved(each, definitions) for each in part]
+    if not isinstance(part, dict):
+        return part
+    definition = definitions[part["$ref"].rpartition("/")[2]] if "$ref" in part else {}
+    parts = {**definition, **part}
+    return {name: _resolved(each, definitions) for name, each in parts.items() if name not in ("$ref", "$defs")}
 
 
 def refusals(written: Schema, read: Schema, new_fields: bool, at: str = "") -> Iterator[str]:
