@@ -141,3 +141,10 @@ def test_every_room_is_on_the_map() -> None:
     shown = (DOCS / "architecture.md").read_text().split("```")[1]
     rooms = {path.parent.name for path in (DOCS.parent / "streams").glob("*/__init__.py")}
     assert set() == {room for room in rooms if f"{room}/" not in shown}
+
+
+def test_each_decision_has_a_number_of_its_own() -> None:
+    """Code and pages name decisions by it. The title says the same number as the file."""
+    pages = sorted((DOCS / "decisions").glob("*.md"))
+    assert [f"{number:03}" for number in range(1, len(pages) + 1)] == [page.name[:3] for page in pages]
+    assert [] == [page.name for page in pages if not page.read_text("utf-8").startswith(f"# {page.name[:3]} ")]

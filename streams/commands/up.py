@@ -14,6 +14,7 @@ import click
 
 from sidestep.streams.roles import ROLES
 from sidestep.streams.settings import Settings, load
+from sidestep.topics.connection import Connection
 
 POLL = 0.2
 """Seconds between two looks at the processes."""
@@ -81,11 +82,11 @@ def _stay(settings: Settings, own_broker: bool, kafka_port: int) -> None:
             connection = stack.enter_context(kafka).connection
         created = admin.create(connection)
         click.echo(f"Kafka at {connection}" + (f", {len(created)} topics created" if created else ""))
-        workers = _workers(settings, data, str(connection))
+        workers = _workers(settings, data, connection)
         running = stack.enter_context(Workers(workers))
         click.echo(f"starting {' and '.join(TITLES)} …")
         running.await_ready()
-        for line in _welcome(str(connection), [worker.web_port for worker in workers], data):
+        for line in _welcome(connection, [worker.web_port for worker in workers], data):
             click.echo(line)
         while True:
             running.check()
@@ -100,14 +101,14 @@ def _check_broker(kafka: Any) -> None:
         raise EmbeddedBrokerError(f"Kafka ended by itself; see {kafka.log}")
 
 
-def _workers(settings: Settings, data: Path, broker: str) -> list[Any]:
+def _workers(settings: Settings, data: Path, connection: Connection) -> list[Any]:
     from sidestep.streams.local.processes import HOST, free_port, one_for_each_role
     from sidestep.streams.screen.hash_key import hash_key
 
     first = settings.web_port
     ports = [first + number if first else free_port() for number in range(len(ROLES))]
     common = {
-        "broker": broker,
+        "broker": connection.bootstrap,
         "hash_key": hash_key(settings).hex(),
         "name_servers": settings.name_servers,
         "policy": str(Path(settings.policy).resolve()) if settings.policy else "",
@@ -117,8 +118,8 @@ def _workers(settings: Settings, data: Path, broker: str) -> list[Any]:
     return one_for_each_role(data, ports, common, os.environ)
 
 
-def _welcome(broker: str, ports: list[int], data: Path) -> Iterator[str]:
-    option = "" if broker == Settings().broker else f" --broker {broker}"
+def _welcome(connection: Connection, ports: list[int], data: Path) -> Iterator[str]:
+    option = "" if connection == Settings().connection else f" --broker {connection}"
     health = [f"http://127.0.0.1:{port}/readyz ({title})" for port, title in zip(ports, TITLES, strict=True)]
     metrics = [f"http://127.0.0.1:{port}/metrics".ljust(len(cell)) for port, cell in zip(ports, health, strict=True)]
     example = '{"id":"w-1","to":"ada@gmial.com","service":"sign-up"}'

@@ -58,7 +58,7 @@ class Demo:
                 admin.create(kafka.connection)
             names = stack.enter_context(NameServer(SMALL_WORLD))
             with self._step("workers are ready"):
-                workers = stack.enter_context(Workers(self._workers(kafka.address, names)))
+                workers = stack.enter_context(Workers(self._workers(kafka.connection, names)))
                 planned = plan(self._traffic, self._seed, self._intents)
                 workers.await_ready()
             outcome = self._day(kafka.connection, names, workers, planned)
@@ -125,10 +125,10 @@ class Demo:
             Happening(22.5, "late: what was deferred is offered again"),
         ]
 
-    def _workers(self, broker: str, names: NameServer) -> list[WorkerProcess]:
+    def _workers(self, connection: Connection, names: NameServer) -> list[WorkerProcess]:
         key = hash_key(Settings(data_dir=str(self._folder)))  # kept, for whoever goes on with this folder
         settings = {
-            "broker": broker,
+            "broker": connection.bootstrap,
             "hash_key": key.hex(),
             "name_servers": f"{names.host}:{names.port}",
             "policy": POLICY,
