@@ -8,13 +8,17 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from sidestep.streams.roles import ROLES
 from sidestep.streams.settings import Settings, load
 from sidestep.topics.connection import Connection
+
+if TYPE_CHECKING:
+    from sidestep.streams.local.embedded_kafka import EmbeddedKafka
+    from sidestep.streams.local.processes import WorkerProcess
 
 POLL = 0.2
 """Seconds between two looks at the processes."""
@@ -94,14 +98,14 @@ def _stay(settings: Settings, own_broker: bool, kafka_port: int) -> None:
             time.sleep(POLL)
 
 
-def _check_broker(kafka: Any) -> None:
+def _check_broker(kafka: "EmbeddedKafka | None") -> None:
     from sidestep.streams.errors import EmbeddedBrokerError
 
     if kafka is not None and not kafka.running:
         raise EmbeddedBrokerError(f"Kafka ended by itself; see {kafka.log}")
 
 
-def _workers(settings: Settings, data: Path, connection: Connection) -> list[Any]:
+def _workers(settings: Settings, data: Path, connection: Connection) -> "list[WorkerProcess]":
     from sidestep.streams.local.processes import HOST, free_port, one_for_each_role
     from sidestep.streams.screen.hash_key import hash_key
 

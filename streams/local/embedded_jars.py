@@ -15,10 +15,13 @@ from dataclasses import dataclass
 from functools import partial
 from importlib.resources import files
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING
 
 from sidestep.streams.errors import EmbeddedBrokerError
 from sidestep.streams.local.fetch_progress import FetchProgress, show_progress
+
+if TYPE_CHECKING:
+    from jgo.maven import MavenContext
 
 ANOTHER_WAY = "or use a broker of your own: --broker HOST:PORT"
 CONNECTIONS = 4
@@ -118,7 +121,7 @@ def _fetch_all(jars: Iterable[Jar], scratch: Path, repository: Path, progress: F
             raise
 
 
-def _maven(scratch: Path, progress: FetchProgress) -> Any:
+def _maven(scratch: Path, progress: FetchProgress) -> "MavenContext":
     from jgo.config import GlobalSettings  # here, because it brings requests, and is needed only once
     from jgo.constants import MAVEN_CENTRAL_URL
     from jgo.maven import MavenContext, PythonResolver
@@ -137,7 +140,7 @@ def _maven(scratch: Path, progress: FetchProgress) -> Any:
     )
 
 
-def _fetch_one(maven: Any, repository: Path, jar: Jar) -> None:
+def _fetch_one(maven: "MavenContext", repository: Path, jar: Jar) -> None:
     group, name = jar.artifact.split(":")
     fetched = Path(maven.project(group, name).at_version(jar.version).artifact().resolve())
     verify(jar, fetched)

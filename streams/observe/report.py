@@ -5,7 +5,6 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
 
 from sidestep.streams.observe.health import Health
 from sidestep.streams.observe.metrics import Done, Metrics
@@ -58,7 +57,7 @@ class Report:
         self.health.progress()
         self.metrics.observe_batch(role, topic, done)
 
-    async def beat(self, lags: Lags, ask_broker: Callable[[], Any]) -> None:
+    async def beat(self, lags: Lags, ask_broker: Callable[[], object]) -> None:
         """Every second: how much waits; now and then: does the broker answer. `ask_broker` blocks."""
         asked = float("-inf")
         while True:
@@ -69,7 +68,7 @@ class Report:
                 await self._ask(ask_broker)
             await asyncio.sleep(BEAT_SECONDS)
 
-    async def _ask(self, ask_broker: Callable[[], Any]) -> None:
+    async def _ask(self, ask_broker: Callable[[], object]) -> None:
         try:
             await asyncio.to_thread(ask_broker)
             self.health.broker_ok()

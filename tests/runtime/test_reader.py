@@ -10,6 +10,7 @@ from confluent_kafka import Producer
 from sidestep.streams.local.embedded_kafka import EmbeddedKafka
 from sidestep.streams.runtime.batches import Partition
 from sidestep.streams.runtime.reader import Isolation, Reader, consumer_settings
+from tests.fixture_types import MakeTopic
 
 
 @pytest.fixture
@@ -77,7 +78,7 @@ def test_the_end_of_a_transaction_is_no_record_that_waits(
     assert ([b"1", b"2"], 3, 3) == read_all(kafka, writer[0], isolation)
 
 
-def test_the_lag_of_a_partition_that_is_read_anew_is_not_known_yet(kafka: EmbeddedKafka, make_topic: Any) -> None:
+def test_the_lag_of_a_partition_that_is_read_anew_is_not_known_yet(kafka: EmbeddedKafka, make_topic: MakeTopic) -> None:
     """How far it was read by an earlier assignment says nothing."""
     tp = Partition(make_topic(), 0)
 
