@@ -143,6 +143,7 @@ def test_a_webhook_is_put_into_kafka_as_it_came(
     assert body == record.value.octets
 
 
+@pytest.mark.slow
 def test_a_webhook_is_refused_while_kafka_is_away(tmp_path: Path, wait_until: WaitUntil) -> None:
     """Within the time that a provider waits, so that it sends the body again later."""
     with receiver(tmp_path, "127.0.0.1:1", wait_until) as url:
