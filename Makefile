@@ -49,7 +49,7 @@ lint: $(STAMP)  ## ruff, mypy, the import contracts, stale schemas
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-logo
 	$(BIN)/python -m sidestep.schemas.generate --check
 
 bench: $(STAMP)  ## events a second and latency on this machine
