@@ -40,7 +40,7 @@ class Sent:
         )
 
     def state(self, verdict: Verdict) -> str:
-        """ "": not begun; "begun": in doubt, unless it is being sent just now; "sent" or "refused": done."""
+        """Empty: not begun; "begun": in doubt, unless it is being sent just now; "sent" or "refused": done."""
         query = "SELECT state FROM sent WHERE service = ? AND id = ?"
         row = self._rows.execute(query, (verdict.service, verdict.id)).fetchone()
         return str(row[0]) if row else ""
