@@ -55,7 +55,7 @@ def states(connection: Connection | str) -> list[TopicState]:
     metadata = cluster(client, connection)
     names = [topic.name for topic in CATALOG if topic.name in metadata.topics]
     configs = _configs(client, names)
-    return [_state(name, metadata, configs[name]) for name in names]
+    return [_state(name, metadata, configs[name]) for name in names if name in configs]
 
 
 def _config(topic: Topic, replication: int, more: Mapping[str, str] | None) -> dict[str, str]:
@@ -83,6 +83,8 @@ def _configs(client: AdminClient, names: list[str]) -> dict[str, dict[str, str]]
         try:
             found[resource.name] = {entry.name: entry.value for entry in future.result().values()}
         except KafkaException as error:
+            if error.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART:  # deleted since the cluster named it
+                continue
             raise TopicsError(f"the settings of {resource.name} can't be read: {reason(error.args[0])}") from None
     return found
 

@@ -31,6 +31,18 @@ def test_a_deleted_topic_is_missed_and_made_again(clean_topics: Connection, wait
     wait_until(lambda: admin.check(clean_topics) == [])
 
 
+def test_a_topic_that_goes_between_two_questions_is_missing(
+    clean_topics: Connection, wait_until: WaitUntil, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The cluster named it, and had no settings for it any more."""
+    client = AdminClient(clean_topics.librdkafka())
+    before = cluster.cluster(client, clean_topics)
+    client.delete_topics(["email-tallies"])["email-tallies"].result(10)
+    wait_until(lambda: "email-tallies" not in client.list_topics(timeout=10).topics)
+    monkeypatch.setattr(admin, "cluster", lambda *_: before)
+    assert ["email-tallies does not exist: sidestep topics create"] == admin.check(clean_topics)
+
+
 def test_what_the_cluster_refuses_is_a_topics_error(kafka: EmbeddedKafka) -> None:
     """Three copies on one node can't be had; Kafka's own reason is passed on."""
     topic = Topic("test-too-many-copies", "none", None, "-", ("a",), ("b",), 1000)
