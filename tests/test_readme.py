@@ -1,5 +1,6 @@
 """The README's code runs as it stands, against a real broker and real workers."""
 
+import json
 import re
 import subprocess
 import sys
@@ -9,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from sidestep.schemas import EmailIntent
-from sidestep.schemas.codec import decode
+from sidestep.schemas import EmailIntent, Verdict
+from sidestep.schemas.codec import decode, encode
+from sidestep.streams.decide.engine import ENGINE
 from sidestep.streams.local.nameserver import NameServer
 from sidestep.topics.connection import Connection
 
@@ -53,3 +55,12 @@ def test_the_intent_of_the_readme_is_sound() -> None:
     line = re.search(r"echo '(\{.*?\})'", README)
     assert line
     assert "w-1" == decode(EmailIntent, line[1].encode()).id
+
+
+def test_the_verdict_of_the_readme_is_one() -> None:
+    """As workers of this version write it: nothing is missing that a reader could look for."""
+    shown = re.search(r"```json\n(.*?)```", README, re.S)
+    assert shown
+    verdict = decode(Verdict, shown[1].encode())
+    assert verdict.versions.engine == ENGINE
+    assert json.loads(shown[1]) == json.loads(encode(verdict)) | {"risk": verdict.risk}
