@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from sidestep.schemas import Evidence
+from sidestep.schemas import Evidence, Verdict
 from sidestep.schemas.codec import decode_evidence, encode
 from sidestep.streams.decide.batch import Decided, decide, load, load_controls
 from sidestep.streams.errors import LedgerError
@@ -101,7 +101,7 @@ class Judge:
             records=len(records),
             seconds=time.monotonic() - began,
             transaction_seconds=took,
-            decisions=Counter([(verdict.decision, verdict.action) for verdict in verdicts]),
+            decisions=_decisions(verdicts),
             rules=Counter([rule.id for verdict in verdicts if verdict.rules for rule in verdict.rules]),
             dead_letters=len(dead),
         )
@@ -140,3 +140,11 @@ class Judge:
             record: Keyed = {"key": tally.service, "value": encode(tally)}
             batches[TALLIES.name, partition_of(tally.service, self._tally_partitions)].append(record)
         return Outgoing(batches, dead)
+
+
+def _decisions(verdicts: list[Verdict]) -> Counter[tuple[str, str]]:
+    """The action says the decision."""
+    by_action = Counter([verdict.action for verdict in verdicts])
+    return Counter(
+        {("approved" if action == "send" else "rejected", action): count for action, count in by_action.items()}
+    )

@@ -70,6 +70,9 @@ TABLE = (FIRST, REPEATED, OFFERED_AGAIN, OFFERED_THOUGH_FINAL, TAKEN, TAKEN_ELSE
 
 def situation(state: State, evidence: IntentEvidence) -> Situation:
     """Which row of the table an intent meets. Looks only."""
+    ids = state.ids
+    if evidence.id_key not in ids and evidence.content_key not in ids:  # nearly every intent
+        return TAKEN_ELSEWHERE if evidence.reused else FIRST
     now = state.controls.clock_ms // 1000
     known = _remembered(state, evidence.id_key, now)
     if known is not None and known.content == RESERVED:

@@ -65,37 +65,39 @@ class OpenTallies:
         return row
 
     def _add_intents(self, second: int, intents: list[tuple[IntentEvidence, Verdict]], never_mailed: set[int]) -> None:
+        rows: dict[str, TallyRow] = {}
         for evidence, verdict in intents:
-            row = self._row(verdict.service, second)
-            first = verdict.evidence.offset in never_mailed
-            _add_intent(row, evidence, _COLUMNS[verdict.action], first)
+            row = rows.get(verdict.service)
+            if row is None:
+                row = rows[verdict.service] = self._row(verdict.service, second)
+            column, first = _COLUMNS[verdict.action], verdict.evidence.offset in never_mailed
+            row.intents[column] += 1
+            if first:
+                row.intents[NEVER_MAILED] += 1
+            for breakdown, name in (
+                (row.domains, evidence.domain),
+                (row.providers, evidence.mx.provider if evidence.mx is not None else ""),
+                (row.sources, evidence.source),
+                (row.campaigns, evidence.campaign),
+                (row.streams, evidence.stream),
+            ):
+                if name:
+                    counts = breakdown.named.get(name) or _counts_of(breakdown, name)
+                    counts[column] += 1
+                    if first:
+                        counts[NEVER_MAILED] += 1
+            if evidence.classes:
+                _count(row.classes, evidence.classes)
             if verdict.rules:
                 _count(row.rules, [rule.id for rule in verdict.rules])
 
 
-def _add_intent(row: TallyRow, evidence: IntentEvidence, column: int, first: bool) -> None:
-    row.intents[column] += 1
-    row.intents[NEVER_MAILED] += first
-    _add(row.domains, evidence.domain, column, first)
-    _add(row.providers, evidence.mx.provider if evidence.mx is not None else "", column, first)
-    _add(row.sources, evidence.source, column, first)
-    _add(row.campaigns, evidence.campaign, column, first)
-    _add(row.streams, evidence.stream, column, first)
-    if evidence.classes:
-        _count(row.classes, evidence.classes)
-
-
-def _add(breakdown: OpenBreakdown, name: str, column: int, first: bool) -> None:
-    if not name:
-        return
-    counts = breakdown.named.get(name)
-    if counts is None:
-        if len(breakdown.named) < KEPT:
-            counts = breakdown.named[name] = [0, 0, 0, 0]
-        else:
-            counts = breakdown.rest
-    counts[column] += 1
-    counts[NEVER_MAILED] += first
+def _counts_of(breakdown: OpenBreakdown, name: str) -> list[int]:
+    """Of a name that is not told apart yet; those of the rest, where there are too many."""
+    if len(breakdown.named) >= KEPT:
+        return breakdown.rest
+    counts = breakdown.named[name] = [0, 0, 0, 0]
+    return counts
 
 
 def _count(counts: dict[Name, int], names: Iterable[Name]) -> None:

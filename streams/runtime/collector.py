@@ -2,7 +2,7 @@
 
 import gc
 
-YOUNG = 50_000
+YOUNG = 200_000
 """Containers made before the youngest are looked at. A batch makes some ten thousand and drops them again without any
 cycle among them; Python's own 700 would look at each batch a dozen times, and find nothing."""
 MIDDLE = 20
