@@ -94,10 +94,10 @@ class Ledger:
                 **{
                     "transactional.id": name,
                     "transaction.timeout.ms": int(TRANSACTION_SECONDS * 1000),
-                    # A batch is complete when it is produced, and the commit sends what is left without lingering. With
-                    # 0 librdkafka's threads turn in circles while Kafka adds the partitions to the transaction: a tenth
-                    # of Decide's CPU.
-                    "linger.ms": 2,
+                    # A batch is complete when it is produced, and the commit sends it at once whatever stands here.
+                    # With 0 librdkafka's threads turn in circles while Kafka adds the partitions to the transaction:
+                    # a tenth of Decide's CPU (docs/decisions/006).
+                    "linger.ms": 20,
                     "batch.size": 1_000_000,
                     "message.max.bytes": MESSAGE_MAX,
                     "compression.type": "lz4",
