@@ -138,6 +138,14 @@ def test_kinds_are_compared_by_their_name() -> None:
     assert longer.endswith("reason may be absent")
 
 
+def test_the_last_release_is_kept() -> None:
+    """The schemas of one version that the changelog tells of, to each of which our models still keep."""
+    (version,) = [folder for folder in generate.RELEASED.iterdir() if folder.is_dir()]
+    assert f"\n## {version.name} – " in (Path(__file__).parents[2] / "CHANGELOG.md").read_text("utf-8")
+    assert {"email-intent.schema.json", "verdict.schema.json"} <= {path.name for path in version.iterdir()}
+    assert [] == generate.broken()
+
+
 def test_a_narrowing_fails_the_check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
     """Of the real models: --check names the schema, the field and whom it hurts; a release on purpose ends it."""
     monkeypatch.setattr(generate, "RELEASED", tmp_path)
