@@ -32,6 +32,11 @@ class Settings:
     sources: str = _setting(
         "", "file (TOML) of block lists, feeds, reputation services and the mailbox probe; empty: nobody is asked"
     )
+    dns_canaries: str = _setting(
+        "shipped",
+        "domains that certainly take mail, with commas: name servers that deny them are not believed; shipped: those "
+        "of streams/screen/dns/data/canaries.toml; empty: none, for name servers that only know names of your own",
+    )
     dns_timeout: float = _setting(5.0, "no look-up outlives it; afterwards the answer is unknown")
     dns_concurrency: int = _setting(256, "look-ups under way at once")
     check_exchanges: bool = _setting(

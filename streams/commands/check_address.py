@@ -10,6 +10,7 @@ from typing import IO, Any
 import click
 
 from sidestep.streams.commands.lines import BOM, NotAString, arriving, json_string
+from sidestep.streams.decide.rules.address import UNKNOWN
 from sidestep.streams.errors import SettingsError
 from sidestep.streams.screen.address.parse import ParsedAddress
 from sidestep.streams.screen.check import Checked, check
@@ -195,7 +196,7 @@ def _text(answer: Checked | BadLine) -> str:
     if answer.reason:
         return click.style("invalid", fg="red") + f" {who}  {answer.reason}"
     mx = click.style(f"{answer.mx:<7}", fg=COLOURS[answer.mx])
-    notes = [answer.mx_reason, answer.mx_provider, *answer.classes]
+    notes = [UNKNOWN.get(answer.mx_reason, answer.mx_reason), answer.mx_provider, *answer.classes]
     notes += [f"listed by {x.list}: {x.reason}" for x in answer.listed if x.reason]
     if answer.mailbox is not None:
         notes.append(f"mailbox {answer.mailbox.outcome} ({answer.mailbox.reason})")

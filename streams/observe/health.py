@@ -76,6 +76,7 @@ class Health:
         self._recovered: set[Partition] = set()
         self._recovering: dict[Partition, tuple[int, int]] = {}
         self._broker, self._dns = Reach(now), Reach(now)
+        self._distrust: tuple[str, ...] = ()
         self._last_progress, self._lag, self._lag_since = now, 0, now
         self._last_beat: float | None = None
         self._fatal, self._stopping = "", False
@@ -129,8 +130,12 @@ class Health:
         self._dns.ok(self._clock())
 
     def dns_error(self, text: str) -> None:
-        """A look-up ended in a timeout or a failure of the name servers."""
+        """The name servers themselves fail: not those of a domain that somebody asked for."""
         self._dns.failed(self._clock(), text)
+
+    def dns_distrust(self, reasons: Collection[str]) -> None:
+        """What shows that the name servers lie, in clauses that begin with "they"; empty: they are to be believed."""
+        self._distrust = tuple(reasons)
 
     def fatal(self, text: str) -> None:
         """The worker cannot go on. The first error stands: later ones follow from it."""
@@ -184,6 +189,8 @@ class Health:
             yield _sentence(f"Kafka has not answered for {silent:.0f} s", self._broker.error)
         if (failing := self._dns.failing(now)) > self._patience.dns:
             yield _sentence(f"No name server has answered for {failing:.0f} s", self._dns.error)
+        for reason in self._distrust:
+            yield f"The name servers are not to be believed: {reason}."
 
     def _stalled(self) -> Iterator[str]:
         waiting = self._clock() - max(self._last_progress, self._lag_since)

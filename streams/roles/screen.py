@@ -95,7 +95,7 @@ class ScreenRole:
         await self._announce()
 
     def chores(self) -> Iterable[Coroutine[Any, Any, None]]:
-        """Refresh the feeds when they are due, write ticks into the log, and tell whether DNS answers."""
+        """Refresh the feeds when they are due, write ticks into the log, and tell how DNS is doing."""
         yield follow_dns(self._sources.resolver, self._report.health)
         yield self._keep_time()
         if self._sources.feeds is not None:
@@ -146,14 +146,12 @@ class ScreenRole:
 
 
 async def follow_dns(resolver: Resolver, health: Health) -> None:
-    """Every second: whether the look-ups since the last one have had any answer at all."""
-    answered = failed = 0
+    """Every second: whether the name servers answer, and whether they are to be believed."""
     while True:
-        before = answered, failed
-        failed = sum(count for (outcome, _), count in resolver.outcomes.items() if outcome == "unknown")
-        answered = resolver.outcomes.total() - failed
-        if answered > before[0]:
+        await resolver.refresh_trust()
+        health.dns_distrust(resolver.trust.reasons)
+        if await resolver.out_of_reach():
+            health.dns_error("look-ups of several domains ended in timeouts or failures")
+        else:
             health.dns_ok()
-        elif failed > before[1]:
-            health.dns_error("all look-ups since then ended in timeouts or failures")
         await asyncio.sleep(BEAT_SECONDS)

@@ -19,6 +19,8 @@ def dns_families(resolver: Resolver, bounds: LabelBounds) -> Iterator[Metric]:
     yield CounterMetricFamily("sidestep_dns_cache_misses_total", "Domains that had to be asked.", resolver.misses)
     yield CounterMetricFamily("sidestep_dns_stale_answers_total", "Old answers for want of new ones.", resolver.stale)
     yield CounterMetricFamily("sidestep_dns_queries_total", "Questions sent to name servers.", resolver.queries)
+    trusted = float(resolver.trust.sound)
+    yield GaugeMetricFamily("sidestep_dns_trusted", "0 while the name servers were caught lying.", trusted)
     yield GaugeMetricFamily("sidestep_dns_in_flight", "Names under way, or waiting for it.", resolver.in_flight)
     outcomes = CounterMetricFamily("sidestep_dns_outcomes_total", "Answers of DNS.", labels=("outcome", "reason"))
     folded: dict[tuple[str, str], int] = {}

@@ -18,10 +18,11 @@ from hypothesis import strategies as st
 from sidestep.streams.cli import main
 from sidestep.streams.commands.lines import LINE_MAX, NotAString, json_string, split
 from sidestep.streams.local.nameserver import NameServer
+from tests.canaries import CANARY_ZONES
 
 COMMAND = [sys.executable, "-c", "from sidestep.streams.cli import main; main()", "check-address"]
 PUBLIC = "A 93.184.215.14"
-ZONES = {
+ZONES = CANARY_ZONES | {
     "gmail.com": ["MX 5 gmail-smtp-in.l.google.com"], "gmail-smtp-in.l.google.com": [PUBLIC],
     "good.example": ["600 MX 10 mx.good.example"], "mx.good.example": [PUBLIC],
     "address.example": [PUBLIC], "null.example": ["MX 0 ."], "dangling.example": ["MX 10 mx.gone.example"],
@@ -196,6 +197,41 @@ def test_for_people() -> None:
     typo, hostile = result.stdout.splitlines()
     assert "perhaps jane@gmail.com" in typo
     assert hostile.startswith("invalid a\N{REPLACEMENT CHARACTER}[2J@x.com")
+
+
+@pytest.mark.parametrize(
+    ("zones", "reason", "words"),
+    [
+        ({}, "resolver-denies-all", "the name servers are not to be believed, they deny domains that certainly exist"),
+        ({"*": [PUBLIC]}, "resolver-answers-all", "not to be believed, they give an address for every name"),
+    ],
+)
+def test_a_name_server_that_lies_is_told_from_a_domain_that_takes_no_mail(
+    zones: dict[str, list[str]], reason: str, words: str
+) -> None:
+    """In a network without a way out nobody is told that gmail.com does not exist: it is unknown, with exit code 0."""
+    with NameServer(zones) as ns:
+        server = f"{ns.host}:{ns.port}"
+        (found,) = checked("--dns", server, addresses=["bob@gmail.com"])
+        result = run("--dns", server, stdin='"bob@gmail.com"')
+    assert ("unknown", reason) == (found["mx"], found["mx_reason"])
+    assert 0 == result.exit_code
+    assert result.stdout.startswith("unknown bob@gmail.com  ") and words in result.stdout
+
+
+def test_canaries_can_be_chosen_and_switched_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Names of one's own, in any spelling of IDNA; none, and all is believed; what is no domain is refused."""
+    with NameServer({"xn--bcher-kva.example": ["MX 10 mx.example"]}) as ns:
+        for canaries, mx in (
+            ("", "no"), ("Bücher.example ,", "no"), ("other.example", "unknown"), ("shipped", "unknown")
+        ):  # fmt: skip
+            monkeypatch.setenv("SIDESTEP_DNS_CANARIES", canaries)
+            (found,) = checked("--dns", f"{ns.host}:{ns.port}", addresses=["bob@gmail.com"])
+            assert mx == found["mx"], canaries
+    monkeypatch.setenv("SIDESTEP_DNS_CANARIES", "gmail.com, no domain")
+    result = run("--dns", "127.0.0.1:9", stdin='"bob@gmail.com"')
+    assert 2 == result.exit_code
+    assert "SIDESTEP_DNS_CANARIES: 'no domain' is no domain" in result.output
 
 
 def test_order_is_kept_and_a_slow_name_holds_up_no_look_up() -> None:

@@ -109,6 +109,15 @@ def test_failing_dns_counts_only_while_nothing_answers() -> None:
     assert health.readyz()[0] == 200
 
 
+def test_name_servers_that_lie_make_it_not_ready_at_once() -> None:
+    """Every reason is given; when they are mended it is ready again."""
+    health = _working(Clock())
+    health.dns_distrust(["they deny gmail.com", "they give everything 10.0.0.1"])
+    assert _reasons(health).count("The name servers are not to be believed: they ") == 2
+    health.dns_distrust([])
+    assert health.readyz()[0] == 200
+
+
 def test_dns_is_not_the_business_of_a_worker_that_does_not_ask_it() -> None:
     """A worker whose roles report nothing of DNS stays ready whatever name servers do."""
     clock = Clock()

@@ -26,6 +26,7 @@ def test_the_resolver_is_read_as_it_is_now() -> None:
         ("sidestep_dns_stale_answers_total",): 0,
         ("sidestep_dns_queries_total",): 0,
         ("sidestep_dns_in_flight",): 0,
+        ("sidestep_dns_trusted",): 1,
     } == values
 
 

@@ -5,7 +5,7 @@ The name server is a real one on loopback; in Kafka's place stands a list that c
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -17,6 +17,7 @@ from sidestep.streams.local.nameserver import NameServer
 from sidestep.streams.runtime.batches import Batch, Lane, Partition
 from sidestep.streams.runtime.dead_letters import DeadLetterLimit
 from sidestep.streams.runtime.outgoing import Keyed, Outgoing, Single
+from sidestep.streams.screen.dns import canaries
 from sidestep.streams.screen.dns.resolver import Resolver
 from sidestep.streams.screen.feedback.reasons import load_reasons
 from sidestep.streams.screen.keys import Keys
@@ -89,10 +90,12 @@ class Desk:
 
 
 @asynccontextmanager
-async def desk(parked_max: int = 100, share: float = 0.5, window: int = 1000) -> AsyncIterator[Desk]:
+async def desk(
+    parked_max: int = 100, share: float = 0.5, window: int = 1000, canary: Sequence[str] = ()
+) -> AsyncIterator[Desk]:
     """All of it, until the block ends."""
     async with NameServer(ZONES) as ns:
-        resolver, press = Resolver([ns.address], timeout=2.0), Press()
+        resolver, press = Resolver([ns.address], timeout=2.0, canaries=canary), Press()
         reached: list[str] = []
         screener = Screener(
             book=BOOK,
@@ -358,3 +361,30 @@ def test_an_id_used_again_at_another_domain_is_noticed() -> None:
         assert not at.press.evidence()[-1].reused, "nor does whoever gets the partition later"
 
     run(scenario)
+
+
+@pytest.mark.parametrize(
+    ("lie", "reason"),
+    [((), "resolver-denies-all"), (("A 198.105.244.11",), "resolver-answers-all")],
+    ids=["denies", "answers"],
+)
+def test_what_rests_on_a_lie_goes_out_as_unknown(lie: tuple[str, ...], reason: str) -> None:
+    """So that Decide defers it. What has an exchange goes on; after the mending the next attempt is found out anew."""
+
+    async def scenario(at: Desk) -> None:
+        at.ns.set("*", *lie)
+        await at.screener.screen(at.batch(intent("1", "bob@gmail.test"), intent("2", "bob@fast.example")))
+        first = {(record.domain, record.mx.outcome, record.mx.reason) for record in at.press.evidence()}
+        assert {("gmail.test", "unknown", reason), ("fast.example", "yes", "mx")} == first
+        at.ns.set("*")
+        for name in ("gmail.test", "canary.test"):
+            at.ns.set(name, "MX 10 mx.test")
+        await at.resolver.refresh_trust()
+        at.press.sent.clear()
+        await at.screener.screen(at.batch(intent("1", "bob@gmail.test", attempt=2), intent("3", "bob@gone.test")))
+        second = {(record.domain, record.mx.outcome, record.mx.reason) for record in at.press.evidence()}
+        assert {("gmail.test", "yes", "mx"), ("gone.test", "no", "nxdomain")} == second
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(canaries, "HASTY", 0.0)
+        run(scenario, canary=["canary.test"])

@@ -11,7 +11,7 @@ from sidestep.streams.decide.rules.case import Case, Finding, day_of, span
 NAMED = 3
 """Listings that a sentence names."""
 
-# Every reason code of screen/address/ has its sentence here, those of screen/dns/mx.py below; a test compares the sets.
+# Every reason code of screen/address/ has its sentence here, those of screen/dns/ below; a test compares the sets.
 SYNTAX = {
     "no-at-sign": "it has no @",
     "empty-local": "nothing stands before the @",
@@ -50,6 +50,13 @@ NO_MAIL = {
     "mx-not-global": "the domain's mail servers are only on private addresses",
     "spf-refuses-all": "the domain has no mail server and says that it sends no mail",
 }
+
+
+UNKNOWN = {
+    "resolver-denies-all": "the name servers are not to be believed, they deny domains that certainly exist",
+    "resolver-answers-all": "the name servers are not to be believed, they give an address for every name",
+}
+"""Reasons that are none of the domain's. The others (timeout, servfail, …) stand in the sentence as they are."""
 
 
 def address_syntax(case: Case) -> Finding | None:
@@ -175,7 +182,8 @@ def dns_unknown(case: Case) -> Finding | None:
         return None
     rule = case.policy.rules["dns-unknown"]
     wait = min(rule.retry_after * 2 ** min(case.evidence.attempt - 1, 20), rule.retry_after_max)
-    text = f"Nobody could say whether {case.evidence.domain} takes mail ({mx.reason}). Offer it again in {span(wait)}."
+    why = UNKNOWN.get(mx.reason, mx.reason)
+    text = f"Nobody could say whether {case.evidence.domain} takes mail ({why}). Offer it again in {span(wait)}."
     return Finding("dns-unknown", text, (case.now + wait) * 1_000_000)
 
 

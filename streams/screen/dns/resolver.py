@@ -2,7 +2,8 @@
 
 Order of answers, best first: the cache while the TTL holds; a query shared by everyone who asks for the name; for a
 name that can't be asked now, what was known of it, with its old `checked_at`, while that is less than a day old
-(serve-stale, RFC 8767); otherwise `unknown` with the reason. One Resolver belongs to one event loop.
+(serve-stale, RFC 8767); otherwise `unknown` with the reason. What name servers deny is believed while they do not deny
+canaries, see trust.py. One Resolver belongs to one event loop.
 """
 
 import asyncio
@@ -16,8 +17,11 @@ from msgspec.structs import replace
 
 from sidestep.schemas import MxFinding
 from sidestep.streams.screen.dns.answer import UNKNOWN_TTL, Answer, Dialogue, Question
+from sidestep.streams.screen.dns.canaries import Canaries
+from sidestep.streams.screen.dns.failures import FailedNames
 from sidestep.streams.screen.dns.mx import inquire, unknown
 from sidestep.streams.screen.dns.shared_answers import SharedAnswers
+from sidestep.streams.screen.dns.trust import DISTRUST, Trust, believed
 from sidestep.streams.screen.dns.upstream import Server, Upstream, system_servers
 from sidestep.streams.screen.single_flight import Flights, arrival
 
@@ -59,10 +63,12 @@ class Resolver:
         clock: Callable[[], float] = time.time,
         allow_private: bool = False,
         check_exchanges: bool = False,
+        canaries: Sequence[str] = (),
     ) -> None:
         """`servers` are (IP address, port), None: those of the system. `timeout` is seconds. Raises SettingsError.
 
-        `check_exchanges`: a domain whose exchanges have no address that mail can be sent to takes no mail.
+        `check_exchanges`: a domain whose exchanges have no address that mail can be sent to takes no mail. `canaries`:
+        domains that certainly take mail, as A-labels; without any, name servers are always believed.
         """
         self.hits = self.misses = self.stale = 0
         self.outcomes: Counter[tuple[str, str]] = Counter()
@@ -74,6 +80,8 @@ class Resolver:
         self._allow_private = allow_private
         self._check_exchanges = check_exchanges
         self._hosts = SharedAnswers(self._upstream.ask, clock)
+        self._canaries = Canaries(canaries, self._upstream.ask, clock, self._trust_changed)
+        self._failed = FailedNames()
         self._cache: OrderedDict[str, _CachedFinding] = OrderedDict()
         self._flights: Flights[str, MxFinding] = Flights()
         self._closed = False
@@ -87,6 +95,19 @@ class Resolver:
     def in_flight(self) -> int:
         """Names under way or waiting for a slot."""
         return len(self._flights)
+
+    @property
+    def trust(self) -> Trust:
+        """What speaks against the name servers."""
+        return self._canaries.trust
+
+    async def refresh_trust(self) -> None:
+        """See whether name servers that lied have been mended."""
+        await self._canaries.refresh()
+
+    async def out_of_reach(self) -> bool:
+        """Do the name servers themselves fail? Several domains had no answer, and no canary has one either."""
+        return self._failed.several and await self._canaries.silent()
 
     def cached(self, domain: str) -> MxFinding | None:
         """The finding without asking; None: it has to be asked for. Near the end of its TTL it is refreshed."""
@@ -125,6 +146,7 @@ class Resolver:
         self._closed = True
         await self._flights.close()
         await self._hosts.close()
+        await self._canaries.close()
 
     def _ageing(self, domain: str, held: _CachedFinding, now: float) -> MxFinding | None:
         if now >= held.expires_at:
@@ -141,8 +163,11 @@ class Resolver:
 
     async def _fly(self, domain: str) -> MxFinding:
         deadline = asyncio.get_running_loop().time() + self._timeout
+        before, held = self.trust, self._cache.get(domain)
+        surprising = domain in self._canaries or (held is not None and held.finding.outcome == "yes")
         try:
             finding = await self._look_up(domain, deadline)
+            finding = await self._canaries.weigh(finding, before, surprising and finding.outcome == "no", deadline)
         except Exception:
             log.exception("look-up of %r failed", domain)
             finding = unknown("internal")
@@ -172,6 +197,7 @@ class Resolver:
     def _keep(self, domain: str, finding: MxFinding) -> MxFinding:
         now = self._clock()
         self.outcomes[finding.outcome, finding.reason] += 1
+        self._failed.note(domain, finding)
         old = self._cache.pop(domain, None)
         if finding.outcome == "unknown" and old is not None and _may_be_served_stale(old.finding, now):
             self.stale += 1
@@ -181,6 +207,15 @@ class Resolver:
         self._cache[domain] = held
         self._evict()
         return held.finding
+
+    def _trust_changed(self, sound_until: float) -> None:
+        """Forget what liars may have said since they were seen to be sound, and that they were not believed."""
+        self._hosts.forget()
+        for domain, held in list(self._cache.items()):
+            finding = held.finding
+            new = finding.checked_at / 1000 >= sound_until
+            if finding.reason in DISTRUST or (new and believed(finding, self.trust) is not finding):
+                del self._cache[domain]
 
     def _stale(self, finding: MxFinding, now: float) -> _CachedFinding:
         """The old finding again, for longer than the next attempt takes: a hot name never waits for a dead server."""

@@ -26,6 +26,7 @@ class SharedAnswers:
         """`ask` takes a question and a deadline in the event loop's time; `clock` gives seconds for the TTL."""
         self._ask = ask
         self._clock = clock
+        self._size = size
         self._cache: TtlCache[Question, Answer] = TtlCache(size)
         self._flights: Flights[Question, Answer] = Flights()
 
@@ -38,12 +39,17 @@ class SharedAnswers:
         flight = self._flights.join(question, lambda: self._fly(question))
         return await arrival(flight, TIMED_OUT, max(0.0, deadline - asyncio.get_running_loop().time()))
 
+    def forget(self) -> None:
+        """Forget all answers, and what comes of the look-ups under way: whoever gave them can't be relied on."""
+        self._cache = TtlCache(self._size)
+
     async def close(self) -> None:
         """End the look-ups under way."""
         await self._flights.close()
 
     async def _fly(self, question: Question) -> Answer:
+        cache = self._cache
         answer = await self._ask(question, asyncio.get_running_loop().time() + PATIENCE)
         seconds = UNKNOWN_TTL if answer.failure else ttl_within(NEGATIVE_TTL, answer)
-        self._cache.put(question, answer, self._clock() + seconds)
+        cache.put(question, answer, self._clock() + seconds)
         return answer

@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from sidestep.streams.errors import SourcesError
+from sidestep.streams.errors import SettingsError, SourcesError
+from sidestep.streams.screen.address.domain import read_domain
+from sidestep.streams.screen.dns.canaries import shipped_canaries
 from sidestep.streams.screen.dns.resolver import Resolver
 from sidestep.streams.screen.dns.upstream import Server
 from sidestep.streams.screen.sources.dnsbl.zones import DnsblZones
@@ -82,6 +84,7 @@ def open_sources(settings: Settings, servers: list[Server] | None) -> Sources:
         timeout=settings.dns_timeout,
         concurrency=settings.dns_concurrency,
         check_exchanges=settings.check_exchanges,
+        canaries=canaries(settings),
     )
     zones = DnsblZones(file.dnsbl, resolver.ask, concurrency=settings.dns_concurrency) if file.dnsbl else None
     services = Services(file.reputation, base) if file.reputation else None
@@ -91,6 +94,21 @@ def open_sources(settings: Settings, servers: list[Server] | None) -> Sources:
     if feeds is not None:
         feeds.load()
     return Sources(resolver, inquiry, zones, services, feeds, prober)
+
+
+def canaries(settings: Settings) -> tuple[str, ...]:
+    """The canaries that SIDESTEP_DNS_CANARIES names, as A-labels. Raises SettingsError."""
+    if settings.dns_canaries.strip().lower() == "shipped":
+        return shipped_canaries()
+    texts = filter(None, (part.strip() for part in settings.dns_canaries.split(",")))
+    return tuple(map(_canary, texts))
+
+
+def _canary(text: str) -> str:
+    read = read_domain(text)
+    if not read.name:
+        raise SettingsError(f"SIDESTEP_DNS_CANARIES: {text!r} is no domain ({read.reason}); name some with commas")
+    return read.name
 
 
 def read_sources(settings: Settings) -> tuple[SourcesFile, Path]:

@@ -9,12 +9,14 @@ import msgspec
 
 from sidestep.schemas import Bounce, EmailIntent, Engagement, Verdict
 from sidestep.topics.catalog import BOUNCES, ENGAGEMENT, INTENTS
+from tests.canaries import CANARY_ZONES
 from tests.guarantees.harness.records import Input, Key
 
 SERVICES = ("shop", "news", "crm")
 GOOD = [f"d{number}.example" for number in range(12)]
 ZONES = {name: [f"MX 10 mx.{name}"] for name in GOOD} | {"null.example": ["MX 0 ."]}
 ZONES |= {f"mx.{name}": ["A 93.184.215.14"] for name in GOOD}
+ZONES |= CANARY_ZONES
 SAID = ("userunknown", "suspend", "blocked", "complaint", "not-spam", "delivered", "opened")
 DOMAINS = [*GOOD, "null.example", "gone.example"]
 

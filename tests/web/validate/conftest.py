@@ -26,7 +26,7 @@ def policy() -> Policy:
 
 @pytest.fixture
 def anew(tmp_path: Path, lists: Lists, policy: Policy) -> Iterator[NewService]:
-    """anew(**options of the Checker): a server of this test's own."""
+    """anew(canaries, **options of the Checker): a server of this test's own."""
     with ExitStack() as stack:
         yield lambda **options: stack.enter_context(serving(tmp_path, lists, policy, **options))
 

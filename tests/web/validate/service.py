@@ -4,7 +4,7 @@ import asyncio
 import http.client
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -97,12 +97,14 @@ class NewService(Protocol):
     """Starts a server of the test's own, which ends with it."""
 
     def __call__(self, **options: Any) -> Service:
-        """`options`: of the Checker."""
+        """`options`: of the Checker; `canaries`: of its resolver."""
 
 
 @contextmanager
-def serving(folder: Path, lists: Lists, policy: Policy, **options: Any) -> Iterator[Service]:
-    """A server from here to the end of the block. `options`: of the Checker."""
+def serving(
+    folder: Path, lists: Lists, policy: Policy, canaries: Sequence[str] = (), **options: Any
+) -> Iterator[Service]:
+    """A server from here to the end of the block. `canaries`: of its resolver; `options`: of the Checker."""
     tokens = folder / "tokens"
     tokens.write_text(f"# of the tests\n{line_of('tests', TOKEN)}\n{line_of('slow', SLOW_TOKEN)} 3/min,max_burst=3\n")
     started: list[Service] = []
@@ -110,7 +112,7 @@ def serving(folder: Path, lists: Lists, policy: Policy, **options: Any) -> Itera
 
     async def run(ns: NameServer) -> None:
         stop, loop = asyncio.Event(), asyncio.get_running_loop()
-        resolver = Resolver([ns.address], timeout=DNS_TIMEOUT, check_exchanges=True)
+        resolver = Resolver([ns.address], timeout=DNS_TIMEOUT, check_exchanges=True, canaries=canaries)
         answerer = Answerer(policy, lists, CurrentVersions(policy.version, lists.versions))
         checker = Checker(Inquiry(resolver), DomainBook(lists, suggest, partitions=1), answerer, **options)
         rate = parse_rate("1000000/s,max_burst=1000000")

@@ -33,6 +33,13 @@ def _ids(result: dict[str, Any]) -> list[str]:
     return [rule["id"] for rule in result["rules"]]
 
 
+def test_what_lying_name_servers_deny_is_unknown(anew: NewService) -> None:
+    """A form must not turn a customer away because the server's network has no way out; the sentence says why."""
+    (found,) = anew(canaries=["canary.example"]).check("jane@nowhere.example")
+    assert ("unknown", ["dns-unknown"], "resolver-denies-all") == (found["outcome"], _ids(found), found["mx_reason"])
+    assert "(the name servers are not to be believed, they deny domains" in found["rules"][0]["text"]
+
+
 @pytest.mark.parametrize(
     ("address", "outcome", "rules", "mx", "suggestion"),
     [
