@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 import signal
+import time
 from collections.abc import Coroutine, Iterable
 from typing import Any
 
@@ -15,7 +16,10 @@ from sidestep.streams.roles import load_role
 from sidestep.streams.roles.role import Context, Role
 from sidestep.streams.runtime.batches import Partition
 from sidestep.streams.runtime.collector import fit_batches
+from sidestep.streams.runtime.coverage import Coverage
 from sidestep.streams.runtime.failpoints import from_environment
+from sidestep.streams.runtime.group import Group
+from sidestep.streams.runtime.group_keeper import GroupKeeper
 from sidestep.streams.runtime.transport import BatchApp
 from sidestep.streams.settings import Settings
 from sidestep.streams.web.worker import WorkerEndpoints
@@ -42,6 +46,7 @@ class Worker:
         self._tasks: set[asyncio.Task[None]] = set()
         self._apps: list[BatchApp] = []
         self._roles: list[Role] = []
+        self._partitions: dict[str, int] = {}
         self._faust_folder = settings.data / "faust"
         self._admin = admin_client(settings.connection)
         self.failure: Exception | None = None
@@ -53,7 +58,8 @@ class Worker:
         web = WorkerEndpoints(settings.web_host, settings.web_port, self.report.health, self.report.metrics)
         await web.start()
         try:
-            self._make_roles(await self._partitions())
+            self._partitions = await self._read_partitions()
+            self._make_roles()
             for role in self._roles:
                 await self._start(role)
             fit_batches()
@@ -79,7 +85,7 @@ class Worker:
             self._stop.set()
             self._failed.set()
 
-    async def _partitions(self) -> dict[str, int]:
+    async def _read_partitions(self) -> dict[str, int]:
         """Partitions of each topic. Raises TopicsError where the topics do not fit the catalog."""
         states = await asyncio.to_thread(admin.states, self._settings.connection)
         differences = await asyncio.to_thread(admin.check, self._settings.connection)
@@ -92,8 +98,8 @@ class Worker:
             )
         return {state.name: state.partitions for state in states}
 
-    def _make_roles(self, partitions: dict[str, int]) -> None:
-        context = Context(self._settings, partitions, self.report, self.fail, self._failpoint)
+    def _make_roles(self) -> None:
+        context = Context(self._settings, self._partitions, self.report, self.fail, self._failpoint)
         for name in self._names:
             role = load_role(name)(context)
             self._roles.append(role)
@@ -111,10 +117,19 @@ class Worker:
             await role.assigned(partitions)
 
         app.on_assigned(assigned)
+        keeper = self._keeper(role, app)
+        app.on_moved(keeper.moved)
         self._apps.append(app)
         self._faust_folder.mkdir(parents=True, exist_ok=True)
         await app.start()
         self._start_task(self._look_after(app))
+        self._start_task(keeper.keep_covered())
+        self._start_task(keeper.follow_lag())
+
+    def _keeper(self, role: Role, app: BatchApp) -> GroupKeeper:
+        topics = {topic: self._partitions[topic] for topic in app.inputs}
+        group = Group(self._admin, app.conf.id, topics)
+        return GroupKeeper(role.name, group, Coverage(time.monotonic), app, self.report)
 
     async def _look_after(self, app: BatchApp) -> None:
         """Faust ends itself when its consumer's thread breaks, and tells nobody."""

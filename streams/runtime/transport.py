@@ -26,7 +26,9 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, AppT, ConsumerMessage, Message
 from mode.utils.futures import notify
 
+from sidestep.streams.runtime.assignor import CompleteAssignor
 from sidestep.streams.runtime.batches import Batch, Lane, Partition
+from sidestep.streams.runtime.coordinator import WaryCoordinator, make_wary
 from sidestep.streams.runtime.reader import Isolation, Reader, consumer_settings
 from sidestep.streams.runtime.record import Record
 from sidestep.topics.connection import Connection
@@ -55,6 +57,26 @@ class RebalanceListener(driver.ConsumerRebalanceListener):
         await super().on_partitions_assigned(assigned)
 
 
+class ConsumerThread(driver.AIOKafkaConsumerThread):
+    """The thread of aiokafka's consumer, which is a wary member of its group; see coordinator.py."""
+
+    @property
+    def coordinator(self) -> WaryCoordinator | None:
+        """The member; None before the consumer has started."""
+        return getattr(self._consumer, "_coordinator", None)
+
+    async def on_start(self) -> None:
+        """Nothing is subscribed yet: the coordinator waits for that."""
+        await super().on_start()
+        app = cast("BatchApp", self.app)
+        main = app.loop
+
+        def fatal(error: Exception) -> None:
+            main.call_soon_threadsafe(app.fail, error)
+
+        make_wary(self._consumer, fatal)
+
+
 class BatchConsumer(driver.Consumer):
     """See the module's text."""
 
@@ -69,6 +91,21 @@ class BatchConsumer(driver.Consumer):
         self._opening: dict[Partition, asyncio.Task[None]] = {}
         self._hand_overs: set[asyncio.Task[None]] = set()
         self._alarms: dict[Partition, asyncio.TimerHandle] = {}
+
+    def _new_consumer_thread(self) -> ConsumerThread:
+        return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
+
+    @property
+    def member(self) -> str:
+        """The id that the group knows this consumer by; empty before it has joined."""
+        coordinator = cast(ConsumerThread, self._thread).coordinator
+        return "" if coordinator is None else str(coordinator.member_id)
+
+    def rejoin(self, insist: bool) -> None:
+        """Have the group assign anew; see WaryCoordinator."""
+        thread = cast(ConsumerThread, self._thread)
+        if thread.coordinator is not None and not thread.should_stop:
+            thread.thread_loop.call_soon_threadsafe(thread.coordinator.rejoin, insist)
 
     # -- reading -------------------------------------------------------------------------------------------------------
 
@@ -292,7 +329,18 @@ class BatchApp(faust.App):
         self.pace = pace
         self.skip_truncated = skip_truncated
         self.isolation = isolation
-        super().__init__(name, **connection.faust(), **options)
+        self.inputs: list[str] = []
+        """The topics that agents are declared on."""
+        super().__init__(name, **connection.faust(), PartitionAssignor=CompleteAssignor, **options)
+
+    def on_moved(self, follow: Callable[[], object]) -> None:
+        """`follow` is called whenever partitions have been assigned, and whenever they have been given up."""
+
+        async def moved(_app: object, /, *_arguments: Any, **_signal: object) -> None:
+            follow()
+
+        self.on_partitions_assigned.connect(moved, weak=False)
+        self.on_partitions_revoked.connect(moved, weak=False)
 
     def on_assigned(self, follow: Callable[[set[Partition]], Awaitable[None]]) -> None:
         """`follow` hears of all partitions that this worker has after a rebalance, before they are read."""
@@ -308,6 +356,18 @@ class BatchApp(faust.App):
         consumer = self.consumer
         return consumer.lag() if isinstance(consumer, BatchConsumer) else {}
 
+    @property
+    def member(self) -> str:
+        """The id that the group knows this worker by; empty before it has joined."""
+        consumer = self.consumer
+        return consumer.member if isinstance(consumer, BatchConsumer) else ""
+
+    def rejoin(self, insist: bool) -> None:
+        """Have the group assign anew; see WaryCoordinator."""
+        consumer = self.consumer
+        if isinstance(consumer, BatchConsumer):
+            consumer.rejoin(insist)
+
     def _new_transport(self) -> BatchTransport:
         return BatchTransport(self.conf.broker_consumer, self, loop=self.loop)
 
@@ -322,4 +382,5 @@ def declare(app: BatchApp, topic: str, process: Process) -> None:
             under_way.add(task)
             task.add_done_callback(under_way.discard)
 
+    app.inputs.append(topic)
     app.agent(app.topic(topic, schema=BatchSchema()), name=f"{app.conf.id}-{topic}")(agent)
