@@ -60,11 +60,7 @@ class Worker:
         try:
             self._partitions = await self._read_partitions()
             self._make_roles()
-            for role in self._roles:
-                await self._start(role)
-            fit_batches()
-            log.info("working", extra={"roles": ",".join(self._names), "kafka": str(settings.connection)})
-            self._start_task(self.report.beat(self._lags, self._broker_answers))
+            await self._start_unless_stopped()
             await self._stop.wait()
             if self.failure is None:
                 await self._leave_unless_failing()
@@ -105,6 +101,26 @@ class Worker:
             self._roles.append(role)
             self.report.plays(name)
 
+    async def _start_unless_stopped(self) -> None:
+        """A role has started when its group has assigned; a group that never does must not keep the worker from
+        leaving."""
+        starting = asyncio.create_task(self._start_roles())
+        stopping = asyncio.create_task(self._stop.wait())
+        await asyncio.wait((starting, stopping), return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        if starting.done():
+            starting.result()
+            return
+        starting.cancel()
+        await asyncio.gather(starting, return_exceptions=True)
+
+    async def _start_roles(self) -> None:
+        for role in self._roles:
+            await self._start(role)
+        fit_batches()
+        log.info("working", extra={"roles": ",".join(self._names), "kafka": str(self._settings.connection)})
+        self._start_task(self.report.beat(self._lags, self._broker_answers))
+
     async def _start(self, role: Role) -> None:
         await role.prepare()
         for chore in role.chores():
@@ -121,10 +137,10 @@ class Worker:
         app.on_moved(keeper.moved)
         self._apps.append(app)
         self._faust_folder.mkdir(parents=True, exist_ok=True)
-        await app.start()
+        for work in (keeper.keep_covered(), keeper.follow_lag()):
+            self._start_task(work)
+        await app.start()  # until the group has assigned, however long that takes
         self._start_task(self._look_after(app))
-        self._start_task(keeper.keep_covered())
-        self._start_task(keeper.follow_lag())
 
     def _keeper(self, role: Role, app: BatchApp) -> GroupKeeper:
         topics = {topic: self._partitions[topic] for topic in app.inputs}

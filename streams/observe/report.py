@@ -51,6 +51,7 @@ class Report:
         """The partitions that nobody in the role's group has; empty: every one has somebody."""
         before, self._unassigned[role] = self._unassigned.get(role, ()), unassigned
         self.health.coverage(role, unassigned)
+        self.health.broker_ok()  # that it could be asked; nothing else asks while the worker waits to be assigned
         if unassigned and not before:
             log.error("nobody has these partitions", extra={"role": role, "partitions": in_words(unassigned)})
         elif before and not unassigned:

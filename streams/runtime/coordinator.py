@@ -39,6 +39,8 @@ class WaryCoordinator(GroupCoordinator):  # type: ignore[misc]  # aiokafka has n
     """A member that assigns from complete metadata only, and that joins again where aiokafka would give up."""
 
     on_fatal: Callable[[Exception], None]
+    _waits = False
+    """Whether the group waits for this member's metadata, which is logged once."""
 
     @property
     def leads(self) -> bool:
@@ -65,14 +67,22 @@ class WaryCoordinator(GroupCoordinator):  # type: ignore[misc]  # aiokafka has n
         while True:
             await self._refresh(deadline)
             try:
-                return await super()._perform_assignment(response)
+                assignments = await super()._perform_assignment(response)
             except TopicsUnknown as error:
-                log.warning("the group waits: %s; asking again", error)
+                self._say_waits(error)
                 self._group_subscription = None
                 if time.monotonic() >= deadline or self._closing.done():
                     raise
+            else:
+                self._waits = False
+                return assignments
             await self._do_heartbeat()
             await asyncio.sleep(AGAIN_SECONDS)
+
+    def _say_waits(self, error: TopicsUnknown) -> None:
+        if not self._waits:
+            log.warning("the group waits: %s; asking again until it has all", error)
+        self._waits = True
 
     async def _refresh(self, deadline: float) -> None:
         """New metadata; where no broker answers in time the old one has to do."""
