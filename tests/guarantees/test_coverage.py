@@ -67,7 +67,7 @@ def _runs_through_a_gap(system: System, forgetting: Forgetting, traffic: Traffic
     forgetting.await_all((503, "unassigned"), seconds=NOTICED_SECONDS)
     nobodys = [worker.metric("sidestep_partitions_unassigned") for worker in forgetting.workers]
     assert [{'{role="decide"}': EVIDENCE.partitions}] * 3 == nobodys
-    wait_for(lambda: _waiting(forgetting.workers[0]) == INTENTS, 30, f"{INTENTS} in the group's lag", every=1)
+    wait_for(lambda: _waiting(forgetting.workers[0]) >= INTENTS, 30, f"{INTENTS} in the group's lag", every=1)
     assert (200, "ok") == screen.readyz()
     assert 0 == forgetting.start().leave(30), "a worker that has never had a partition can leave"
     forgetting.on.unlink()

@@ -30,8 +30,8 @@ class Broker:
 
     def member(self) -> Consumer:
         """Somebody who joins the group."""
-        settings = self.connection.librdkafka(**{"group.id": self.topic, "enable.auto.commit": False})
-        consumer = Consumer(settings)
+        ours = {"group.id": self.topic, "auto.offset.reset": "earliest", "enable.auto.commit": False}
+        consumer = Consumer(self.connection.librdkafka(**ours))
         consumer.subscribe([self.topic])
         return consumer
 
