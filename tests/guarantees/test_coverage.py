@@ -62,9 +62,9 @@ def _runs_through_a_gap(system: System, forgetting: Forgetting, traffic: Traffic
     screen = system.start("screen").await_ready()
     forgetting.await_all((200, "ok"), seconds=60)
     forgetting.disturbed()
+    forgetting.await_all((503, "unassigned"), seconds=NOTICED_SECONDS)
     system.feed.send(traffic.plain(INTENTS, "nobody"))
     system.feed.flush()
-    forgetting.await_all((503, "unassigned"), seconds=NOTICED_SECONDS)
     nobodys = [worker.metric("sidestep_partitions_unassigned") for worker in forgetting.workers]
     assert [{'{role="decide"}': EVIDENCE.partitions}] * 3 == nobodys
     wait_for(lambda: _waiting(forgetting.workers[0]) >= INTENTS, 30, f"{INTENTS} in the group's lag", every=1)
