@@ -13,8 +13,8 @@ from tests.guarantees.harness.workers import FORGETFUL, WorkerProcess, wait_for
 
 NOTICED_SECONDS = 60.0
 """A group that does not come to an end with its assignment is given 30 s; looks are 5 s apart."""
-MENDED_SECONDS = 45.0
-"""Joining again, at most a minute after the last try in vain, but the leader asks for metadata twice a second."""
+MENDED_SECONDS = 75.0
+"""The leader asks for metadata twice a second; who joins again after tries in vain rests a minute at most."""
 INTENTS = 300
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
@@ -104,7 +104,7 @@ def test_an_assignment_that_leaves_partitions_to_nobody_is_mended(system: System
     forgetting = Forgetting(system, careless=True)
     _runs_through_a_gap(system, forgetting, traffic)
     tries = [_assigned_nothing(worker) for worker in forgetting.workers]
-    assert all(1 <= count <= 8 for count in tries), tries
+    assert all(1 <= count <= 12 for count in tries), tries
     _leave_and_check(system, forgetting, traffic)
 
 
