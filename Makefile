@@ -19,8 +19,7 @@ $(STAMP): requirements.lock pyproject.toml
 demo: $(STAMP)  ## see it work: broker, name server, workers, services
 	$(BIN)/sidestep demo
 
-test: $(STAMP)  ## all tests, with kills and rebalances: minutes
-	$(BIN)/pytest
+test: cover others  ## all tests, with kills and rebalances, and the floor of coverage: minutes
 
 check: $(STAMP)  ## the tests that need no broker: less than a minute
 	$(BIN)/pytest -m "not slow and not broker"

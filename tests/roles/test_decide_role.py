@@ -1,4 +1,4 @@
-"""The role decide takes partitions over from workers of 0.1.0, whose ids and folders did not name the role."""
+"""The role decide takes partitions over from workers from before 0.1.0, whose ids and folders did not name the role."""
 
 import asyncio
 from pathlib import Path
