@@ -14,13 +14,13 @@ from sidestep.streams.errors import WorkerCrashed
 from sidestep.streams.observe.report import Report
 from sidestep.streams.roles import load_role
 from sidestep.streams.roles.role import Context, Role
+from sidestep.streams.runtime.batch_app import BatchApp
 from sidestep.streams.runtime.batches import Partition
 from sidestep.streams.runtime.collector import fit_batches
 from sidestep.streams.runtime.coverage import Coverage
 from sidestep.streams.runtime.failpoints import from_environment
 from sidestep.streams.runtime.group import Group
 from sidestep.streams.runtime.group_keeper import GroupKeeper
-from sidestep.streams.runtime.transport import BatchApp
 from sidestep.streams.settings import Settings
 from sidestep.streams.web.worker import WorkerEndpoints
 from sidestep.topics import admin

@@ -7,13 +7,13 @@ from sidestep.streams.decide.judge import Judge, Judged
 from sidestep.streams.decide.tables import DEDUPLICATION_SECONDS
 from sidestep.streams.observe.metrics import Count, Done, Labelled
 from sidestep.streams.roles.role import Context
+from sidestep.streams.runtime.batch_app import BatchApp
 from sidestep.streams.runtime.batches import Batch, Partition
 from sidestep.streams.runtime.former import Former
 from sidestep.streams.runtime.ledger import Ledger, LedgerSettings
 from sidestep.streams.runtime.reader import Isolation
 from sidestep.streams.runtime.recovery import Progress
 from sidestep.streams.runtime.stage import Stage
-from sidestep.streams.runtime.transport import BatchApp
 from sidestep.topics.catalog import EVIDENCE, IDS_CHANGELOG, LEDGER_CHANGELOG, TALLIES
 
 OUTAGE_SECONDS = 7 * 86_400

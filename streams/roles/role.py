@@ -6,9 +6,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
 from sidestep.streams.observe.report import Report
+from sidestep.streams.runtime.batch_app import BatchApp
 from sidestep.streams.runtime.batches import Partition
 from sidestep.streams.runtime.reader import Isolation
-from sidestep.streams.runtime.transport import BatchApp
 from sidestep.streams.settings import Settings
 
 if TYPE_CHECKING:  # a role without a ledger does without RocksDB

@@ -18,11 +18,11 @@ from sidestep.streams.observe.report import BEAT_SECONDS
 from sidestep.streams.observe.scrape import by_partition
 from sidestep.streams.roles.role import Context
 from sidestep.streams.roles.screen_metrics import EVIDENCE_RECORDS, dns_families, source_families
+from sidestep.streams.runtime.batch_app import BatchApp
 from sidestep.streams.runtime.batches import Batch, Partition
 from sidestep.streams.runtime.dead_letters import DeadLetterLimit
 from sidestep.streams.runtime.publisher import Publisher
 from sidestep.streams.runtime.reader import Isolation
-from sidestep.streams.runtime.transport import BatchApp
 from sidestep.streams.screen import agent
 from sidestep.streams.screen.control import announce, keep_time, read_notes, written_kinds
 from sidestep.streams.screen.dns.resolver import Resolver

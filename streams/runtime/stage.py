@@ -6,10 +6,10 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Generic, Protocol, TypeVar
 
+from sidestep.streams.runtime.batch_app import BatchApp, declare
 from sidestep.streams.runtime.batches import Batch, Partition
 from sidestep.streams.runtime.record import Record
 from sidestep.streams.runtime.recovery import Progress
-from sidestep.streams.runtime.transport import BatchApp, declare
 
 RECOVERIES = 2
 """Partitions recovered at a time: more would cost memory for queues and gain nothing on few cores."""

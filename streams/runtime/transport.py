@@ -14,38 +14,29 @@ What the code below has to respect in Faust 0.15:
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
-import faust
 from confluent_kafka import KafkaError
-from faust.events import Event
-from faust.serializers.schemas import DecodeFunction
 from faust.transport.drivers import aiokafka as driver
-from faust.types import TP, AppT, ConsumerMessage, Message
+from faust.types import TP, ConsumerMessage, Message
 from mode.utils.futures import notify
 
-from sidestep.streams.runtime.assignor import CompleteAssignor
 from sidestep.streams.runtime.batches import Batch, Lane, Partition
 from sidestep.streams.runtime.coordinator import WaryCoordinator, make_wary
-from sidestep.streams.runtime.reader import Isolation, Reader, consumer_settings
+from sidestep.streams.runtime.reader import Reader, consumer_settings
 from sidestep.streams.runtime.record import Record
-from sidestep.topics.connection import Connection
-from sidestep.topics.errors import LogTruncated, SidestepError
+from sidestep.topics.errors import LogTruncated
+
+if TYPE_CHECKING:  # the app makes the transport
+    from sidestep.streams.runtime.batch_app import BatchApp
 
 log = logging.getLogger(__name__)
 
 RECONCILE_SECONDS = 0.1
 HELD_BATCHES = 5
 """Fetching of a partition pauses while this many batches of it wait."""
-
-Open = Callable[[Partition], Awaitable[int | None]]
-"""Makes a partition ready and says at which offset to begin; None: at the group's committed one."""
-
-
-Process = Callable[[Batch, Callable[[], object]], Coroutine[Any, Any, None]]
-"""What is to become of a batch; the second argument acks it."""
 
 
 class RebalanceListener(driver.ConsumerRebalanceListener):
@@ -277,110 +268,3 @@ class BatchTransport(driver.Transport):
     """Faust's aiokafka transport with BatchConsumer."""
 
     Consumer = BatchConsumer
-
-
-class BatchSchema(faust.Schema[Any, Batch]):
-    """Hands the Batch through as it is: decoding is the agent's, so that a record that can't be read stays in its
-    hands."""
-
-    def compile(
-        self,
-        app: AppT,
-        *,
-        on_key_decode_error: object = None,
-        on_value_decode_error: object = None,
-        default_propagate: bool = False,
-    ) -> DecodeFunction:
-        """Faust's hook for decoders."""
-
-        async def decode(message: Message, propagate: bool = False) -> Event:
-            return Event(app, message.key, message.value, {}, message)
-
-        return decode
-
-
-class BatchApp(faust.App):
-    """A Faust app over BatchTransport. `open_partition` and `on_failure` come from the composition root.
-
-    `pace`: seconds between two small batches of a partition; see Lane.next_step.
-    """
-
-    def __init__(
-        self,
-        name: str,
-        *,
-        connection: Connection,
-        open_partition: Open,
-        on_failure: Callable[[SidestepError | Exception], None],
-        on_broker_error: Callable[[KafkaError], None],
-        healthy: Callable[[], bool],
-        batch_max: int,
-        pace: float,
-        skip_truncated: bool,
-        isolation: Isolation,
-        **options: Any,
-    ):
-        self.connection = connection
-        self.open_partition = open_partition
-        self.fail = on_failure
-        self.on_broker_error = on_broker_error
-        self.healthy = healthy
-        self.batch_max = batch_max
-        self.pace = pace
-        self.skip_truncated = skip_truncated
-        self.isolation = isolation
-        self.inputs: list[str] = []
-        """The topics that agents are declared on."""
-        super().__init__(name, **connection.faust(), PartitionAssignor=CompleteAssignor, **options)
-
-    def on_moved(self, follow: Callable[[], object]) -> None:
-        """`follow` is called whenever partitions have been assigned, and whenever they have been given up."""
-
-        async def moved(_app: object, /, *_arguments: Any, **_signal: object) -> None:
-            follow()
-
-        self.on_partitions_assigned.connect(moved, weak=False)
-        self.on_partitions_revoked.connect(moved, weak=False)
-
-    def on_assigned(self, follow: Callable[[set[Partition]], Awaitable[None]]) -> None:
-        """`follow` hears of all partitions that this worker has after a rebalance, before they are read."""
-
-        async def assigned(_app: object, /, *arguments: Any, **_signal: object) -> None:
-            partitions: Iterable[TP] = arguments[0]
-            await follow({Partition(tp.topic, tp.partition) for tp in partitions})
-
-        self.on_partitions_assigned.connect(assigned, weak=False)
-
-    def lag(self) -> dict[Partition, int]:
-        """Records of each assigned partition that have not been finished."""
-        consumer = self.consumer
-        return consumer.lag() if isinstance(consumer, BatchConsumer) else {}
-
-    @property
-    def member(self) -> str:
-        """The id that the group knows this worker by; empty before it has joined."""
-        consumer = self.consumer
-        return consumer.member if isinstance(consumer, BatchConsumer) else ""
-
-    def rejoin(self, insist: bool) -> None:
-        """Have the group assign anew; see WaryCoordinator."""
-        consumer = self.consumer
-        if isinstance(consumer, BatchConsumer):
-            consumer.rejoin(insist)
-
-    def _new_transport(self) -> BatchTransport:
-        return BatchTransport(self.conf.broker_consumer, self, loop=self.loop)
-
-
-def declare(app: BatchApp, topic: str, process: Process) -> None:
-    """An agent on `topic` that starts `process` for each batch; batches of different partitions overlap."""
-
-    async def agent(stream: Any) -> None:  # StreamT, the type that Faust gives out, lacks noack()
-        under_way: set[asyncio.Task[None]] = set()
-        async for event in stream.noack().events():
-            task = asyncio.create_task(process(event.value, event.ack))
-            under_way.add(task)
-            task.add_done_callback(under_way.discard)
-
-    app.inputs.append(topic)
-    app.agent(app.topic(topic, schema=BatchSchema()), name=f"{app.conf.id}-{topic}")(agent)

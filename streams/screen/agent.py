@@ -6,8 +6,8 @@ import logging
 import time
 from collections.abc import Callable
 
+from sidestep.streams.runtime.batch_app import BatchApp, declare
 from sidestep.streams.runtime.batches import Batch
-from sidestep.streams.runtime.transport import BatchApp, declare
 from sidestep.streams.screen.screened import Screened
 from sidestep.streams.screen.screener import Screener
 from sidestep.topics.catalog import BOUNCES, ENGAGEMENT, INTENTS

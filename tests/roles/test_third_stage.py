@@ -22,6 +22,7 @@ from sidestep.streams.app import Worker
 from sidestep.streams.observe.metrics import Count, Done
 from sidestep.streams.roles import ROLES
 from sidestep.streams.roles.role import Context
+from sidestep.streams.runtime.batch_app import BatchApp
 from sidestep.streams.runtime.batches import Batch, Partition
 from sidestep.streams.runtime.kafka import fetched
 from sidestep.streams.runtime.ledger import Ledger, LedgerSettings
@@ -30,7 +31,6 @@ from sidestep.streams.runtime.reader import Isolation
 from sidestep.streams.runtime.record import Record
 from sidestep.streams.runtime.stage import Stage
 from sidestep.streams.runtime.tables import Table, Writes
-from sidestep.streams.runtime.transport import BatchApp
 from sidestep.streams.settings import Settings
 from sidestep.topics.catalog import DEFAULT_PARTITIONS, TALLIES
 from sidestep.topics.connection import Connection
