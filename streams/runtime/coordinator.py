@@ -9,6 +9,7 @@ What the code below has to respect in aiokafka 0.14:
 """
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Callable
@@ -24,6 +25,11 @@ log = logging.getLogger(__name__)
 
 AGAIN_SECONDS = 0.5
 """Between two questions for metadata, and before a join that follows a failed one."""
+
+JOIN_SECONDS = 10.0
+"""For which closing waits for a join under way: batches in hand are finished in it."""
+LEAVE_SECONDS = 2.0
+"""For which it waits for the broker to take note. It may be busy with the join; then the session's end tells it."""
 
 FATAL = (
     kafka_errors.GroupAuthorizationFailedError,
@@ -55,6 +61,20 @@ class WaryCoordinator(GroupCoordinator):  # type: ignore[misc]  # aiokafka has n
             for assignor in self._assignors:
                 assignor.insist()
             self.request_rejoin()
+
+    async def close(self) -> None:
+        """Leave the group. A join that waits for the leader may last as long as the leader waits for metadata."""
+        if self._closing.done():
+            return
+        self._closing.set_result(None)
+        await asyncio.wait([self._coordination_task], timeout=JOIN_SECONDS)
+        self._coordination_task.cancel()
+        await asyncio.wait([self._coordination_task])
+        await self._stop_heartbeat_task()
+        await self._stop_commit_offsets_refresh_task()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LEAVE_SECONDS):
+                await self._maybe_leave_group()
 
     async def _do_rejoin_group(self, subscription: Any) -> Any:
         self._group_subscription = None  # of an attempt before this one, in which it may have led

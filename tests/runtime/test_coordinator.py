@@ -166,3 +166,26 @@ async def test_a_topic_that_vanishes_from_metadata_is_no_reason_to_rebalance(mon
     assert {"log": 2} == member._get_metadata_snapshot()
     known["log"] = {0, 1, 2}
     assert {"log": 3} == member._get_metadata_snapshot()
+
+
+@in_loop
+async def test_a_join_that_does_not_end_does_not_keep_a_member_from_leaving(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor does a broker that is busy with that join: the session's end tells it as well."""
+    monkeypatch.setattr(module, "JOIN_SECONDS", 0.05)
+    monkeypatch.setattr(module, "LEAVE_SECONDS", 0.05)
+    left: list[bool] = []
+
+    async def for_ever(_member: object) -> None:
+        left.append(True)
+        await asyncio.Event().wait()
+
+    async def nothing(_member: object) -> None: ...
+
+    monkeypatch.setattr(GroupCoordinator, "_maybe_leave_group", for_ever)
+    monkeypatch.setattr(GroupCoordinator, "_stop_heartbeat_task", nothing)
+    monkeypatch.setattr(GroupCoordinator, "_stop_commit_offsets_refresh_task", nothing)
+    member = _member(monkeypatch, incomplete=0)
+    member._coordination_task = asyncio.create_task(asyncio.Event().wait())
+    await asyncio.wait_for(member.close(), 2)
+    assert ([True], True) == (left, member._coordination_task.cancelled())
+    await asyncio.wait_for(member.close(), 1)
