@@ -69,7 +69,9 @@ def _runs_through_a_gap(system: System, forgetting: Forgetting, traffic: Traffic
     assert [{'{role="decide"}': EVIDENCE.partitions}] * 3 == nobodys
     wait_for(lambda: _waiting(forgetting.workers[0]) >= INTENTS, 30, f"{INTENTS} in the group's lag", every=1)
     assert (200, "ok") == screen.readyz()
-    assert 0 == forgetting.start().leave(30), "a worker that has never had a partition can leave"
+    late = forgetting.start()
+    wait_for(lambda: "ConsumerThread]: Starting" in late.said, 30, "it joins")
+    assert 0 == late.leave(30), f"a worker that has never had a partition can leave: {late.said[-2000:]}"
     forgetting.on.unlink()
     forgetting.await_all((200, "ok"), seconds=MENDED_SECONDS)
     assert _all_have_partitions(forgetting.workers)
