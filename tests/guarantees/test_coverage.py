@@ -27,7 +27,7 @@ class Forgetting:
         self.on = system.folder / "forget"
         self._system = system
         self._careless = "1" if careless else ""
-        self.workers = [self.start(), self.start()]
+        self.workers = [self.start().await_ready(), self.start()]
 
     def start(self) -> WorkerProcess:
         """One more of them."""
@@ -73,7 +73,7 @@ def _runs_through_a_gap(system: System, forgetting: Forgetting, traffic: Traffic
     wait_for(lambda: "ConsumerThread]: Starting" in late.said, 30, "it joins")
     assert 0 == late.leave(30), f"a worker that has never had a partition can leave: {late.said[-2000:]}"
     forgetting.on.unlink()
-    forgetting.await_all((200, "ok"), seconds=MENDED_SECONDS)
+    forgetting.await_all((200, "ok"), (200, "standby"), seconds=MENDED_SECONDS)  # Faust may give two of three all
     assert _all_have_partitions(forgetting.workers)
     system.verdicts.await_all(traffic.expected, 30)
 
