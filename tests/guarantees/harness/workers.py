@@ -21,35 +21,21 @@ READY_SECONDS = 45.0
 """A start takes 3 s; where a worker was killed before, the group waits for its session as well."""
 
 
-SIDESTEP = (str(Path(sys.executable).with_name("sidestep")),)
-FORGETFUL = (sys.executable, "-m", "tests.guarantees.harness.forgetful")
-"""The command of forgetful.py."""
-
-
 class WorkerProcess:
     """One `sidestep worker`. `settings` are SIDESTEP_ names without the prefix, in lower case."""
 
-    def __init__(
-        self,
-        role: str,
-        connection: Connection,
-        name_server: str,
-        data: Path,
-        log: Path,
-        command: tuple[str, ...] = SIDESTEP,
-        **settings: object,
-    ):
+    def __init__(self, role: str, connection: Connection, name_server: str, data: Path, log: Path, **settings: object):
         self.role = role
         self.data = data
         self.log = log
         self.port = free_port()
-        arguments = [
-            *command, "worker", "--role", role, "--broker", str(connection),
+        command = [
+            str(Path(sys.executable).with_name("sidestep")), "worker", "--role", role, "--broker", str(connection),
             "--data-dir", str(data), "--name-servers", name_server, "--web-port", str(self.port),
         ]  # fmt: skip
         with log.open("ab") as out:
             self.process = subprocess.Popen(
-                arguments, env=_environment(settings), stdin=subprocess.DEVNULL, stdout=out, stderr=out
+                command, env=_environment(settings), stdin=subprocess.DEVNULL, stdout=out, stderr=out
             )
 
     @property
@@ -63,26 +49,13 @@ class WorkerProcess:
         return self.log.read_text("utf-8", "replace")
 
     def ready(self, statuses: tuple[str, ...] = ("ok",)) -> bool:
-        """Whether /readyz says one of these now. Fails the test at once when the process has ended."""
+        """What /readyz says now. Fails the test at once when the process has ended."""
         assert self.alive, f"the {self.role} worker ended with {self.process.returncode}:\n{self.said[-3000:]}"
-        return self.readyz()[1] in statuses
-
-    def readyz(self) -> tuple[int, str]:
-        """Its HTTP status and its word; (0, "") while nothing answers."""
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/readyz", timeout=2) as answer:
-                return 200, json.load(answer)["status"]
-        except urllib.error.HTTPError as error:
-            return error.code, json.load(error)["status"]
-        except OSError:
-            return 0, ""
-
-    def metric(self, name: str) -> dict[str, float]:
-        """The values of a metric, by its labels as a scrape writes them."""
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=2) as answer:
-            lines = answer.read().decode().splitlines()
-        found = (line.removeprefix(name).rpartition(" ") for line in lines if line.startswith(name + "{"))
-        return {labels: float(value) for labels, _, value in found}
+                return json.load(answer)["status"] in statuses
+        except (urllib.error.URLError, OSError):
+            return False
 
     def await_ready(self, *statuses: str) -> "WorkerProcess":
         """Returns when it is ready (or stands by, if told so)."""
