@@ -12,10 +12,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 
 from sidestep.schemas import Evidence, HoldRecord, Listing, ListsRecord, MailboxFinding, MxFinding, TickRecord
 from sidestep.schemas.codec import encode
+from sidestep.schemas.generate import schema_text
 from sidestep.streams.decide.engine import ENGINE
 from sidestep.streams.decide.rules.ladder import RULES
 from tests.decide.world import World
@@ -206,3 +208,11 @@ def test_the_golden_log_in_one_batch_says_the_same(new_world: type[World], files
     world.append(*_records(files.log))
     assert _records(files.verdicts) == world.values()
     assert _records(files.tallies) == world.tally_values()
+
+
+def test_the_golden_files_fit_the_json_schemas(files: Golden) -> None:
+    """What is counted and said has the shape that the contract promises to who is not written in Python."""
+    for name, path in (("evidence", files.log), ("verdict", files.verdicts), ("tally", files.tallies)):
+        validator = jsonschema.Draft202012Validator(json.loads(schema_text(name)))
+        for line in _records(path):
+            validator.validate(json.loads(line))
