@@ -20,13 +20,14 @@ from sidestep.schemas.codec import encode
 from sidestep.streams.local.nameserver import NameServer
 from sidestep.topics import Connection, Publisher, Subscription
 from sidestep.topics.catalog import APPROVED, BOUNCES
+from tests.canaries import CANARY_ZONES
 from tests.fixture_types import WaitUntil
 from tests.guarantees.harness.workers import free_port
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "examples"
 SHIPPED = (ROOT / "streams/decide/policy.toml").read_text("utf-8")
-ZONES = {
+ZONES = CANARY_ZONES | {
     "takes.example": ["MX 10 mx.takes.example."],
     "mx.takes.example": ["A 93.184.215.14"],
     "takes-none.example": ["MX 0 ."],
