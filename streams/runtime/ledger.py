@@ -97,7 +97,7 @@ class Ledger:
                     # A batch is complete when it is produced, and the commit sends it at once whatever stands here.
                     # With 0 librdkafka's threads turn in circles while Kafka adds the partitions to the transaction:
                     # a tenth of Decide's CPU (docs/decisions/006).
-                    "linger.ms": 20,
+                    "linger.ms": 3,
                     "batch.size": 1_000_000,
                     "message.max.bytes": MESSAGE_MAX,
                     "compression.type": "lz4",
