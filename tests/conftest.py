@@ -23,6 +23,9 @@ from sidestep.topics.catalog import CATALOG
 from sidestep.topics.connection import Connection
 from tests.fixture_types import Found, MakeTopic, WaitUntil
 
+BROKERS = {"kafka", "own_kafka", "faulty_kafka", "cluster"}
+"""The fixtures that start one."""
+
 # how long one example may take says more of the machine than of us; pytest-timeout ends what hangs
 settings.register_profile("sidestep", deadline=None)
 settings.load_profile("sidestep")
@@ -31,7 +34,7 @@ settings.load_profile("sidestep")
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Whatever uses the broker is marked so: `-m "not broker"` leaves it out."""
     for item in items:
-        if "kafka" in getattr(item, "fixturenames", ()):
+        if not BROKERS.isdisjoint(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.broker)
 
 

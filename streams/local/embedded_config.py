@@ -1,6 +1,8 @@
 """What the embedded broker is told, as text; and what its log says when it fails. Pure."""
 
 import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -16,15 +18,60 @@ appender.out.layout.pattern=%d{ISO8601} %p %c{1} %m%n
 """
 
 
-def server_properties(port: int, controller_port: int) -> str:
+@dataclass(frozen=True)
+class Listener:
+    """One more address on loopback: the broker listens at `port` and tells clients `advertised`, a proxy's port.
+
+    `name` is Kafka's: upper case.
+    """
+
+    name: str
+    port: int
+    advertised: int
+
+
+@dataclass(frozen=True)
+class Node:
+    """One broker of several: its number, the cluster's id, and each node's controller port by its number."""
+
+    number: int
+    cluster: str
+    controllers: Mapping[int, int]
+
+
+@dataclass(frozen=True)
+class Server:
+    """In what a broker differs from one that is alone and has one address.
+
+    `properties`: further ones for server.properties, or other values.
+    """
+
+    properties: Mapping[str, Any] = field(default_factory=dict)
+    listeners: tuple[Listener, ...] = ()
+    node: Node | None = None
+
+
+ALONE = Server()
+
+
+def server_properties(port: int, controller_port: int, server: Server = ALONE) -> str:
     """The server.properties of a broker that listens on loopback at `port`."""
-    lines = [f"{name}={_property(value)}" for name, value in _data()["server"].items()]
-    lines += [
-        f"listeners=PLAINTEXT://{HOST}:{port},CONTROLLER://{HOST}:{controller_port}",
-        f"advertised.listeners=PLAINTEXT://{HOST}:{port}",
-        f"controller.quorum.voters=1@{HOST}:{controller_port}",
-    ]
-    return "\n".join(lines) + "\n"
+    node = server.node or Node(1, "", {1: controller_port})
+    listeners = (Listener("PLAINTEXT", port, port), *server.listeners)
+    properties = {
+        **_data()["server"],
+        "node.id": node.number,
+        "listeners": ",".join(
+            (*(_at(at.name, at.port) for at in listeners), _at("CONTROLLER", node.controllers[node.number]))
+        ),
+        "advertised.listeners": ",".join(_at(at.name, at.advertised) for at in listeners),
+        "listener.security.protocol.map": ",".join(
+            (*(f"{at.name}:PLAINTEXT" for at in listeners), "CONTROLLER:PLAINTEXT")
+        ),
+        "controller.quorum.voters": ",".join(f"{n}@{HOST}:{p}" for n, p in node.controllers.items()),
+        **server.properties,
+    }
+    return "\n".join(f"{name}={_property(value)}" for name, value in properties.items()) + "\n"
 
 
 def java_options() -> tuple[str, ...]:
@@ -50,6 +97,10 @@ def failure_in(log: str) -> str:
 @cache
 def _data() -> dict[str, Any]:
     return tomllib.loads((files("sidestep.streams.local") / "embedded_kafka.toml").read_text("utf-8"))
+
+
+def _at(name: str, port: int) -> str:
+    return f"{name}://{HOST}:{port}"
 
 
 def _property(value: Any) -> str:

@@ -53,9 +53,10 @@ class Lock:
     jars: tuple[Jar, ...]
 
 
-def read_lock() -> Lock:
-    """The lock that ships with Sidestep."""
-    data = tomllib.loads((files("sidestep.streams.local") / "embedded_kafka.lock").read_text("utf-8"))
+def read_lock(path: Path | None = None) -> Lock:
+    """The lock that ships with Sidestep, or that of another Kafka."""
+    file = path or files("sidestep.streams.local") / "embedded_kafka.lock"
+    data = tomllib.loads(file.read_text("utf-8"))
     return Lock(data["kafka"], tuple(Jar(**jar) for jar in data["jar"]))
 
 

@@ -23,14 +23,16 @@ from confluent_kafka.admin import AdminClient
 
 from sidestep.streams.errors import EmbeddedBrokerError
 from sidestep.streams.local.embedded_config import (
+    ALONE,
     HOST,
     LOGGING,
+    Server,
     failure_in,
     java_options,
     quick_start,
     server_properties,
 )
-from sidestep.streams.local.embedded_jars import ANOTHER_WAY, classpath, local_repository, read_lock
+from sidestep.streams.local.embedded_jars import ANOTHER_WAY, Lock, classpath, local_repository, read_lock
 from sidestep.topics.connection import Connection
 
 START_DEADLINE = 60.0
@@ -47,16 +49,27 @@ LOG_MAX = 10_000_000
 class EmbeddedKafka:
     """A broker that runs while the context is open. `connection` is for clients on this machine.
 
-    Stops with this process, however that ends. `java` are more options for it; quick_start() suits tests.
+    Stops with this process, however that ends. `java` are more options for it; quick_start() suits tests. `lock` names
+    another Kafka than the one that ships. A port that it has found once is kept when it is started again.
     """
 
-    def __init__(self, directory: Path | str, port: int | None = None, heap: str = "512m", java: Sequence[str] = ()):
+    def __init__(
+        self,
+        directory: Path | str,
+        port: int | None = None,
+        heap: str = "512m",
+        java: Sequence[str] = (),
+        lock: Lock | None = None,
+        server: Server = ALONE,
+    ):
         self.directory = Path(directory).resolve()
         self.port = port or 0
         self.pid = 0
         self._any_port = port is None
         self._heap = heap
         self._java_options = tuple(java)
+        self._lock = lock
+        self._server = server
         self._supervisor: subprocess.Popen[bytes] | None = None
         self._log_start = 0
 
@@ -86,11 +99,12 @@ class EmbeddedKafka:
             raise EmbeddedBrokerError(f"the broker in {self.directory} has been started already")
         self.directory.mkdir(parents=True, exist_ok=True)
         with self._locked() as lock:
-            jars = classpath(read_lock(), local_repository())
+            jars = classpath(self._lock or read_lock(), local_repository())
             self._prepare(jars)
             for attempt in range(1, ATTEMPTS + 1):
                 if self._start_once(jars, lock, last=attempt == ATTEMPTS or not self._any_port):
                     break
+        self._any_port = False
         return self
 
     def stop(self) -> None:
@@ -137,8 +151,7 @@ class EmbeddedKafka:
 
     def _format(self, jars: list[Path]) -> None:
         self._write_properties(self.port or 1, 2)
-        # an id that begins with "-" would pass for an option
-        cluster = "k" + base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")[1:]
+        cluster = self._server.node.cluster if self._server.node else new_cluster()
         command = self._java(
             jars,
             quick_start(),
@@ -214,13 +227,19 @@ class EmbeddedKafka:
         ]
 
     def _write_properties(self, port: int, controller_port: int) -> None:
-        text = server_properties(port, controller_port)
+        text = server_properties(port, controller_port, self._server)
         (self.directory / "server.properties").write_text(text, "utf-8")
 
     def _new_log(self) -> str:
         with self.log.open("rb") as file:
             file.seek(self._log_start)
             return file.read().decode("utf-8", "replace")
+
+
+def new_cluster() -> str:
+    """An id for a new cluster."""
+    # one that begins with "-" would pass for an option
+    return "k" + base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")[1:]
 
 
 def _environment() -> dict[str, str]:

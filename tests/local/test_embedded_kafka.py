@@ -17,16 +17,17 @@ from pathlib import Path
 
 import pytest
 from confluent_kafka import Producer
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic
 
 from sidestep.streams.errors import EmbeddedBrokerError
 from sidestep.streams.local import embedded_jars
-from sidestep.streams.local.embedded_config import failure_in, quick_start, server_properties
+from sidestep.streams.local.embedded_config import Listener, Server, failure_in, quick_start, server_properties
 from sidestep.streams.local.embedded_jars import Lock, classpath, read_lock
 from sidestep.streams.local.embedded_kafka import EmbeddedKafka
 from sidestep.topics.subscribe import Subscription
 from tests.fixture_types import WaitUntil
 
+ANOTHER = Path(__file__).parents[1] / "guarantees" / "harness" / "kafka-4.3.1.lock"
 OWNER = """
 import sys, time
 from sidestep.streams.local.embedded_config import quick_start
@@ -43,6 +44,12 @@ def alive(pid: int) -> bool:
     with contextlib.suppress(OSError):
         return Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z"
     return False
+
+
+def free_port() -> int:
+    """One that nobody listens on now."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
 
 
 @contextlib.contextmanager
@@ -137,6 +144,31 @@ def test_a_broker_that_ignores_sigterm_is_killed(
     os.kill(broker.pid, signal.SIGSTOP)
     broker.stop()
     assert not alive(broker.pid)
+
+
+@needs_broker
+def test_another_kafka_with_another_listener_and_other_properties(tmp_path: Path) -> None:
+    """Its jars are verified in the same way; who asks at the listener hears of the address that it advertises."""
+    behind = free_port()
+    server = Server({"message.max.bytes": 12345}, (Listener("PROXIED", behind, advertised=1234),))
+    with EmbeddedKafka(tmp_path, java=quick_start(), lock=read_lock(ANOTHER), server=server) as broker:
+        assert b"/kafka_2.13-4.3.1.jar" in Path(f"/proc/{broker.pid}/cmdline").read_bytes()
+        seen = AdminClient({"bootstrap.servers": f"127.0.0.1:{behind}", "log_level": 0}).list_topics(timeout=10)
+        assert [1234] == [node.port for node in seen.brokers.values()]
+        client, asked = AdminClient(broker.connection.librdkafka()), ConfigResource(ConfigResource.Type.BROKER, "1")
+        found = client.describe_configs([asked])[asked].result(10)
+        assert found["message.max.bytes"].value == "12345"
+
+
+@needs_broker
+def test_it_keeps_its_port_when_it_is_started_again(tmp_path: Path) -> None:
+    """Clients know it by then. Killed or stopped, the same object starts it again."""
+    broker = EmbeddedKafka(tmp_path, java=quick_start()).start()
+    port = broker.port
+    os.kill(broker.pid, signal.SIGKILL)
+    broker.stop()
+    with broker:
+        assert broker.port == port and broker.running
 
 
 @needs_broker
