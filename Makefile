@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.sidestep-installed
 
-.PHONY: help demo test check cover others newest format lint bench bench-validate profile schemas lock clean
+.PHONY: help demo test check cover others newest soak format lint bench bench-validate profile schemas lock clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
@@ -39,6 +39,14 @@ others: $(STAMP)  ## the tests that `make cover` leaves out
 
 newest: $(STAMP)  ## `make check` on the newest Python that is here
 	$(BIN)/python .ci/newest.py
+
+# how long, which faults, how many intents a second; more: python -m tests.soak --help
+SECONDS := 180
+SEED := 1
+RATE := 1500
+
+soak: $(STAMP)  ## random faults under load: SECONDS=1800 SEED=1 RATE=1500
+	$(BIN)/python -m tests.soak --seconds $(SECONDS) --seed $(SEED) --rate $(RATE)
 
 format: $(STAMP)  ## lays the code out as ruff does, imports sorted
 	$(BIN)/ruff check --quiet --fix-only --select I .

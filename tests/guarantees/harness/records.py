@@ -58,9 +58,9 @@ class Feed:
 
 
 class TopicReader:
-    """All partitions of some topics from their beginnings, committed records only. One thread at a time."""
+    """Topics from their beginnings, all partitions or the one given, committed records only. One thread at a time."""
 
-    def __init__(self, connection: Connection, *topics: str):
+    def __init__(self, connection: Connection, *topics: str, partition: int | None = None):
         self._consumer = Consumer(
             {
                 **connection.librdkafka(), "group.id": "guarantees-unused", "enable.auto.commit": False,
@@ -69,7 +69,7 @@ class TopicReader:
             }
         )  # fmt: skip
         found = self._consumer.list_topics(timeout=10).topics
-        places = [(name, partition) for name in topics for partition in found[name].partitions]
+        places = [(name, n) for name in topics for n in found[name].partitions if partition in (None, n)]
         self._partitions = [TopicPartition(*place, OFFSET_BEGINNING) for place in places]
         self._at_end: set[tuple[str, int]] = set()
         self._consumer.assign(self._partitions)
@@ -87,11 +87,16 @@ class TopicReader:
                 self._at_end.add(place)
         return records
 
+    @property
+    def ended(self) -> bool:
+        """It stands at the ends of all its partitions."""
+        return len(self._at_end) == len(self._partitions)
+
     def everything(self) -> list[Record]:
         """From where it stands to the ends of all partitions."""
         records: list[Record] = []
         deadline = time.monotonic() + READ_SECONDS
-        while len(self._at_end) < len(self._partitions):
+        while not self.ended:
             assert time.monotonic() < deadline, "the topics could not be read to their ends"
             records += self.take(0.1)
         return records

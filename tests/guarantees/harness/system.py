@@ -1,6 +1,7 @@
 """The whole system of one test: a broker's topics, a name server, and workers that it starts."""
 
 from pathlib import Path
+from typing import Any
 
 from sidestep.streams.local.nameserver import NameServer
 from sidestep.topics.connection import Connection
@@ -22,7 +23,7 @@ class System:
         self.policy.write_text(tight_policy(), "utf-8")
         self._workers: list[WorkerProcess] = []
 
-    def start(self, role: str, data: Path | None = None, **settings: object) -> WorkerProcess:
+    def start(self, role: str, data: Path | None = None, **settings: Any) -> WorkerProcess:
         """A worker with a data folder of its own unless one is given."""
         number = len(self._workers)
         data = data or self.folder / f"{role}-{number}"

@@ -24,11 +24,20 @@ READY_SECONDS = 45.0
 class WorkerProcess:
     """One `sidestep worker`. `settings` are SIDESTEP_ names without the prefix, in lower case."""
 
-    def __init__(self, role: str, connection: Connection, name_server: str, data: Path, log: Path, **settings: object):
+    def __init__(
+        self,
+        role: str,
+        connection: Connection,
+        name_server: str,
+        data: Path,
+        log: Path,
+        port: int | None = None,
+        **settings: object,
+    ):
         self.role = role
         self.data = data
         self.log = log
-        self.port = free_port()
+        self.port = port or free_port()
         command = [
             str(Path(sys.executable).with_name("sidestep")), "worker", "--role", role, "--broker", str(connection),
             "--data-dir", str(data), "--name-servers", name_server, "--web-port", str(self.port),
@@ -51,11 +60,18 @@ class WorkerProcess:
     def ready(self, statuses: tuple[str, ...] = ("ok",)) -> bool:
         """What /readyz says now. Fails the test at once when the process has ended."""
         assert self.alive, f"the {self.role} worker ended with {self.process.returncode}:\n{self.said[-3000:]}"
+        return self.readiness() in statuses
+
+    def readiness(self) -> str:
+        """The status that /readyz answers with; otherwise the reasons, or that there is no answer."""
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/readyz", timeout=2) as answer:
-                return json.load(answer)["status"] in statuses
+                return str(json.load(answer)["status"])
+        except urllib.error.HTTPError as error:
+            with error:
+                return " ".join(json.load(error)["reasons"])
         except (urllib.error.URLError, OSError):
-            return False
+            return "no answer"
 
     def await_ready(self, *statuses: str) -> "WorkerProcess":
         """Returns when it is ready (or stands by, if told so)."""

@@ -1,0 +1,94 @@
+"""What goes wrong, when, and to whom: decks of faults, shuffled by a seed. The same seed gives the same plan. Pure.
+
+Two lanes run at the same time: one is about workers and their folders, one about the world around them. So a worker is
+killed while the broker is frozen, too.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from random import Random
+
+WORKERS = "workers"
+WORLD = "world"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of fault. `cards`: how often it is in a deck. `least`, `most`: seconds that it lasts."""
+
+    name: str
+    lane: str
+    cards: int
+    least: float
+    most: float
+    needs: str = ""
+    """Empty, "proxy" (the network between workers and broker can be touched), or "cluster" (several brokers)."""
+
+
+KINDS = (
+    # SIGKILL, and the next worker finds the folder as it was, none, that of an earlier life, or a damaged one
+    Kind("kill", WORKERS, 8, 0, 2),
+    Kind("kill-empty", WORKERS, 3, 0, 2),
+    Kind("kill-older", WORKERS, 3, 0, 2),
+    Kind("kill-damaged", WORKERS, 2, 0, 2),
+    Kind("folder-removed", WORKERS, 1, 3, 8),
+    Kind("term", WORKERS, 3, 0, 1),
+    Kind("freeze", WORKERS, 1, 8, 14),  # longer than the session of 6 s
+    Kind("freeze-briefly", WORKERS, 1, 1, 4),
+    Kind("broker-kill", WORLD, 3, 0, 8),
+    Kind("broker-term", WORLD, 1, 0, 8),
+    Kind("broker-away", WORLD, 1, 20, 35),  # longer than sessions, shorter than a transaction may take
+    Kind("broker-freeze", WORLD, 2, 2, 12),
+    Kind("broker-freeze-long", WORLD, 1, 62, 75),  # longer than a transaction may take: 60 s
+    Kind("all-brokers-kill", WORLD, 1, 0, 5, "cluster"),
+    Kind("net-cut", WORLD, 1, 3, 20, "proxy"),
+    Kind("net-no-requests", WORLD, 1, 3, 20, "proxy"),
+    Kind("net-no-answers", WORLD, 1, 3, 20, "proxy"),
+    Kind("net-delay", WORLD, 1, 5, 20, "proxy"),
+    Kind("net-reset", WORLD, 1, 3, 10, "proxy"),
+    Kind("net-throttle", WORLD, 1, 5, 20, "proxy"),
+    Kind("names-silent", WORLD, 1, 5, 20),
+    Kind("names-lie", WORLD, 1, 5, 20),
+)
+BY_NAME = {kind.name: kind for kind in KINDS}
+KILLS = frozenset(
+    {"kill", "kill-empty", "kill-older", "kill-damaged", "broker-kill", "broker-away", "all-brokers-kill"}
+)
+"""These send SIGKILL."""
+
+HURRY = {WORKERS: (0.2, 2.0), WORLD: (2.0, 8.0)}
+"""Seconds between two faults of a lane: too few for the group to come together, which takes a session of 6 s."""
+BREATH = {WORKERS: (9.0, 14.0), WORLD: (20.0, 40.0)}
+"""… and enough to work at full speed: who is never at work can't be killed at it."""
+BREATHS = {WORKERS: 0.3, WORLD: 0.5}
+"""Share of rests in which there is time to breathe."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One fault: the target's number, how long it lasts, and how long its lane rests afterwards, in seconds."""
+
+    kind: str
+    target: int
+    seconds: float
+    rest: float
+
+
+def choose(names: Sequence[str], without: Sequence[str], have: frozenset[str]) -> list[Kind]:
+    """The kinds with these names (none: all), but for some, of which everything that they need is had. Raises
+    ValueError for a name that no kind has."""
+    if unknown := [name for name in (*names, *without) if name not in BY_NAME]:
+        raise ValueError(f"no fault is called {', '.join(unknown)}; there are: {', '.join(BY_NAME)}")
+    wanted = [kind for kind in KINDS if not names or kind.name in names]
+    return [kind for kind in wanted if kind.name not in without and (not kind.needs or kind.needs in have)]
+
+
+def plan(seed: int, lane: str, kinds: Sequence[Kind], targets: int) -> Iterator[Step]:
+    """Steps of one lane without end; each kind comes as often as it has cards. Nothing, if no kind is of this lane."""
+    random = Random(f"{seed}/{lane}")
+    cards = [kind for kind in kinds if kind.lane == lane for _ in range(kind.cards)]
+    while cards:
+        random.shuffle(cards)
+        for kind in cards:
+            rest = random.uniform(*(BREATH if random.random() < BREATHS[lane] else HURRY)[lane])
+            yield Step(kind.name, random.randrange(targets), random.uniform(kind.least, kind.most), rest)
