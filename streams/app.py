@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 import signal
+import time
 from collections.abc import Coroutine, Iterable
 from typing import Any
 
@@ -16,7 +17,10 @@ from sidestep.streams.roles.role import Context, Role
 from sidestep.streams.runtime.batch_app import BatchApp
 from sidestep.streams.runtime.batches import Partition
 from sidestep.streams.runtime.collector import fit_batches
+from sidestep.streams.runtime.coverage import Coverage
 from sidestep.streams.runtime.failpoints import from_environment
+from sidestep.streams.runtime.group import Group
+from sidestep.streams.runtime.group_keeper import GroupKeeper
 from sidestep.streams.settings import Settings
 from sidestep.streams.web.worker import WorkerEndpoints
 from sidestep.topics import admin
@@ -42,6 +46,7 @@ class Worker:
         self._tasks: set[asyncio.Task[None]] = set()
         self._apps: list[BatchApp] = []
         self._roles: list[Role] = []
+        self._partitions: dict[str, int] = {}
         self._faust_folder = settings.data / "faust"
         self._admin = admin_client(settings.connection)
         self.failure: Exception | None = None
@@ -53,12 +58,9 @@ class Worker:
         web = WorkerEndpoints(settings.web_host, settings.web_port, self.report.health, self.report.metrics)
         await web.start()
         try:
-            self._make_roles(await self._partitions())
-            for role in self._roles:
-                await self._start(role)
-            fit_batches()
-            log.info("working", extra={"roles": ",".join(self._names), "kafka": str(settings.connection)})
-            self._start_task(self.report.beat(self._lags, self._broker_answers))
+            self._partitions = await self._read_partitions()
+            self._make_roles()
+            await self._start_unless_stopped()
             await self._stop.wait()
             if self.failure is None:
                 await self._leave_unless_failing()
@@ -79,7 +81,7 @@ class Worker:
             self._stop.set()
             self._failed.set()
 
-    async def _partitions(self) -> dict[str, int]:
+    async def _read_partitions(self) -> dict[str, int]:
         """Partitions of each topic. Raises TopicsError where the topics do not fit the catalog."""
         states = await asyncio.to_thread(admin.states, self._settings.connection)
         differences = await asyncio.to_thread(admin.check, self._settings.connection)
@@ -92,12 +94,32 @@ class Worker:
             )
         return {state.name: state.partitions for state in states}
 
-    def _make_roles(self, partitions: dict[str, int]) -> None:
-        context = Context(self._settings, partitions, self.report, self.fail, self._failpoint)
+    def _make_roles(self) -> None:
+        context = Context(self._settings, self._partitions, self.report, self.fail, self._failpoint)
         for name in self._names:
             role = load_role(name)(context)
             self._roles.append(role)
             self.report.plays(name)
+
+    async def _start_unless_stopped(self) -> None:
+        """A role has started when its group has assigned; a group that never does must not keep the worker from
+        leaving."""
+        starting = asyncio.create_task(self._start_roles())
+        stopping = asyncio.create_task(self._stop.wait())
+        await asyncio.wait((starting, stopping), return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        if starting.done():
+            starting.result()
+            return
+        starting.cancel()
+        await asyncio.gather(starting, return_exceptions=True)
+
+    async def _start_roles(self) -> None:
+        for role in self._roles:
+            await self._start(role)
+        fit_batches()
+        log.info("working", extra={"roles": ",".join(self._names), "kafka": str(self._settings.connection)})
+        self._start_task(self.report.beat(self._lags, self._broker_answers))
 
     async def _start(self, role: Role) -> None:
         await role.prepare()
@@ -111,10 +133,19 @@ class Worker:
             await role.assigned(partitions)
 
         app.on_assigned(assigned)
+        keeper = self._keeper(role, app)
+        app.on_moved(keeper.moved)
         self._apps.append(app)
         self._faust_folder.mkdir(parents=True, exist_ok=True)
-        await app.start()
+        for work in (keeper.keep_covered(), keeper.follow_lag()):
+            self._start_task(work)
+        await app.start()  # until the group has assigned, however long that takes
         self._start_task(self._look_after(app))
+
+    def _keeper(self, role: Role, app: BatchApp) -> GroupKeeper:
+        topics = {topic: self._partitions[topic] for topic in app.inputs}
+        group = Group(self._admin, app.conf.id, topics)
+        return GroupKeeper(role.name, group, Coverage(time.monotonic), app, self.report)
 
     async def _look_after(self, app: BatchApp) -> None:
         """Faust ends itself when its consumer's thread breaks, and tells nobody."""

@@ -4,8 +4,10 @@ follow.
 Live: the process is worth keeping. A worker that is not live is restarted by whatever supervises it, so nothing that a
 restart would not mend (Kafka or DNS out of reach, no progress) makes it so. Ready: it does its share of the work now.
 
-A worker without partitions is ready, with status "standby": in a group with more workers than partitions it waits to
-take over, and a rolling update that waits for every worker to be ready must be able to end.
+A worker without partitions is ready, with status "standby", as soon as it is known that the others have them: in a
+group with more workers than partitions it waits to take over, and a rolling update that waits for every worker to be
+ready must be able to end. Partitions that nobody has are a fault of the whole group: each of its workers is
+"unassigned".
 """
 
 import time
@@ -17,7 +19,7 @@ Partition = tuple[str, int]
 """Topic and partition number. Faust's TP fits: it is a tuple and equal to it."""
 
 HealthAnswer = tuple[int, dict[str, Any]]
-"""HTTP status and body: {"status": "ok" | "standby" | "failed", "reasons": [sentence, …]}."""
+"""HTTP status and body: {"status": "ok" | "standby" | "unassigned" | "failed", "reasons": [sentence, …]}."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,8 @@ class Health:
         self._assigned: frozenset[Partition] | None = None
         self._recovered: set[Partition] = set()
         self._recovering: dict[Partition, tuple[int, int]] = {}
+        self._unassigned: dict[str, frozenset[Partition]] = {}
+        self._untold = ""
         self._broker, self._dns = Reach(now), Reach(now)
         self._distrust: tuple[str, ...] = ()
         self._last_progress, self._lag, self._lag_since = now, 0, now
@@ -91,6 +95,14 @@ class Health:
         self._recovered &= self._assigned
         self._recovering = {p: steps for p, steps in self._recovering.items() if p in self._assigned}
         self._last_progress = self._clock()
+
+    def coverage(self, role: str, unassigned: Collection[Partition]) -> None:
+        """The partitions that nobody in the role's group has; empty: every one has somebody."""
+        self._unassigned[role], self._untold = frozenset(unassigned), ""
+
+    def coverage_unknown(self, role: str, why: str) -> None:
+        """The worker can't find out whether every partition has somebody."""
+        self._unassigned[role], self._untold = frozenset(), why
 
     def recovering(self, partition: Partition, done: int, total: int) -> None:
         """The ledger of a partition is being read back: `done` of `total` records."""
@@ -152,12 +164,25 @@ class Health:
 
     def readyz(self) -> HealthAnswer:
         """200 while the worker does its share, or stands by; else 503 and every reason."""
-        reasons = [*self._dead(), *self._not_ready()]
-        if reasons:
-            return _answer("failed", reasons)
-        if not self._assigned:
-            return _answer("standby", ["Waiting for partitions: the other workers of the group have them all."])
-        return _answer("ok", [])
+        dead, nobody, waiting = list(self._dead()), list(self._nobodys()), list(self._not_ready())
+        if dead or (waiting and not nobody):
+            return _answer("failed", [*dead, *waiting])
+        if nobody:
+            return _answer("unassigned", [*nobody, *waiting])
+        return _answer("ok", []) if self._assigned else _answer("standby", [self._standing_by()])
+
+    def _standing_by(self) -> str:
+        if self._untold:
+            return f"Waiting for partitions. Whether others have them can't be told: {self._untold}."
+        return "Waiting for partitions: the other workers of the group have them all."
+
+    def _nobodys(self) -> Iterator[str]:
+        for role, partitions in sorted(self._unassigned.items()):
+            if partitions and not self._stopping:
+                yield (
+                    f"Nobody in the group of {role} has {in_words(partitions)}: their records wait. The group is asked "
+                    f"to assign anew; if this lasts, `sidestep topics check`, then restart the workers of {role}."
+                )
 
     def _dead(self) -> Iterator[str]:
         if self._fatal:
@@ -170,6 +195,8 @@ class Health:
             yield "The worker is stopping."
         if self._assigned is None:
             yield "Waiting for the first assignment of partitions."
+        elif not self._assigned and not self._unassigned:
+            yield "Waiting for partitions; whether the other workers of the group have them is being asked."
         yield from self._not_recovered()
         yield from self._out_of_reach()
         yield from self._stalled()
@@ -198,9 +225,16 @@ class Health:
             yield f"No batch has been finished for {waiting:.0f} s while {self._lag:,} records wait."
 
 
+def in_words(partitions: Collection[Partition], most: int = 5) -> str:
+    """The first few partitions, and how many more there are."""
+    names = [f"{topic}[{number}]" for topic, number in sorted(partitions)]
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
 def _sentence(text: str, error: str) -> str:
     return f"{text}: {error}" if error else f"{text}."
 
 
 def _answer(status: str, reasons: list[str]) -> HealthAnswer:
-    return (503 if status == "failed" else 200), {"status": status, "reasons": reasons}
+    return (200 if status in ("ok", "standby") else 503), {"status": status, "reasons": reasons}

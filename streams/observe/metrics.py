@@ -17,7 +17,7 @@ from prometheus_client.core import Metric
 from prometheus_client.exposition import choose_encoder
 
 from sidestep.streams.observe.labels import LabelBounds
-from sidestep.streams.observe.scrape import ByName, ByPartition, Families, Scrape
+from sidestep.streams.observe.scrape import ByName, ByPartition, ByRoleAndPartition, Families, Scrape
 
 # A lone event is a batch of one, a backlog comes in thousands (settings.batch_max).
 _RECORDS = (1, 5, 20, 100, 500, 1_000, 2_000, 4_000, 8_000)
@@ -119,6 +119,11 @@ class Metrics:
     def read_lag(self, source: ByPartition) -> None:
         """`source` gives the records that wait, by (topic, partition)."""
         self._scrape.lag = source
+
+    def read_group(self, lag: ByRoleAndPartition, unassigned: ByName) -> None:
+        """Of whole groups: `lag` gives the records that wait, by (role, topic, partition), `unassigned` the number of
+        partitions that nobody has, by role."""
+        self._scrape.group_lag, self._scrape.unassigned = lag, unassigned
 
     def read_assigned(self, source: ByName) -> None:
         """`source` gives the number of partitions by role."""

@@ -3,10 +3,10 @@
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from importlib.metadata import PackageNotFoundError, version
 
-from sidestep.streams.observe.health import Health
+from sidestep.streams.observe.health import Health, in_words
 from sidestep.streams.observe.metrics import Done, Metrics
 from sidestep.streams.runtime.batches import Partition
 
@@ -26,8 +26,12 @@ class Report:
         self.metrics = Metrics(_version())
         self._assigned: dict[str, set[Partition] | None] = {}
         self._lags: Mapping[Partition, int] = {}
+        self._unassigned: dict[str, Collection[Partition]] = {}
+        self._group_lags: dict[tuple[str, str, int], int] = {}
+        self._untold: set[str] = set()
         self.metrics.read_ready(lambda: self.health.readyz()[0] == 200)
         self.metrics.read_lag(lambda: {(tp.topic, tp.partition): lag for tp, lag in self._lags.items()})
+        self.metrics.read_group(lambda: self._group_lags, lambda: {r: len(tps) for r, tps in self._unassigned.items()})
         self.metrics.read_assigned(lambda: {role: len(tps) for role, tps in self._assigned.items() if tps is not None})
 
     def plays(self, role: str) -> None:
@@ -42,6 +46,27 @@ class Report:
             self.health.assigned(set().union(*known))
         names = ", ".join(f"{topic}/{number}" for topic, number in sorted(partitions)) or "none"
         log.info("assigned", extra={"role": role, "partitions": names})
+
+    def coverage(self, role: str, unassigned: Collection[Partition]) -> None:
+        """The partitions that nobody in the role's group has; empty: every one has somebody."""
+        before, self._unassigned[role] = self._unassigned.get(role, ()), unassigned
+        self.health.coverage(role, unassigned)
+        self.health.broker_ok()  # that it could be asked; nothing else asks while the worker waits to be assigned
+        if unassigned and not before:
+            log.error("nobody has these partitions", extra={"role": role, "partitions": in_words(unassigned)})
+        elif before and not unassigned:
+            log.info("every partition has somebody again", extra={"role": role})
+
+    def coverage_unknown(self, role: str, why: str) -> None:
+        """The worker can't find out whether every partition has somebody."""
+        self.health.coverage_unknown(role, why)
+        if role not in self._untold:
+            self._untold.add(role)
+            log.warning("whether every partition has somebody can't be told: %s", why, extra={"role": role})
+
+    def group_lag(self, role: str, lags: Mapping[Partition, int]) -> None:
+        """Records that wait in each partition of a role's input, whoever has it; of others nothing new is known."""
+        self._group_lags |= {(role, tp.topic, tp.partition): lag for tp, lag in lags.items()}
 
     def recovering(self, tp: Partition, done: int, total: int) -> None:
         """So many records of a changelog have been read back. Called from a thread: one dictionary entry."""

@@ -12,6 +12,8 @@ from sidestep.streams.observe.labels import LabelBounds
 
 ByPartition = Callable[[], Mapping[tuple[str, int], int]]
 """Gives counts by (topic, partition)."""
+ByRoleAndPartition = Callable[[], Mapping[tuple[str, str, int], int]]
+"""Gives counts by (role, topic, partition)."""
 ByName = Callable[[], Mapping[str, int]]
 """Gives counts by the value of a label."""
 Families = Callable[[], Iterable[Metric]]
@@ -29,7 +31,9 @@ class Scrape(Collector):
         self._labels = LabelBounds()
         self._others: dict[str, Families] = {}
         self.lag: ByPartition = dict
+        self.group_lag: ByRoleAndPartition = dict
         self.assigned: ByName = dict
+        self.unassigned: ByName = dict
         self.ledgers: dict[str, ByName] = {}
         self.ready: Callable[[], bool] | None = None
 
@@ -41,15 +45,26 @@ class Scrape(Collector):
         """Every family, with the values that its source has now."""
         lag = self._read("lag", self.lag) or {}
         yield by_partition("sidestep_lag_records", "Records not yet handled.", lag)
-        yield self._partitions_assigned()
+        yield self._group_lag()
+        about = "Partitions of this worker."
+        yield self._by_role("sidestep_partitions_assigned", about, self._read("assigned", self.assigned))
+        about = "Partitions that nobody in the role's group has."
+        yield self._by_role("sidestep_partitions_unassigned", about, self._read("unassigned", self.unassigned))
         yield self._ledger_keys()
         yield self._ready()
         for source, families in self._others.items():
             yield from self._read(source, lambda: list(families())) or ()  # noqa: B023 - called here
 
-    def _partitions_assigned(self) -> Metric:
-        family = GaugeMetricFamily("sidestep_partitions_assigned", "Partitions of this worker.", labels=("role",))
-        for role, count in (self._read("assigned", self.assigned) or {}).items():
+    def _group_lag(self) -> Metric:
+        about = "Records not yet handled in each partition that the role's group reads, whoever has it."
+        family = GaugeMetricFamily("sidestep_group_lag_records", about, labels=("role", "topic", "partition"))
+        for (role, topic, number), count in (self._read("group lag", self.group_lag) or {}).items():
+            family.add_metric((role, topic, str(number)), count)
+        return family
+
+    def _by_role(self, name: str, about: str, counts: Mapping[str, int] | None) -> Metric:
+        family = GaugeMetricFamily(name, about, labels=("role",))
+        for role, count in (counts or {}).items():
             family.add_metric((self._labels.bound("role", role),), count)
         return family
 

@@ -10,6 +10,7 @@ from faust.events import Event
 from faust.serializers.schemas import DecodeFunction
 from faust.types import TP, AppT, Message
 
+from sidestep.streams.runtime.assignor import CompleteAssignor
 from sidestep.streams.runtime.batches import Batch, Partition
 from sidestep.streams.runtime.reader import Isolation
 from sidestep.streams.runtime.transport import BatchConsumer, BatchTransport
@@ -73,7 +74,18 @@ class BatchApp(faust.App):
         self.pace = pace
         self.skip_truncated = skip_truncated
         self.isolation = isolation
-        super().__init__(name, **connection.faust(), **options)
+        self.inputs: list[str] = []
+        """The topics that agents are declared on."""
+        super().__init__(name, **connection.faust(), PartitionAssignor=CompleteAssignor, **options)
+
+    def on_moved(self, follow: Callable[[], object]) -> None:
+        """`follow` is called whenever partitions have been assigned, and whenever they have been given up."""
+
+        async def moved(_app: object, /, *_arguments: Any, **_signal: object) -> None:
+            follow()
+
+        self.on_partitions_assigned.connect(moved, weak=False)
+        self.on_partitions_revoked.connect(moved, weak=False)
 
     def on_assigned(self, follow: Callable[[set[Partition]], Awaitable[None]]) -> None:
         """`follow` hears of all partitions that this worker has after a rebalance, before they are read."""
@@ -89,6 +101,18 @@ class BatchApp(faust.App):
         consumer = self.consumer
         return consumer.lag() if isinstance(consumer, BatchConsumer) else {}
 
+    @property
+    def member(self) -> str:
+        """The id that the group knows this worker by; empty before it has joined."""
+        consumer = self.consumer
+        return consumer.member if isinstance(consumer, BatchConsumer) else ""
+
+    def rejoin(self, insist: bool) -> None:
+        """Have the group assign anew; see WaryCoordinator."""
+        consumer = self.consumer
+        if isinstance(consumer, BatchConsumer):
+            consumer.rejoin(insist)
+
     def _new_transport(self) -> BatchTransport:
         return BatchTransport(self.conf.broker_consumer, self, loop=self.loop)
 
@@ -103,4 +127,5 @@ def declare(app: BatchApp, topic: str, process: Process) -> None:
             under_way.add(task)
             task.add_done_callback(under_way.discard)
 
+    app.inputs.append(topic)
     app.agent(app.topic(topic, schema=BatchSchema()), name=f"{app.conf.id}-{topic}")(agent)

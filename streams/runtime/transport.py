@@ -24,6 +24,7 @@ from faust.types import TP, ConsumerMessage, Message
 from mode.utils.futures import notify
 
 from sidestep.streams.runtime.batches import Batch, Lane, Partition
+from sidestep.streams.runtime.coordinator import WaryCoordinator, make_wary
 from sidestep.streams.runtime.reader import Reader, consumer_settings
 from sidestep.streams.runtime.record import Record
 from sidestep.topics.errors import LogTruncated
@@ -47,6 +48,26 @@ class RebalanceListener(driver.ConsumerRebalanceListener):
         await super().on_partitions_assigned(assigned)
 
 
+class ConsumerThread(driver.AIOKafkaConsumerThread):
+    """The thread of aiokafka's consumer, which is a wary member of its group; see coordinator.py."""
+
+    @property
+    def coordinator(self) -> WaryCoordinator | None:
+        """The member; None before the consumer has started."""
+        return getattr(self._consumer, "_coordinator", None)
+
+    async def on_start(self) -> None:
+        """Nothing is subscribed yet: the coordinator waits for that."""
+        await super().on_start()
+        app = cast("BatchApp", self.app)
+        main = app.loop
+
+        def fatal(error: Exception) -> None:
+            main.call_soon_threadsafe(app.fail, error)
+
+        make_wary(self._consumer, fatal)
+
+
 class BatchConsumer(driver.Consumer):
     """See the module's text."""
 
@@ -61,6 +82,21 @@ class BatchConsumer(driver.Consumer):
         self._opening: dict[Partition, asyncio.Task[None]] = {}
         self._hand_overs: set[asyncio.Task[None]] = set()
         self._alarms: dict[Partition, asyncio.TimerHandle] = {}
+
+    def _new_consumer_thread(self) -> ConsumerThread:
+        return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
+
+    @property
+    def member(self) -> str:
+        """The id that the group knows this consumer by; empty before it has joined."""
+        coordinator = cast(ConsumerThread, self._thread).coordinator
+        return "" if coordinator is None else str(coordinator.member_id)
+
+    def rejoin(self, insist: bool) -> None:
+        """Have the group assign anew; see WaryCoordinator."""
+        thread = cast(ConsumerThread, self._thread)
+        if thread.coordinator is not None and not thread.should_stop:
+            thread.thread_loop.call_soon_threadsafe(thread.coordinator.rejoin, insist)
 
     # -- reading -------------------------------------------------------------------------------------------------------
 

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+import pytest
+
 from sidestep.streams.observe.health import Health
 
 FIRST, SECOND = ("email-evidence", 0), ("email-evidence", 1)
@@ -48,9 +50,59 @@ def test_a_worker_without_partitions_stands_by() -> None:
     """More workers than partitions: those left over are ready, and say that they wait."""
     health = _working(Clock())
     health.assigned(set())
+    assert _reasons(health) == (
+        "Waiting for partitions; whether the other workers of the group have them is being asked."
+    )
+    health.coverage("decide", set())
     status, body = health.readyz()
     assert (status, body["status"]) == (200, "standby")
     assert "the other workers of the group have them all" in body["reasons"][0]
+
+
+def test_where_kafka_does_not_tell_who_has_what_a_worker_stands_by_and_says_so() -> None:
+    """ACLs that deny it must not keep every spare worker from being ready."""
+    health = _working(Clock())
+    health.assigned(set())
+    health.coverage_unknown("decide", "Kafka does not let this worker describe the group")
+    status, body = health.readyz()
+    assert (status, body["status"]) == (200, "standby")
+    assert "can't be told: Kafka does not let this worker describe the group." in body["reasons"][0]
+
+
+@pytest.mark.parametrize("mine", [set(), {FIRST}])
+def test_partitions_that_nobody_has_make_every_worker_of_the_group_unready(mine: set[tuple[str, int]]) -> None:
+    """Not standby: nobody does the work. The answer says of what, and what to do; it ends when somebody has them."""
+    health = _working(Clock())
+    health.assigned(mine)
+    health.coverage("decide", {SECOND, *(("email-evidence", number) for number in range(2, 9))})
+    status, body = health.readyz()
+    assert (status, body["status"]) == (503, "unassigned")
+    assert "Nobody in the group of decide has email-evidence[1], email-evidence[2]" in body["reasons"][0]
+    assert "and 3 more: their records wait." in body["reasons"][0]
+    assert "`sidestep topics check`, then restart the workers of decide." in body["reasons"][0]
+    assert health.livez()[0] == 200, "the group heals by itself, a restart is another rebalance"
+    health.coverage("decide", set())
+    assert health.readyz()[1]["status"] == ("ok" if mine else "standby")
+
+
+def test_a_group_that_never_assigns_is_told_from_a_start() -> None:
+    """Before the first assignment a worker waits; when nobody has anything for long that is the first thing it says."""
+    health = Health()
+    health.broker_ok()
+    health.coverage("decide", {FIRST})
+    status, body = health.readyz()
+    assert (status, body["status"]) == (503, "unassigned")
+    assert ["Nobody in", "Waiting f"] == [reason[:9] for reason in body["reasons"]]
+
+
+def test_an_error_that_ends_the_worker_counts_more_than_what_nobody_has() -> None:
+    """Failed is failed; a worker that leaves says only that."""
+    health = _working(Clock())
+    health.coverage("decide", {SECOND})
+    health.stopping()
+    assert _reasons(health) == "The worker is stopping."
+    health.fatal("disk full")
+    assert "disk full" in _reasons(health)
 
 
 def test_every_ledger_is_recovered_before_the_worker_is_ready() -> None:

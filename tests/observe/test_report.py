@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import Callable
 
+import pytest
+
 from sidestep.streams.observe.metrics import Done
 from sidestep.streams.observe.report import Report
 from sidestep.streams.runtime.batches import Partition
@@ -61,3 +63,26 @@ def test_the_beat_tells_lag_and_broker() -> None:
     asyncio.run(beat_until([waiting, "Kafka has not answered yet: no route"], silent))
     asyncio.run(beat_until([waiting], lambda: None))
     assert {("log", "0"): 5} == _sample(report, "sidestep_lag_records")
+
+
+def test_what_nobody_has_reaches_health_and_metrics_and_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    """A line when it begins and one when it ends, however often it is looked at meanwhile."""
+    report = Report()
+    caplog.set_level("INFO")
+    for unassigned in ({FIRST}, {FIRST}, set[Partition](), set[Partition]()):
+        report.coverage("judge", unassigned)
+        assert {("judge",): len(unassigned)} == _sample(report, "sidestep_partitions_unassigned")
+    assert ["nobody has these partitions", "every partition has somebody again"] == caplog.messages
+    for _ in range(2):
+        report.coverage_unknown("judge", "denied")
+    assert 1 == sum("can't be told: denied" in message for message in caplog.messages)
+
+
+def test_the_groups_lag_keeps_what_is_known_of_each_partition() -> None:
+    """A partition whose leader is away shows its last number; two roles that read one topic are told apart."""
+    report = Report()
+    report.group_lag("judge", {FIRST: 5, SECOND: 2})
+    report.group_lag("judge", {SECOND: 9})
+    report.group_lag("sieve", {FIRST: 1})
+    known = {("judge", "log", "0"): 5, ("judge", "intents", "3"): 9, ("sieve", "log", "0"): 1}
+    assert known == _sample(report, "sidestep_group_lag_records")

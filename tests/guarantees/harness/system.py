@@ -7,7 +7,7 @@ from sidestep.streams.local.nameserver import NameServer
 from sidestep.topics.connection import Connection
 from tests.guarantees.harness.records import Feed, VerdictLog
 from tests.guarantees.harness.traffic import tight_policy
-from tests.guarantees.harness.workers import WorkerProcess
+from tests.guarantees.harness.workers import SIDESTEP, WorkerProcess
 
 
 class System:
@@ -23,7 +23,9 @@ class System:
         self.policy.write_text(tight_policy(), "utf-8")
         self._workers: list[WorkerProcess] = []
 
-    def start(self, role: str, data: Path | None = None, **settings: Any) -> WorkerProcess:
+    def start(
+        self, role: str, data: Path | None = None, command: tuple[str, ...] = SIDESTEP, **settings: Any
+    ) -> WorkerProcess:
         """A worker with a data folder of its own unless one is given."""
         number = len(self._workers)
         data = data or self.folder / f"{role}-{number}"
@@ -34,6 +36,7 @@ class System:
             f"{self.names.host}:{self.names.port}",
             data,
             self.folder / f"{number}.log",
+            command=command,
             **settings,
         )
         self._workers.append(worker)

@@ -11,6 +11,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from sidestep.topics.connection import Connection
 
@@ -19,6 +20,11 @@ SESSION_SECONDS = 6
 """The broker's minimum: a killed worker's partitions stay idle that long."""
 READY_SECONDS = 45.0
 """A start takes 3 s; where a worker was killed before, the group waits for its session as well."""
+
+
+SIDESTEP = (str(Path(sys.executable).with_name("sidestep")),)
+FORGETFUL = (sys.executable, "-m", "tests.guarantees.harness.forgetful")
+"""The command of forgetful.py."""
 
 
 class WorkerProcess:
@@ -32,19 +38,20 @@ class WorkerProcess:
         data: Path,
         log: Path,
         port: int | None = None,
+        command: tuple[str, ...] = SIDESTEP,
         **settings: object,
     ):
         self.role = role
         self.data = data
         self.log = log
         self.port = port or free_port()
-        command = [
-            str(Path(sys.executable).with_name("sidestep")), "worker", "--role", role, "--broker", str(connection),
+        arguments = [
+            *command, "worker", "--role", role, "--broker", str(connection),
             "--data-dir", str(data), "--name-servers", name_server, "--web-port", str(self.port),
         ]  # fmt: skip
         with log.open("ab") as out:
             self.process = subprocess.Popen(
-                command, env=_environment(settings), stdin=subprocess.DEVNULL, stdout=out, stderr=out
+                arguments, env=_environment(settings), stdin=subprocess.DEVNULL, stdout=out, stderr=out
             )
 
     @property
@@ -58,20 +65,36 @@ class WorkerProcess:
         return self.log.read_text("utf-8", "replace")
 
     def ready(self, statuses: tuple[str, ...] = ("ok",)) -> bool:
-        """What /readyz says now. Fails the test at once when the process has ended."""
+        """Whether /readyz says one of these now. Fails the test at once when the process has ended."""
         assert self.alive, f"the {self.role} worker ended with {self.process.returncode}:\n{self.said[-3000:]}"
-        return self.readiness() in statuses
+        return self.readyz()[1] in statuses
+
+    def readyz(self) -> tuple[int, str]:
+        """Its HTTP status and its word; (0, "") while nothing answers."""
+        status, body = self._readyz()
+        return status, str(body.get("status", ""))
 
     def readiness(self) -> str:
         """The status that /readyz answers with; otherwise the reasons, or that there is no answer."""
+        status, body = self._readyz()
+        return str(body["status"]) if status == 200 else " ".join(body.get("reasons", ["no answer"]))
+
+    def _readyz(self) -> tuple[int, dict[str, Any]]:
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/readyz", timeout=2) as answer:
-                return str(json.load(answer)["status"])
+                return 200, json.load(answer)
         except urllib.error.HTTPError as error:
             with error:
-                return " ".join(json.load(error)["reasons"])
-        except (urllib.error.URLError, OSError):
-            return "no answer"
+                return error.code, json.load(error)
+        except OSError:
+            return 0, {}
+
+    def metric(self, name: str) -> dict[str, float]:
+        """The values of a metric, by its labels as a scrape writes them."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=2) as answer:
+            lines = answer.read().decode().splitlines()
+        found = (line.removeprefix(name).rpartition(" ") for line in lines if line.startswith(name + "{"))
+        return {labels: float(value) for labels, _, value in found}
 
     def await_ready(self, *statuses: str) -> "WorkerProcess":
         """Returns when it is ready (or stands by, if told so)."""
