@@ -56,8 +56,8 @@ def _all_have_partitions(workers: list[WorkerProcess]) -> bool:
     return assigned == EVIDENCE.partitions and all(found == {'{role="decide"}': 0} for found in unassigned)
 
 
-def _runs_through_a_gap(system: System, forgetting: Forgetting, traffic: Traffic) -> None:
-    """Ready, then unassigned, then ready again with every verdict."""
+def _runs_through_a_gap(system: System, forgetting: Forgetting, traffic: Traffic) -> list[int]:
+    """Ready, then unassigned, then ready again with every verdict. How often each worker was told to have nothing."""
     screen = system.start("screen").await_ready()
     forgetting.await_all((200, "ok"), seconds=60)
     forgetting.disturbed()
@@ -71,10 +71,12 @@ def _runs_through_a_gap(system: System, forgetting: Forgetting, traffic: Traffic
     late = forgetting.start()
     wait_for(lambda: "ConsumerThread]: Starting" in late.said, 30, "it joins")
     assert 0 == late.leave(30), f"a worker that has never had a partition can leave: {late.said[-2000:]}"
+    tries = [_assigned_nothing(worker) for worker in forgetting.workers]
     forgetting.on.unlink()
     forgetting.await_all((200, "ok"), (200, "standby"), seconds=MENDED_SECONDS)  # Faust may give two of three all
     assert _all_have_partitions(forgetting.workers)
     system.verdicts.await_all(traffic.expected, 30)
+    return tries
 
 
 def _waiting(worker: WorkerProcess) -> float:
@@ -93,8 +95,7 @@ def test_a_leader_that_does_not_know_a_topic_yet_does_not_assign(system: System)
     """The group waits, and says so; nobody is told to have nothing. It goes on when the metadata is complete."""
     traffic = Traffic(seed=41)
     forgetting = Forgetting(system)
-    _runs_through_a_gap(system, forgetting, traffic)
-    assert [0, 0, 0] == [_assigned_nothing(worker) for worker in forgetting.workers]
+    assert [0, 0, 0] == _runs_through_a_gap(system, forgetting, traffic)
     assert any("the group waits: Kafka's metadata lacks email-evidence" in w.said for w in forgetting.workers)
     _leave_and_check(system, forgetting, traffic)
 
@@ -103,8 +104,7 @@ def test_an_assignment_that_leaves_partitions_to_nobody_is_mended(system: System
     """Whatever the leader was thinking: the members see it from outside and join again, a few times, no storm."""
     traffic = Traffic(seed=42)
     forgetting = Forgetting(system, careless=True)
-    _runs_through_a_gap(system, forgetting, traffic)
-    tries = [_assigned_nothing(worker) for worker in forgetting.workers]
+    tries = _runs_through_a_gap(system, forgetting, traffic)
     assert all(1 <= count <= 12 for count in tries), tries
     _leave_and_check(system, forgetting, traffic)
 
