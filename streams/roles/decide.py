@@ -86,6 +86,7 @@ class DecideRole:
 
     def _open(self, partition: int, progress: Progress) -> Ledger:
         self._former.fence(partition)
+        progress(0, 0)  # the next step takes the partition over: not where it was given up meanwhile
         self._former.move(partition, self._ledger.folder(partition))
         return Ledger(self._ledger, partition, self._failpoint, progress)
 

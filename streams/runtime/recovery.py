@@ -26,7 +26,7 @@ SILENCE_SECONDS = 30.0
 Apply = Callable[[WriteBatch, bytes | None, bytes | None], None]
 """Puts one changelog record (key, value) into a WriteBatch."""
 Progress = Callable[[int, int], None]
-"""Called with records done and records in all, roughly."""
+"""Called with records done and records in all, roughly; several times a second. What it raises ends the recovery."""
 
 
 def recover(connection: Connection, topic: str, partition: int, store: Store, apply: Apply, progress: Progress) -> int:
@@ -74,7 +74,7 @@ def _recover(consumer: Consumer, topic: str, partition: int, store: Store, apply
             applied += len(records)
             last_seen = now
             _apply(store, records, apply)
-            progress(applied, max(applied, high - start))
+        progress(applied, max(applied, high - start))  # while nobody answers, too: it raises where that is to end
         if now - reported > PROGRESS_SECONDS and records:
             reported = now
             log.info("%s/%d: %d of about %d records recovered", topic, partition, applied, high - start)

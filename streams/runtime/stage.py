@@ -2,6 +2,8 @@
 and a judge that batches are handed to. Knows nothing about email. Thin: an exception never leaves an agent."""
 
 import asyncio
+import logging
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Generic, Protocol, TypeVar
@@ -11,10 +13,18 @@ from sidestep.streams.runtime.batches import Batch, Partition
 from sidestep.streams.runtime.record import Record
 from sidestep.streams.runtime.recovery import Progress
 
+log = logging.getLogger(__name__)
+
 RECOVERIES = 2
 """Partitions recovered at a time: more would cost memory for queues and gain nothing on few cores."""
 THREADS = 16
 """Partitions whose transactions may overlap; they wait for the broker most of the time."""
+GIVING_UP_SECONDS = 20.0
+"""For which a partition that is taken away waits for the end of its opening: the group allows a minute for all."""
+
+
+class GivenUp(Exception):
+    """The partition was taken away while its ledger was being opened."""
 
 
 class PartitionLedger(Protocol):
@@ -78,6 +88,7 @@ class Stage(Generic[LedgerT, JudgedT]):
         self._fail = fail
         self._ledgers: dict[Partition, LedgerT] = {}
         self._judges: dict[Partition, Judge[JudgedT]] = {}
+        self._openings: dict[Partition, asyncio.Task[None]] = {}
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix=role)
         self._slots = asyncio.Semaphore(RECOVERIES)
 
@@ -91,28 +102,53 @@ class Stage(Generic[LedgerT, JudgedT]):
         A ledger that stayed here is as it was.
         """
         if tp not in self._ledgers:
-            began = asyncio.get_running_loop().time()
             async with self._slots:
-                ledger = await self._recover(tp)
-            self._judges[tp] = self._new_judge(ledger)
-            self._ledgers[tp] = ledger
-            took = asyncio.get_running_loop().time() - began
-            self._recoveries.recovered(self._role, tp, ledger.recovered, took)
+                await self._opened(tp)
         marker = self._ledgers[tp].marker
         return marker + 1 if marker >= 0 else None
 
-    async def _recover(self, tp: Partition) -> LedgerT:
+    async def _opened(self, tp: Partition) -> None:
+        """Returns when the partition has its ledger. One opening of a partition at a time: each takes the transactional
+        id over from whoever has it, and the one before would take it from its heir in this very process.
+
+        A thread can't be interrupted. So that nothing is taken over for what others have by then, a partition that is
+        taken away is given up when its opening has ended.
+        """
+        while (earlier := self._openings.get(tp)) is not None:
+            await asyncio.wait({earlier})
+        given_up = threading.Event()
+        opening = self._openings[tp] = asyncio.create_task(self._open(tp, given_up))
+        opening.add_done_callback(lambda _: self._openings.pop(tp))
+        try:
+            await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            given_up.set()
+            await asyncio.wait({opening}, timeout=GIVING_UP_SECONDS)
+            raise
+
+    async def _open(self, tp: Partition, given_up: threading.Event) -> None:
+        """Goes on to its end, whoever waits for it."""
+
         def progress(done: int, total: int) -> None:
+            if given_up.is_set():
+                raise GivenUp
             self._recoveries.recovering(tp, done, total)
 
         loop = asyncio.get_running_loop()
-        opening = loop.run_in_executor(self._threads, self._open_ledger, tp.partition, progress)
+        began = loop.time()
         try:
-            return await asyncio.shield(opening)
-        except asyncio.CancelledError:
-            # revoked meanwhile: a thread can't be interrupted, so close what it opens
-            opening.add_done_callback(_close_opened)
-            raise
+            ledger = await loop.run_in_executor(self._threads, self._open_ledger, tp.partition, progress)
+        except Exception as error:
+            if not given_up.is_set():
+                raise
+            log.info("%s/%d was given up while it was opened: %r", tp.topic, tp.partition, error)
+            return
+        if given_up.is_set():
+            await loop.run_in_executor(self._threads, ledger.close)
+            return
+        self._judges[tp] = self._new_judge(ledger)
+        self._ledgers[tp] = ledger
+        self._recoveries.recovered(self._role, tp, ledger.recovered, loop.time() - began)
 
     async def keep_only(self, assigned: set[Partition]) -> None:
         """Close the ledgers of partitions that went elsewhere; their batches in hand have ended (Faust waited for
@@ -125,7 +161,7 @@ class Stage(Generic[LedgerT, JudgedT]):
     async def close(self) -> None:
         """Close them all."""
         await self.keep_only(set())
-        self._threads.shutdown()
+        await asyncio.to_thread(self._threads.shutdown)
 
     def keys(self) -> dict[str, int]:
         """Roughly how many rows the ledgers have, by store."""
@@ -147,8 +183,3 @@ class Stage(Generic[LedgerT, JudgedT]):
             self._fail(error)
             return
         ack()
-
-
-def _close_opened(opening: "asyncio.Future[LedgerT]") -> None:
-    if not opening.cancelled() and opening.exception() is None:
-        opening.result().close()

@@ -228,10 +228,7 @@ class BatchConsumer(driver.Consumer):
             self.stop_flow()  # Faust does so too, but later: lanes would be opened for what is being given up
         if self.reader is not None:
             self.reader.clear()
-        started = [*self._opening.values(), *self._hand_overs]
-        for task in started:
-            task.cancel()
-        await asyncio.gather(*started, return_exceptions=True)
+        await _cancelled([*self._opening.values(), *self._hand_overs])
         for alarm in self._alarms.values():
             alarm.cancel()
         self._alarms.clear()
@@ -245,7 +242,8 @@ class BatchConsumer(driver.Consumer):
         """Faust's livelock detector looks at aiokafka's fetcher, which rests here. /readyz watches progress instead."""
 
     async def on_stop(self) -> None:
-        """Leave the group cleanly, then end the reader."""
+        """Open nothing more, leave the group cleanly, then end the reader."""
+        await _cancelled(self._opening.values())
         await super().on_stop()
         if self.reader is not None:
             await asyncio.get_running_loop().run_in_executor(None, self.reader.stop)
@@ -262,6 +260,14 @@ class BatchConsumer(driver.Consumer):
                     done = max(done, self.reader.read_to(tp))
                 lags[tp] = max(0, end - done)
         return lags
+
+
+async def _cancelled(tasks: Iterable[asyncio.Task[None]]) -> None:
+    """Returns when they have ended."""
+    tasks = list(tasks)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 class BatchTransport(driver.Transport):

@@ -1,6 +1,8 @@
 """Two owners of a partition: the older one can publish nothing any more, and ends."""
 
+import asyncio
 import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -8,8 +10,13 @@ from rocksdict import Cache
 
 from sidestep.streams.decide.tables import CLOCK, ClockRow
 from sidestep.streams.errors import Fenced
+from sidestep.streams.observe.report import Report
+from sidestep.streams.runtime.batches import Partition
 from sidestep.streams.runtime.ledger import Ledger, LedgerSettings
 from sidestep.streams.runtime.outgoing import Outgoing
+from sidestep.streams.runtime.record import Record
+from sidestep.streams.runtime.recovery import Progress
+from sidestep.streams.runtime.stage import Stage
 from sidestep.streams.runtime.tables import Writes
 from sidestep.topics.catalog import APPROVED, IDS_CHANGELOG, LEDGER_CHANGELOG
 from sidestep.topics.connection import Connection
@@ -22,14 +29,14 @@ from tests.guarantees.harness.workers import SESSION_SECONDS, wait_for
 FENCED = 3
 
 
-def ledger(connection: Connection, folder: Path) -> Ledger:
+def ledger(connection: Connection, folder: Path, progress: Progress = lambda *_: None) -> Ledger:
     """Partition 0's, as a worker opens it."""
     settings = LedgerSettings(
         connection=connection, group=folder.parent.name, role="decide", data=folder,
         rows_changelog=LEDGER_CHANGELOG.name,
         window_changelog=IDS_CHANGELOG.name, window_seconds=86_400, cache=Cache(8 * 1024 * 1024),
     )  # fmt: skip
-    return Ledger(settings, 0, lambda _: None, lambda *_: None)
+    return Ledger(settings, 0, lambda _: None, progress)
 
 
 def output(value: bytes) -> Outgoing:
@@ -53,6 +60,58 @@ def test_a_ledger_that_was_taken_over_can_commit_nothing(clean_topics: Connectio
     assert [message.value() for message in read(clean_topics, APPROVED.name)] == [b"1", b"3"]
     older.close()
     newer.close()
+
+
+class Reopened:
+    """A stage over partition 0 whose first opening is late, as when the broker takes its time. Its judge's one verdict
+    is committed by whatever ledger the stage has in the end."""
+
+    def __init__(self, connection: Connection, folder: Path):
+        self._connection, self._folder = connection, folder
+        self._late = 1.0
+        self._ledgers: list[Ledger] = []
+        self.tp = Partition("log", 0)
+        self.stage: Stage[Ledger, None] = Stage(
+            "decide",
+            "log",
+            open_ledger=self._open,
+            new_judge=self._judge,
+            done=lambda *_: None,
+            recoveries=Report(),
+            fail=lambda error: pytest.fail(str(error)),
+        )
+
+    def _open(self, _: int, progress: Progress) -> Ledger:
+        late, self._late = self._late, 0.0
+        time.sleep(late)
+        return ledger(self._connection, self._folder, progress)
+
+    def _judge(self, opened: Ledger) -> "Reopened":
+        self._ledgers.append(opened)
+        return self
+
+    def judge(self, records: list[Record]) -> None:
+        """One verdict."""
+        self._ledgers[-1].commit(output(b"1"), Writes(), 0)
+
+    async def run(self) -> None:
+        """Assigned, revoked at once, assigned, and on with the work."""
+        revoked = asyncio.create_task(self.stage.open_partition(self.tp))
+        await asyncio.sleep(0.2)
+        revoked.cancel()
+        await asyncio.wait({revoked})
+        await self.stage.open_partition(self.tp)
+        await asyncio.sleep(1)
+        await asyncio.to_thread(self.judge, [])
+        await self.stage.close()
+
+
+def test_a_partition_that_comes_back_while_it_is_opened_is_not_fenced_by_its_own_worker(
+    clean_topics: Connection, tmp_path: Path
+) -> None:
+    """The opening that was given up goes on in its thread. It takes nothing over behind its heir's back."""
+    asyncio.run(Reopened(clean_topics, tmp_path / "decide").run())
+    assert [message.value() for message in read(clean_topics, APPROVED.name)] == [b"1"]
 
 
 @pytest.mark.slow

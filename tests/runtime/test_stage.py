@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import SimpleNamespace
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from sidestep.streams.runtime import stage as module
 from sidestep.streams.runtime.batches import Batch, Lane, Partition
 from sidestep.streams.runtime.record import Record
 from sidestep.streams.runtime.recovery import Progress
@@ -58,6 +60,8 @@ class Place:
     failures: list[Exception] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
     refuse: bool = False
+    steps: int = 1
+    """Parts of a recovery; of many each takes a moment."""
 
     def stage(self) -> Stage[SmallLedger, int]:
         """Make it where the event loop runs."""
@@ -75,15 +79,25 @@ class Place:
         with self.lock:
             self.opening += 1
             self.most = max(self.most, self.opening)
-        progress(1, 7)
-        assert self.gate.wait(10)
-        with self.lock:
-            self.opening -= 1
+        try:
+            self._recover(progress)
+        finally:
+            with self.lock:
+                self.opening -= 1
         if self.refuse:
             raise OSError("no such disk")
         ledger = SmallLedger(partition, marker=100 * partition - 1)
         self.opened.append(ledger)
         return ledger
+
+    def _recover(self, progress: Progress) -> None:
+        if self.steps == 1:
+            progress(1, 7)
+            assert self.gate.wait(10)
+            return
+        for step in range(self.steps):
+            progress(step, self.steps)
+            time.sleep(0.001)
 
     def recovering(self, tp: Partition, done: int, total: int) -> None:
         """Noted."""
@@ -148,7 +162,8 @@ def test_recoveries_are_bounded() -> None:
 
 
 def test_a_partition_that_is_revoked_while_it_is_recovered_is_closed_again() -> None:
-    """Its thread can't be interrupted; whoever gets the partition must not find the folder locked."""
+    """Its thread can't be interrupted; whoever gets the partition must not find the folder locked, nor be fenced by an
+    opening that goes on: the revocation ends when the opening has ended."""
 
     async def run() -> None:
         place = Place()
@@ -156,11 +171,57 @@ def test_a_partition_that_is_revoked_while_it_is_recovered_is_closed_again() -> 
         opening = asyncio.create_task(stage.open_partition(partitions(3)[0]))
         await until(lambda: place.opening == 1)
         opening.cancel()
+        await asyncio.sleep(0.05)
+        assert not opening.done()
+        place.gate.set()
         with pytest.raises(asyncio.CancelledError):
             await opening
-        place.gate.set()
-        await until(lambda: place.opened and place.opened[0].closed)
+        assert [True] == [ledger.closed for ledger in place.opened]
         assert {} == stage.keys()
+        await stage.close()
+
+    asyncio.run(run())
+
+
+def test_what_is_given_up_ends_soon() -> None:
+    """Not after all of the changelog: it is told the next time that it says how far it is. That is no failure."""
+
+    async def run() -> None:
+        place = Place(steps=1_000_000)
+        stage = place.stage()
+        opening = asyncio.create_task(stage.open_partition(partitions(3)[0]))
+        await until(lambda: place.opening == 1)
+        opening.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asyncio.wait_for(opening, 5)
+        assert ([], []) == (place.opened, place.failures)
+        await stage.close()
+
+    asyncio.run(run())
+
+
+def test_openings_of_one_partition_follow_one_another(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However often the group takes it away and brings it back, though nobody waits for the end of the one before: a
+    later one begins when that has closed what it opened."""
+    monkeypatch.setattr(module, "GIVING_UP_SECONDS", 0.01)
+
+    async def run() -> None:
+        place = Place()
+        stage = place.stage()
+        (tp,) = partitions(3)
+        for _ in range(4):
+            opening = asyncio.create_task(stage.open_partition(tp))
+            await asyncio.sleep(0.05)
+            opening.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await opening
+        last = asyncio.create_task(stage.open_partition(tp))
+        await asyncio.sleep(0.05)
+        assert (1, [], False) == (place.opening, place.opened, last.done())
+        place.gate.set()
+        assert 300 == await last
+        assert [True, False] == [ledger.closed for ledger in place.opened]
+        assert 1 == place.most
         await stage.close()
 
     asyncio.run(run())

@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from sidestep.topics.connection import Connection
 from tests.guarantees.harness.workers import WorkerProcess
@@ -103,7 +104,7 @@ class Crew:
     """All posts, and a thread that looks after them."""
 
     def __init__(
-        self, connection: Connection, names: tuple[str, int], folder: Path, count: int, calm: Calm, **settings: object
+        self, connection: Connection, names: tuple[str, int], folder: Path, count: int, calm: Calm, **settings: Any
     ):
         folder.mkdir(parents=True, exist_ok=True)
         ports = low_ports(count)
