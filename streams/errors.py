@@ -21,7 +21,15 @@ class Fenced(SidestepError):
 
 
 class LedgerError(SidestepError):
-    """The ledger on disk does not fit its changelog."""
+    """The ledger on disk does not fit its changelog, or the disk does not take it."""
+
+
+class LedgerDamaged(LedgerError):
+    """Files of the ledger on disk are damaged; the next start sets them aside and rebuilds them."""
+
+
+class LedgerInUse(LedgerError):
+    """Another process uses the ledger's folder."""
 
 
 class NoPolicy(SidestepError):

@@ -4,21 +4,17 @@ Without that, a worker of that version which only seems to be gone (frozen, cut 
 whose transactional id is another one, and could still commit what the heir judges again.
 """
 
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from confluent_kafka import KafkaException, Producer
 from rocksdict import Cache
 
-from sidestep.streams.errors import LedgerError
 from sidestep.streams.runtime.kafka import client, explain
-from sidestep.streams.runtime.store import Store
+from sidestep.streams.runtime.quarantine import open_sound
 from sidestep.topics.connection import Connection
 
 FENCE_SECONDS = 60.0
-LOCK_SECONDS = 10.0
-"""The earlier version's worker may hold the folder a moment longer, while it ends."""
 STORES = ("rows", "window")
 
 
@@ -50,18 +46,7 @@ class Former:
         if not old.is_dir() or folder.exists():
             return
         for store in STORES:
-            _await_unused(old / store)
+            # RocksDB locks its folder: one that can be opened is nobody's
+            open_sound(old / store, Cache(1024 * 1024)).close()
         folder.parent.mkdir(parents=True, exist_ok=True)
         old.rename(folder)
-
-
-def _await_unused(path: Path) -> None:
-    """RocksDB locks its folder: one that can be opened is nobody's."""
-    deadline = time.monotonic() + LOCK_SECONDS
-    while True:
-        try:
-            return Store(path, Cache(1024 * 1024)).close()
-        except LedgerError as error:
-            if "lock" not in str(error).lower() or time.monotonic() > deadline:
-                raise
-            time.sleep(0.1)  # until the one who holds it has closed it, or the deadline

@@ -22,6 +22,7 @@ from rocksdict import Cache, WriteBatch
 from sidestep.streams.errors import LedgerError
 from sidestep.streams.runtime.kafka import MESSAGE_MAX, OnDelivery, client, explain, produce_batch
 from sidestep.streams.runtime.outgoing import Keyed, Outgoing
+from sidestep.streams.runtime.quarantine import open_sound
 from sidestep.streams.runtime.record import Record
 from sidestep.streams.runtime.recovery import POSITION, Progress, recover
 from sidestep.streams.runtime.store import Store, new_batch
@@ -36,8 +37,6 @@ CLUSTER = b"\0cluster"
 """Id of the Kafka cluster whose changelog the store follows."""
 
 TRANSACTION_SECONDS = 60.0
-LOCK_SECONDS = 10.0
-"""A worker that has just left on this machine may hold the folder a moment longer."""
 
 
 class Aborted(Exception):
@@ -73,8 +72,8 @@ class Ledger:
         self._failpoint = failpoint
         self._producer = self._fence_previous_owner()
         folder = settings.folder(partition)
-        self._rows = _open(folder / "rows", settings.cache, None)
-        self._window = _open(folder / "window", settings.cache, settings.window_seconds)
+        self._rows = open_sound(folder / "rows", settings.cache)
+        self._window = open_sound(folder / "window", settings.cache, settings.window_seconds)
         try:
             self._check_cluster()
             self.recovered = self._recover(progress)
@@ -243,8 +242,10 @@ class Ledger:
 
     def close(self) -> None:
         """Flush and close the stores; the partition may then be opened elsewhere."""
-        self._rows.close()
-        self._window.close()
+        try:
+            self._rows.close()
+        finally:
+            self._window.close()
 
 
 @dataclass(frozen=True)
@@ -284,14 +285,3 @@ def _apply_row(batch: WriteBatch, key: bytes | None, value: bytes | None) -> Non
 def _apply_window(batch: WriteBatch, key: bytes | None, value: bytes | None) -> None:
     for row_key, row in unpack_pairs(value or b"\x90"):
         batch.put(row_key, row)
-
-
-def _open(path: Path, cache: Cache, ttl_seconds: int | None) -> Store:
-    deadline = time.monotonic() + LOCK_SECONDS
-    while True:
-        try:
-            return Store(path, cache, ttl_seconds)
-        except LedgerError as error:
-            if "lock" not in str(error).lower() or time.monotonic() > deadline:
-                raise
-            time.sleep(0.1)  # until the one who holds it has closed it, or the deadline

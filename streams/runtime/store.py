@@ -1,12 +1,14 @@
 """RocksDB through rocksdict: one database of a partition's ledger, small and bounded."""
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol, cast, overload
 
 from rocksdict import AccessType, BlockBasedOptions, Cache, DBCompressionType, Options, Rdict, WriteBatch, WriteOptions
 
-from sidestep.streams.errors import LedgerError
+from sidestep.streams.errors import LedgerDamaged, LedgerError
+from sidestep.streams.runtime.damage import disk_fault, fault, mark_of
 
 # The changelog is the write-ahead log: after a crash its tail is read again from the position stored with the data.
 _WITHOUT_WAL = WriteOptions()
@@ -15,6 +17,22 @@ _WITHOUT_WAL.disable_wal = True  # type: ignore[method-assign, assignment]  # a 
 WRITE_BUFFER = 8 * 1024 * 1024
 BLOOM_BITS = 10
 MEMTABLE_BLOOM = 0.1
+
+
+class _Cursor(Protocol):
+    """Goes through a database in key order."""
+
+    def seek(self, key: bytes) -> None: ...
+
+    def valid(self) -> bool: ...
+
+    def key(self) -> bytes: ...
+
+    def value(self) -> bytes: ...
+
+    def next(self) -> None: ...
+
+    def status(self) -> None: ...
 
 
 class _RawDatabase(Protocol):
@@ -28,7 +46,7 @@ class _RawDatabase(Protocol):
 
     def write(self, write_batch: WriteBatch, write_opt: WriteOptions) -> None: ...
 
-    def items(self, *, from_key: bytes) -> Iterator[tuple[bytes, bytes]]: ...
+    def iter(self) -> "_Cursor": ...
 
     def property_int_value(self, name: str) -> int | None: ...
 
@@ -61,39 +79,57 @@ def _options(cache: Cache) -> Options:
 
 
 class Store:
-    """One database. `ttl_seconds`: rows older than that may be dropped when RocksDB compacts."""
+    """One database. `ttl_seconds`: rows older than that may be dropped when RocksDB compacts.
+
+    Everything here raises LedgerError where the disk does not do its part, LedgerDamaged where the files are not what
+    was written (marked, so that the next opening sets them aside); to open it LedgerInUse, too.
+    """
 
     def __init__(self, path: Path, cache: Cache, ttl_seconds: int | None = None):
-        path.parent.mkdir(parents=True, exist_ok=True)
+        self._path = path
         access = AccessType.with_ttl(ttl_seconds) if ttl_seconds else AccessType.read_write()
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise disk_fault(path.parent, error) from error
         try:
             opened = Rdict(str(path), _options(cache), access_type=access)
         except Exception as error:
-            raise LedgerError(
-                f"RocksDB can't open {path}: {error}. If another worker uses this folder, give this one its own "
-                "data folder; if the "
-                "files are damaged, remove the folder: it is rebuilt from the changelog."
-            ) from error
+            raise fault(path, error) from error
         self._db = cast(_RawDatabase, opened)
 
     def get(self, key: bytes) -> bytes | None:
         """The value of one key."""
-        return self._db.get(key)
+        try:
+            return self._db.get(key)
+        except Exception as error:
+            raise self._fault(error) from error
 
     def get_many(self, keys: list[bytes]) -> list[bytes | None]:
         """The values of many keys, in their order."""
-        return self._db.get(keys) if keys else []
+        try:
+            return self._db.get(keys) if keys else []
+        except Exception as error:
+            raise self._fault(error) from error
 
     def write(self, batch: WriteBatch) -> None:
-        """Apply a batch, whole or not at all."""
-        self._db.write(batch, _WITHOUT_WAL)
+        """Apply a batch, whole or not at all. Raises what earlier batches met on their way to the disk, too."""
+        try:
+            self._db.write(batch, _WITHOUT_WAL)
+        except Exception as error:
+            raise self._fault(error) from error
 
     def items(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
         """Everything whose key begins with `prefix`, in key order."""
-        for key, value in self._db.items(from_key=prefix):
-            if not key.startswith(prefix):
-                return
-            yield key, value
+        cursor = self._db.iter()
+        cursor.seek(prefix)
+        while cursor.valid() and (key := cursor.key()).startswith(prefix):
+            yield key, cursor.value()
+            cursor.next()
+        try:
+            cursor.status()  # a cursor that meets a damaged block stops as if that were the end
+        except Exception as error:
+            raise self._fault(error) from error
 
     def estimate_keys(self) -> int:
         """Roughly how many keys there are."""
@@ -101,8 +137,19 @@ class Store:
 
     def close(self) -> None:
         """Flush and close. After a kill instead, recovery reads the tail of the changelog again."""
-        self._db.flush()
-        self._db.close()
+        try:
+            self._db.flush()
+        except Exception as error:
+            raise self._fault(error) from error
+        finally:
+            self._db.close()
+
+    def _fault(self, error: Exception) -> LedgerError:
+        found = fault(self._path, error)
+        if isinstance(found, LedgerDamaged):
+            with contextlib.suppress(OSError):
+                mark_of(self._path).write_text(str(error), "utf-8")
+        return found
 
 
 def new_batch() -> WriteBatch:

@@ -10,7 +10,7 @@ from rocksdict import Cache
 
 from sidestep.streams.errors import LedgerError
 from sidestep.streams.local.embedded_kafka import EmbeddedKafka
-from sidestep.streams.runtime import former
+from sidestep.streams.runtime import quarantine
 from sidestep.streams.runtime.former import STORES, Former
 from sidestep.streams.runtime.store import Store, new_batch
 from sidestep.topics.connection import Connection
@@ -69,7 +69,7 @@ def test_a_folder_that_is_there_already_is_left_alone(tmp_path: Path) -> None:
 def test_a_folder_in_use_is_not_moved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two workers in one data folder are a mistake: the second one says so and touches nothing."""
     _ledger_of_old(tmp_path / "3")
-    monkeypatch.setattr(former, "LOCK_SECONDS", 0.2)
+    monkeypatch.setattr(quarantine, "LOCK_SECONDS", 0.2)
     used = _store(tmp_path / "3" / "window")
     with pytest.raises(LedgerError, match="give this one its own data folder"):
         Former(NOWHERE, "group", tmp_path).move(3, tmp_path / "role" / "3")

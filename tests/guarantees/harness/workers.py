@@ -101,6 +101,16 @@ class WorkerProcess:
         wait_for(lambda: self.ready(statuses or ("ok",)), READY_SECONDS, f"{self.role} worker ready")
         return self
 
+    def lag(self) -> float:
+        """Records that its partitions have waiting, by its metrics; infinite while it does not answer."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=2) as answer:
+                lines = answer.read().decode().splitlines()
+        except (urllib.error.URLError, OSError):
+            return float("inf")
+        found = [float(line.rpartition(" ")[2]) for line in lines if line.startswith("sidestep_lag_records{")]
+        return sum(found) if found else float("inf")
+
     def signal(self, number: int) -> None:
         """Send it a signal, if it still runs."""
         if self.alive:
