@@ -1,12 +1,17 @@
 """sidestep topics: what the catalog says, and whether a cluster agrees."""
 
 import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import click
 
 from sidestep.streams.commands.options import broker_option
 from sidestep.streams.settings import load
-from sidestep.topics.catalog import CATALOG, DAY_MS, Topic
+from sidestep.topics.catalog import BY_NAME, CATALOG, DAY_MS, Topic
+
+if TYPE_CHECKING:
+    from sidestep.topics.needs import Finding
 
 
 @click.group()
@@ -40,16 +45,27 @@ def create(broker: str | None, partitions: int | None, replication: int, setting
 
 @topics.command()
 @broker_option
-def check(broker: str | None) -> None:
-    """Compare a cluster with the catalog; exit code 1 if they differ."""
-    from sidestep.topics import admin
+@click.option("--json", "as_json", is_flag=True, help="One JSON object for each finding.")
+def check(broker: str | None, as_json: bool) -> None:
+    """Compare a cluster with the catalog, and its settings with what the guarantee needs.
 
-    differences = admin.check(load(broker=broker).connection)
-    for sentence in differences:
-        click.echo(sentence)
-    if differences:
+    Each finding says what it means and what to do. Exit code 1 if there is a fault; advice alone is exit code 0.
+    """
+    from sidestep.topics import admin
+    from sidestep.topics.described import described
+    from sidestep.topics.needs import findings
+
+    settings = load(broker=broker)
+    differences = admin.check(settings.connection)
+    found = findings(described(settings.connection), BY_NAME, round(settings.session_timeout * 1000))
+    if as_json:
+        lines = [json.dumps({"weight": "fault", "where": "catalog", "means": sentence}) for sentence in differences]
+        lines += [json.dumps(asdict(finding)) for finding in found]
+    else:
+        lines = (differences or ["all topics are as the catalog says"]) + [_as_block(finding) for finding in found]
+    click.echo("\n".join(lines), nl=bool(lines))
+    if differences or any(finding.weight == "fault" for finding in found):
         raise SystemExit(1)
-    click.echo("all topics are as the catalog says")
 
 
 def _setting(text: str) -> tuple[str, str]:
@@ -70,6 +86,13 @@ def _as_dict(topic: Topic) -> dict[str, object]:
         "same_partitions_as": topic.same_partitions_as,
         "config": topic.config(),
     }
+
+
+def _as_block(finding: "Finding") -> str:
+    weight = click.style(f"{finding.weight:<7}", fg="red" if finding.weight == "fault" else "yellow", bold=True)
+    margin = " " * 8
+    what = f"{finding.where}: {finding.what} is {finding.here}, needed: {finding.needed}"
+    return f"{weight} {what}\n{margin}{finding.means}\n{margin}{finding.do}"
 
 
 def _as_text(topic: Topic) -> str:

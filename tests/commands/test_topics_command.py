@@ -1,12 +1,15 @@
 """sidestep topics, and the command line as a whole."""
 
 import json
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 from confluent_kafka.admin import AdminClient
 
 from sidestep.streams.cli import COMMANDS, main
+from sidestep.streams.local.embedded_config import Server, quick_start
+from sidestep.streams.local.embedded_kafka import EmbeddedKafka
 from sidestep.topics.catalog import CATALOG
 from sidestep.topics.connection import Connection
 from tests.fixture_types import WaitUntil
@@ -21,7 +24,11 @@ def test_create_then_check(clean_topics: Connection) -> None:
     result = run("topics", "create", "--broker", str(clean_topics))
     assert (result.exit_code, result.output) == (0, "all topics exist\n")
     result = run("topics", "check", "--broker", str(clean_topics))
-    assert (result.exit_code, result.output) == (0, "all topics are as the catalog says\n")
+    assert result.exit_code == 0
+    first, second, *rest = result.output.splitlines()
+    assert "all topics are as the catalog says" == first
+    assert "advice  email-intents and 11 more: replication is 1, needed: 3, with min.insync.replicas=2" == second
+    assert len(rest) == 2
 
 
 def test_a_difference_is_exit_code_1(clean_topics: Connection, wait_until: WaitUntil) -> None:
@@ -30,11 +37,32 @@ def test_a_difference_is_exit_code_1(clean_topics: Connection, wait_until: WaitU
     client.delete_topics(["email-tallies"])["email-tallies"].result(10)
     wait_until(lambda: "email-tallies" not in client.list_topics(timeout=10).topics)
     result = run("topics", "check", "--broker", str(clean_topics))
-    assert (result.exit_code, result.output) == (1, "email-tallies does not exist: sidestep topics create\n")
+    assert (result.exit_code, result.output.splitlines()[0]) == (
+        1,
+        "email-tallies does not exist: sidestep topics create",
+    )
     assert (
         run("topics", "create", "--broker", str(clean_topics), "--partitions", "9").output == "created email-tallies\n"
     )
     wait_until(lambda: run("topics", "check", "--broker", str(clean_topics)).exit_code == 0)
+
+
+def test_what_the_guarantee_needs_is_compared(tmp_path: Path) -> None:
+    """A fault is exit code 1; each finding says what it means and what to do; --json is an object a line."""
+    wrong = {"transaction.max.timeout.ms": 30_000, "group.min.session.timeout.ms": 20_000}
+    with EmbeddedKafka(tmp_path / "kafka", java=quick_start(), server=Server(properties=wrong)) as kafka:
+        assert run("topics", "create", "--broker", kafka.address, "--config", "retention.bytes=1000").exit_code == 0
+        people = run("topics", "check", "--broker", kafka.address)
+        programs = run("topics", "check", "--broker", kafka.address, "--json")
+    assert (1, 1) == (people.exit_code, programs.exit_code)
+    assert (
+        "fault   broker 1: transaction.max.timeout.ms is 30000, needed: at least 60000\n        Decide" in people.output
+    )
+    found = [json.loads(line) for line in programs.output.splitlines()]
+    faults = {(each["where"], each["what"]) for each in found if each["weight"] == "fault"}
+    topics = {(topic.name, "retention.bytes") for topic in CATALOG}
+    assert {("broker 1", name) for name in wrong} | topics == faults
+    assert all(each["means"] and each["do"] for each in found)
 
 
 def test_a_setting_that_is_none_is_a_usage_error() -> None:
