@@ -11,7 +11,7 @@ from sidestep.streams.settings import load
 from sidestep.topics.catalog import BY_NAME, CATALOG, DAY_MS, Topic
 
 if TYPE_CHECKING:
-    from sidestep.topics.needs import Finding
+    from sidestep.topics.needs import Shortfall
 
 
 @click.group()
@@ -45,26 +45,26 @@ def create(broker: str | None, partitions: int | None, replication: int, setting
 
 @topics.command()
 @broker_option
-@click.option("--json", "as_json", is_flag=True, help="One JSON object for each finding.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object for each shortfall.")
 def check(broker: str | None, as_json: bool) -> None:
     """Compare a cluster with the catalog, and its settings with what the guarantee needs.
 
-    Each finding says what it means and what to do. Exit code 1 if there is a fault; advice alone is exit code 0.
+    Each shortfall says what it means and what to do. Exit code 1 if there is a fault; advice alone is exit code 0.
     """
     from sidestep.topics import admin
     from sidestep.topics.described import described
-    from sidestep.topics.needs import findings
+    from sidestep.topics.needs import shortfalls
 
     settings = load(broker=broker)
     differences = admin.check(settings.connection)
-    found = findings(described(settings.connection), BY_NAME, round(settings.session_timeout * 1000))
+    found = shortfalls(described(settings.connection), BY_NAME, round(settings.session_timeout * 1000))
     if as_json:
         lines = [json.dumps({"weight": "fault", "where": "catalog", "means": sentence}) for sentence in differences]
-        lines += [json.dumps(asdict(finding)) for finding in found]
+        lines += [json.dumps(asdict(shortfall)) for shortfall in found]
     else:
-        lines = (differences or ["all topics are as the catalog says"]) + [_as_block(finding) for finding in found]
+        lines = (differences or ["all topics are as the catalog says"]) + [_as_block(shortfall) for shortfall in found]
     click.echo("\n".join(lines), nl=bool(lines))
-    if differences or any(finding.weight == "fault" for finding in found):
+    if differences or any(shortfall.weight == "fault" for shortfall in found):
         raise SystemExit(1)
 
 
@@ -88,11 +88,11 @@ def _as_dict(topic: Topic) -> dict[str, object]:
     }
 
 
-def _as_block(finding: "Finding") -> str:
-    weight = click.style(f"{finding.weight:<7}", fg="red" if finding.weight == "fault" else "yellow", bold=True)
+def _as_block(shortfall: "Shortfall") -> str:
+    weight = click.style(f"{shortfall.weight:<7}", fg="red" if shortfall.weight == "fault" else "yellow", bold=True)
     margin = " " * 8
-    what = f"{finding.where}: {finding.what} is {finding.here}, needed: {finding.needed}"
-    return f"{weight} {what}\n{margin}{finding.means}\n{margin}{finding.do}"
+    what = f"{shortfall.where}: {shortfall.what} is {shortfall.here}, needed: {shortfall.needed}"
+    return f"{weight} {what}\n{margin}{shortfall.means}\n{margin}{shortfall.do}"
 
 
 def _as_text(topic: Topic) -> str:

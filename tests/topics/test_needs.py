@@ -12,7 +12,7 @@ from sidestep.topics import needs
 from sidestep.topics.catalog import BY_NAME, CATALOG
 from sidestep.topics.connection import Connection
 from sidestep.topics.described import described
-from sidestep.topics.needs import INTERNAL, Finding, SeenCluster, SeenTopic, findings
+from sidestep.topics.needs import INTERNAL, SeenCluster, SeenTopic, Shortfall, shortfalls
 
 SESSION_MS = round(Settings().session_timeout * 1000)
 BROKER = {
@@ -33,9 +33,9 @@ GOOD = SeenCluster(
 )
 
 
-def found(seen: SeenCluster, session_ms: int = SESSION_MS) -> list[Finding]:
+def found(seen: SeenCluster, session_ms: int = SESSION_MS) -> list[Shortfall]:
     """What is said of a cluster."""
-    return findings(seen, BY_NAME, session_ms)
+    return shortfalls(seen, BY_NAME, session_ms)
 
 
 def with_broker(**settings: str) -> SeenCluster:
@@ -95,8 +95,8 @@ def test_a_cluster_that_has_everything_has_no_findings() -> None:
 )  # fmt: skip
 def test_what_is_not_as_it_should_be_is_found(seen: SeenCluster, weight: str, where: str, what: str) -> None:
     """A fault breaks the guarantee or stops the work; advice does not. Each says what it means and what to do."""
-    mine = [finding for finding in found(seen) if (finding.where, finding.what) == (where, what)]
-    assert [weight] == [finding.weight for finding in mine]
+    mine = [shortfall for shortfall in found(seen) if (shortfall.where, shortfall.what) == (where, what)]
+    assert [weight] == [shortfall.weight for shortfall in mine]
     assert mine[0].here != "" and mine[0].needed != ""
     assert mine[0].means.endswith(".") and mine[0].do.endswith(".")
 
@@ -114,19 +114,19 @@ def test_one_broker_is_told_once() -> None:
              for name, topic in GOOD.topics.items()}  # fmt: skip
     single = {"transaction.state.log.replication.factor": "1", "offsets.topic.replication.factor": "1"}
     seen = SeenCluster({1: BROKER | single}, alone)
-    assert ["replication"] == [finding.what for finding in found(seen)]
+    assert ["replication"] == [shortfall.what for shortfall in found(seen)]
     assert found(seen)[0].where == f"email-intents and {len(CATALOG) - 1} more"
 
 
 def test_faults_come_first() -> None:
     """Whoever reads one line reads the worst."""
     seen = with_broker(auto_create_topics_enable="true", transaction_max_timeout_ms="1000")
-    assert ["fault", "advice"] == [finding.weight for finding in found(seen)]
+    assert ["fault", "advice"] == [shortfall.weight for shortfall in found(seen)]
 
 
 def test_the_session_of_the_workers_decides() -> None:
     """SIDESTEP_SESSION_TIMEOUT, not a number of ours."""
-    assert ["group.min.session.timeout.ms"] * 3 == [finding.what for finding in found(GOOD, 5_999)]
+    assert ["group.min.session.timeout.ms"] * 3 == [shortfall.what for shortfall in found(GOOD, 5_999)]
     assert "between 6 and 1800" in found(GOOD, 5_999)[0].do
 
 
