@@ -32,6 +32,10 @@ class LedgerInUse(LedgerError):
     """Another process uses the ledger's folder."""
 
 
+class Hanging(SidestepError):
+    """A transaction hangs in a partition, and its records do not say how it was decided."""
+
+
 class NoPolicy(SidestepError):
     """An intent stands in the log before any policy."""
 

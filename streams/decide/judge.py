@@ -12,11 +12,11 @@ from sidestep.schemas.codec import decode_evidence, encode
 from sidestep.streams.decide.batch import Decided, decide, load, load_controls
 from sidestep.streams.errors import LedgerError
 from sidestep.streams.runtime.dead_letters import dead_letter
-from sidestep.streams.runtime.ledger import Aborted
 from sidestep.streams.runtime.outgoing import Keyed, Outgoing, Single
 from sidestep.streams.runtime.partitioner import partition_of
 from sidestep.streams.runtime.record import Record
 from sidestep.streams.runtime.tables import Row, Table, Writes
+from sidestep.streams.runtime.transactions import Aborted
 from sidestep.topics.catalog import APPROVED, DEAD_LETTERS, EVIDENCE, REJECTED, TALLIES
 
 log = logging.getLogger(__name__)
@@ -67,12 +67,12 @@ class Judge:
 
     def judge(self, records: list[Record]) -> Judged:
         """Fold what is new of `records` (Kafka messages, in offset order) and commit it. Raises SidestepError."""
-        marker = self._ledger.marker
-        if records[0].offset() <= marker:
-            records = [record for record in records if record.offset() > marker]
-        if not records:
-            return Judged()
         for _ in range(TRIES):
+            marker = self._ledger.marker
+            if records[0].offset() <= marker:
+                records = [record for record in records if record.offset() > marker]
+            if not records:
+                return Judged()
             try:
                 return self._try(records)
             except Aborted as error:

@@ -19,7 +19,7 @@ from sidestep.streams.runtime.quarantine import count_aside
 from sidestep.streams.runtime.reader import Isolation
 from sidestep.streams.runtime.recovery import Progress
 from sidestep.streams.runtime.stage import Stage
-from sidestep.topics.catalog import EVIDENCE, IDS_CHANGELOG, LEDGER_CHANGELOG, TALLIES
+from sidestep.topics.catalog import APPROVED, DEAD_LETTERS, EVIDENCE, IDS_CHANGELOG, LEDGER_CHANGELOG, REJECTED, TALLIES
 
 OUTAGE_SECONDS = 7 * 86_400
 """RocksDB drops old ids by the wall clock, the fold by log time: they may differ by an outage of this length."""
@@ -48,6 +48,8 @@ class DecideRole:
             data=settings.data / "ledger",
             rows_changelog=LEDGER_CHANGELOG.name,
             window_changelog=IDS_CHANGELOG.name,
+            own_topics=(APPROVED.name, REJECTED.name),
+            shared_topics={topic.name: context.partitions[topic.name] for topic in (TALLIES, DEAD_LETTERS)},
             window_seconds=DEDUPLICATION_SECONDS + OUTAGE_SECONDS,
             cache=context.block_cache,
         )

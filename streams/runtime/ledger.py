@@ -11,36 +11,27 @@ There are two stores, each with the position of its own changelog: `rows` (keyed
 """
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from rocksdict import Cache, WriteBatch
 
 from sidestep.streams.errors import LedgerError
-from sidestep.streams.runtime.kafka import MESSAGE_MAX, OnDelivery, client, explain, produce_batch
-from sidestep.streams.runtime.outgoing import Keyed, Outgoing
+from sidestep.streams.runtime.examine import Writer
+from sidestep.streams.runtime.manifest import MARKER, Place
+from sidestep.streams.runtime.outgoing import Outgoing
 from sidestep.streams.runtime.quarantine import open_sound
-from sidestep.streams.runtime.record import Record
 from sidestep.streams.runtime.recovery import POSITION, Progress, recover
 from sidestep.streams.runtime.store import Store, new_batch
-from sidestep.streams.runtime.tables import Row, Table, Writes, pack_pairs, unpack_pairs
+from sidestep.streams.runtime.tables import Row, Table, Writes, unpack_pairs
+from sidestep.streams.runtime.takeover import Ended
+from sidestep.streams.runtime.transactions import Aborted, Changes, Positions, Transactions
 from sidestep.topics.connection import Connection
-from sidestep.topics.errors import PublishFailed
-
-MARKER = b"\0marker"
-"""Source offset reached, as decimal digits; in the changelog and in the store."""
 
 CLUSTER = b"\0cluster"
 """Id of the Kafka cluster whose changelog the store follows."""
-
-TRANSACTION_SECONDS = 60.0
-
-
-class Aborted(Exception):
-    """The transaction was rolled back and may be tried again from the start: fold the batch anew."""
 
 
 @dataclass(frozen=True)
@@ -55,12 +46,27 @@ class LedgerSettings:
     """Folder of all roles' ledgers."""
     rows_changelog: str
     window_changelog: str
+    own_topics: tuple[str, ...]
+    """Where a ledger writes besides: in these only to the partition with its own number, and nobody else does."""
+    shared_topics: Mapping[str, int]
+    """In these to any, as others do. With their numbers of partitions."""
     window_seconds: int
     cache: Cache
 
     def folder(self, partition: int) -> Path:
         """Where a partition's ledger lies on disk."""
         return self.data / self.role / str(partition)
+
+    def writer(self, partition: int) -> Writer:
+        """Who writes for a partition, and where."""
+        own = (self.rows_changelog, self.window_changelog, *self.own_topics)
+        shared = [Place(topic, number) for topic, count in self.shared_topics.items() for number in range(count)]
+        return Writer(
+            transactional_id=f"{self.group}-{self.role}-{partition}",
+            changelog=Place(self.rows_changelog, partition),
+            own=tuple(Place(topic, partition) for topic in own),
+            shared=tuple(shared),
+        )
 
 
 class Ledger:
@@ -70,7 +76,8 @@ class Ledger:
         self._settings = settings
         self.partition = partition
         self._failpoint = failpoint
-        self._producer = self._fence_previous_owner()
+        window = Place(settings.window_changelog, partition)
+        self._transactions = Transactions(settings.connection, settings.writer(partition), window, failpoint)
         folder = settings.folder(partition)
         self._rows = open_sound(folder / "rows", settings.cache)
         self._window = open_sound(folder / "window", settings.cache, settings.window_seconds)
@@ -80,39 +87,12 @@ class Ledger:
         except BaseException:
             self.close()
             raise
-        self.marker = int(self._rows.get(MARKER) or -1)
+        self.marker = self._marker()
         """Source offset up to which everything is in; -1: nothing is."""
-
-    def _fence_previous_owner(self) -> Producer:
-        settings = self._settings
-        name = f"{settings.group}-{settings.role}-{self.partition}"
-        producer = Producer(
-            client(
-                settings.connection,
-                name,
-                **{
-                    "transactional.id": name,
-                    "transaction.timeout.ms": int(TRANSACTION_SECONDS * 1000),
-                    # A batch is complete when it is produced, and the commit sends it at once whatever stands here.
-                    # With 0 librdkafka's threads turn in circles while Kafka adds the partitions to the transaction:
-                    # a tenth of Decide's CPU (docs/decisions/006).
-                    "linger.ms": 3,
-                    "batch.size": 1_000_000,
-                    "message.max.bytes": MESSAGE_MAX,
-                    "compression.type": "lz4",
-                    "queue.buffering.max.messages": 1_000_000,
-                },
-            )
-        )
-        try:
-            producer.init_transactions(TRANSACTION_SECONDS)
-        except KafkaException as error:
-            raise explain(error, f"taking over partition {self.partition}") from error
-        return producer
 
     def _check_cluster(self) -> None:
         """A folder that has followed another cluster's changelog would be taken for this one's."""
-        cluster = self._producer.list_topics(self._settings.rows_changelog, timeout=TRANSACTION_SECONDS).cluster_id
+        cluster = self._transactions.cluster
         for store in (self._rows, self._window):
             known = store.get(CLUSTER)
             if known is None:
@@ -152,85 +132,53 @@ class Ledger:
         Raises Aborted if it was rolled back (nothing has changed, the batch may be folded again), Fenced or another
         SidestepError if this worker must not go on.
         """
-        encoded = _encode(writes)
+        if self.settle():
+            raise Aborted("something hung that may hold what this batch begins with")
+        changes = _encode(writes)
         self._failpoint("before-transaction")
         began = time.monotonic()
-        rows_position, window_position = self._transaction(outgoing, encoded, b"%d" % marker)
+        positions = self._transactions.write(outgoing, changes, b"%d" % marker)
         took = time.monotonic() - began
         self._failpoint("after-commit")
-        self._apply(encoded, marker, rows_position, window_position)
+        self._apply(changes, marker, positions)
         self._failpoint("after-local")
         self.marker = marker
         return took
 
-    def _transaction(self, outgoing: Outgoing, encoded: "_Encoded", marker: bytes) -> tuple[list[int], list[int]]:
-        settings, producer, partition = self._settings, self._producer, self.partition
-        rows_position: list[int] = []
-        window_position: list[int] = []
-        try:
-            producer.begin_transaction()
-            for (topic, into), records in outgoing.batches.items():
-                self._produce(topic, into, records)
-            for single in outgoing.singles:
-                producer.produce(**single)
-            self._failpoint("inside-transaction")
-            changes: list[Keyed] = [{"key": key, "value": value} for key, value in encoded.rows]
-            self._produce(settings.rows_changelog, partition, changes)
-            if encoded.window:
-                producer.produce(
-                    settings.window_changelog,
-                    pack_pairs(encoded.window),
-                    None,
-                    partition,
-                    on_delivery=_remember(window_position),
-                )
-            producer.produce(settings.rows_changelog, marker, MARKER, partition, on_delivery=_remember(rows_position))
-            self._failpoint("before-commit")
-            self._commit_transaction()
-        except KafkaException as error:
-            self._roll_back(error)
-        return rows_position, window_position
+    def settle(self) -> bool:
+        """Where the connection to Kafka broke, see that nothing was left hanging: before a batch, and while there is
+        none. True: something was, and the ledger has caught up with it. Raises SidestepError."""
+        if not self._transactions.settle():
+            return False
+        self._recover(lambda done, total: None)
+        self.marker = self._marker()
+        return True
 
-    def _produce(self, topic: str, partition: int, records: list[Keyed]) -> None:
-        if records and (refused := produce_batch(self._producer, topic, partition, records)):
-            raise PublishFailed(f"{topic}/{partition}: Kafka's client did not take a record: {refused}")
+    @property
+    def ended(self) -> Ended:
+        """What hung when the partition was taken over last."""
+        return self._transactions.ended
 
-    def _commit_transaction(self) -> None:
-        deadline = time.monotonic() + TRANSACTION_SECONDS
-        while True:
-            try:
-                return self._producer.commit_transaction(max(1.0, deadline - time.monotonic()))
-            except KafkaException as error:
-                # whether it was committed is not known as long as the answer is missing: ask again, never guess
-                if not error.args[0].retriable() or time.monotonic() > deadline:
-                    raise
+    def _marker(self) -> int:
+        return int(self._rows.get(MARKER) or -1)
 
-    def _roll_back(self, error: KafkaException) -> None:
-        if not error.args[0].txn_requires_abort():
-            raise explain(error, f"committing partition {self.partition}") from error
-        try:
-            self._producer.abort_transaction(TRANSACTION_SECONDS)
-        except KafkaException as second:
-            raise explain(second, f"rolling back partition {self.partition}") from second
-        raise Aborted(str(error)) from error
-
-    def _apply(self, encoded: "_Encoded", marker: int, rows_position: list[int], window_position: list[int]) -> None:
+    def _apply(self, changes: Changes, marker: int, positions: Positions) -> None:
         batch = new_batch()
         put = batch.put
-        for key, value in encoded.rows:
+        for key, value in changes.rows:
             if value is None:
                 batch.delete(key)
             else:
                 put(key, value)
         batch.put(MARKER, b"%d" % marker)
-        batch.put(POSITION, b"%d" % rows_position[-1])
+        batch.put(POSITION, b"%d" % positions.rows[-1])
         self._rows.write(batch)
-        if encoded.window:
+        if changes.window:
             batch = new_batch()
             put = batch.put
-            for key, value in encoded.window:
+            for key, value in changes.window:
                 put(key, value)
-            batch.put(POSITION, b"%d" % window_position[-1])
+            batch.put(POSITION, b"%d" % positions.window[-1])
             self._window.write(batch)
 
     def _store(self, table: Table[Any]) -> Store:
@@ -248,15 +196,8 @@ class Ledger:
             self._window.close()
 
 
-@dataclass(frozen=True)
-class _Encoded:
-    rows: list[tuple[bytes, bytes | None]]
-    """None: the row is gone, a tombstone in the changelog."""
-    window: list[tuple[bytes, bytes]]
-
-
-def _encode(writes: Writes) -> _Encoded:
-    encoded = _Encoded([], [])
+def _encode(writes: Writes) -> Changes:
+    encoded = Changes()
     for table, rows in writes.rows.items():
         prefix, encode = table.prefix, table.encode
         if table.windowed:
@@ -264,14 +205,6 @@ def _encode(writes: Writes) -> _Encoded:
         else:
             encoded.rows.extend([(prefix + key, None if row is None else encode(row)) for key, row in rows.items()])
     return encoded
-
-
-def _remember(position: list[int]) -> OnDelivery:
-    def delivered(error: KafkaError | None, message: Message) -> None:
-        if error is None:
-            position.append(cast("Record", message).offset())
-
-    return delivered
 
 
 def _apply_row(batch: WriteBatch, key: bytes | None, value: bytes | None) -> None:

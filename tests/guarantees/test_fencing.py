@@ -34,7 +34,8 @@ def ledger(connection: Connection, folder: Path, progress: Progress = lambda *_:
     settings = LedgerSettings(
         connection=connection, group=folder.parent.name, role="decide", data=folder,
         rows_changelog=LEDGER_CHANGELOG.name,
-        window_changelog=IDS_CHANGELOG.name, window_seconds=86_400, cache=Cache(8 * 1024 * 1024),
+        window_changelog=IDS_CHANGELOG.name, own_topics=(APPROVED.name,), shared_topics={},
+        window_seconds=86_400, cache=Cache(8 * 1024 * 1024),
     )  # fmt: skip
     return Ledger(settings, 0, lambda _: None, progress)
 

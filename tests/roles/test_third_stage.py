@@ -85,6 +85,8 @@ class CountRole:
             data=settings.data / "ledger",
             rows_changelog=TOPICS["rows"],
             window_changelog=TOPICS["window"],
+            own_topics=(TOPICS["output"],),
+            shared_topics={},
             window_seconds=3600,
             cache=context.block_cache,
         )

@@ -53,6 +53,8 @@ class Place:
             data=self.folder / folder,
             rows_changelog=self.rows,
             window_changelog=self.window,
+            own_topics=(self.output,),
+            shared_topics={},
             window_seconds=3600,
             cache=Cache(1024 * 1024),
         )

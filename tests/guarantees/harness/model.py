@@ -15,7 +15,8 @@ from sidestep.schemas.codec import decode, decode_evidence
 from sidestep.streams.decide.batch import decide
 from sidestep.streams.decide.state import Controls, State
 from sidestep.streams.decide.tables import DEDUPLICATION_SECONDS, TABLES
-from sidestep.streams.runtime.ledger import CLUSTER, MARKER
+from sidestep.streams.runtime.ledger import CLUSTER
+from sidestep.streams.runtime.manifest import MARKER
 from sidestep.streams.runtime.partitioner import partition_of
 from sidestep.streams.runtime.record import Record
 from sidestep.streams.runtime.recovery import POSITION

@@ -1,0 +1,48 @@
+"""First, last stable and last offsets of partitions, many in one question."""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from confluent_kafka import IsolationLevel, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec
+
+from sidestep.streams.runtime.kafka import client, explain
+from sidestep.streams.runtime.manifest import Place
+from sidestep.topics.connection import Connection
+
+ANSWER_SECONDS = 30.0
+
+
+class Ends(NamedTuple):
+    """`stable`: from here on readers of committed records see nothing. `high`: what would come next. Equal unless a
+    transaction is open."""
+
+    stable: int
+    high: int
+
+
+class Offsets:
+    """Asks one cluster. Blocks. Raises BrokerUnreachable or another SidestepError."""
+
+    def __init__(self, connection: Connection):
+        self._admin = AdminClient(client(connection, "offsets"))
+
+    def ends(self, places: Iterable[Place]) -> dict[Place, Ends]:
+        """Where committed records and all records end."""
+        wanted = list(places)
+        # in this order: a transaction that ends in between makes a place look settled, never the other way round
+        high = self._ask(wanted, OffsetSpec.latest(), IsolationLevel.READ_UNCOMMITTED)
+        stable = self._ask(wanted, OffsetSpec.latest(), IsolationLevel.READ_COMMITTED)
+        return {place: Ends(stable[place], high[place]) for place in wanted}
+
+    def starts(self, places: Iterable[Place]) -> dict[Place, int]:
+        """The first offset that is still there."""
+        return self._ask(list(places), OffsetSpec.earliest(), IsolationLevel.READ_UNCOMMITTED)
+
+    def _ask(self, places: list[Place], spec: OffsetSpec, isolation: IsolationLevel) -> dict[Place, int]:
+        wanted = {TopicPartition(*place): spec for place in places}
+        try:
+            found = self._admin.list_offsets(wanted, isolation_level=isolation, request_timeout=ANSWER_SECONDS)
+            return {Place(tp.topic, tp.partition): int(future.result().offset) for tp, future in found.items()}
+        except KafkaException as error:
+            raise explain(error, f"asking for the offsets of {len(places)} partitions") from error

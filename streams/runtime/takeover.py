@@ -1,0 +1,155 @@
+"""Taking a partition over: whoever had it can commit nothing any more, and no transaction of his is left hanging.
+
+After init_transactions nobody has a transaction open in the partitions that only this transactional id writes to. One
+that is open all the same hangs (docs/decisions/020): readers see nothing behind it, and the id's next transaction
+would decide it by accident. It is adopted or rolled back, as its own records say; where they do not say it, Hanging is
+raised, and nothing is changed. Blocks.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from aiokafka import errors
+from confluent_kafka import KafkaException, Producer
+
+from sidestep.streams.errors import Hanging
+from sidestep.streams.runtime.examine import Writer, examine
+from sidestep.streams.runtime.hanging import Fate, Unresolvable
+from sidestep.streams.runtime.kafka import client, explain
+from sidestep.streams.runtime.manifest import Place
+from sidestep.streams.runtime.offsets import Ends, Offsets
+from sidestep.streams.runtime.raw_log import RawLog, raw_log
+from sidestep.topics.connection import Connection
+from sidestep.topics.errors import BrokerUnreachable, SidestepError
+
+Answer = TypeVar("Answer")
+
+log = logging.getLogger(__name__)
+
+ASK_SECONDS = 60.0
+SETTLE_SECONDS = 0.3
+"""Others' transactions in shared partitions end in some ten milliseconds; end markers of the predecessor as well."""
+PATIENCE_SECONDS = 10.0
+"""How long a last stable offset may lag behind a partition in which no transaction is open."""
+ROUNDS = 3
+"""A hanging transaction is ended in one round. Another one stands for what its end uncovers."""
+
+
+@dataclass
+class Ended:
+    """What a take-over found hanging: places whose transaction it committed, or rolled back."""
+
+    adopted: int = 0
+    rolled_back: int = 0
+
+    @property
+    def any(self) -> bool:
+        """Whether there was something."""
+        return self.adopted + self.rolled_back > 0
+
+    def count(self, fates: Mapping[Place, Fate]) -> None:
+        """These have been ended so."""
+        self.adopted += sum(fate is Fate.COMMITTED for fate in fates.values())
+        self.rolled_back += sum(fate is Fate.ABORTED for fate in fates.values())
+
+
+def take_over(connection: Connection, writer: Writer, settings: Mapping[str, Any]) -> tuple[Producer, Ended]:
+    """A producer of the id, with `settings`, whose predecessors are fenced and leave nothing open.
+
+    Raises Hanging, Fenced, BrokerUnreachable or another SidestepError.
+    """
+    ended = Ended()
+    for _ in range(ROUNDS):
+        producer = _initialised(connection, writer, settings)
+        unsettled = _unsettled(connection, writer)
+        if not unsettled:
+            return producer, ended
+        del producer  # to look closer fences it
+        if not _end_all(connection, writer, unsettled, ended):
+            _await_settled(connection, writer)
+            return _initialised(connection, writer, settings), ended
+    name = writer.transactional_id
+    raise Hanging(f"{name}: transactions hang again as often as they are ended. {_advice(writer)}")
+
+
+def _end_all(connection: Connection, writer: Writer, unsettled: Mapping[Place, Ends], ended: Ended) -> bool:
+    """False: of the `unsettled` places none has anything open of this id."""
+    fates = _ask(connection, writer, lambda kafka: examine(kafka, writer, Offsets(connection), unsettled))
+    if fates:
+        _ask(connection, writer, lambda kafka: _end(kafka, writer, fates))
+        ended.count(fates)
+    return bool(fates)
+
+
+def _initialised(connection: Connection, writer: Writer, settings: Mapping[str, Any]) -> Producer:
+    name = writer.transactional_id
+    producer = Producer(client(connection, name, **{"transactional.id": name, **settings}))
+    try:
+        producer.init_transactions(ASK_SECONDS)
+    except KafkaException as error:
+        raise explain(error, f"taking over {writer.changelog}") from error
+    return producer
+
+
+def _unsettled(connection: Connection, writer: Writer) -> dict[Place, Ends]:
+    """Places in which something is open: in one's own after a moment still, in shared ones all that while."""
+    offsets = Offsets(connection)
+    first = offsets.ends((*writer.own, *writer.shared))
+    open_since = {place: ends for place, ends in first.items() if ends.stable < ends.high}
+    deadline = time.monotonic() + SETTLE_SECONDS
+    while open_since and time.monotonic() < deadline:
+        time.sleep(0.02)  # between two questions, until the deadline
+        now = offsets.ends(open_since)
+        open_since = {place: ends for place, ends in now.items() if ends.stable < first[place].high}
+    return open_since
+
+
+def _await_settled(connection: Connection, writer: Writer) -> None:
+    offsets = Offsets(connection)
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while behind := [str(place) for place, ends in offsets.ends(writer.own).items() if ends.stable < ends.high]:
+        if time.monotonic() > deadline:
+            raise Hanging(
+                f"{', '.join(behind)}: the last stable offset stays below the end, and no transaction of "
+                f"{writer.transactional_id} is open there. {_advice(writer)}"
+            )
+        time.sleep(0.1)  # between two questions, until the deadline
+
+
+def _ask(connection: Connection, writer: Writer, work: Callable[[RawLog], Awaitable[Answer]]) -> Answer:
+    async def bounded() -> Answer:
+        async with asyncio.timeout(ASK_SECONDS), raw_log(connection) as kafka:
+            return await work(kafka)
+
+    try:
+        return asyncio.run(bounded())
+    except Unresolvable as error:
+        raise Hanging(f"a transaction of {writer.transactional_id} hangs, and {error}. {_advice(writer)}") from error
+    except (errors.KafkaError, TimeoutError) as error:
+        raise _explained(error, writer) from error
+
+
+def _explained(error: Exception, writer: Writer) -> SidestepError:
+    text = f"looking into what hangs of {writer.transactional_id}: {type(error).__name__} {error}"
+    return BrokerUnreachable(f"{text}. Is Kafka running, and may this worker read {writer.changelog.topic}?")
+
+
+async def _end(kafka: RawLog, writer: Writer, fates: Mapping[Place, Fate]) -> None:
+    for fate, doing in ((Fate.COMMITTED, "adopted"), (Fate.ABORTED, "rolled back")):
+        places = [place for place, wanted in fates.items() if wanted is fate]
+        if places:
+            await kafka.end(writer.transactional_id, places, commit=fate is Fate.COMMITTED)
+            names = ", ".join(map(str, sorted(places)))
+            log.warning("a transaction of %s hung and was %s: %s", writer.transactional_id, doing, names)
+
+
+def _advice(writer: Writer) -> str:
+    return (
+        "Nothing was changed. This partition rests until an operator has ended it: kafka-transactions.sh "
+        f"--bootstrap-server … find-hanging --topic {writer.changelog.topic} and the other topics named here, then "
+        "kafka-transactions.sh … abort; see operations.md, When Kafka is in trouble"
+    )

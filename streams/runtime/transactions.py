@@ -1,0 +1,166 @@
+"""The transactions of one partition's ledger: outputs, changelog records and the marker record, all or none of them."""
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import cast
+
+from confluent_kafka import KafkaError, KafkaException, Message
+
+from sidestep.streams.runtime.examine import Writer
+from sidestep.streams.runtime.kafka import MESSAGE_MAX, OnDelivery, explain, produce_batch
+from sidestep.streams.runtime.manifest import HEADER, MARKER, Place, Sequences
+from sidestep.streams.runtime.outgoing import Headers, Keyed, Outgoing
+from sidestep.streams.runtime.record import Record
+from sidestep.streams.runtime.tables import pack_pairs
+from sidestep.streams.runtime.takeover import Ended, take_over
+from sidestep.topics.connection import Connection
+from sidestep.topics.errors import PublishFailed
+
+log = logging.getLogger(__name__)
+
+TRANSACTION_SECONDS = 60.0
+
+_SETTINGS = {
+    "transaction.timeout.ms": int(TRANSACTION_SECONDS * 1000),
+    # A batch is complete when it is produced, and the commit sends it at once whatever stands here. With 0 librdkafka's
+    # threads turn in circles while Kafka adds the partitions to the transaction: a tenth of Decide's CPU
+    # (docs/decisions/006).
+    "linger.ms": 3,
+    "batch.size": 1_000_000,
+    "message.max.bytes": MESSAGE_MAX,
+    "compression.type": "lz4",
+    "queue.buffering.max.messages": 1_000_000,
+}
+
+
+class Aborted(Exception):
+    """The transaction was rolled back and may be tried again from the start: fold the batch anew."""
+
+
+@dataclass(frozen=True)
+class Changes:
+    """Rows of a batch, encoded, on their way to the changelogs and into the store."""
+
+    rows: list[tuple[bytes, bytes | None]] = field(default_factory=list)
+    """None: the row is gone, a tombstone in the changelog."""
+    window: list[tuple[bytes, bytes]] = field(default_factory=list)
+
+
+@dataclass
+class Positions:
+    """Offsets of a transaction's last records in the two changelogs; none where it wrote none."""
+
+    rows: list[int] = field(default_factory=list)
+    window: list[int] = field(default_factory=list)
+
+
+class Transactions:
+    """A ledger's transactional producer. Blocks; one transaction at a time. Raises SidestepError.
+
+    `window`: the changelog of windowed tables. After a transaction that was rolled back, and after a connection that
+    broke, the partition is taken over anew before the next one: what Kafka then made of the last one is not for sure.
+    """
+
+    def __init__(self, connection: Connection, writer: Writer, window: Place, failpoint: Callable[[str], None]):
+        self._connection = connection
+        self._writer = writer
+        self._window = window
+        self._failpoint = failpoint
+        self._take_over()
+
+    def _take_over(self) -> Ended:
+        self._unsure = False
+        settings = {**_SETTINGS, "error_cb": self._disturbed}
+        self._producer, ended = take_over(self._connection, self._writer, settings)
+        self._sequences = Sequences()
+        self._unsure = False
+        self.ended = ended
+        return ended
+
+    def _disturbed(self, error: KafkaError) -> None:
+        """librdkafka's errors that it mends by itself, a lost connection above all."""
+        log.info("%s: %s", self._writer.transactional_id, error.str())
+        self._unsure = True
+
+    def settle(self) -> bool:
+        """Between two transactions, and now and then while there are none. True: something hung, so that the changelogs
+        may hold more than this worker knows of."""
+        self._producer.poll(0)  # it tells of lost connections here
+        if not self._unsure:
+            return False
+        return self._take_over().any
+
+    @property
+    def cluster(self) -> str:
+        """Id of the Kafka cluster."""
+        return str(self._producer.list_topics(self._writer.changelog.topic, timeout=TRANSACTION_SECONDS).cluster_id)
+
+    def write(self, outgoing: Outgoing, changes: Changes, marker: bytes) -> Positions:
+        """Commit it all. Raises Aborted: nothing has changed. Raises Fenced or another SidestepError: this worker must
+        not go on."""
+        positions = Positions()
+        try:
+            self._producer.begin_transaction()
+            self._produce_all(outgoing, changes, marker, positions)
+            self._failpoint("before-commit")
+            self._commit()
+        except KafkaException as error:
+            self._roll_back(error)
+        return positions
+
+    def _produce_all(self, outgoing: Outgoing, changes: Changes, marker: bytes, positions: Positions) -> None:
+        producer, changelog = self._producer, self._writer.changelog
+        for (topic, partition), records in outgoing.batches.items():
+            self._produce(Place(topic, partition), records)
+        for single in outgoing.singles:
+            producer.produce(**single)
+        self._failpoint("inside-transaction")
+        self._produce(changelog, [{"key": key, "value": value} for key, value in changes.rows])
+        if changes.window:
+            told = _remember(positions.window)
+            producer.produce(self._window.topic, pack_pairs(changes.window), None, self._window.partition, told)
+        headers: Headers = [(HEADER, self._sequences.manifest(self._counts(outgoing, changes)).encode())]
+        told = _remember(positions.rows)
+        producer.produce(changelog.topic, marker, MARKER, changelog.partition, told, headers=headers)
+
+    def _produce(self, place: Place, records: list[Keyed]) -> None:
+        if records and (refused := produce_batch(self._producer, *place, records)):
+            raise PublishFailed(f"{place}: Kafka's client did not take a record: {refused}")
+
+    def _counts(self, outgoing: Outgoing, changes: Changes) -> Counter[Place]:
+        counts = Counter({Place(*place): len(records) for place, records in outgoing.batches.items() if records})
+        counts.update(Place(single["topic"], single["partition"]) for single in outgoing.singles)
+        counts[self._writer.changelog] += len(changes.rows) + 1
+        counts[self._window] += bool(changes.window)
+        return counts
+
+    def _commit(self) -> None:
+        deadline = time.monotonic() + TRANSACTION_SECONDS
+        while True:
+            try:
+                return self._producer.commit_transaction(max(1.0, deadline - time.monotonic()))
+            except KafkaException as error:
+                # whether it was committed is not known as long as the answer is missing: ask again, never guess
+                if not error.args[0].retriable() or time.monotonic() > deadline:
+                    raise
+
+    def _roll_back(self, error: KafkaException) -> None:
+        if not error.args[0].txn_requires_abort():
+            raise explain(error, f"committing {self._writer.changelog}") from error
+        try:
+            self._producer.abort_transaction(TRANSACTION_SECONDS)
+        except KafkaException as second:
+            raise explain(second, f"rolling back {self._writer.changelog}") from second
+        self._unsure = True
+        raise Aborted(str(error)) from error
+
+
+def _remember(position: list[int]) -> OnDelivery:
+    def delivered(error: KafkaError | None, message: Message) -> None:
+        if error is None:
+            position.append(cast("Record", message).offset())
+
+    return delivered
