@@ -22,6 +22,8 @@ POSITION = b"\0position"
 
 PROGRESS_SECONDS = 2.0
 SILENCE_SECONDS = 30.0
+TAKE_SECONDS = 0.05
+"""For so long the client waits for a full batch, although it knows that the end was reached."""
 
 Apply = Callable[[WriteBatch, bytes | None, bytes | None], None]
 """Puts one changelog record (key, value) into a WriteBatch."""
@@ -64,6 +66,8 @@ def _recover(consumer: Consumer, topic: str, partition: int, store: Store, apply
             "belongs to another cluster, or the broker has lost data. Remove the folder to rebuild it from the "
             "changelog."
         )
+    if max(start, low) >= high:
+        return 0
     consumer.assign([TopicPartition(topic, partition, max(start, low))])
     applied, began = 0, time.monotonic()
     reported = last_seen = began
@@ -93,7 +97,7 @@ def _take(consumer: Consumer) -> tuple[list[Record], bool]:
     """Some records, and whether the end has been reached. Transaction markers at the tail are no obstacle."""
     records: list[Record] = []
     at_end = False
-    for message in fetched(consumer.consume(10_000, 0.2)):
+    for message in fetched(consumer.consume(10_000, TAKE_SECONDS)):
         error = message.error()
         if error is None:
             records.append(message)
