@@ -1,9 +1,10 @@
 """First, last stable and last offsets of partitions, many in one question."""
 
+import time
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from confluent_kafka import IsolationLevel, KafkaException, TopicPartition
+from confluent_kafka import IsolationLevel, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from sidestep.streams.runtime.kafka import client, explain
@@ -11,6 +12,18 @@ from sidestep.streams.runtime.manifest import Place
 from sidestep.topics.connection import Connection
 
 ANSWER_SECONDS = 30.0
+PASSING = {
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.REPLICA_NOT_AVAILABLE,
+    KafkaError.OFFSET_NOT_AVAILABLE,
+    KafkaError.FENCED_LEADER_EPOCH,
+    KafkaError.UNKNOWN_LEADER_EPOCH,
+    KafkaError.UNKNOWN_TOPIC_OR_PART,
+    KafkaError._UNKNOWN_PARTITION,
+    KafkaError._TRANSPORT,
+}
+"""What is said while a partition changes its leader, or a broker starts."""
 
 
 class Ends(NamedTuple):
@@ -40,9 +53,16 @@ class Offsets:
         return self._ask(list(places), OffsetSpec.earliest(), IsolationLevel.READ_UNCOMMITTED)
 
     def _ask(self, places: list[Place], spec: OffsetSpec, isolation: IsolationLevel) -> dict[Place, int]:
+        deadline = time.monotonic() + ANSWER_SECONDS
+        while True:
+            try:
+                return self._ask_once(places, spec, isolation)
+            except KafkaException as error:
+                if error.args[0].code() not in PASSING or time.monotonic() > deadline:
+                    raise explain(error, f"asking for the offsets of {len(places)} partitions") from error
+                time.sleep(0.05)  # until the partition has a leader, or the deadline
+
+    def _ask_once(self, places: list[Place], spec: OffsetSpec, isolation: IsolationLevel) -> dict[Place, int]:
         wanted = {TopicPartition(*place): spec for place in places}
-        try:
-            found = self._admin.list_offsets(wanted, isolation_level=isolation, request_timeout=ANSWER_SECONDS)
-            return {Place(tp.topic, tp.partition): int(future.result().offset) for tp, future in found.items()}
-        except KafkaException as error:
-            raise explain(error, f"asking for the offsets of {len(places)} partitions") from error
+        found = self._admin.list_offsets(wanted, isolation_level=isolation, request_timeout=ANSWER_SECONDS)
+        return {Place(tp.topic, tp.partition): int(future.result().offset) for tp, future in found.items()}

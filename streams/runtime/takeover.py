@@ -52,7 +52,7 @@ class Ended:
         return self.adopted + self.rolled_back > 0
 
     def count(self, fates: Mapping[Place, Fate]) -> None:
-        """These have been ended so."""
+        """Note how places were ended."""
         self.adopted += sum(fate is Fate.COMMITTED for fate in fates.values())
         self.rolled_back += sum(fate is Fate.ABORTED for fate in fates.values())
 

@@ -11,7 +11,7 @@ from sidestep.streams.observe.report import Report
 from sidestep.streams.roles.decide import DecideRole
 from sidestep.streams.roles.role import Context
 from sidestep.streams.runtime.batches import Partition
-from sidestep.streams.runtime.ledger import MARKER
+from sidestep.streams.runtime.manifest import MARKER
 from sidestep.streams.runtime.store import Store, new_batch
 from sidestep.streams.settings import Settings
 from sidestep.topics.catalog import APPROVED, CATALOG, EVIDENCE, LEDGER_CHANGELOG

@@ -22,7 +22,7 @@ from sidestep.topics.connection import Connection
 
 Raw = tuple[bytes | None, bytes, list[tuple[str, bytes]]]
 """Key, value, headers."""
-LZ4, NONE = 3, 0
+LZ4 = 3
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ async def _write(connection: Connection, transactional_id: str, parts: Mapping[P
 
 
 def _batch(part: Part, producer: int, epoch: int) -> bytes:
-    builder = DefaultRecordBatchBuilder(2, NONE, 1, producer, epoch, part.sequence, 1_000_000)
+    builder = DefaultRecordBatchBuilder(2, LZ4, 1, producer, epoch, part.sequence, 1_000_000)
     builder.set_producer_state(producer, epoch, part.sequence)
     for number, (key, value, headers) in enumerate(part.records):
         assert builder.append(number, None, key, value, headers) is not None

@@ -6,7 +6,8 @@ from pathlib import Path
 from rocksdict import Cache
 
 from sidestep.streams.decide.tables import DEDUPLICATION_SECONDS
-from sidestep.streams.runtime.ledger import CLUSTER, MARKER
+from sidestep.streams.runtime.ledger import CLUSTER
+from sidestep.streams.runtime.manifest import MARKER
 from sidestep.streams.runtime.recovery import POSITION
 from sidestep.streams.runtime.store import Store
 from sidestep.streams.runtime.tables import unpack_pairs
