@@ -77,6 +77,7 @@ class Health:
         self._assigned: frozenset[Partition] | None = None
         self._recovered: set[Partition] = set()
         self._recovering: dict[Partition, tuple[int, int]] = {}
+        self._resting: dict[Partition, str] = {}
         self._unassigned: dict[str, frozenset[Partition]] = {}
         self._untold = ""
         self._broker, self._dns = Reach(now), Reach(now)
@@ -107,10 +108,16 @@ class Health:
     def recovering(self, partition: Partition, done: int, total: int) -> None:
         """The ledger of a partition is being read back: `done` of `total` records."""
         self._recovered.discard(partition)
+        self._resting.pop(partition, None)
         self._recovering[partition] = (done, total)
+
+    def rests(self, partition: Partition, why: str) -> None:
+        """Nothing of a partition is judged until an operator has done something."""
+        self._resting[partition] = why
 
     def recovered(self, partition: Partition) -> None:
         """The ledger of a partition is complete."""
+        self._resting.pop(partition, None)
         self._recovering.pop(partition, None)
         self._recovered.add(partition)
         self._last_progress = self._clock()
@@ -204,6 +211,9 @@ class Health:
     def _not_recovered(self) -> Iterator[str]:
         for topic, number in sorted(self._assigned or ()):
             if topic not in self._ledger_topics or (topic, number) in self._recovered:
+                continue
+            if why := self._resting.get((topic, number)):
+                yield f"{topic}[{number}] rests: {why}"
                 continue
             done, total = self._recovering.get((topic, number), (0, 0))
             yield f"The ledger of {topic}[{number}] is being recovered: {done:,} of {total:,} records."

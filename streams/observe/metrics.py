@@ -41,6 +41,11 @@ class Count:
 
 DEAD_LETTERS = Count("sidestep_dead_letters_total", "Records that could not be read.", ("topic", "reason"))
 RECOVERED_RECORDS = Count("sidestep_recovered_records_total", "Changelog records read back into ledgers.", ("role",))
+HANGING = Count(
+    "sidestep_hanging_transactions_total",
+    "Partitions in which a transaction hung at a take-over, by what became of it.",
+    ("role", "outcome"),
+)
 SCRAPE_ERRORS = Count("sidestep_scrape_errors_total", "Values that could not be read for a scrape.", ("source",))
 
 
@@ -66,7 +71,7 @@ class Metrics:
         self.registry = CollectorRegistry()
         self._labels = LabelBounds()
         self._counters: dict[Count, _BoundedCounter] = {}
-        self.declare(DEAD_LETTERS, RECOVERED_RECORDS, SCRAPE_ERRORS)
+        self.declare(DEAD_LETTERS, RECOVERED_RECORDS, HANGING, SCRAPE_ERRORS)
         self._declare_histograms()
         build = self._gauge("sidestep_build_info", "Version of Sidestep and of Python.", "version", "python")
         build.labels(version or "unknown", platform.python_version()).set(1)
@@ -114,6 +119,10 @@ class Metrics:
         self._recovery_seconds.labels(role).observe(seconds)
         self._counters[RECOVERED_RECORDS].add({role: records})
 
+    def observe_hanging(self, role: str, outcomes: Mapping[str, int]) -> None:
+        """Transactions hung in so many places, by outcome: adopted, rolled-back, left."""
+        self._counters[HANGING].add({(role, outcome): count for outcome, count in outcomes.items() if count})
+
     # -- what is read at a scrape --------------------------------------------------------------------------------------
 
     def read_lag(self, source: ByPartition) -> None:
@@ -124,6 +133,10 @@ class Metrics:
         """Of whole groups: `lag` gives the records that wait, by (role, topic, partition), `unassigned` the number of
         partitions that nobody has, by role."""
         self._scrape.group_lag, self._scrape.unassigned = lag, unassigned
+
+    def read_resting(self, source: ByName) -> None:
+        """`source` gives the number of partitions that rest, by role."""
+        self._scrape.resting = source
 
     def read_assigned(self, source: ByName) -> None:
         """`source` gives the number of partitions by role."""

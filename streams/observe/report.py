@@ -9,6 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from sidestep.streams.observe.health import Health, in_words
 from sidestep.streams.observe.metrics import Done, Metrics
 from sidestep.streams.runtime.batches import Partition
+from sidestep.streams.runtime.hanging import Ended
 
 log = logging.getLogger(__name__)
 
@@ -26,10 +27,12 @@ class Report:
         self.metrics = Metrics(_version())
         self._assigned: dict[str, set[Partition] | None] = {}
         self._lags: Mapping[Partition, int] = {}
+        self._resting: dict[str, set[Partition]] = {}
         self._unassigned: dict[str, Collection[Partition]] = {}
         self._group_lags: dict[tuple[str, str, int], int] = {}
         self._untold: set[str] = set()
         self.metrics.read_ready(lambda: self.health.readyz()[0] == 200)
+        self.metrics.read_resting(lambda: {role: len(tps) for role, tps in self._resting.items()})
         self.metrics.read_lag(lambda: {(tp.topic, tp.partition): lag for tp, lag in self._lags.items()})
         self.metrics.read_group(lambda: self._group_lags, lambda: {r: len(tps) for r, tps in self._unassigned.items()})
         self.metrics.read_assigned(lambda: {role: len(tps) for role, tps in self._assigned.items() if tps is not None})
@@ -41,6 +44,7 @@ class Report:
     def assigned(self, role: str, partitions: set[Partition]) -> None:
         """The partitions that a role has from now on."""
         self._assigned[role] = partitions
+        self._resting[role] = self._resting.get(role, set()) & partitions
         known = [tps for tps in self._assigned.values() if tps is not None]
         if len(known) == len(self._assigned):
             self.health.assigned(set().union(*known))
@@ -75,7 +79,21 @@ class Report:
     def recovered(self, role: str, tp: Partition, records: int, seconds: float) -> None:
         """A partition's ledger is complete."""
         self.health.recovered(tp)
+        self._resting.get(role, set()).discard(tp)
         self.metrics.observe_recovery(role, seconds, records)
+
+    def ended(self, role: str, tp: Partition, hung: Ended) -> None:
+        """A transaction of a partition hung, and has been ended."""
+        self.metrics.observe_hanging(role, {"adopted": hung.adopted, "rolled-back": hung.rolled_back})
+
+    def rests(self, role: str, tp: Partition, why: str) -> None:
+        """A transaction of a partition hangs that an operator has to end."""
+        self.health.rests(tp, why)
+        resting = self._resting.setdefault(role, set())
+        if tp not in resting:
+            resting.add(tp)
+            self.metrics.observe_hanging(role, {"left": 1})
+            log.error("%s/%d rests: %s", tp.topic, tp.partition, why, extra={"role": role})
 
     def batch_done(self, role: str, topic: str, done: Done) -> None:
         """A batch of `topic` is finished for good: its output is in Kafka."""

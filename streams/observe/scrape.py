@@ -34,6 +34,7 @@ class Scrape(Collector):
         self.group_lag: ByRoleAndPartition = dict
         self.assigned: ByName = dict
         self.unassigned: ByName = dict
+        self.resting: ByName = dict
         self.ledgers: dict[str, ByName] = {}
         self.ready: Callable[[], bool] | None = None
 
@@ -50,6 +51,8 @@ class Scrape(Collector):
         yield self._by_role("sidestep_partitions_assigned", about, self._read("assigned", self.assigned))
         about = "Partitions that nobody in the role's group has."
         yield self._by_role("sidestep_partitions_unassigned", about, self._read("unassigned", self.unassigned))
+        about = "Partitions of this worker in which a transaction hangs that an operator has to end."
+        yield self._by_role("sidestep_partitions_resting", about, self._read("resting", self.resting))
         yield self._ledger_keys()
         yield self._ready()
         for source, families in self._others.items():

@@ -73,8 +73,8 @@ class DecideRole:
         """Nothing: ledgers are recovered when their partitions come."""
 
     def chores(self) -> Iterable[Coroutine[Any, Any, None]]:
-        """None."""
-        return ()
+        """The watch over partitions in which nothing happens."""
+        return (self._stage.keep_watch(),)
 
     def register(self, app: BatchApp) -> None:
         """The agent on email-evidence."""

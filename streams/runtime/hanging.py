@@ -51,6 +51,24 @@ class Run:
     manifests: tuple[Manifest | None, ...]
 
 
+@dataclass
+class Ended:
+    """What hung when a partition was taken over: in so many places a transaction was committed, or rolled back."""
+
+    adopted: int = 0
+    rolled_back: int = 0
+
+    @property
+    def any(self) -> bool:
+        """Whether something hung."""
+        return self.adopted + self.rolled_back > 0
+
+    def count(self, fates: Mapping[Place, Fate]) -> None:
+        """Note how places were ended."""
+        self.adopted += sum(fate is Fate.COMMITTED for fate in fates.values())
+        self.rolled_back += sum(fate is Fate.ABORTED for fate in fates.values())
+
+
 class Unresolvable(Exception):
     """Nobody can tell from the records how the transaction was decided."""
 

@@ -20,13 +20,13 @@ from rocksdict import Cache, WriteBatch
 
 from sidestep.streams.errors import LedgerError
 from sidestep.streams.runtime.examine import Writer
+from sidestep.streams.runtime.hanging import Ended
 from sidestep.streams.runtime.manifest import MARKER, Place
 from sidestep.streams.runtime.outgoing import Outgoing
 from sidestep.streams.runtime.quarantine import open_sound
 from sidestep.streams.runtime.recovery import POSITION, Progress, recover
 from sidestep.streams.runtime.store import Store, new_batch
 from sidestep.streams.runtime.tables import Row, Table, Writes, unpack_pairs
-from sidestep.streams.runtime.takeover import Ended
 from sidestep.streams.runtime.transactions import Aborted, Changes, Positions, Transactions
 from sidestep.topics.connection import Connection
 

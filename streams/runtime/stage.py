@@ -8,8 +8,10 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Generic, Protocol, TypeVar
 
+from sidestep.streams.errors import Hanging
 from sidestep.streams.runtime.batch_app import BatchApp, declare
 from sidestep.streams.runtime.batches import Batch, Partition
+from sidestep.streams.runtime.hanging import Ended
 from sidestep.streams.runtime.record import Record
 from sidestep.streams.runtime.recovery import Progress
 
@@ -21,6 +23,11 @@ THREADS = 16
 """Partitions whose transactions may overlap; they wait for the broker most of the time."""
 GIVING_UP_SECONDS = 20.0
 """For which a partition that is taken away waits for the end of its opening: the group allows a minute for all."""
+
+RESTS_SECONDS = 30.0
+"""Between two looks at a partition in which something hangs that nobody can end but an operator."""
+WATCH_SECONDS = 5.0
+"""Between two looks at partitions in which nothing happens."""
 
 
 class GivenUp(Exception):
@@ -34,6 +41,13 @@ class PartitionLedger(Protocol):
     """Source offset up to which everything is in; -1: nothing is."""
     recovered: int
     """Changelog records that were read back when it was opened."""
+
+    @property
+    def ended(self) -> Ended:
+        """What hung when the partition was taken over last."""
+
+    def settle(self) -> bool:
+        """See that nothing was left hanging; True: something was, and judges must begin anew. Blocks."""
 
     def estimate_keys(self) -> dict[str, int]:
         """Roughly how many rows there are, by store."""
@@ -63,6 +77,12 @@ class Recoveries(Protocol):
     def recovered(self, role: str, tp: Partition, records: int, seconds: float) -> None:
         """A partition is ready to be judged."""
 
+    def ended(self, role: str, tp: Partition, hung: Ended) -> None:
+        """A transaction of the partition hung, and has been ended."""
+
+    def rests(self, role: str, tp: Partition, why: str) -> None:
+        """A transaction of the partition hangs that an operator has to end; until then nothing of it is judged."""
+
 
 class Stage(Generic[LedgerT, JudgedT]):
     """The ledgers of the partitions that this worker holds, and the agent that feeds them."""
@@ -88,6 +108,8 @@ class Stage(Generic[LedgerT, JudgedT]):
         self._fail = fail
         self._ledgers: dict[Partition, LedgerT] = {}
         self._judges: dict[Partition, Judge[JudgedT]] = {}
+        self._turns: dict[Partition, asyncio.Lock] = {}
+        """Whose turn it is with a ledger: a batch, the watch, or who closes it."""
         self._openings: dict[Partition, asyncio.Task[None]] = {}
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix=role)
         self._slots = asyncio.Semaphore(RECOVERIES)
@@ -101,9 +123,13 @@ class Stage(Generic[LedgerT, JudgedT]):
 
         A ledger that stayed here is as it was.
         """
-        if tp not in self._ledgers:
-            async with self._slots:
-                await self._opened(tp)
+        while tp not in self._ledgers:
+            try:
+                async with self._slots:
+                    await self._opened(tp)
+            except Hanging as error:
+                self._recoveries.rests(self._role, tp, str(error))
+                await asyncio.sleep(RESTS_SECONDS)  # then look again whether somebody has ended it
         marker = self._ledgers[tp].marker
         return marker + 1 if marker >= 0 else None
 
@@ -148,15 +174,40 @@ class Stage(Generic[LedgerT, JudgedT]):
             return
         self._judges[tp] = self._new_judge(ledger)
         self._ledgers[tp] = ledger
+        self._turns[tp] = asyncio.Lock()
         self._recoveries.recovered(self._role, tp, ledger.recovered, loop.time() - began)
+        if ledger.ended.any:
+            self._recoveries.ended(self._role, tp, ledger.ended)
+
+    async def keep_watch(self) -> None:
+        """For ever: partitions in which nothing happens are looked after as well. A broker that came back may have
+        left their last transaction hanging, and the next one may be long in coming."""
+        while True:
+            await asyncio.sleep(WATCH_SECONDS)
+            for tp in list(self._ledgers):
+                if not self._turns[tp].locked():
+                    await self._settle(tp)
+
+    async def _settle(self, tp: Partition) -> None:
+        async with self._turns[tp]:
+            ledger = self._ledgers.get(tp)
+            if ledger is None:
+                return
+            try:
+                if await asyncio.get_running_loop().run_in_executor(self._threads, ledger.settle):
+                    self._judges[tp] = self._new_judge(ledger)
+                    self._recoveries.ended(self._role, tp, ledger.ended)
+            except Exception as error:  # noqa: BLE001 - handed to the composition root: the worker leaves
+                self._fail(error)
 
     async def keep_only(self, assigned: set[Partition]) -> None:
         """Close the ledgers of partitions that went elsewhere; their batches in hand have ended (Faust waited for
         them)."""
         for tp in set(self._ledgers) - assigned:
-            self._judges.pop(tp)
-            ledger = self._ledgers.pop(tp)
-            await asyncio.get_running_loop().run_in_executor(self._threads, ledger.close)
+            async with self._turns[tp]:
+                self._judges.pop(tp)
+                ledger = self._ledgers.pop(tp)
+                await asyncio.get_running_loop().run_in_executor(self._threads, ledger.close)
 
     async def close(self) -> None:
         """Close them all."""
@@ -174,8 +225,9 @@ class Stage(Generic[LedgerT, JudgedT]):
     async def process(self, batch: Batch, ack: Callable[[], object]) -> None:
         """Judge a batch of a partition that has been opened. Acked when it is committed, otherwise `fail` is told."""
         try:
-            judge = self._judges[batch.tp].judge
-            judged = await asyncio.get_running_loop().run_in_executor(self._threads, judge, batch.records)
+            async with self._turns[batch.tp]:
+                judge = self._judges[batch.tp].judge
+                judged = await asyncio.get_running_loop().run_in_executor(self._threads, judge, batch.records)
             self._done(batch, judged)
         except asyncio.CancelledError:
             raise

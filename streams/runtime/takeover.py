@@ -10,7 +10,6 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from aiokafka import errors
@@ -18,7 +17,7 @@ from confluent_kafka import KafkaException, Producer
 
 from sidestep.streams.errors import Hanging
 from sidestep.streams.runtime.examine import Writer, examine
-from sidestep.streams.runtime.hanging import Fate, Unresolvable
+from sidestep.streams.runtime.hanging import Ended, Fate, Unresolvable
 from sidestep.streams.runtime.kafka import client, explain
 from sidestep.streams.runtime.manifest import Place
 from sidestep.streams.runtime.offsets import Ends, Offsets
@@ -37,24 +36,6 @@ PATIENCE_SECONDS = 10.0
 """How long a last stable offset may lag behind a partition in which no transaction is open."""
 ROUNDS = 3
 """A hanging transaction is ended in one round. Another one stands for what its end uncovers."""
-
-
-@dataclass
-class Ended:
-    """What a take-over found hanging: places whose transaction it committed, or rolled back."""
-
-    adopted: int = 0
-    rolled_back: int = 0
-
-    @property
-    def any(self) -> bool:
-        """Whether there was something."""
-        return self.adopted + self.rolled_back > 0
-
-    def count(self, fates: Mapping[Place, Fate]) -> None:
-        """Note how places were ended."""
-        self.adopted += sum(fate is Fate.COMMITTED for fate in fates.values())
-        self.rolled_back += sum(fate is Fate.ABORTED for fate in fates.values())
 
 
 def take_over(connection: Connection, writer: Writer, settings: Mapping[str, Any]) -> tuple[Producer, Ended]:

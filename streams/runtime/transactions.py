@@ -10,12 +10,13 @@ from typing import cast
 from confluent_kafka import KafkaError, KafkaException, Message
 
 from sidestep.streams.runtime.examine import Writer
+from sidestep.streams.runtime.hanging import Ended
 from sidestep.streams.runtime.kafka import MESSAGE_MAX, OnDelivery, explain, produce_batch
 from sidestep.streams.runtime.manifest import HEADER, MARKER, Place, Sequences
 from sidestep.streams.runtime.outgoing import Headers, Keyed, Outgoing
 from sidestep.streams.runtime.record import Record
 from sidestep.streams.runtime.tables import pack_pairs
-from sidestep.streams.runtime.takeover import Ended, take_over
+from sidestep.streams.runtime.takeover import take_over
 from sidestep.topics.connection import Connection
 from sidestep.topics.errors import PublishFailed
 

@@ -8,6 +8,7 @@ import pytest
 from sidestep.streams.observe.metrics import Done
 from sidestep.streams.observe.report import Report
 from sidestep.streams.runtime.batches import Partition
+from sidestep.streams.runtime.hanging import Ended
 
 FIRST, SECOND = Partition("log", 0), Partition("intents", 3)
 
@@ -35,6 +36,26 @@ def test_a_worker_is_ready_when_each_of_its_roles_has_been_assigned() -> None:
     assert report.health.readyz() == (200, {"status": "ok", "reasons": []})
     assert {("sieve",): 1, ("judge",): 1} == _sample(report, "sidestep_partitions_assigned")
     assert {("judge",): 10} == _sample(report, "sidestep_recovered_records_total")
+
+
+def test_a_partition_that_rests_is_seen() -> None:
+    """Until it is ready again: as not ready with the reason, as a number now, and as one hanging transaction, not one
+    for each look at it."""
+    report = Report()
+    report.health.broker_ok()
+    report.plays("judge")
+    report.health.needs_ledger("log")
+    report.assigned("judge", {FIRST})
+    for _ in range(2):
+        report.rests("judge", FIRST, "ask an operator")
+    assert any("rests: ask an operator" in reason for reason in report.health.readyz()[1]["reasons"])
+    assert {("judge",): 1} == _sample(report, "sidestep_partitions_resting")
+    report.recovered("judge", FIRST, 10, 0.5)
+    report.ended("judge", FIRST, Ended(adopted=2))
+    assert 200 == report.health.readyz()[0]
+    assert {("judge",): 0} == _sample(report, "sidestep_partitions_resting")
+    outcomes = {("judge", "left"): 1, ("judge", "adopted"): 2}
+    assert outcomes == _sample(report, "sidestep_hanging_transactions_total")
 
 
 def test_a_finished_batch_is_progress() -> None:

@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 
+from sidestep.streams.errors import Hanging
 from sidestep.streams.runtime import stage as module
 from sidestep.streams.runtime.batches import Batch, Lane, Partition
+from sidestep.streams.runtime.hanging import Ended
 from sidestep.streams.runtime.record import Record
 from sidestep.streams.runtime.recovery import Progress
 from sidestep.streams.runtime.stage import RECOVERIES, Stage
@@ -24,6 +26,15 @@ class SmallLedger:
 
     def __init__(self, partition: int, marker: int = -1):
         self.partition, self.marker, self.recovered, self.closed = partition, marker, 7, False
+        self.ended, self.hangs, self.looks = Ended(), False, 0
+
+    def settle(self) -> bool:
+        """Once, where something hangs."""
+        assert not self.closed
+        self.looks += 1
+        hung, self.hangs = self.hangs, False
+        self.ended = Ended(adopted=1) if hung else Ended()
+        return hung
 
     def estimate_keys(self) -> dict[str, int]:
         """Two stores."""
@@ -60,6 +71,8 @@ class Place:
     failures: list[Exception] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
     refuse: bool = False
+    left_hanging: int = 0
+    """So many openings find what they can't end."""
     steps: int = 1
     """Parts of a recovery; of many each takes a moment."""
 
@@ -86,6 +99,9 @@ class Place:
                 self.opening -= 1
         if self.refuse:
             raise OSError("no such disk")
+        if self.left_hanging:
+            self.left_hanging -= 1
+            raise Hanging("ask an operator")
         ledger = SmallLedger(partition, marker=100 * partition - 1)
         self.opened.append(ledger)
         return ledger
@@ -106,6 +122,14 @@ class Place:
     def recovered(self, role: str, tp: Partition, records: int, seconds: float) -> None:
         """Noted, without the time."""
         self.told.append(("recovered", role, tp, records))
+
+    def ended(self, role: str, tp: Partition, hung: Ended) -> None:
+        """Noted."""
+        self.told.append(("ended", tp, hung))
+
+    def rests(self, role: str, tp: Partition, why: str) -> None:
+        """Noted."""
+        self.told.append(("rests", tp, why))
 
 
 def batch_of(tp: Partition, *values: str) -> Batch:
@@ -156,6 +180,50 @@ def test_recoveries_are_bounded() -> None:
         place.gate.set()
         await asyncio.gather(*opening)
         assert (RECOVERIES, 6) == (place.most, len(place.opened))
+        await stage.close()
+
+    asyncio.run(run())
+
+
+def test_a_partition_rests_while_something_hangs_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Others are opened meanwhile; it is tried again until somebody has ended what hangs."""
+    monkeypatch.setattr(module, "RESTS_SECONDS", 0.01)
+
+    async def run() -> None:
+        place = Place(left_hanging=3)
+        place.gate.set()
+        stage = place.stage()
+        zero, one = partitions(0, 1)
+        await asyncio.gather(stage.open_partition(zero), stage.open_partition(one))
+        assert 3 == sum(told[0] == "rests" and told[2] == "ask an operator" for told in place.told)
+        assert 2 == len(place.opened)
+        assert [] == place.failures
+        await stage.close()
+
+    asyncio.run(run())
+
+
+def test_partitions_in_which_nothing_happens_are_looked_after(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where something hung after all, the judge begins anew over what the ledger knows now."""
+    monkeypatch.setattr(module, "WATCH_SECONDS", 0.01)
+
+    async def run() -> None:
+        place = Place()
+        place.gate.set()
+        stage = place.stage()
+        (zero,) = partitions(0)
+        await stage.open_partition(zero)
+        judge = stage._judges[zero]
+        watch = asyncio.create_task(stage.keep_watch())
+        await until(lambda: place.opened[0].looks > 2)
+        assert stage._judges[zero] is judge
+        place.opened[0].hangs = True
+        await until(lambda: ("ended", zero, Ended(adopted=1)) in place.told)
+        assert stage._judges[zero] is not judge
+        await stage.keep_only(set())
+        await asyncio.sleep(0.03)
+        watch.cancel()
+        assert [] == place.failures
         await stage.close()
 
     asyncio.run(run())
