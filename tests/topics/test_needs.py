@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from sidestep.streams.decide.tables import DEDUPLICATION_SECONDS
-from sidestep.streams.runtime.ledger import TRANSACTION_SECONDS
+from sidestep.streams.runtime.transactions import TRANSACTION_SECONDS
 from sidestep.streams.settings import Settings
 from sidestep.topics import needs
 from sidestep.topics.catalog import BY_NAME, CATALOG
