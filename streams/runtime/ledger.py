@@ -108,7 +108,9 @@ class Ledger:
 
     def _recover(self, progress: Progress) -> int:
         settings, partition = self._settings, self.partition
-        rows = recover(settings.connection, settings.rows_changelog, partition, self._rows, _apply_row, progress)
+        rows = recover(
+            settings.connection, settings.rows_changelog, partition, self._rows, _apply_row, progress, compacted=True
+        )
         window = recover(
             settings.connection, settings.window_changelog, partition, self._window, _apply_window, progress
         )

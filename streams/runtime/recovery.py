@@ -8,7 +8,7 @@ from collections.abc import Callable
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from rocksdict import WriteBatch
 
-from sidestep.streams.errors import LedgerError
+from sidestep.streams.runtime.changelog_ends import TOMBSTONE_SECONDS, begins_anew, first_offset
 from sidestep.streams.runtime.kafka import client, explain, fetched
 from sidestep.streams.runtime.record import Record
 from sidestep.streams.runtime.store import Store, new_batch
@@ -19,6 +19,9 @@ log = logging.getLogger(__name__)
 
 POSITION = b"\0position"
 """Changelog offset applied last, as decimal digits."""
+
+FIRST_ROW, BEHIND_ROWS = b"\1", b"\xff" * 512
+"""Rows lie between; what the ledger keeps for itself begins with a zero."""
 
 PROGRESS_SECONDS = 2.0
 SILENCE_SECONDS = 30.0
@@ -31,8 +34,20 @@ Progress = Callable[[int, int], None]
 """Called with records done and records in all, roughly; several times a second. What it raises ends the recovery."""
 
 
-def recover(connection: Connection, topic: str, partition: int, store: Store, apply: Apply, progress: Progress) -> int:
-    """Apply what the store lacks. Returns how many records that were. Raises LedgerError, BrokerUnreachable."""
+def recover(
+    connection: Connection,
+    topic: str,
+    partition: int,
+    store: Store,
+    apply: Apply,
+    progress: Progress,
+    *,
+    compacted: bool = False,
+) -> int:
+    """Apply what the store lacks. Returns how many records that were. Raises LedgerError, BrokerUnreachable.
+
+    `compacted`: the changelog is kept by key, not by time, so nothing but compaction may take records from it.
+    """
     consumer = Consumer(
         client(
             connection,
@@ -49,26 +64,48 @@ def recover(connection: Connection, topic: str, partition: int, store: Store, ap
         )
     )
     try:
-        return _recover(consumer, topic, partition, store, apply, progress)
+        start, high = _ends(consumer, topic, partition, store, compacted)
+        if start >= high:
+            return 0
+        consumer.assign([TopicPartition(topic, partition, start)])
+        return _recover(consumer, topic, partition, store, apply, progress, high - start)
     except KafkaException as error:
         raise explain(error, f"reading {topic}/{partition}") from error
     finally:
         consumer.close()
 
 
-def _recover(consumer: Consumer, topic: str, partition: int, store: Store, apply: Apply, progress: Progress) -> int:
-    start = int(store.get(POSITION) or -1) + 1
+def _ends(consumer: Consumer, topic: str, partition: int, store: Store, compacted: bool) -> tuple[int, int]:
     low, high = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=30)
-    if start > high:
-        raise LedgerError(
-            f"{topic}/{partition}: the ledger on disk has applied offset {start - 1}, but the changelog ends at "
-            f"{high}. This folder "
-            "belongs to another cluster, or the broker has lost data. Remove the folder to rebuild it from the "
-            "changelog."
-        )
-    if max(start, low) >= high:
-        return 0
-    consumer.assign([TopicPartition(topic, partition, max(start, low))])
+    applied = int(store.get(POSITION) or -1)
+    start = first_offset(f"{topic}/{partition}", applied, low, high, compacted=compacted)
+    # whose beginning was deleted has nothing to begin anew from
+    if not compacted or low > 0 or not begins_anew(applied, start, _recent(consumer, topic, partition), high):
+        return start, high
+    log.info("%s/%d: the ledger on disk is from long ago: all of it is read back", topic, partition)
+    _forget_rows(store)
+    return 0, high
+
+
+def _recent(consumer: Consumer, topic: str, partition: int) -> int:
+    """The first offset of the last TOMBSTONE_SECONDS; -1: nothing is that young."""
+    since = int((time.time() - TOMBSTONE_SECONDS) * 1000)
+    [found] = consumer.offsets_for_times([TopicPartition(topic, partition, since)], timeout=30)
+    if found.error is not None:
+        raise KafkaException(found.error)
+    return int(found.offset)
+
+
+def _forget_rows(store: Store) -> None:
+    batch = new_batch()
+    batch.delete_range(FIRST_ROW, BEHIND_ROWS)
+    batch.put(POSITION, b"-1")
+    store.write(batch)
+
+
+def _recover(
+    consumer: Consumer, topic: str, partition: int, store: Store, apply: Apply, progress: Progress, missing: int
+) -> int:
     applied, began = 0, time.monotonic()
     reported = last_seen = began
     while True:
@@ -78,10 +115,10 @@ def _recover(consumer: Consumer, topic: str, partition: int, store: Store, apply
             applied += len(records)
             last_seen = now
             _apply(store, records, apply)
-        progress(applied, max(applied, high - start))  # while nobody answers, too: it raises where that is to end
+        progress(applied, max(applied, missing))  # while nobody answers, too: it raises where that is to end
         if now - reported > PROGRESS_SECONDS and records:
             reported = now
-            log.info("%s/%d: %d of about %d records recovered", topic, partition, applied, high - start)
+            log.info("%s/%d: %d of about %d records recovered", topic, partition, applied, missing)
         if at_end:
             break
         if now - last_seen > SILENCE_SECONDS:

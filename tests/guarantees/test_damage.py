@@ -12,7 +12,7 @@ from sidestep.streams.runtime.quarantine import found_aside
 from tests.guarantees.harness.model import assert_guarantees
 from tests.guarantees.harness.system import System
 from tests.guarantees.harness.traffic import Traffic
-from tests.guarantees.harness.workers import WorkerProcess, wait_for
+from tests.guarantees.harness.workers import WorkerProcess
 from tests.runtime.damages import SEEN_AT_ONCE, garble, garble_beginning, garble_table, only
 
 DAMAGED = 3
@@ -36,13 +36,7 @@ def history(system: System, traffic: Traffic, count: int, label: str, check: Cal
 def finish(system: System, traffic: Traffic, screen: WorkerProcess, decide: Callable[[], WorkerProcess]) -> None:
     """Both leave cleanly, Decide when nothing waits any more; everything is as a fold of the log says."""
     assert screen.leave() == 0
-    lags: list[float] = []
-
-    def nothing_waits() -> bool:
-        lags.append(decide().lag())  # it is measured once a second: once may be from before
-        return lags[-2:] == [0, 0]
-
-    wait_for(nothing_waits, 45, "Decide has judged everything", every=1.1)
+    decide().await_nothing_waits()
     last = decide()
     assert last.leave() == 0, last.said[-2000:]
     assert_guarantees(system.connection, traffic.expected, system.feed.origins, [last.data])

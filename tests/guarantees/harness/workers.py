@@ -101,15 +101,22 @@ class WorkerProcess:
         wait_for(lambda: self.ready(statuses or ("ok",)), READY_SECONDS, f"{self.role} worker ready")
         return self
 
-    def lag(self) -> float:
-        """Records that its partitions have waiting, by its metrics; infinite while it does not answer."""
+    def await_nothing_waits(self) -> None:
+        """Returns when it has handled all records of its partitions; its lag is measured once a second."""
+        lags: list[float] = []
+
+        def nothing_waits() -> bool:
+            lags.append(self._lag())  # once may be from before what was written last
+            return lags[-2:] == [0, 0]
+
+        wait_for(nothing_waits, 45, f"{self.role} worker has handled everything", every=1.1)
+
+    def _lag(self) -> float:
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=2) as answer:
-                lines = answer.read().decode().splitlines()
-        except (urllib.error.URLError, OSError):
+            found = self.metric("sidestep_lag_records")
+        except OSError:
             return float("inf")
-        found = [float(line.rpartition(" ")[2]) for line in lines if line.startswith("sidestep_lag_records{")]
-        return sum(found) if found else float("inf")
+        return sum(found.values()) if found else float("inf")
 
     def signal(self, number: int) -> None:
         """Send it a signal, if it still runs."""
