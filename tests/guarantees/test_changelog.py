@@ -7,7 +7,7 @@ import pytest
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource
 
-from sidestep.streams.runtime.ledger import MARKER
+from sidestep.streams.runtime.manifest import MARKER
 from sidestep.streams.runtime.record import Record
 from sidestep.topics.catalog import LEDGER_CHANGELOG
 from tests.guarantees.harness.model import assert_guarantees
