@@ -144,7 +144,7 @@ class Worker:
 
     def _keeper(self, role: Role, app: BatchApp) -> GroupKeeper:
         topics = {topic: self._partitions[topic] for topic in app.inputs}
-        group = Group(self._admin, app.conf.id, topics)
+        group = Group(self._settings.connection, self._admin, app.conf.id, topics)
         return GroupKeeper(role.name, group, Coverage(time.monotonic), app, self.report)
 
     async def _look_after(self, app: BatchApp) -> None:
