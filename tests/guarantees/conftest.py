@@ -9,7 +9,9 @@ from sidestep.streams.local.embedded_config import quick_start
 from sidestep.streams.local.embedded_jars import read_lock
 from sidestep.streams.local.embedded_kafka import EmbeddedKafka
 from sidestep.streams.local.nameserver import NameServer
+from sidestep.topics import admin
 from sidestep.topics.connection import Connection
+from tests.guarantees.harness.cluster import Cluster
 from tests.guarantees.harness.system import System
 from tests.guarantees.harness.traffic import ZONES
 
@@ -19,12 +21,14 @@ FAULTY = Path(__file__).parent / "harness" / "kafka-4.3.1.lock"
 @pytest.fixture
 def system(clean_topics: Connection, tmp_path: Path) -> Iterator[System]:
     """Empty topics, a name server that knows the traffic's domains, no workers yet."""
-    with NameServer(ZONES) as names:
-        made = System(clean_topics, names, tmp_path)
-        try:
-            yield made
-        finally:
-            made.close()
+    yield from _system(clean_topics, tmp_path)
+
+
+@pytest.fixture
+def own_system(own_kafka: EmbeddedKafka, tmp_path: Path) -> Iterator[System]:
+    """The same, on a broker that this test may kill."""
+    admin.create(own_kafka.connection)
+    yield from _system(own_kafka.connection, tmp_path)
 
 
 @pytest.fixture
@@ -39,3 +43,27 @@ def faulty_kafka(tmp_path: Path) -> Iterator[EmbeddedKafka]:
     """A broker that this test may kill: Kafka 4.3.1, which forgets transactions when it is (KAFKA-20734)."""
     with EmbeddedKafka(tmp_path / "kafka-4.3.1", java=quick_start(), lock=read_lock(FAULTY)) as broker:
         yield broker
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Iterator[Cluster]:
+    """Three nodes with the catalog's topics, three replicas each."""
+    with Cluster(tmp_path / "cluster") as nodes:
+        admin.create(nodes.connection, replication=len(nodes.nodes))
+        nodes.await_whole()
+        yield nodes
+
+
+@pytest.fixture
+def cluster_system(cluster: Cluster, tmp_path: Path) -> Iterator[System]:
+    """A system on these three nodes."""
+    yield from _system(cluster.connection, tmp_path)
+
+
+def _system(connection: Connection, folder: Path) -> Iterator[System]:
+    with NameServer(ZONES) as names:
+        made = System(connection, names, folder)
+        try:
+            yield made
+        finally:
+            made.close()

@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+from confluent_kafka.admin import AdminClient
+
 from sidestep.streams.local.nameserver import NameServer
 from sidestep.topics.connection import Connection
 from tests.guarantees.harness.records import Feed, VerdictLog
@@ -24,15 +26,20 @@ class System:
         self._workers: list[WorkerProcess] = []
 
     def start(
-        self, role: str, data: Path | None = None, command: tuple[str, ...] = SIDESTEP, **settings: Any
+        self,
+        role: str,
+        data: Path | None = None,
+        broker: Connection | None = None,
+        command: tuple[str, ...] = SIDESTEP,
+        **settings: Any,
     ) -> WorkerProcess:
-        """A worker with a data folder of its own unless one is given."""
+        """A worker with a data folder of its own, and straight at the broker, unless others are given."""
         number = len(self._workers)
         data = data or self.folder / f"{role}-{number}"
         settings = {"group": self.folder.name, "policy": self.policy, **settings}
         worker = WorkerProcess(
             role,
-            self.connection,
+            broker or self.connection,
             f"{self.names.host}:{self.names.port}",
             data,
             self.folder / f"{number}.log",
@@ -41,6 +48,12 @@ class System:
         )
         self._workers.append(worker)
         return worker
+
+    def sharing(self, role: str) -> int:
+        """Workers of a role that have partitions, as Kafka sees it: who was cut off may think that it still has."""
+        name = f"{self.folder.name}-{role}"
+        found = AdminClient(self.connection.librdkafka(log_level=0)).describe_consumer_groups([name])[name].result(10)
+        return sum(1 for member in found.members if member.assignment and member.assignment.topic_partitions)
 
     def alive(self) -> list[WorkerProcess]:
         """The workers that run."""

@@ -45,14 +45,14 @@ class WorkerProcess:
         self.data = data
         self.log = log
         self.port = port or free_port()
-        arguments = [
+        self._environment = _environment(settings)
+        self._arguments = [
             *command, "worker", "--role", role, "--broker", str(connection),
             "--data-dir", str(data), "--name-servers", name_server, "--web-port", str(self.port),
         ]  # fmt: skip
-        with log.open("ab") as out:
-            self.process = subprocess.Popen(
-                arguments, env=_environment(settings), stdin=subprocess.DEVNULL, stdout=out, stderr=out
-            )
+        self.process = self._spawn()
+        self.exits: list[int] = []
+        """What it ended with, each time that it was started again."""
 
     @property
     def alive(self) -> bool:
@@ -63,6 +63,18 @@ class WorkerProcess:
     def said(self) -> str:
         """Its log so far."""
         return self.log.read_text("utf-8", "replace")
+
+    def _spawn(self) -> "subprocess.Popen[bytes]":
+        with self.log.open("ab") as out:
+            return subprocess.Popen(
+                self._arguments, env=self._environment, stdin=subprocess.DEVNULL, stdout=out, stderr=out
+            )
+
+    def start_again(self) -> None:
+        """As a supervisor does it: with the same data folder, if it has ended."""
+        if not self.alive:
+            self.exits.append(self.process.returncode)
+            self.process = self._spawn()
 
     def ready(self, statuses: tuple[str, ...] = ("ok",)) -> bool:
         """Whether /readyz says one of these now. Fails the test at once when the process has ended."""
