@@ -21,6 +21,7 @@ from sidestep.streams.runtime.coverage import Coverage
 from sidestep.streams.runtime.failpoints import from_environment
 from sidestep.streams.runtime.group import Group
 from sidestep.streams.runtime.group_keeper import GroupKeeper
+from sidestep.streams.runtime.kafka import SILENT_SECONDS
 from sidestep.streams.settings import Settings
 from sidestep.streams.web.worker import WorkerEndpoints
 from sidestep.topics import admin
@@ -151,7 +152,7 @@ class Worker:
         """Faust ends itself when its consumer's thread breaks, and tells nobody."""
         await app.wait_until_stopped()
         if not self._leaving:
-            raise app.crash_reason or WorkerCrashed("Faust has stopped by itself; its log says more")
+            raise app.why_stopped()
 
     def _start_task(self, work: Coroutine[Any, Any, None]) -> None:
         """Something that goes on beside the agents; its failure is the worker's."""
@@ -205,6 +206,9 @@ class Worker:
             topic_disable_leader=True,
             topic_allow_declare=False,
             broker_session_timeout=settings.session_timeout,
+            # a coordinator that is silent for longer has frozen or is cut off; Faust would wait 90 s for it, while the
+            # group has given the partitions away
+            broker_request_timeout=max(SILENT_SECONDS, 2 * settings.session_timeout),
             broker_heartbeat_interval=min(3.0, settings.session_timeout / 3),
             broker_commit_interval=settings.commit_interval,
             consumer_auto_offset_reset="earliest",

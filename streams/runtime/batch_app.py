@@ -5,17 +5,19 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from typing import Any
 
 import faust
+from aiokafka.errors import KafkaError as GroupError
 from confluent_kafka import KafkaError
 from faust.events import Event
 from faust.serializers.schemas import DecodeFunction
 from faust.types import TP, AppT, Message
 
+from sidestep.streams.errors import WorkerCrashed
 from sidestep.streams.runtime.assignor import CompleteAssignor
 from sidestep.streams.runtime.batches import Batch, Partition
 from sidestep.streams.runtime.reader import Isolation
 from sidestep.streams.runtime.transport import BatchConsumer, BatchTransport
 from sidestep.topics.connection import Connection
-from sidestep.topics.errors import SidestepError
+from sidestep.topics.errors import BrokerUnreachable, SidestepError
 
 Open = Callable[[Partition], Awaitable[int | None]]
 """Makes a partition ready and says at which offset to begin; None: at the group's committed one."""
@@ -87,6 +89,20 @@ class BatchApp(faust.App):
         self.on_partitions_assigned.connect(moved, weak=False)
         self.on_partitions_revoked.connect(moved, weak=False)
 
+    async def start(self) -> None:
+        """Join the group. Raises BrokerUnreachable: Kafka may have gone since it was last asked."""
+        try:
+            await super().start()
+        except GroupError as error:
+            raise explain_group(error) from error
+
+    def why_stopped(self) -> Exception:
+        """What Faust has ended itself for."""
+        reason = self.crash_reason
+        if isinstance(reason, GroupError):
+            return explain_group(reason)
+        return reason if isinstance(reason, Exception) else WorkerCrashed(f"Faust has stopped: {reason!r}; see its log")
+
     def on_assigned(self, follow: Callable[[set[Partition]], Awaitable[None]]) -> None:
         """`follow` hears of all partitions that this worker has after a rebalance, before they are read."""
 
@@ -115,6 +131,13 @@ class BatchApp(faust.App):
 
     def _new_transport(self) -> BatchTransport:
         return BatchTransport(self.conf.broker_consumer, self, loop=self.loop)
+
+
+def explain_group(error: GroupError) -> SidestepError:
+    """One of our errors for one of aiokafka's, which Faust keeps the group with."""
+    if error.retriable or "Connection" in type(error).__name__:
+        return BrokerUnreachable(f"keeping the consumer group: {error}. Is Kafka running, and does it answer?")
+    return WorkerCrashed(f"keeping the consumer group: {error!r}; Faust's log says more")
 
 
 def declare(app: BatchApp, topic: str, process: Process) -> None:

@@ -17,6 +17,11 @@ log = logging.getLogger(__name__)
 FENCED = {KafkaError._FENCED, KafkaError.PRODUCER_FENCED, KafkaError.INVALID_PRODUCER_EPOCH}
 UNREACHABLE = {KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT, KafkaError._TIMED_OUT, KafkaError._RESOLVE}
 
+SILENT_SECONDS = 10.0
+"""A broker that has not answered a request for so long is asked anew, on another connection and, where another one
+leads meanwhile, another broker. librdkafka would wait a minute for one that froze or whose network is cut. Asking
+twice does no harm: producers are idempotent, and nobody else here changes anything."""
+
 MESSAGE_MAX = 2_200_000
 """Octets of one record that we produce. Dead letters are the largest: a record as large as topics allow, and why."""
 
@@ -53,6 +58,7 @@ def client(connection: Connection, name: str, **settings: Any) -> dict[str, Any]
         # the default waits 10 s at the most between tries; a broker that restarts is back sooner
         "reconnect.backoff.max.ms": 2000,
         "socket.keepalive.enable": True,
+        "socket.timeout.ms": int(SILENT_SECONDS * 1000),
         "socket.nagle.disable": True,
     }
     return connection.librdkafka(**{**shared, **settings})

@@ -1,21 +1,29 @@
 """Load that goes on while something else is waited for, with a supervisor beside it."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from tests.guarantees.harness.system import System
 from tests.guarantees.harness.traffic import Traffic
+from tests.guarantees.harness.workers import WorkerProcess
 
 TICK = 0.1
+FAILED = 3
+"""Exit code of a worker that ends with an error."""
 RECORDS_A_TICK = 60
 
 
-class Drive:
-    """Keeps the load up while something else is waited for."""
+KNOWN_EXITS = {"Fenced", "BrokerUnreachable", "PublishFailed"}
+"""What a worker may leave with when Kafka or the network fails; docs/operations.md says what to do."""
 
-    def __init__(self, system: System, traffic: Traffic):
+
+class Drive:
+    """Keeps the load up while something else is waited for. `supervised` workers that leave are started again."""
+
+    def __init__(self, system: System, traffic: Traffic, supervised: Iterable[WorkerProcess] = ()):
         self._system = system
         self._traffic = traffic
+        self._supervised = tuple(supervised)
         self._next = time.monotonic()
         self.sent = 0
 
@@ -38,7 +46,22 @@ class Drive:
         wanted = self._traffic.expected
         return self.until(lambda: wanted <= self._system.verdicts.seen.keys(), seconds, f"{label}: all verdicts")
 
+    def settle(self, seconds: float) -> None:
+        """No more load: all verdicts come, once each, and the supervised workers get ready."""
+        self._system.feed.flush()
+        self._system.verdicts.await_all(self._traffic.expected, seconds, self._supervise)
+        for worker in self._supervised:
+            worker.await_ready("ok", "standby")
+
+    def _supervise(self) -> None:
+        for worker in self._supervised:
+            if not worker.alive:
+                assert worker.process.returncode == FAILED, f"{worker.role}:\n{worker.said[-3000:]}"
+                assert KNOWN_EXITS & set(worker.said.splitlines()[-1].replace(":", " ").split()), worker.said[-3000:]
+                worker.start_again()
+
     def _tick(self, label: str) -> None:
+        self._supervise()
         records = self._traffic.some(RECORDS_A_TICK, label)
         self._system.feed.send(records)
         self.sent += len(records)

@@ -31,6 +31,7 @@ class Feed:
         self._producer = Producer(
             {
                 **connection.librdkafka(), "enable.idempotence": True, "linger.ms": 2, "log_level": 0,
+                "socket.timeout.ms": 10_000, "reconnect.backoff.max.ms": 1000,
                 "partitioner": "murmur2_random", "message.max.bytes": 10_000_000, "compression.type": "lz4",
             }
         )  # fmt: skip
@@ -65,6 +66,7 @@ class TopicReader:
             {
                 **connection.librdkafka(), "group.id": "guarantees-unused", "enable.auto.commit": False,
                 "isolation.level": "read_committed", "enable.partition.eof": True, "log_level": 2,
+                "socket.timeout.ms": 10_000, "reconnect.backoff.max.ms": 1000,
                 "fetch.wait.max.ms": 20, "fetch.message.max.bytes": 10_000_000,
             }
         )  # fmt: skip
