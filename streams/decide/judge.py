@@ -10,7 +10,6 @@ from typing import Protocol
 from sidestep.schemas import Evidence, Verdict
 from sidestep.schemas.codec import decode_evidence, encode
 from sidestep.streams.decide.batch import Decided, decide, load, load_controls
-from sidestep.streams.errors import LedgerError
 from sidestep.streams.runtime.dead_letters import dead_letter
 from sidestep.streams.runtime.outgoing import Keyed, Outgoing, Single
 from sidestep.streams.runtime.partitioner import partition_of
@@ -18,6 +17,7 @@ from sidestep.streams.runtime.record import Record
 from sidestep.streams.runtime.tables import Row, Table, Writes
 from sidestep.streams.runtime.transactions import Aborted
 from sidestep.topics.catalog import APPROVED, DEAD_LETTERS, EVIDENCE, REJECTED, TALLIES
+from sidestep.topics.errors import PublishFailed
 
 log = logging.getLogger(__name__)
 
@@ -67,6 +67,7 @@ class Judge:
 
     def judge(self, records: list[Record]) -> Judged:
         """Fold what is new of `records` (Kafka messages, in offset order) and commit it. Raises SidestepError."""
+        why = ""
         for _ in range(TRIES):
             marker = self._ledger.marker
             if records[0].offset() <= marker:
@@ -76,10 +77,12 @@ class Judge:
             try:
                 return self._try(records)
             except Aborted as error:
-                log.warning("transaction rolled back, folding again: %s", error)
+                why = str(error)
+                log.warning("transaction rolled back, folding again: %s", why)
                 self._controls = load_controls(self._ledger.read, self._ledger.rows)
-        raise LedgerError(
-            f"partition {self._ledger.partition}: Kafka rolled the transaction back {TRIES} times; see the broker's log"
+        raise PublishFailed(
+            f"partition {self._ledger.partition}: the transaction was rolled back {TRIES} times: {why}. Nothing of it "
+            "counts; mend what Kafka complains of, and start this worker again."
         )
 
     @property

@@ -156,7 +156,7 @@ class Transactions:
         except KafkaException as second:
             raise explain(second, f"rolling back {self._writer.changelog}") from second
         self._unsure = True
-        raise Aborted(str(error)) from error
+        raise Aborted(error.args[0].str()) from error
 
 
 def _remember(position: list[int]) -> OnDelivery:

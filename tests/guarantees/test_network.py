@@ -13,13 +13,14 @@ from tests.guarantees.harness.model import assert_guarantees
 from tests.guarantees.harness.proxy import Flow, Proxy
 from tests.guarantees.harness.system import System
 from tests.guarantees.harness.traffic import Traffic
-from tests.guarantees.harness.workers import SESSION_SECONDS, WorkerProcess
+from tests.guarantees.harness.workers import SESSION_SECONDS
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(420)]
 
 CUT_SECONDS = SESSION_SECONDS + 6
 """Longer than the session: the partitions go to the other worker. Longer than librdkafka waits for an answer."""
 SLOW_SECONDS = 4.0
+ROLES = ("screen", "decide")
 HELD = Flow(held=True)
 CHANGELOG = LEDGER_CHANGELOG.name.encode()
 
@@ -44,18 +45,18 @@ def test_workers_behind_a_bad_network(own_system: System, proxy: Proxy) -> None:
     reset, slow, narrow, and slow for the changelog alone. What was held up by a cut arrives when others own the
     partitions: it must count for nothing."""
     system, traffic = own_system, Traffic(seed=42)
-    near = [system.start(role).await_ready() for role in ("screen", "decide")]
-    far = [system.start(role, broker=proxy.connection) for role in ("screen", "decide")]
+    near = [system.start(role).await_ready() for role in ROLES]
+    far = [system.start(role, broker=proxy.connection) for role in ROLES]
     drive = Drive(system, traffic, (*near, *far))
-    drive.until(lambda: all(worker.ready() for worker in far), 60, "all ready")
+    drive.until(lambda: [system.sharing(role) for role in ROLES] == [2, 2], 60, "all have a share")
     for label, flows in {"both": (HELD, HELD), "requests": (HELD, Flow()), "answers": (Flow(), HELD)}.items():
         proxy.up(flows[0])
         proxy.down(flows[1])
         drive.during(CUT_SECONDS, label)
-        mended(drive, proxy, label, far)
+        mended(system, drive, proxy, label)
     proxy.refuse()
-    drive.during(CUT_SECONDS, "refused")
-    mended(drive, proxy, "refused", far)
+    drive.during(SLOW_SECONDS, "refused")
+    proxy.mend()
     for number in range(8):
         proxy.reset()
         drive.during(0.5, f"reset-{number}")
@@ -66,7 +67,7 @@ def test_workers_behind_a_bad_network(own_system: System, proxy: Proxy) -> None:
     }.items():
         proxy.both(flow)
         drive.during(SLOW_SECONDS, label)
-        mended(drive, proxy, label, far)
+        mended(system, drive, proxy, label)
     drive.settle(60)
     print(
         f"\n{drive.sent} records; left and started again: near {[w.exits for w in near]}, far {[w.exits for w in far]}"
@@ -76,12 +77,12 @@ def test_workers_behind_a_bad_network(own_system: System, proxy: Proxy) -> None:
     assert_guarantees(system.connection, traffic.expected, system.feed.origins, folders)
 
 
-def mended(drive: Drive, proxy: Proxy, label: str, far: list[WorkerProcess]) -> None:
-    """The network is well again, and with it everything else: verdicts are there, the cut off workers have their share."""
+def mended(system: System, drive: Drive, proxy: Proxy, label: str) -> None:
+    """The network is well again, and with it all else: verdicts are there, and who was cut off has its share again."""
     proxy.mend()
     answered = drive.until_answered(60, label)
-    ready = drive.until(lambda: all(worker.alive and worker.ready() for worker in far), 60, f"{label}: ready again")
-    print(f"\n{label}: mended, all verdicts after {answered:.1f} s, ready after {answered + ready:.1f} s")
+    shared = drive.until(lambda: [system.sharing(role) for role in ROLES] == [2, 2], 90, f"{label}: all have a share")
+    print(f"\n{label}: mended, all verdicts after {answered:.1f} s, all share after {answered + shared:.1f} s")
 
 
 def is_changelog(frame: bytes) -> bool:

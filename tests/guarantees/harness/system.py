@@ -52,7 +52,8 @@ class System:
     def sharing(self, role: str) -> int:
         """Workers of a role that have partitions, as Kafka sees it: who was cut off may think that it still has."""
         name = f"{self.folder.name}-{role}"
-        found = AdminClient(self.connection.librdkafka(log_level=0)).describe_consumer_groups([name])[name].result(10)
+        client = AdminClient(self.connection.librdkafka(log_level=0))
+        found = client.describe_consumer_groups([name])[name].result(10)
         return sum(1 for member in found.members if member.assignment and member.assignment.topic_partitions)
 
     def alive(self) -> list[WorkerProcess]:
