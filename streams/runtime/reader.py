@@ -80,6 +80,8 @@ class Reader(threading.Thread):
         generation = self.generation
 
         def carry_out() -> None:
+            # librdkafka remembers a pause beyond the assignment: a partition that comes back would rest for ever
+            self._consumer.resume(self._consumer.assignment())
             self._consumer.unassign()
             self._reading = generation
 

@@ -96,3 +96,35 @@ def test_the_lag_of_a_partition_that_is_read_anew_is_not_known_yet(kafka: Embedd
             await asyncio.to_thread(reader.stop)
 
     asyncio.run(asyncio.wait_for(scenario(), 30))
+
+
+def test_a_paused_partition_that_comes_back_is_read(kafka: EmbeddedKafka, writer: tuple[str, Producer]) -> None:
+    """It was full when it was taken away. Whoever gets it again in the same worker begins with nothing in hand, knows
+    of no pause and would never end one."""
+    write(*writer, b"1", b"2")
+    tp = Partition(writer[0], 0)
+    values: list[bytes] = []
+
+    async def until(count: int) -> None:
+        while len(values) < count:
+            await asyncio.sleep(0.02)
+
+    async def scenario() -> None:
+        def deliver(_: int, records: Any) -> None:
+            values.extend(record.value() for record in records[tp])
+
+        settings = consumer_settings(kafka.connection, "test-reader", "read_committed")
+        reader = Reader(settings, asyncio.get_running_loop(), deliver, lambda _, error: pytest.fail(error.str()))
+        reader.start()
+        try:
+            reader.add(tp, 0)
+            await until(2)
+            reader.pause(tp)
+            reader.clear()
+            reader.add(tp, 1)
+            await until(3)
+        finally:
+            await asyncio.to_thread(reader.stop)
+
+    asyncio.run(asyncio.wait_for(scenario(), 30))
+    assert [b"1", b"2", b"2"] == values

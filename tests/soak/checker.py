@@ -109,7 +109,8 @@ def bad_exits(exits: Sequence[Exit]) -> list[str]:
 def _bad(end: Exit) -> str:
     if end.cause == "hung":
         return f"worker {end.worker} did not end when it was told to"
-    allowed = {"": {BY_ITSELF}, "kill": {-9, BY_ITSELF, 0}, "term": {0, BY_ITSELF}}[end.cause]
+    # -15: it was told to end before it had begun
+    allowed = {"": {BY_ITSELF}, "kill": {-9, BY_ITSELF, 0}, "term": {0, BY_ITSELF, -15}}[end.cause]
     asked = "by itself" if not end.cause else f"after {end.cause}"
     return "" if end.code in allowed else f"worker {end.worker} ended {asked} with {end.code}"
 
