@@ -138,11 +138,12 @@ class Store:
     def close(self) -> None:
         """Flush and close. After a kill instead, recovery reads the tail of the changelog again."""
         try:
-            self._db.flush()
+            try:
+                self._db.flush()
+            finally:
+                self._db.close()
         except Exception as error:
             raise self._fault(error) from error
-        finally:
-            self._db.close()
 
     def _fault(self, error: Exception) -> LedgerError:
         found = fault(self._path, error)
