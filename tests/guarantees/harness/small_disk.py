@@ -1,4 +1,4 @@
-"""A disk of a test's own, so small that it can be filled: a tmpfs. Where mounting is not permitted the test is skipped."""
+"""A disk of a test's own, so small that it can be filled: a tmpfs. Where that can't be mounted the test is skipped."""
 
 import subprocess
 from collections.abc import Iterator
