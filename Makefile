@@ -44,9 +44,10 @@ newest: $(STAMP)  ## `make check` on the newest Python that is here
 SECONDS := 180
 SEED := 1
 RATE := 1500
+SOAK :=
 
-soak: $(STAMP)  ## random faults under load: SECONDS=1800 SEED=1 RATE=1500
-	$(BIN)/python -m tests.soak --seconds $(SECONDS) --seed $(SEED) --rate $(RATE)
+soak: $(STAMP)  ## random faults under load: SECONDS=1800 SEED=1 RATE=1500 SOAK="--kafka 4.3.1"
+	$(BIN)/python -m tests.soak --seconds $(SECONDS) --seed $(SEED) --rate $(RATE) $(SOAK)
 
 format: $(STAMP)  ## lays the code out as ruff does, imports sorted
 	$(BIN)/ruff check --quiet --fix-only --select I .

@@ -1,6 +1,7 @@
 """python -m tests.soak: see --help."""
 
 import argparse
+import contextlib
 import shutil
 import signal
 import sys
@@ -8,32 +9,40 @@ import tempfile
 from pathlib import Path
 from types import FrameType
 
-from tests.soak.brokers import OneBroker
-from tests.soak.plan import BY_NAME, choose
+from sidestep.streams.local.embedded_jars import read_lock
+from tests.guarantees.harness.proxy import Proxy
+from tests.soak.brokers import OneBroker, ThreeBrokers
+from tests.soak.plan import BY_NAME, LINK, choose
 from tests.soak.progress import Progress
 from tests.soak.run import Options, Soak
+
+PINNED = "pinned"
+OTHER = Path(__file__).parents[1] / "guarantees" / "harness"
+"""Locks of other Kafkas than the one that ships: kafka-VERSION.lock."""
 
 
 def main(arguments: list[str]) -> int:
     """The exit code: 0 when every intent has its one verdict and nothing else is wrong."""
     given = _parser().parse_args(arguments)
-    have: set[str] = set()
     try:
-        kinds = choose(given.only, given.without, frozenset(have))
+        kinds = choose(given.only, given.without, frozenset({"cluster" if given.cluster else "proxy"}))
     except ValueError as error:
         print(error, file=sys.stderr)
         return 2
     options = Options(given.seconds, given.seed, given.rate, given.workers, tuple(kinds), given.patience)
     signal.signal(signal.SIGTERM, _interrupt)
     folder = Path(tempfile.mkdtemp(prefix=f"sidestep-soak-{given.seed}-"))
-    return _run(options, folder, Progress(sys.stdout))
+    progress = Progress(sys.stdout)
+    lock = None if given.kafka == PINNED else read_lock(OTHER / f"kafka-{given.kafka}.lock")
+    with contextlib.ExitStack() as stack:
+        touched = any(kind.about == LINK for kind in kinds)
+        links = [stack.enter_context(Proxy()) for _ in range(given.workers if touched else 0)]
+        brokers = ThreeBrokers(folder / "kafka", lock) if given.cluster else OneBroker(folder / "kafka", lock, links)
+        return _run(Soak(options, folder, progress, brokers, links), folder, progress)
 
 
-def _run(options: Options, folder: Path, progress: Progress) -> int:
+def _run(soak: Soak, folder: Path, progress: Progress) -> int:
     fine = False
-    brokers = OneBroker(folder / "kafka")
-    brokers.start()
-    soak = Soak(options, folder, progress, brokers)
     try:
         outcome = soak.run()
         fine = outcome.fine
@@ -55,10 +64,16 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=1, help="the same seed gives the same faults")
     parser.add_argument("--rate", type=int, default=1500, help="plain intents a second")
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--kafka", choices=(PINNED, *sorted(_others())), default=PINNED)
+    parser.add_argument("--cluster", action="store_true", help="three brokers; their network can't be touched")
     parser.add_argument("--patience", type=float, default=120, help="seconds without a verdict: it has stalled")
     parser.add_argument("--only", type=_names, default=[], metavar="FAULT,…", help=", ".join(BY_NAME))
     parser.add_argument("--without", type=_names, default=[], metavar="FAULT,…", help="all but these")
     return parser
+
+
+def _others() -> set[str]:
+    return {path.stem.removeprefix("kafka-") for path in OTHER.glob("kafka-*.lock")}
 
 
 def _names(text: str) -> list[str]:

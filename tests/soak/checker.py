@@ -99,6 +99,12 @@ class Exit:
     calm: bool
 
 
+def ends(exits: Sequence[Exit]) -> str:
+    """How often workers ended how, for people."""
+    counts = Counter((each.cause or "by itself", each.code) for each in exits)
+    return "; ".join(f"{cause} with {code}: {count}" for (cause, code), count in sorted(counts.items()))
+
+
 def bad_exits(exits: Sequence[Exit]) -> list[str]:
     """A sentence for each way in which a worker must not end."""
     said = Counter(text for each in exits if (text := _bad(each)))

@@ -2,15 +2,15 @@
 
 import shutil
 import signal
-import socket
 import subprocess
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from sidestep.topics.connection import Connection
+from tests.guarantees.harness.ports import lasting_ports
 from tests.guarantees.harness.workers import WorkerProcess
 from tests.soak.checker import Exit
 
@@ -101,21 +101,19 @@ class Post:
 
 
 class Crew:
-    """All posts, and a thread that looks after them."""
+    """A post for each of `ways`, by which its worker reaches Kafka, and a thread that looks after them."""
 
-    def __init__(
-        self, connection: Connection, names: tuple[str, int], folder: Path, count: int, calm: Calm, **settings: Any
-    ):
+    def __init__(self, ways: Sequence[Connection], names: tuple[str, int], folder: Path, calm: Calm, **settings: Any):
         folder.mkdir(parents=True, exist_ok=True)
-        ports = low_ports(count)
+        ports = lasting_ports(len(ways))
 
         def start(number: int) -> Callable[[Path, Path], WorkerProcess]:
             address = f"{names[0]}:{names[1]}"
             return lambda data, log: WorkerProcess(
-                "all", connection, address, data, log, port=ports[number], **settings
+                "all", ways[number], address, data, log, port=ports[number], **settings
             )
 
-        self.posts = [Post(number, start(number), folder, calm) for number in range(count)]
+        self.posts = [Post(number, start(number), folder, calm) for number in range(len(ways))]
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._look_after, name="crew", daemon=True)
 
@@ -162,17 +160,3 @@ class Crew:
                         post.look_after()
                     finally:
                         post.lock.release()
-
-
-def low_ports(count: int) -> list[int]:
-    """Free ports below those that clients are given: nobody takes them while a process is down."""
-    found: list[int] = []
-    for port in range(20_000 + time.time_ns() // 1_000_000 % 10_000, 32_000):
-        try:
-            socket.create_server(("127.0.0.1", port)).close()
-        except OSError:
-            continue
-        found.append(port)
-        if len(found) == count:
-            break
-    return found

@@ -4,12 +4,14 @@ Two lanes run at the same time: one is about workers and their folders, one abou
 killed while the broker is frozen, too.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 
 WORKERS = "workers"
 WORLD = "world"
+WORKER, NODE, LINK, NAMES = "worker", "node", "link", "names"
+"""A worker, a broker, a worker's way to the brokers (or, one number more, the way of all), all name servers."""
 
 
 @dataclass(frozen=True)
@@ -21,6 +23,8 @@ class Kind:
     cards: int
     least: float
     most: float
+    about: str = WORKER
+    """What its target is one of."""
     needs: str = ""
     """Empty, "proxy" (the network between workers and broker can be touched), or "cluster" (several brokers)."""
 
@@ -35,20 +39,20 @@ KINDS = (
     Kind("term", WORKERS, 3, 0, 1),
     Kind("freeze", WORKERS, 1, 8, 14),  # longer than the session of 6 s
     Kind("freeze-briefly", WORKERS, 1, 1, 4),
-    Kind("broker-kill", WORLD, 3, 0, 8),
-    Kind("broker-term", WORLD, 1, 0, 8),
-    Kind("broker-away", WORLD, 1, 20, 35),  # longer than sessions, shorter than a transaction may take
-    Kind("broker-freeze", WORLD, 2, 2, 12),
-    Kind("broker-freeze-long", WORLD, 1, 62, 75),  # longer than a transaction may take: 60 s
-    Kind("all-brokers-kill", WORLD, 1, 0, 5, "cluster"),
-    Kind("net-cut", WORLD, 1, 3, 20, "proxy"),
-    Kind("net-no-requests", WORLD, 1, 3, 20, "proxy"),
-    Kind("net-no-answers", WORLD, 1, 3, 20, "proxy"),
-    Kind("net-delay", WORLD, 1, 5, 20, "proxy"),
-    Kind("net-reset", WORLD, 1, 3, 10, "proxy"),
-    Kind("net-throttle", WORLD, 1, 5, 20, "proxy"),
-    Kind("names-silent", WORLD, 1, 5, 20),
-    Kind("names-lie", WORLD, 1, 5, 20),
+    Kind("broker-kill", WORLD, 3, 0, 8, NODE),
+    Kind("broker-term", WORLD, 1, 0, 8, NODE),
+    Kind("broker-away", WORLD, 1, 20, 35, NODE),  # longer than sessions, shorter than a transaction may take
+    Kind("broker-freeze", WORLD, 2, 2, 12, NODE),
+    Kind("broker-freeze-long", WORLD, 1, 62, 75, NODE),  # longer than a transaction may take: 60 s
+    Kind("all-brokers-kill", WORLD, 1, 0, 5, NODE, "cluster"),
+    Kind("net-cut", WORLD, 1, 3, 20, LINK, "proxy"),
+    Kind("net-no-requests", WORLD, 1, 3, 20, LINK, "proxy"),
+    Kind("net-no-answers", WORLD, 1, 3, 20, LINK, "proxy"),
+    Kind("net-delay", WORLD, 1, 5, 20, LINK, "proxy"),
+    Kind("net-reset", WORLD, 1, 3, 10, LINK, "proxy"),
+    Kind("net-throttle", WORLD, 1, 5, 20, LINK, "proxy"),
+    Kind("names-silent", WORLD, 1, 5, 20, NAMES),
+    Kind("names-lie", WORLD, 1, 5, 20, NAMES),
 )
 BY_NAME = {kind.name: kind for kind in KINDS}
 KILLS = frozenset(
@@ -58,9 +62,9 @@ KILLS = frozenset(
 
 HURRY = {WORKERS: (0.2, 2.0), WORLD: (2.0, 8.0)}
 """Seconds between two faults of a lane: too few for the group to come together, which takes a session of 6 s."""
-BREATH = {WORKERS: (9.0, 14.0), WORLD: (20.0, 40.0)}
+BREATH = {WORKERS: (9.0, 14.0), WORLD: (12.0, 25.0)}
 """… and enough to work at full speed: who is never at work can't be killed at it."""
-BREATHS = {WORKERS: 0.3, WORLD: 0.5}
+BREATHS = {WORKERS: 0.3, WORLD: 0.35}
 """Share of rests in which there is time to breathe."""
 
 
@@ -83,12 +87,16 @@ def choose(names: Sequence[str], without: Sequence[str], have: frozenset[str]) -
     return [kind for kind in wanted if kind.name not in without and (not kind.needs or kind.needs in have)]
 
 
-def plan(seed: int, lane: str, kinds: Sequence[Kind], targets: int) -> Iterator[Step]:
-    """Steps of one lane without end; each kind comes as often as it has cards. Nothing, if no kind is of this lane."""
+def plan(seed: int, lane: str, kinds: Sequence[Kind], targets: Mapping[str, int]) -> Iterator[Step]:
+    """Steps of one lane without end; each kind comes as often as it has cards. Nothing, if no kind is of this lane.
+
+    `targets`: how many there are of what faults are about.
+    """
     random = Random(f"{seed}/{lane}")
     cards = [kind for kind in kinds if kind.lane == lane for _ in range(kind.cards)]
     while cards:
         random.shuffle(cards)
         for kind in cards:
             rest = random.uniform(*(BREATH if random.random() < BREATHS[lane] else HURRY)[lane])
-            yield Step(kind.name, random.randrange(targets), random.uniform(kind.least, kind.most), rest)
+            target = random.randrange(targets[kind.about])
+            yield Step(kind.name, target, random.uniform(kind.least, kind.most), rest)

@@ -2,23 +2,25 @@
 
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from sidestep.streams.local.nameserver import NameServer
 from sidestep.topics import admin
+from tests.guarantees.harness.proxy import Proxy
 from tests.guarantees.harness.traffic import tight_policy
-from tests.soak.brokers import OneBroker
-from tests.soak.checker import Account, Outcome, bad_exits
+from tests.soak.brokers import Brokers
+from tests.soak.checker import Account, Outcome, bad_exits, ends
 from tests.soak.crew import Crew
 from tests.soak.ending import compare_with_changelogs, compare_with_model
 from tests.soak.lane import Lane
 from tests.soak.load import Load
-from tests.soak.plan import WORKERS, WORLD, Kind, Step, plan
+from tests.soak.plan import LINK, NAMES, NODE, WORKER, WORKERS, WORLD, Kind, Step, plan
 from tests.soak.progress import Progress, Standing
 from tests.soak.watch import Watch, everything
 from tests.soak.worker_faults import WORKER_FAULTS
-from tests.soak.world_faults import WORLD as ZONES
+from tests.soak.world_faults import NAMES as ZONES
 from tests.soak.world_faults import WORLD_FAULTS, World
 
 BEGIN_SECONDS = 8.0
@@ -27,6 +29,8 @@ QUIET_SECONDS = 5.0
 """After the last verdict, before it is believed that no more will come."""
 CALM_SECONDS = 10.0
 """So long after the world was healed a worker may still end because of it."""
+READY_SECONDS = 60.0
+READY = ("ok", "standby")
 MODEL_MOST = 250_000
 """Intents that are folded again in one go; of more, ledgers are compared with changelogs."""
 
@@ -46,7 +50,7 @@ class Options:
 class Soak:
     """One soak in a folder. run() gives its outcome; close() ends all processes."""
 
-    def __init__(self, options: Options, folder: Path, progress: Progress, brokers: OneBroker):
+    def __init__(self, options: Options, folder: Path, progress: Progress, brokers: Brokers, links: Sequence[Proxy]):
         self._options = options
         self._folder = folder
         self._progress = progress
@@ -56,7 +60,7 @@ class Soak:
         self._stop = threading.Event()
         self._began = time.monotonic()
         self._phase = "starting"
-        self._names = NameServer(ZONES).start()
+        self._world = World(brokers, NameServer(ZONES).start(), links)
         self._lanes: list[Lane] = []
         self._crew: Crew | None = None
 
@@ -67,7 +71,7 @@ class Soak:
         load = Load(connection, self._account, self._lock, options.rate, options.seed)
         watch = Watch(connection, self._account, self._lock, load.answered.put)
         crew = self._crew = self._make_crew()
-        self._lanes = [self._lane(WORKERS, len(crew.posts)), self._lane(WORLD, self._brokers.nodes)]
+        self._lanes = [self._lane(name) for name in (WORKERS, WORLD)]
         self._began = time.monotonic()
         crew.start()
         load.start()
@@ -78,8 +82,10 @@ class Soak:
         load.finish()
         stalled, lost = self._rest(watch, crew)
         watch.finish()
+        failures = self._not_ready(crew)
         crew.leave()
-        final, failures = self._compare(load)
+        self._progress.say(f"ends of workers: {ends(crew.exits)}")
+        final = self._compare(load, failures)
         return Outcome(
             acknowledged=final.acknowledged, verdicts=final.verdicts, stalled=stalled,
             lost=max(lost, len(final.lost())), repeated=len(final.repeated()),
@@ -94,21 +100,22 @@ class Soak:
             lane.finish()
         if self._crew is not None:
             self._crew.kill()
-        self._brokers.stop()
-        self._names.stop()
+        self._brokers.close()
+        self._world.names.stop()
 
     def _make_crew(self) -> Crew:
         policy = self._folder / "policy.toml"
         policy.write_text(tight_policy(), "utf-8")
-        return Crew(
-            self._brokers.connection, self._names.address, self._folder, self._options.workers, self._calm,
-            policy=policy,
-        )  # fmt: skip
+        ways = [link.connection for link in self._world.links]
+        ways = ways or [self._brokers.connection] * self._options.workers
+        return Crew(ways, self._world.names.address, self._folder, self._calm, policy=policy)
 
     def _calm(self, since: float) -> bool:
         return all(lane.calm(since - CALM_SECONDS) for lane in self._lanes[1:])
 
-    def _lane(self, name: str, targets: int) -> Lane:
+    def _lane(self, name: str) -> Lane:
+        workers = self._options.workers
+        targets = {WORKER: workers, NODE: self._brokers.count, LINK: workers + 1, NAMES: 1}
         steps = plan(self._options.seed, name, self._options.kinds, targets)
         do = self._worker_step if name == WORKERS else self._world_step
         return Lane(steps, do, self._folder / f"{name}.journal", self._stop, BEGIN_SECONDS)
@@ -118,8 +125,7 @@ class Soak:
         WORKER_FAULTS[step.kind](self._crew.posts[step.target], step.seconds, self._stop.wait)
 
     def _world_step(self, step: Step) -> None:
-        world = World(self._brokers, self._names)
-        WORLD_FAULTS[step.kind](world, step.target, step.seconds, self._stop.wait)
+        WORLD_FAULTS[step.kind](self._world, step.target, step.seconds, self._stop.wait)
 
     def _let_it_happen(self) -> None:
         self._phase = ""
@@ -155,13 +161,25 @@ class Soak:
             if silent > (self._options.patience if behind else QUIET_SECONDS):
                 return behind
 
-    def _compare(self, load: Load) -> tuple[Account, list[str]]:
+    def _not_ready(self, crew: Crew) -> list[str]:
+        """Everything is healed: who does not say so after a while?"""
+        deadline = time.monotonic() + READY_SECONDS
+        while True:
+            self._show()
+            states = {post.number: post.state() for post in crew.posts}
+            wrong = [f"worker {number} is not ready: {state}" for number, state in states.items() if state not in READY]
+            if not wrong or time.monotonic() > deadline:
+                return wrong
+            time.sleep(0.5)
+
+    def _compare(self, load: Load, failures: list[str]) -> Account:
+        """All verdicts and ledgers, read again; what is wrong is added to `failures`."""
         self._phase = "comparing"
         self._show()
         connection = self._brokers.connection
         final = self._account.anew()
         dead = everything(connection, final)
-        failures = [lane.failure for lane in self._lanes if lane.failure] + load.failed[:3]
+        failures += [lane.failure for lane in self._lanes if lane.failure] + load.failed[:3]
         if dead:
             failures.append(f"{dead} dead letters")
         if strange := final.strange():
@@ -170,12 +188,12 @@ class Soak:
         compare = compare_with_model if final.acknowledged <= MODEL_MOST else compare_with_changelogs
         if difference := compare(connection, folder):
             failures.append(difference)
-        return final, failures
+        return final
 
     def _fresh_ledgers(self, failures: list[str]) -> Path:
         """A worker with an empty folder recovers every ledger and leaves: what the changelogs give."""
         crew = Crew(
-            self._brokers.connection, self._names.address, self._folder / "fresh", 1, lambda _: True,
+            [self._brokers.connection], self._world.names.address, self._folder / "fresh", lambda _: True,
             policy=self._folder / "policy.toml",
         )  # fmt: skip
         post = crew.posts[0]

@@ -4,9 +4,10 @@ from itertools import islice
 
 import pytest
 
-from tests.soak.plan import BREATH, HURRY, KILLS, KINDS, WORKERS, WORLD, Step, choose, plan
+from tests.soak.plan import BREATH, HURRY, KILLS, KINDS, LINK, NAMES, NODE, WORKER, WORKERS, WORLD, Step, choose, plan
 
 ALL = choose([], [], frozenset({"proxy", "cluster"}))
+TARGETS = {WORKER: 2, NODE: 1, LINK: 3, NAMES: 1}
 EFFORT = 0.5
 """Seconds that a fault takes beside those that it lasts: processes end and begin."""
 
@@ -14,7 +15,7 @@ EFFORT = 0.5
 def within(seconds: float, seed: int, lane: str) -> list[Step]:
     """The steps of a lane that so much time is enough for."""
     steps = []
-    for step in plan(seed, lane, ALL, 2):
+    for step in plan(seed, lane, ALL, TARGETS):
         seconds -= step.seconds + step.rest + EFFORT
         if seconds < 0:
             break
@@ -24,7 +25,7 @@ def within(seconds: float, seed: int, lane: str) -> list[Step]:
 
 def test_the_same_seed_gives_the_same_plan() -> None:
     """And another one another."""
-    first, again, other = (list(islice(plan(seed, WORKERS, ALL, 2), 100)) for seed in (1, 1, 2))
+    first, again, other = (list(islice(plan(seed, WORKERS, ALL, TARGETS), 100)) for seed in (1, 1, 2))
     assert first == again
     assert first != other
 
@@ -35,13 +36,14 @@ def test_half_an_hour_has_two_hundred_kills_and_every_kind(seed: int) -> None:
     steps = within(1800, seed, WORKERS) + within(1800, seed, WORLD)
     assert sum(step.kind in KILLS for step in steps) >= 200
     assert {step.kind for step in steps} == {kind.name for kind in KINDS}
-    assert {step.target for step in steps} == {0, 1}
+    assert {step.target for step in steps} == {0, 1, 2}
+    assert {step.target for step in steps if step.kind in ("kill", "term")} == {0, 1}
 
 
 def test_rests_are_short_or_long() -> None:
     """So that workers are killed while their group comes together, and at work."""
     for lane in (WORKERS, WORLD):
-        rests = [step.rest for step in islice(plan(1, lane, ALL, 2), 300)]
+        rests = [step.rest for step in islice(plan(1, lane, ALL, TARGETS), 300)]
         short, long = (sum(least <= rest <= most for rest in rests) for least, most in (HURRY[lane], BREATH[lane]))
         assert short + long == 300
         assert min(short, long) > 60
@@ -59,4 +61,4 @@ def test_kinds_are_chosen_by_name_and_by_what_is_had() -> None:
 
 def test_a_lane_without_kinds_is_empty() -> None:
     """Only workers, for example."""
-    assert list(plan(1, WORLD, choose(["kill"], [], frozenset()), 1)) == []
+    assert list(plan(1, WORLD, choose(["kill"], [], frozenset()), TARGETS)) == []

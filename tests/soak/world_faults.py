@@ -1,33 +1,38 @@
-"""What happens to the world around the workers, broker and name servers: a function for each kind of that lane."""
+"""What happens to the world around workers, to brokers, network and name servers: a function for each kind of fault."""
 
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from sidestep.streams.local.nameserver import NameServer
 from tests.canaries import CANARY_ZONES
+from tests.guarantees.harness.proxy import Flow, Proxy
 from tests.guarantees.harness.traffic import ZONES
-from tests.soak.brokers import OneBroker
+from tests.soak.brokers import Brokers
 from tests.soak.load import DOMAINS
 from tests.soak.worker_faults import Wait
 
 EXCHANGE = "mx.good.example"
-WORLD = ZONES | {f"d{number}.example": [f"MX 10 {EXCHANGE}"] for number in range(DOMAINS)}
-WORLD |= {EXCHANGE: ["A 93.184.215.14"]} | CANARY_ZONES
+NAMES = ZONES | {f"d{number}.example": [f"MX 10 {EXCHANGE}"] for number in range(DOMAINS)}
+NAMES |= {EXCHANGE: ["A 93.184.215.14"]} | CANARY_ZONES
 """Every name that there is."""
+RESETS = 0.5
+"""Seconds from one reset of all connections to the next."""
 
 
 @dataclass(frozen=True)
 class World:
-    """What is around the workers."""
+    """What is around the workers. `links`: the way of each worker to Kafka, where one can be touched."""
 
-    brokers: OneBroker
+    brokers: Brokers
     names: NameServer
+    links: Sequence[Proxy] = ()
 
 
 def broker_kill(world: World, node: int, seconds: float, wait: Wait) -> None:
     """SIGKILL, and after a while a new one on the same disk."""
-    world.brokers.signal(signal.SIGKILL, node)
+    world.brokers.kill(node)
     wait(seconds)
     world.brokers.start(node)
 
@@ -41,28 +46,67 @@ def broker_term(world: World, node: int, seconds: float, wait: Wait) -> None:
 
 def broker_freeze(world: World, node: int, seconds: float, wait: Wait) -> None:
     """SIGSTOP, later SIGCONT: connections stay open, and nobody answers."""
-    world.brokers.signal(signal.SIGSTOP, node)
+    world.brokers.signal(node, signal.SIGSTOP)
     wait(seconds)
-    world.brokers.signal(signal.SIGCONT, node)
+    world.brokers.signal(node, signal.SIGCONT)
+    world.brokers.mend()
 
 
-def names_silent(world: World, node: int, seconds: float, wait: Wait) -> None:
+def all_brokers_kill(world: World, _: int, seconds: float, wait: Wait) -> None:
+    """SIGKILL for each, and after a while all of them anew."""
+    nodes = range(world.brokers.count)
+    for node in nodes:
+        world.brokers.kill(node)
+    wait(seconds)
+    world.brokers.start(*nodes)
+
+
+def net(up: Flow | None, down: Flow | None, world: World, link: int, seconds: float, wait: Wait) -> None:
+    """Requests and answers of a worker, or of all, travel like this for a while; None: as always."""
+    for each in _links(world, link):
+        if up is not None:
+            each.up(up)
+        if down is not None:
+            each.down(down)
+    wait(seconds)
+    for each in _links(world, link):
+        each.mend()
+
+
+def net_reset(world: World, link: int, seconds: float, wait: Wait) -> None:
+    """All connections are reset, again and again."""
+    for _ in range(round(seconds / RESETS)):
+        for each in _links(world, link):
+            each.reset()
+        wait(RESETS)
+
+
+def names_silent(world: World, _: int, seconds: float, wait: Wait) -> None:
     """Name servers that answer nothing."""
-    for name in WORLD:
+    for name in NAMES:
         world.names.fault(name, "drop")
     wait(seconds)
-    for name in WORLD:
+    for name in NAMES:
         world.names.fault(name)
 
 
-def names_lie(world: World, node: int, seconds: float, wait: Wait) -> None:
+def names_lie(world: World, _: int, seconds: float, wait: Wait) -> None:
     """Name servers that deny every name."""
-    for name in WORLD:
+    for name in NAMES:
         world.names.set(name)
     wait(seconds)
-    for name, records in WORLD.items():
+    for name, records in NAMES.items():
         world.names.set(name, *records)
 
+
+def _links(world: World, link: int) -> Sequence[Proxy]:
+    """That of one worker; of all, for the number that no worker has."""
+    return world.links if link == len(world.links) else (world.links[link],)
+
+
+HELD = Flow(held=True)
+LATE = Flow(delay=0.4)
+THIN = Flow(rate=30_000)
 
 WORLD_FAULTS: dict[str, Callable[[World, int, float, Wait], None]] = {
     "broker-kill": broker_kill,
@@ -70,6 +114,13 @@ WORLD_FAULTS: dict[str, Callable[[World, int, float, Wait], None]] = {
     "broker-term": broker_term,
     "broker-freeze": broker_freeze,
     "broker-freeze-long": broker_freeze,
+    "all-brokers-kill": all_brokers_kill,
+    "net-cut": partial(net, HELD, HELD),
+    "net-no-requests": partial(net, HELD, None),
+    "net-no-answers": partial(net, None, HELD),
+    "net-delay": partial(net, LATE, LATE),
+    "net-throttle": partial(net, THIN, THIN),
+    "net-reset": net_reset,
     "names-silent": names_silent,
     "names-lie": names_lie,
 }
