@@ -1,6 +1,7 @@
 """Databases that are damaged, in use, or on a disk that takes nothing: which of them is set aside, and what is said."""
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -147,3 +148,14 @@ def test_a_disk_that_takes_nothing_is_no_damage(tmp_path: Path) -> None:
         opened(path)
     assert type(raised.value) is LedgerError
     assert "Let this worker write there" in str(disk_fault(path, PermissionError(13, "Permission denied")))
+
+
+def test_a_folder_that_was_removed_is_an_error_of_the_ledger_at_the_latest_when_it_is_closed(tmp_path: Path) -> None:
+    """Flushing finds no folder, and neither does closing after it: the second must not hide what the first says."""
+    store = opened(tmp_path / "rows")
+    batch = new_batch()
+    batch.put(b"k", b"v")
+    store.write(batch)
+    shutil.rmtree(tmp_path / "rows")
+    with pytest.raises(LedgerError):
+        store.close()
