@@ -85,11 +85,11 @@ Letter = tuple[bytes | None, bytes | None, str]
 class Hostile:
     """Publishes to partition 0 and remembers by origin what must become a dead letter."""
 
-    def __init__(self, connection: Connection):
+    def __init__(self, connection: Connection, compression: str = "lz4"):
         self.letters: dict[str, Letter] = {}
         self._producer = Producer(
             connection.librdkafka(
-                **{"message.max.bytes": 10_000_000, "compression.type": "lz4", "log_level": 0},
+                **{"message.max.bytes": 10_000_000, "compression.type": compression, "log_level": 0},
             )
         )
 
@@ -107,6 +107,12 @@ class Hostile:
         """Neighbours in the same partition."""
         for topic, key, value in records:
             self._producer.produce(topic, value, key, partition=0)
+
+    def scatter(self, records: list[Input], partitions: int) -> None:
+        """Each in every partition: as producers do that hash keys differently (CRC32 here, murmur2 there)."""
+        for topic, key, value in records:
+            for partition in range(partitions):
+                self._producer.produce(topic, value, key, partition=partition)
 
     def flush(self) -> None:
         """Kafka has taken all of it."""
@@ -155,7 +161,8 @@ def test_unreadable_records_are_kept_and_hold_up_nobody(system: System) -> None:
 
 
 def test_odd_kafka_records_are_read_like_any_other(system: System) -> None:
-    """Header names that are not UTF-8, no key, a CreateTime before the epoch: their values are sound, so they count."""
+    """Header names that are not UTF-8, no key, a CreateTime before the epoch, the same intent in every partition: their
+    values are sound, so they count, once. A record that zstd has made a thousandth of is a dead letter."""
     traffic = Traffic(seed=7)
     workers = [system.start(role).await_ready() for role in ("screen", "decide")]
     values = [value for _, _, value in traffic.plain(5, "odd")]
@@ -171,10 +178,17 @@ def test_odd_kafka_records_are_read_like_any_other(system: System) -> None:
     offset = asyncio.run(produce_odd(system.connection, INTENTS.name, 0, [*records, junk]))
     hostile = Hostile(system.connection)
     hostile.good(traffic.plain(20, "after"))
+    hostile.scatter(traffic.plain(20, "scattered"), INTENTS.partitions)
     hostile.flush()
+    bomb = Hostile(system.connection, "zstd")
+    bomb.send(INTENTS.name, "too-large", intent(campaign="x" * 9_000_000))
+    bomb.flush()
     system.verdicts.await_all(traffic.expected, 30, lambda: [w.ready() for w in workers])
     wanted: dict[str, Letter] = {f"{INTENTS.name}/0/{offset + len(records)}": (b"\xff", b"\xff", "not-json")}
+    wanted |= bomb.letters
+    wait_for(lambda: len(dead_letters(system.connection)) >= len(wanted), 20, "dead letters", every=0.2)
     assert differences(wanted, dead_letters(system.connection)) == []
+    assert system.verdicts.repeated() == []
     assert [w.leave() for w in workers] == [0, 0]
 
 
