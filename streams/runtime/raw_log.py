@@ -5,7 +5,7 @@ For take-overs that find a hanging transaction: rare, so it is made to be right,
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager
 from itertools import groupby
 from typing import Any
@@ -136,7 +136,7 @@ def _described(batch: Any) -> RecordBatch:
         control = ControlRecord.parse(next(batch).key)
         ends = Fate.COMMITTED if control == COMMIT_MARKER else Fate.ABORTED
     elif batch.is_transactional:
-        manifests = tuple(_manifest(record.headers) for record in batch if record.key == MARKER)
+        manifests = tuple(_manifests(batch))
     return RecordBatch(
         offset=batch.base_offset,
         last_offset=batch.base_offset + batch.last_offset_delta,
@@ -149,6 +149,8 @@ def _described(batch: Any) -> RecordBatch:
     )
 
 
-def _manifest(headers: Iterable[tuple[str, bytes | None]]) -> Manifest | None:
-    found = dict(headers).get(HEADER)
-    return Manifest.decode(found) if found else None
+def _manifests(records: Iterable[Any]) -> Iterator[Manifest | None]:
+    for record in records:
+        told = dict(record.headers).get(HEADER)
+        if told or record.key == MARKER:
+            yield Manifest.decode(told) if told else None

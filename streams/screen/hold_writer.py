@@ -5,14 +5,19 @@ one transactional id: of two writers at the same moment the later one fences the
 records of both in the same order.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from confluent_kafka import KafkaException, Producer
 
 from sidestep.schemas import HoldRecord
 from sidestep.schemas.codec import encode
 from sidestep.streams.errors import Fenced
+from sidestep.streams.runtime.examine import Writer
+from sidestep.streams.runtime.hanging import Ended
 from sidestep.streams.runtime.kafka import FENCED, explain
+from sidestep.streams.runtime.manifest import HEADER, Place, Sequences
+from sidestep.streams.runtime.outgoing import Headers
+from sidestep.streams.runtime.takeover import take_over
 from sidestep.streams.screen.holds import note
 from sidestep.topics.catalog import CONTROL, EVIDENCE
 from sidestep.topics.cluster import QUIET, admin_client, require
@@ -23,6 +28,9 @@ SECONDS = 30.0
 TRANSACTION_SECONDS = 10.0
 """After it Kafka aborts what a writer that died has left open. Decide waits behind it that long."""
 
+_SETTINGS = {"transaction.timeout.ms": int(TRANSACTION_SECONDS * 1000), "linger.ms": 0, **QUIET}
+_NOTE = Place(CONTROL.name, 0)
+
 Failpoint = Callable[[str], None]
 
 
@@ -31,9 +39,8 @@ def write_hold(connection: Connection, group: str, record: HoldRecord, failpoint
     none has it, unless the text says that this is not known."""
     topics = require(admin_client(connection), connection, [EVIDENCE.name, CONTROL.name])
     partitions = sorted(topics[EVIDENCE.name].partitions)
-    producer = Producer(connection.librdkafka(**_settings(f"{group}-hold")))
+    producer, _ = take_over(connection, _writer(group, partitions), _SETTINGS)
     try:
-        producer.init_transactions(SECONDS)
         producer.begin_transaction()
         _produce(producer, record, partitions)
         failpoint("hold-before-commit")
@@ -47,14 +54,18 @@ def write_hold(connection: Connection, group: str, record: HoldRecord, failpoint
     return len(partitions)
 
 
-def _settings(name: str) -> dict[str, object]:
-    return {
-        "client.id": name,
-        "transactional.id": name,
-        "transaction.timeout.ms": int(TRANSACTION_SECONDS * 1000),
-        "linger.ms": 0,
-        **QUIET,
-    }
+def end_hanging(connection: Connection, group: str, partitions: Iterable[int]) -> Ended:
+    """End what the last writer of a hold left hanging, as it was decided; fences one that is at work. Blocks.
+
+    Raises Hanging, Fenced, BrokerUnreachable or another SidestepError.
+    """
+    return take_over(connection, _writer(group, partitions), _SETTINGS)[1]
+
+
+def _writer(group: str, partitions: Iterable[int]) -> Writer:
+    """The note in email-control tells what belongs to the transaction."""
+    evidence = [Place(EVIDENCE.name, partition) for partition in partitions]
+    return Writer(f"{group}-hold", changelog=_NOTE, own=(), shared=(*evidence, _NOTE))
 
 
 def _produce(producer: Producer, record: HoldRecord, partitions: list[int]) -> None:
@@ -62,7 +73,9 @@ def _produce(producer: Producer, record: HoldRecord, partitions: list[int]) -> N
     for partition in partitions:
         producer.produce(EVIDENCE.name, value, "hold", partition)
     key, kept = note(record, len(partitions))
-    producer.produce(CONTROL.name, kept, key, 0)
+    told = Sequences().manifest({_NOTE: 1} | {Place(EVIDENCE.name, partition): 1 for partition in partitions})
+    headers: Headers = [(HEADER, told.encode())]
+    producer.produce(_NOTE.topic, kept, key, _NOTE.partition, headers=headers)
     producer.flush(TRANSACTION_SECONDS)  # what fails is said by the commit
 
 
