@@ -10,15 +10,18 @@ from sidestep.streams.decide.judge import Judge, Judged
 from sidestep.streams.decide.tables import DEDUPLICATION_SECONDS
 from sidestep.streams.errors import LedgerDamaged
 from sidestep.streams.observe.metrics import Count, Done, Labelled
+from sidestep.streams.roles.held_up import HeldUp
 from sidestep.streams.roles.role import Context
 from sidestep.streams.runtime.batch_app import BatchApp
 from sidestep.streams.runtime.batches import Batch, Partition
 from sidestep.streams.runtime.former import STORES, Former
 from sidestep.streams.runtime.ledger import Ledger, LedgerSettings
+from sidestep.streams.runtime.offsets import Offsets
 from sidestep.streams.runtime.quarantine import count_aside
 from sidestep.streams.runtime.reader import Isolation
 from sidestep.streams.runtime.recovery import Progress
 from sidestep.streams.runtime.stage import Stage
+from sidestep.streams.screen.hold_writer import end_hanging
 from sidestep.topics.catalog import APPROVED, DEAD_LETTERS, EVIDENCE, IDS_CHANGELOG, LEDGER_CHANGELOG, REJECTED, TALLIES
 
 OUTAGE_SECONDS = 7 * 86_400
@@ -64,6 +67,12 @@ class DecideRole:
             recoveries=context.report,
             fail=context.fail,
         )
+        log = range(context.partitions[EVIDENCE.name])
+        self._held_up = HeldUp(
+            self._stage.partitions,
+            ends=Offsets(settings.connection).ends,
+            end=lambda: end_hanging(settings.connection, settings.group, log),
+        )
         context.report.health.needs_ledger(EVIDENCE.name)
         context.report.metrics.declare(VERDICTS, RULES)
         context.report.metrics.read_ledger(self.name, self._stage.keys)
@@ -73,8 +82,8 @@ class DecideRole:
         """Nothing: ledgers are recovered when their partitions come."""
 
     def chores(self) -> Iterable[Coroutine[Any, Any, None]]:
-        """The watch over partitions in which nothing happens."""
-        return (self._stage.keep_watch(),)
+        """The watches over partitions in which nothing happens, or nothing can."""
+        return (self._stage.keep_watch(), self._held_up.keep_watch())
 
     def register(self, app: BatchApp) -> None:
         """The agent on email-evidence."""

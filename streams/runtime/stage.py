@@ -214,6 +214,10 @@ class Stage(Generic[LedgerT, JudgedT]):
         await self.keep_only(set())
         await asyncio.to_thread(self._threads.shutdown)
 
+    def partitions(self) -> list[Partition]:
+        """Those whose ledgers are open."""
+        return list(self._ledgers)
+
     def keys(self) -> dict[str, int]:
         """Roughly how many rows the ledgers have, by store."""
         totals: dict[str, int] = {}
