@@ -19,7 +19,7 @@ from sidestep.topics.errors import BrokerUnreachable
 class Kafka:
     """One partition's ends; a question may fail. `asked` counts them."""
 
-    ends: Ends = Ends(5, 5)
+    ends: Ends = field(default_factory=lambda: Ends(5, 5))
     away: bool = False
     asked: int = 0
     ended: list[int] = field(default_factory=list)
