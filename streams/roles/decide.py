@@ -9,6 +9,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from sidestep.streams.decide.judge import Judge, Judged
 from sidestep.streams.decide.tables import DEDUPLICATION_SECONDS
 from sidestep.streams.errors import LedgerDamaged
+from sidestep.streams.hold_transaction import end_hanging
 from sidestep.streams.observe.metrics import Count, Done, Labelled
 from sidestep.streams.roles.held_up import HeldUp
 from sidestep.streams.roles.role import Context
@@ -21,7 +22,6 @@ from sidestep.streams.runtime.quarantine import count_aside
 from sidestep.streams.runtime.reader import Isolation
 from sidestep.streams.runtime.recovery import Progress
 from sidestep.streams.runtime.stage import Stage
-from sidestep.streams.screen.hold_writer import end_hanging
 from sidestep.topics.catalog import APPROVED, DEAD_LETTERS, EVIDENCE, IDS_CHANGELOG, LEDGER_CHANGELOG, REJECTED, TALLIES
 
 OUTAGE_SECONDS = 7 * 86_400

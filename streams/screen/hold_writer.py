@@ -5,31 +5,25 @@ one transactional id: of two writers at the same moment the later one fences the
 records of both in the same order.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from confluent_kafka import KafkaException, Producer
 
 from sidestep.schemas import HoldRecord
 from sidestep.schemas.codec import encode
 from sidestep.streams.errors import Fenced
-from sidestep.streams.runtime.examine import Writer
-from sidestep.streams.runtime.hanging import Ended
+from sidestep.streams.hold_transaction import NOTE, SETTINGS, TRANSACTION_SECONDS, writer
 from sidestep.streams.runtime.kafka import FENCED, explain
 from sidestep.streams.runtime.manifest import HEADER, Place, Sequences
 from sidestep.streams.runtime.outgoing import Headers
 from sidestep.streams.runtime.takeover import take_over
 from sidestep.streams.screen.holds import note
 from sidestep.topics.catalog import CONTROL, EVIDENCE
-from sidestep.topics.cluster import QUIET, admin_client, require
+from sidestep.topics.cluster import admin_client, require
 from sidestep.topics.connection import Connection
 from sidestep.topics.errors import SidestepError
 
 SECONDS = 30.0
-TRANSACTION_SECONDS = 10.0
-"""After it Kafka aborts what a writer that died has left open. Decide waits behind it that long."""
-
-_SETTINGS = {"transaction.timeout.ms": int(TRANSACTION_SECONDS * 1000), "linger.ms": 0, **QUIET}
-_NOTE = Place(CONTROL.name, 0)
 
 Failpoint = Callable[[str], None]
 
@@ -39,7 +33,7 @@ def write_hold(connection: Connection, group: str, record: HoldRecord, failpoint
     none has it, unless the text says that this is not known."""
     topics = require(admin_client(connection), connection, [EVIDENCE.name, CONTROL.name])
     partitions = sorted(topics[EVIDENCE.name].partitions)
-    producer, _ = take_over(connection, _writer(group, partitions), _SETTINGS)
+    producer, _ = take_over(connection, writer(group, partitions), SETTINGS)
     try:
         producer.begin_transaction()
         _produce(producer, record, partitions)
@@ -54,28 +48,14 @@ def write_hold(connection: Connection, group: str, record: HoldRecord, failpoint
     return len(partitions)
 
 
-def end_hanging(connection: Connection, group: str, partitions: Iterable[int]) -> Ended:
-    """End what the last writer of a hold left hanging, as it was decided; fences one that is at work. Blocks.
-
-    Raises Hanging, Fenced, BrokerUnreachable or another SidestepError.
-    """
-    return take_over(connection, _writer(group, partitions), _SETTINGS)[1]
-
-
-def _writer(group: str, partitions: Iterable[int]) -> Writer:
-    """The note in email-control tells what belongs to the transaction."""
-    evidence = [Place(EVIDENCE.name, partition) for partition in partitions]
-    return Writer(f"{group}-hold", changelog=_NOTE, own=(), shared=(*evidence, _NOTE))
-
-
 def _produce(producer: Producer, record: HoldRecord, partitions: list[int]) -> None:
     value = encode(record)
     for partition in partitions:
         producer.produce(EVIDENCE.name, value, "hold", partition)
     key, kept = note(record, len(partitions))
-    told = Sequences().manifest({_NOTE: 1} | {Place(EVIDENCE.name, partition): 1 for partition in partitions})
+    told = Sequences().manifest({NOTE: 1} | {Place(EVIDENCE.name, partition): 1 for partition in partitions})
     headers: Headers = [(HEADER, told.encode())]
-    producer.produce(_NOTE.topic, kept, key, _NOTE.partition, headers=headers)
+    producer.produce(NOTE.topic, kept, key, NOTE.partition, headers=headers)
     producer.flush(TRANSACTION_SECONDS)  # what fails is said by the commit
 
 
