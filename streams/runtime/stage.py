@@ -215,7 +215,7 @@ class Stage(Generic[LedgerT, JudgedT]):
         await asyncio.to_thread(self._threads.shutdown)
 
     def partitions(self) -> list[Partition]:
-        """Those whose ledgers are open."""
+        """Partitions whose ledgers are open."""
         return list(self._ledgers)
 
     def keys(self) -> dict[str, int]:
