@@ -8,12 +8,13 @@ from sidestep.streams.runtime.hanging import Ended
 from sidestep.streams.runtime.manifest import Place
 from sidestep.streams.runtime.takeover import take_over
 from sidestep.topics.catalog import CONTROL, EVIDENCE
-from sidestep.topics.cluster import QUIET
 from sidestep.topics.connection import Connection
 
 TRANSACTION_SECONDS = 10.0
 """After it Kafka aborts what a writer that died has left open. Decide waits behind it that long."""
-SETTINGS = {"transaction.timeout.ms": int(TRANSACTION_SECONDS * 1000), "linger.ms": 0, **QUIET}
+SETTINGS = {"transaction.timeout.ms": int(TRANSACTION_SECONDS * 1000), "linger.ms": 0, "log_level": 0}
+"""Without librdkafka's log: that a writer is overtaken is said by Fenced, and a line logged while that is raised makes a
+SystemError of it."""
 NOTE = Place(CONTROL.name, 0)
 """Where the note of a hold lies, which tells what belongs to the transaction."""
 
