@@ -13,7 +13,7 @@ from sidestep.topics.connection import Connection
 TRANSACTION_SECONDS = 10.0
 """After it Kafka aborts what a writer that died has left open. Decide waits behind it that long."""
 SETTINGS = {"transaction.timeout.ms": int(TRANSACTION_SECONDS * 1000), "linger.ms": 0, "log_level": 0}
-"""Without librdkafka's log: that a writer is overtaken is said by Fenced, and a line logged while that is raised makes a
+"""Without librdkafka's log: Fenced says that a writer was overtaken, and a line logged while that is raised makes a
 SystemError of it."""
 NOTE = Place(CONTROL.name, 0)
 """Where the note of a hold lies, which tells what belongs to the transaction."""
