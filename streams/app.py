@@ -5,11 +5,12 @@ import contextlib
 import logging
 import signal
 import time
-from collections.abc import Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
 
 from confluent_kafka import KafkaError
 
+from sidestep.streams.deadline import LEAVE_SECONDS, Deadline
 from sidestep.streams.errors import WorkerCrashed
 from sidestep.streams.observe.report import Report
 from sidestep.streams.roles import load_role
@@ -23,23 +24,22 @@ from sidestep.streams.runtime.group import Group
 from sidestep.streams.runtime.group_keeper import GroupKeeper
 from sidestep.streams.runtime.kafka import SILENT_SECONDS
 from sidestep.streams.settings import Settings
+from sidestep.streams.startup import await_topics
 from sidestep.streams.web.worker import WorkerEndpoints
-from sidestep.topics import admin
 from sidestep.topics.cluster import admin_client, cluster
-from sidestep.topics.errors import TopicsError
 
 log = logging.getLogger(__name__)
-
-STOP_SECONDS = 30.0
 
 
 class Worker:
     """One process: the roles it plays, what it reports of them, and how they end."""
 
-    def __init__(self, settings: Settings, roles: Iterable[str]):
-        """`roles` are names of the table in roles/."""
+    def __init__(self, settings: Settings, roles: Iterable[str], ending: Callable[[], object] = lambda: None):
+        """`roles` are names of the table in roles/. `ending` is called when the worker begins to end, for whatever
+        reason."""
         self._settings = settings
         self._names = tuple(roles)
+        self._ending = ending
         self._failpoint = from_environment()
         self._stop = asyncio.Event()
         self._failed = asyncio.Event()
@@ -59,8 +59,6 @@ class Worker:
         web = WorkerEndpoints(settings.web_host, settings.web_port, self.report.health, self.report.metrics)
         await web.start()
         try:
-            self._partitions = await self._read_partitions()
-            self._make_roles()
             await self._start_unless_stopped()
             await self._stop.wait()
             if self.failure is None:
@@ -72,6 +70,7 @@ class Worker:
 
     def stop(self) -> None:
         """Finish what is in hand, commit, leave the group."""
+        self._ending()
         self._stop.set()
 
     def fail(self, error: Exception) -> None:
@@ -79,21 +78,9 @@ class Worker:
         if self.failure is None:
             self.failure = error
             self.report.health.fatal(str(error))
+            self._ending()
             self._stop.set()
             self._failed.set()
-
-    async def _read_partitions(self) -> dict[str, int]:
-        """Partitions of each topic. Raises TopicsError where the topics do not fit the catalog."""
-        states = await asyncio.to_thread(admin.states, self._settings.connection)
-        differences = await asyncio.to_thread(admin.check, self._settings.connection)
-        missing = [line for line in differences if "missing" in line or "partitions" in line]
-        for line in differences:
-            log.warning("topics: %s", line)
-        if missing:
-            raise TopicsError(
-                "The topics do not fit the catalog:\n  " + "\n  ".join(missing) + "\nRun `sidestep topics create`."
-            )
-        return {state.name: state.partitions for state in states}
 
     def _make_roles(self) -> None:
         context = Context(self._settings, self._partitions, self.report, self.fail, self._failpoint)
@@ -103,9 +90,9 @@ class Worker:
             self.report.plays(name)
 
     async def _start_unless_stopped(self) -> None:
-        """A role has started when its group has assigned; a group that never does must not keep the worker from
+        """Kafka may never answer, and a role has started when its group has assigned: neither must keep the worker from
         leaving."""
-        starting = asyncio.create_task(self._start_roles())
+        starting = asyncio.create_task(self._start_all())
         stopping = asyncio.create_task(self._stop.wait())
         await asyncio.wait((starting, stopping), return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
@@ -115,12 +102,14 @@ class Worker:
         starting.cancel()
         await asyncio.gather(starting, return_exceptions=True)
 
-    async def _start_roles(self) -> None:
+    async def _start_all(self) -> None:
+        self._partitions = await await_topics(self._settings.connection, self.report.health)
+        self._start_task(self.report.beat(self._lags, self._broker_answers))
+        self._make_roles()
         for role in self._roles:
             await self._start(role)
         fit_batches()
         log.info("working", extra={"roles": ",".join(self._names), "kafka": str(self._settings.connection)})
-        self._start_task(self.report.beat(self._lags, self._broker_answers))
 
     async def _start(self, role: Role) -> None:
         await role.prepare()
@@ -181,7 +170,7 @@ class Worker:
         self.report.health.stopping()
         log.info("leaving: finishing what is in hand")
         for app in self._apps:
-            await asyncio.wait_for(app.stop(), STOP_SECONDS)
+            await app.stop()
         for role in reversed(self._roles):
             await role.close()
         log.info("left cleanly")
@@ -225,9 +214,12 @@ class Worker:
         cluster(self._admin, self._settings.connection)
 
 
-async def run_worker(settings: Settings, roles: Iterable[str]) -> None:
-    """A worker until SIGTERM or SIGINT. Raises SidestepError if it fails."""
-    worker = Worker(settings, roles)
+async def run_worker(settings: Settings, roles: Iterable[str], overdue: Callable[[], None]) -> None:
+    """A worker until SIGTERM or SIGINT. Raises SidestepError if it fails.
+
+    `overdue` is called in a thread when the worker has not ended LEAVE_SECONDS after it began to; it ends the process.
+    """
+    worker = Worker(settings, roles, Deadline(LEAVE_SECONDS, overdue).begin)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         with contextlib.suppress(NotImplementedError):  # Windows

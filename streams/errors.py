@@ -54,3 +54,7 @@ class HashKeyMismatch(SidestepError):
 
 class SourcesError(SidestepError):
     """The sources file (block lists, feeds, reputation services, the probe) can't be used as it stands."""
+
+
+class StopOverdue(SidestepError):
+    """The worker was to end, and what it had in hand did not end in time."""

@@ -7,9 +7,9 @@ from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, ClusterMetadata, ConfigResource, NewTopic
 
 from sidestep.topics.catalog import BY_NAME, CATALOG, Topic
-from sidestep.topics.cluster import DEADLINE, admin_client, cluster, reason
+from sidestep.topics.cluster import DEADLINE, UNREACHABLE, admin_client, cluster, reason
 from sidestep.topics.connection import Connection
-from sidestep.topics.errors import TopicsError
+from sidestep.topics.errors import BrokerUnreachable, TopicsError
 from sidestep.topics.plan import TopicState, differences, partitions_to_create
 
 REQUEST_DEADLINE = 30.0
@@ -83,8 +83,13 @@ def _configs(client: AdminClient, names: list[str]) -> dict[str, dict[str, str]]
         try:
             found[resource.name] = {entry.name: entry.value for entry in future.result().values()}
         except KafkaException as error:
-            if error.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART:  # deleted since the cluster named it
+            code = error.args[0].code()
+            if code == KafkaError.UNKNOWN_TOPIC_OR_PART:  # deleted since the cluster named it
                 continue
+            if code in UNREACHABLE:
+                raise BrokerUnreachable(
+                    f"the settings of {resource.name} can't be read: {reason(error.args[0])}"
+                ) from None
             raise TopicsError(f"the settings of {resource.name} can't be read: {reason(error.args[0])}") from None
     return found
 

@@ -11,6 +11,8 @@ from sidestep.topics.errors import BrokerUnreachable, TopicsError
 
 DEADLINE = 10.0
 """Seconds for which a broker may keep silent before it counts as unreachable."""
+UNREACHABLE = {KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT, KafkaError._TIMED_OUT, KafkaError._RESOLVE}
+"""Codes of errors that say that nobody answers."""
 QUIET: dict[str, Any] = {"log_level": 2}
 """librdkafka repeats "connection refused" on stderr every second; our errors say it once."""
 

@@ -10,6 +10,8 @@ import click
 
 from sidestep.streams.app import run_worker
 from sidestep.streams.commands.run_loop import run_loop
+from sidestep.streams.deadline import LEAVE_SECONDS
+from sidestep.streams.errors import StopOverdue
 from sidestep.streams.observe.logs import configure
 from sidestep.streams.roles import ROLES
 from sidestep.streams.runtime.malloc import bound_malloc_arenas
@@ -42,19 +44,34 @@ def worker(role: str, **options: Any) -> None:
 
 
 async def _work(settings: Settings, roles: Iterable[str]) -> None:
-    """Failures end the process from in here: behind it the runner waits for Faust's tasks, which may never end."""
+    """The process ends in here: behind it the runner waits for Faust's tasks and for threads, which may never end."""
     try:
-        await run_worker(settings, roles)
+        await run_worker(settings, roles, _overdue)
     except SidestepError as error:
-        logging.getLogger("sidestep").error("%s: %s", type(error).__name__, error)
-        _leave_at_once()
+        _failed(error)
     except Exception:
         logging.getLogger("sidestep").exception("an error of ours; please report it")
-        _leave_at_once()
+        _leave_at_once(FAILED)
+    _leave_at_once(0)
 
 
-def _leave_at_once() -> None:
+def _overdue() -> None:
+    """Called in a thread. An honest code: something in hand was not finished."""
+    _failed(
+        StopOverdue(
+            f"what was in hand could not be finished within {LEAVE_SECONDS:.0f} s. Is Kafka out of reach? Nothing is "
+            "lost: what was not committed is read again by whoever gets the partitions."
+        )
+    )
+
+
+def _failed(error: SidestepError) -> None:
+    logging.getLogger("sidestep").error("%s: %s", type(error).__name__, error)
+    _leave_at_once(FAILED)
+
+
+def _leave_at_once(code: int) -> None:
     """What is unfinished must stay unfinished: no clean-up that might commit or wait for it."""
     logging.shutdown()
     sys.stdout.flush()
-    os._exit(FAILED)
+    os._exit(code)

@@ -21,7 +21,7 @@ from sidestep.streams.roles import ROLES
 from sidestep.topics.errors import SidestepError
 
 STOP_DEADLINE = 35.0
-"""Seconds: a worker takes up to 30 to finish what it has in hand."""
+"""Seconds: a worker takes up to 25 to finish what it has in hand."""
 READY_DEADLINE = 90.0
 """Seconds. A large ledger may take longer: then readiness tells how far it is, and waiting goes on while it moves."""
 TAIL = 12

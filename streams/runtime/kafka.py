@@ -9,13 +9,13 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from sidestep.streams.errors import Fenced
 from sidestep.streams.runtime.outgoing import Keyed
 from sidestep.streams.runtime.record import Record
+from sidestep.topics.cluster import UNREACHABLE
 from sidestep.topics.connection import Connection
 from sidestep.topics.errors import BrokerUnreachable, PublishFailed, SidestepError
 
 log = logging.getLogger(__name__)
 
 FENCED = {KafkaError._FENCED, KafkaError.PRODUCER_FENCED, KafkaError.INVALID_PRODUCER_EPOCH}
-UNREACHABLE = {KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT, KafkaError._TIMED_OUT, KafkaError._RESOLVE}
 
 SILENT_SECONDS = 10.0
 """A broker that has not answered a request for so long is asked anew, on another connection and, where another one

@@ -96,8 +96,12 @@ class Transactions:
 
     @property
     def cluster(self) -> str:
-        """Id of the Kafka cluster."""
-        return str(self._producer.list_topics(self._writer.changelog.topic, timeout=TRANSACTION_SECONDS).cluster_id)
+        """Id of the Kafka cluster. Raises BrokerUnreachable."""
+        try:
+            found = self._producer.list_topics(self._writer.changelog.topic, timeout=TRANSACTION_SECONDS)
+        except KafkaException as error:
+            raise explain(error, "asking for the cluster's id") from error
+        return str(found.cluster_id)
 
     def write(self, outgoing: Outgoing, changes: Changes, marker: bytes) -> Positions:
         """Commit it all. Raises Aborted: nothing has changed. Raises Fenced or another SidestepError: this worker must

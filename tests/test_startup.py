@@ -1,0 +1,80 @@
+"""What a worker waits for before its roles are made, and for how long; the cluster's answers are made up."""
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+
+from sidestep.streams import startup
+from sidestep.streams.deadline import Deadline
+from sidestep.streams.observe.health import Health
+from sidestep.topics import admin
+from sidestep.topics.catalog import CATALOG
+from sidestep.topics.connection import Connection
+from sidestep.topics.errors import BrokerUnreachable, TopicsError
+from sidestep.topics.plan import TopicState
+
+ALL = [TopicState(topic.name, topic.partitions, 1) for topic in CATALOG]
+AWAY = BrokerUnreachable("no Kafka answers at nowhere:1")
+
+
+@pytest.fixture
+def answers(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Health]:
+    """answers(…) has the cluster answer so, one after the other, the last one for ever; gives the health."""
+    monkeypatch.setattr(startup, "AGAIN_SECONDS", 0.001)
+
+    def say(*given: list[TopicState] | Exception) -> Health:
+        left = list(given)
+
+        def states(_: Connection) -> list[TopicState]:
+            answer = left.pop(0) if len(left) > 1 else left[0]
+            if isinstance(answer, Exception):
+                raise answer
+            return answer
+
+        monkeypatch.setattr(admin, "states", states)
+        return Health()
+
+    return say
+
+
+def _partitions(health: Health) -> dict[str, int]:
+    return asyncio.run(asyncio.wait_for(startup.await_topics(Connection("nowhere:1"), health), 10))
+
+
+def test_kafka_is_waited_for(answers: Callable[..., Health], caplog: pytest.LogCaptureFixture) -> None:
+    """However often it does not answer; that is logged once in a minute."""
+    assert {topic.name: topic.partitions for topic in CATALOG} == _partitions(answers(AWAY, AWAY, AWAY, ALL))
+    assert 1 == caplog.text.count("waiting for Kafka: no Kafka answers at nowhere:1")
+
+
+def test_readiness_says_what_is_waited_for(answers: Callable[..., Health]) -> None:
+    """With the client's own words."""
+    health = answers(AWAY)
+    with pytest.raises(TimeoutError):
+        asyncio.run(asyncio.wait_for(startup.await_topics(Connection("nowhere:1"), health), 0.2))
+    assert any("no Kafka answers at nowhere:1" in reason for reason in health.readyz()[1]["reasons"])
+
+
+def test_a_broker_that_has_just_started_may_not_know_all_topics_yet(answers: Callable[..., Health]) -> None:
+    """It is asked again."""
+    assert len(CATALOG) == len(_partitions(answers(AWAY, [], ALL[:3], ALL)))
+
+
+def test_topics_that_stay_missing_are_an_error(answers: Callable[..., Health], monkeypatch: pytest.MonkeyPatch) -> None:
+    """It names them, and what to do."""
+    monkeypatch.setattr(startup, "TOPICS_SECONDS", 0.05)
+    health = answers(ALL[1:])
+    with pytest.raises(TopicsError, match=f"{ALL[0].name} does not exist(.|\n)*Run `sidestep topics create`"):
+        _partitions(health)
+
+
+def test_a_deadline_passes_once(wait_until: Callable[..., object]) -> None:
+    """However often it was begun; and never, where it was not."""
+    passed: list[str] = []
+    deadline = Deadline(0.01, lambda: passed.append("passed"))
+    Deadline(0.0, lambda: passed.append("never"))
+    for _ in range(3):
+        deadline.begin()
+    wait_until(lambda: passed)
+    assert ["passed"] == passed
