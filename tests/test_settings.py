@@ -5,8 +5,11 @@ from typing import Any
 
 import pytest
 
+from sidestep.streams.decide.tables import IDS, IdRow
 from sidestep.streams.errors import SettingsError
-from sidestep.streams.settings import Settings, load, name_servers
+from sidestep.streams.runtime.tables import pack_pairs
+from sidestep.streams.settings import BATCH_MOST, Settings, load, name_servers
+from sidestep.topics.catalog import IDS_CHANGELOG
 
 
 def test_without_anything_the_defaults_hold() -> None:
@@ -41,6 +44,7 @@ def test_other_variables_are_not_looked_at() -> None:
     [
         ("BROKER", ""),
         ("BROKER", " , "),
+        ("BATCH_MAX", str(BATCH_MOST + 1)),
         ("WEB_PORT", "http"),
         ("WEB_PORT", ""),
         ("WEB_PORT", "-1"),
@@ -109,3 +113,10 @@ def test_what_is_no_name_server_is_refused(text: str) -> None:
     """With what was given."""
     with pytest.raises(SettingsError, match="SIDESTEP_NAME_SERVERS"):
         name_servers(Settings(name_servers=text))
+
+
+def test_the_ids_of_the_largest_batch_fit_into_one_record() -> None:
+    """Incompressible, two rows for each, as ids that are used again have: the changelog takes it, or Decide is stuck."""
+    row = IDS.encode(IdRow(1_800_000_000, bytes(16), 65_535, 3))
+    pairs = [(b"i" + number.to_bytes(16, "big"), row) for number in range(2 * BATCH_MOST)]
+    assert len(pack_pairs(pairs)) < IDS_CHANGELOG.max_message_bytes
