@@ -116,7 +116,7 @@ def test_what_is_no_name_server_is_refused(text: str) -> None:
 
 
 def test_the_ids_of_the_largest_batch_fit_into_one_record() -> None:
-    """Incompressible, two rows for each, as ids that are used again have: the changelog takes it, or Decide is stuck."""
+    """Incompressible, two rows for each, as ids that are used again have: their changelog takes it."""
     row = IDS.encode(IdRow(1_800_000_000, bytes(16), 65_535, 3))
     pairs = [(b"i" + number.to_bytes(16, "big"), row) for number in range(2 * BATCH_MOST)]
     assert len(pack_pairs(pairs)) < IDS_CHANGELOG.max_message_bytes

@@ -15,6 +15,7 @@ from sidestep.streams.errors import StopOverdue
 from sidestep.streams.observe.logs import configure
 from sidestep.streams.roles import ROLES
 from sidestep.streams.runtime.malloc import bound_malloc_arenas
+from sidestep.streams.runtime.open_files import raise_open_files
 from sidestep.streams.settings import Settings, load
 from sidestep.topics.errors import SidestepError
 
@@ -40,6 +41,7 @@ def worker(role: str, **options: Any) -> None:
     settings = load(**options)
     configure(settings.log_format, settings.log_level)
     bound_malloc_arenas()
+    raise_open_files()
     run_loop(_work(settings, tuple(ROLES) if role == "all" else (role,)))
 
 
