@@ -57,7 +57,7 @@ class Drive:
         for worker in self._supervised:
             if not worker.alive:
                 assert worker.process.returncode == FAILED, f"{worker.role}:\n{worker.said[-3000:]}"
-                assert KNOWN_EXITS & set(worker.said.splitlines()[-1].replace(":", " ").split()), worker.said[-3000:]
+                assert worker.reason.partition(":")[0] in KNOWN_EXITS, worker.said[-3000:]
                 worker.start_again()
 
     def _tick(self, label: str) -> None:

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from aiokafka.coordinator.protocol import ConsumerProtocol
 from confluent_kafka.admin import AdminClient
 
 from sidestep.streams.local.nameserver import NameServer
@@ -52,9 +53,13 @@ class System:
     def sharing(self, role: str) -> int:
         """Workers of a role that have partitions, as Kafka sees it: who was cut off may think that it still has."""
         name = f"{self.folder.name}-{role}"
-        client = AdminClient(self.connection.librdkafka(log_level=0))
-        found = client.describe_consumer_groups([name])[name].result(10)
-        return sum(1 for member in found.members if member.assignment and member.assignment.topic_partitions)
+        client: Any = AdminClient(self.connection.librdkafka(log_level=0))  # its types lack the members'
+        members = [member for group in client.list_groups(name, timeout=10) for member in group.members]
+        return sum(
+            1
+            for each in members
+            if each.assignment and ConsumerProtocol.ASSIGNMENT.decode(each.assignment).partitions()
+        )
 
     def alive(self) -> list[WorkerProcess]:
         """The workers that run."""

@@ -18,6 +18,8 @@ from sidestep.topics.connection import Connection
 HASH_KEY = "5e" * 32
 SESSION_SECONDS = 6
 """The broker's minimum: a killed worker's partitions stay idle that long."""
+LEAVING = " ERROR   sidestep  "
+"""Behind it stands in the log why a worker leaves; other threads may write some more."""
 READY_SECONDS = 45.0
 """A start takes 3 s; where a worker was killed before, the group waits for its session as well."""
 
@@ -63,6 +65,12 @@ class WorkerProcess:
     def said(self) -> str:
         """Its log so far."""
         return self.log.read_text("utf-8", "replace")
+
+    @property
+    def reason(self) -> str:
+        """The error that it has left with, as its log gives it: `NameOfTheError: text`. Empty: none."""
+        errors = [line.partition(LEAVING)[2] for line in self.said.splitlines() if LEAVING in line]
+        return errors[-1] if errors else ""
 
     def _spawn(self) -> "subprocess.Popen[bytes]":
         with self.log.open("ab") as out:
