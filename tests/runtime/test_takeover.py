@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from confluent_kafka import Producer
@@ -11,12 +12,17 @@ from rocksdict import Cache
 
 from sidestep.streams.errors import Hanging
 from sidestep.streams.local.embedded_kafka import EmbeddedKafka
+from sidestep.streams.runtime import takeover
+from sidestep.streams.runtime.examine import Writer
+from sidestep.streams.runtime.hanging import Ended
 from sidestep.streams.runtime.ledger import Ledger, LedgerSettings
 from sidestep.streams.runtime.manifest import HEADER, MARKER, Manifest, Place, Wrote
-from sidestep.streams.runtime.offsets import Offsets
+from sidestep.streams.runtime.offsets import Ends, Offsets
 from sidestep.streams.runtime.outgoing import Outgoing
 from sidestep.streams.runtime.tables import Table, Writes, pack_pairs
+from sidestep.streams.runtime.takeover import take_over
 from sidestep.topics.connection import Connection
+from sidestep.topics.errors import BrokerUnreachable
 from tests.fixture_types import MakeTopic
 from tests.guarantees.harness.records import read
 from tests.runtime.raw_transactions import Part, Raw, values, without_verification, write_transaction
@@ -28,6 +34,9 @@ class Row(Struct, array_like=True):
     number: int
 
 
+PLACE = Place("rows", 0)
+WRITER = Writer("id", PLACE, own=(PLACE,), shared=())
+NOWHERE = Connection("127.0.0.1:1")
 COUNTS = Table("counts", b"c", Row)
 SEEN = Table("seen", b"s", Row, windowed=True)
 
@@ -218,3 +227,32 @@ def test_a_ledger_that_lost_its_connection_looks_again(world: World) -> None:
     assert ledger.marker == 2
     assert world.unsettled() == []
     world.commit(ledger, 3)
+
+
+def test_what_hangs_as_often_as_it_is_ended_is_left_to_an_operator(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A few rounds, then the partition rests."""
+    rounds = iter(range(9))
+    monkeypatch.setattr(takeover, "_initialised", lambda *_: object())
+    monkeypatch.setattr(takeover, "_unsettled", lambda *_: {PLACE: Ends(0, 1)})
+    monkeypatch.setattr(takeover, "_end_all", lambda *_: next(rounds) >= 0)
+    with pytest.raises(Hanging, match="hang again as often as they are ended"):
+        take_over(NOWHERE, WRITER, {})
+    assert next(rounds) == takeover.ROUNDS
+
+
+def test_readers_that_are_held_up_by_nothing_that_is_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A last stable offset may lag for a while; one that goes on lagging is left to an operator."""
+    answers = [Ends(0, 1), Ends(0, 1), Ends(1, 1)]
+    monkeypatch.setattr(takeover, "Offsets", lambda _: SimpleNamespace(ends=lambda _: {PLACE: answers.pop(0)}))
+    takeover._await_settled(NOWHERE, WRITER)
+    assert answers == []
+    answers.append(Ends(0, 1))
+    monkeypatch.setattr(takeover, "PATIENCE_SECONDS", -1.0)
+    with pytest.raises(Hanging, match="rows/0: the last stable offset stays below the end"):
+        takeover._await_settled(NOWHERE, WRITER)
+
+
+def test_a_kafka_that_goes_away_while_it_is_looked_into_is_said_so() -> None:
+    """One of our errors, which says what was being done."""
+    with pytest.raises(BrokerUnreachable, match="looking into what hangs of id"):
+        takeover._end_all(NOWHERE, WRITER, {PLACE: Ends(0, 1)}, Ended())
