@@ -135,7 +135,7 @@ class Ledger:
         SidestepError if this worker must not go on.
         """
         if self.settle():
-            raise Aborted("something hung that may hold what this batch begins with")
+            raise Aborted("the changelog holds more than this batch began with")
         changes = _encode(writes)
         self._failpoint("before-transaction")
         began = time.monotonic()
@@ -148,13 +148,14 @@ class Ledger:
         return took
 
     def settle(self) -> bool:
-        """Where the connection to Kafka broke, see that nothing was left hanging: before a batch, and while there is
-        none. True: something was, and the ledger has caught up with it. Raises SidestepError."""
+        """Where the connection to Kafka broke, take the partition over anew and catch up with its changelogs: before a
+        batch, and while there is none. True: something hung, or others had the partition meanwhile; what was read of
+        the ledger before no longer holds. Raises SidestepError."""
         if not self._transactions.settle():
             return False
-        self._recover(lambda done, total: None)
+        caught_up = self._recover(lambda done, total: None)
         self.marker = self._marker()
-        return True
+        return self.ended.any or caught_up > 0
 
     @property
     def ended(self) -> Ended:

@@ -47,7 +47,8 @@ class PartitionLedger(Protocol):
         """What hung when the partition was taken over last."""
 
     def settle(self) -> bool:
-        """See that nothing was left hanging; True: something was, and judges must begin anew. Blocks."""
+        """See that nothing was left hanging, and catch up; True: there was something, and judges must begin anew.
+        Blocks."""
 
     def estimate_keys(self) -> dict[str, int]:
         """Roughly how many rows there are, by store."""
@@ -196,7 +197,8 @@ class Stage(Generic[LedgerT, JudgedT]):
             try:
                 if await asyncio.get_running_loop().run_in_executor(self._threads, ledger.settle):
                     self._judges[tp] = self._new_judge(ledger)
-                    self._recoveries.ended(self._role, tp, ledger.ended)
+                    if ledger.ended.any:
+                        self._recoveries.ended(self._role, tp, ledger.ended)
             except Exception as error:  # noqa: BLE001 - handed to the composition root: the worker leaves
                 self._fail(error)
 

@@ -10,7 +10,6 @@ from typing import cast
 from confluent_kafka import KafkaError, KafkaException, Message
 
 from sidestep.streams.runtime.examine import Writer
-from sidestep.streams.runtime.hanging import Ended
 from sidestep.streams.runtime.kafka import MESSAGE_MAX, OnDelivery, explain, produce_batch
 from sidestep.streams.runtime.manifest import HEADER, MARKER, Place, Sequences
 from sidestep.streams.runtime.outgoing import Headers, Keyed, Outgoing
@@ -72,14 +71,12 @@ class Transactions:
         self._failpoint = failpoint
         self._take_over()
 
-    def _take_over(self) -> Ended:
+    def _take_over(self) -> None:
         self._unsure = False
         settings = {**_SETTINGS, "error_cb": self._disturbed}
-        self._producer, ended = take_over(self._connection, self._writer, settings)
+        self._producer, self.ended = take_over(self._connection, self._writer, settings)
         self._sequences = Sequences()
         self._unsure = False
-        self.ended = ended
-        return ended
 
     def _disturbed(self, error: KafkaError) -> None:
         """librdkafka's errors that it mends by itself, a lost connection above all."""
@@ -87,12 +84,14 @@ class Transactions:
         self._unsure = True
 
     def settle(self) -> bool:
-        """Between two transactions, and now and then while there are none. True: something hung, so that the changelogs
-        may hold more than this worker knows of."""
+        """Between two transactions, and now and then while there are none. True: the partition was taken over anew, so
+        that the changelogs may hold more than this worker knows of: what hung, and what others committed that had the
+        partition while this worker was cut off."""
         self._producer.poll(0)  # it tells of lost connections here
         if not self._unsure:
             return False
-        return self._take_over().any
+        self._take_over()
+        return True
 
     @property
     def cluster(self) -> str:

@@ -18,6 +18,7 @@ from sidestep.streams.runtime.record import Record
 from sidestep.streams.runtime.recovery import Progress
 from sidestep.streams.runtime.stage import Stage
 from sidestep.streams.runtime.tables import Writes
+from sidestep.streams.runtime.transactions import Aborted
 from sidestep.topics.catalog import APPROVED, IDS_CHANGELOG, LEDGER_CHANGELOG
 from sidestep.topics.connection import Connection
 from tests.guarantees.harness.model import assert_guarantees
@@ -113,6 +114,27 @@ def test_a_partition_that_comes_back_while_it_is_opened_is_not_fenced_by_its_own
     """The opening that was given up goes on in its thread. It takes nothing over behind its heir's back."""
     asyncio.run(Reopened(clean_topics, tmp_path / "decide").run())
     assert [message.value() for message in read(clean_topics, APPROVED.name)] == [b"1"]
+
+
+def test_a_ledger_that_others_had_meanwhile_catches_up(clean_topics: Connection, tmp_path: Path) -> None:
+    """Its connection broke and another worker has committed since. It takes the partition over anew; before anything
+    else it must know what the other one did, or it would do it again."""
+    cut_off = ledger(clean_topics, tmp_path / "cut-off")
+    cut_off.commit(output(b"1"), Writes(), 0)
+    other = ledger(clean_topics, tmp_path / "other")
+    writes = Writes()
+    writes.of(CLOCK)[b"clock"] = ClockRow(99)
+    other.commit(output(b"2"), writes, 1)
+    cut_off._transactions._unsure = True  # as librdkafka's report of a lost connection makes it
+    with pytest.raises(Aborted):
+        cut_off.commit(output(b"2"), Writes(), 1)
+    assert (1, {b"clock": ClockRow(99)}) == (cut_off.marker, cut_off.read(CLOCK, [b"clock"]))
+    cut_off.commit(output(b"3"), Writes(), 2)
+    with pytest.raises(Fenced):
+        other.commit(output(b"3"), Writes(), 2)
+    assert [message.value() for message in read(clean_topics, APPROVED.name)] == [b"1", b"2", b"3"]
+    cut_off.close()
+    other.close()
 
 
 @pytest.mark.slow

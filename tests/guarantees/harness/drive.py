@@ -44,7 +44,9 @@ class Drive:
         """Publish until all that has been published by now, and a little more, has its verdict; how long that took."""
         self._tick(label)
         wanted = self._traffic.expected
-        return self.until(lambda: wanted <= self._system.verdicts.seen.keys(), seconds, f"{label}: all verdicts")
+        took = self.until(lambda: wanted <= self._system.verdicts.seen.keys(), seconds, f"{label}: all verdicts")
+        assert self._system.verdicts.repeated() == [], label
+        return took
 
     def settle(self, seconds: float) -> None:
         """No more load: all verdicts come, once each, and the supervised workers get ready."""
