@@ -11,7 +11,8 @@ from sidestep.streams.runtime.kafka import client, explain
 from sidestep.streams.runtime.manifest import Place
 from sidestep.topics.connection import Connection
 
-ANSWER_SECONDS = 30.0
+ANSWER_SECONDS = 60.0
+"""As long as a transaction may take."""
 PASSING = {
     KafkaError.NOT_LEADER_FOR_PARTITION,
     KafkaError.LEADER_NOT_AVAILABLE,

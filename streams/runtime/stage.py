@@ -14,6 +14,7 @@ from sidestep.streams.runtime.batches import Batch, Partition
 from sidestep.streams.runtime.hanging import Ended
 from sidestep.streams.runtime.record import Record
 from sidestep.streams.runtime.recovery import Progress
+from sidestep.topics.errors import BrokerUnreachable
 
 log = logging.getLogger(__name__)
 
@@ -199,6 +200,8 @@ class Stage(Generic[LedgerT, JudgedT]):
                     self._judges[tp] = self._new_judge(ledger)
                     if ledger.ended.any:
                         self._recoveries.ended(self._role, tp, ledger.ended)
+            except BrokerUnreachable as error:  # /readyz tells of it; nothing waits for an answer here
+                log.info("%s/%d: looked after again later: %s", tp.topic, tp.partition, error)
             except Exception as error:  # noqa: BLE001 - handed to the composition root: the worker leaves
                 self._fail(error)
 

@@ -46,20 +46,20 @@ def take_over(connection: Connection, writer: Writer, settings: Mapping[str, Any
     ended = Ended()
     for _ in range(ROUNDS):
         producer = _initialised(connection, writer, settings)
-        unsettled = _unsettled(connection, writer)
-        if not unsettled:
+        still_open = unsettled(connection, writer)
+        if not still_open:
             return producer, ended
         del producer  # to look closer fences it
-        if not _end_all(connection, writer, unsettled, ended):
+        if not _end_all(connection, writer, still_open, ended):
             _await_settled(connection, writer)
             return _initialised(connection, writer, settings), ended
     name = writer.transactional_id
     raise Hanging(f"{name}: transactions hang again as often as they are ended. {_advice(writer)}")
 
 
-def _end_all(connection: Connection, writer: Writer, unsettled: Mapping[Place, Ends], ended: Ended) -> bool:
-    """False: of the `unsettled` places none has anything open of this id."""
-    fates = _ask(connection, writer, lambda kafka: examine(kafka, writer, Offsets(connection), unsettled))
+def _end_all(connection: Connection, writer: Writer, still_open: Mapping[Place, Ends], ended: Ended) -> bool:
+    """False: of the places where something is open none has anything of this id."""
+    fates = _ask(connection, writer, lambda kafka: examine(kafka, writer, Offsets(connection), still_open))
     if fates:
         _ask(connection, writer, lambda kafka: _end(kafka, writer, fates))
         ended.count(fates)
@@ -76,8 +76,9 @@ def _initialised(connection: Connection, writer: Writer, settings: Mapping[str, 
     return producer
 
 
-def _unsettled(connection: Connection, writer: Writer) -> dict[Place, Ends]:
-    """Places in which something is open: in one's own after a moment still, in shared ones all that while."""
+def unsettled(connection: Connection, writer: Writer) -> dict[Place, Ends]:
+    """Places in which something is open: in one's own after a moment still, in shared ones all that while. Fences
+    nobody. Raises SidestepError."""
     offsets = Offsets(connection)
     first = offsets.ends((*writer.own, *writer.shared))
     open_since = {place: ends for place, ends in first.items() if ends.stable < ends.high}

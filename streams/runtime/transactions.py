@@ -15,7 +15,7 @@ from sidestep.streams.runtime.manifest import HEADER, MARKER, Place, Sequences
 from sidestep.streams.runtime.outgoing import Headers, Keyed, Outgoing
 from sidestep.streams.runtime.record import Record
 from sidestep.streams.runtime.tables import pack_pairs
-from sidestep.streams.runtime.takeover import take_over
+from sidestep.streams.runtime.takeover import take_over, unsettled
 from sidestep.topics.connection import Connection
 from sidestep.topics.errors import PublishFailed
 
@@ -60,8 +60,8 @@ class Positions:
 class Transactions:
     """A ledger's transactional producer. Blocks; one transaction at a time. Raises SidestepError.
 
-    `window`: the changelog of windowed tables. After a transaction that was rolled back, and after a connection that
-    broke, the partition is taken over anew before the next one: what Kafka then made of the last one is not for sure.
+    `window`: the changelog of windowed tables. After a transaction that was rolled back, and where something hangs after
+    a connection broke, the partition is taken over anew before the next one.
     """
 
     def __init__(self, connection: Connection, writer: Writer, window: Place, failpoint: Callable[[str], None]):
@@ -69,14 +69,14 @@ class Transactions:
         self._writer = writer
         self._window = window
         self._failpoint = failpoint
+        self._unsure = self._anew = False
         self._take_over()
 
     def _take_over(self) -> None:
-        self._unsure = False
         settings = {**_SETTINGS, "error_cb": self._disturbed}
         self._producer, self.ended = take_over(self._connection, self._writer, settings)
         self._sequences = Sequences()
-        self._unsure = False
+        self._unsure = self._anew = False
 
     def _disturbed(self, error: KafkaError) -> None:
         """librdkafka's errors that it mends by itself, a lost connection above all."""
@@ -86,9 +86,16 @@ class Transactions:
     def settle(self) -> bool:
         """Between two transactions, and now and then while there are none. True: the partition was taken over anew, so
         that the changelogs may hold more than this worker knows of: what hung, and what others committed that had the
-        partition while this worker was cut off."""
+        partition while this worker was cut off.
+
+        Where nothing hangs nobody is fenced: a worker that was cut off for long has an heir by now, and learns so from
+        its next transaction.
+        """
         self._producer.poll(0)  # it tells of lost connections here
-        if not self._unsure:
+        if self._unsure:
+            self._anew = self._anew or bool(unsettled(self._connection, self._writer))
+            self._unsure = False
+        if not self._anew:
             return False
         self._take_over()
         return True
@@ -158,7 +165,7 @@ class Transactions:
             self._producer.abort_transaction(TRANSACTION_SECONDS)
         except KafkaException as second:
             raise explain(second, f"rolling back {self._writer.changelog}") from second
-        self._unsure = True
+        self._anew = True
         raise Aborted(error.args[0].str()) from error
 
 

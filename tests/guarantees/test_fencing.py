@@ -117,15 +117,15 @@ def test_a_partition_that_comes_back_while_it_is_opened_is_not_fenced_by_its_own
 
 
 def test_a_ledger_that_others_had_meanwhile_catches_up(clean_topics: Connection, tmp_path: Path) -> None:
-    """Its connection broke and another worker has committed since. It takes the partition over anew; before anything
-    else it must know what the other one did, or it would do it again."""
+    """It has to take the partition over anew, and another worker has committed since. Before anything else it must know
+    what the other one did, or it would do it again."""
     cut_off = ledger(clean_topics, tmp_path / "cut-off")
     cut_off.commit(output(b"1"), Writes(), 0)
     other = ledger(clean_topics, tmp_path / "other")
     writes = Writes()
     writes.of(CLOCK)[b"clock"] = ClockRow(99)
     other.commit(output(b"2"), writes, 1)
-    cut_off._transactions._unsure = True  # as librdkafka's report of a lost connection makes it
+    cut_off._transactions._anew = True  # as a transaction that was rolled back makes it
     with pytest.raises(Aborted):
         cut_off.commit(output(b"2"), Writes(), 1)
     assert (1, {b"clock": ClockRow(99)}) == (cut_off.marker, cut_off.read(CLOCK, [b"clock"]))
@@ -135,6 +135,21 @@ def test_a_ledger_that_others_had_meanwhile_catches_up(clean_topics: Connection,
     assert [message.value() for message in read(clean_topics, APPROVED.name)] == [b"1", b"2", b"3"]
     cut_off.close()
     other.close()
+
+
+def test_a_ledger_whose_connection_broke_takes_nothing_from_its_heir(clean_topics: Connection, tmp_path: Path) -> None:
+    """It looks whether something hangs, and learns from its next transaction that it was replaced."""
+    cut_off = ledger(clean_topics, tmp_path / "cut-off")
+    cut_off.commit(output(b"1"), Writes(), 0)
+    heir = ledger(clean_topics, tmp_path / "heir")
+    cut_off._transactions._unsure = True  # as librdkafka's report of a lost connection makes it
+    assert not cut_off.settle()
+    heir.commit(output(b"2"), Writes(), 1)
+    with pytest.raises(Fenced, match="another worker has taken over"):
+        cut_off.commit(output(b"2"), Writes(), 1)
+    assert [message.value() for message in read(clean_topics, APPROVED.name)] == [b"1", b"2"]
+    cut_off.close()
+    heir.close()
 
 
 @pytest.mark.slow

@@ -17,6 +17,7 @@ from sidestep.streams.runtime.hanging import Ended
 from sidestep.streams.runtime.record import Record
 from sidestep.streams.runtime.recovery import Progress
 from sidestep.streams.runtime.stage import RECOVERIES, Stage
+from sidestep.topics.errors import BrokerUnreachable
 
 TOPIC = "numbers"
 
@@ -26,12 +27,14 @@ class SmallLedger:
 
     def __init__(self, partition: int, marker: int = -1):
         self.partition, self.marker, self.recovered, self.closed = partition, marker, 7, False
-        self.ended, self.hangs, self.looks = Ended(), False, 0
+        self.ended, self.hangs, self.looks, self.unreachable = Ended(), False, 0, False
 
     def settle(self) -> bool:
         """Once, where something hangs."""
         assert not self.closed
         self.looks += 1
+        if self.unreachable:
+            raise BrokerUnreachable("away")
         hung, self.hangs = self.hangs, False
         self.ended = Ended(adopted=1) if hung else Ended()
         return hung
@@ -217,6 +220,10 @@ def test_partitions_in_which_nothing_happens_are_looked_after(monkeypatch: pytes
         watch = asyncio.create_task(stage.keep_watch())
         await until(lambda: place.opened[0].looks > 2)
         assert stage._judges[zero] is judge
+        place.opened[0].unreachable = True
+        looks = place.opened[0].looks
+        await until(lambda: place.opened[0].looks > looks + 2)
+        place.opened[0].unreachable = False
         place.opened[0].hangs = True
         await until(lambda: ("ended", zero, Ended(adopted=1)) in place.told)
         assert stage._judges[zero] is not judge

@@ -233,7 +233,7 @@ def test_what_hangs_as_often_as_it_is_ended_is_left_to_an_operator(monkeypatch: 
     """A few rounds, then the partition rests."""
     rounds = iter(range(9))
     monkeypatch.setattr(takeover, "_initialised", lambda *_: object())
-    monkeypatch.setattr(takeover, "_unsettled", lambda *_: {PLACE: Ends(0, 1)})
+    monkeypatch.setattr(takeover, "unsettled", lambda *_: {PLACE: Ends(0, 1)})
     monkeypatch.setattr(takeover, "_end_all", lambda *_: next(rounds) >= 0)
     with pytest.raises(Hanging, match="hang again as often as they are ended"):
         take_over(NOWHERE, WRITER, {})
