@@ -22,6 +22,8 @@ from sidestep.topics.errors import PublishFailed
 log = logging.getLogger(__name__)
 
 TRANSACTION_SECONDS = 60.0
+LOOK_SECONDS = 2.0
+"""Between two looks at what may hang: while a broker of several is away its connection breaks all the time."""
 
 _SETTINGS = {
     "transaction.timeout.ms": int(TRANSACTION_SECONDS * 1000),
@@ -60,8 +62,8 @@ class Positions:
 class Transactions:
     """A ledger's transactional producer. Blocks; one transaction at a time. Raises SidestepError.
 
-    `window`: the changelog of windowed tables. After a transaction that was rolled back, and where something hangs after
-    a connection broke, the partition is taken over anew before the next one.
+    `window`: the changelog of windowed tables. The partition is taken over anew after a transaction that was rolled back,
+    and where something hangs after a connection broke.
     """
 
     def __init__(self, connection: Connection, writer: Writer, window: Place, failpoint: Callable[[str], None]):
@@ -70,6 +72,7 @@ class Transactions:
         self._window = window
         self._failpoint = failpoint
         self._unsure = self._anew = False
+        self._looked = float("-inf")
         self._take_over()
 
     def _take_over(self) -> None:
@@ -92,7 +95,8 @@ class Transactions:
         its next transaction.
         """
         self._producer.poll(0)  # it tells of lost connections here
-        if self._unsure:
+        if self._unsure and time.monotonic() - self._looked >= LOOK_SECONDS:
+            self._looked = time.monotonic()
             self._anew = self._anew or bool(unsettled(self._connection, self._writer))
             self._unsure = False
         if not self._anew:
