@@ -62,7 +62,7 @@ class Positions:
 class Transactions:
     """A ledger's transactional producer. Blocks; one transaction at a time. Raises SidestepError.
 
-    `window`: the changelog of windowed tables. The partition is taken over anew after a transaction that was rolled back,
+    `window`: the changelog of windowed tables. The partition is taken over anew after a transaction was rolled back,
     and where something hangs after a connection broke.
     """
 
