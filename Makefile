@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.sidestep-installed
 
-.PHONY: help demo test check cover others newest soak format lint bench bench-validate profile schemas lock clean
+.PHONY: help demo test check cover others long newest soak format lint bench bench-validate profile schemas lock clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
@@ -35,7 +35,10 @@ cover: $(STAMP)  ## branch coverage of decide/ and runtime/, with a floor: minut
 	$(BIN)/coverage report
 
 others: $(STAMP)  ## the tests that `make cover` leaves out
-	$(BIN)/pytest $(addprefix --ignore=,$(COVERED))
+	$(BIN)/pytest -m "not long" $(addprefix --ignore=,$(COVERED))
+
+long: $(STAMP)  ## the tests of which each takes minutes: three brokers, bad networks
+	$(BIN)/pytest -m long tests/guarantees
 
 newest: $(STAMP)  ## `make check` on the newest Python that is here
 	$(BIN)/python .ci/newest.py

@@ -22,7 +22,6 @@ from sidestep.streams.runtime.coverage import Coverage
 from sidestep.streams.runtime.failpoints import from_environment
 from sidestep.streams.runtime.group import Group
 from sidestep.streams.runtime.group_keeper import GroupKeeper
-from sidestep.streams.runtime.kafka import SILENT_SECONDS
 from sidestep.streams.settings import Settings
 from sidestep.streams.startup import await_topics
 from sidestep.streams.web.worker import WorkerEndpoints
@@ -195,9 +194,6 @@ class Worker:
             topic_disable_leader=True,
             topic_allow_declare=False,
             broker_session_timeout=settings.session_timeout,
-            # a coordinator that is silent for longer has frozen or is cut off; Faust would wait 90 s for it, while the
-            # group has given the partitions away
-            broker_request_timeout=max(SILENT_SECONDS, 2 * settings.session_timeout),
             broker_heartbeat_interval=min(3.0, settings.session_timeout / 3),
             broker_commit_interval=settings.commit_interval,
             consumer_auto_offset_reset="earliest",

@@ -19,6 +19,10 @@ from sidestep.streams.runtime.transport import BatchConsumer, BatchTransport
 from sidestep.topics.connection import Connection
 from sidestep.topics.errors import BrokerUnreachable, SidestepError
 
+WAITS_ON = 86_400.0
+"""Seconds. What Faust waits for after a rebalance it must not give up; /readyz says meanwhile that Kafka does not
+answer. How long a single request may take is said in transport.py."""
+
 Open = Callable[[Partition], Awaitable[int | None]]
 """Makes a partition ready and says at which offset to begin; None: at the group's committed one."""
 
@@ -78,7 +82,9 @@ class BatchApp(faust.App):
         self.isolation = isolation
         self.inputs: list[str] = []
         """The topics that agents are declared on."""
-        super().__init__(name, **connection.faust(), PartitionAssignor=CompleteAssignor, **options)
+        super().__init__(
+            name, **connection.faust(), PartitionAssignor=CompleteAssignor, broker_request_timeout=WAITS_ON, **options
+        )
 
     def on_moved(self, follow: Callable[[], object]) -> None:
         """`follow` is called whenever partitions have been assigned, and whenever they have been given up."""

@@ -8,7 +8,9 @@ What the code below has to respect in Faust 0.15:
 - at a rebalance it throws away messages that no agent has started (flow_control.clear): they are never acked, so
   nothing here may wait for them, and no reference may keep them alive (Faust waits for a WeakSet of messages to empty);
 - a stream silently drops a message of another generation than the app's;
-- its own commit bookkeeping can pass an unfinished event, so it is replaced.
+- its own commit bookkeeping can pass an unfinished event, so it is replaced;
+- where it has waited for committed offsets for longer than broker_request_timeout, it silently gives up whatever comes
+  after a rebalance, for good: the worker is assigned partitions and never begins with them. So it waits on.
 """
 
 import asyncio
@@ -25,6 +27,7 @@ from mode.utils.futures import notify
 
 from sidestep.streams.runtime.batches import Batch, Lane, Partition
 from sidestep.streams.runtime.coordinator import WaryCoordinator, make_wary
+from sidestep.streams.runtime.kafka import SILENT_SECONDS
 from sidestep.streams.runtime.reader import Reader, consumer_settings
 from sidestep.streams.runtime.record import Record
 from sidestep.topics.errors import LogTruncated
@@ -55,6 +58,14 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
     def coordinator(self) -> WaryCoordinator | None:
         """The member; None before the consumer has started."""
         return getattr(self._consumer, "_coordinator", None)
+
+    def _create_worker_consumer(self, transport: Any) -> Any:
+        """A coordinator that is silent for longer than a session and some has frozen or is cut off, and the group has
+        given the partitions away. Not Faust's setting, which is for its waits as well; see BatchApp."""
+        consumer = super()._create_worker_consumer(transport)
+        silent = max(SILENT_SECONDS, 2 * float(self.app.conf.broker_session_timeout))
+        consumer._client._request_timeout_ms = int(silent * 1000)
+        return consumer
 
     async def on_start(self) -> None:
         """Nothing is subscribed yet: the coordinator waits for that."""
@@ -229,6 +240,7 @@ class BatchConsumer(driver.Consumer):
         if self.reader is not None:
             self.reader.clear()
         await _cancelled([*self._opening.values(), *self._hand_overs])
+        self._opening.clear()  # one that was cancelled before its first step could not do so itself
         for alarm in self._alarms.values():
             alarm.cancel()
         self._alarms.clear()

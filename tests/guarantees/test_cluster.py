@@ -12,7 +12,7 @@ from tests.guarantees.harness.model import assert_guarantees
 from tests.guarantees.harness.system import System
 from tests.guarantees.harness.traffic import Traffic
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(420)]
+pytestmark = [pytest.mark.slow, pytest.mark.long, pytest.mark.timeout(420)]
 
 
 def test_a_node_at_a_time_leaves_dies_or_freezes_under_load(cluster_system: System, cluster: Cluster) -> None:

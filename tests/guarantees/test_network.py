@@ -15,7 +15,7 @@ from tests.guarantees.harness.system import System
 from tests.guarantees.harness.traffic import Traffic
 from tests.guarantees.harness.workers import SESSION_SECONDS, wait_for
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(420)]
+pytestmark = [pytest.mark.slow, pytest.mark.long, pytest.mark.timeout(420)]
 
 CUT_SECONDS = SESSION_SECONDS + 6
 """Longer than the session: the partitions go to the other worker. Longer than librdkafka waits for an answer."""
