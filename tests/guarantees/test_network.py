@@ -46,9 +46,13 @@ def test_workers_behind_a_bad_network(own_system: System, proxy: Proxy) -> None:
     partitions: it must count for nothing."""
     system, traffic = own_system, Traffic(seed=42)
     near = [system.start(role).await_ready() for role in ROLES]
+    proxy.both(Flow(delay=0.3))
     far = [system.start(role, broker=proxy.connection) for role in ROLES]
     drive = Drive(system, traffic, (*near, *far))
-    drive.until(lambda: [system.sharing(role) for role in ROLES] == [2, 2], 60, "all have a share")
+    drive.until(lambda: all("assigned  role=" in worker.said for worker in far), 60, "all are assigned something")
+    proxy.both(HELD)  # while they ask where to begin
+    drive.during(CUT_SECONDS + 2, "begin")
+    mended(system, drive, proxy, "begin")
     for label, flows in {"both": (HELD, HELD), "requests": (HELD, Flow()), "answers": (Flow(), HELD)}.items():
         proxy.up(flows[0])
         proxy.down(flows[1])
