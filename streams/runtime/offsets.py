@@ -13,6 +13,7 @@ from sidestep.topics.connection import Connection
 
 ANSWER_SECONDS = 60.0
 """As long as a transaction may take."""
+AGAIN_SECONDS = 0.2
 PASSING = {
     KafkaError.NOT_LEADER_FOR_PARTITION,
     KafkaError.LEADER_NOT_AVAILABLE,
@@ -39,7 +40,11 @@ class Offsets:
     """Asks one cluster. Blocks. Raises BrokerUnreachable or another SidestepError."""
 
     def __init__(self, connection: Connection):
-        self._admin = AdminClient(client(connection, "offsets"))
+        self._connection = connection
+        self._admin = self._client()
+
+    def _client(self) -> AdminClient:
+        return AdminClient(client(self._connection, "offsets"))
 
     def ends(self, places: Iterable[Place]) -> dict[Place, Ends]:
         """Where committed records and all records end."""
@@ -61,7 +66,9 @@ class Offsets:
             except KafkaException as error:
                 if error.args[0].code() not in PASSING or time.monotonic() > deadline:
                     raise explain(error, f"asking for the offsets of {len(places)} partitions") from error
-                time.sleep(0.05)  # until the partition has a leader, or the deadline
+                time.sleep(AGAIN_SECONDS)  # until the partition has a leader, or the deadline
+                # this one may go on with the leader that it knew, for as long as it is asked
+                self._admin = self._client()
 
     def _ask_once(self, places: list[Place], spec: OffsetSpec, isolation: IsolationLevel) -> dict[Place, int]:
         wanted = {TopicPartition(*place): spec for place in places}
