@@ -31,7 +31,7 @@ def test_a_hold_that_hangs_is_ended_by_those_who_wait_behind_it(system: System) 
     assert held == {"defer"}
     assert "had left something hanging" in decide.said
     ends = Offsets(system.connection).ends([Place(EVIDENCE.name, number) for number in range(4)])
-    assert all(end.stable == end.high for end in ends.values())
+    assert all(end.stable >= end.high for end in ends.values())  # ticks go on between the two questions
     assert [screen.leave(), decide.leave()] == [0, 0]
 
 
