@@ -29,7 +29,7 @@ def test_a_hold_that_hangs_is_ended_by_those_who_wait_behind_it(system: System) 
     system.verdicts.await_all(traffic.expected, 120)
     held = {verdict.action for verdict in system.verdicts.verdicts.values() if verdict.service == "shop"}
     assert held == {"defer"}
-    assert "had left something hanging" in decide.said
+    wait_for(lambda: "had left something hanging" in decide.said, 10, "the log says so, if a moment later")
     ends = Offsets(system.connection).ends([Place(EVIDENCE.name, number) for number in range(4)])
     assert all(end.stable >= end.high for end in ends.values())  # ticks go on between the two questions
     assert [screen.leave(), decide.leave()] == [0, 0]
