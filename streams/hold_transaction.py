@@ -3,9 +3,8 @@ writer in screen/, and for Decide, which waits behind it."""
 
 from collections.abc import Iterable
 
-from sidestep.streams.runtime.examine import Writer
 from sidestep.streams.runtime.hanging import Ended
-from sidestep.streams.runtime.manifest import Place
+from sidestep.streams.runtime.manifest import Place, Writer
 from sidestep.streams.runtime.takeover import take_over
 from sidestep.topics.catalog import CONTROL, EVIDENCE
 from sidestep.topics.connection import Connection

@@ -35,11 +35,17 @@ class HeldUp:
             await asyncio.sleep(LOOK_SECONDS)
             try:
                 if await self._look():
-                    ended = await asyncio.to_thread(self._end)
-                    log.warning("the writer of a hold had left something hanging", extra=vars(ended))
-                    self._since.clear()
+                    await self._end_it()
             except SidestepError as error:
                 log.warning("readers of committed records are held up, or that can't be told: %s", error)
+
+    async def _end_it(self) -> None:
+        ended = await asyncio.to_thread(self._end)
+        self._since.clear()
+        if ended.any:
+            log.warning("the writer of a hold had left something hanging", extra=vars(ended))
+        else:
+            log.warning("readers of committed records are held up, and not by the writer of a hold: see operations.md")
 
     async def _look(self) -> bool:
         """Whether readers have stood at one place for too long."""

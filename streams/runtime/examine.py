@@ -2,10 +2,9 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 from sidestep.streams.runtime.hanging import Fate, RecordBatch, Run, Unresolvable, owner, reached, runs, same, verdict
-from sidestep.streams.runtime.manifest import Place, Wrote
+from sidestep.streams.runtime.manifest import Place, Writer, Wrote
 from sidestep.streams.runtime.offsets import Ends, Offsets
 from sidestep.streams.runtime.raw_log import RawLog
 
@@ -14,19 +13,6 @@ LOOK_BACK = 1_000
 LOOK_BACK_MAX = 1_000_000
 
 Tails = Mapping[Place, list[RecordBatch]]
-
-
-@dataclass(frozen=True)
-class Writer:
-    """Whose partitions they are: a transactional id, and where it writes."""
-
-    transactional_id: str
-    changelog: Place
-    """Where its marker records are, one in each transaction."""
-    own: tuple[Place, ...]
-    """Places that only this id writes to, `changelog` among them."""
-    shared: tuple[Place, ...]
-    """Places that others write to as well."""
 
 
 async def examine(

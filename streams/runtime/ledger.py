@@ -19,9 +19,8 @@ from typing import Any
 from rocksdict import Cache, WriteBatch
 
 from sidestep.streams.errors import LedgerError
-from sidestep.streams.runtime.examine import Writer
 from sidestep.streams.runtime.hanging import Ended
-from sidestep.streams.runtime.manifest import MARKER, Place
+from sidestep.streams.runtime.manifest import MARKER, Place, Writer
 from sidestep.streams.runtime.outgoing import Outgoing
 from sidestep.streams.runtime.quarantine import open_sound
 from sidestep.streams.runtime.recovery import POSITION, Progress, recover

@@ -32,6 +32,19 @@ class Place(NamedTuple):
         return f"{self.topic}/{self.partition}"
 
 
+@dataclass(frozen=True)
+class Writer:
+    """Whose partitions they are: a transactional id, and where it writes."""
+
+    transactional_id: str
+    changelog: Place
+    """Where its marker records are, one in each transaction."""
+    own: tuple[Place, ...]
+    """Places that only this id writes to, `changelog` among them."""
+    shared: tuple[Place, ...]
+    """Places that others write to as well."""
+
+
 class Wrote(NamedTuple):
     """Records of one transaction in one partition: the first one's sequence number, and how many. `records` may be 0:
     the next transaction goes on at `sequence`."""

@@ -16,10 +16,10 @@ from aiokafka import errors
 from confluent_kafka import KafkaException, Producer
 
 from sidestep.streams.errors import Hanging
-from sidestep.streams.runtime.examine import Writer, examine
+from sidestep.streams.runtime.examine import examine
 from sidestep.streams.runtime.hanging import Ended, Fate, Unresolvable
 from sidestep.streams.runtime.kafka import client, explain
-from sidestep.streams.runtime.manifest import Place
+from sidestep.streams.runtime.manifest import Place, Writer
 from sidestep.streams.runtime.offsets import Ends, Offsets
 from sidestep.streams.runtime.raw_log import RawLog, raw_log
 from sidestep.topics.connection import Connection
@@ -110,7 +110,9 @@ def _ask(connection: Connection, writer: Writer, work: Callable[[RawLog], Awaita
     try:
         return asyncio.run(bounded())
     except Unresolvable as error:
-        raise Hanging(f"a transaction of {writer.transactional_id} hangs, and {error}. {_advice(writer)}") from error
+        raise Hanging(
+            f"a transaction of {writer.transactional_id} hangs, and {error}. Nothing was changed. {_advice(writer)}"
+        ) from error
     except (errors.KafkaError, TimeoutError) as error:
         raise _explained(error, writer) from error
 
@@ -131,7 +133,7 @@ async def _end(kafka: RawLog, writer: Writer, fates: Mapping[Place, Fate]) -> No
 
 def _advice(writer: Writer) -> str:
     return (
-        "Nothing was changed. This partition rests until an operator has ended it: kafka-transactions.sh "
+        "This partition rests until an operator has ended it: kafka-transactions.sh "
         f"--bootstrap-server … find-hanging --topic {writer.changelog.topic} and the other topics named here, then "
         "kafka-transactions.sh … abort; see operations.md, When Kafka is in trouble"
     )

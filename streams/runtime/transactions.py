@@ -9,9 +9,8 @@ from typing import cast
 
 from confluent_kafka import KafkaError, KafkaException, Message
 
-from sidestep.streams.runtime.examine import Writer
 from sidestep.streams.runtime.kafka import MESSAGE_MAX, OnDelivery, explain, produce_batch
-from sidestep.streams.runtime.manifest import HEADER, MARKER, Place, Sequences
+from sidestep.streams.runtime.manifest import HEADER, MARKER, Place, Sequences, Writer
 from sidestep.streams.runtime.outgoing import Headers, Keyed, Outgoing
 from sidestep.streams.runtime.record import Record
 from sidestep.streams.runtime.tables import pack_pairs

@@ -13,10 +13,9 @@ from rocksdict import Cache
 from sidestep.streams.errors import Hanging
 from sidestep.streams.local.embedded_kafka import EmbeddedKafka
 from sidestep.streams.runtime import takeover
-from sidestep.streams.runtime.examine import Writer
 from sidestep.streams.runtime.hanging import Ended
 from sidestep.streams.runtime.ledger import Ledger, LedgerSettings
-from sidestep.streams.runtime.manifest import HEADER, MARKER, Manifest, Place, Wrote
+from sidestep.streams.runtime.manifest import HEADER, MARKER, Manifest, Place, Writer, Wrote
 from sidestep.streams.runtime.offsets import Ends, Offsets
 from sidestep.streams.runtime.outgoing import Outgoing
 from sidestep.streams.runtime.tables import Table, Writes, pack_pairs

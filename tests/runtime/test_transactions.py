@@ -8,9 +8,8 @@ from confluent_kafka import KafkaError, KafkaException
 
 from sidestep.streams.errors import Fenced
 from sidestep.streams.runtime import transactions as module
-from sidestep.streams.runtime.examine import Writer
 from sidestep.streams.runtime.hanging import Ended
-from sidestep.streams.runtime.manifest import Place
+from sidestep.streams.runtime.manifest import Place, Writer
 from sidestep.streams.runtime.offsets import Ends, Offsets
 from sidestep.streams.runtime.outgoing import Outgoing
 from sidestep.streams.runtime.transactions import Aborted, Changes, Transactions
