@@ -97,13 +97,10 @@ class EmbeddedKafka:
         """Returns when the broker answers. Raises EmbeddedBrokerError."""
         if self._supervisor is not None:
             raise EmbeddedBrokerError(f"the broker in {self.directory} has been started already")
-        self.directory.mkdir(parents=True, exist_ok=True)
-        with self._locked() as lock:
-            jars = classpath(self._lock or read_lock(), local_repository())
-            self._prepare(jars)
-            for attempt in range(1, ATTEMPTS + 1):
-                if self._start_once(jars, lock, last=attempt == ATTEMPTS or not self._any_port):
-                    break
+        try:
+            self._start()
+        except OSError as error:
+            raise EmbeddedBrokerError(f"Kafka can't be run in {self.directory}: {error}") from error
         self._any_port = False
         return self
 
@@ -128,6 +125,15 @@ class EmbeddedKafka:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+
+    def _start(self) -> None:
+        self.directory.mkdir(parents=True, exist_ok=True)
+        with self._locked() as lock:
+            jars = classpath(self._lock or read_lock(), local_repository())
+            self._prepare(jars)
+            for attempt in range(1, ATTEMPTS + 1):
+                if self._start_once(jars, lock, last=attempt == ATTEMPTS or not self._any_port):
+                    break
 
     @contextmanager
     def _locked(self) -> Iterator[BinaryIO]:

@@ -1,14 +1,12 @@
 """A wall clock that jumps an hour either way: the log's time alone decides, and nobody waits for the hour to pass."""
 
-import sys
-
 import pytest
 
 from tests.guarantees.harness.model import assert_guarantees
+from tests.guarantees.harness.shifted import SHIFTED
 from tests.guarantees.harness.system import System
 from tests.guarantees.harness.traffic import Traffic
 
-SHIFTED = (sys.executable, "-m", "tests.guarantees.harness.shifted")
 HOUR = 3600
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from rocksdict import Cache
 
-from sidestep.streams.errors import LedgerError
+from sidestep.streams.errors import EmbeddedBrokerError, LedgerError
 from sidestep.streams.local.embedded_kafka import EmbeddedKafka
 from sidestep.streams.local.nameserver import NameServer
 from sidestep.streams.runtime.quarantine import count_aside, open_sound
@@ -23,7 +23,7 @@ from tests.guarantees.harness.workers import WorkerProcess, wait_for
 
 LEFT = 3
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(300)
 
 
 def history(system: System, traffic: Traffic, label: str) -> None:
@@ -117,34 +117,58 @@ def left(worker: WorkerProcess, code: int, advice: str) -> None:
 
 
 @pytest.mark.slow
-def test_a_brokers_disk_that_is_full(tmp_path: Path) -> None:
-    """The broker stops; workers wait, or leave with 3. With space and a new start everything goes on, and is whole."""
-    traffic = Traffic(seed=24)
+def test_a_brokers_disk_that_is_full_then_read_only_then_failing(tmp_path: Path) -> None:
+    """The broker stops, or does not start; workers wait, or leave with 3. With a disk that is well and a new start
+    everything goes on, and is whole."""
     with small_disk(tmp_path / "disk", "256m") as disk, EmbeddedKafka(disk.path / "kafka") as kafka:
         admin.create(kafka.connection)
         with NameServer(ZONES) as names:
             system = System(kafka.connection, names, tmp_path)
             try:
-                full_broker(system, traffic, kafka, disk)
+                bad_days(system, Traffic(seed=24), kafka, disk)
             finally:
                 system.close()
 
 
-def full_broker(system: System, traffic: Traffic, kafka: EmbeddedKafka, disk: SmallDisk) -> None:
+def bad_days(system: System, traffic: Traffic, kafka: EmbeddedKafka, disk: SmallDisk) -> None:
     """What happens, from the first record to the last."""
     workers = {role: system.start(role).await_ready() for role in ("screen", "decide")}
     history(system, traffic, "before")
     disk.fill()
-    system.feed.send(traffic.some(300, "full"))
-    wait_for(lambda: not kafka.running, 60, "the broker has stopped")
+    stopped(system, traffic, kafka, "full")
     disk.free()
+    well_again(system, traffic, kafka, workers, "space")
+
+    kafka.stop()
+    disk.read_only(True)
+    with pytest.raises(EmbeddedBrokerError, match="Read-only file system"):
+        kafka.start()
+    disk.read_only(False)
+    well_again(system, traffic, kafka, workers, "writable")
+
+    with syncs_that_fail(kafka.pid):
+        stopped(system, traffic, kafka, "failing")
+    well_again(system, traffic, kafka, workers, "repaired")
+
+    assert workers["screen"].leave() == 0
+    workers["decide"].await_nothing_waits()
+    assert workers["decide"].leave() == 0
+    assert_guarantees(system.connection, traffic.expected, system.feed.origins, [workers["decide"].data])
+
+
+def stopped(system: System, traffic: Traffic, kafka: EmbeddedKafka, label: str) -> None:
+    """Services publish, and the broker stops because of its disk."""
+    system.feed.send(traffic.some(300, label))
+    wait_for(lambda: not kafka.running, 60, "the broker has stopped")
+
+
+def well_again(
+    system: System, traffic: Traffic, kafka: EmbeddedKafka, workers: dict[str, WorkerProcess], label: str
+) -> None:
+    """The broker is started anew, and those workers that have left: all verdicts come."""
     kafka.stop()
     kafka.start()
     for role, worker in workers.items():
         assert worker.alive or worker.process.returncode == LEFT, worker.said[-3000:]
         workers[role] = worker if worker.alive else system.start(role, worker.data)
-    history(system, traffic, "after")
-    assert workers["screen"].leave() == 0
-    workers["decide"].await_nothing_waits()
-    assert workers["decide"].leave() == 0
-    assert_guarantees(system.connection, traffic.expected, system.feed.origins, [workers["decide"].data])
+    history(system, traffic, label)

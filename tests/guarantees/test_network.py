@@ -10,7 +10,7 @@ from sidestep.streams.local.embedded_kafka import EmbeddedKafka
 from sidestep.topics.catalog import LEDGER_CHANGELOG
 from tests.guarantees.harness.drive import Drive
 from tests.guarantees.harness.model import assert_guarantees
-from tests.guarantees.harness.proxy import Flow, Proxy
+from tests.guarantees.harness.proxy import LOSSY, Flow, Proxy
 from tests.guarantees.harness.system import System
 from tests.guarantees.harness.traffic import Traffic
 from tests.guarantees.harness.workers import SESSION_SECONDS, wait_for
@@ -42,7 +42,7 @@ def own_kafka(proxy: Proxy, tmp_path: Path) -> Iterator[EmbeddedKafka]:
 
 def test_workers_behind_a_bad_network(own_system: System, proxy: Proxy) -> None:
     """One worker of each role behind a proxy, one at the broker. Cut both ways, requests only, answers only; refused,
-    reset, slow, narrow, and slow for the changelog alone. What was held up by a cut arrives when others own the
+    reset, slow, lossy, narrow, and slow for the changelog alone. What was held up by a cut arrives when others own the
     partitions: it must count for nothing."""
     system, traffic = own_system, Traffic(seed=42)
     near = [system.start(role).await_ready() for role in ROLES]
@@ -66,6 +66,7 @@ def test_workers_behind_a_bad_network(own_system: System, proxy: Proxy) -> None:
         drive.during(0.5, f"reset-{number}")
     for label, flow in {
         "slow": Flow(delay=0.5),
+        "lossy": LOSSY,
         "narrow": Flow(rate=30_000),
         "slow-changelog": Flow(delay=2.0, slow=is_changelog),
     }.items():

@@ -11,12 +11,16 @@ from types import FrameType
 
 from sidestep.streams.local.embedded_jars import read_lock
 from tests.guarantees.harness.proxy import Proxy
+from tests.guarantees.harness.small_disk import SmallDisk, mounted
 from tests.soak.brokers import OneBroker, ThreeBrokers
+from tests.soak.checker import Outcome
 from tests.soak.plan import BY_NAME, LINK, choose
 from tests.soak.progress import Progress
 from tests.soak.run import Options, Soak
 
 PINNED = "pinned"
+DISK = "1g"
+"""Size of a worker's disk: in memory, as far as it is used."""
 OTHER = Path(__file__).parents[1] / "guarantees" / "harness"
 """Locks of other Kafkas than the one that ships: kafka-VERSION.lock."""
 
@@ -25,37 +29,56 @@ def main(arguments: list[str]) -> int:
     """The exit code: 0 when every intent has its one verdict and nothing else is wrong."""
     given = _parser().parse_args(arguments)
     try:
-        kinds = choose(given.only, given.without, frozenset({"cluster" if given.cluster else "proxy"}))
+        choose(given.only, given.without, frozenset())
     except ValueError as error:
         print(error, file=sys.stderr)
         return 2
-    options = Options(given.seconds, given.seed, given.rate, given.workers, tuple(kinds), given.patience)
     signal.signal(signal.SIGTERM, _interrupt)
     folder = Path(tempfile.mkdtemp(prefix=f"sidestep-soak-{given.seed}-"))
     progress = Progress(sys.stdout)
-    lock = None if given.kafka == PINNED else read_lock(OTHER / f"kafka-{given.kafka}.lock")
     with contextlib.ExitStack() as stack:
-        touched = any(kind.about == LINK for kind in kinds)
-        links = [stack.enter_context(Proxy()) for _ in range(given.workers if touched else 0)]
-        brokers = ThreeBrokers(folder / "kafka", lock) if given.cluster else OneBroker(folder / "kafka", lock, links)
-        return _run(Soak(options, folder, progress, brokers, links), folder, progress)
+        outcome = _run(_soak(given, folder, progress, stack), folder, progress)
+    if outcome.fine:
+        shutil.rmtree(folder)
+    progress.say(str(outcome))
+    return 0 if outcome.fine else 1
 
 
-def _run(soak: Soak, folder: Path, progress: Progress) -> int:
+def _soak(given: argparse.Namespace, folder: Path, progress: Progress, stack: contextlib.ExitStack) -> Soak:
+    """One as it was asked for, with as many of the faults as can be had here."""
+    disks = _disks(stack, folder, given.workers, progress)
+    have = {"cluster" if given.cluster else "proxy"} | ({"disk"} if disks else set())
+    kinds = choose(given.only, given.without, frozenset(have))
+    touched = any(kind.about == LINK for kind in kinds)
+    links = [stack.enter_context(Proxy()) for _ in range(given.workers if touched else 0)]
+    lock = None if given.kafka == PINNED else read_lock(OTHER / f"kafka-{given.kafka}.lock")
+    brokers = ThreeBrokers(folder / "kafka", lock) if given.cluster else OneBroker(folder / "kafka", lock, links)
+    options = Options(given.seconds, given.seed, given.rate, given.workers, tuple(kinds), given.patience)
+    return Soak(options, folder, progress, brokers, links, disks)
+
+
+def _disks(stack: contextlib.ExitStack, folder: Path, count: int, progress: Progress) -> list[SmallDisk]:
+    """One for each worker; none where mounting is not permitted."""
+    try:
+        return [stack.enter_context(mounted(folder / f"disk{number}", DISK)) for number in range(count)]
+    except OSError as error:
+        progress.say(f"no disk will be full: small ones can't be mounted here ({error})")
+        return []
+
+
+def _run(soak: Soak, folder: Path, progress: Progress) -> Outcome:
     fine = False
     try:
         outcome = soak.run()
         fine = outcome.fine
         for failure in outcome.failures:
             progress.say(failure)
+        return outcome
     finally:
         soak.close()
-        if fine:
-            shutil.rmtree(folder)
-        else:
+        if not fine:
+            soak.keep()
             progress.say(f"logs and data are kept: {folder}")
-    progress.say(str(outcome))
-    return 0 if fine else 1
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -6,11 +6,13 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sidestep.topics.connection import Connection
 from tests.guarantees.harness.ports import lasting_ports
+from tests.guarantees.harness.shifted import SHIFTED
 from tests.guarantees.harness.workers import WorkerProcess
 from tests.soak.checker import Exit
 
@@ -23,14 +25,25 @@ Calm = Callable[[float], bool]
 """Was nothing wrong around the workers since that moment (of time.monotonic)?"""
 
 
-class Post:
-    """The place of one worker. `lock` is held by whoever changes something about it."""
+@dataclass(frozen=True)
+class Place:
+    """What a worker has for itself. `clock`: a file that says by how many seconds its wall clock is wrong."""
 
-    def __init__(self, number: int, start: Callable[[Path, Path], WorkerProcess], folder: Path, calm: Calm):
+    way: Connection
+    """To Kafka."""
+    disk: Path
+    """Where its data folder lies."""
+    clock: Path
+
+
+class Post:
+    """The post of one worker. `lock` is held by whoever changes something about it."""
+
+    def __init__(self, number: int, start: Callable[[Path, Path], WorkerProcess], folder: Path, disk: Path, calm: Calm):
         self.number = number
         self.lock = threading.RLock()
-        self.data = folder / f"w{number}"
-        self.shelf = folder / f"w{number}-older"
+        self.data = disk / f"w{number}"
+        self.shelf = disk / f"w{number}-older"
         """A folder of an earlier life."""
         self.exits: list[Exit] = []
         self._log = folder / f"w{number}.log"
@@ -101,19 +114,18 @@ class Post:
 
 
 class Crew:
-    """A post for each of `ways`, by which its worker reaches Kafka, and a thread that looks after them."""
+    """A post at each of `places`, with its log in `folder`, and a thread that looks after them."""
 
-    def __init__(self, ways: Sequence[Connection], names: tuple[str, int], folder: Path, calm: Calm, **settings: Any):
-        folder.mkdir(parents=True, exist_ok=True)
-        ports = lasting_ports(len(ways))
+    def __init__(self, places: Sequence[Place], names: tuple[str, int], folder: Path, calm: Calm, **settings: Any):
+        ports = lasting_ports(len(places))
 
-        def start(number: int) -> Callable[[Path, Path], WorkerProcess]:
-            address = f"{names[0]}:{names[1]}"
-            return lambda data, log: WorkerProcess(
-                "all", ways[number], address, data, log, port=ports[number], **settings
-            )
+        def start(place: Place, port: int) -> Callable[[Path, Path], WorkerProcess]:
+            own = settings | {"port": port, "command": SHIFTED, "shifted_by": place.clock}
+            return lambda data, log: WorkerProcess("all", place.way, f"{names[0]}:{names[1]}", data, log, **own)
 
-        self.posts = [Post(number, start(number), folder, calm) for number in range(len(ways))]
+        self.posts = [
+            Post(number, start(place, ports[number]), folder, place.disk, calm) for number, place in enumerate(places)
+        ]
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._look_after, name="crew", daemon=True)
 

@@ -26,7 +26,8 @@ class Kind:
     about: str = WORKER
     """What its target is one of."""
     needs: str = ""
-    """Empty, "proxy" (the network between workers and broker can be touched), or "cluster" (several brokers)."""
+    """Empty, "proxy" (the network between workers and broker can be touched), "disk" (each worker has a small one
+    of its own), or "cluster" (several brokers)."""
 
 
 KINDS = (
@@ -51,6 +52,9 @@ KINDS = (
     Kind("net-delay", WORLD, 1, 5, 20, LINK, "proxy"),
     Kind("net-reset", WORLD, 1, 3, 10, LINK, "proxy"),
     Kind("net-throttle", WORLD, 1, 5, 20, LINK, "proxy"),
+    Kind("net-loss", WORLD, 1, 5, 20, LINK, "proxy"),
+    Kind("disk-full", WORLD, 1, 4, 12, WORKER, "disk"),
+    Kind("clock", WORLD, 1, 5, 20, WORKER),
     Kind("names-silent", WORLD, 1, 5, 20, NAMES),
     Kind("names-lie", WORLD, 1, 5, 20, NAMES),
 )

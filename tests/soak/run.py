@@ -1,5 +1,6 @@
 """A soak from beginning to end: starts everything, lets two lanes of faults go, heals, counts, compares."""
 
+import shutil
 import threading
 import time
 from collections.abc import Sequence
@@ -9,10 +10,11 @@ from pathlib import Path
 from sidestep.streams.local.nameserver import NameServer
 from sidestep.topics import admin
 from tests.guarantees.harness.proxy import Proxy
+from tests.guarantees.harness.small_disk import SmallDisk
 from tests.guarantees.harness.traffic import tight_policy
 from tests.soak.brokers import Brokers
 from tests.soak.checker import Account, Outcome, bad_exits, ends
-from tests.soak.crew import Crew
+from tests.soak.crew import Crew, Place
 from tests.soak.ending import compare_with_changelogs, compare_with_model
 from tests.soak.lane import Lane
 from tests.soak.load import Load
@@ -50,7 +52,15 @@ class Options:
 class Soak:
     """One soak in a folder. run() gives its outcome; close() ends all processes."""
 
-    def __init__(self, options: Options, folder: Path, progress: Progress, brokers: Brokers, links: Sequence[Proxy]):
+    def __init__(
+        self,
+        options: Options,
+        folder: Path,
+        progress: Progress,
+        brokers: Brokers,
+        links: Sequence[Proxy],
+        disks: Sequence[SmallDisk],
+    ):
         self._options = options
         self._folder = folder
         self._progress = progress
@@ -60,7 +70,8 @@ class Soak:
         self._stop = threading.Event()
         self._began = time.monotonic()
         self._phase = "starting"
-        self._world = World(brokers, NameServer(ZONES).start(), links)
+        clocks = [folder / f"w{number}.clock" for number in range(options.workers)]
+        self._world = World(brokers, NameServer(ZONES).start(), clocks, links, disks)
         self._lanes: list[Lane] = []
         self._crew: Crew | None = None
 
@@ -103,12 +114,23 @@ class Soak:
         self._brokers.close()
         self._world.names.stop()
 
+    def keep(self) -> None:
+        """Copy what is on small disks, which are gone when the soak has ended, to where all the rest is."""
+        for disk in self._world.disks:
+            shutil.copytree(disk.path, self._folder / f"{disk.path.name}-kept")
+
     def _make_crew(self) -> Crew:
         policy = self._folder / "policy.toml"
         policy.write_text(tight_policy(), "utf-8")
-        ways = [link.connection for link in self._world.links]
-        ways = ways or [self._brokers.connection] * self._options.workers
-        return Crew(ways, self._world.names.address, self._folder, self._calm, policy=policy)
+        places = [self._place(number) for number in range(self._options.workers)]
+        return Crew(places, self._world.names.address, self._folder, self._calm, policy=policy)
+
+    def _place(self, number: int) -> Place:
+        world = self._world
+        way = world.links[number].connection if world.links else self._brokers.connection
+        disk = world.disks[number].path if world.disks else self._folder
+        world.clocks[number].write_text("0")
+        return Place(way, disk, world.clocks[number])
 
     def _calm(self, since: float) -> bool:
         return all(lane.calm(since - CALM_SECONDS) for lane in self._lanes[1:])
@@ -192,10 +214,12 @@ class Soak:
 
     def _fresh_ledgers(self, failures: list[str]) -> Path:
         """A worker with an empty folder recovers every ledger and leaves: what the changelogs give."""
-        crew = Crew(
-            [self._brokers.connection], self._world.names.address, self._folder / "fresh", lambda _: True,
-            policy=self._folder / "policy.toml",
-        )  # fmt: skip
+        fresh = self._folder / "fresh"
+        fresh.mkdir()
+        (fresh / "clock").write_text("0")
+        place = Place(self._brokers.connection, fresh, fresh / "clock")
+        policy = self._folder / "policy.toml"
+        crew = Crew([place], self._world.names.address, fresh, lambda _: True, policy=policy)
         post = crew.posts[0]
         post.start()
         deadline = time.monotonic() + self._options.patience

@@ -37,7 +37,7 @@ def post(tmp_path: Path) -> Iterator[Callable[[str], Post]]:
     made: list[Post] = []
 
     def make(code: str) -> Post:
-        made.append(Post(0, lambda data, _: Stand(code, data), tmp_path, lambda _: True))
+        made.append(Post(0, lambda data, _: Stand(code, data), tmp_path, tmp_path, lambda _: True))
         made[-1].start()
         return made[-1]
 

@@ -6,7 +6,7 @@ import pytest
 
 from tests.soak.plan import BREATH, HURRY, KILLS, KINDS, LINK, NAMES, NODE, WORKER, WORKERS, WORLD, Step, choose, plan
 
-ALL = choose([], [], frozenset({"proxy", "cluster"}))
+ALL = choose([], [], frozenset({"proxy", "disk", "cluster"}))
 TARGETS = {WORKER: 2, NODE: 1, LINK: 3, NAMES: 1}
 EFFORT = 0.5
 """Seconds that a fault takes beside those that it lasts: processes end and begin."""
@@ -53,7 +53,7 @@ def test_kinds_are_chosen_by_name_and_by_what_is_had() -> None:
     """Without a proxy nothing is done to the network; a name that no fault has is an error that lists them."""
     assert {"kill", "term"} == {kind.name for kind in choose(["kill", "term", "net-cut"], [], frozenset())}
     without = choose([], ["kill"], frozenset())
-    assert not {"kill", "net-cut", "all-brokers-kill"} & {kind.name for kind in without}
+    assert not {"kill", "net-cut", "disk-full", "all-brokers-kill"} & {kind.name for kind in without}
     assert {"net-cut"} == {kind.name for kind in choose(["net-cut"], [], frozenset({"proxy"}))}
     with pytest.raises(ValueError, match=r"no fault is called kil; there are: kill, kill-empty"):
         choose(["kil"], [], frozenset())

@@ -4,10 +4,12 @@ import signal
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 from sidestep.streams.local.nameserver import NameServer
 from tests.canaries import CANARY_ZONES
-from tests.guarantees.harness.proxy import Flow, Proxy
+from tests.guarantees.harness.proxy import LOSSY, Flow, Proxy
+from tests.guarantees.harness.small_disk import SmallDisk
 from tests.guarantees.harness.traffic import ZONES
 from tests.soak.brokers import Brokers
 from tests.soak.load import DOMAINS
@@ -17,17 +19,22 @@ EXCHANGE = "mx.good.example"
 NAMES = ZONES | {f"d{number}.example": [f"MX 10 {EXCHANGE}"] for number in range(DOMAINS)}
 NAMES |= {EXCHANGE: ["A 93.184.215.14"]} | CANARY_ZONES
 """Every name that there is."""
+HOUR = 3600
 RESETS = 0.5
 """Seconds from one reset of all connections to the next."""
 
 
 @dataclass(frozen=True)
 class World:
-    """What is around the workers. `links`: the way of each worker to Kafka, where one can be touched."""
+    """What is around the workers. Of `links`, `disks` and `clocks` each worker has one, where they can be touched."""
 
     brokers: Brokers
     names: NameServer
+    clocks: Sequence[Path]
+    """Files that say by how many seconds a worker's clock is wrong."""
     links: Sequence[Proxy] = ()
+    """Ways to Kafka."""
+    disks: Sequence[SmallDisk] = ()
 
 
 def broker_kill(world: World, node: int, seconds: float, wait: Wait) -> None:
@@ -81,6 +88,20 @@ def net_reset(world: World, link: int, seconds: float, wait: Wait) -> None:
         wait(RESETS)
 
 
+def disk_full(world: World, worker: int, seconds: float, wait: Wait) -> None:
+    """No space for a worker's ledgers."""
+    world.disks[worker].fill()
+    wait(seconds)
+    world.disks[worker].free()
+
+
+def clock(world: World, worker: int, seconds: float, wait: Wait) -> None:
+    """A worker's wall clock is an hour ahead, then an hour behind, then right again."""
+    for shift in (HOUR, -HOUR, 0):
+        world.clocks[worker].write_text(str(shift))
+        wait(seconds / 2 if shift else 0)
+
+
 def names_silent(world: World, _: int, seconds: float, wait: Wait) -> None:
     """Name servers that answer nothing."""
     for name in NAMES:
@@ -120,7 +141,10 @@ WORLD_FAULTS: dict[str, Callable[[World, int, float, Wait], None]] = {
     "net-no-answers": partial(net, None, HELD),
     "net-delay": partial(net, LATE, LATE),
     "net-throttle": partial(net, THIN, THIN),
+    "net-loss": partial(net, LOSSY, LOSSY),
     "net-reset": net_reset,
+    "disk-full": disk_full,
+    "clock": clock,
     "names-silent": names_silent,
     "names-lie": names_lie,
 }

@@ -14,6 +14,7 @@ import struct
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from random import random
 from types import TracebackType
 from typing import Self
 
@@ -45,6 +46,16 @@ class Flow:
 
 
 OPEN = Flow()
+LOST_SHARE = 0.05
+
+
+def _lost(_frame: bytes) -> bool:
+    return random() < LOST_SHARE
+
+
+LOSSY = Flow(delay=0.4, slow=_lost)
+"""One in twenty is lost and sent again, twice as late as TCP does it at the least (RFC 6298, 200 ms in Linux); what
+comes behind it on the connection waits. What a lossy network is to programs, which never see a packet."""
 
 
 class Proxy:

@@ -7,12 +7,14 @@ from typing import Any
 
 import msgspec
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Message, Producer, TopicPartition
+from confluent_kafka.admin import TopicMetadata
 
 from sidestep.schemas import Verdict
 from sidestep.streams.runtime.kafka import fetched
 from sidestep.streams.runtime.record import Record
 from sidestep.topics.catalog import APPROVED, REJECTED
 from sidestep.topics.connection import Connection
+from tests.guarantees.harness.workers import wait_for
 
 READ_SECONDS = 60.0
 
@@ -70,7 +72,7 @@ class TopicReader:
                 "fetch.wait.max.ms": 20, "fetch.message.max.bytes": 10_000_000,
             }
         )  # fmt: skip
-        found = self._consumer.list_topics(timeout=10).topics
+        found = _known(self._consumer, topics)
         places = [(name, n) for name in topics for n in found[name].partitions if partition in (None, n)]
         self._partitions = [TopicPartition(*place, OFFSET_BEGINNING) for place in places]
         self._at_end: set[tuple[str, int]] = set()
@@ -106,6 +108,18 @@ class TopicReader:
     def close(self) -> None:
         """End the consumer."""
         self._consumer.close()
+
+
+def _known(consumer: Consumer, topics: Iterable[str]) -> dict[str, TopicMetadata]:
+    """What the broker knows of topics; one that was just created it may not know for a moment."""
+    known: dict[str, TopicMetadata] = {}
+
+    def look() -> bool:
+        known.update(consumer.list_topics(timeout=10).topics)
+        return known.keys() >= set(topics)
+
+    wait_for(look, 10, f"the broker knows {', '.join(topics)}")
+    return known
 
 
 def read(connection: Connection, *topics: str) -> list[Record]:

@@ -1,9 +1,12 @@
 """`sidestep` whose wall clock is wrong by as many seconds as the file SIDESTEP_SHIFTED_BY says at the moment."""
 
 import os
+import sys
 import time
 from pathlib import Path
 
+SHIFTED = (sys.executable, "-m", "tests.guarantees.harness.shifted")
+"""The command of this file."""
 LOOK_SECONDS = 0.2
 
 

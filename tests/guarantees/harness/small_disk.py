@@ -1,8 +1,8 @@
-"""A disk of a test's own, so small that it can be filled: a tmpfs. Where that can't be mounted the test is skipped."""
+"""A disk of a test's own, so small that it can be filled: a tmpfs."""
 
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -37,18 +37,29 @@ class SmallDisk:
 
 
 @contextmanager
-def small_disk(path: Path, size: str) -> Iterator[SmallDisk]:
-    """Mounted at `path` for as long as this lasts. `size` as mount takes it, such as 64m."""
+def mounted(path: Path, size: str) -> Iterator[SmallDisk]:
+    """Mounted at `path` for as long as this lasts. `size` as mount takes it, such as 64m. Raises OSError where mounting
+    is not permitted."""
     path.mkdir()
-    try:
-        _mount("-t", "tmpfs", "-o", f"size={size}", "sidestep-test", str(path))
-    except (OSError, subprocess.CalledProcessError) as error:
-        pytest.skip(f"mounting a small disk is not permitted here: {getattr(error, 'stderr', '') or error}")
+    _mount("-t", "tmpfs", "-o", f"size={size}", "sidestep-test", str(path))
     try:
         yield SmallDisk(path)
     finally:
         subprocess.run(["umount", "--lazy", str(path)], check=True)
 
 
+@contextmanager
+def small_disk(path: Path, size: str) -> Iterator[SmallDisk]:
+    """The same, or the test is skipped."""
+    with ExitStack() as stack:
+        try:
+            disk = stack.enter_context(mounted(path, size))
+        except OSError as error:
+            pytest.skip(f"mounting a small disk is not permitted here: {error}")
+        yield disk
+
+
 def _mount(*arguments: str) -> None:
-    subprocess.run(["mount", *arguments], check=True, capture_output=True, text=True)
+    done = subprocess.run(["mount", *arguments], check=False, capture_output=True, text=True)
+    if done.returncode:
+        raise OSError(done.stderr.strip())
