@@ -11,6 +11,7 @@ from typing import NamedTuple, Protocol
 from sidestep.schemas import Evidence, FeedbackEvidence, IntentEvidence, LogPosition, PolicyRecord, Tally, Verdict
 from sidestep.streams.decide.fold import fold
 from sidestep.streams.decide.state import Controls, State
+from sidestep.streams.decide.sweep import Between, find_ending
 from sidestep.streams.decide.tables import (
     BOUNCE_HISTORY,
     CLOCK,
@@ -62,8 +63,8 @@ def load_controls(read: Read, scan: Scan) -> Controls:
     )
 
 
-def load(records: Records, controls: Controls, read: Read) -> State:
-    """A state with every row that these records may need, each table read in one call."""
+def load(records: Records, controls: Controls, read: Read, between: Between) -> State:
+    """A state with every row that these records may need, each table read in one call; and what they may end."""
     subjects: set[tuple[str, str]] = set()
     recipients: set[bytes] = set()
     ids: list[bytes] = []
@@ -86,6 +87,7 @@ def load(records: Records, controls: Controls, read: Read) -> State:
     state.recipients = read(BOUNCE_HISTORY, recipients)
     state.ids = read(IDS, ids)
     state.ids |= read(IDS, contents + _contents(records, ids, state.ids.keys()))
+    find_ending(records, state, between)
     return state
 
 

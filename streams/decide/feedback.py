@@ -1,6 +1,7 @@
 """Bounces, complaints and signs of life into the ledger, each once by its id. Pure."""
 
 from sidestep.schemas import FeedbackEvidence
+from sidestep.streams.decide import life
 from sidestep.streams.decide.state import State
 from sidestep.streams.decide.tables import COUNTED, DEDUPLICATION_SECONDS, DomainRow, IdRow, ServiceRow
 
@@ -32,26 +33,22 @@ def _bounce(state: State, feedback: FeedbackEvidence, when: int, now: int) -> No
     if feedback.scope != "recipient":
         return
     if feedback.reason == "suspend":
-        row = state.recipient(feedback.recipient_key, now)
-        row.suspended_at = max(row.suspended_at, when)
+        life.suspended(state.recipient(feedback.recipient_key, now), when)
     elif feedback.hard:
-        row = state.recipient(feedback.recipient_key, now)
-        row.hard_bounces += 1
-        row.hard_bounced_at = max(row.hard_bounced_at, when)
+        life.bounced(state.recipient(feedback.recipient_key, now), when)
     if feedback.hard:
         for counted in _rows(state, feedback, now):
             counted.hard_bounces += 1
 
 
 def _complaint(state: State, feedback: FeedbackEvidence, when: int, now: int) -> None:
-    row = state.recipient(feedback.recipient_key, now)
-    row.complained_at = max(row.complained_at, when)
+    life.complained(state.recipient(feedback.recipient_key, now), when)
     for counted in _rows(state, feedback, now):
         counted.complaints += 1
 
 
 def _take_back(state: State, feedback: FeedbackEvidence, now: int) -> None:
-    row = state.recipients.get(feedback.recipient_key)
+    row = state.known(feedback.recipient_key, now)
     if row is not None and row.complained_at:
         row.complained_at = 0
         state.written_recipients[feedback.recipient_key] = row
@@ -62,16 +59,16 @@ def _take_back(state: State, feedback: FeedbackEvidence, now: int) -> None:
 def _sign_of_life(state: State, feedback: FeedbackEvidence, when: int, now: int) -> None:
     row = state.recipient(feedback.recipient_key, now)
     if feedback.event == "delivered":
-        row.last_delivered = max(row.last_delivered, when)
+        life.delivered(row, when)
     elif feedback.event == "unsubscribed":
-        row.unsubscribed_at = max(row.unsubscribed_at, when)
+        life.unsubscribed(row, when)
     elif feedback.event in ENGAGED:
-        row.last_engaged = max(row.last_engaged, when)
+        life.engaged(row, when)
 
 
 def _rows(state: State, feedback: FeedbackEvidence, now: int) -> list[DomainRow | ServiceRow]:
     name = feedback.domain.encode()
     rows: list[DomainRow | ServiceRow] = [state.domain(name, now)]
     if feedback.service:
-        rows.append(state.service(feedback.service.encode() + b"@" + name))
+        rows.append(state.service(feedback.service.encode() + b"@" + name, now))
     return rows

@@ -18,6 +18,7 @@ from sidestep.schemas import (
     Verdict,
 )
 from sidestep.schemas.verdicts import Action
+from sidestep.streams.decide import life
 from sidestep.streams.decide.feedback import count_feedback
 from sidestep.streams.decide.limits import limit
 from sidestep.streams.decide.policy import Policy
@@ -27,6 +28,7 @@ from sidestep.streams.decide.rules.case import NEVER, Case, Finding
 from sidestep.streams.decide.rules.ladder import Ladder
 from sidestep.streams.decide.standing import Follows, refuse, situation
 from sidestep.streams.decide.state import Controls, State
+from sidestep.streams.decide.sweep import sweep
 from sidestep.streams.decide.tables import (
     DEFER,
     DROP,
@@ -48,7 +50,10 @@ def fold(state: State, record: Evidence, position: LogPosition) -> Verdict | Non
     """Take one record of the log into the state. `position` is where it stands. Raises NoPolicy."""
     controls = state.controls
     if record.at > controls.clock_ms:
+        before_ms, ends_ms = controls.clock_ms, controls.hour_ends_ms
         controls.clock_ms = record.at
+        if record.at >= ends_ms:
+            sweep(state, before_ms)
     if isinstance(record, IntentEvidence):
         return _fold_intent(state, record, position)
     if isinstance(record, FeedbackEvidence):
@@ -82,8 +87,8 @@ def _judge(state: State, evidence: IntentEvidence, policy: Policy, ladder: Ladde
     pair = state.controls.service_at(evidence.service, evidence.domain)
     # a domain that can't be read keeps no row
     domain = state.domain(pair.domain_key, now) if pair.domain_key else DomainRow()
-    _live(domain, evidence, now)
-    recipient = state.recipients.get(evidence.recipient_key, NEVER)
+    life.seen(domain, evidence, now)
+    recipient = state.known(evidence.recipient_key, now) or NEVER
     hold = state.controls.hold_of(evidence.service)
     # nearly every intent is plain: it has nothing of what any rule needs to see
     traits = ladder.traits(evidence, recipient, domain, hold)
@@ -93,7 +98,7 @@ def _judge(state: State, evidence: IntentEvidence, policy: Policy, ladder: Ladde
         stop, flags = ladder.climb(Case(evidence, recipient, hold, policy, now, domain), traits)
     risk = 0.0
     if stop is None:
-        service = state.service(pair.service_key)
+        service = state.service(pair.service_key, now)
         stop = limit(state, evidence, pair, domain, service, policy, now_ms * 1000)
         if stop is None:
             risk = risk_of(flags, recipient, domain, policy, now)
@@ -105,21 +110,6 @@ def _judge(state: State, evidence: IntentEvidence, policy: Policy, ladder: Ladde
     if stop is not None:
         flags = [stop, *flags]
     return _verdict(state, evidence, position, action, flags, risk)
-
-
-def _live(domain: DomainRow, evidence: IntentEvidence, now: int) -> None:
-    """The domain's life story: since when it has taken no mail, and when it came back."""
-    mx = evidence.mx
-    if mx is None:
-        return
-    if mx.outcome == "no":
-        if not domain.dark_since:
-            domain.dark_since = now
-        domain.dark_reason = mx.reason
-    elif mx.outcome == "yes" and domain.dark_since:
-        domain.dark_from = domain.dark_since
-        domain.dark_since = 0
-        domain.back_at = now
 
 
 def _count_send(
@@ -134,7 +124,7 @@ def _count_send(
     if not recipient.last_approved:
         service.never_mailed += 1
         state.never_mailed.add(offset)
-    state.recipient(evidence.recipient_key, now).last_approved = now
+    life.approved(state.recipient(evidence.recipient_key, now), evidence, now)
     domain.sends += 1
     if domain.sends >= REPRESENTATIVE:
         _halve(domain)

@@ -49,6 +49,9 @@ class PartitionLedger(Protocol):
     def rows(self, table: Table[Row]) -> Iterable[tuple[bytes, Row]]:
         """All rows of a table, in key order."""
 
+    def between(self, table: Table[Row], start: bytes, stop: bytes | None) -> Iterable[tuple[bytes, Row]]:
+        """The rows of a table whose keys are from `start` on and before `stop` (None: the end), in key order."""
+
     def commit(self, outgoing: Outgoing, writes: Writes, marker: int) -> float:
         """Make a batch count, whole or not at all; seconds that it took. Raises Aborted, SidestepError."""
 
@@ -94,7 +97,7 @@ class Judge:
         began = time.monotonic()
         ledger = self._ledger
         evidence, dead = self._decode(records)
-        state = load(evidence, self._controls, ledger.read)
+        state = load(evidence, self._controls, ledger.read, ledger.between)
         decided = decide(evidence, state, self._topic, ledger.partition)
         writes = Writes()
         writes.rows.update(state.writes())

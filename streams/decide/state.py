@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 from sidestep.schemas import FeedbackEvidence, Versions
 from sidestep.streams.decide.engine import ENGINE
+from sidestep.streams.decide.expiry import HOUR_MS, KEPT_SECONDS, Stretch, ended
 from sidestep.streams.decide.policy import Policy
 from sidestep.streams.decide.policy_text import parse_logged
 from sidestep.streams.decide.rules.ladder import Ladder
@@ -73,6 +74,11 @@ class Controls:
             self._pairs[service, domain] = found
         return found
 
+    @property
+    def hour_ends_ms(self) -> int:
+        """When the hour that the clock is in ends."""
+        return (self.clock_ms // HOUR_MS + 1) * HOUR_MS
+
     def hold_of(self, service: str) -> HoldRow | None:
         """The hold that a service is on now."""
         hold = self.holds.get(service.encode()) if self.holds else None
@@ -116,28 +122,59 @@ class State:
         """Feedback that was new; what comes again counts nowhere."""
         self.never_mailed: set[int] = set()
         """Offsets of approved intents to recipients that never got any."""
+        self.ending: dict[Stretch, list[bytes]] = {}
+        """Keys of rows, among those of the state, that may end in this batch."""
+        self.long = False
+        """A row that this batch has written may end in it, too."""
+        self._gone: dict[Table[Any], dict[bytes, None]] = {DOMAIN_RATES: {}, SERVICES: {}, BOUNCE_HISTORY: {}}
 
     def domain(self, name: bytes, now: int) -> DomainRow:
         """The domain's row, new if need be. Every intent touches its domain, so the row always counts as written."""
         row = self.domains.get(name)
-        if row is None:
+        if row is None or (row.last_seen < now - KEPT_SECONDS and ended(row, now)):
             row = self.domains[name] = DomainRow(first_seen=now)
+        row.last_seen = now
         return row
 
-    def service(self, key: bytes) -> ServiceRow:
+    def service(self, key: bytes, now: int) -> ServiceRow:
         """The row of SERVICE@DOMAIN, likewise."""
         row = self.services.get(key)
-        if row is None:
+        if row is None or (row.last_seen < now - KEPT_SECONDS and ended(row, now)):
             row = self.services[key] = ServiceRow()
+        row.last_seen = now
+        return row
+
+    def known(self, key: bytes, now: int) -> RecipientRow | None:
+        """The recipient's row to read; None: there is none that counts."""
+        row = self.recipients.get(key)
+        if row is not None and row.last_approved < now - KEPT_SECONDS and ended(row, now):
+            self.forget(BOUNCE_HISTORY, key)
+            return None
         return row
 
     def recipient(self, key: bytes, now: int) -> RecipientRow:
         """The recipient's row to write to, new if need be."""
-        row = self.recipients.get(key)
+        row = self.known(key, now)
         if row is None:
             row = self.recipients[key] = RecipientRow(first_seen=now)
         self.written_recipients[key] = row
         return row
+
+    def rows(self, table: Table[Any]) -> dict[bytes, Any]:
+        """The rows of a table whose rows end."""
+        aging: dict[Table[Any], dict[bytes, Any]] = {
+            DOMAIN_RATES: self.domains,
+            SERVICES: self.services,
+            BOUNCE_HISTORY: self.recipients,
+        }
+        return aging[table]
+
+    def forget(self, table: Table[Any], key: bytes) -> None:
+        """A row has ended."""
+        del self.rows(table)[key]
+        if table is BOUNCE_HISTORY:
+            self.written_recipients.pop(key, None)
+        self._gone[table][key] = None
 
     def remember(self, key: bytes, row: IdRow) -> None:
         """An intent or feedback that has been counted."""
@@ -146,9 +183,9 @@ class State:
     def writes(self) -> dict[Table[Any], dict[bytes, Any]]:
         """Everything written, by table; None for a row that is gone."""
         return {
-            DOMAIN_RATES: self.domains,
-            SERVICES: self.services,
-            BOUNCE_HISTORY: self.written_recipients,
+            DOMAIN_RATES: {**self._gone[DOMAIN_RATES], **self.domains},
+            SERVICES: {**self._gone[SERVICES], **self.services},
+            BOUNCE_HISTORY: {**self._gone[BOUNCE_HISTORY], **self.written_recipients},
             IDS: self.written_ids,
             CONTROL: self.written_control,
             HOLDS: self.written_holds,

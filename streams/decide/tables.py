@@ -34,6 +34,13 @@ class DomainRow(Struct, array_like=True, gc=False):
     """When the last dark time began that `back_at` ended."""
     dark_reason: str = ""
     """Why it took no mail, the code of the MX finding: nxdomain, null-mx, …; of the dark time now, or the last one."""
+    last_seen: int = 0
+    """In any evidence."""
+
+    @property
+    def touched(self) -> int:
+        """When something happened to it last."""
+        return max(self.last_seen, self.first_seen)
 
 
 class ServiceRow(Struct, array_like=True, gc=False):
@@ -46,10 +53,16 @@ class ServiceRow(Struct, array_like=True, gc=False):
     hard_bounces: int = 0
     complaints: int = 0
     slot_interval_us: int = 0
+    last_seen: int = 0
+
+    @property
+    def touched(self) -> int:
+        """When something happened to it last; 0: nobody noted it then."""
+        return self.last_seen
 
 
 class RecipientRow(Struct, array_like=True, gc=False):
-    """History of one mailbox, under its keyed hash. A later success never clears an old hard bounce."""
+    """Life story of one mailbox, under its keyed hash; life.py writes it. A later success never clears an old mark."""
 
     first_seen: int = 0
     last_approved: int = 0
@@ -60,6 +73,35 @@ class RecipientRow(Struct, array_like=True, gc=False):
     suspended_at: int = 0
     complained_at: int = 0
     unsubscribed_at: int = 0
+    service: str = ""
+    """Who wrote to it first, …"""
+    source: str = ""
+    """… and where that service had the address from."""
+    hard_bounces_at: tuple[int, ...] = ()
+    """Each, in the order of time; of many the first and the latest ones. Likewise:"""
+    suspensions_at: tuple[int, ...] = ()
+    accepted_at: int = 0
+    """It took mail again, for the first time after its last hard bounce or suspension."""
+    silence: int = 0
+    """The longest time between two messages to it, seconds, …"""
+    woken_at: int = 0
+    """… and when that ended."""
+    unanswered: int = 0
+    """Messages since the last sign of a person."""
+
+    @property
+    def touched(self) -> int:
+        """When something happened to it last."""
+        return max(
+            self.last_approved,
+            self.last_delivered,
+            self.last_engaged,
+            self.hard_bounced_at,
+            self.suspended_at,
+            self.complained_at,
+            self.unsubscribed_at,
+            self.first_seen,
+        )
 
 
 class IdRow(Struct, array_like=True, gc=False):

@@ -124,7 +124,12 @@ class Ledger:
 
     def rows(self, table: Table[Row]) -> Iterable[tuple[bytes, Row]]:
         """All rows of a table, in key order: for checks and for the few rows of a control table."""
-        for key, value in self._store(table).items(table.prefix):
+        return self.between(table, b"", None)
+
+    def between(self, table: Table[Row], start: bytes, stop: bytes | None) -> Iterable[tuple[bytes, Row]]:
+        """The rows of a table whose keys are from `start` on and before `stop` (None: the end), in key order."""
+        prefix = table.prefix
+        for key, value in self._store(table).items(prefix, start, stop):
             yield key[1:], table.decode(value)
 
     def commit(self, outgoing: Outgoing, writes: Writes, marker: int) -> float:

@@ -17,6 +17,10 @@ _WITHOUT_WAL.disable_wal = True  # type: ignore[method-assign, assignment]  # a 
 WRITE_BUFFER = 8 * 1024 * 1024
 BLOOM_BITS = 10
 MEMTABLE_BLOOM = 0.1
+DELETIONS_WINDOW, DELETIONS = 512, 256
+"""A file with so many tombstones among so many entries in a row is compacted soon, …"""
+DELETIONS_SHARE = 0.25
+"""… and one with such a share of them."""
 
 
 class _Cursor(Protocol):
@@ -64,6 +68,8 @@ def _options(cache: Cache) -> Options:
     options.set_memtable_prefix_bloom_ratio(MEMTABLE_BLOOM)
     options.set_memtable_whole_key_filtering(True)
     options.set_level_zero_file_num_compaction_trigger(8)
+    # rows that have ended give their room back soon, not when RocksDB would compact anyway
+    options.add_compact_on_deletion_collector_factory(DELETIONS_WINDOW, DELETIONS, DELETIONS_SHARE)
     options.set_compression_type(DBCompressionType.lz4())
     options.set_max_background_jobs(2)
     options.set_max_open_files(256)
@@ -119,11 +125,12 @@ class Store:
         except Exception as error:
             raise self._fault(error) from error
 
-    def items(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
-        """Everything whose key begins with `prefix`, in key order."""
+    def items(self, prefix: bytes, start: bytes = b"", stop: bytes | None = None) -> Iterator[tuple[bytes, bytes]]:
+        """Everything whose key is `prefix` and something from `start` on, before `stop` (None: all), in key order."""
         cursor = self._db.iter()
-        cursor.seek(prefix)
-        while cursor.valid() and (key := cursor.key()).startswith(prefix):
+        cursor.seek(prefix + start)
+        last = None if stop is None else prefix + stop
+        while cursor.valid() and (key := cursor.key()).startswith(prefix) and (last is None or key < last):
             yield key, cursor.value()
             cursor.next()
         try:

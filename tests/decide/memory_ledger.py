@@ -29,6 +29,10 @@ class MemoryLedger:
         for key, value in sorted(self.stored.get(table.name, {}).items()):
             yield key, table.decode(value)
 
+    def between(self, table: Table[Row], start: bytes, stop: bytes | None) -> Iterator[tuple[bytes, Row]]:
+        """The rows of a stretch in key order."""
+        return ((key, row) for key, row in self.rows(table) if start <= key and (stop is None or key < stop))
+
     def keys_of(self, topic: str) -> list[tuple[int, str | bytes | None]]:
         """Partition and key of everything put into a topic."""
         return [(partition, key) for name, partition, key in self.placed if name == topic]

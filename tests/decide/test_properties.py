@@ -15,7 +15,8 @@ LIMITED = {"domain": "2/min,max_burst=3", "service": "1/min,max_burst=2"}
 FEEDBACK = ("bounce", "complaint", "not-spam", "delivered", "opened", "clicked", "replied", "unsubscribed")
 addresses = st.sampled_from(["a@x.com", "b@x.com", "a@y.org"])
 services = st.sampled_from(["shop", "bank"])
-steps = st.sampled_from([0, 0, 0, 1, 500, 20_000, 60_000, 86_400_000, 9 * 86_400_000, -5_000])
+DAY = 86_400_000
+steps = st.sampled_from([0, 0, 0, 1, 500, 20_000, 60_000, 3_600_000, DAY, 9 * DAY, 400 * DAY, 800 * DAY, -5_000])
 
 intents = st.fixed_dictionaries(
     {

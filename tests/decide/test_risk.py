@@ -54,7 +54,7 @@ def policy(new_world: type[World]) -> Policy:
     ],
 )
 def test_signals_combine(
-    policy: Policy, flags: list[str], recipient: dict[str, int], domain: dict[str, Any], risk: float
+    policy: Policy, flags: list[str], recipient: dict[str, Any], domain: dict[str, Any], risk: float
 ) -> None:
     """1 - (1 - w1)(1 - w2)…; engagement within `dormant_days` leaves a fifth of it."""
     findings = [Finding(name, "") for name in flags]

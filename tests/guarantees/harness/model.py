@@ -37,6 +37,7 @@ class Model:
 
     def __init__(self) -> None:
         self.state = State(Controls({}, {}, 0))
+        self.state.long = True  # it holds everything
         self.verdicts: list[Verdict] = []
         self.tallies: list[Tally] = []
         self.origins: set[str] = set()

@@ -1,0 +1,89 @@
+"""What happens to a recipient and to a domain, written into their rows: the life story that judgement reads. Pure.
+
+A recycled trap is told by its story alone: it bounced for good or was suspended, was silent, and accepts again. So a
+later success never clears an old mark.
+"""
+
+from sidestep.schemas import IntentEvidence
+from sidestep.streams.decide.tables import DomainRow, RecipientRow
+
+MARKS = 8
+"""Times of one kind that a row keeps: the first one and the latest ones."""
+
+
+def seen(domain: DomainRow, evidence: IntentEvidence, now: int) -> None:
+    """Screen has looked the domain up: since when it has taken no mail, and when it came back."""
+    mx = evidence.mx
+    if mx is None:
+        return
+    if mx.outcome == "no":
+        if not domain.dark_since:
+            domain.dark_since = now
+        domain.dark_reason = mx.reason
+    elif mx.outcome == "yes" and domain.dark_since:
+        domain.dark_from = domain.dark_since
+        domain.dark_since = 0
+        domain.back_at = now
+
+
+def approved(row: RecipientRow, evidence: IntentEvidence, now: int) -> None:
+    """A message goes out to it."""
+    if not row.last_approved:
+        row.service, row.source = evidence.service, evidence.source
+    elif now - row.last_approved > row.silence:
+        row.silence, row.woken_at = now - row.last_approved, now
+    row.last_approved = now
+    row.unanswered += 1
+
+
+def bounced(row: RecipientRow, when: int) -> None:
+    """For good: there is no such mailbox."""
+    row.hard_bounces += 1
+    row.hard_bounces_at = _marked(row.hard_bounces_at, when)
+    row.hard_bounced_at = max(row.hard_bounced_at, when)
+
+
+def suspended(row: RecipientRow, when: int) -> None:
+    """The provider has disabled the account."""
+    row.suspensions_at = _marked(row.suspensions_at, when)
+    row.suspended_at = max(row.suspended_at, when)
+
+
+def complained(row: RecipientRow, when: int) -> None:
+    """The person pressed "spam": somebody is there."""
+    row.complained_at = max(row.complained_at, when)
+    row.unanswered = 0
+
+
+def delivered(row: RecipientRow, when: int) -> None:
+    """The server has taken a message."""
+    row.last_delivered = max(row.last_delivered, when)
+    _accepted(row, when)
+
+
+def engaged(row: RecipientRow, when: int) -> None:
+    """A person has opened, clicked or answered."""
+    row.last_engaged = max(row.last_engaged, when)
+    row.unanswered = 0
+    _accepted(row, when)
+
+
+def unsubscribed(row: RecipientRow, when: int) -> None:
+    """The person has opted out: somebody is there."""
+    row.unsubscribed_at = max(row.unsubscribed_at, when)
+    row.unanswered = 0
+
+
+def _accepted(row: RecipientRow, when: int) -> None:
+    """Once after the last mark: later ones say no more."""
+    last = max(row.hard_bounced_at, row.suspended_at)
+    if last and when > last >= row.accepted_at:
+        row.accepted_at = when
+
+
+def _marked(marks: tuple[int, ...], when: int) -> tuple[int, ...]:
+    """In the order of time, however late a report comes; the same moment once."""
+    if when in marks:
+        return marks
+    marks = tuple(sorted((*marks, when)))
+    return marks if len(marks) <= MARKS else (marks[0], *marks[2:])
