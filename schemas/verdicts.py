@@ -44,7 +44,17 @@ class Verdict(Struct, omit_defaults=True, kw_only=True, gc=False):
     action: Action
     retry_at: Annotated[float | None, Meta(description="Unix time in seconds; only with action defer.")] = None
     rules: list[FiredRule] = []
-    risk: Annotated[float, Meta(ge=0, le=1)] = 0.0
+    risk: Annotated[float, Meta(ge=0, le=1, description="That the recipient is a spam trap.")] = 0.0
+    risk_parts: Annotated[
+        dict[str, float], Meta(description="The risk by what it is made of: pristine, recycled, typo, role, …")
+    ] = {}
+    valid_since: Annotated[
+        float | None,
+        Meta(
+            description="Unix seconds for a header Require-Recipient-Valid-Since (RFC 7293), where the owner of the "
+            "mailbox may have changed."
+        ),
+    ] = None
     suggestion: Annotated[str, Meta(description="The address that was probably meant.")] = ""
     evidence: LogPosition
     versions: Versions

@@ -7,9 +7,9 @@ from pathlib import Path
 import click
 
 from sidestep.streams.decide.policy import Limits, Policy, RulePolicy
-from sidestep.streams.decide.policy_faults import RISKS
 from sidestep.streams.decide.policy_file import SHIPPED
 from sidestep.streams.decide.policy_text import parse, problems
+from sidestep.streams.decide.risk import SIGNALS
 from sidestep.streams.errors import PolicyError
 from sidestep.streams.gcra import Rate
 from sidestep.streams.screen.lists.typo import NearMiss
@@ -83,12 +83,19 @@ def describe(policy: Policy) -> str:
         lines += ["", "limits by MX provider"]
         lines += [f"  {name:<30}{rate.text}" for name, rate in policy.provider_limits.named.items()]
     lines += ["", "risk"]
-    lines += [f"  {name:<30}{policy.risk[name]:+.2f}" for name in RISKS]
-    return "\n".join([*lines, f"  {'dormant after':<30}{policy.dormant_days} days"])
+    lines += [f"  {name:<30}{policy.risk[name]:+.2f}" for name in SIGNALS]
+    lines += [
+        f"  {'dormant after':<30}{policy.dormant_days} days",
+        f"  {'consent is fresh for':<30}{policy.consent_days} days",
+        f"  {'unanswered from':<30}{policy.unanswered} messages",
+    ]
+    return "\n".join(lines)
 
 
 def _parameters(rule: RulePolicy) -> str:
     parts = [f"{rule.days} days"] if rule.days else []
+    if rule.mode == "graded":
+        parts.append(f"flag from {rule.flag_from:g}, confirm from {rule.confirm_from:g}, drop from {rule.drop_from:g}")
     if rule.retry_after:
         parts.append(f"again after {rule.retry_after} s, doubling up to {rule.retry_after_max} s")
     if rule.streams:

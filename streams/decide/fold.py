@@ -23,9 +23,10 @@ from sidestep.streams.decide.feedback import count_feedback
 from sidestep.streams.decide.limits import limit
 from sidestep.streams.decide.policy import Policy
 from sidestep.streams.decide.policy_text import parse_logged
-from sidestep.streams.decide.risk import risk_of
+from sidestep.streams.decide.risk import NO_RISK, Risk, Scales
 from sidestep.streams.decide.rules.case import NEVER, Case, Finding
 from sidestep.streams.decide.rules.ladder import Ladder
+from sidestep.streams.decide.rules.trap_risk import trap_risk, valid_since
 from sidestep.streams.decide.standing import Follows, refuse, situation
 from sidestep.streams.decide.state import Controls, State
 from sidestep.streams.decide.sweep import sweep
@@ -65,8 +66,8 @@ def fold(state: State, record: Evidence, position: LogPosition) -> Verdict | Non
 
 def _fold_intent(state: State, evidence: IntentEvidence, position: LogPosition) -> Verdict | None:
     controls = state.controls
-    policy, ladder = controls.policy, controls.ladder
-    if policy is None or ladder is None:
+    policy, ladder, scales = controls.policy, controls.ladder, controls.scales
+    if policy is None or ladder is None or scales is None:
         raise NoPolicy(
             f"{position.topic}/{position.partition}@{position.offset}: an intent stands before any policy in the log. "
             "Screen writes the "
@@ -77,11 +78,13 @@ def _fold_intent(state: State, evidence: IntentEvidence, position: LogPosition) 
     if met.follows is Follows.PASSED_OVER:
         return None
     if met.follows is Follows.JUDGED:
-        return _judge(state, evidence, policy, ladder, position)
-    return _verdict(state, evidence, position, "drop", [refuse(state, evidence, met)], 0.0)
+        return _judge(state, evidence, policy, ladder, scales, position)
+    return _verdict(state, evidence, position, "drop", [refuse(state, evidence, met)], NO_RISK)
 
 
-def _judge(state: State, evidence: IntentEvidence, policy: Policy, ladder: Ladder, position: LogPosition) -> Verdict:
+def _judge(
+    state: State, evidence: IntentEvidence, policy: Policy, ladder: Ladder, scales: Scales, position: LogPosition
+) -> Verdict:
     now_ms = state.controls.clock_ms
     now = now_ms // 1000
     pair = state.controls.service_at(evidence.service, evidence.domain)
@@ -96,20 +99,27 @@ def _judge(state: State, evidence: IntentEvidence, policy: Policy, ladder: Ladde
     flags: list[Finding] = []
     if traits:
         stop, flags = ladder.climb(Case(evidence, recipient, hold, policy, now, domain), traits)
-    risk = 0.0
+    risk = scales.weigh(evidence, flags if stop is None else [stop, *flags], recipient, domain, now)
+    if stop is None:
+        stop, told = trap_risk(evidence, risk, policy, now)
+        if told is not None:
+            flags = [*flags, told]
     if stop is None:
         service = state.service(pair.service_key, now)
         stop = limit(state, evidence, pair, domain, service, policy, now_ms * 1000)
-        if stop is None:
-            risk = risk_of(flags, recipient, domain, policy, now)
-            if not evidence.test:
-                _count_send(state, evidence, position.offset, domain, service, recipient, now)
+        if stop is None and not evidence.test:
+            _count_send(state, evidence, position.offset, domain, service, recipient, now)
     action: Action = "send" if stop is None else "defer" if stop.retry_us else "drop"
     code = SEND if stop is None else DEFER if stop.retry_us else DROP
     state.remember(evidence.id_key, IdRow(now, evidence.content_key[:8], evidence.attempt, code))
     if stop is not None:
         flags = [stop, *flags]
-    return _verdict(state, evidence, position, action, flags, risk)
+        if recipient is not NEVER and not evidence.test:
+            state.recipient(evidence.recipient_key, now).last_stopped = now
+    verdict = _verdict(state, evidence, position, action, flags, risk)
+    if stop is None and (since := valid_since(recipient, evidence, risk)):
+        verdict.valid_since = float(since)
+    return verdict
 
 
 def _count_send(
@@ -141,7 +151,7 @@ def _halve(row: DomainRow | ServiceRow) -> None:
 
 
 def _verdict(
-    state: State, evidence: IntentEvidence, position: LogPosition, action: Action, findings: list[Finding], risk: float
+    state: State, evidence: IntentEvidence, position: LogPosition, action: Action, findings: list[Finding], risk: Risk
 ) -> Verdict:
     # what most verdicts have none of is set afterwards: a dozen arguments cost msgspec a quarter of what all would
     verdict = Verdict(
@@ -151,7 +161,7 @@ def _verdict(
         service=evidence.service,
         decision="approved" if action == "send" else "rejected",
         action=action,
-        risk=risk,
+        risk=risk.whole,
         evidence=position,
         versions=state.controls.versions,
         decided_at=state.controls.clock_ms / 1000,
@@ -162,6 +172,8 @@ def _verdict(
         verdict.rules = [FiredRule(finding.rule, finding.text) for finding in findings]
         if action == "defer":
             verdict.retry_at = findings[0].retry_us / 1_000_000
+    if risk.parts:
+        verdict.risk_parts = risk.parts
     if evidence.suggestion:
         verdict.suggestion = evidence.suggestion
     if evidence.source:

@@ -20,6 +20,9 @@ class RulePolicy(Struct, frozen=True, gc=False):
     trusted: tuple[str, ...] = ()
     retry_after: int = 0
     retry_after_max: int = 0
+    flag_from: float = 1.0
+    confirm_from: float = 1.0
+    drop_from: float = 1.0
 
 
 class Limits(Struct, frozen=True):
@@ -54,6 +57,8 @@ class Policy(Struct, frozen=True):
     service_limits: Limits
     risk: dict[str, float]
     dormant_days: int
+    consent_days: int
+    unanswered: int
     provider_limits: SharedLimits = SharedLimits({})
 
     def provider_rate(self, provider: str, domain: str, partitions: int) -> Rate | None:

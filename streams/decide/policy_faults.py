@@ -3,23 +3,11 @@
 import re
 from typing import Any
 
+from sidestep.streams.decide.risk import SIGNALS, SPEAKS_FOR
 from sidestep.streams.decide.rules.ladder import RULES, Rule
 from sidestep.streams.gcra import parse_rate
 
-RISKS = (
-    "never-mailed",
-    "dormant",
-    "old-bounce",
-    "domain-came-back",
-    "honeypot-address",
-    "disposable-address",
-    "listed-doubtful",
-    "parked-domain",
-    "typo-suspected",
-    "machine-made-address",
-    "role-address",
-    "engaged",
-)
+RISK_PARAMETERS = ("dormant_days", "consent_days", "unanswered")
 _DOMAIN = re.compile(r"^[a-z0-9_-]+(\.[a-z0-9_-]+)+$")
 
 
@@ -66,6 +54,8 @@ def _check_value(where: str, value: Any, kind: type) -> list[str]:
         return [f"{where} = {value!r}: expected a whole number above 0"]
     if kind is list and not (isinstance(value, list) and all(isinstance(item, str) for item in value)):
         return [f"{where} = {value!r}: expected a list of texts"]
+    if kind is float and (isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1):
+        return [f"{where} = {value!r}: expected a number from 0 to 1"]
     return []
 
 
@@ -101,12 +91,13 @@ def _check_rate(where: str, text: Any) -> list[str]:
 
 
 def _check_risk(risk: dict[str, Any], parameters: dict[str, Any]) -> list[str]:
-    faults = [f"[risk] {name}: unknown signal" for name in risk.keys() - set(RISKS)]
-    for name in RISKS:
+    faults = [f"[risk] {name}: unknown signal" for name in risk.keys() - set(SIGNALS)]
+    for name in SIGNALS:
         weight = risk.get(name)
-        least, most = (-1, 0) if name == "engaged" else (0, 1)
+        least, most = (-1, 0) if name in SPEAKS_FOR else (0, 1)
         if isinstance(weight, bool) or not isinstance(weight, int | float) or not least <= weight <= most:
             faults.append(f"[risk] {name} = {weight!r}: expected a number from {least} to {most}")
-    faults += _check_value("[risk-parameters] dormant_days", parameters.get("dormant_days"), int)
-    faults += [f"[risk-parameters] {name}: unknown" for name in parameters.keys() - {"dormant_days"}]
+    for name in RISK_PARAMETERS:
+        faults += _check_value(f"[risk-parameters] {name}", parameters.get(name), int)
+    faults += [f"[risk-parameters] {name}: unknown" for name in parameters.keys() - set(RISK_PARAMETERS)]
     return faults

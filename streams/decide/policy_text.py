@@ -9,7 +9,8 @@ import tomllib
 from typing import Any
 
 from sidestep.streams.decide.policy import Limits, Policy, RulePolicy, SharedLimits
-from sidestep.streams.decide.policy_faults import RISKS, document_faults
+from sidestep.streams.decide.policy_faults import RISK_PARAMETERS, document_faults
+from sidestep.streams.decide.risk import SIGNALS
 from sidestep.streams.decide.rules.ladder import RULES
 from sidestep.streams.errors import PolicyError
 from sidestep.streams.gcra import parse_rate
@@ -48,8 +49,8 @@ def _policy(text: str, document: dict[str, Any], faults: list[str]) -> Policy:
         rules={name: _rule(values) for name, values in document["rules"].items()},
         domain_limits=_limits(document["limits"]["domain"]),
         service_limits=_limits(document["limits"]["service-at-domain"]),
-        risk={name: float(document["risk"][name]) for name in RISKS},
-        dormant_days=document["risk-parameters"]["dormant_days"],
+        risk={name: float(document["risk"][name]) for name in SIGNALS},
+        **{name: document["risk-parameters"][name] for name in RISK_PARAMETERS},
         provider_limits=SharedLimits(
             {name: parse_rate(text) for name, text in document["limits"].get("mx-provider", {}).items()}
         ),
@@ -62,7 +63,7 @@ def problems(text: str) -> list[str]:
 
 
 def _complete(document: dict[str, Any]) -> None:
-    rules, risk = document.get("rules"), document.get("risk")
+    rules, risk, parameters = (document.get(name) for name in ("rules", "risk", "risk-parameters"))
     if isinstance(rules, dict):
         for name in rules.keys() - {rule.id for rule in RULES}:
             del rules[name]
@@ -72,9 +73,11 @@ def _complete(document: dict[str, Any]) -> None:
                 for key in values.keys() - rule.parameters.keys() - {"mode"}:
                     del values[key]
                 for key, kind in rule.parameters.items():
-                    values.setdefault(key, 1 if kind is int else [])
+                    values.setdefault(key, [] if kind is list else 1)
     if isinstance(risk, dict):
-        document["risk"] = {name: risk.get(name, 0) for name in RISKS}
+        document["risk"] = {name: risk.get(name, 0) for name in SIGNALS}
+    if isinstance(parameters, dict):
+        document["risk-parameters"] = {name: parameters.get(name, 1) for name in RISK_PARAMETERS}
 
 
 def _check(text: str) -> tuple[dict[str, Any], list[str]]:

@@ -7,6 +7,7 @@ from sidestep.streams.decide.engine import ENGINE
 from sidestep.streams.decide.expiry import HOUR_MS, KEPT_SECONDS, Stretch, ended
 from sidestep.streams.decide.policy import Policy
 from sidestep.streams.decide.policy_text import parse_logged
+from sidestep.streams.decide.risk import Scales
 from sidestep.streams.decide.rules.ladder import Ladder
 from sidestep.streams.decide.tables import (
     BOUNCE_HISTORY,
@@ -58,6 +59,7 @@ class Controls:
         self.open_tallies = {} if open_tallies is None else open_tallies
         self.policy: Policy | None = None
         self.ladder: Ladder | None = None
+        self.scales: Scales | None = None
         self.partitions = 1
         self._pairs: dict[tuple[str, str], ServiceAtDomain] = {}
         self.versions = Versions("")
@@ -92,6 +94,7 @@ class Controls:
         if policy is not None and (self.policy is None or self.policy.version != policy.version):
             self.policy = parse_logged(policy.text)
             self.ladder = Ladder(self.policy)
+            self.scales = Scales(self.policy)
             self._pairs.clear()
         self.versions = Versions(
             policy.version if policy else "",

@@ -88,6 +88,8 @@ class RecipientRow(Struct, array_like=True, gc=False):
     """… and when that ended."""
     unanswered: int = 0
     """Messages since the last sign of a person."""
+    last_stopped: int = 0
+    """Somebody wanted to write to it and was stopped: it is still on a list."""
 
     @property
     def touched(self) -> int:
@@ -100,6 +102,7 @@ class RecipientRow(Struct, array_like=True, gc=False):
             self.suspended_at,
             self.complained_at,
             self.unsubscribed_at,
+            self.last_stopped,
             self.first_seen,
         )
 

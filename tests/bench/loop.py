@@ -19,6 +19,7 @@ from sidestep.topics.connection import Connection
 
 RECORDS_A_CALL = 4_000
 VERSIONS = Versions("none")
+RISK_PARTS = {"pristine": 0.05}
 
 
 def main(connection: Connection, source: str, target: str) -> None:
@@ -49,8 +50,8 @@ def approve(evidence: IntentEvidence, position: LogPosition) -> Verdict:
     """The verdict that Decide gives nearly always, without deciding anything."""
     return Verdict(
         id=evidence.id, attempt=evidence.attempt, to=evidence.to, service=evidence.service, decision="approved",
-        action="send", risk=0.05, suggestion=evidence.suggestion, evidence=position, versions=VERSIONS,
-        decided_at=evidence.at / 1000, stream=evidence.stream, campaign=evidence.campaign, source=evidence.source,
+        action="send", risk=0.05, risk_parts=RISK_PARTS, suggestion=evidence.suggestion, evidence=position,
+        versions=VERSIONS, decided_at=evidence.at / 1000, stream=evidence.stream, campaign=evidence.campaign, source=evidence.source,
         test=evidence.test, metadata=evidence.metadata,
     )  # fmt: skip
 

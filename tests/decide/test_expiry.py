@@ -72,6 +72,17 @@ def test_what_happens_in_time_keeps_a_row(world: World) -> None:
     assert not world.knows(BOUNCE_HISTORY, jane)
 
 
+def test_a_mark_lives_as_long_as_somebody_wants_to_write(world: World) -> None:
+    """Whoever is stopped for years is still on a list: when its rule looks back no further, the story is told."""
+    world.feedback("bounce", hard=True, scope="recipient")
+    verdicts = []
+    for number in range(3):
+        world.wait(300 * DAY)
+        verdicts.append(world.intent(str(number)))
+    assert ["drop", "drop", "send"] == [verdict.action for verdict in verdicts]
+    assert ["recycled-address", "trap-risk"] == [rule.id for rule in verdicts[-1].rules]
+
+
 def test_a_batch_within_an_hour_looks_at_no_more_of_the_ledger(world: World) -> None:
     """Going through parts costs nothing as long as none is due."""
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidestep.streams.decide.policy_faults import RISKS
 from sidestep.streams.decide.policy_text import parse, problems, version_of
+from sidestep.streams.decide.risk import SIGNALS
 from sidestep.streams.decide.rules.ladder import RULES as LADDER
 from sidestep.streams.errors import PolicyError
 from tests.decide.world import World
@@ -34,7 +34,7 @@ def test_the_shipped_policy_is_sound(shipped: str) -> None:
     assert 730 == policy.rules["recipient-hard-bounce"].days
     assert ("marketing", "newsletter") == policy.rules["recipient-unsubscribed"].streams
     assert "12000/min,max_burst=2000" == policy.domain_limits.named["gmail.com"].text
-    assert set(RISKS) == set(policy.risk)
+    assert set(SIGNALS) == set(policy.risk)
 
 
 def test_the_version_changes_with_the_text(shipped: str) -> None:
@@ -167,7 +167,7 @@ def test_every_rule_is_documented(rule: str) -> None:
     assert f"\n| `{rule}` |" in DOCS.read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("signal", RISKS)
+@pytest.mark.parametrize("signal", SIGNALS)
 def test_every_risk_signal_is_documented(signal: str) -> None:
     """And one for each weight."""
     assert f"\n| `{signal}` |" in DOCS.read_text(encoding="utf-8")

@@ -49,6 +49,17 @@ def day_of(seconds: int) -> str:
     return f"{day.day} {MONTHS[day.month - 1]} {day.year}"
 
 
+def month_of(seconds: int) -> str:
+    """As May 2026, UTC."""
+    return day_of(seconds).partition(" ")[2]
+
+
+def months(seconds: int) -> str:
+    """As 14 months, rounded down; of 30.4 days each."""
+    count = seconds * 12 // (365 * DAY)
+    return f"{count} month{'' if count == 1 else 's'}"
+
+
 def ago(now: int, since: int) -> str:
     """As 3 days ago."""
     return f"{span(max(0, now - since))} ago"

@@ -3,7 +3,11 @@
 Each sentence is for the person whose mail was stopped: what is wrong, in plain words, and what can be done.
 """
 
-from sidestep.streams.decide.rules.case import Case, Finding, ago, within
+from sidestep.streams.decide.policy import DAY
+from sidestep.streams.decide.rules.case import Case, Finding, ago, month_of, months, within
+
+SILENCE = 60 * DAY
+"""Shorter ones are not worth a word."""
 
 
 def service_on_hold(case: Case) -> Finding | None:
@@ -62,3 +66,32 @@ def recipient_unsubscribed(case: Case) -> Finding | None:
     if not within(case, since, "recipient-unsubscribed"):
         return None
     return Finding("recipient-unsubscribed", f"The recipient unsubscribed from {stream} mail {ago(case.now, since)}.")
+
+
+def recycled_address(case: Case) -> Finding | None:
+    """The life story of a recycled trap, as far as it goes."""
+    row = case.recipient
+    last = max(row.hard_bounced_at, row.suspended_at)
+    if not last or within(case, last, "recycled-address"):
+        return None
+    told = []
+    if row.hard_bounced_at:
+        told.append(_marks("bounced for good", row.hard_bounces_at or (row.hard_bounced_at,)))
+    if row.suspended_at:
+        told.append(_marks("was suspended", row.suspensions_at or (row.suspended_at,)))
+    # from the mark to the acceptance, or to now; or between two of our messages
+    silence = max(row.silence if row.woken_at > last else 0, (row.accepted_at or case.now) - last)
+    if silence >= SILENCE:
+        told.append(f"was silent for {months(silence)}")
+    if row.accepted_at:
+        told.append(f"takes mail again since {month_of(row.accepted_at)}")
+    return Finding("recycled-address", f"This mailbox {_listed(told)}: abandoned mailboxes are made into spam traps.")
+
+
+def _marks(what: str, times: tuple[int, ...]) -> str:
+    first, last = month_of(times[0]), month_of(times[-1])
+    return f"{what} in {last}" if first == last else f"{what} from {first} to {last}"
+
+
+def _listed(told: list[str]) -> str:
+    return told[0] if len(told) == 1 else f"{', '.join(told[:-1])} and {told[-1]}"

@@ -1,7 +1,7 @@
 """The ladder: every rule in one table, from the evidence and what the ledger knows to a Finding or None. Pure.
 
 To add a rule: its function in address.py or history.py, a row here, its section in policy.toml. The limits are rules of
-the policy too, but change state: limits.py.
+the policy too, but change state: limits.py. So is the risk, which weighs what the ladder has flagged: trap_risk.py.
 """
 
 from collections.abc import Callable, Mapping
@@ -18,6 +18,9 @@ from sidestep.streams.decide.tables import DomainRow, HoldRow, RecipientRow
 REJECTING = ("reject", "flag", "off")
 DEFERRING = ("defer", "off")
 DAYS: Mapping[str, type] = MappingProxyType({"days": int})
+RISK_STEPS: Mapping[str, type] = MappingProxyType(
+    {"flag_from": float, "confirm_from": float, "drop_from": float, "retry_after": int, "retry_after_max": int}
+)
 NO_PARAMETERS: Mapping[str, type] = MappingProxyType({})
 
 Function = Callable[[Case], Finding | None]
@@ -26,7 +29,8 @@ Function = Callable[[Case], Finding | None]
 class Rule(NamedTuple):
     """One rule. `modes` and `parameters` (by name, int or list of texts) are what the policy may say of it.
 
-    `needs`: it can apply only to an intent that has one of these traits. `function` None: not on the ladder, a limit.
+    `needs`: it can apply only to an intent that has one of these traits. `function` None: not on the ladder, such as a
+    limit.
     """
 
     id: str
@@ -71,6 +75,14 @@ RULES: tuple[Rule, ...] = (
     _rule("domain-came-back", REJECTING, address.domain_came_back, needs.CAME_BACK),
     _rule("typo-suspected", REJECTING, address.typo_suspected, "near-miss", "typo"),
     _rule("machine-made-address", REJECTING, address.machine_made_address, "machine-made"),
+    _rule(
+        "recycled-address",
+        REJECTING,
+        history.recycled_address,
+        needs.HARD_BOUNCED,
+        needs.SUSPENDED,
+        parameters=DAYS,
+    ),
     _rule("role-address", REJECTING, address.role_address, "role"),
     _rule(
         "dns-unknown",
@@ -79,6 +91,7 @@ RULES: tuple[Rule, ...] = (
         needs.DNS_UNKNOWN,
         parameters={"retry_after": int, "retry_after_max": int},
     ),
+    Rule("trap-risk", ("graded", "off"), RISK_STEPS, (), None),
     _limit("domain-limit"),
     _limit("mx-provider-limit"),
     _limit("service-limit"),

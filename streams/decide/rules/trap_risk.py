@@ -1,0 +1,42 @@
+"""The rule about the risk as a whole: what the policy makes of it. Pure.
+
+Steps: approve, approve and say so, defer until the person has confirmed, drop.
+"""
+
+from sidestep.schemas import IntentEvidence
+from sidestep.streams.decide.policy import Policy
+from sidestep.streams.decide.risk import Risk
+from sidestep.streams.decide.rules.case import Finding, span
+from sidestep.streams.decide.tables import RecipientRow
+
+RULE = "trap-risk"
+CONFIRM = "Ask the person to confirm the address, then offer it again with the time of that as consent_at"
+
+
+def trap_risk(evidence: IntentEvidence, risk: Risk, policy: Policy, now: int) -> tuple[Finding | None, Finding | None]:
+    """A finding that stops the intent, and one that is only told; at most one of them."""
+    rule = policy.rules[RULE]
+    if rule.mode == "off" or risk.whole < rule.flag_from:
+        return None, None
+    said = f"The risk that this mailbox is a spam trap is {risk.whole:.2f}, from 0 to 1 ({_parts(risk)})"
+    if risk.whole >= rule.drop_from:
+        return Finding(RULE, f"{said}."), None
+    if risk.whole >= rule.confirm_from:
+        wait = min(rule.retry_after * 2 ** min(evidence.attempt - 1, 20), rule.retry_after_max)
+        text = f"{said}. {CONFIRM}, or as it is in {span(wait)}."
+        return Finding(RULE, text, (now + wait) * 1_000_000), None
+    return None, Finding(RULE, f"{said}.")
+
+
+def valid_since(recipient: RecipientRow, evidence: IntentEvidence, risk: Risk) -> int:
+    """Since when the mailbox is believed to belong to whom the message is for: for Require-Recipient-Valid-Since (RFC
+    7293), by which the server itself refuses if the owner has changed. Seconds; 0: there is nothing to fear."""
+    if "recycled" not in risk.parts:
+        return 0
+    persons = max(recipient.last_engaged, recipient.complained_at, recipient.unsubscribed_at)
+    return max(persons, evidence.consent_at // 1000) or recipient.first_seen
+
+
+def _parts(risk: Risk) -> str:
+    ranked = sorted(risk.parts.items(), key=lambda part: (-part[1], part[0]))
+    return ", ".join(f"{name} {share:.2f}" for name, share in ranked)
