@@ -51,8 +51,8 @@ def approve(evidence: IntentEvidence, position: LogPosition) -> Verdict:
     return Verdict(
         id=evidence.id, attempt=evidence.attempt, to=evidence.to, service=evidence.service, decision="approved",
         action="send", risk=0.05, risk_parts=RISK_PARTS, suggestion=evidence.suggestion, evidence=position,
-        versions=VERSIONS, decided_at=evidence.at / 1000, stream=evidence.stream, campaign=evidence.campaign, source=evidence.source,
-        test=evidence.test, metadata=evidence.metadata,
+        versions=VERSIONS, decided_at=evidence.at / 1000, stream=evidence.stream, campaign=evidence.campaign,
+        source=evidence.source, test=evidence.test, metadata=evidence.metadata,
     )  # fmt: skip
 
 
