@@ -11,7 +11,7 @@ There are two stores, each with the position of its own changelog: `rows` (keyed
 """
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from sidestep.streams.runtime.hanging import Ended
 from sidestep.streams.runtime.manifest import MARKER, Place, Writer
 from sidestep.streams.runtime.outgoing import Outgoing
 from sidestep.streams.runtime.quarantine import open_sound
+from sidestep.streams.runtime.record import Record
 from sidestep.streams.runtime.recovery import POSITION, Progress, recover
 from sidestep.streams.runtime.store import Store, new_batch
 from sidestep.streams.runtime.tables import Row, Table, Writes, unpack_pairs
@@ -108,7 +109,7 @@ class Ledger:
     def _recover(self, progress: Progress) -> int:
         settings, partition = self._settings, self.partition
         rows = recover(
-            settings.connection, settings.rows_changelog, partition, self._rows, _apply_row, progress, compacted=True
+            settings.connection, settings.rows_changelog, partition, self._rows, _apply_rows, progress, compacted=True
         )
         window = recover(
             settings.connection, settings.window_changelog, partition, self._window, _apply_window, progress
@@ -214,14 +215,19 @@ def _encode(writes: Writes) -> Changes:
     return encoded
 
 
-def _apply_row(batch: WriteBatch, key: bytes | None, value: bytes | None) -> None:
-    assert key is not None, "a compacted topic takes no record without a key"
-    if value is None:
-        batch.delete(key)
-    else:
-        batch.put(key, value)
+def _apply_rows(batch: WriteBatch, records: Sequence[Record]) -> None:
+    put = batch.put
+    for record in records:
+        key, value = record.key(), record.value()
+        assert key is not None, "a compacted topic takes no record without a key"
+        if value is None:
+            batch.delete(key)
+        else:
+            put(key, value)
 
 
-def _apply_window(batch: WriteBatch, key: bytes | None, value: bytes | None) -> None:
-    for row_key, row in unpack_pairs(value or b"\x90"):
-        batch.put(row_key, row)
+def _apply_window(batch: WriteBatch, records: Sequence[Record]) -> None:
+    put = batch.put
+    for record in records:
+        for row_key, row in unpack_pairs(record.value() or b"\x90"):
+            put(row_key, row)

@@ -3,7 +3,7 @@ log."""
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from rocksdict import WriteBatch
@@ -28,8 +28,8 @@ SILENCE_SECONDS = 30.0
 TAKE_SECONDS = 0.05
 """For so long the client waits for a full batch, although it knows that the end was reached."""
 
-Apply = Callable[[WriteBatch, bytes | None, bytes | None], None]
-"""Puts one changelog record (key, value) into a WriteBatch."""
+Apply = Callable[[WriteBatch, Sequence[Record]], None]
+"""Puts changelog records into a WriteBatch: all at once, since a call for each is a tenth of what recovery costs."""
 Progress = Callable[[int, int], None]
 """Called with records done and records in all, roughly; several times a second. What it raises ends the recovery."""
 
@@ -130,24 +130,24 @@ def _recover(
     return applied
 
 
-def _take(consumer: Consumer) -> tuple[list[Record], bool]:
+def _take(consumer: Consumer) -> tuple[Sequence[Record], bool]:
     """Some records, and whether the end has been reached. Transaction markers at the tail are no obstacle."""
-    records: list[Record] = []
+    taken = fetched(consumer.consume(10_000, TAKE_SECONDS))
+    records = [message for message in taken if message.error() is None]
     at_end = False
-    for message in fetched(consumer.consume(10_000, TAKE_SECONDS)):
+    for message in taken if len(records) < len(taken) else ():
         error = message.error()
         if error is None:
-            records.append(message)
-        elif error.code() == KafkaError._PARTITION_EOF:
+            continue
+        if error.code() == KafkaError._PARTITION_EOF:
             at_end = True
         elif not error.retriable() and error.code() not in (KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN):
             raise KafkaException(error)
     return records, at_end
 
 
-def _apply(store: Store, records: list[Record], apply: Apply) -> None:
+def _apply(store: Store, records: Sequence[Record], apply: Apply) -> None:
     batch = new_batch()
-    for record in records:
-        apply(batch, record.key(), record.value())
+    apply(batch, records)
     batch.put(POSITION, b"%d" % records[-1].offset())
     store.write(batch)

@@ -1,7 +1,7 @@
 """Changelogs in every state that Kafka can bring them into: recovery ends, and gives the rows that count."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,7 @@ from rocksdict import Cache, WriteBatch
 from sidestep.streams.errors import LedgerError
 from sidestep.streams.local.embedded_kafka import EmbeddedKafka
 from sidestep.streams.runtime.changelog_ends import TOMBSTONE_SECONDS, begins_anew, first_offset
+from sidestep.streams.runtime.record import Record
 from sidestep.streams.runtime.recovery import POSITION, recover
 from sidestep.streams.runtime.store import Store
 from tests.fixture_types import MakeTopic, WaitUntil
@@ -19,10 +20,12 @@ from tests.fixture_types import MakeTopic, WaitUntil
 Rows = dict[bytes, bytes]
 
 
-def put(batch: WriteBatch, key: bytes | None, value: bytes | None) -> None:
-    """A row, or its end."""
-    assert key is not None
-    batch.delete(key) if value is None else batch.put(key, value)
+def put(batch: WriteBatch, records: Sequence[Record]) -> None:
+    """Rows, or their ends."""
+    for record in records:
+        key, value = record.key(), record.value()
+        assert key is not None
+        batch.delete(key) if value is None else batch.put(key, value)
 
 
 class Changelog:
