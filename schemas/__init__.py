@@ -13,6 +13,7 @@ from sidestep.schemas.evidence import (
     ModelRecord,
     MxFinding,
     PolicyRecord,
+    SuppressRecord,
     TickRecord,
 )
 from sidestep.schemas.feedback import Bounce, Engagement
@@ -40,6 +41,7 @@ __all__ = [
     "MxFinding",
     "Outcomes",
     "PolicyRecord",
+    "SuppressRecord",
     "Tally",
     "TickRecord",
     "Verdict",

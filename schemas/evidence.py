@@ -149,11 +149,37 @@ class HoldRecord(Struct, tag="hold", tag_field="kind", omit_defaults=True):
     at: int
 
 
+class SuppressRecord(Struct, tag="suppress", tag_field="kind", omit_defaults=True):
+    """No more mail to an address, or to a whole domain, because somebody says so. In the domain's partition alone."""
+
+    domain: str
+    """Lower-case A-label."""
+    reason: str
+    by: str
+    """Who says so."""
+    at: int
+    recipient_key: bytes = b""
+    """Of the mailbox identity; empty: the whole domain."""
+    until: int = 0
+    """0: for good."""
+    lifted: bool = False
+    """It is taken back."""
+
+
 class TickRecord(Struct, tag="tick", tag_field="kind", gc=False):
     """Nothing but the time: the second before is over, although nothing else came to say so."""
 
     at: int
 
 
-Control = PolicyRecord | ListsRecord | ModelRecord | HoldRecord
-Evidence = IntentEvidence | FeedbackEvidence | PolicyRecord | ListsRecord | ModelRecord | HoldRecord | TickRecord
+Control = PolicyRecord | ListsRecord | ModelRecord | HoldRecord | SuppressRecord
+Evidence = (
+    IntentEvidence
+    | FeedbackEvidence
+    | PolicyRecord
+    | ListsRecord
+    | ModelRecord
+    | HoldRecord
+    | SuppressRecord
+    | TickRecord
+)

@@ -21,6 +21,7 @@ COMMANDS = {
     "feedback": (f"{PACKAGE}.feedback:feedback", "Check the rules for bounces."),
     "policy": (f"{PACKAGE}.policy:policy", "Check and explain the policy file."),
     "hold": (f"{PACKAGE}.hold:hold", "Put services on hold, list and release them."),
+    "suppress": (f"{PACKAGE}.suppress:suppress", "Stop all mail to addresses and domains by hand."),
     "lists": (f"{PACKAGE}.lists:lists", "Block lists and feeds: status, refresh, check."),
 }
 

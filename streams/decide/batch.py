@@ -8,7 +8,16 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple, Protocol
 
-from sidestep.schemas import Evidence, FeedbackEvidence, IntentEvidence, LogPosition, PolicyRecord, Tally, Verdict
+from sidestep.schemas import (
+    Evidence,
+    FeedbackEvidence,
+    IntentEvidence,
+    LogPosition,
+    PolicyRecord,
+    SuppressRecord,
+    Tally,
+    Verdict,
+)
 from sidestep.streams.decide.fold import fold
 from sidestep.streams.decide.state import Controls, State
 from sidestep.streams.decide.sweep import Between, find_ending
@@ -66,6 +75,7 @@ def load_controls(read: Read, scan: Scan) -> Controls:
 def load(records: Records, controls: Controls, read: Read, between: Between) -> State:
     """A state with every row that these records may need, each table read in one call; and what they may end."""
     subjects: set[tuple[str, str]] = set()
+    domains: set[bytes] = set()
     recipients: set[bytes] = set()
     ids: list[bytes] = []
     contents: list[bytes] = []
@@ -80,8 +90,11 @@ def load(records: Records, controls: Controls, read: Read, between: Between) -> 
             subjects.add((record.service, record.domain))
             recipients.add(record.recipient_key)
             ids.append(record.event_key)
+        elif type(record) is SuppressRecord:
+            recipients.add(record.recipient_key)
+            domains.add(record.domain.encode())
     state = State(controls)
-    domains = {domain.encode() for _, domain in subjects}
+    domains |= {domain.encode() for _, domain in subjects}
     state.domains = read(DOMAIN_RATES, domains | _providers(records, controls))
     state.services = read(SERVICES, {f"{service}@{domain}".encode() for service, domain in subjects})
     state.recipients = read(BOUNCE_HISTORY, recipients)

@@ -14,6 +14,7 @@ from sidestep.schemas import (
     LogPosition,
     ModelRecord,
     PolicyRecord,
+    SuppressRecord,
     TickRecord,
     Verdict,
 )
@@ -29,6 +30,7 @@ from sidestep.streams.decide.rules.ladder import Ladder
 from sidestep.streams.decide.rules.trap_risk import trap_risk, valid_since
 from sidestep.streams.decide.standing import Follows, refuse, situation
 from sidestep.streams.decide.state import Controls, State
+from sidestep.streams.decide.suppress import suppress
 from sidestep.streams.decide.sweep import sweep
 from sidestep.streams.decide.tables import (
     DEFER,
@@ -59,6 +61,8 @@ def fold(state: State, record: Evidence, position: LogPosition) -> Verdict | Non
         return _fold_intent(state, record, position)
     if isinstance(record, FeedbackEvidence):
         count_feedback(state, record)
+    elif isinstance(record, SuppressRecord):
+        suppress(state, record)
     elif not isinstance(record, TickRecord):
         _fold_control(state, record)
     return None

@@ -13,6 +13,20 @@ DEDUPLICATION_SECONDS = 8 * 86400
 """An id is known for a day longer than intents are retained: a replay of the whole topic repeats nothing."""
 
 
+FOR_EVER = 2**53
+"""Seconds: after any time that a record may have."""
+
+
+class Suppressed(Struct, array_like=True, frozen=True, gc=False):
+    """Somebody has said that no more mail is to go there."""
+
+    since: int
+    until: int
+    """0: for good."""
+    reason: str
+    by: str
+
+
 class DomainRow(Struct, array_like=True, gc=False):
     """Rates and reputation of a recipient domain."""
 
@@ -36,11 +50,12 @@ class DomainRow(Struct, array_like=True, gc=False):
     """Why it took no mail, the code of the MX finding: nxdomain, null-mx, …; of the dark time now, or the last one."""
     last_seen: int = 0
     """In any evidence."""
+    suppressed: Suppressed | None = None
 
     @property
     def touched(self) -> int:
-        """When something happened to it last."""
-        return max(self.last_seen, self.first_seen)
+        """When something happened to it last; what is suppressed stays as long as that lasts."""
+        return max(self.last_seen, self.first_seen, lasts(self.suppressed))
 
 
 class ServiceRow(Struct, array_like=True, gc=False):
@@ -90,11 +105,13 @@ class RecipientRow(Struct, array_like=True, gc=False):
     """Messages since the last sign of a person."""
     last_stopped: int = 0
     """Somebody wanted to write to it and was stopped: it is still on a list."""
+    suppressed: Suppressed | None = None
 
     @property
     def touched(self) -> int:
-        """When something happened to it last."""
+        """When something happened to it last; what is suppressed stays as long as that lasts."""
         return max(
+            lasts(self.suppressed),
             self.last_approved,
             self.last_delivered,
             self.last_engaged,
@@ -165,6 +182,13 @@ class TallyRow(Struct, array_like=True):
     hard_bounces: int = 0
     reasons: dict[str, int] = field(default_factory=dict)
     scopes: dict[Scope, int] = field(default_factory=dict)
+
+
+def lasts(suppressed: Suppressed | None) -> int:
+    """The second until which it holds; 0: there is none."""
+    if suppressed is None:
+        return 0
+    return suppressed.until or FOR_EVER
 
 
 def provider_key(provider: str) -> bytes:

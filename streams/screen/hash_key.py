@@ -14,12 +14,22 @@ SIZE = 32
 
 
 def hash_key(settings: Settings) -> bytes:
-    """32 octets. Raises SettingsError where the kept file is damaged."""
+    """32 octets, made if need be. Raises SettingsError where the kept file is damaged."""
+    path = settings.data / "hash-key"
+    if not settings.hash_key and not path.exists():
+        _make(path)
+    key = known_hash_key(settings)
+    assert key is not None
+    return key
+
+
+def known_hash_key(settings: Settings) -> bytes | None:
+    """32 octets, or None where nobody has made them. Raises SettingsError where the kept file is damaged."""
     if settings.hash_key:
         return bytes.fromhex(settings.hash_key)
     path = settings.data / "hash-key"
     if not path.exists():
-        _make(path)
+        return None
     try:
         key = bytes.fromhex(path.read_text().strip())
     except ValueError:

@@ -38,13 +38,19 @@ def until_ms(text: str, now_ms: int) -> int:
     RFC 3339 with an offset, a span from now (90min, 2h, 3d, 1w) or Unix seconds. Raises ValueError for anything else,
     for what is past and for what is more than LONGEST_DAYS away.
     """
-    until = _read(text.strip(), now_ms)
-    if until <= now_ms:
-        when = rfc3339(until) if until >= 0 else "before 1970"
-        raise ValueError(f"{text!r} is past ({when}); for a span from now give a unit, such as 2h or 3d")
+    until = later_ms(text, now_ms)
     if until - now_ms > LONGEST_DAYS * UNITS["d"] * 1000:
         raise ValueError(f"{text!r} is more than {LONGEST_DAYS} days away")
     return until
+
+
+def later_ms(text: str, now_ms: int) -> int:
+    """A time as people write it, see until_ms, however far away -> milliseconds since 1970. Raises ValueError."""
+    later = _read(text.strip(), now_ms)
+    if later <= now_ms:
+        when = rfc3339(later) if later >= 0 else "before 1970"
+        raise ValueError(f"{text!r} is past ({when}); for a span from now give a unit, such as 2h or 3d")
+    return later
 
 
 def hold_record(service: str, until: int, reason: str, now_ms: int) -> HoldRecord:

@@ -15,7 +15,16 @@ from typing import Any
 import jsonschema
 import pytest
 
-from sidestep.schemas import Evidence, HoldRecord, Listing, ListsRecord, MailboxFinding, MxFinding, TickRecord
+from sidestep.schemas import (
+    Evidence,
+    HoldRecord,
+    Listing,
+    ListsRecord,
+    MailboxFinding,
+    MxFinding,
+    SuppressRecord,
+    TickRecord,
+)
 from sidestep.schemas.codec import encode
 from sidestep.schemas.generate import schema_text
 from sidestep.streams.decide.engine import ENGINE
@@ -150,6 +159,9 @@ def _story(new_world: type[World]) -> list[Evidence]:
         new_world.intent_record(f"crowd-{name}", "jane@busy.example", service=name, at=now)
         for name in ("bank", "club", "dorm")
     ]
+    records.append(SuppressRecord("busy.example", "they asked for it", "ops", later(), until=now + 60_000))
+    intent("stopped", "jane@busy.example")
+    records.append(SuppressRecord("busy.example", "removed", "ops", later(), lifted=True))
     intent("test", "jane@busy.example", test=True)
     intent("back-again", "jane@nomail.example", mx="yes")
     feedback("bounce", "again@example.com", id="b3", hard=True, scope="recipient", reason="userunknown", service="shop")

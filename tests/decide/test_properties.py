@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sidestep.schemas import Evidence, FeedbackEvidence, HoldRecord, IntentEvidence, Verdict
+from sidestep.schemas import Evidence, FeedbackEvidence, HoldRecord, IntentEvidence, SuppressRecord, Verdict
 from sidestep.schemas.codec import decode_evidence, encode
 from tests.decide.world import World
 
@@ -45,10 +45,15 @@ events = st.fixed_dictionaries(
     }
 )
 holds = st.tuples(services, st.sampled_from([0, 1_800_000_100_000, 1_900_000_000_000]))
+suppressions = st.tuples(
+    st.sampled_from(["a@x.com", "x.com", "y.org"]),
+    st.sampled_from([0, 1_800_000_100_000, 1_900_000_000_000]),
+    st.booleans(),
+)
 changes = st.sampled_from([{}, {"role-address": "reject"}, {"domain-limit": "off"}])
 Entry = tuple[int, Any]
-"""Milliseconds since the one before, and what happens then: fields of a record, a hold, or other modes of rules."""
-entries = st.tuples(steps, st.one_of(intents, intents, intents, events, holds, changes))
+"""Milliseconds since the one before, and what happens then: fields of a record, a hold, a suppression, other modes."""
+entries = st.tuples(steps, st.one_of(intents, intents, intents, events, holds, suppressions, changes))
 logs = st.lists(entries, max_size=40)
 soon = st.lists(entries.map(lambda entry: (entry[0] if entry[0] < 10**7 else 0, entry[1])), max_size=40)
 """Logs of less than a day: no id is forgotten."""
@@ -65,6 +70,10 @@ def _log(new_world: type[World], made_up: list[Entry]) -> list[bytes]:
 
 
 def _record(new_world: type[World], what: Any, now: int) -> Evidence:
+    if isinstance(what, tuple) and len(what) == 3:
+        subject, until, lifted = what
+        key = new_world.keys.recipient(subject) if "@" in subject else b""
+        return SuppressRecord(subject.rpartition("@")[2], "test", "ops", now, key, until, lifted)
     if isinstance(what, tuple):
         return HoldRecord(service=what[0], until=what[1], reason="test", at=now)
     if "event" in what:

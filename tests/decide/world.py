@@ -12,6 +12,7 @@ from sidestep.schemas import (
     IntentEvidence,
     MxFinding,
     PolicyRecord,
+    SuppressRecord,
     Tally,
     TickRecord,
     Verdict,
@@ -136,6 +137,13 @@ class World:
     def hold(self, service: str, until: int, reason: str = "complaints") -> None:
         """Puts a service on hold; until 0 lifts it."""
         assert [] == self.append(HoldRecord(service=service, until=until, reason=reason, at=self.now))
+
+    def suppress(self, subject: str, **fields: Any) -> None:
+        """Somebody stops all mail to an address or a domain, now."""
+        given: dict[str, Any] = {"reason": "asked for it", "by": "ops", "at": self.now} | fields
+        key = KEYS.recipient(subject) if "@" in subject else b""
+        domain = subject.rpartition("@")[2]
+        assert [] == self.append(SuppressRecord(domain=domain, recipient_key=key, **given))
 
     def tick(self, milliseconds: int = 1000) -> None:
         """Nothing but time passes, and the log says so."""

@@ -4,7 +4,8 @@ Each sentence is for the person whose mail was stopped: what is wrong, in plain 
 """
 
 from sidestep.streams.decide.policy import DAY
-from sidestep.streams.decide.rules.case import Case, Finding, ago, month_of, months, within
+from sidestep.streams.decide.rules.case import Case, Finding, ago, day_of, month_of, months, within
+from sidestep.streams.decide.tables import lasts
 
 SILENCE = 60 * DAY
 """Shorter ones are not worth a word."""
@@ -16,6 +17,17 @@ def service_on_hold(case: Case) -> Finding | None:
         return None
     text = f"The service {case.evidence.service} is on hold: {case.hold.reason}."
     return Finding("service-on-hold", text, case.hold.until_ms * 1000)
+
+
+def suppressed(case: Case) -> Finding | None:
+    """Somebody has said so, of the address or of its domain."""
+    for what, said in (("address", case.recipient.suppressed), (case.evidence.domain, case.domain.suppressed)):
+        if said is not None and case.now < lasts(said):
+            name = f"this {what}" if what == "address" else what
+            until = f", until {day_of(said.until)}" if said.until else ""
+            text = f"{said.by} has stopped all mail to {name} on {day_of(said.since)}{until}: {said.reason}."
+            return Finding("suppressed", text)
+    return None
 
 
 def mailbox_missing(case: Case) -> Finding | None:

@@ -53,6 +53,7 @@ def _limit(id: str) -> Rule:
 RULES: tuple[Rule, ...] = (
     _rule("service-on-hold", DEFERRING, history.service_on_hold, needs.HELD),
     _rule("address-syntax", ("reject",), address.address_syntax, needs.UNSOUND),
+    _rule("suppressed", REJECTING, history.suppressed, needs.SUPPRESSED),
     _rule("domain-takes-no-mail", REJECTING, address.domain_takes_no_mail, needs.NO_MAIL),
     _rule("mailbox-missing", REJECTING, history.mailbox_missing, needs.MAILBOX_MISSING, parameters=DAYS),
     _rule("recipient-hard-bounce", REJECTING, history.recipient_hard_bounce, needs.HARD_BOUNCED, parameters=DAYS),
@@ -150,6 +151,8 @@ class Ladder:
             found |= needs.HELD
         if domain.back_at:
             found |= needs.CAME_BACK
+        if domain.suppressed is not None:
+            found |= needs.SUPPRESSED
         if recipient is not NEVER:
             found |= _history(recipient)
         return found & self._asked
@@ -188,6 +191,8 @@ def _history(recipient: RecipientRow) -> int:
         found |= needs.COMPLAINED
     if recipient.unsubscribed_at:
         found |= needs.UNSUBSCRIBED
+    if recipient.suppressed is not None:
+        found |= needs.SUPPRESSED
     return found
 
 

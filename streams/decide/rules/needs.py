@@ -26,8 +26,10 @@ SUSPENDED = 1 << 9
 COMPLAINED = 1 << 10
 UNSUBSCRIBED = 1 << 11
 """The last four: its recipient, at any time."""
+SUPPRESSED = 1 << 12
+"""Somebody has said so by hand, of its recipient or its domain."""
 
-CLASSES_FROM = 1 << 12
+CLASSES_FROM = 1 << 13
 """Bits from here on stand for classes of addresses (disposable, role, typo, …); each ladder numbers those it needs."""
 
 Need = int | str

@@ -23,6 +23,10 @@ def _hold(world: World) -> None:
     world.hold("shop", world.now + 3_600_000)
 
 
+def _suppress(world: World) -> None:
+    world.suppress("jane@example.com")
+
+
 def _bounce(world: World) -> None:
     world.feedback("bounce", hard=True, scope="recipient", reason="userunknown")
 
@@ -65,6 +69,11 @@ DOUBT = Listing("three", "v3", "example.com", "new-domain", suspect=True)
 CASES: dict[str, tuple[Any, dict[str, Any], str]] = {
     "service-on-hold": (_hold, {}, "shop is on hold: complaints"),
     "address-syntax": (_nothing, {"syntax": "two-dots", "mx": "", "recipient_key": b""}, "two dots follow each other"),
+    "suppressed": (
+        _suppress,
+        {},
+        "ops has stopped all mail to this address on 15 January 2027: asked for it.",
+    ),
     "domain-takes-no-mail": (_nothing, {"mx": "no"}, "example.com takes no mail: the domain does not exist"),
     "mailbox-missing": (_nothing, {"mailbox": GONE}, "server of example.com says that this mailbox does not exist"),
     "recipient-hard-bounce": (_bounce, {}, "bounced for good once, last 1 day ago"),

@@ -1,0 +1,73 @@
+"""Lists of suppressions in files: an address, a domain or a hash a line, CSV with a heading, or JSON lines. Pure."""
+
+import itertools
+import json
+from collections.abc import Iterable, Iterator
+from csv import reader
+from typing import NamedTuple
+
+from sidestep.streams.screen.holds import rfc3339
+from sidestep.streams.screen.suppressions import Suppression
+
+SUBJECTS = ("subject", "address", "email", "recipient", "domain")
+"""Names of the column that says to whom no mail is to go: what other systems export calls it one of these."""
+COLUMNS = ("subject", "reason", "until", "by")
+
+
+class Line(NamedTuple):
+    """A line of such a list; what it does not say is empty."""
+
+    number: int
+    subject: str
+    reason: str = ""
+    until: str = ""
+    by: str = ""
+
+
+def read_lines(lines: Iterable[str]) -> Iterator[Line]:
+    """The lines that say something; those that begin with # don't. Raises ValueError with the number of a line that
+    can't be read."""
+    numbered = ((number, line.strip()) for number, line in enumerate(lines, start=1))
+    said = iter([(number, line) for number, line in numbered if line and not line.startswith("#")])
+    first = next(said, None)
+    if first is None:
+        return
+    heading = _heading(first[1])
+    if heading is not None:
+        yield from (_of_csv(number, line, heading) for number, line in said)
+        return
+    read = _of_json if first[1].startswith("{") else Line
+    yield from (read(number, line) for number, line in itertools.chain([first], said))
+
+
+def as_json(found: Suppression) -> str:
+    """A line that can be read again."""
+    fields = {"subject": found.subject, "reason": found.reason, "by": found.by, "since": rfc3339(found.at)}
+    return json.dumps(fields | ({"until": rfc3339(found.until)} if found.until else {}), ensure_ascii=False)
+
+
+def _heading(line: str) -> list[str] | None:
+    names = [name.strip().lower() for name in next(reader([line]))]
+    return names if set(names) & set(SUBJECTS) else None
+
+
+def _of_csv(number: int, line: str, heading: list[str]) -> Line:
+    fields = dict(zip(heading, next(reader([line])), strict=False))
+    return _line(number, fields)
+
+
+def _of_json(number: int, line: str) -> Line:
+    try:
+        fields = json.loads(line)
+    except (ValueError, RecursionError):
+        raise ValueError(f"line {number} is not JSON, as the first line is") from None
+    if not isinstance(fields, dict):
+        raise ValueError(f"line {number} is no JSON object")
+    return _line(number, {name: str(value) for name, value in fields.items() if value is not None})
+
+
+def _line(number: int, fields: dict[str, str]) -> Line:
+    subject = next((fields[name].strip() for name in SUBJECTS if fields.get(name, "").strip()), "")
+    if not subject:
+        raise ValueError(f"line {number} says no address and no domain ({', '.join(SUBJECTS)})")
+    return Line(number, subject, *(fields.get(name, "").strip() for name in COLUMNS[1:]))

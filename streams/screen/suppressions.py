@@ -1,0 +1,132 @@
+"""Addresses and domains to which no more mail is to go, because somebody says so: how they are written, their records
+in the log, and the notes that are kept of them. Pure.
+
+No address is kept anywhere: an address stands in records and notes as the keyed hash of its mailbox, with its domain.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+import msgspec
+
+from sidestep.schemas import SuppressRecord
+from sidestep.streams.runtime.partitioner import partition_of
+from sidestep.streams.screen.address.domain import read_domain
+from sidestep.streams.screen.address.mailbox import mailbox_rules
+from sidestep.streams.screen.address.parse import parse
+from sidestep.streams.screen.keys import SIZE, Keys
+
+KEY = "suppress/"
+"""Of a note in email-control, before the subject."""
+TEXT_MAX = 200
+"""Characters of a reason, and of who says so: both stand in every verdict."""
+
+
+HASH = "hash:"
+"""Begins a subject whose address nobody knows any more: hash:HEX@DOMAIN."""
+
+
+class Target(NamedTuple):
+    """What mail is stopped to: a mailbox at a domain, or where there is no key the whole domain."""
+
+    domain: str
+    recipient_key: bytes = b""
+
+    @property
+    def text(self) -> str:
+        """As notes, lists and exports have it, and as it can be read again."""
+        return f"{HASH}{self.recipient_key.hex()}@{self.domain}" if self.recipient_key else self.domain
+
+
+class Suppression(msgspec.Struct, frozen=True):
+    """The note of one suppression in email-control. Times are milliseconds since 1970; `until` 0: for good."""
+
+    subject: str
+    reason: str
+    by: str
+    at: int
+    until: int = 0
+
+
+def read_subject(text: str, keys: Keys | None) -> Target:
+    """ADDRESS, DOMAIN or hash:HEX@DOMAIN. Raises ValueError for anything else; `keys` None: for an address, too."""
+    text = text.strip()
+    if text.startswith(HASH):
+        return _of_hash(text.removeprefix(HASH))
+    if "@" not in text:
+        return Target(_domain(text))
+    address = parse(text)
+    if address.reason:
+        raise ValueError(f"{text!r} is no address: {address.reason}")
+    if keys is None:
+        raise ValueError(f"{text!r} is an address: the hash key of the Screen workers is needed, see SIDESTEP_HASH_KEY")
+    return Target(address.domain, keys.recipient(address.identity))
+
+
+def partitions_of(subject: Target, count: int) -> list[int]:
+    """Where intents to it are judged. A mailbox may have several domains, such as gmail.com and googlemail.com."""
+    domains = [subject.domain]
+    rule = mailbox_rules().get(subject.domain) if subject.recipient_key else None
+    if rule is not None and rule.mailbox:
+        domains += [domain for domain, other in mailbox_rules().items() if other == rule]
+    return sorted({partition_of(domain, count) for domain in domains})
+
+
+def suppress_record(subject: Target, until: int, reason: str, by: str, now_ms: int) -> SuppressRecord:
+    """The control record that stops all mail to it; `until` 0: for good. Raises ValueError for texts that cannot be."""
+    reason, by = _line("the reason", reason), _line("who says so", by)
+    return SuppressRecord(subject.domain, reason, by, now_ms, subject.recipient_key, until)
+
+
+def lift_record(subject: Target, by: str, now_ms: int) -> SuppressRecord:
+    """The control record that lets mail through again. Raises ValueError."""
+    by = _line("who says so", by)
+    return SuppressRecord(subject.domain, "removed", by, now_ms, subject.recipient_key, lifted=True)
+
+
+def note(subject: Target, record: SuppressRecord) -> tuple[str, bytes | None]:
+    """Key and value for email-control; what is taken back leaves nothing there."""
+    key = KEY + subject.text
+    if record.lifted:
+        return key, None
+    kept = Suppression(subject.text, record.reason, record.by, record.at, record.until)
+    return key, msgspec.json.encode(kept)
+
+
+def in_force(notes: Mapping[str, bytes], now_ms: int) -> list[Suppression]:
+    """What email-control's notes (value by key) say of suppressions that have not ended, the latest first."""
+    found = [it for it in _suppressions(notes) if not it.until or it.until > now_ms]
+    return sorted(found, key=lambda it: (-it.at, it.subject))
+
+
+def _suppressions(notes: Mapping[str, bytes]) -> Iterator[Suppression]:
+    for key, value in notes.items():
+        if key.startswith(KEY):
+            yield msgspec.json.decode(value, type=Suppression)
+
+
+def _of_hash(text: str) -> Target:
+    digits, at, domain = text.partition("@")
+    try:
+        key = bytes.fromhex(digits)
+    except ValueError:
+        key = b""
+    if not at or len(key) != SIZE:
+        raise ValueError(f"{HASH}{text}: expected {2 * SIZE} hex digits, @ and the domain")
+    return Target(_domain(domain), key)
+
+
+def _domain(text: str) -> str:
+    found = read_domain(text)
+    if found.reason:
+        raise ValueError(f"{text!r} is neither an address nor a domain: {found.reason}")
+    return found.name
+
+
+def _line(what: str, text: str) -> str:
+    text = text.strip()
+    if not text:
+        raise ValueError(f"{what} is empty; it stands in every verdict")
+    if len(text) > TEXT_MAX or not text.isprintable():
+        raise ValueError(f"{what} must be at most {TEXT_MAX} characters on one line, all of them printable")
+    return text
