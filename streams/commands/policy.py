@@ -7,8 +7,10 @@ from pathlib import Path
 import click
 
 from sidestep.streams.decide.policy import Limits, Policy, RulePolicy
+from sidestep.streams.decide.policy_diff import differences
 from sidestep.streams.decide.policy_file import SHIPPED
 from sidestep.streams.decide.policy_text import parse, problems
+from sidestep.streams.decide.policy_upgrade import upgrade as upgrade_text
 from sidestep.streams.decide.risk import SIGNALS
 from sidestep.streams.errors import PolicyError
 from sidestep.streams.gcra import Rate
@@ -49,6 +51,50 @@ def show(file: Path | None, toml: bool) -> None:
     found = _usable(file or SHIPPED)
     click.echo(f"policy {found.name!r}, version {found.version}\n")
     click.echo(describe(found))
+
+
+@policy.command()
+@click.argument("old", type=click.Path(path_type=Path))
+@click.argument("new", type=click.Path(path_type=Path), required=False)
+def diff(old: Path, new: Path | None) -> None:
+    """Show what NEW says otherwise than OLD: rules, limits, weights. Without NEW: the policy that ships.
+
+    Exit code 1 if they differ, as of diff. Comments and the order of entries make no difference.
+    """
+    found = differences(_usable(old), _usable(new or SHIPPED))
+    click.echo("\n".join(found) if found else "both judge alike")
+    if found:
+        raise SystemExit(1)
+
+
+@policy.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--write", is_flag=True, help="Into FILE itself; what it was is kept as FILE.before.")
+def upgrade(file: Path, write: bool) -> None:
+    """Put into FILE what a policy of an earlier version lacks, as the policy that ships has it, comments and all.
+
+    Says on stderr what was added, and prints the new text, unless it is to --write it. Nothing else of FILE is changed.
+    """
+    text = _read(file)
+    try:
+        upgraded = upgrade_text(text, _read(SHIPPED))
+    except PolicyError as error:
+        raise click.ClickException(f"{file}: {error}") from None
+    for sentence in upgraded.added:
+        click.echo(f"added: {sentence}", err=True)
+    if not upgraded.added:
+        click.echo("nothing is missing", err=True)
+    faults = problems(upgraded.text)
+    for fault in faults:
+        click.echo(f"{file}: {fault}", err=True)
+    if faults:
+        click.echo(f"{file} is left as it was: mend this first", err=True)
+        raise SystemExit(1)
+    if not write:
+        click.echo(upgraded.text, nl=False)
+    elif upgraded.added:
+        file.with_name(f"{file.name}.before").write_text(text, encoding="utf-8")
+        file.write_text(upgraded.text, encoding="utf-8")
 
 
 def _usable(file: Path) -> Policy:

@@ -1,0 +1,59 @@
+"""What one policy says otherwise than another one, a line each, for people. Pure."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from msgspec.structs import asdict
+
+from sidestep.streams.decide.policy import Limits, Policy
+from sidestep.streams.decide.rules.ladder import RULES, Rule
+from sidestep.streams.gcra import Rate
+
+ABSENT = "–"
+
+
+def differences(old: Policy, new: Policy) -> list[str]:
+    """By section, in the order in which a policy file has them; empty where both judge alike."""
+    return [
+        *_of_rules(old, new),
+        *_of("limits.domain", _limits(old.domain_limits), _limits(new.domain_limits)),
+        *_of("limits.service-at-domain", _limits(old.service_limits), _limits(new.service_limits)),
+        *_of("limits.mx-provider", _rates(old.provider_limits.named), _rates(new.provider_limits.named)),
+        *_of("risk", old.risk, new.risk),
+        *_of("risk-parameters", _parameters(old), _parameters(new)),
+    ]
+
+
+def _of_rules(old: Policy, new: Policy) -> Iterator[str]:
+    for rule in RULES:
+        before, after = (_known(rule, asdict(policy.rules[rule.id])) for policy in (old, new))
+        yield from _of(f"rules.{rule.id}", before, after)
+
+
+def _known(rule: Rule, values: dict[str, Any]) -> dict[str, Any]:
+    return {name: values[name] for name in ("mode", *rule.parameters)}
+
+
+def _of(section: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
+    for name in [*old, *(name for name in new if name not in old)]:
+        before, after = old.get(name, ABSENT), new.get(name, ABSENT)
+        if before != after:
+            yield f"[{section}] {name}: {_said(before)} → {_said(after)}"
+
+
+def _limits(limits: Limits) -> dict[str, str]:
+    return {"default": limits.default.text, **_rates(limits.named)}
+
+
+def _rates(named: Mapping[str, Rate]) -> dict[str, str]:
+    return {name: rate.text for name, rate in named.items()}
+
+
+def _parameters(policy: Policy) -> dict[str, int]:
+    return {name: getattr(policy, name) for name in ("dormant_days", "consent_days", "unanswered")}
+
+
+def _said(value: Any) -> str:
+    if isinstance(value, tuple):
+        return ", ".join(value) or ABSENT
+    return f"{value:g}" if isinstance(value, float) else str(value)
