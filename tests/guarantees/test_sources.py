@@ -102,7 +102,7 @@ def test_what_sources_say_reaches_the_verdict(system: System, service: str) -> N
     keys = {name: _send(system, number, name) for number, name in enumerate(GOOD[:4])}
     rules = {name: [rule.id for rule in system.verdicts.verdicts[key].rules] for name, key in keys.items()}
     # two zones and a service ask; broken.example lists no TEST, so that what it says counts for nothing
-    assert {GOOD[0]: [], GOOD[1]: ["listed-doubtful"], GOOD[2]: ["listed"], GOOD[3]: []} == rules
+    assert {GOOD[0]: [], GOOD[1]: ["listed-doubtful", "trap-risk"], GOOD[2]: ["listed"], GOOD[3]: []} == rules
     assert "dbl.example (phish: " in system.verdicts.verdicts[keys[GOOD[1]]].rules[0].text
     _change_the_feed(system, traps)
     # the log says with which version of the feed is judged from where on
@@ -120,8 +120,8 @@ def _change_the_feed(system: System, traps: Path) -> None:
         assert time.monotonic() < deadline, "the feed's new entry never came into force"
         number += 1
         time.sleep(0.2)
-    (rule,) = system.verdicts.verdicts["shop", str(number), 1, f"jane@{GOOD[4]}"].rules
-    assert "listed-doubtful" == rule.id
+    rule, risk = system.verdicts.verdicts["shop", str(number), 1, f"jane@{GOOD[4]}"].rules
+    assert ("listed-doubtful", "trap-risk") == (rule.id, risk.id)
     assert f"traps (trap: {GOOD[4]}, version " in rule.text
 
 
