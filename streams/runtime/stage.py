@@ -18,8 +18,9 @@ from sidestep.topics.errors import BrokerUnreachable
 
 log = logging.getLogger(__name__)
 
-RECOVERIES = 2
-"""Partitions recovered at a time: more would cost memory for queues and gain nothing on few cores."""
+RECOVERIES = 4
+"""Partitions recovered at a time: while some wait for the broker to take them over, others read. Each costs some 15 MB
+for its queue."""
 THREADS = 16
 """Partitions whose transactions may overlap; they wait for the broker most of the time."""
 GIVING_UP_SECONDS = 20.0
