@@ -43,7 +43,7 @@ KINDS = (
     Kind("broker-kill", WORLD, 3, 0, 8, NODE),
     Kind("broker-term", WORLD, 1, 0, 8, NODE),
     Kind("broker-away", WORLD, 1, 20, 35, NODE),  # longer than sessions, shorter than a transaction may take
-    Kind("broker-freeze", WORLD, 2, 2, 12, NODE),
+    Kind("broker-freeze", WORLD, 2, 2, 32, NODE),
     Kind("broker-freeze-long", WORLD, 1, 62, 75, NODE),  # longer than a transaction may take: 60 s
     Kind("all-brokers-kill", WORLD, 1, 0, 5, NODE, "cluster"),
     Kind("net-cut", WORLD, 1, 3, 20, LINK, "proxy"),
