@@ -12,13 +12,17 @@ from sidestep.schemas.evidence import (
     MailboxFinding,
     ModelRecord,
     MxFinding,
+    Pace,
+    PaceRecord,
     PolicyRecord,
+    SourceHoldRecord,
     SuppressRecord,
     TickRecord,
+    TrapRecord,
 )
 from sidestep.schemas.feedback import Bounce, Engagement
 from sidestep.schemas.intents import EmailIntent
-from sidestep.schemas.tallies import Breakdown, Outcomes, Tally
+from sidestep.schemas.tallies import Breakdown, Learnt, Outcomes, Returns, ReturnsByName, Tally
 from sidestep.schemas.verdicts import FiredRule, LogPosition, Verdict, Versions
 
 __all__ = [
@@ -33,6 +37,7 @@ __all__ = [
     "FiredRule",
     "HoldRecord",
     "IntentEvidence",
+    "Learnt",
     "Listing",
     "ListsRecord",
     "LogPosition",
@@ -40,10 +45,16 @@ __all__ = [
     "ModelRecord",
     "MxFinding",
     "Outcomes",
+    "Pace",
+    "PaceRecord",
     "PolicyRecord",
+    "Returns",
+    "ReturnsByName",
+    "SourceHoldRecord",
     "SuppressRecord",
     "Tally",
     "TickRecord",
+    "TrapRecord",
     "Verdict",
     "Versions",
     "decode",

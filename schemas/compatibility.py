@@ -14,9 +14,9 @@ Schema = dict[str, Any]
 WRITTEN_BY_OTHERS = frozenset({"email-intent", "bounce", "engagement"})
 """Names of schemas whose records only services and mailers write. Sidestep writes all others."""
 
-NEW_KINDS: Mapping[str, Collection[str]] = {"evidence": ("suppress",)}
-"""Tags of records, by schema, that no reader of the last release knows: control records that nothing writes by itself.
-The changelog says who has to be upgraded before somebody does. Emptied by each release."""
+NEW_KINDS: Mapping[str, Collection[str]] = {"evidence": ("suppress", "source-hold", "trap", "pace")}
+"""Tags of records, by schema, that no reader of the last release knows: what people say, and what Watch does, which is
+upgraded last. The changelog says so. Emptied by each release."""
 
 BOUNDS = {"maximum": "at most", "maxLength": "at most", "minimum": "at least", "minLength": "at least"}
 TYPES = {str: "string", bool: "boolean", int: "integer", float: "number", type(None): "null"}

@@ -133,11 +133,12 @@ class ListsRecord(Struct, tag="lists", tag_field="kind", omit_defaults=True):
 
 
 class ModelRecord(Struct, tag="model", tag_field="kind", omit_defaults=True):
-    """A snapshot of the anomaly model, from here on."""
+    """A snapshot of the model of the risk, from here on."""
 
     version: str
     at: int
     snapshot: str = ""
+    """JSON: what it has learnt; see streams/decide/model.py."""
 
 
 class HoldRecord(Struct, tag="hold", tag_field="kind", omit_defaults=True):
@@ -166,13 +167,62 @@ class SuppressRecord(Struct, tag="suppress", tag_field="kind", omit_defaults=Tru
     """It is taken back."""
 
 
+class SourceHoldRecord(Struct, tag="source-hold", tag_field="kind", omit_defaults=True):
+    """One source of a service's addresses is put on hold until `until`; `until` 0 lifts it."""
+
+    service: str
+    source: str
+    until: int
+    reason: str
+    at: int
+    by: str = ""
+    """Who says so: a person, or watch."""
+
+
+class TrapRecord(Struct, tag="trap", tag_field="kind", omit_defaults=True):
+    """An address is a spam trap, or a whole domain is: somebody knows. In the domain's partition alone."""
+
+    domain: str
+    """Lower-case A-label."""
+    by: str
+    """Who says so: a person, or the provider that has reported the hit."""
+    at: int
+    recipient_key: bytes = b""
+    """Of the mailbox identity; empty: the whole domain."""
+    reason: str = ""
+    hit_at: int = 0
+    """When a message of ours hit it, as far as that is known."""
+    lifted: bool = False
+    """It was a mistake."""
+
+
+class Pace(Struct, omit_defaults=True, frozen=True):
+    """How fast mail may go to one MX provider, beside what the policy says."""
+
+    share: int = 0
+    """This partition's part of the provider's limits, millionths; 0: an equal part."""
+    speed: int = 1000
+    """Thousandths of the limits that are left, since the provider slowed us down; 1000: all."""
+    reason: str = ""
+    """Why it is slow: what the provider has answered, and when it is faster again."""
+
+
+class PaceRecord(Struct, tag="pace", tag_field="kind", omit_defaults=True):
+    """How fast mail may go to each MX provider from here on; one that is not named has its whole equal part."""
+
+    at: int
+    providers: dict[str, Pace] = {}
+
+
 class TickRecord(Struct, tag="tick", tag_field="kind", gc=False):
     """Nothing but the time: the second before is over, although nothing else came to say so."""
 
     at: int
 
 
-Control = PolicyRecord | ListsRecord | ModelRecord | HoldRecord | SuppressRecord
+Control = (
+    PolicyRecord | ListsRecord | ModelRecord | HoldRecord | SourceHoldRecord | SuppressRecord | TrapRecord | PaceRecord
+)
 Evidence = (
     IntentEvidence
     | FeedbackEvidence
@@ -180,6 +230,9 @@ Evidence = (
     | ListsRecord
     | ModelRecord
     | HoldRecord
+    | SourceHoldRecord
     | SuppressRecord
+    | TrapRecord
+    | PaceRecord
     | TickRecord
 )

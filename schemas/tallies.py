@@ -2,6 +2,9 @@
 
 One Tally for each service, second and partition of email-evidence in which something was counted; Watch adds the
 partitions up. It comes when the log's time leaves the second. Test intents and whatever came again are left out.
+
+One more, of the service "", adds all services up: what providers see of the whole company, and what the model learns.
+It also holds the feedback that names no service.
 """
 
 from typing import Annotated
@@ -23,6 +26,12 @@ class Outcomes(Struct, omit_defaults=True, frozen=True, gc=False):
     deferred: int = 0
     never_mailed: int = 0
     """Of the approved ones: to recipients that had never been mailed by anybody."""
+    unknown: int = 0
+    """Of all: to domains that take no mail, or mailboxes that are known not to exist."""
+    dormant: int = 0
+    """Of all: to recipients that had not been mailed for long, as the policy's `dormant_days` says."""
+    risk: int = 0
+    """Of the approved ones: the sum of their risks, thousandths; so many trap hits are to be expected."""
 
 
 NO_INTENTS = Outcomes()
@@ -37,6 +46,51 @@ class Breakdown(Struct, omit_defaults=True, frozen=True, gc=False):
 
 
 NO_NAMES = Breakdown()
+
+
+class Returns(Struct, omit_defaults=True, frozen=True, gc=False):
+    """What came back of messages that were sent."""
+
+    delivered: int = 0
+    hard_bounces: int = 0
+    soft_bounces: int = 0
+    """Bounces that are not final, whomever they blame."""
+    blocks: int = 0
+    """Of all bounces, those that blame us."""
+    slow_downs: int = 0
+    """Of all bounces, those that say that we send too fast."""
+    complaints: int = 0
+    engaged: int = 0
+    """Opened, clicked or replied."""
+    traps: int = 0
+    """Trap hits that somebody has reported."""
+
+
+NO_RETURNS = Returns()
+
+
+class ReturnsByName(Struct, omit_defaults=True, frozen=True, gc=False):
+    """The same by name. What has no name is nowhere."""
+
+    named: Annotated[dict[str, Returns], Meta(description="The most frequent names, at most 20.")] = {}
+    rest: Returns = NO_RETURNS
+
+
+NOTHING_NAMED = ReturnsByName()
+
+
+class Learnt(Struct, omit_defaults=True, frozen=True, gc=False):
+    """Of messages with the same signals of risk, what became of them."""
+
+    bad: int = 0
+    """Hard bounces, and trap hits."""
+    good: int = 0
+    """Signs of a person: engagement, and complaints."""
+    traps: int = 0
+    """Of the bad ones, trap hits."""
+
+
+NOTHING_LEARNT = Learnt()
 
 
 class Tally(Struct, omit_defaults=True, kw_only=True):
@@ -57,3 +111,22 @@ class Tally(Struct, omit_defaults=True, kw_only=True):
     hard_bounces: Annotated[int, Meta(ge=0, description="Of the bounces, those that are final.")] = 0
     reasons: Annotated[dict[str, int], Meta(description="Bounces by reason.")] = {}
     scopes: Annotated[dict[Scope, int], Meta(description="Bounces by whom they blame.")] = {}
+    returns: Annotated[Returns, Meta(description="What came back, of all messages of the service.")] = NO_RETURNS
+    returns_by_source: Annotated[
+        ReturnsByName, Meta(description="By the source that the last message to the mailbox named.")
+    ] = NOTHING_NAMED
+    returns_by_campaign: Annotated[ReturnsByName, Meta(description="By its campaign.")] = NOTHING_NAMED
+    returns_by_provider: Annotated[ReturnsByName, Meta(description="By MX provider of its domain.")] = NOTHING_NAMED
+    signals: Annotated[dict[str, int], Meta(description="Intents by signal of risk.")] = {}
+    learnt: Annotated[
+        dict[str, Learnt],
+        Meta(description="What became of messages, by their signals, joined by +. In the tally of all services alone."),
+    ] = {}
+    bombed: Annotated[
+        dict[str, int],
+        Meta(description="Mailboxes that many messages were meant for within an hour: key in base64, how many so far."),
+    ] = {}
+    samples: Annotated[
+        dict[str, list[str]],
+        Meta(description="Ids of a few intents: never-mailed, unknown, dormant, risky, hard-bounce, complaint, trap."),
+    ] = {}

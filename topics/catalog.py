@@ -70,7 +70,7 @@ EVIDENCE = Topic(
     "recipient domain",
     Evidence,
     "what Screen found out, and control records: the audit log",
-    producers=("screen", "operators"),
+    producers=("screen", "watch", "operators"),
     consumers=("decide", "auditors"),
     retention_ms=30 * DAY_MS,
 )
@@ -128,7 +128,7 @@ CONTROL = Topic(
     "kind, or hold/SERVICE",
     None,
     "what was last written of each kind of control record, and the holds in force",
-    producers=("screen", "operators"),
+    producers=("screen", "watch", "operators"),
     consumers=("screen", "operators"),
     retention_ms=None,
     cleanup="compact",
@@ -156,6 +156,28 @@ IDS_CHANGELOG = Topic(
     same_partitions_as="email-evidence",
 )
 
+WATCH_CHANGELOG = Topic(
+    "email-watch-changelog",
+    "ledger key",
+    None,
+    "compacted copy of Watch's ledger",
+    producers=("watch",),
+    consumers=("watch",),
+    retention_ms=None,
+    cleanup="compact",
+    same_partitions_as="email-tallies",
+)
+WATCH_WINDOW_CHANGELOG = Topic(
+    "email-watch-window-changelog",
+    "none",
+    None,
+    "what Watch knows for a while only, each batch in one record",
+    producers=("watch",),
+    consumers=("watch",),
+    retention_ms=15 * DAY_MS,
+    same_partitions_as="email-tallies",
+)
+
 CATALOG: tuple[Topic, ...] = (
     INTENTS,
     BOUNCES,
@@ -169,5 +191,7 @@ CATALOG: tuple[Topic, ...] = (
     CONTROL,
     LEDGER_CHANGELOG,
     IDS_CHANGELOG,
+    WATCH_CHANGELOG,
+    WATCH_WINDOW_CHANGELOG,
 )
 BY_NAME = {topic.name: topic for topic in CATALOG}

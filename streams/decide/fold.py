@@ -15,7 +15,6 @@ from sidestep.schemas import (
     ModelRecord,
     PolicyRecord,
     SuppressRecord,
-    TickRecord,
     Verdict,
 )
 from sidestep.schemas.verdicts import Action
@@ -63,7 +62,7 @@ def fold(state: State, record: Evidence, position: LogPosition) -> Verdict | Non
         count_feedback(state, record)
     elif isinstance(record, SuppressRecord):
         suppress(state, record)
-    elif not isinstance(record, TickRecord):
+    elif isinstance(record, PolicyRecord | ListsRecord | ModelRecord | HoldRecord):
         _fold_control(state, record)
     return None
 
