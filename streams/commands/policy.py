@@ -8,7 +8,7 @@ import click
 
 from sidestep.streams.decide.policy import Limits, Policy, RulePolicy
 from sidestep.streams.decide.policy_diff import differences
-from sidestep.streams.decide.policy_file import SHIPPED
+from sidestep.streams.decide.policy_file import SHIPPED, decoded, read_octets
 from sidestep.streams.decide.policy_text import parse, problems
 from sidestep.streams.decide.policy_upgrade import upgrade as upgrade_text
 from sidestep.streams.decide.risk import SIGNALS
@@ -23,7 +23,12 @@ Suggest = Callable[[str], NearMiss | None]
 
 @click.group()
 def policy() -> None:
-    """Check and explain the policy file."""
+    """Check and explain the policy file.
+
+    Screen workers follow the file that they were given (--policy, SIDESTEP_POLICY): a change is in force within
+    seconds, in every partition, without a restart. A file that does not pass `check` is refused, and the policy before
+    it goes on.
+    """
 
 
 @policy.command()
@@ -109,13 +114,13 @@ def _usable(file: Path) -> Policy:
 
 def _read(file: Path) -> str:
     try:
-        return file.read_text(encoding="utf-8")
+        return decoded(read_octets(file))
     except OSError as error:
         raise PolicyError(
             f"{file} can't be read: {error.strerror}. To start from the policy that ships: sidestep policy show --toml"
         ) from error
-    except UnicodeDecodeError as error:
-        raise PolicyError(f"{file} is not UTF-8 text (octet {error.start}). TOML has to be; convert it.") from error
+    except ValueError as error:
+        raise PolicyError(f"{file} {error}: it can be no policy") from None
 
 
 def describe(policy: Policy) -> str:

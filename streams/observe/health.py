@@ -19,7 +19,8 @@ Partition = tuple[str, int]
 """Topic and partition number. Faust's TP fits: it is a tuple and equal to it."""
 
 HealthAnswer = tuple[int, dict[str, Any]]
-"""HTTP status and body: {"status": "ok" | "standby" | "unassigned" | "failed", "reasons": [sentence, …]}."""
+"""HTTP status and body: {"status": "ok" | "standby" | "unassigned" | "failed", "reasons": [sentence, …]}. With "ok" a
+sentence is about what somebody should mend, and mail goes on."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,7 @@ class Health:
         self._untold = ""
         self._broker, self._dns = Reach(now), Reach(now)
         self._distrust: tuple[str, ...] = ()
+        self._policy_fault = ""
         self._last_progress, self._lag, self._lag_since = now, 0, now
         self._last_beat: float | None = None
         self._fatal, self._stopping = "", False
@@ -156,6 +158,16 @@ class Health:
         """What shows that the name servers lie, in clauses that begin with "they"; empty: they are to be believed."""
         self._distrust = tuple(reasons)
 
+    def policy_fault(self, sentence: str) -> None:
+        """What is wrong with the policy file that this worker follows; empty: nothing. It works on with the last one,
+        so it stays ready and only says so."""
+        self._policy_fault = sentence
+
+    @property
+    def policy_refused(self) -> bool:
+        """Whether the policy file can't be used."""
+        return bool(self._policy_fault)
+
     def fatal(self, text: str) -> None:
         """The worker cannot go on. The first error stands: later ones follow from it."""
         self._fatal = self._fatal or text
@@ -170,13 +182,17 @@ class Health:
         return _answer("failed" if reasons else "ok", reasons)
 
     def readyz(self) -> HealthAnswer:
-        """200 while the worker does its share, or stands by; else 503 and every reason."""
+        """200 while the worker does its share, or stands by; else 503. With all reasons, and what else is to tell."""
+        status, reasons = self._readiness()
+        return _answer(status, [*reasons, *filter(None, [self._policy_fault])])
+
+    def _readiness(self) -> tuple[str, list[str]]:
         dead, nobody, waiting = list(self._dead()), list(self._nobodys()), list(self._not_ready())
         if dead or (waiting and not nobody):
-            return _answer("failed", [*dead, *waiting])
+            return "failed", [*dead, *waiting]
         if nobody:
-            return _answer("unassigned", [*nobody, *waiting])
-        return _answer("ok", []) if self._assigned else _answer("standby", [self._standing_by()])
+            return "unassigned", [*nobody, *waiting]
+        return ("ok", []) if self._assigned else ("standby", [self._standing_by()])
 
     def _standing_by(self) -> str:
         if self._untold:

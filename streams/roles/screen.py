@@ -4,11 +4,11 @@ import asyncio
 import logging
 import time
 from collections.abc import Coroutine, Iterable
+from pathlib import Path
 from typing import Any
 
 from prometheus_client.core import Metric
 
-from sidestep.schemas import ListsRecord, PolicyRecord
 from sidestep.streams.decide.policy_file import read_policy
 from sidestep.streams.decide.policy_text import version_of
 from sidestep.streams.observe.health import Health
@@ -16,20 +16,22 @@ from sidestep.streams.observe.labels import LabelBounds
 from sidestep.streams.observe.metrics import Done, Metrics
 from sidestep.streams.observe.report import BEAT_SECONDS
 from sidestep.streams.observe.scrape import by_partition
+from sidestep.streams.roles.policy_reload import PolicyReload
 from sidestep.streams.roles.role import Context
-from sidestep.streams.roles.screen_metrics import EVIDENCE_RECORDS, dns_families, source_families
+from sidestep.streams.roles.screen_metrics import EVIDENCE_RECORDS, dns_families, policy_families, source_families
 from sidestep.streams.runtime.batch_app import BatchApp
 from sidestep.streams.runtime.batches import Batch, Partition
 from sidestep.streams.runtime.dead_letters import DeadLetterLimit
 from sidestep.streams.runtime.publisher import Publisher
 from sidestep.streams.runtime.reader import Isolation
 from sidestep.streams.screen import agent
-from sidestep.streams.screen.control import announce, keep_time, read_notes, written_kinds
+from sidestep.streams.screen.announcer import Announcer
+from sidestep.streams.screen.control import keep_time
 from sidestep.streams.screen.dns.resolver import Resolver
 from sidestep.streams.screen.feedback.reasons import load_reasons
 from sidestep.streams.screen.hash_key import hash_key
 from sidestep.streams.screen.keys import Keys
-from sidestep.streams.screen.lists.classes import load_lists, version_of_lists
+from sidestep.streams.screen.lists.classes import load_lists
 from sidestep.streams.screen.lists.domain_facts import DomainBook
 from sidestep.streams.screen.lists.typo import suggest
 from sidestep.streams.screen.recent_ids import RecentIds
@@ -61,6 +63,8 @@ class ScreenRole:
         self._keys = Keys(hash_key(settings))
         self._lists = load_lists()
         self._publisher = Publisher(settings.connection, f"{settings.group}-{self.name}")
+        self._announcer = Announcer(settings.connection, self._publisher, self._partitions, self._keys.fingerprint)
+        self._policy = ""
         self._ticks = Ticks()
         self._sources = open_sources(settings, name_servers(settings))
         self._screener = self._make_screener(context)
@@ -88,18 +92,24 @@ class ScreenRole:
         metrics.read("parked", self._parked_families)
         metrics.read("dns", lambda: dns_families(self._sources.resolver, bounds))
         metrics.read("sources", lambda: source_families(self._sources.status()))
+        metrics.read("policy", lambda: policy_families(self._report.health.policy_refused))
 
     async def prepare(self) -> None:
         """Fetch the feeds that were never fetched, and have the log's control records say what is judged by."""
         await self._sources.prepare()
-        await self._announce()
+        await self._put_in_force(read_policy(self._settings))
 
     def chores(self) -> Iterable[Coroutine[Any, Any, None]]:
-        """Refresh the feeds when they are due, write ticks into the log, and tell how DNS is doing."""
+        """Refresh feeds when they are due, follow the policy file, write ticks into the log, tell how DNS is doing."""
         yield follow_dns(self._sources.resolver, self._report.health)
         yield self._keep_time()
+        if self._settings.policy:  # the one that ships changes with Sidestep alone, and then its rules do as well
+            yield self._policy_reload(Path(self._settings.policy)).follow()
         if self._sources.feeds is not None:
-            yield self._sources.feeds.run(self._announce)
+            yield self._sources.feeds.run(self._renew)
+
+    def _policy_reload(self, path: Path) -> PolicyReload:
+        return PolicyReload(path, self._policy, self._put_in_force, self._report.health.policy_fault)
 
     def register(self, app: BatchApp) -> None:
         """An agent for each kind of input."""
@@ -131,18 +141,18 @@ class ScreenRole:
         """End the seconds of the log that no further evidence ends."""
         await keep_time(self._publisher, self._ticks)
 
-    async def _announce(self) -> None:
-        """Has the log say with which policy and lists is judged from here on; again whenever a feed has changed."""
-        now = int(time.time() * 1000)
-        text = read_policy(self._settings)
-        policy = PolicyRecord(version=version_of(text), text=text, at=now, partitions=self._partitions)
+    async def _put_in_force(self, text: str) -> None:
+        """Have every partition judge by this policy from here on: at a start, and when the file has changed."""
+        await self._announcer.put_in_force(version_of(text), text, self._list_versions())
+        self._policy = text
+
+    async def _renew(self) -> None:
+        """Have the log say which lists are compared with, whenever a feed has changed."""
+        await self._announcer.renew(version_of(self._policy), self._policy, self._list_versions())
+
+    def _list_versions(self) -> dict[str, str]:
         feeds = self._sources.feeds
-        versions = self._lists.versions | (feeds.book.versions if feeds is not None else {})
-        about = ListsRecord(version=version_of_lists(versions), lists=versions, at=now)
-        notes = await asyncio.to_thread(read_notes, self._settings.connection)
-        fingerprint = self._keys.fingerprint
-        for kind in await announce(self._publisher, written_kinds(notes), policy, about, self._partitions, fingerprint):
-            log.info("written into the log", extra={"control": kind, "partitions": self._partitions})
+        return self._lists.versions | (feeds.book.versions if feeds is not None else {})
 
 
 async def follow_dns(resolver: Resolver, health: Health) -> None:

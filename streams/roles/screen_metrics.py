@@ -1,4 +1,5 @@
-"""What the role screen alone counts and shows: evidence, the car park, DNS, and the other sources of evidence."""
+"""What the role screen alone counts and shows: evidence, the car park, DNS, the policy file, and
+the other sources of evidence."""
 
 from collections.abc import Iterable, Iterator
 
@@ -30,6 +31,12 @@ def dns_families(resolver: Resolver, bounds: LabelBounds) -> Iterator[Metric]:
     for labels, count in folded.items():
         outcomes.add_metric(labels, count)
     yield outcomes
+
+
+def policy_families(refused: bool) -> Iterator[Metric]:
+    """Whether the policy file can be used."""
+    about = "1 while the worker's policy file can't be used, and the policy before it stays in force."
+    yield GaugeMetricFamily("sidestep_policy_refused", about, float(refused))
 
 
 def source_families(states: Iterable[SourceStatus]) -> Iterator[Metric]:

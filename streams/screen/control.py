@@ -2,13 +2,14 @@
 
 email-control keeps what was written last. A record is written again when it differs, when there are more partitions
 than it reached, or when it is so old that the log's retention might drop it. Writing it twice does no harm: the fold
-passes over what is in force already.
+passes over what is in force already. Of the policy there is a note before it is written, too: whoever starts after a
+writer that died halfway writes it again, whatever file it was given. When a policy is written says announcer.py.
 """
 
 import asyncio
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import msgspec
 from confluent_kafka import Consumer, KafkaError, TopicPartition
@@ -32,19 +33,34 @@ TICK_DELAY = 0.05
 log = logging.getLogger(__name__)
 
 
-class Written(msgspec.Struct):
+class Written(msgspec.Struct, frozen=True):
     """What email-control says of one kind of control record."""
 
     version: str
     partitions: int
+    """That it has reached; 0 while it is being written."""
     at: int
 
 
 def read_notes(connection: Connection) -> dict[str, bytes]:
     """The last record of each key in email-control; what was deleted is left out. Blocks. Raises BrokerUnreachable."""
+    return {key: value for key, value in dict(_records(connection)).items() if value}
+
+
+def policy_notes(connection: Connection) -> list[Written]:
+    """All that email-control has of policies, in its order; what it has compacted is gone. Blocks.
+
+    Raises BrokerUnreachable.
+    """
+    values = [value for key, value in _records(connection) if key == "policy" and value]
+    return [msgspec.json.decode(value, type=Written) for value in values]
+
+
+def _records(connection: Connection) -> Iterator[tuple[str, bytes]]:
+    """Key and value of each record in email-control, to its end."""
     settings = {"group.id": "control-unused", "enable.auto.commit": False, "enable.partition.eof": True}
+    settings["fetch.wait.max.ms"] = 20  # the end is told when Kafka has waited that long for more
     consumer = Consumer(client(connection, "sidestep-control", **settings, **{"auto.offset.reset": "earliest"}))
-    notes: dict[str, bytes] = {}
     deadline = time.monotonic() + READ_SECONDS
     try:
         consumer.assign([TopicPartition(CONTROL.name, 0, 0)])
@@ -54,9 +70,9 @@ def read_notes(connection: Connection) -> dict[str, bytes]:
                 continue
             error = record.error()
             if error is None:
-                notes[(record.key() or b"").decode()] = record.value() or b""
+                yield (record.key() or b"").decode(), record.value() or b""
             elif error.code() == KafkaError._PARTITION_EOF:
-                return {key: value for key, value in notes.items() if value}
+                return
         raise BrokerUnreachable(
             f"{CONTROL.name}: no answer within {READ_SECONDS:.0f} s. Is Kafka up, and has `sidestep topics "
             "create` been run?"
@@ -70,15 +86,8 @@ def written_kinds(notes: Mapping[str, bytes]) -> dict[str, Written]:
     return {kind: msgspec.json.decode(notes[kind], type=Written) for kind in KINDS if kind in notes}
 
 
-async def announce(
-    publisher: Sender,
-    written: dict[str, Written],
-    policy: PolicyRecord,
-    lists: ListsRecord,
-    partitions: int,
-    fingerprint: str,
-) -> list[str]:
-    """Write what is due. Returns the kinds written. Raises HashKeyMismatch before anything is."""
+def check_key(written: Mapping[str, Written], fingerprint: str) -> None:
+    """Raises HashKeyMismatch where the recipients in the ledger were keyed with another key than this worker's."""
     key = written.get("hash-key")
     if key is not None and key.version != fingerprint:
         raise HashKeyMismatch(
@@ -87,29 +96,26 @@ async def announce(
             "it the same SIDESTEP_HASH_KEY (or the file hash-key of the first worker's data folder) as the "
             "other Screen workers."
         )
-    due = [
-        (kind, record)
-        for kind, record in (("policy", policy), ("lists", lists))
-        if _is_due(written.get(kind), record.version, partitions, record.at)
-    ]
-    batches: dict[tuple[str, int], list[Keyed]] = {
-        (EVIDENCE.name, p): [{"key": kind, "value": encode(record)} for kind, record in due] for p in range(partitions)
-    }
-    if due:
-        await publisher.send(Outgoing(batches))
-    notes: list[tuple[str, Written]] = [(kind, Written(record.version, partitions, record.at)) for kind, record in due]
-    if key is None:
-        notes.append(("hash-key", Written(fingerprint, 0, policy.at)))
-    if notes:
-        records: list[Keyed] = [{"key": kind, "value": encode(note)} for kind, note in notes]
-        await publisher.send(Outgoing({(CONTROL.name, 0): records}))
-    return [kind for kind, _ in due]
 
 
-def _is_due(written: Written | None, version: str, partitions: int, now_ms: int) -> bool:
+def is_due(written: Written | None, version: str, partitions: int, now_ms: int) -> bool:
+    """Whether a kind has to be written, as the note of it says."""
     if written is None or written.version != version or written.partitions < partitions:
         return True
     return now_ms - written.at > WRITE_AGAIN_SECONDS * 1000
+
+
+async def put(publisher: Sender, records: Mapping[str, PolicyRecord | ListsRecord], partitions: int) -> None:
+    """Write records, by kind, to every partition of the log; then the note of each. Raises SidestepError."""
+    batch: list[Keyed] = [{"key": kind, "value": encode(record)} for kind, record in records.items()]
+    await publisher.send(Outgoing({(EVIDENCE.name, p): batch for p in range(partitions)}))
+    await put_notes(publisher, {kind: Written(it.version, partitions, it.at) for kind, it in records.items()})
+
+
+async def put_notes(publisher: Sender, notes: Mapping[str, Written]) -> None:
+    """Write what email-control is to say, by kind. Raises SidestepError."""
+    records: list[Keyed] = [{"key": kind, "value": encode(note)} for kind, note in notes.items()]
+    await publisher.send(Outgoing({(CONTROL.name, 0): records}))
 
 
 async def keep_time(publisher: Sender, ticks: Ticks) -> None:

@@ -204,6 +204,18 @@ def test_an_idle_worker_is_not_stalled() -> None:
     assert health.readyz()[0] == 200
 
 
+def test_a_refused_policy_file_is_told_by_a_worker_that_stays_ready() -> None:
+    """It judges on by the policy before; whatever else is wrong comes first."""
+    clock = Clock()
+    health = _working(clock)
+    health.policy_fault("The policy file p.toml can't be used.")
+    assert health.readyz() == (200, {"status": "ok", "reasons": ["The policy file p.toml can't be used."]})
+    health.stopping()
+    assert _reasons(health) == "The worker is stopping. The policy file p.toml can't be used."
+    health.policy_fault("")
+    assert _reasons(health) == "The worker is stopping."
+
+
 def test_a_fatal_error_ends_both() -> None:
     """After a fatal error the worker is neither live nor ready; the first one is the one told."""
     health = _working(Clock())

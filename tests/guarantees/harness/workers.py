@@ -99,6 +99,10 @@ class WorkerProcess:
         status, body = self._readyz()
         return str(body["status"]) if status == 200 else " ".join(body.get("reasons", ["no answer"]))
 
+    def notes(self) -> str:
+        """What /readyz says, be the worker ready or not."""
+        return " ".join(self._readyz()[1].get("reasons", ["no answer"]))
+
     def _readyz(self) -> tuple[int, dict[str, Any]]:
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/readyz", timeout=2) as answer:
@@ -113,7 +117,7 @@ class WorkerProcess:
         """The values of a metric, by its labels as a scrape writes them."""
         with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=2) as answer:
             lines = answer.read().decode().splitlines()
-        found = (line.removeprefix(name).rpartition(" ") for line in lines if line.startswith(name + "{"))
+        found = (line.removeprefix(name).rpartition(" ") for line in lines if line.startswith((name + "{", name + " ")))
         return {labels: float(value) for labels, _, value in found}
 
     def await_ready(self, *statuses: str) -> "WorkerProcess":

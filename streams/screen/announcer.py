@@ -1,0 +1,119 @@
+"""The announcer of a Screen worker: has the log say with which policy and lists is judged from here on.
+
+Every Screen worker has one, and they know of each other by email-control alone. A policy is *put in force* when a
+worker starts, or when its file has changed; at any other time a worker renews its policy if that is in force, and
+leaves another one alone. Two that put different policies in force at the same moment could leave some partitions with
+one and some with the other: whoever finds in email-control that somebody wrote meanwhile writes once more.
+"""
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Mapping, Sequence
+from enum import Enum
+
+from sidestep.schemas import ListsRecord, PolicyRecord
+from sidestep.streams.runtime.outgoing import Sender
+from sidestep.streams.screen.control import (
+    Written,
+    check_key,
+    is_due,
+    policy_notes,
+    put,
+    put_notes,
+    read_notes,
+    written_kinds,
+)
+from sidestep.streams.screen.lists.classes import version_of_lists
+from sidestep.topics.connection import Connection
+
+ATTEMPTS = 10
+"""By then somebody writes policies without end."""
+PAUSE_SECONDS = 1.0
+"""Before it is written once more: between half and all of it, so that two do not meet again."""
+
+log = logging.getLogger(__name__)
+
+
+class _Purpose(Enum):
+    IN_FORCE = 1
+    AGAIN = 2
+    """Whatever the notes say: somebody else wrote between ours."""
+    RENEWAL = 3
+
+
+class Announcer:
+    """One worker's announcer. One announcement at a time."""
+
+    def __init__(self, connection: Connection, publisher: Sender, partitions: int, fingerprint: str):
+        """`partitions` of the log; `fingerprint` of the key that recipients are keyed with."""
+        self._connection = connection
+        self._publisher = publisher
+        self._partitions = partitions
+        self._fingerprint = fingerprint
+        self._lock = asyncio.Lock()
+
+    async def put_in_force(self, version: str, text: str, lists: Mapping[str, str]) -> None:
+        """A policy is judged by from here on, in every partition, unless it is already. `lists`: versions by name.
+
+        Raises SidestepError, of which HashKeyMismatch comes before anything is written; what was not written is due
+        again at the next call.
+        """
+        async with self._lock:
+            for attempt in range(ATTEMPTS):
+                policy = self._record(version, text)
+                if not await self._announce(policy, lists, _Purpose.AGAIN if attempt else _Purpose.IN_FORCE):
+                    return
+                log.warning("another worker put another policy in force at the same moment: once more")
+                await asyncio.sleep(PAUSE_SECONDS * random.uniform(0.5, 1.0))
+            log.error("others put other policies in force without end: give every Screen worker the same file")
+
+    async def renew(self, version: str, text: str, lists: Mapping[str, str]) -> None:
+        """The lists may have changed. The policy is written again before it leaves the log, if it is in force.
+
+        Raises as put_in_force.
+        """
+        async with self._lock:
+            await self._announce(self._record(version, text), lists, _Purpose.RENEWAL)
+
+    def _record(self, version: str, text: str) -> PolicyRecord:
+        return PolicyRecord(version=version, text=text, at=int(time.time() * 1000), partitions=self._partitions)
+
+    async def _announce(self, policy: PolicyRecord, versions: Mapping[str, str], purpose: _Purpose) -> bool:
+        """Write what is due. Whether somebody wrote another policy meanwhile."""
+        lists = ListsRecord(version=version_of_lists(versions), lists=dict(versions), at=policy.at)
+        written = written_kinds(await asyncio.to_thread(read_notes, self._connection))
+        check_key(written, self._fingerprint)
+        if "hash-key" not in written:
+            await put_notes(self._publisher, {"hash-key": Written(self._fingerprint, 0, policy.at)})
+        due: dict[str, PolicyRecord | ListsRecord] = {}
+        if self._is_policy_due(written.get("policy"), policy, purpose):
+            due["policy"] = policy
+        if is_due(written.get("lists"), lists.version, self._partitions, lists.at):
+            due["lists"] = lists
+        if due:
+            await self._write(due)
+        return "policy" in due and overtaken(await asyncio.to_thread(policy_notes, self._connection), policy)
+
+    def _is_policy_due(self, note: Written | None, policy: PolicyRecord, purpose: _Purpose) -> bool:
+        if purpose is _Purpose.AGAIN:
+            return True
+        if purpose is _Purpose.RENEWAL and note is not None and note.version != policy.version:
+            return False
+        return is_due(note, policy.version, self._partitions, policy.at)
+
+    async def _write(self, due: Mapping[str, PolicyRecord | ListsRecord]) -> None:
+        if "policy" in due:
+            begun = Written(due["policy"].version, 0, due["policy"].at)
+            await put_notes(self._publisher, {"policy": begun})
+        await put(self._publisher, due, self._partitions)
+        for kind, record in due.items():
+            about = {"control": kind, "version": record.version, "partitions": self._partitions}
+            log.info("written into the log", extra=about)
+
+
+def overtaken(notes: Sequence[Written], policy: PolicyRecord) -> bool:
+    """Whether another policy's note stands between the last two of this one: before and after it was written."""
+    mine = [number for number, note in enumerate(notes) if (note.version, note.at) == (policy.version, policy.at)]
+    return any(note.version != policy.version for note in notes[mine[-2] : mine[-1]]) if len(mine) > 1 else False

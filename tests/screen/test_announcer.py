@@ -1,0 +1,187 @@
+"""The announcer: which worker's policy is written when, and that all partitions end with the same one."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from sidestep.schemas import ListsRecord, PolicyRecord
+from sidestep.schemas.codec import decode_evidence
+from sidestep.streams.errors import HashKeyMismatch
+from sidestep.streams.runtime.outgoing import Outgoing
+from sidestep.streams.runtime.publisher import Publisher
+from sidestep.streams.screen import announcer
+from sidestep.streams.screen.announcer import Announcer, overtaken
+from sidestep.streams.screen.control import Written
+from sidestep.topics.catalog import EVIDENCE
+from sidestep.topics.connection import Connection
+from sidestep.topics.errors import PublishFailed
+from tests.guarantees.harness.records import read
+
+PARTITIONS = EVIDENCE.partitions
+KEY = "fingerprint"
+
+
+class Hindered:
+    """A publisher that does something else just before it writes a policy into the log."""
+
+    def __init__(self, publisher: Publisher):
+        self._publisher = publisher
+        self.before: Callable[[Outgoing], Awaitable[None]] | None = None
+
+    async def send(self, outgoing: Outgoing) -> None:
+        """What stands in the way comes first, once."""
+        if self.before is not None and (EVIDENCE.name, 0) in outgoing.batches:
+            before, self.before = self.before, None
+            await before(outgoing)
+        await self._publisher.send(outgoing)
+
+
+class Workers:
+    """Announcers of several Screen workers of one group, by their number."""
+
+    def __init__(self, connection: Connection):
+        self._connection = connection
+        self._publisher = Publisher(connection, "test-announcer")
+        self.hindered = Hindered(self._publisher)
+        self._announcers = [
+            Announcer(connection, sender, PARTITIONS, KEY) for sender in (self.hindered, self._publisher)
+        ]
+
+    async def start(self, number: int, policy: str) -> None:
+        """Worker `number` starts with a policy file, or its file has changed to it."""
+        await self._announcers[number].put_in_force(policy, f"text of {policy}", {"feed": "1"})
+
+    async def feed_changes(self, number: int, policy: str, version: str = "2") -> None:
+        """A feed of worker `number`, whose policy file is this one, has another version."""
+        await self._announcers[number].renew(policy, f"text of {policy}", {"feed": version})
+
+    async def close(self) -> None:
+        """End them."""
+        await self._publisher.close()
+
+    def log(self) -> tuple[dict[int, list[str]], set[int]]:
+        """The policies that stand in the log, by partition; and how many records of lists each partition has."""
+        records = [
+            (message.partition(), decode_evidence(message.value())) for message in read(self._connection, EVIDENCE.name)
+        ]
+        policies: dict[int, list[str]] = {number: [] for number in range(PARTITIONS)}
+        for number, record in records:
+            if isinstance(record, PolicyRecord):
+                policies[number].append(record.version)
+        lists = [number for number, record in records if isinstance(record, ListsRecord)]
+        return policies, {lists.count(number) for number in policies}
+
+
+def everywhere(*policies: str) -> dict[int, list[str]]:
+    """The same in each partition."""
+    return {number: list(policies) for number in range(PARTITIONS)}
+
+
+def acted(connection: Connection, scenario: Callable[[Workers], Awaitable[None]]) -> Workers:
+    """The workers after a scenario."""
+
+    async def act() -> Workers:
+        workers = Workers(connection)
+        try:
+            await scenario(workers)
+        finally:
+            await workers.close()
+        return workers
+
+    return asyncio.run(act())
+
+
+@pytest.mark.broker
+def test_a_policy_is_written_at_a_start_or_change_and_at_no_other_time(clean_topics: Connection) -> None:
+    """Workers with different files do not write theirs in turns whenever a feed changes; whoever starts or has its file
+    changed last decides, also with a policy that was in force before."""
+
+    async def scenario(workers: Workers) -> None:
+        await workers.start(0, "old")
+        await workers.start(1, "old")
+        await workers.start(1, "new")
+        await workers.feed_changes(0, "old")
+        await workers.feed_changes(1, "new", "3")
+        await workers.feed_changes(0, "old", "4")
+        await workers.start(0, "old")
+        await workers.start(0, "old")
+
+    policies, lists = acted(clean_topics, scenario).log()
+    assert everywhere("old", "new", "old") == policies
+    assert {5} == lists, "those of the feeds are written at each change"
+
+
+@pytest.mark.broker
+def test_a_writer_that_died_halfway_is_made_up_for_by_the_next_start(clean_topics: Connection) -> None:
+    """Some partitions have its policy: whoever starts writes, also with the one that was in force before."""
+
+    async def died(outgoing: Outgoing) -> None:
+        first = {place: records for place, records in outgoing.batches.items() if place == (EVIDENCE.name, 0)}
+        await workers_of[0].hindered.send(Outgoing(first))
+        raise PublishFailed("the worker died")
+
+    workers_of: list[Workers] = []
+
+    async def scenario(workers: Workers) -> None:
+        workers_of.append(workers)
+        await workers.start(0, "old")
+        workers.hindered.before = died
+        with pytest.raises(PublishFailed):
+            await workers.start(0, "new")
+        await workers.feed_changes(1, "old")
+        assert everywhere("old") | {0: ["old", "new"]} == workers.log()[0]
+        await workers.start(1, "old")
+
+    policies, _ = acted(clean_topics, scenario).log()
+    assert everywhere("old", "old") | {0: ["old", "new", "old"]} == policies
+
+
+@pytest.mark.broker
+def test_two_that_write_at_the_same_moment_leave_one_policy(
+    clean_topics: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever finds that somebody wrote between its own notes writes once more."""
+    monkeypatch.setattr(announcer, "PAUSE_SECONDS", 0.01)
+
+    async def scenario(workers: Workers) -> None:
+        async def other(outgoing: Outgoing) -> None:
+            await workers.start(1, "another")
+
+        workers.hindered.before = other
+        await workers.start(0, "one")
+
+    policies, _ = acted(clean_topics, scenario).log()
+    assert everywhere("another", "one", "one") == policies
+
+
+@pytest.mark.broker
+def test_another_hash_key_writes_nothing(clean_topics: Connection) -> None:
+    """The recipients' history would not be found."""
+
+    async def scenario(workers: Workers) -> None:
+        await workers.start(0, "one")
+        with pytest.raises(HashKeyMismatch):
+            await Announcer(clean_topics, workers.hindered, PARTITIONS, "another").put_in_force("two", "", {})
+
+    assert everywhere("one") == acted(clean_topics, scenario).log()[0]
+
+
+@pytest.mark.parametrize(
+    ("notes", "expected"),
+    [
+        ("mine mine", False),
+        ("other other mine mine other", False),
+        ("mine other mine", True),
+        ("other mine other mine", True),
+        ("mine same mine", False),
+        ("mine other mine mine mine", False),
+        ("mine", False),
+        ("", False),
+    ],
+)
+def test_only_what_stands_between_its_notes_overtakes(notes: str, expected: bool) -> None:
+    """What ended before or began afterwards is in the same order in all partitions; the last attempt counts."""
+    said = {"mine": Written("a", 0, 1), "same": Written("a", 0, 2), "other": Written("b", 0, 3)}
+    policy = PolicyRecord(version="a", text="", at=1)
+    assert expected is overtaken([said[word] for word in notes.split()], policy)
