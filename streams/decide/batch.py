@@ -30,7 +30,9 @@ from sidestep.streams.decide.tables import (
     IDS,
     OPEN_TALLIES,
     SERVICES,
+    SOURCES,
     provider_key,
+    source_key,
 )
 from sidestep.streams.decide.tally import Counted
 from sidestep.streams.runtime.tables import Row, Table
@@ -77,6 +79,7 @@ def load(records: Records, controls: Controls, read: Read, between: Between) -> 
     subjects: set[tuple[str, str]] = set()
     domains: set[bytes] = set()
     recipients: set[bytes] = set()
+    sources: set[bytes] = set()
     ids: list[bytes] = []
     contents: list[bytes] = []
     for _, record in records:
@@ -84,6 +87,8 @@ def load(records: Records, controls: Controls, read: Read, between: Between) -> 
             subjects.add((record.service, record.domain))
             recipients.add(record.recipient_key)
             ids.append(record.id_key)
+            if record.source:
+                sources.add(source_key(record.service, record.source))
             if record.reused:
                 contents.append(record.content_key)
         elif type(record) is FeedbackEvidence:
@@ -98,6 +103,9 @@ def load(records: Records, controls: Controls, read: Read, between: Between) -> 
     state.domains = read(DOMAIN_RATES, domains | _providers(records, controls))
     state.services = read(SERVICES, {f"{service}@{domain}".encode() for service, domain in subjects})
     state.recipients = read(BOUNCE_HISTORY, recipients)
+    if any(type(record) is FeedbackEvidence for _, record in records):  # it counts for whoever brought the address
+        sources |= {source_key(row.service, row.source) for row in state.recipients.values() if row.source}
+    state.sources = read(SOURCES, sources) if sources else {}
     state.ids = read(IDS, ids)
     state.ids |= read(IDS, contents + _contents(records, ids, state.ids.keys()))
     find_ending(records, state, between)

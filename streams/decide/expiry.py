@@ -1,15 +1,24 @@
 """When rows end: 24 months of log time after the last thing that happened to what they are about. Pure.
 
 From then on a row counts for nothing. It leaves the ledger, and by a tombstone its changelog, when the log's time next
-enters an hour in which its part of the keys is gone through: recipients' keys have 1,024 parts, names of domains and
-services 256. So all are gone through within 43 days, and no batch ever goes through the whole ledger.
+enters an hour in which its part of the keys is gone through: recipients' keys have 1,024 parts, names of domains,
+services and sources 256. So all are gone through within 43 days, and no batch ever goes through the whole ledger.
 """
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from sidestep.streams.decide.policy import DAY
-from sidestep.streams.decide.tables import BOUNCE_HISTORY, DOMAIN_RATES, SERVICES, DomainRow, RecipientRow, ServiceRow
+from sidestep.streams.decide.tables import (
+    BOUNCE_HISTORY,
+    DOMAIN_RATES,
+    SERVICES,
+    SOURCES,
+    DomainRow,
+    RecipientRow,
+    ServiceRow,
+    SourceRow,
+)
 from sidestep.streams.runtime.tables import Table
 
 KEPT_SECONDS = 731 * DAY
@@ -18,7 +27,7 @@ HOUR_MS = 3_600_000
 PARTS = 1024
 """Hours after which every part of every table has been gone through."""
 
-Aging = RecipientRow | DomainRow | ServiceRow
+Aging = RecipientRow | DomainRow | ServiceRow | SourceRow
 
 
 class Stretch(NamedTuple):
@@ -40,7 +49,7 @@ def ended(row: Aging, now: int) -> bool:
 def stretches(hour: int) -> Iterator[Stretch]:
     """What is gone through as the log's time enters an hour (since 1970)."""
     yield _stretch(BOUNCE_HISTORY, hour, PARTS, 2)
-    for table in (DOMAIN_RATES, SERVICES):
+    for table in (DOMAIN_RATES, SERVICES, SOURCES):
         yield _stretch(table, hour, 256, 1)
 
 

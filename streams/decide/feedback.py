@@ -2,6 +2,7 @@
 
 from sidestep.schemas import FeedbackEvidence
 from sidestep.streams.decide import life
+from sidestep.streams.decide.sources import brought
 from sidestep.streams.decide.state import State
 from sidestep.streams.decide.tables import COUNTED, DEDUPLICATION_SECONDS, DomainRow, IdRow, ServiceRow
 
@@ -35,14 +36,20 @@ def _bounce(state: State, feedback: FeedbackEvidence, when: int, now: int) -> No
     if feedback.reason == "suspend":
         life.suspended(state.recipient(feedback.recipient_key, now), when)
     elif feedback.hard:
-        life.bounced(state.recipient(feedback.recipient_key, now), when)
+        row = state.recipient(feedback.recipient_key, now)
+        life.bounced(row, when)
+        if (source := brought(state, row)) is not None:
+            source.hard_bounces += 1
     if feedback.hard:
         for counted in _rows(state, feedback, now):
             counted.hard_bounces += 1
 
 
 def _complaint(state: State, feedback: FeedbackEvidence, when: int, now: int) -> None:
-    life.complained(state.recipient(feedback.recipient_key, now), when)
+    row = state.recipient(feedback.recipient_key, now)
+    life.complained(row, when)
+    if (source := brought(state, row)) is not None:
+        source.complaints += 1
     for counted in _rows(state, feedback, now):
         counted.complaints += 1
 
@@ -52,7 +59,8 @@ def _take_back(state: State, feedback: FeedbackEvidence, now: int) -> None:
     if row is not None and row.complained_at:
         row.complained_at = 0
         state.written_recipients[feedback.recipient_key] = row
-        for counted in _rows(state, feedback, now):
+        counts = [*_rows(state, feedback, now), *filter(None, (brought(state, row),))]
+        for counted in counts:
             counted.complaints = max(0, counted.complaints - 1)
 
 
@@ -64,6 +72,8 @@ def _sign_of_life(state: State, feedback: FeedbackEvidence, when: int, now: int)
         life.unsubscribed(row, when)
     elif feedback.event in ENGAGED:
         life.engaged(row, when)
+        if (source := brought(state, row)) is not None:
+            source.engaged += 1
 
 
 def _rows(state: State, feedback: FeedbackEvidence, now: int) -> list[DomainRow | ServiceRow]:

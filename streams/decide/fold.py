@@ -27,6 +27,7 @@ from sidestep.streams.decide.risk import NO_RISK, Risk, Scales
 from sidestep.streams.decide.rules.case import NEVER, Case, Finding
 from sidestep.streams.decide.rules.ladder import Ladder
 from sidestep.streams.decide.rules.trap_risk import trap_risk, valid_since
+from sidestep.streams.decide.sources import meter, sent
 from sidestep.streams.decide.standing import Follows, refuse, situation
 from sidestep.streams.decide.state import Controls, State
 from sidestep.streams.decide.suppress import suppress
@@ -108,6 +109,8 @@ def _judge(
         if told is not None:
             flags = [*flags, told]
     if stop is None:
+        stop = meter(state, evidence, policy, now)
+    if stop is None:
         service = state.service(pair.service_key, now)
         stop = limit(state, evidence, pair, domain, service, policy, now_ms * 1000)
         if stop is None and not evidence.test:
@@ -138,6 +141,7 @@ def _count_send(
         service.never_mailed += 1
         state.never_mailed.add(offset)
     life.approved(state.recipient(evidence.recipient_key, now), evidence, now)
+    sent(state, evidence, now)
     domain.sends += 1
     if domain.sends >= REPRESENTATIVE:
         _halve(domain)

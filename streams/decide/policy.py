@@ -23,6 +23,11 @@ class RulePolicy(Struct, frozen=True, gc=False):
     flag_from: float = 1.0
     confirm_from: float = 1.0
     drop_from: float = 1.0
+    messages: int = 0
+    hours: int = 0
+    least: int = 0
+    bounce_share: float = 1.0
+    complaint_share: float = 1.0
 
 
 class Limits(Struct, frozen=True):

@@ -18,6 +18,7 @@ from sidestep.streams.decide.tables import (
     IDS,
     OPEN_TALLIES,
     SERVICES,
+    SOURCES,
     ClockRow,
     ControlRow,
     DomainRow,
@@ -25,6 +26,7 @@ from sidestep.streams.decide.tables import (
     IdRow,
     RecipientRow,
     ServiceRow,
+    SourceRow,
     TallyRow,
 )
 from sidestep.streams.decide.tally import OpenTallies
@@ -115,8 +117,10 @@ class State:
         self.domains: dict[bytes, DomainRow] = {}
         self.services: dict[bytes, ServiceRow] = {}
         self.recipients: dict[bytes, RecipientRow] = {}
+        self.sources: dict[bytes, SourceRow] = {}
         self.ids: dict[bytes, IdRow] = {}
         self.written_recipients: dict[bytes, RecipientRow] = {}
+        self.written_sources: dict[bytes, SourceRow] = {}
         self.written_ids: dict[bytes, IdRow] = {}
         self.written_control: dict[bytes, ControlRow] = {}
         self.written_holds: dict[bytes, HoldRow] = {}
@@ -129,7 +133,9 @@ class State:
         """Keys of rows, among those of the state, that may end in this batch."""
         self.long = False
         """A row that this batch has written may end in it, too."""
-        self._gone: dict[Table[Any], dict[bytes, None]] = {DOMAIN_RATES: {}, SERVICES: {}, BOUNCE_HISTORY: {}}
+        self._gone: dict[Table[Any], dict[bytes, None]] = {
+            table: {} for table in (DOMAIN_RATES, SERVICES, SOURCES, BOUNCE_HISTORY)
+        }
 
     def domain(self, name: bytes, now: int) -> DomainRow:
         """The domain's row, new if need be. Every intent touches its domain, so the row always counts as written."""
@@ -145,6 +151,21 @@ class State:
         if row is None or (row.last_seen < now - KEPT_SECONDS and ended(row, now)):
             row = self.services[key] = ServiceRow()
         row.last_seen = now
+        return row
+
+    def source(self, key: bytes, now: int) -> SourceRow:
+        """The row of a service's source to write to, new if need be."""
+        row = self.sources.get(key)
+        if row is None or ended(row, now):
+            row = self.sources[key] = SourceRow(began=now)
+        self.written_sources[key] = row
+        return row
+
+    def known_source(self, key: bytes) -> SourceRow | None:
+        """The row of a service's source to count in; None: nothing was ever sent to addresses from there."""
+        row = self.sources.get(key)
+        if row is not None:
+            self.written_sources[key] = row
         return row
 
     def known(self, key: bytes, now: int) -> RecipientRow | None:
@@ -168,6 +189,7 @@ class State:
         aging: dict[Table[Any], dict[bytes, Any]] = {
             DOMAIN_RATES: self.domains,
             SERVICES: self.services,
+            SOURCES: self.sources,
             BOUNCE_HISTORY: self.recipients,
         }
         return aging[table]
@@ -177,6 +199,8 @@ class State:
         del self.rows(table)[key]
         if table is BOUNCE_HISTORY:
             self.written_recipients.pop(key, None)
+        elif table is SOURCES:
+            self.written_sources.pop(key, None)
         self._gone[table][key] = None
 
     def remember(self, key: bytes, row: IdRow) -> None:
@@ -188,6 +212,7 @@ class State:
         return {
             DOMAIN_RATES: {**self._gone[DOMAIN_RATES], **self.domains},
             SERVICES: {**self._gone[SERVICES], **self.services},
+            SOURCES: {**self._gone[SOURCES], **self.written_sources},
             BOUNCE_HISTORY: {**self._gone[BOUNCE_HISTORY], **self.written_recipients},
             IDS: self.written_ids,
             CONTROL: self.written_control,

@@ -124,6 +124,29 @@ class RecipientRow(Struct, array_like=True, gc=False):
         )
 
 
+class SourceRow(Struct, array_like=True, gc=False):
+    """One source of a service's addresses: a form, an import. What became of its messages since it was new last."""
+
+    began: int = 0
+    """When it was new, or was so after a long silence."""
+    last_sent: int = 0
+    sent: int = 0
+    """Since it began; of many the counts are halved, as a domain's are."""
+    hard_bounces: int = 0
+    """Of mailboxes that it has brought. Likewise:"""
+    complaints: int = 0
+    engaged: int = 0
+    passed: bool = False
+    """Its first messages have been waited for, and were not bad."""
+    held_at: int = 0
+    """Since when it is held back; 0: it is not."""
+
+    @property
+    def touched(self) -> int:
+        """When something happened to it last."""
+        return max(self.began, self.last_sent, self.held_at)
+
+
 class IdRow(Struct, array_like=True, gc=False):
     """An intent (or feedback) that has been counted."""
 
@@ -184,6 +207,11 @@ class TallyRow(Struct, array_like=True):
     scopes: dict[Scope, int] = field(default_factory=dict)
 
 
+def source_key(service: str, source: str) -> bytes:
+    """Key in SOURCES; no service has this character in its name."""
+    return f"{service}\x1f{source}".encode()
+
+
 def lasts(suppressed: Suppressed | None) -> int:
     """The second until which it holds; 0: there is none."""
     if suppressed is None:
@@ -198,6 +226,7 @@ def provider_key(provider: str) -> bytes:
 
 DOMAIN_RATES = Table("domain_rates", b"d", DomainRow)
 SERVICES = Table("services", b"s", ServiceRow)
+SOURCES = Table("sources", b"f", SourceRow)
 BOUNCE_HISTORY = Table("bounce_history", b"r", RecipientRow)
 IDS = Table("ids", b"i", IdRow, windowed=True)
 CLOCK = Table("clock", b"t", ClockRow)
@@ -205,4 +234,4 @@ CONTROL = Table("control", b"c", ControlRow)
 HOLDS = Table("holds", b"h", HoldRow)
 OPEN_TALLIES = Table("open_tallies", b"o", TallyRow)
 
-TABLES = (DOMAIN_RATES, SERVICES, BOUNCE_HISTORY, IDS, CLOCK, CONTROL, HOLDS, OPEN_TALLIES)
+TABLES = (DOMAIN_RATES, SERVICES, SOURCES, BOUNCE_HISTORY, IDS, CLOCK, CONTROL, HOLDS, OPEN_TALLIES)

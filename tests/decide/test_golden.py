@@ -184,6 +184,15 @@ def _story(new_world: type[World]) -> list[Evidence]:
     hosted = MxFinding("yes", "mx", now, 300, ("mx.google.com",), "google")
     intent("hosted-1", "jane@one.example", mx=hosted)
     intent("hosted-2", "jane@two.example", mx=hosted)
+    strict = new_world.policy_text(**LIMITS)
+    for given, told in (("messages = 1000", "messages = 2"), ("least = 50", "least = 2")):
+        strict = strict.replace(given, told)
+    records.append(new_world.policy_record(strict, later()))
+    for number in range(3):
+        intent(f"import-{number}", f"u{number}@import.example", source="import-2017")
+        later(60_000)
+    feedback("bounce", "u0@import.example", id="b4", hard=True, scope="recipient", reason="userunknown", service="shop")
+    intent("import-3", "u3@import.example", source="import-2017")
     records.append(TickRecord(at=later()))
     return records
 

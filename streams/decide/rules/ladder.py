@@ -21,6 +21,10 @@ DAYS: Mapping[str, type] = MappingProxyType({"days": int})
 RISK_STEPS: Mapping[str, type] = MappingProxyType(
     {"flag_from": float, "confirm_from": float, "drop_from": float, "retry_after": int, "retry_after_max": int}
 )
+SOURCE_NEW: Mapping[str, type] = MappingProxyType({"messages": int, "hours": int, "days": int})
+SOURCE_BAD: Mapping[str, type] = MappingProxyType(
+    {"least": int, "bounce_share": float, "complaint_share": float, "days": int}
+)
 NO_PARAMETERS: Mapping[str, type] = MappingProxyType({})
 
 Function = Callable[[Case], Finding | None]
@@ -93,6 +97,8 @@ RULES: tuple[Rule, ...] = (
         parameters={"retry_after": int, "retry_after_max": int},
     ),
     Rule("trap-risk", ("graded", "off"), RISK_STEPS, (), None),
+    Rule("source-held", DEFERRING, SOURCE_BAD, (), None),
+    Rule("source-probation", DEFERRING, SOURCE_NEW, (), None),
     _limit("domain-limit"),
     _limit("mx-provider-limit"),
     _limit("service-limit"),

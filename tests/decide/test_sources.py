@@ -1,0 +1,165 @@
+"""Sources of addresses: new ones are metered until there was time for what comes back, bad ones are held."""
+
+import re
+from typing import Any
+
+import pytest
+
+from sidestep.streams.decide.tables import SOURCES, SourceRow, source_key
+from tests.decide.world import World
+
+HOUR, DAY = 3_600_000, 86_400_000
+FIGURES = {"messages": 8, "hours": 4, "least": 5, "bounce_share": 0.4, "complaint_share": 0.25}
+
+
+class Imports:
+    """A world in which a service sends to a list, one message to each address."""
+
+    def __init__(self, new_world: type[World], partitions: int = 1, **figures: Any):
+        text = new_world.policy_text()
+        for name, figure in (FIGURES | figures).items():
+            text, count = re.subn(rf"(?m)^{name} = \S+", f"{name} = {figure}", text)
+            assert count == 1, name
+        self.world = new_world(None)
+        self.world.append(new_world.policy_record(text, partitions=partitions))
+        self.count = 0
+
+    def send(self, many: int = 1, source: str = "import", **fields: Any) -> list[str]:
+        """What became of so many more messages: send, or the rule that kept one back."""
+        said = []
+        for _ in range(many):
+            self.count += 1
+            verdict = self.world.intent(f"i{self.count}", to=f"u{self.count}@example.com", source=source, **fields)
+            said.append(verdict.rules[0].id if verdict.action == "defer" else verdict.action)
+        return said
+
+    def feedback(self, event: str, *numbers: int, **fields: Any) -> None:
+        """What came of the messages with these numbers."""
+        for number in numbers:
+            self.world.feedback(event, to=f"u{number}@example.com", id=f"{event}-{number}", **fields)
+
+    def bounce(self, *numbers: int) -> None:
+        """No such mailbox."""
+        self.feedback("bounce", *numbers, hard=True, scope="recipient", reason="userunknown")
+
+    @property
+    def row(self) -> SourceRow:
+        """The story of `import`."""
+        return self.world.row(SOURCES, source_key("shop", "import"))
+
+
+@pytest.fixture
+def imports(new_world: type[World]) -> Imports:
+    """By FIGURES."""
+    return Imports(new_world)
+
+
+def test_a_new_source_waits_for_what_comes_back(imports: Imports) -> None:
+    """Its first messages go out; the next ones say until when they wait; then all go."""
+    assert ["send"] * 8 + ["source-probation"] == imports.send(9)
+    last = imports.world.now
+    imports.world.wait(HOUR)
+    verdict = imports.world.intent("x", source="import")
+    assert verdict.retry_at == (last + 4 * HOUR) / 1000
+    assert "is new here: its first messages are out, the rest waits 3 hours" in verdict.rules[0].text
+    imports.world.wait(3 * HOUR)
+    assert ["send"] * 30 == imports.send(30)
+    assert imports.row.passed
+
+
+def test_a_bad_first_batch_holds_the_rest(imports: Imports) -> None:
+    """With the figures, until a time; after it the source is new again."""
+    imports.send(8)
+    imports.bounce(1, 2, 3, 4)
+    assert ["source-held"] * 3 == imports.send(3)
+    verdict = imports.world.intent("x", source="import")
+    assert (
+        "of 8 messages to addresses from there 4 bounced for good (50 %), 0 were reported as spam"
+        in verdict.rules[0].text
+    )
+    assert verdict.retry_at == (imports.world.now + 14 * DAY) / 1000
+    imports.world.wait(14 * DAY + 1000)
+    assert ["send"] * 8 + ["source-probation"] == imports.send(9)
+
+
+@pytest.mark.parametrize(
+    ("event", "many", "held"), [("complaint", 1, False), ("complaint", 2, True), ("opened", 8, False)]
+)
+def test_complaints_hold_it_too(imports: Imports, event: str, many: int, held: bool) -> None:
+    """A quarter of eight."""
+    imports.send(8)
+    imports.feedback(event, *range(1, many + 1))
+    imports.world.wait(5 * HOUR)
+    assert ["source-held" if held else "send"] == imports.send()
+
+
+def test_few_messages_say_nothing(imports: Imports) -> None:
+    """One bounce of one is no bad list."""
+    imports.send(4)
+    imports.bounce(1, 2, 3, 4)
+    assert ["send"] == imports.send()
+    assert ["source-held"] == imports.send()
+
+
+def test_it_is_held_whenever_it_turns_bad(imports: Imports) -> None:
+    """Long after its probation."""
+    imports.send(8)
+    imports.world.wait(5 * HOUR)
+    imports.send(12)
+    imports.bounce(*range(9, 17))
+    assert ["source-held"] == imports.send()
+
+
+def test_after_a_long_silence_it_is_new_again(imports: Imports) -> None:
+    """Whatever it was before."""
+    imports.send(8)
+    imports.world.wait(5 * HOUR)
+    imports.send(12)
+    imports.world.wait(181 * DAY)
+    assert ["send"] * 8 + ["source-probation"] == imports.send(9)
+
+
+def test_feedback_counts_for_whoever_brought_the_address_first(imports: Imports) -> None:
+    """Importing a list under another name does not make it good."""
+    imports.send(5)
+    imports.world.wait(5 * HOUR)
+    for number in range(1, 6):
+        imports.world.intent(f"again-{number}", to=f"u{number}@example.com", source="better-name")
+    imports.bounce(1, 2, 3)
+    assert ["send", "source-held"] == [*imports.send(source="better-name"), *imports.send()]
+
+
+def test_sources_are_apart(imports: Imports) -> None:
+    """One service's import is not another one's; without a source nobody waits, tests neither."""
+    imports.send(9)
+    assert ["send"] == imports.send(service="bank")
+    assert ["send"] == imports.send(source="form")
+    assert ["send"] * 20 == imports.send(20, source="")
+    assert ["send"] == imports.send(test=True)
+
+
+def test_each_partition_has_its_share_of_the_first_messages(new_world: type[World]) -> None:
+    """Together as many as the policy says; one each at the least."""
+    assert ["send"] * 2 + ["source-probation"] == Imports(new_world, partitions=4).send(3)
+    assert ["send", "source-probation"] == Imports(new_world, partitions=40).send(2)
+
+
+@pytest.mark.parametrize("off", ["source-held", "source-probation"])
+def test_each_rule_can_be_off(new_world: type[World], off: str) -> None:
+    """The other one goes on."""
+    imports = Imports(new_world)
+    text = new_world.policy_text({off: "off"})
+    for name, figure in FIGURES.items():
+        text = re.sub(rf"(?m)^{name} = \S+", f"{name} = {figure}", text)
+    imports.world.append(new_world.policy_record(text))
+    imports.send(8)
+    imports.bounce(1, 2, 3, 4)
+    assert ["source-probation" if off == "source-held" else "source-held"] == imports.send()
+
+
+def test_what_is_kept_back_takes_no_slot_and_leaves_no_trace(imports: Imports) -> None:
+    """Neither with its domain's limit nor in the stories of recipients."""
+    imports.send(8)
+    before = imports.row.sent
+    imports.send(5)
+    assert (8, 8) == (before, imports.row.sent)
