@@ -1,4 +1,4 @@
-"""sidestep hold: services whose intents are deferred until a time, whatever else is known of them."""
+"""sidestep hold: services, or single sources of theirs, whose intents are deferred until a time."""
 
 import json
 import time
@@ -17,10 +17,10 @@ T = TypeVar("T")
 
 @click.group()
 def hold() -> None:
-    """Put services on hold, list and release them.
+    """Put services on hold, or single sources of their addresses; list and release them.
 
-    The intents of a service on hold are deferred by the rule service-on-hold until the hold ends, unless the policy has
-    switched that rule off. What is counted and learned of the service goes on.
+    The intents of a service on hold are deferred by the rule service-on-hold until the hold ends, those of a source by
+    source-on-hold, unless the policy has switched that rule off. What is counted and learned goes on.
     """
 
 
@@ -28,7 +28,7 @@ def hold() -> None:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a hold; times in Unix seconds.")
 @broker_option
 def list_holds(as_json: bool, broker: str | None) -> None:
-    """Show which services are on hold, until when, and why."""
+    """Show which services and sources are on hold, until when, and why."""
     from sidestep.streams.screen.control import read_notes
     from sidestep.topics.catalog import CONTROL, EVIDENCE
     from sidestep.topics.cluster import admin_client, require
@@ -42,8 +42,12 @@ def list_holds(as_json: bool, broker: str | None) -> None:
         click.echo(line)
 
 
+source_option = click.option("--source", default="", metavar="NAME", help="This source of the service alone.")
+
+
 @hold.command()
 @click.argument("service")
+@source_option
 @click.option(
     "--until",
     required=True,
@@ -52,31 +56,38 @@ def list_holds(as_json: bool, broker: str | None) -> None:
 )
 @click.option("--reason", required=True, metavar="TEXT", help="Stands in each verdict; at most 200 characters.")
 @broker_option
-def add(service: str, until: str, reason: str, broker: str | None) -> None:
-    """Defer the intents of SERVICE from now on. A hold of it that exists is replaced."""
+def add(service: str, source: str, until: str, reason: str, broker: str | None) -> None:
+    """Defer the intents of SERVICE from now on. A hold of it that exists is replaced.
+
+    Of a source only what is for people who have not opened, clicked or answered lately.
+    """
     from sidestep.streams.runtime.failpoints import from_environment
     from sidestep.streams.screen.hold_writer import write_hold
 
     now_ms = _now_ms()
     end = _checked("--until", lambda: until_ms(until, now_ms))
-    record = _checked(None, lambda: hold_record(service, end, reason, now_ms))
+    record = _checked(None, lambda: hold_record(service, end, reason, now_ms, source))
     settings = load(broker=broker)
     partitions = write_hold(settings.connection, settings.group, record, from_environment())
-    click.echo(f"{service} is on hold until {rfc3339(end)}, in all {partitions} partitions")
+    click.echo(f"{_name(service, source)} is on hold until {rfc3339(end)}, in all {partitions} partitions")
 
 
 @hold.command()
 @click.argument("service")
+@source_option
 @broker_option
-def release(service: str, broker: str | None) -> None:
-    """Let the intents of SERVICE through again, from now on. It may be one that is not on hold."""
+def release(service: str, source: str, broker: str | None) -> None:
+    """Let the intents of SERVICE through again, from now on. It may be one that is not on hold.
+
+    A hold of one source ends only by its name.
+    """
     from sidestep.streams.runtime.failpoints import from_environment
     from sidestep.streams.screen.hold_writer import write_hold
 
-    record = _checked(None, lambda: release_record(service, _now_ms()))
+    record = _checked(None, lambda: release_record(service, _now_ms(), source))
     settings = load(broker=broker)
     partitions = write_hold(settings.connection, settings.group, record, from_environment())
-    click.echo(f"{service} is released, in all {partitions} partitions")
+    click.echo(f"{_name(service, source)} is released, in all {partitions} partitions")
 
 
 def _checked(option: str | None, make: Callable[[], T]) -> T:
@@ -95,6 +106,7 @@ def _as_json(holds: list[Hold]) -> Iterator[str]:
         yield json.dumps(
             {
                 "service": found.service,
+                "source": found.source,
                 "until": found.until / 1000,
                 "since": found.at / 1000,
                 "reason": found.reason,
@@ -105,15 +117,20 @@ def _as_json(holds: list[Hold]) -> Iterator[str]:
 
 def _as_table(holds: list[Hold], now_ms: int, partitions: int) -> Iterator[str]:
     if not holds:
-        yield "no service is on hold"
+        yield "nothing is on hold"
         return
-    width = max(len("service"), *(len(found.service) for found in holds))
+    names = [printable(_name(found.service, found.source)) for found in holds]
+    width = max(len("service"), *map(len, names))
     yield f"{'service':<{width}}  {'since':<20}  {'until':<20}  {'left':<10}  reason"
-    for found in holds:
+    for found, name in zip(holds, names, strict=True):
         times = f"{rfc3339(found.at):<20}  {rfc3339(found.until):<20}  {left(found.until - now_ms):<10}"
-        yield f"{printable(found.service):<{width}}  {times}  {printable(found.reason)}"
+        yield f"{name:<{width}}  {times}  {printable(found.reason)}"
         if found.partitions < partitions:
             yield f"  in {found.partitions} of {partitions} partitions only, the others are newer: add it again"
+
+
+def _name(service: str, source: str) -> str:
+    return f"{service}, source {source}" if source else service
 
 
 def left(ms: int) -> str:

@@ -19,6 +19,7 @@ from sidestep.schemas import (
     Verdict,
 )
 from sidestep.streams.decide.fold import fold
+from sidestep.streams.decide.sources import source_keys
 from sidestep.streams.decide.state import Controls, State
 from sidestep.streams.decide.sweep import Between, find_ending
 from sidestep.streams.decide.tables import (
@@ -31,6 +32,7 @@ from sidestep.streams.decide.tables import (
     OPEN_TALLIES,
     SERVICES,
     SOURCES,
+    campaign_key,
     provider_key,
     source_key,
 )
@@ -71,6 +73,7 @@ def load_controls(read: Read, scan: Scan) -> Controls:
         dict(scan(HOLDS)),
         clock[b"clock"].at_ms if clock else 0,
         dict(scan(OPEN_TALLIES)),
+        clock[b"clock"].sources_since if clock else 0,
     )
 
 
@@ -89,6 +92,8 @@ def load(records: Records, controls: Controls, read: Read, between: Between) -> 
             ids.append(record.id_key)
             if record.source:
                 sources.add(source_key(record.service, record.source))
+            if record.campaign:
+                sources.add(campaign_key(record.service, record.campaign))
             if record.reused:
                 contents.append(record.content_key)
         elif type(record) is FeedbackEvidence:
@@ -103,8 +108,8 @@ def load(records: Records, controls: Controls, read: Read, between: Between) -> 
     state.domains = read(DOMAIN_RATES, domains | _providers(records, controls))
     state.services = read(SERVICES, {f"{service}@{domain}".encode() for service, domain in subjects})
     state.recipients = read(BOUNCE_HISTORY, recipients)
-    if any(type(record) is FeedbackEvidence for _, record in records):  # it counts for whoever brought the address
-        sources |= {source_key(row.service, row.source) for row in state.recipients.values() if row.source}
+    if any(type(record) is FeedbackEvidence for _, record in records):  # it counts for where the last message was from
+        sources |= source_keys(list(state.recipients.values()))
     state.sources = read(SOURCES, sources) if sources else {}
     state.ids = read(IDS, ids)
     state.ids |= read(IDS, contents + _contents(records, ids, state.ids.keys()))

@@ -2,7 +2,7 @@
 
 from sidestep.schemas import FeedbackEvidence
 from sidestep.streams.decide import life
-from sidestep.streams.decide.sources import brought
+from sidestep.streams.decide.sources import came_back
 from sidestep.streams.decide.state import State
 from sidestep.streams.decide.tables import COUNTED, DEDUPLICATION_SECONDS, DomainRow, IdRow, ServiceRow
 
@@ -38,8 +38,8 @@ def _bounce(state: State, feedback: FeedbackEvidence, when: int, now: int) -> No
     elif feedback.hard:
         row = state.recipient(feedback.recipient_key, now)
         life.bounced(row, when)
-        if (source := brought(state, row)) is not None:
-            source.hard_bounces += 1
+        for story in came_back(state, row):
+            story.hard_bounces += 1
     if feedback.hard:
         for counted in _rows(state, feedback, now):
             counted.hard_bounces += 1
@@ -48,8 +48,8 @@ def _bounce(state: State, feedback: FeedbackEvidence, when: int, now: int) -> No
 def _complaint(state: State, feedback: FeedbackEvidence, when: int, now: int) -> None:
     row = state.recipient(feedback.recipient_key, now)
     life.complained(row, when)
-    if (source := brought(state, row)) is not None:
-        source.complaints += 1
+    for story in came_back(state, row):
+        story.complaints += 1
     for counted in _rows(state, feedback, now):
         counted.complaints += 1
 
@@ -59,8 +59,7 @@ def _take_back(state: State, feedback: FeedbackEvidence, now: int) -> None:
     if row is not None and row.complained_at:
         row.complained_at = 0
         state.written_recipients[feedback.recipient_key] = row
-        counts = [*_rows(state, feedback, now), *filter(None, (brought(state, row),))]
-        for counted in counts:
+        for counted in (*_rows(state, feedback, now), *came_back(state, row)):
             counted.complaints = max(0, counted.complaints - 1)
 
 
@@ -72,8 +71,8 @@ def _sign_of_life(state: State, feedback: FeedbackEvidence, when: int, now: int)
         life.unsubscribed(row, when)
     elif feedback.event in ENGAGED:
         life.engaged(row, when)
-        if (source := brought(state, row)) is not None:
-            source.engaged += 1
+        for story in came_back(state, row):
+            story.engaged += 1
 
 
 def _rows(state: State, feedback: FeedbackEvidence, now: int) -> list[DomainRow | ServiceRow]:

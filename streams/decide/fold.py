@@ -14,6 +14,7 @@ from sidestep.schemas import (
     LogPosition,
     ModelRecord,
     PolicyRecord,
+    SourceHoldRecord,
     SuppressRecord,
     Verdict,
 )
@@ -29,7 +30,7 @@ from sidestep.streams.decide.rules.ladder import Ladder
 from sidestep.streams.decide.rules.trap_risk import trap_risk, valid_since
 from sidestep.streams.decide.sources import meter, sent
 from sidestep.streams.decide.standing import Follows, refuse, situation
-from sidestep.streams.decide.state import Controls, State
+from sidestep.streams.decide.state import NO_STORIES, Controls, State
 from sidestep.streams.decide.suppress import suppress
 from sidestep.streams.decide.sweep import sweep
 from sidestep.streams.decide.tables import (
@@ -42,6 +43,7 @@ from sidestep.streams.decide.tables import (
     IdRow,
     RecipientRow,
     ServiceRow,
+    source_key,
 )
 from sidestep.streams.errors import NoPolicy, PolicyError
 
@@ -63,7 +65,7 @@ def fold(state: State, record: Evidence, position: LogPosition) -> Verdict | Non
         count_feedback(state, record)
     elif isinstance(record, SuppressRecord):
         suppress(state, record)
-    elif isinstance(record, PolicyRecord | ListsRecord | ModelRecord | HoldRecord):
+    elif isinstance(record, PolicyRecord | ListsRecord | ModelRecord | HoldRecord | SourceHoldRecord):
         _fold_control(state, record)
     return None
 
@@ -108,13 +110,17 @@ def _judge(
         stop, told = trap_risk(evidence, risk, policy, now)
         if told is not None:
             flags = [*flags, told]
-    if stop is None:
-        stop = meter(state, evidence, policy, now)
+    stories = NO_STORIES
+    if (evidence.source or evidence.campaign) and not evidence.test:
+        stories = state.stories(evidence.service, evidence.source, evidence.campaign, now)
+        if stop is None:
+            stop = meter(state, evidence, stories, recipient, policy, now)
     if stop is None:
         service = state.service(pair.service_key, now)
         stop = limit(state, evidence, pair, domain, service, policy, now_ms * 1000)
         if stop is None and not evidence.test:
             _count_send(state, evidence, position.offset, domain, service, recipient, now)
+            sent(stories, now)
     action: Action = "send" if stop is None else "defer" if stop.retry_us else "drop"
     code = SEND if stop is None else DEFER if stop.retry_us else DROP
     state.remember(evidence.id_key, IdRow(now, evidence.content_key[:8], evidence.attempt, code))
@@ -141,7 +147,6 @@ def _count_send(
         service.never_mailed += 1
         state.never_mailed.add(offset)
     life.approved(state.recipient(evidence.recipient_key, now), evidence, now)
-    sent(state, evidence, now)
     domain.sends += 1
     if domain.sends >= REPRESENTATIVE:
         _halve(domain)
@@ -192,12 +197,15 @@ def _verdict(
     return verdict
 
 
-def _fold_control(state: State, record: PolicyRecord | ListsRecord | ModelRecord | HoldRecord) -> None:
+def _fold_control(
+    state: State, record: PolicyRecord | ListsRecord | ModelRecord | HoldRecord | SourceHoldRecord
+) -> None:
     controls: Controls = state.controls
-    if isinstance(record, HoldRecord):
-        row = HoldRow(record.until, record.reason)
-        controls.holds[record.service.encode()] = row
-        state.written_holds[record.service.encode()] = row
+    if isinstance(record, HoldRecord | SourceHoldRecord):
+        key = record.service.encode()
+        if isinstance(record, SourceHoldRecord):
+            key = source_key(record.service, record.source)
+        controls.holds[key] = state.written_holds[key] = HoldRow(record.until, record.reason)
         return
     name = {PolicyRecord: b"policy", ListsRecord: b"lists", ModelRecord: b"model"}[type(record)]
     text = record.text if isinstance(record, PolicyRecord) else ""

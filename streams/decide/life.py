@@ -5,7 +5,7 @@ later success never clears an old mark.
 """
 
 from sidestep.schemas import IntentEvidence
-from sidestep.streams.decide.tables import DomainRow, RecipientRow
+from sidestep.streams.decide.tables import DomainRow, LastMessage, RecipientRow
 
 MARKS = 8
 """Times of one kind that a row keeps: the first one and the latest ones."""
@@ -34,6 +34,8 @@ def approved(row: RecipientRow, evidence: IntentEvidence, now: int) -> None:
         row.silence, row.woken_at = now - row.last_approved, now
     row.last_approved = now
     row.unanswered += 1
+    as_first = evidence.source == row.source and evidence.service == row.service and not evidence.campaign
+    row.last = None if as_first else LastMessage(evidence.service, evidence.source, evidence.campaign)
 
 
 def bounced(row: RecipientRow, when: int) -> None:

@@ -24,8 +24,10 @@ class RulePolicy(Struct, frozen=True, gc=False):
     confirm_from: float = 1.0
     drop_from: float = 1.0
     messages: int = 0
-    hours: int = 0
+    wait: int = 0
+    learning_days: int = 0
     least: int = 0
+    least_complaints: int = 0
     bounce_share: float = 1.0
     complaint_share: float = 1.0
 

@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 from sidestep.streams.decide.risk import SIGNALS, SPEAKS_FOR
-from sidestep.streams.decide.rules.ladder import RULES, Rule
+from sidestep.streams.decide.rules.ladder import RULES, Natural, Rule
 from sidestep.streams.gcra import parse_rate
 
 RISK_PARAMETERS = ("dormant_days", "consent_days", "unanswered")
@@ -50,8 +50,11 @@ def _check_rule(rule: Rule, values: dict[str, Any]) -> list[str]:
 
 
 def _check_value(where: str, value: Any, kind: type) -> list[str]:
-    if kind is int and not (isinstance(value, int) and not isinstance(value, bool) and value > 0):
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    if kind is int and not (whole and value > 0):
         return [f"{where} = {value!r}: expected a whole number above 0"]
+    if kind is Natural and not (whole and value >= 0):
+        return [f"{where} = {value!r}: expected a whole number, 0 or above"]
     if kind is list and not (isinstance(value, list) and all(isinstance(item, str) for item in value)):
         return [f"{where} = {value!r}: expected a list of texts"]
     if kind is float and (isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1):

@@ -2,36 +2,50 @@
 messages, and a bad one is held. Pure: it changes only the state that it is given.
 
 What was approved can't be called back. So of a source that is new, or has been silent for long, only so many messages
-go out; the rest waits until there has been time for what comes back of them.
+go out; the rest waits until there has been time for what comes back of them. A mailbox whose owner has opened, clicked
+or answered lately is nobody's import: it is never kept back for its source's sake.
 """
+
+from collections.abc import Iterator
 
 from sidestep.schemas import IntentEvidence
 from sidestep.streams.decide.policy import DAY, Policy, RulePolicy
 from sidestep.streams.decide.rules.case import Finding, span
-from sidestep.streams.decide.state import State
-from sidestep.streams.decide.tables import RecipientRow, SourceRow, source_key
+from sidestep.streams.decide.state import State, Stories
+from sidestep.streams.decide.tables import LastMessage, RecipientRow, SourceRow, campaign_key, source_key
 
-HOUR = 3600
 REPRESENTATIVE = 10_000
 
 
-def meter(state: State, evidence: IntentEvidence, policy: Policy, now: int) -> Finding | None:
-    """A finding that keeps the intent back for its source's sake. An intent without a source is nobody's business."""
+def meter(
+    state: State, evidence: IntentEvidence, stories: Stories, recipient: RecipientRow, policy: Policy, now: int
+) -> Finding | None:
+    """A finding that keeps the intent back for the sake of its source or campaign. `stories`: the intent's own."""
     probation, held = policy.rules["source-probation"], policy.rules["source-held"]
-    if not evidence.source or evidence.test or (probation.mode == "off" and held.mode == "off"):
-        return None
-    row = state.source(source_key(evidence.service, evidence.source), now)
-    _begin(row, probation, held, now)
-    if held.mode != "off" and (found := _hold(row, evidence, held, now)) is not None:
-        return found
-    return _wait(row, evidence, probation, state.controls.partitions, now) if probation.mode != "off" else None
+    source, campaign = stories
+    found = None
+    if source is not None and (
+        state.controls.holds
+        or not source.passed
+        or now - source.last_sent > probation.days * DAY
+        or _may_be_held(source, held)
+    ):
+        found = _of_source(state, evidence, source, policy, now)
+    if found is None and campaign is not None and held.mode != "off" and _may_be_held(campaign, held):
+        found = _hold(campaign, "campaign", evidence.campaign, evidence.service, held, now)
+    return None if found is None or _is_well_known(recipient, policy, now) else found
 
 
-def sent(state: State, evidence: IntentEvidence, now: int) -> None:
-    """A message to an address from there goes out."""
-    if not evidence.source:
-        return
-    row = state.source(source_key(evidence.service, evidence.source), now)
+def sent(stories: Stories, now: int) -> None:
+    """A message goes out."""
+    source, campaign = stories
+    if source is not None:
+        _count(source, now)
+    if campaign is not None:
+        _count(campaign, now)
+
+
+def _count(row: SourceRow, now: int) -> None:
     row.last_sent = now
     row.sent += 1
     if row.sent >= REPRESENTATIVE:
@@ -41,47 +55,104 @@ def sent(state: State, evidence: IntentEvidence, now: int) -> None:
         row.engaged >>= 1
 
 
-def brought(state: State, recipient: RecipientRow) -> SourceRow | None:
-    """The source that an address came from first, to count feedback in; None: it is not known."""
-    return state.known_source(source_key(recipient.service, recipient.source)) if recipient.source else None
+def came_back(state: State, recipient: RecipientRow) -> Iterator[SourceRow]:
+    """The stories that feedback counts in: of the last message's source and of its campaign."""
+    for key in _keys(last_message(recipient)):
+        row = state.known_source(key)
+        if row is not None:
+            yield row
 
 
-def _begin(row: SourceRow, probation: RulePolicy, held: RulePolicy, now: int) -> None:
-    """A source after a long silence, or whose hold is over, is new again."""
-    silent = row.sent and now - row.last_sent > probation.days * DAY
-    over = row.held_at and now - row.held_at > held.days * DAY
-    if silent or over:
-        row.began, row.sent, row.passed, row.held_at = now, 0, False, 0
-        row.hard_bounces = row.complaints = row.engaged = 0
+def last_message(recipient: RecipientRow) -> LastMessage:
+    """Whose the last message to a mailbox was."""
+    return recipient.last or LastMessage(recipient.service, recipient.source)
 
 
-def _hold(row: SourceRow, evidence: IntentEvidence, rule: RulePolicy, now: int) -> Finding | None:
+def source_keys(recipients: list[RecipientRow]) -> set[bytes]:
+    """Keys of all stories that feedback about these mailboxes may count in."""
+    return {key for recipient in recipients for key in _keys(last_message(recipient))}
+
+
+def _keys(last: LastMessage) -> Iterator[bytes]:
+    if last.source:
+        yield source_key(last.service, last.source)
+    if last.campaign:
+        yield campaign_key(last.service, last.campaign)
+
+
+def _may_be_held(row: SourceRow, rule: RulePolicy) -> bool:
+    """What nearly every source is not, told by a glance."""
+    return bool(
+        row.held_at or row.hard_bounces >= rule.bounce_share * row.sent > 0 or row.complaints >= rule.least_complaints
+    )
+
+
+def _is_well_known(recipient: RecipientRow, policy: Policy, now: int) -> bool:
+    marked = max(recipient.hard_bounced_at, recipient.suspended_at)
+    return recipient.last_engaged > max(now - policy.dormant_days * DAY, marked, 0)
+
+
+def _of_source(state: State, evidence: IntentEvidence, row: SourceRow, policy: Policy, now: int) -> Finding | None:
+    probation, held = policy.rules["source-probation"], policy.rules["source-held"]
+    service, source = evidence.service, evidence.source
+    if state.controls.holds and (found := _on_hold(state, service, source, policy)) is not None:
+        return found
+    if held.mode != "off" and (found := _hold(row, "source", source, service, held, now)) is not None:
+        return found
+    return None if probation.mode == "off" else _wait(row, source, service, probation, state, now)
+
+
+def _on_hold(state: State, service: str, source: str, policy: Policy) -> Finding | None:
+    hold = state.controls.source_hold(service, source)
+    if hold is None or policy.rules["source-on-hold"].mode == "off":
+        return None
+    text = f"The source {source} of {service} is on hold: {hold.reason}."
+    return Finding("source-on-hold", text, hold.until_ms * 1000)
+
+
+def _begin_anew(row: SourceRow, now: int) -> None:
+    row.began, row.sent, row.passed, row.held_at = now, 0, False, 0
+    row.hard_bounces = row.complaints = row.engaged = 0
+
+
+def _hold(row: SourceRow, kind: str, name: str, service: str, rule: RulePolicy, now: int) -> Finding | None:
+    if row.held_at and now - row.held_at > rule.days * DAY:
+        _begin_anew(row, now)
     if not row.held_at:
-        if row.sent < rule.least or not _is_bad(row, rule):
+        if not _is_bad(row, rule):
             return None
         row.held_at = now
     share = 100 * row.hard_bounces / row.sent
     text = (
-        f"The source {evidence.source} of {evidence.service} is held: of {row.sent} messages to addresses from there "
-        f"{row.hard_bounces} bounced for good ({share:.0f} %), {row.complaints} were reported as spam. Clean the list."
+        f"The {kind} {name} of {service} is held: of its last {row.sent} messages {row.hard_bounces} bounced for good "
+        f"({share:.0f} %), {row.complaints} were reported as spam. Clean the list."
     )
     return Finding("source-held", text, (row.held_at + rule.days * DAY) * 1_000_000)
 
 
 def _is_bad(row: SourceRow, rule: RulePolicy) -> bool:
-    return row.hard_bounces >= rule.bounce_share * row.sent or row.complaints >= rule.complaint_share * row.sent
+    """Of few messages nothing can be said, and one person who complains is no pattern."""
+    if row.sent < rule.least:
+        return False
+    if row.hard_bounces >= rule.bounce_share * row.sent:
+        return True
+    return row.complaints >= rule.least_complaints and row.complaints > rule.complaint_share * row.sent
 
 
-def _wait(row: SourceRow, evidence: IntentEvidence, rule: RulePolicy, partitions: int, now: int) -> Finding | None:
+def _wait(row: SourceRow, name: str, service: str, rule: RulePolicy, state: State, now: int) -> Finding | None:
     """A partition's share of the first messages goes out, at least one."""
-    if row.passed or row.sent < max(1, rule.messages // partitions):
+    controls = state.controls
+    if row.sent and now - row.last_sent > rule.days * DAY:
+        _begin_anew(row, now)
+    row.passed = row.passed or row.began < controls.sources_since + rule.learning_days * DAY
+    if row.passed or row.sent < max(1, rule.messages // controls.partitions):
         return None
-    until = row.last_sent + rule.hours * HOUR
+    until = row.last_sent + rule.wait
     if now >= until:
         row.passed = True
         return None
     text = (
-        f"The source {evidence.source} of {evidence.service} is new here: its first messages are out, the rest waits "
-        f"{span(until - now)} for what comes back of them."
+        f"The source {name} of {service} is new here: its first messages are out, the rest waits {span(until - now)} "
+        "for what comes back of them."
     )
     return Finding("source-probation", text, until * 1_000_000)

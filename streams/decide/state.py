@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 from sidestep.schemas import FeedbackEvidence, Versions
 from sidestep.streams.decide.engine import ENGINE
 from sidestep.streams.decide.expiry import HOUR_MS, KEPT_SECONDS, Stretch, ended
-from sidestep.streams.decide.policy import Policy
+from sidestep.streams.decide.policy import DAY, Policy
 from sidestep.streams.decide.policy_text import parse_logged
 from sidestep.streams.decide.risk import Scales
 from sidestep.streams.decide.rules.ladder import Ladder
@@ -28,6 +28,8 @@ from sidestep.streams.decide.tables import (
     ServiceRow,
     SourceRow,
     TallyRow,
+    campaign_key,
+    source_key,
 )
 from sidestep.streams.decide.tally import OpenTallies
 from sidestep.streams.gcra import Rate
@@ -45,6 +47,16 @@ class ServiceAtDomain(NamedTuple):
     service_rate: Rate | None
 
 
+class Stories(NamedTuple):
+    """The rows of an intent's source and of its campaign; None where it names none."""
+
+    source: SourceRow | None
+    campaign: SourceRow | None
+
+
+NO_STORIES = Stories(None, None)
+
+
 class Controls:
     """The control records in force. They live as long as the partition is open."""
 
@@ -54,6 +66,7 @@ class Controls:
         holds: dict[bytes, HoldRow],
         clock_ms: int,
         open_tallies: dict[bytes, TallyRow] | None = None,
+        sources_since: int = 0,
     ):
         self.rows = control
         self.holds = holds
@@ -63,6 +76,7 @@ class Controls:
         self.ladder: Ladder | None = None
         self.scales: Scales | None = None
         self.partitions = 1
+        self.sources_since = sources_since
         self._pairs: dict[tuple[str, str], ServiceAtDomain] = {}
         self.versions = Versions("")
         self.refresh()
@@ -86,6 +100,11 @@ class Controls:
     def hold_of(self, service: str) -> HoldRow | None:
         """The hold that a service is on now."""
         hold = self.holds.get(service.encode()) if self.holds else None
+        return hold if hold is not None and hold.until_ms > self.clock_ms else None
+
+    def source_hold(self, service: str, source: str) -> HoldRow | None:
+        """The hold that one source of a service is on now."""
+        hold = self.holds.get(source_key(service, source)) if self.holds else None
         return hold if hold is not None and hold.until_ms > self.clock_ms else None
 
     def refresh(self) -> None:
@@ -133,6 +152,8 @@ class State:
         """Keys of rows, among those of the state, that may end in this batch."""
         self.long = False
         """A row that this batch has written may end in it, too."""
+        self._stories: dict[tuple[str, str, str], Stories] = {}
+        self._stories_until = 0
         self._gone: dict[Table[Any], dict[bytes, None]] = {
             table: {} for table in (DOMAIN_RATES, SERVICES, SOURCES, BOUNCE_HISTORY)
         }
@@ -153,10 +174,29 @@ class State:
         row.last_seen = now
         return row
 
-    def source(self, key: bytes, now: int) -> SourceRow:
-        """The row of a service's source to write to, new if need be."""
+    def stories(self, service: str, source: str, campaign: str, now: int) -> Stories:
+        """The rows of a source and of a campaign of a service to write to, new if need be."""
+        names = service, source, campaign
+        found = self._stories.get(names)
+        if found is None or now >= self._stories_until:
+            # rows end: what was found in the last day can't have, because it was seen then
+            if now >= self._stories_until:
+                self._stories.clear()
+                self._stories_until = now + DAY
+            found = self._stories[names] = Stories(
+                self._source(source_key(service, source), now) if source else None,
+                self._source(campaign_key(service, campaign), now) if campaign else None,
+            )
+        if found.source is not None:
+            found.source.last_seen = now
+        if found.campaign is not None:
+            found.campaign.last_seen = now
+        return found
+
+    def _source(self, key: bytes, now: int) -> SourceRow:
         row = self.sources.get(key)
         if row is None or ended(row, now):
+            self.controls.sources_since = self.controls.sources_since or now
             row = self.sources[key] = SourceRow(began=now)
         self.written_sources[key] = row
         return row
@@ -201,6 +241,7 @@ class State:
             self.written_recipients.pop(key, None)
         elif table is SOURCES:
             self.written_sources.pop(key, None)
+            self._stories.clear()
         self._gone[table][key] = None
 
     def remember(self, key: bytes, row: IdRow) -> None:
@@ -218,5 +259,5 @@ class State:
             CONTROL: self.written_control,
             HOLDS: self.written_holds,
             OPEN_TALLIES: self.tallies.written,
-            CLOCK: {b"clock": ClockRow(self.controls.clock_ms)},
+            CLOCK: {b"clock": ClockRow(self.controls.clock_ms, self.controls.sources_since)},
         }

@@ -76,6 +76,14 @@ class ServiceRow(Struct, array_like=True, gc=False):
         return self.last_seen
 
 
+class LastMessage(Struct, array_like=True, frozen=True, gc=False):
+    """Whose message it was, and where that service said that it had the address from."""
+
+    service: str
+    source: str = ""
+    campaign: str = ""
+
+
 class RecipientRow(Struct, array_like=True, gc=False):
     """Life story of one mailbox, under its keyed hash; life.py writes it. A later success never clears an old mark."""
 
@@ -106,6 +114,8 @@ class RecipientRow(Struct, array_like=True, gc=False):
     last_stopped: int = 0
     """Somebody wanted to write to it and was stopped: it is still on a list."""
     suppressed: Suppressed | None = None
+    last: LastMessage | None = None
+    """Of the last message, which what comes back is counted for; None: as the first one, and no campaign."""
 
     @property
     def touched(self) -> int:
@@ -125,7 +135,8 @@ class RecipientRow(Struct, array_like=True, gc=False):
 
 
 class SourceRow(Struct, array_like=True, gc=False):
-    """One source of a service's addresses: a form, an import. What became of its messages since it was new last."""
+    """One source of a service's addresses (a form, an import), or one campaign of it: what became of its messages since
+    it was new last."""
 
     began: int = 0
     """When it was new, or was so after a long silence."""
@@ -133,18 +144,19 @@ class SourceRow(Struct, array_like=True, gc=False):
     sent: int = 0
     """Since it began; of many the counts are halved, as a domain's are."""
     hard_bounces: int = 0
-    """Of mailboxes that it has brought. Likewise:"""
     complaints: int = 0
     engaged: int = 0
     passed: bool = False
     """Its first messages have been waited for, and were not bad."""
     held_at: int = 0
     """Since when it is held back; 0: it is not."""
+    last_seen: int = 0
+    """When an intent named it last, whatever became of that."""
 
     @property
     def touched(self) -> int:
         """When something happened to it last."""
-        return max(self.began, self.last_sent, self.held_at)
+        return max(self.began, self.last_seen, self.held_at)
 
 
 class IdRow(Struct, array_like=True, gc=False):
@@ -164,6 +176,8 @@ class ClockRow(Struct, array_like=True, gc=False):
     """The partition's clock: the greatest stamp seen, milliseconds."""
 
     at_ms: int = 0
+    sources_since: int = 0
+    """Since when the ledger has stories of sources, seconds: in its first days none of them is new."""
 
 
 class ControlRow(Struct, array_like=True, gc=False):
@@ -176,7 +190,7 @@ class ControlRow(Struct, array_like=True, gc=False):
 
 
 class HoldRow(Struct, array_like=True, gc=False):
-    """A service on hold until then (milliseconds)."""
+    """A service, or one source of it, on hold until then (milliseconds)."""
 
     until_ms: int
     reason: str = ""
@@ -208,8 +222,13 @@ class TallyRow(Struct, array_like=True):
 
 
 def source_key(service: str, source: str) -> bytes:
-    """Key in SOURCES; no service has this character in its name."""
+    """Key in SOURCES, and in HOLDS of a hold of this source alone; U+001F is in no name that people print."""
     return f"{service}\x1f{source}".encode()
+
+
+def campaign_key(service: str, campaign: str) -> bytes:
+    """Key in SOURCES of a campaign."""
+    return f"{service}\x1f\x1f{campaign}".encode()
 
 
 def lasts(suppressed: Suppressed | None) -> int:

@@ -1,13 +1,14 @@
-"""A service on hold: what an operator may ask for, its record in the log, the note that is kept of it. Pure."""
+"""A service on hold, or one source of it: what may be asked for, its record in the log, the note kept of it. Pure."""
 
 import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 import msgspec
 
-from sidestep.schemas import HoldRecord
-from sidestep.schemas.intents import ServiceName
+from sidestep.schemas import HoldRecord, SourceHoldRecord
+from sidestep.schemas.intents import Label, ServiceName
 
 LONGEST_DAYS = 366
 REASON_MAX = 200
@@ -15,7 +16,7 @@ REASON_MAX = 200
 UNITS = {"s": 1, "min": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 """Seconds."""
 KEY = "hold/"
-"""Of a note in email-control, before the service's name."""
+"""Of a note in email-control, before the service's name; U+001F and the source may follow."""
 
 _SPAN = re.compile(rf"(\d{{1,9}}(?:\.\d{{1,9}})?) ?({'|'.join(UNITS)})")
 _NUMBER = re.compile(r"\d{1,15}(?:\.\d{1,9})?")
@@ -30,6 +31,8 @@ class Hold(msgspec.Struct, frozen=True):
     at: int
     partitions: int
     """Of email-evidence, that it was written to."""
+    source: str = ""
+    """Of the service; empty: all of it."""
 
 
 def until_ms(text: str, now_ms: int) -> int:
@@ -53,43 +56,61 @@ def later_ms(text: str, now_ms: int) -> int:
     return later
 
 
-def hold_record(service: str, until: int, reason: str, now_ms: int) -> HoldRecord:
-    """The control record that puts `service` on hold. Raises ValueError for a name or a reason that cannot be."""
+def hold_record(
+    service: str, until: int, reason: str, now_ms: int, source: str = "", by: str = ""
+) -> HoldRecord | SourceHoldRecord:
+    """The control record that puts `service`, or one source of it, on hold. Raises ValueError for a name or a reason
+    that cannot be."""
     reason = reason.strip()
     if not reason:
         raise ValueError("the reason is empty; it stands in every verdict of the service")
     if len(reason) > REASON_MAX or not reason.isprintable():
         raise ValueError(f"the reason must be at most {REASON_MAX} characters on one line, all of them printable")
-    return HoldRecord(service=service_name(service), until=until, reason=reason, at=now_ms)
+    return _record(service, source, until, reason, now_ms, by)
 
 
-def release_record(service: str, now_ms: int) -> HoldRecord:
-    """The control record that lifts a hold. Raises ValueError for a name that no service can have."""
-    return HoldRecord(service=service_name(service), until=0, reason="released", at=now_ms)
+def release_record(service: str, now_ms: int, source: str = "") -> HoldRecord | SourceHoldRecord:
+    """The control record that lifts a hold. Raises ValueError for a name that no service, or no source, can have."""
+    return _record(service, source, 0, "released", now_ms, "")
+
+
+def _record(service: str, source: str, until: int, reason: str, now_ms: int, by: str) -> HoldRecord | SourceHoldRecord:
+    service = service_name(service)
+    if not source:
+        return HoldRecord(service=service, until=until, reason=reason, at=now_ms)
+    source = _allowed(source, Label, "source")
+    return SourceHoldRecord(service=service, source=source, until=until, reason=reason, at=now_ms, by=by)
 
 
 def service_name(name: str) -> str:
     """The name, if the contract allows it in an intent. Raises ValueError."""
+    return _allowed(name, ServiceName, "service")
+
+
+def _allowed(name: str, kind: Any, what: str) -> str:
     try:
-        msgspec.convert(name, ServiceName)
+        msgspec.convert(name, kind)
     except msgspec.ValidationError as error:
-        raise ValueError(f"no service can have this name: {error}") from None
+        raise ValueError(f"no {what} can have this name: {error}") from None
     if not name.isprintable():
-        raise ValueError("no service can have this name: it has characters that can't be printed")
+        raise ValueError(f"no {what} can have this name: it has characters that can't be printed")
     return name
 
 
-def note(record: HoldRecord, partitions: int) -> tuple[str, bytes | None]:
+def note(record: HoldRecord | SourceHoldRecord, partitions: int) -> tuple[str, bytes | None]:
     """Key and value for email-control; a hold that is lifted leaves nothing there."""
-    key = KEY + record.service
+    source = record.source if isinstance(record, SourceHoldRecord) else ""
+    key = KEY + record.service + (f"\x1f{source}" if source else "")
     if not record.until:
         return key, None
-    return key, msgspec.json.encode(Hold(record.service, record.until, record.reason, record.at, partitions))
+    hold = Hold(record.service, record.until, record.reason, record.at, partitions, source)
+    return key, msgspec.json.encode(hold)
 
 
 def in_force(notes: Mapping[str, bytes], now_ms: int) -> list[Hold]:
-    """What email-control's notes (value by key) say of holds that have not ended, by name of the service."""
-    return sorted((hold for hold in _holds(notes) if hold.until > now_ms), key=lambda hold: hold.service)
+    """What email-control's notes (value by key) say of holds that have not ended, by service and source."""
+    found = (hold for hold in _holds(notes) if hold.until > now_ms)
+    return sorted(found, key=lambda hold: (hold.service, hold.source))
 
 
 def _holds(notes: Mapping[str, bytes]) -> Iterator[Hold]:

@@ -40,8 +40,7 @@ def zones() -> dict[str, list[str]]:
 
 
 def roomy_policy(text: str) -> str:
-    """The policy `text` with every limit raised, that of new sources too, so that nearly all intents are approved."""
-    text = re.sub(r"(?m)^messages = \d+", "messages = 1_000_000_000", text)
+    """The policy `text` with every limit raised, so that nearly all intents are approved."""
     return re.sub(r'"\d[\d_]*/[a-z]+(,\s*max_burst=[\d_]+)?"', ROOMY, text)
 
 

@@ -10,14 +10,14 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 from click.testing import CliRunner, Result
 from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
 
-from sidestep.schemas import HoldRecord, IntentEvidence, MxFinding, PolicyRecord, Verdict
+from sidestep.schemas import HoldRecord, IntentEvidence, MxFinding, PolicyRecord, SourceHoldRecord, Verdict
 from sidestep.schemas.codec import decode_evidence, encode
 from sidestep.streams.cli import main
 from sidestep.streams.decide.policy_file import SHIPPED
@@ -33,6 +33,7 @@ from sidestep.topics.connection import Connection
 from tests.guarantees.harness.model import Model
 from tests.guarantees.harness.records import read
 
+T = TypeVar("T")
 NOBODY = "127.0.0.1:1"
 KEYS = Keys(bytes(32))
 PARTITIONS = range(EVIDENCE.partitions)
@@ -51,11 +52,21 @@ def on(connection: Connection, *arguments: str) -> str:
 
 
 def holds_in_log(connection: Connection) -> dict[int, list[HoldRecord]]:
-    """The log's hold records by partition, committed ones only."""
-    found: dict[int, list[HoldRecord]] = {partition: [] for partition in PARTITIONS}
+    """The log's records of services' holds by partition, committed ones only."""
+    return in_log(connection, HoldRecord)
+
+
+def source_holds_in_log(connection: Connection) -> dict[int, list[SourceHoldRecord]]:
+    """Likewise of sources."""
+    return in_log(connection, SourceHoldRecord)
+
+
+def in_log(connection: Connection, kind: type[T]) -> dict[int, list[T]]:
+    """The log's records of a kind by partition, committed ones only."""
+    found: dict[int, list[T]] = {partition: [] for partition in PARTITIONS}
     for message in read(connection, EVIDENCE.name):
         record = decode_evidence(message.value() or b"")
-        if isinstance(record, HoldRecord):
+        if isinstance(record, kind):
             found[message.partition() or 0].append(record)
     return found
 
@@ -81,6 +92,7 @@ def test_a_hold_reaches_every_partition(clean_topics: Connection) -> None:
     assert before <= record.at / 1000 + 0.001 <= time.time() + 0.001
     expected = {
         "service": "crm-import",
+        "source": "",
         "until": record.until / 1000,
         "since": record.at / 1000,
         "reason": record.reason,
@@ -92,7 +104,25 @@ def test_a_hold_reaches_every_partition(clean_topics: Connection) -> None:
     assert re.fullmatch(r"crm-import  20\S+Z  20\S+Z  1 h 59 min  nearly half of it bounces", row)
     assert "crm-import is released, in all 4 partitions\n" == on(clean_topics, "release", "crm-import")
     assert [0] * len(PARTITIONS) == [records[-1].until for records in holds_in_log(clean_topics).values()]
-    assert "no service is on hold\n" == on(clean_topics, "list")
+    assert "nothing is on hold\n" == on(clean_topics, "list")
+
+
+def test_a_source_alone_is_held_and_released_by_its_name(clean_topics: Connection) -> None:
+    """Beside a hold of its service, which is another one."""
+    about = ("--until", "2h", "--reason", "an old list")
+    said = on(clean_topics, "add", "shop", "--source", "import", *about)
+    assert said.startswith("shop, source import is on hold until 20")
+    on(clean_topics, "add", "shop", *about)
+    assert ["", "import"] == [hold["source"] for hold in listed(clean_topics)]
+    assert "shop, source import  20" in on(clean_topics, "list")
+    assert "shop is released, in all 4 partitions\n" == on(clean_topics, "release", "shop")
+    assert ["import"] == [hold["source"] for hold in listed(clean_topics)]
+    on(clean_topics, "release", "shop", "--source", "import")
+    assert [] == listed(clean_topics)
+    assert [(1, 1)] * len(PARTITIONS) == [
+        (sum(record.until == 0 for record in records), sum(record.until > 0 for record in records))
+        for records in source_holds_in_log(clean_topics).values()
+    ]
 
 
 def test_a_held_services_intents_are_deferred_until_it_is_released(clean_topics: Connection) -> None:

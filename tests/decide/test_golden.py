@@ -22,6 +22,7 @@ from sidestep.schemas import (
     ListsRecord,
     MailboxFinding,
     MxFinding,
+    SourceHoldRecord,
     SuppressRecord,
     TickRecord,
 )
@@ -185,14 +186,17 @@ def _story(new_world: type[World]) -> list[Evidence]:
     intent("hosted-1", "jane@one.example", mx=hosted)
     intent("hosted-2", "jane@two.example", mx=hosted)
     strict = new_world.policy_text(**LIMITS)
-    for given, told in (("messages = 1000", "messages = 2"), ("least = 50", "least = 2")):
-        strict = strict.replace(given, told)
+    told = ("messages = 2", "least = 2", "learning_days = 0")
+    for given, figure in zip(("messages = 1000", "least = 100", "learning_days = 7"), told, strict=True):
+        strict = strict.replace(given, figure)
     records.append(new_world.policy_record(strict, later()))
     for number in range(3):
         intent(f"import-{number}", f"u{number}@import.example", source="import-2017")
         later(60_000)
     feedback("bounce", "u0@import.example", id="b4", hard=True, scope="recipient", reason="userunknown", service="shop")
     intent("import-3", "u3@import.example", source="import-2017")
+    records.append(SourceHoldRecord("shop", "form", now + 60_000, "it is full of slips", now))
+    intent("form-1", "u4@import.example", source="form")
     records.append(TickRecord(at=later()))
     return records
 

@@ -5,11 +5,20 @@ from typing import Any
 
 import pytest
 
+from sidestep.schemas import SourceHoldRecord
 from sidestep.streams.decide.tables import SOURCES, SourceRow, source_key
 from tests.decide.world import World
 
 HOUR, DAY = 3_600_000, 86_400_000
-FIGURES = {"messages": 8, "hours": 4, "least": 5, "bounce_share": 0.4, "complaint_share": 0.25}
+FIGURES = {
+    "messages": 8,
+    "wait": 14_400,
+    "learning_days": 0,
+    "least": 5,
+    "bounce_share": 0.4,
+    "least_complaints": 2,
+    "complaint_share": 0.2,
+}
 
 
 class Imports:
@@ -73,10 +82,7 @@ def test_a_bad_first_batch_holds_the_rest(imports: Imports) -> None:
     imports.bounce(1, 2, 3, 4)
     assert ["source-held"] * 3 == imports.send(3)
     verdict = imports.world.intent("x", source="import")
-    assert (
-        "of 8 messages to addresses from there 4 bounced for good (50 %), 0 were reported as spam"
-        in verdict.rules[0].text
-    )
+    assert "of its last 8 messages 4 bounced for good (50 %), 0 were reported as spam" in verdict.rules[0].text
     assert verdict.retry_at == (imports.world.now + 14 * DAY) / 1000
     imports.world.wait(14 * DAY + 1000)
     assert ["send"] * 8 + ["source-probation"] == imports.send(9)
@@ -119,14 +125,58 @@ def test_after_a_long_silence_it_is_new_again(imports: Imports) -> None:
     assert ["send"] * 8 + ["source-probation"] == imports.send(9)
 
 
-def test_feedback_counts_for_whoever_brought_the_address_first(imports: Imports) -> None:
-    """Importing a list under another name does not make it good."""
+def test_feedback_counts_for_the_source_of_the_last_message(imports: Imports) -> None:
+    """Who brought the address first has sent nothing that bounced."""
     imports.send(5)
     imports.world.wait(5 * HOUR)
     for number in range(1, 6):
-        imports.world.intent(f"again-{number}", to=f"u{number}@example.com", source="better-name")
+        imports.world.intent(f"again-{number}", to=f"u{number}@example.com", source="old-crm")
     imports.bounce(1, 2, 3)
-    assert ["send", "source-held"] == [*imports.send(source="better-name"), *imports.send()]
+    assert ["send", "source-held"] == [*imports.send(), *imports.send(source="old-crm")]
+
+
+def test_a_campaign_is_held_likewise(imports: Imports) -> None:
+    """With or without a source, and it is not metered: each newsletter is a new campaign."""
+    assert ["send"] * 20 == imports.send(20, source="", campaign="may")
+    imports.bounce(*range(1, 9))
+    assert ["source-held"] == imports.send(source="", campaign="may")
+    assert ["send"] == imports.send(source="", campaign="june")
+    assert "The campaign may of shop is held" in imports.world.intent("x", campaign="may").rules[0].text
+
+
+def test_whoever_answered_lately_is_not_kept_back(imports: Imports) -> None:
+    """Neither by a probation nor by a source that is bad; after a bounce their answer says nothing."""
+    imports.send(8)
+    imports.feedback("clicked", 1, 2)
+    imports.bounce(2, 3, 4, 5)
+    said = [imports.world.intent(f"x{n}", to=f"u{n}@example.com", source="import") for n in (1, 2, 6)]
+    assert ["send", "drop", "defer"] == [verdict.action for verdict in said]
+
+
+def test_a_ledger_that_is_new_itself_knows_no_new_sources(new_world: type[World]) -> None:
+    """For some days whatever it meets has been there before; what comes later is metered, an upgrade included."""
+    imports = Imports(new_world, learning_days=7)
+    assert ["send"] * 20 == imports.send(20)
+    imports.world.wait(6 * DAY)
+    assert ["send"] * 20 == imports.send(20, source="form")
+    imports.world.wait(2 * DAY)
+    assert ["send"] * 20 == imports.send(20)
+    assert ["send"] * 8 + ["source-probation"] == imports.send(9, source="bought")
+
+
+def test_a_source_on_hold_waits_until_the_hold_ends(imports: Imports) -> None:
+    """The others of its service do not; lifted, it goes on."""
+    until = imports.world.now + HOUR
+    imports.world.append(SourceHoldRecord("shop", "import", until, "an old list", imports.world.now))
+    verdict = imports.world.intent("x", source="import")
+    assert ("defer", until / 1000) == (verdict.action, verdict.retry_at)
+    assert "The source import of shop is on hold: an old list." == verdict.rules[0].text
+    assert ["send", "send"] == [*imports.send(source="form"), *imports.send(service="bank")]
+    imports.world.append(SourceHoldRecord("shop", "import", 0, "released", imports.world.now))
+    assert ["send"] == imports.send()
+    imports.world.append(SourceHoldRecord("shop", "import", imports.world.now + HOUR, "again", imports.world.now))
+    imports.world.wait(HOUR)
+    assert ["send"] == imports.send()
 
 
 def test_sources_are_apart(imports: Imports) -> None:

@@ -17,13 +17,19 @@ from sidestep.streams.decide.tables import DomainRow, HoldRow, RecipientRow
 
 REJECTING = ("reject", "flag", "off")
 DEFERRING = ("defer", "off")
+
+
+class Natural(int):
+    """A whole number, 0 included: the kind of a parameter."""
+
+
 DAYS: Mapping[str, type] = MappingProxyType({"days": int})
 RISK_STEPS: Mapping[str, type] = MappingProxyType(
     {"flag_from": float, "confirm_from": float, "drop_from": float, "retry_after": int, "retry_after_max": int}
 )
-SOURCE_NEW: Mapping[str, type] = MappingProxyType({"messages": int, "hours": int, "days": int})
+SOURCE_NEW: Mapping[str, type] = MappingProxyType({"messages": int, "wait": int, "days": int, "learning_days": Natural})
 SOURCE_BAD: Mapping[str, type] = MappingProxyType(
-    {"least": int, "bounce_share": float, "complaint_share": float, "days": int}
+    {"least": int, "bounce_share": float, "least_complaints": int, "complaint_share": float, "days": int}
 )
 NO_PARAMETERS: Mapping[str, type] = MappingProxyType({})
 
@@ -31,7 +37,8 @@ Function = Callable[[Case], Finding | None]
 
 
 class Rule(NamedTuple):
-    """One rule. `modes` and `parameters` (by name, int or list of texts) are what the policy may say of it.
+    """One rule. `modes` and `parameters` are what the policy may say of it; the latter by name: int (above 0), Natural,
+    float (0 to 1), list (of texts).
 
     `needs`: it can apply only to an intent that has one of these traits. `function` None: not on the ladder, such as a
     limit.
@@ -97,6 +104,7 @@ RULES: tuple[Rule, ...] = (
         parameters={"retry_after": int, "retry_after_max": int},
     ),
     Rule("trap-risk", ("graded", "off"), RISK_STEPS, (), None),
+    Rule("source-on-hold", DEFERRING, NO_PARAMETERS, (), None),
     Rule("source-held", DEFERRING, SOURCE_BAD, (), None),
     Rule("source-probation", DEFERRING, SOURCE_NEW, (), None),
     _limit("domain-limit"),

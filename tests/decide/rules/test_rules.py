@@ -15,7 +15,15 @@ from tests.decide.world import World
 RULES = {rule.id: rule for rule in TABLE}
 LADDER = [rule.id for rule in TABLE if rule.function is not None]
 DAY = 86_400_000
-BESIDE = {"trap-risk", "source-held", "source-probation", "domain-limit", "mx-provider-limit", "service-limit"}
+BESIDE = {
+    "trap-risk",
+    "source-on-hold",
+    "source-held",
+    "source-probation",
+    "domain-limit",
+    "mx-provider-limit",
+    "service-limit",
+}
 """Rules of the policy that are not on the ladder."""
 
 
