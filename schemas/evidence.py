@@ -42,6 +42,8 @@ class Listing(Struct, omit_defaults=True, frozen=True, gc=False):
     """What the list says of it: phish, malware, spam, trap, …; a DNSBL has one for each return code."""
     suspect: bool = False
     """The list itself only doubts: a new domain, a legitimate one that was abused."""
+    exchange: str = ""
+    """Of a list of mail servers, the one of the domain's exchanges that hit."""
 
 
 class MailboxFinding(Struct, omit_defaults=True, frozen=True, gc=False):
@@ -76,7 +78,7 @@ class IntentEvidence(Struct, tag="intent", tag_field="kind", omit_defaults=True,
     attempt: int = 1
     classes: tuple[str, ...] = ()
     """disposable, relay, free, parked (of the domain); role, honeypot, machine-made (of the local part); typo,
-    near-miss, trap-cluster (of a name close to a large provider's)"""
+    near-miss (of a name close to a large provider's); trap-cluster (its mail goes where that of slips is collected)"""
     suggestion: str = ""
     reused: bool = False
     """Screen saw another intent under this id at another domain: Decide would never meet the two together."""

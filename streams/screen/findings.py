@@ -46,17 +46,19 @@ class Findings(Struct, frozen=True, gc=False):
 
 
 def findings(about: Subject, answers: Answers, lists: Lists, clustered: bool) -> Findings:
-    """`clustered`: its exchange takes the mail of other near misses, too (SeenExchanges knows)."""
+    """`clustered`: its exchange takes the mail of other near misses, too (SeenExchanges knows). So does one that a list
+    of mail servers names, whatever the domain looks like."""
     address, facts = about.address, about.facts
     if facts is None:
         return Findings()
     if address.reason:
         return Findings(facts.classes)
     mx = answers.mx
+    collected = bool(answers.listed) and any(it.exchange and not it.suspect for it in answers.listed)
     classes = facts.classes + lists.local_classes(address.local)
     if mx.provider:
         classes += mx_classes(mx)
     if facts.near_miss is None:
-        return Findings(classes)
-    suspicion = weigh(address.domain, facts.near_miss, mx, clustered)
+        return Findings((*classes, "trap-cluster") if collected else classes)
+    suspicion = weigh(address.domain, facts.near_miss, mx, clustered or collected)
     return Findings(classes + suspicion.classes, f"{address.local}@{suspicion.meant}" if suspicion.meant else "")

@@ -126,6 +126,8 @@ def test_what_cannot_be_done_is_exit_code_2(here: Path, arguments: list[str], wh
         ("evil.example\ngmail.com\n", [], 1, "list.txt: gmail.com is a large provider"),
         ("evil.example\nno domain\n", [], 1, "list.txt: list.txt line 2: 'no domain' holds more than one entry"),
         ("jane@gmail.com\n", ["--kind", "addresses"], 0, "OK: list.txt: 1 addresses"),
+        ("10 mx.trap.example.\n", ["--kind", "exchanges"], 0, "OK: list.txt: 1 exchanges"),
+        ("google.com\n", ["--kind", "exchanges"], 1, "list.txt: google.com is a large provider"),
         ("0" * 64, ["--kind", "sha256"], 0, "OK: list.txt: 1 sha256"),
         ("0" * 64, ["--kind", "md5"], 1, "is not a MD5 in 32 hexadecimal digits"),
         ("a_b.example\n" + "".join(f"a{n}.example\n" for n in range(200)), [], 0, "warning: 1 of 201 lines are"),

@@ -5,7 +5,7 @@ Each sentence is for the person whose mail was stopped: what is wrong, in plain 
 
 from collections.abc import Iterable
 
-from sidestep.schemas import Listing
+from sidestep.schemas import IntentEvidence, Listing
 from sidestep.streams.decide.rules.case import Case, Finding, day_of, span
 
 NAMED = 3
@@ -77,8 +77,9 @@ def domain_takes_no_mail(case: Case) -> Finding | None:
 
 
 def listed(case: Case) -> Finding | None:
-    """On enough lists, or on one that the policy trusts. What a list only suspects does not count."""
-    sure = [listing for listing in case.evidence.listed if not listing.suspect]
+    """On enough lists, or on one that the policy trusts. What a list only suspects does not count; what one says of the
+    mail server is for trap_cluster."""
+    sure = [listing for listing in case.evidence.listed if not (listing.suspect or listing.exchange)]
     rule = case.policy.rules["listed"]
     names = {listing.list for listing in sure}
     if not names or (len(names) < rule.lists and names.isdisjoint(rule.trusted)):
@@ -88,7 +89,7 @@ def listed(case: Case) -> Finding | None:
 
 def listed_doubtful(case: Case) -> Finding | None:
     """On a list, but not so surely that it is stopped."""
-    listings = case.evidence.listed
+    listings = [listing for listing in case.evidence.listed if listing.suspect or not listing.exchange]
     if not listings or listed(case) is not None:
         return None
     text = f"This address or its domain is listed, but not beyond doubt: {_naming(listings)}."
@@ -96,9 +97,12 @@ def listed_doubtful(case: Case) -> Finding | None:
 
 
 def trap_cluster(case: Case) -> Finding | None:
-    """A slip whose mail goes where that of other slips goes."""
+    """A slip whose mail goes where that of other slips goes, or a domain whose mail server is listed as a collector."""
     if "trap-cluster" not in case.evidence.classes:
         return None
+    naming = [listing for listing in case.evidence.listed if listing.exchange and not listing.suspect]
+    if naming:
+        return Finding("trap-cluster", _collected(case.evidence, naming))
     text = (
         f"{case.evidence.domain} looks like a slip of the keyboard, and its mail goes to a server that collects the "
         f"mail of several such slips; {case.evidence.suggestion} was probably meant."
@@ -189,6 +193,14 @@ def dns_unknown(case: Case) -> Finding | None:
 
 def _unknown(case: Case) -> bool:
     return case.evidence.mx is not None and case.evidence.mx.outcome == "unknown"
+
+
+def _collected(evidence: IntentEvidence, listings: list[Listing]) -> str:
+    meant = f"; {evidence.suggestion} was probably meant" if evidence.suggestion else ""
+    return (
+        f"The mail of {evidence.domain} goes to {listings[0].exchange}, a server that collects what was sent to slips "
+        f"and abandoned names: {_naming(listings)}{meant}."
+    )
 
 
 def _naming(listings: Iterable[Listing]) -> str:

@@ -29,6 +29,13 @@ def mailbox_providers() -> frozenset[str]:
 
 
 @cache
+def serving_many() -> frozenset[str]:
+    """The names that exchanges of mailbox providers, gateways and forwarders lie below: anybody's mail goes there."""
+    table = read_table("mx_providers")
+    return frozenset(suffix for kind in ("mailbox", "gateway") for them in table[kind].values() for suffix in them)
+
+
+@cache
 def providers() -> frozenset[str]:
     """The names of all MX providers."""
     return frozenset(_suffixes().values())

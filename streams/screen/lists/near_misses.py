@@ -69,7 +69,12 @@ def _own(domain: str, mx: MxFinding) -> bool:
 
 def telling(mx: MxFinding) -> tuple[str, ...]:
     """The registrable names of the exchanges that could be a collector's: a host name of its own for each domain hides
-    none. Exchanges of providers that anyone can be a customer of say nothing."""
+    none."""
+    return tuple(dict.fromkeys(map(registrable, own_exchanges(mx))))
+
+
+def own_exchanges(mx: MxFinding) -> tuple[str, ...]:
+    """The exchanges that say something of a domain: those of providers that anyone can be a customer of say nothing."""
     if mx.outcome != "yes" or (mx.provider and mx.provider not in parking_services()):
         return ()
-    return tuple(dict.fromkeys(map(registrable, mx.exchanges)))
+    return mx.exchanges

@@ -35,12 +35,13 @@ class Dnsbl(_Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
 
 class Feed(_Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A feed: a list of domains, addresses or hashes of addresses. The section's name is the list's."""
+    """A feed: a list of domains, addresses, mail servers or hashes of addresses. The section's name is the list's."""
 
     source: str
     """Location of the list: a file, a directory (all its files together), or an https:// address."""
-    kind: Literal["domains", "addresses", "sha256", "sha1", "md5"] = "domains"
-    """What the entries are. Hashes are hexadecimal digits, of the lower-case address."""
+    kind: Literal["domains", "addresses", "exchanges", "sha256", "sha1", "md5"] = "domains"
+    """What the entries are. Exchanges are mail servers (RFC 5321 5.1) that collect the mail of slips; hashes are
+    hexadecimal digits, of the lower-case address."""
     reason: Name = "listed"
     suspect: bool = False
     refresh: Seconds = 3600.0

@@ -5,11 +5,12 @@ each of them is bounded in time and says nothing where it doesn't know.
 """
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from sidestep.schemas import Listing, MailboxFinding, MxFinding
 from sidestep.streams.screen.address.parse import ParsedAddress
+from sidestep.streams.screen.lists.near_misses import own_exchanges
 from sidestep.streams.screen.sources.answers import Answers
 
 
@@ -38,6 +39,9 @@ class Book(Protocol):
     """A version of the feeds."""
 
     def matches(self, address: ParsedAddress) -> tuple[Listing, ...]: ...
+
+    @property
+    def exchanges(self) -> Callable[[tuple[str, ...]], tuple[Listing, ...]]: ...
 
 
 class Feeds(Protocol):
@@ -96,7 +100,7 @@ class Inquiry:
         mailbox = None
         if self._mailboxes is not None and self._mailboxes.may_ask(address, mx):
             mailbox = self._mailboxes.cached(address, mx)
-        return Answers(mx, self._own(address) + (by_domain or ()) + (by_address or ()), mailbox)
+        return Answers(mx, self._own(address, mx) + (by_domain or ()) + (by_address or ()), mailbox)
 
     async def ask(self, address: ParsedAddress) -> Answers:
         """The answers of all sources, asked if need be. Never raises; one that fails or takes too long says nothing."""
@@ -106,10 +110,10 @@ class Inquiry:
         mailbox = None
         if self._mailboxes is not None and self._mailboxes.may_ask(address, mx):
             mailbox = await self._mailboxes.find(address, mx)
-        return Answers(mx, self._own(address) + by_domain + by_address, mailbox)
+        return Answers(mx, self._own(address, mx) + by_domain + by_address, mailbox)
 
     def _remembered(self, address: ParsedAddress, mx: MxFinding) -> Answers | None:
-        listed = self._own(address)
+        listed = self._own(address, mx)
         if self._zones is not None:
             by_domain = self._zones.cached(address.domain)
             if by_domain is None:
@@ -125,8 +129,11 @@ class Inquiry:
         mailbox = self._mailboxes.cached(address, mx)
         return None if mailbox is None else Answers(mx, listed, mailbox)
 
-    def _own(self, address: ParsedAddress) -> tuple[Listing, ...]:
-        return self._feeds.book.matches(address) if self._feeds is not None else ()
+    def _own(self, address: ParsedAddress, mx: MxFinding) -> tuple[Listing, ...]:
+        if self._feeds is None:
+            return ()
+        book = self._feeds.book
+        return book.matches(address) + book.exchanges(own_exchanges(mx))
 
     async def _ask_zones(self, domain: str) -> tuple[Listing, ...]:
         return await self._zones.find(domain) if self._zones is not None else ()

@@ -13,7 +13,7 @@ from sidestep.streams.screen.sources.inquiry import Inquiry
 JANE, JOHN = parse("jane@example.com"), parse("john@example.com")
 MX = MxFinding("yes", "mx", 1, 300)
 NO_MX = MxFinding("no", "null-mx", 1, 300)
-ZONE, SERVICE, FEED = (Listing(name, "v", "e") for name in ("zone", "service", "feed"))
+ZONE, SERVICE, FEED, COLLECTOR = (Listing(name, "v", "e") for name in ("zone", "service", "feed", "collector"))
 ALIVE = MailboxFinding("yes", "accepted", 1, 300)
 
 
@@ -50,6 +50,10 @@ class Book:
     def matches(self, address: ParsedAddress) -> tuple[Listing, ...]:
         """One, or none."""
         return (FEED,) if address in self.listed else ()
+
+    def exchanges(self, hosts: tuple[str, ...]) -> tuple[Listing, ...]:
+        """Those of mail servers that are called trap."""
+        return tuple(COLLECTOR for host in hosts if host.startswith("trap."))
 
 
 class Mailboxes:
@@ -129,3 +133,19 @@ def test_who_cannot_wait_gets_what_is_there() -> None:
     assert Answers(MX, (FEED,)) == inquiry.so_far(JANE)
     asyncio.run(zones.find("example.com"))
     assert Answers(MX, (FEED, ZONE)) == inquiry.so_far(JANE)
+
+
+@pytest.mark.parametrize(
+    ("mx", "listed"),
+    [
+        (MxFinding("yes", "mx", 1, 300, ("mx.one.example", "trap.one.example")), (COLLECTOR,)),
+        (MxFinding("yes", "mx", 1, 300, ("trap.one.example",), "sedo"), (COLLECTOR,)),
+        (MxFinding("yes", "mx", 1, 300, ("trap.one.example",), "google"), ()),
+        (MxFinding("no", "mx-not-global", 1, 300, ("trap.one.example",)), ()),
+        (MX, ()),
+    ],
+)
+def test_feeds_are_asked_for_the_mail_servers_that_dns_names(mx: MxFinding, listed: tuple[Listing, ...]) -> None:
+    """Not for those of a provider, where anybody is: but for a parking service's. From memory as in the beginning."""
+    inquiry = Inquiry(Asker(mx), feeds=Book())
+    assert Answers(mx, listed) == asyncio.run(inquiry.ask(JOHN)) == inquiry.known(JOHN) == inquiry.so_far(JOHN)

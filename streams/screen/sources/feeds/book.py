@@ -29,7 +29,7 @@ class FeedForm:
     version: str
     """12 hex digits, see lists.fingerprint."""
     index: NameSet | DigestSet
-    """Domains, identities of addresses, or digests."""
+    """Domains, names of mail servers, identities of addresses, or digests."""
     spelled: Mapping[str, str]
     """Identity -> address as it stands in the list, where the two differ."""
     size: int
@@ -66,8 +66,8 @@ def form_of_digests(kind: EntryKind, blob: bytes, version: str) -> FeedForm:
 
 
 def form_of_names(kind: EntryKind, names: list[str], version: str) -> FeedForm:
-    """The form of a feed of domains or addresses. `names`: without repetitions."""
-    if kind == "domains":
+    """The form of a feed of domains, mail servers or addresses. `names`: without repetitions."""
+    if kind != "addresses":
         return FeedForm(kind, version, NameSet(names), {}, len(names))
     same = {parse_address(name).identity: name for name in reversed(names)}
     spelled = {identity: name for identity, name in same.items() if identity != name}
@@ -77,7 +77,7 @@ def form_of_names(kind: EntryKind, names: list[str], version: str) -> FeedForm:
 class FeedBook:
     """The book of all feeds at one moment. It never changes; a refresh makes another one."""
 
-    __slots__ = ("_addresses", "_by_hash", "_domains", "_feeds", "sizes", "versions")
+    __slots__ = ("_addresses", "_by_hash", "_domains", "_exchanges", "_feeds", "exchanges", "sizes", "versions")
 
     def __init__(self, feeds: Mapping[str, Feed], forms: Mapping[str, FeedForm]) -> None:
         """`forms` of the feeds that have any; the others say nothing."""
@@ -91,6 +91,13 @@ class FeedBook:
             for name, form in forms.items()
             if form.kind == "domains" and isinstance(form.index, NameSet)
         ]
+        self._exchanges = [
+            (name, form.index)
+            for name, form in forms.items()
+            if form.kind == "exchanges" and isinstance(form.index, NameSet)
+        ]
+        self.exchanges = lru_cache(maxsize=32_768)(self._by_exchange) if self._exchanges else _no_listings
+        """exchanges(hosts): the listings of a domain whose mail goes to these mail servers, one a feed."""
         self._addresses = [
             (name, form.index, form.spelled)
             for name, form in forms.items()
@@ -129,9 +136,24 @@ class FeedBook:
                 if digest in digests_:
                     yield self._listing(name, digest.hex())
 
-    def _listing(self, name: str, entry: str) -> Listing:
+    def _by_exchange(self, hosts: tuple[str, ...]) -> tuple[Listing, ...]:
+        """An entry is the mail server itself, or a name above it; the most specific one is named."""
+        found = [
+            self._listing(name, entry, host)
+            for host in hosts
+            for entry in _parents(host)
+            for name, index in self._exchanges
+            if entry in index
+        ]
+        return _by_feed(found)
+
+    def _listing(self, name: str, entry: str, exchange: str = "") -> Listing:
         feed = self._feeds[name]
-        return Listing(name, self.versions[name], entry, feed.reason, feed.suspect)
+        return Listing(name, self.versions[name], entry, feed.reason, feed.suspect, exchange)
+
+
+def _no_listings(hosts: tuple[str, ...]) -> tuple[Listing, ...]:
+    return ()
 
 
 def _by_feed(found: Iterable[Listing]) -> tuple[Listing, ...]:

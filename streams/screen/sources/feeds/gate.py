@@ -6,6 +6,7 @@ from fractions import Fraction
 from msgspec import Struct
 
 from sidestep.streams.screen.address.domain import parents
+from sidestep.streams.screen.lists.mx_providers import serving_many
 from sidestep.streams.screen.sources.feeds.parse import EntryKind, ParsedFeed, thresholds
 
 
@@ -31,8 +32,8 @@ def gate(parsed: ParsedFeed, kind: EntryKind, previous: int | None, large: Colle
     unsound = [*_unreadable(parsed)]
     if not (parsed.entries or unsound or previous):
         unsound.append("it has no entries: an upload that is not finished, or the wrong folder")
-    if kind == "domains":
-        unsound += _hits(parsed.entries, large)
+    if kind in ("domains", "exchanges"):
+        unsound += _hits(parsed.entries, large if kind == "domains" else serving_many())
     return GateFaults(tuple(unsound), resized(len(parsed.entries), previous or 0))
 
 

@@ -1,7 +1,8 @@
 """The parser of feeds: lines -> entries, and which lines can't be read. Pure.
 
 One entry a line; comments, blank lines, CRLF, a byte order mark and upper case are what files come with. Domains may
-stand behind the address of a hosts file, and behind a leading dot or "*.".
+stand behind the address of a hosts file, and behind a leading dot or "*."; mail servers behind the preference of an MX
+record.
 """
 
 import codecs
@@ -20,7 +21,7 @@ from msgspec import Struct
 from sidestep.streams.screen.address.domain import NAME_MAX, is_host_name, read_domain
 from sidestep.streams.screen.address.parse import parse as parse_address
 
-EntryKind = Literal["domains", "addresses", "sha256", "sha1", "md5"]
+EntryKind = Literal["domains", "addresses", "exchanges", "sha256", "sha1", "md5"]
 WIDTHS = {"sha256": 32, "sha1": 20, "md5": 16}
 """Octets of the digests of each kind of hash."""
 
@@ -31,7 +32,8 @@ _COMMENT = re.compile(r"[#;].*")
 _COMMENT_OF_ADDRESS = re.compile(r"(?:^|\s)[#;].*")  # both may stand in a local part (RFC 5322 3.2.3)
 
 Entries = list[str] | list[bytes]
-"""Entries of a feed: domains as A-labels, addresses in lower case, or digests. In order, none twice."""
+"""Entries of a feed: domains or names of mail servers as A-labels, addresses in lower case, or digests. In order, none
+twice."""
 
 
 class UnreadableLine(ValueError):
@@ -117,6 +119,18 @@ def _domains(line: str, kind: EntryKind) -> list[str]:
     return [_domain(field) for field in fields]
 
 
+def _exchanges(line: str, kind: EntryKind) -> list[str]:
+    """A name, or what an MX record says: `10 mx.trap.example.`"""
+    fields = _COMMENT.sub("", line).split()
+    if len(fields) == 2 and fields[0].isdecimal():
+        fields = fields[1:]
+    if len(fields) > 1:
+        raise UnreadableLine("holds more than one entry")
+    if fields and _is_ip(fields[0].partition("/")[0]):
+        raise UnreadableLine("is an IP address: mail servers are told by their names")
+    return [_domain(field) for field in fields]
+
+
 def _hosts(address: str, names: list[str]) -> list[str]:
     """The names in a line of a hosts file (hosts(5)); those for the machine itself are left out."""
     own = thresholds()["own_names"]
@@ -169,5 +183,6 @@ def _is_ip(text: str) -> bool:
 _READERS: dict[str, Callable[[str, EntryKind], Any]] = {
     "domains": _domains,
     "addresses": _addresses,
+    "exchanges": _exchanges,
     **dict.fromkeys(WIDTHS, _hashes),
 }

@@ -76,6 +76,9 @@ def test_forms_of_domains(line: str, entries: list[str]) -> None:
         (SHA[:-1].encode(), "sha256", "is not a SHA256 in 64 hexadecimal digits"),
         (SHA.encode(), "sha1", "is not a SHA1 in 40"),
         (b"z" * 32, "md5", "is not a MD5 in 32"),
+        (b"192.0.2.7", "exchanges", "is an IP address: mail servers are told by their names"),
+        (b"2001:db8::/32", "exchanges", "is an IP address: mail servers are told by their names"),
+        (b"evil.example MX", "exchanges", "holds more than one entry"),
     ],
 )
 def test_unreadable_lines_are_named(line: bytes, kind: Any, problem: str) -> None:
@@ -128,6 +131,44 @@ def test_a_large_provider_refuses_the_list(entry: str, problem: str) -> None:
     """Also by an entry above its name, which would hit it as well."""
     faults = gate(parsed(f"evil.example\n{entry}\n"), "domains", 2, {"gmail.com", "poczta.onet.pl"})
     assert (faults.unsound, faults.resized) == ((problem,), "")
+
+
+@pytest.mark.parametrize("entry", ["google.com", "amazonaws.com", "pphosted.com", "*.mail.protection.outlook.com"])
+def test_what_serves_many_refuses_a_list_of_mail_servers(entry: str) -> None:
+    """Anybody's mail goes there. What is below such a name is no fault, and no hit either."""
+    faults = gate(parsed(f"mx.evil.example\n{entry}\n", "exchanges"), "exchanges", 2, {"gmail.com"})
+    assert bool(faults.unsound) == (not entry.startswith("*"))
+    assert all(sentence.endswith("large provider") for sentence in faults.unsound)
+
+
+@pytest.mark.parametrize(
+    ("line", "entries"),
+    [
+        ("mx.trap.example", ["mx.trap.example"]),
+        ("  MX.Trap.Example.  # why", ["mx.trap.example"]),
+        ("*.trap.example", ["trap.example"]),
+        (".trap.example", ["trap.example"]),
+        ("10 mx.trap.example.", ["mx.trap.example"]),
+        ("# mx.trap.example", []),
+        ("", []),
+    ],
+)
+def test_forms_of_mail_servers(line: str, entries: list[str]) -> None:
+    """A name, or what stands behind MX in a zone file."""
+    assert ParsedFeed(entries, bool(entries), 0) == parsed(line, "exchanges")
+
+
+def test_a_mail_server_hits_its_own_name_and_those_above() -> None:
+    """The most specific entry is named, and which server it was; a domain of the same name is not listed by that."""
+    listed = book("exchanges", "trap.example\nmx.trap.example\n", reason="trap")
+    version = listed.versions["own"]
+    hit = Listing("own", version, "mx.trap.example", "trap", False, "mx.trap.example")
+    assert (hit,) == listed.exchanges(("mx.trap.example", "mx2.trap.example"))
+    below = Listing("own", version, "trap.example", "trap", False, "mx2.trap.example")
+    assert (below,) == listed.exchanges(("mx.good.example", "mx2.trap.example"))
+    assert () == listed.exchanges(("mx.good.example",)) == listed.exchanges(())
+    assert () == listed.matches(address("jane@trap.example"))
+    assert () == book("domains", "mx.trap.example").exchanges(("mx.trap.example",))
 
 
 def test_an_address_at_a_large_provider_is_no_fault() -> None:
