@@ -266,10 +266,11 @@ class BatchConsumer(driver.Consumer):
             return {}
         lags = {}
         for tp, lane in list(self.lanes.items()):
-            end, done = self.reader.end_offset(tp), lane.committable()
-            if end >= 0 and done is not None:
-                if lane.idle:
-                    done = max(done, self.reader.read_to(tp))
+            end, finished = self.reader.end_offset(tp), lane.committable()
+            done = -1 if finished is None else finished
+            if lane.idle:  # nothing may have come since it was opened
+                done = max(done, self.reader.read_to(tp))
+            if min(end, done) >= 0:
                 lags[tp] = max(0, end - done)
         return lags
 

@@ -49,6 +49,14 @@ def test_of_a_partition_where_nothing_was_done_yet_the_lag_is_not_known() -> Non
     assert {} == lag(2, 2, 0, False)
 
 
+@pytest.mark.parametrize(("end", "read_to", "lags"), [(7, 7, {TP: 0}), (7, -1, {}), (-1, 7, {}), (9, 7, {TP: 2})])
+def test_of_a_partition_where_nothing_has_come_it_is_none(end: int, read_to: int, lags: dict[Partition, int]) -> None:
+    """Once its end was reached: everything in it had been done before the worker started."""
+    reader = SimpleNamespace(end_offset=lambda _: end, read_to=lambda _: read_to)
+    consumer: Any = SimpleNamespace(reader=reader, lanes={TP: Lane(TP, 1, 10, 0.0, lambda: 50.0)})
+    assert lags == BatchConsumer.lag(consumer)
+
+
 class Obedient(BatchConsumer):
     """A consumer without Faust: what it hands out and what it tells its reader is kept."""
 

@@ -106,6 +106,10 @@ class Post:
         """What /readyz says, for people."""
         return "not running" if self._worker is None or not self._worker.alive else self._worker.readiness()
 
+    def nothing_waits(self) -> bool:
+        """Whether it has handled all records of its partitions, as it says itself."""
+        return self._worker is not None and self._worker.lag() == 0
+
     def _ended(self, cause: str) -> None:
         assert self._worker is not None
         code = self._worker.process.returncode
@@ -116,12 +120,20 @@ class Post:
 class Crew:
     """A post at each of `places`, with its log in `folder`, and a thread that looks after them."""
 
-    def __init__(self, places: Sequence[Place], names: tuple[str, int], folder: Path, calm: Calm, **settings: Any):
+    def __init__(
+        self,
+        places: Sequence[Place],
+        names: tuple[str, int],
+        folder: Path,
+        calm: Calm,
+        role: str = "all",
+        **settings: Any,
+    ):
         ports = lasting_ports(len(places))
 
         def start(place: Place, port: int) -> Callable[[Path, Path], WorkerProcess]:
             own = settings | {"port": port, "command": SHIFTED, "shifted_by": place.clock}
-            return lambda data, log: WorkerProcess("all", place.way, f"{names[0]}:{names[1]}", data, log, **own)
+            return lambda data, log: WorkerProcess(role, place.way, f"{names[0]}:{names[1]}", data, log, **own)
 
         self.posts = [
             Post(number, start(place, ports[number]), folder, place.disk, calm) for number, place in enumerate(places)

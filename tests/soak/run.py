@@ -213,19 +213,24 @@ class Soak:
         return final
 
     def _fresh_ledgers(self, failures: list[str]) -> Path:
-        """A worker with an empty folder recovers every ledger and leaves: what the changelogs give."""
+        """A worker with an empty folder recovers every ledger and leaves: what the changelogs give. It only decides: a
+        Screen would write ticks until it has left, and nobody would fold them."""
         fresh = self._folder / "fresh"
         fresh.mkdir()
         (fresh / "clock").write_text("0")
         place = Place(self._brokers.connection, fresh, fresh / "clock")
         policy = self._folder / "policy.toml"
-        crew = Crew([place], self._world.names.address, fresh, lambda _: True, policy=policy)
+        crew = Crew([place], self._world.names.address, fresh, lambda _: True, role="decide", policy=policy)
         post = crew.posts[0]
         post.start()
         deadline = time.monotonic() + self._options.patience
-        while post.state() != "ok" and time.monotonic() < deadline:
+        quiet = 0
+        while quiet < 2 and time.monotonic() < deadline:  # once may be from before what was written last
+            quiet = quiet + 1 if post.state() == "ok" and post.nothing_waits() else 0
             self._show()
-            time.sleep(0.2)
+            time.sleep(1.1)
+        if quiet < 2:
+            failures.append(f"the worker that is compared has not handled everything: {post.state()}")
         post.leave()
         failures += bad_exits(post.exits)
         return post.data

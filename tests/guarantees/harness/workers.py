@@ -130,12 +130,13 @@ class WorkerProcess:
         lags: list[float] = []
 
         def nothing_waits() -> bool:
-            lags.append(self._lag())  # once may be from before what was written last
+            lags.append(self.lag())  # once may be from before what was written last
             return lags[-2:] == [0, 0]
 
         wait_for(nothing_waits, 45, f"{self.role} worker has handled everything", every=1.1)
 
-    def _lag(self) -> float:
+    def lag(self) -> float:
+        """Records that it has not handled yet, measured once a second; infinite while nobody knows."""
         try:
             found = self.metric("sidestep_lag_records")
         except OSError:
