@@ -182,10 +182,10 @@ class SourceHoldRecord(Struct, tag="source-hold", tag_field="kind", omit_default
 
 
 class TrapRecord(Struct, tag="trap", tag_field="kind", omit_defaults=True):
-    """An address is a spam trap, or a whole domain is: somebody knows. In the domain's partition alone."""
+    """An address is a spam trap, or a whole domain is: somebody knows. In the domain's partition, or in all of them."""
 
     domain: str
-    """Lower-case A-label."""
+    """Lower-case A-label; empty: only the mailbox's key is known, so it stands in every partition."""
     by: str
     """Who says so: a person, or the provider that has reported the hit."""
     at: int
@@ -196,6 +196,8 @@ class TrapRecord(Struct, tag="trap", tag_field="kind", omit_defaults=True):
     """When a message of ours hit it, as far as that is known."""
     lifted: bool = False
     """It was a mistake."""
+    event_key: bytes = b""
+    """Of a provider's report: counts once by it."""
 
 
 class Pace(Struct, omit_defaults=True, frozen=True):

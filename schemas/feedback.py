@@ -17,10 +17,14 @@ EngagementKind = Literal["delivered", "opened", "clicked", "replied", "unsubscri
 
 
 class Bounce(Struct, omit_defaults=True, kw_only=True):
-    """A bounce or a complaint. Give `reason` or `scope` and `hard` where known; otherwise `status` decides."""
+    """A bounce, a complaint, or a spam trap that was hit. Of a bounce give `reason` or `scope` and `hard` where known;
+    otherwise `status` decides."""
 
     recipient: Address
-    kind: Literal["bounce", "complaint", "not-spam"] = "bounce"
+    kind: Annotated[
+        Literal["bounce", "complaint", "not-spam", "trap-hit"],
+        Meta(description="trap-hit: the recipient is a spam trap, as its operator or your provider says."),
+    ] = "bounce"
     id: Annotated[OptionalId, Meta(description="Counts once by it; derived from the content where absent.")] = ""
     service: OptionalService = ""
     intent_id: OptionalId = ""

@@ -24,7 +24,7 @@ ALSO = ("code", "event", "id", "intent_id", "service", "rule", "source")
 def parse_feedback(messages: tuple[IO[bytes], ...], as_json: bool, content_type: str) -> None:
     """Read each FILE (- is standard input): a delivery report, a complaint, a bounce in any words, or a webhook body.
 
-    Asks no broker and changes nothing. kind is bounce, complaint, delivered, engagement or none.
+    Asks no broker and changes nothing. kind is bounce, complaint, trap, delivered, engagement or none.
     """
     for message in messages:
         name = getattr(message, "name", "-")

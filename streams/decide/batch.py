@@ -16,6 +16,7 @@ from sidestep.schemas import (
     PolicyRecord,
     SuppressRecord,
     Tally,
+    TrapRecord,
     Verdict,
 )
 from sidestep.streams.decide.fold import fold
@@ -100,9 +101,11 @@ def load(records: Records, controls: Controls, read: Read, between: Between) -> 
             subjects.add((record.service, record.domain))
             recipients.add(record.recipient_key)
             ids.append(record.event_key)
-        elif type(record) is SuppressRecord:
+        elif isinstance(record, SuppressRecord | TrapRecord):
             recipients.add(record.recipient_key)
             domains.add(record.domain.encode())
+            if isinstance(record, TrapRecord) and record.event_key:
+                ids.append(record.event_key)
     state = State(controls)
     domains |= {domain.encode() for _, domain in subjects}
     state.domains = read(DOMAIN_RATES, domains | _providers(records, controls))

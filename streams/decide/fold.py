@@ -16,6 +16,7 @@ from sidestep.schemas import (
     PolicyRecord,
     SourceHoldRecord,
     SuppressRecord,
+    TrapRecord,
     Verdict,
 )
 from sidestep.schemas.verdicts import Action
@@ -45,6 +46,7 @@ from sidestep.streams.decide.tables import (
     ServiceRow,
     source_key,
 )
+from sidestep.streams.decide.traps import mark_trap
 from sidestep.streams.errors import NoPolicy, PolicyError
 
 REPRESENTATIVE = 10_000
@@ -65,6 +67,8 @@ def fold(state: State, record: Evidence, position: LogPosition) -> Verdict | Non
         count_feedback(state, record)
     elif isinstance(record, SuppressRecord):
         suppress(state, record)
+    elif isinstance(record, TrapRecord):
+        mark_trap(state, record)
     elif isinstance(record, PolicyRecord | ListsRecord | ModelRecord | HoldRecord | SourceHoldRecord):
         _fold_control(state, record)
     return None

@@ -15,6 +15,7 @@ from sidestep.streams.decide.tables import DomainRow, RecipientRow
 
 PARTS: Mapping[str, str] = MappingProxyType(
     {
+        "known-trap": "known",
         "never-mailed": "pristine",
         "machine-made-address": "pristine",
         "dormant": "recycled",
@@ -105,7 +106,8 @@ class Scales:
                 safe *= 1.0 - weights[name]
                 safe_of[part] = safe_of.get(part, 1.0) * (1.0 - weights[name])
         factor = 1.0
-        for name in SPEAKS_FOR:
+        # who opens mail in a known trap is no person
+        for name in SPEAKS_FOR if not signals & _BIT["known-trap"] else ():
             if signals & _BIT[name]:
                 factor *= 1.0 + weights[name]
         parts = {part: round((1.0 - left) * factor, 3) for part, left in safe_of.items()}

@@ -27,6 +27,17 @@ class Suppressed(Struct, array_like=True, frozen=True, gc=False):
     by: str
 
 
+class Trapped(Struct, array_like=True, frozen=True, gc=False):
+    """Somebody knows that a mailbox, or a whole domain, is a spam trap."""
+
+    since: int
+    """When it was reported first."""
+    by: str
+    reason: str = ""
+    hit_at: int = 0
+    """When a message of ours hit it last, as far as that is known."""
+
+
 class DomainRow(Struct, array_like=True, gc=False):
     """Rates and reputation of a recipient domain."""
 
@@ -51,11 +62,12 @@ class DomainRow(Struct, array_like=True, gc=False):
     last_seen: int = 0
     """In any evidence."""
     suppressed: Suppressed | None = None
+    trap: Trapped | None = None
 
     @property
     def touched(self) -> int:
-        """When something happened to it last; what is suppressed stays as long as that lasts."""
-        return max(self.last_seen, self.first_seen, lasts(self.suppressed))
+        """When something happened to it last; what is suppressed stays as long as that lasts, a known trap for ever."""
+        return max(self.last_seen, self.first_seen, lasts(self.suppressed), FOR_EVER if self.trap is not None else 0)
 
 
 class ServiceRow(Struct, array_like=True, gc=False):
@@ -116,11 +128,13 @@ class RecipientRow(Struct, array_like=True, gc=False):
     suppressed: Suppressed | None = None
     last: LastMessage | None = None
     """Of the last message, which what comes back is counted for; None: as the first one, and no campaign."""
+    trap: Trapped | None = None
 
     @property
     def touched(self) -> int:
-        """When something happened to it last; what is suppressed stays as long as that lasts."""
+        """When something happened to it last; what is suppressed stays as long as that lasts, a known trap for ever."""
         return max(
+            FOR_EVER if self.trap is not None else 0,
             lasts(self.suppressed),
             self.last_approved,
             self.last_delivered,

@@ -1,12 +1,13 @@
 """From what was read and found out to a record of the log. Pure."""
 
-from sidestep.schemas import Bounce, EmailIntent, Engagement, FeedbackEvidence, IntentEvidence
+from sidestep.schemas import Bounce, EmailIntent, Engagement, FeedbackEvidence, IntentEvidence, TrapRecord
 from sidestep.streams.screen.address.parse import ParsedAddress
 from sidestep.streams.screen.feedback.reasons import Reasons
 from sidestep.streams.screen.findings import Findings, Subject
 from sidestep.streams.screen.intake import read_time
 from sidestep.streams.screen.keys import Keys
 from sidestep.streams.screen.sources.answers import Answers
+from sidestep.streams.screen.suppressions import TEXT_MAX
 
 
 class ReadIntent(Subject, frozen=True, gc=False):
@@ -58,7 +59,8 @@ def intent_evidence(read: ReadIntent, answers: Answers, found: Findings, keys: K
 def feedback_evidence(
     feedback: Bounce | Engagement, address: ParsedAddress, reasons: Reasons, keys: Keys, now: float, origin: str
 ) -> FeedbackEvidence:
-    """One bounce, complaint or sign of engagement, classified."""
+    """One bounce, complaint or sign of engagement, classified. Not for a trap that was hit."""
+    assert feedback.kind != "trap-hit", "trap_evidence is for those"
     evidence = FeedbackEvidence(
         event=feedback.kind,
         at=int(now * 1000),
@@ -74,6 +76,22 @@ def feedback_evidence(
         evidence.reason, evidence.scope, evidence.hard = reasons.meaning(feedback)
         evidence.status = feedback.status
     return evidence
+
+
+def trap_evidence(hit: Bounce, address: ParsedAddress, keys: Keys, now: float, origin: str) -> TrapRecord:
+    """A trap that was hit, as a provider has reported it. `origin`: topic/partition/offset of the report; the record
+    names it as who says so."""
+    now_ms = int(now * 1000)
+    words = "".join(letter if letter.isprintable() else " " for letter in hit.reply or hit.reason)
+    return TrapRecord(
+        domain=address.domain,
+        by=origin,
+        at=now_ms,
+        recipient_key=keys.recipient(address.identity),
+        reason=" ".join(words.split())[:TEXT_MAX],
+        hit_at=min(read_time("occurred_at", hit.occurred_at, now), now_ms),
+        event_key=_event_key(hit, keys),
+    )
 
 
 def _event_key(feedback: Bounce | Engagement, keys: Keys) -> bytes:

@@ -3,15 +3,17 @@
 import logging
 from bisect import bisect_left
 from collections import Counter, defaultdict
+from collections.abc import Iterable
 
-from sidestep.schemas import FeedbackEvidence, IntentEvidence
+from sidestep.schemas import FeedbackEvidence, IntentEvidence, TrapRecord
 from sidestep.schemas.codec import ContractError, encode
 from sidestep.streams.runtime.batches import Batch
 from sidestep.streams.runtime.dead_letters import dead_letter
 from sidestep.streams.runtime.outgoing import Keyed, Outgoing, Single
 from sidestep.streams.runtime.record import Record
 from sidestep.streams.screen.evidence import ReadIntent
-from sidestep.topics.catalog import DEAD_LETTERS, EVIDENCE, INTENTS
+from sidestep.streams.screen.traps import note
+from sidestep.topics.catalog import CONTROL, DEAD_LETTERS, EVIDENCE, INTENTS
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +32,8 @@ class Screened:
         self._kind = "intent" if batch.tp.topic == INTENTS.name else "feedback"
         self._ready: dict[int, list[Keyed]] = defaultdict(list)
         self._dead: list[Single] = []
+        self._traps: dict[int, list[Keyed]] = defaultdict(list)
+        self._notes: list[Keyed] = []
 
     @property
     def refused(self) -> int:
@@ -39,6 +43,15 @@ class Screened:
     def add(self, evidence: IntentEvidence | FeedbackEvidence, partition: int) -> None:
         """Evidence for a partition of the log. Raises where it can't be written as JSON."""
         self._ready[partition].append({"key": evidence.domain, "value": encode(evidence)})
+
+    def add_trap(self, record: TrapRecord, partitions: Iterable[int]) -> None:
+        """A trap hit that was reported: for each of these partitions of the log, and a note of it for people."""
+        value = encode(record)
+        for partition in partitions:
+            self._traps[partition].append({"key": "trap", "value": value})
+        key, kept = note(record)
+        self._notes.append({"key": key, "value": kept})
+        self.kinds["trap"] += 1
 
     def refuse(self, record: Record, error: Exception) -> None:
         """Keep a record as a dead letter: it breaks the contract, or we can't deal with it, which is logged as well."""
@@ -59,8 +72,11 @@ class Screened:
     def take(self) -> Outgoing:
         """What became ready since the last call, for whoever publishes it."""
         self.kinds[self._kind] += sum(map(len, self._ready.values()))
-        outgoing = Outgoing(
-            {(EVIDENCE.name, partition): records for partition, records in self._ready.items()}, self._dead
-        )
-        self._ready, self._dead = defaultdict(list), []
+        for partition, records in self._traps.items():
+            self._ready[partition] += records
+        batches = {(EVIDENCE.name, partition): records for partition, records in self._ready.items()}
+        if self._notes:
+            batches[CONTROL.name, 0] = self._notes
+        outgoing = Outgoing(batches, self._dead)
+        self._ready, self._traps, self._dead, self._notes = defaultdict(list), defaultdict(list), [], []
         return outgoing

@@ -16,7 +16,7 @@ from sidestep.streams.runtime.dead_letters import DeadLetterLimit
 from sidestep.streams.runtime.outgoing import Outgoing, Sender
 from sidestep.streams.runtime.record import Record
 from sidestep.streams.screen.address.parse import parse
-from sidestep.streams.screen.evidence import ReadIntent, feedback_evidence, intent_evidence
+from sidestep.streams.screen.evidence import ReadIntent, feedback_evidence, intent_evidence, trap_evidence
 from sidestep.streams.screen.examiner import Examiner
 from sidestep.streams.screen.feedback.reasons import Reasons
 from sidestep.streams.screen.findings import Findings
@@ -30,7 +30,8 @@ from sidestep.streams.screen.sources.answers import NOT_ASKED, Answers
 from sidestep.streams.screen.sources.inquiry import Inquiry
 from sidestep.streams.screen.sources.probe.memory import MailboxHistory
 from sidestep.streams.screen.ticks import Ticks
-from sidestep.topics.catalog import BOUNCES, INTENTS
+from sidestep.streams.screen.traps import places_of, target_of
+from sidestep.topics.catalog import BOUNCES, EVIDENCE, INTENTS
 
 
 class Screener:
@@ -105,7 +106,8 @@ class Screener:
     async def _send(self, outgoing: Outgoing) -> None:
         await self._publisher.send(outgoing)
         # the records are stamped already, so their second is this one at the latest
-        self._ticks.wrote([partition for _, partition in outgoing.batches], time.time())
+        wrote = [partition for topic, partition in outgoing.batches if topic == EVIDENCE.name]
+        self._ticks.wrote(wrote, time.time())
 
     async def _screen_at_once(self, batch: Batch) -> Screened:
         screened, now = Screened(batch), time.time()
@@ -178,6 +180,10 @@ class Screener:
         if unsound:
             raise ContractError("no-recipient", f"the recipient is not an email address ({unsound})")
         for event, address in zip(events, addresses, strict=True):
+            if isinstance(event, Bounce) and event.kind == "trap-hit":
+                record = trap_evidence(event, address, self._keys, now, origin)
+                screened.add_trap(record, places_of(target_of(record), self._book.partitions))
+                continue
             evidence = feedback_evidence(event, address, self._reasons, self._keys, now, origin)
             if self._history is not None:
                 self._history.hear(evidence, address.identity)

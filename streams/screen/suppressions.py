@@ -4,6 +4,9 @@ in the log, and the notes that are kept of them. Pure.
 No address is kept anywhere: an address stands in records and notes as the keyed hash of its mailbox, with its domain.
 """
 
+import binascii
+import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
@@ -14,8 +17,11 @@ from sidestep.streams.runtime.partitioner import partition_of
 from sidestep.streams.screen.address.domain import read_domain
 from sidestep.streams.screen.address.mailbox import mailbox_rules
 from sidestep.streams.screen.address.parse import parse
+from sidestep.streams.screen.holds import rfc3339
 from sidestep.streams.screen.keys import SIZE, Keys
 
+BASE64 = re.compile(r"[0-9A-Za-z+/]{22}==")
+"""A key of ours as the log's JSON has it."""
 KEY = "suppress/"
 """Of a note in email-control, before the subject."""
 TEXT_MAX = 200
@@ -35,7 +41,9 @@ class Target(NamedTuple):
     @property
     def text(self) -> str:
         """As notes, lists and exports have it, and as it can be read again."""
-        return f"{HASH}{self.recipient_key.hex()}@{self.domain}" if self.recipient_key else self.domain
+        if not self.recipient_key:
+            return self.domain
+        return f"{HASH}{self.recipient_key.hex()}" + (f"@{self.domain}" if self.domain else "")
 
 
 class Suppression(msgspec.Struct, frozen=True):
@@ -63,6 +71,17 @@ def read_subject(text: str, keys: Keys | None) -> Target:
     return Target(address.domain, keys.recipient(address.identity))
 
 
+def own_key(text: str) -> bytes:
+    """A mailbox's key in hexadecimal digits, as lists have it, or in base64, as the log has it. Raises ValueError."""
+    try:
+        key = binascii.a2b_base64(text, strict_mode=True) if BASE64.fullmatch(text) else bytes.fromhex(text)
+    except ValueError:
+        key = b""
+    if len(key) != SIZE:
+        raise ValueError(f"{HASH}{text}: expected {2 * SIZE} hex digits, or recipient_key as email-evidence has it")
+    return key
+
+
 def partitions_of(subject: Target, count: int) -> list[int]:
     """Where intents to it are judged. A mailbox may have several domains, such as gmail.com and googlemail.com."""
     domains = [subject.domain]
@@ -74,13 +93,13 @@ def partitions_of(subject: Target, count: int) -> list[int]:
 
 def suppress_record(subject: Target, until: int, reason: str, by: str, now_ms: int) -> SuppressRecord:
     """The control record that stops all mail to it; `until` 0: for good. Raises ValueError for texts that cannot be."""
-    reason, by = _line("the reason", reason), _line("who says so", by)
+    reason, by = said_line("the reason", reason), said_line("who says so", by)
     return SuppressRecord(subject.domain, reason, by, now_ms, subject.recipient_key, until)
 
 
 def lift_record(subject: Target, by: str, now_ms: int) -> SuppressRecord:
     """The control record that lets mail through again. Raises ValueError."""
-    by = _line("who says so", by)
+    by = said_line("who says so", by)
     return SuppressRecord(subject.domain, "removed", by, now_ms, subject.recipient_key, lifted=True)
 
 
@@ -91,6 +110,12 @@ def note(subject: Target, record: SuppressRecord) -> tuple[str, bytes | None]:
         return key, None
     kept = Suppression(subject.text, record.reason, record.by, record.at, record.until)
     return key, msgspec.json.encode(kept)
+
+
+def as_json(found: Suppression) -> str:
+    """A line of a list that can be read again."""
+    fields = {"subject": found.subject, "reason": found.reason, "by": found.by, "since": rfc3339(found.at)}
+    return json.dumps(fields | ({"until": rfc3339(found.until)} if found.until else {}), ensure_ascii=False)
 
 
 def in_force(notes: Mapping[str, bytes], now_ms: int) -> list[Suppression]:
@@ -107,12 +132,9 @@ def _suppressions(notes: Mapping[str, bytes]) -> Iterator[Suppression]:
 
 def _of_hash(text: str) -> Target:
     digits, at, domain = text.partition("@")
-    try:
-        key = bytes.fromhex(digits)
-    except ValueError:
-        key = b""
-    if not at or len(key) != SIZE:
-        raise ValueError(f"{HASH}{text}: expected {2 * SIZE} hex digits, @ and the domain")
+    key = own_key(digits)
+    if not at:
+        raise ValueError(f"{HASH}{text}: @ and the domain are missing")
     return Target(_domain(domain), key)
 
 
@@ -123,7 +145,8 @@ def _domain(text: str) -> str:
     return found.name
 
 
-def _line(what: str, text: str) -> str:
+def said_line(what: str, text: str) -> str:
+    """A reason, or who says so, as verdicts can have it. Raises ValueError."""
     text = text.strip()
     if not text:
         raise ValueError(f"{what} is empty; it stands in every verdict")

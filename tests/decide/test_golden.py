@@ -25,6 +25,7 @@ from sidestep.schemas import (
     SourceHoldRecord,
     SuppressRecord,
     TickRecord,
+    TrapRecord,
 )
 from sidestep.schemas.codec import encode
 from sidestep.schemas.generate import schema_text
@@ -163,6 +164,10 @@ def _story(new_world: type[World]) -> list[Evidence]:
     records.append(SuppressRecord("busy.example", "they asked for it", "ops", later(), until=now + 60_000))
     intent("stopped", "jane@busy.example")
     records.append(SuppressRecord("busy.example", "removed", "ops", later(), lifted=True))
+    hit, busy = new_world.keys.event("trap", "1"), new_world.keys.recipient("jane@busy.example")
+    records += [TrapRecord("busy.example", "email-bounces/0/7", later(), busy, "by abusix", now, event_key=hit)] * 2
+    intent("trapped", "jane@busy.example")
+    records.append(TrapRecord("busy.example", "ops", later(), busy, lifted=True))
     intent("test", "jane@busy.example", test=True)
     intent("back-again", "jane@nomail.example", mx="yes")
     feedback("bounce", "again@example.com", id="b3", hard=True, scope="recipient", reason="userunknown", service="shop")

@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sidestep.schemas import Evidence, FeedbackEvidence, HoldRecord, IntentEvidence, SuppressRecord, Verdict
+from sidestep.schemas import Evidence, FeedbackEvidence, HoldRecord, IntentEvidence, SuppressRecord, TrapRecord, Verdict
 from sidestep.schemas.codec import decode_evidence, encode
 from tests.decide.world import World
 
@@ -50,10 +50,17 @@ suppressions = st.tuples(
     st.sampled_from([0, 1_800_000_100_000, 1_900_000_000_000]),
     st.booleans(),
 )
+traps = st.fixed_dictionaries(
+    {
+        "trap": st.sampled_from(["a@x.com", "x.com", "b@x.com"]),
+        "lifted": st.booleans(),
+        "report": st.sampled_from(["", "1", "2"]),
+    }
+)
 changes = st.sampled_from([{}, {"role-address": "reject"}, {"domain-limit": "off"}])
 Entry = tuple[int, Any]
 """Milliseconds since the one before, and what happens then: fields of a record, a hold, a suppression, other modes."""
-entries = st.tuples(steps, st.one_of(intents, intents, intents, events, holds, suppressions, changes))
+entries = st.tuples(steps, st.one_of(intents, intents, intents, events, holds, suppressions, traps, changes))
 logs = st.lists(entries, max_size=40)
 soon = st.lists(entries.map(lambda entry: (entry[0] if entry[0] < 10**7 else 0, entry[1])), max_size=40)
 """Logs of less than a day: no id is forgotten."""
@@ -76,11 +83,19 @@ def _record(new_world: type[World], what: Any, now: int) -> Evidence:
         return SuppressRecord(subject.rpartition("@")[2], "test", "ops", now, key, until, lifted)
     if isinstance(what, tuple):
         return HoldRecord(service=what[0], until=what[1], reason="test", at=now)
+    if "trap" in what:
+        return _trap(new_world, now, **what)
     if "event" in what:
         return new_world.feedback_record(**what, at=now)
     if "mx" in what:
         return new_world.intent_record(**what, at=now)
     return new_world.policy_record(new_world.policy_text(what, **LIMITED), now)
+
+
+def _trap(new_world: type[World], now: int, trap: str, lifted: bool, report: str) -> TrapRecord:
+    key = new_world.keys.recipient(trap) if "@" in trap else b""
+    event_key = new_world.keys.event("trap", report) if report else b""
+    return TrapRecord(trap.rpartition("@")[2], "ops", now, key, lifted=lifted, event_key=event_key)
 
 
 def _judged(new_world: type[World], log: list[bytes], cuts: list[int]) -> World:

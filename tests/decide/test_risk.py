@@ -57,6 +57,7 @@ def plain(new_world: type[World]) -> IntentEvidence:
         (["listed-doubtful"], KNOWN, {}, (0.5, {"listed": 0.5})),
         (["parked-domain"], KNOWN, {}, (0.5, {"recycled": 0.5})),
         (["honeypot-address"], KNOWN, {}, (0.9, {"seeded": 0.9})),
+        (["known-trap"], KNOWN | {"last_engaged": NOW - DAY}, {}, (0.99, {"known": 0.99})),
         (["machine-made-address"], {}, {}, (0.288, {"pristine": 0.288})),
         (["domain-came-back"], KNOWN, {"back_at": 1}, (0.5, {"recycled": 0.5})),
         (["disposable-address"], KNOWN | {"last_engaged": NOW - DAY}, {}, (0.08, {"disposable": 0.08})),

@@ -15,6 +15,7 @@ from sidestep.schemas import (
     SuppressRecord,
     Tally,
     TickRecord,
+    TrapRecord,
     Verdict,
 )
 from sidestep.schemas.codec import decode, encode
@@ -144,6 +145,13 @@ class World:
         key = KEYS.recipient(subject) if "@" in subject else b""
         domain = subject.rpartition("@")[2]
         assert [] == self.append(SuppressRecord(domain=domain, recipient_key=key, **given))
+
+    def trap(self, subject: str, **fields: Any) -> None:
+        """Somebody knows that an address, or a domain, is a spam trap; he says so now."""
+        given: dict[str, Any] = {"by": "ops", "at": self.now} | fields
+        key = KEYS.recipient(subject) if "@" in subject else b""
+        domain = {"domain": subject.rpartition("@")[2]}
+        assert [] == self.append(TrapRecord(recipient_key=key, **domain | given))
 
     def tick(self, milliseconds: int = 1000) -> None:
         """Nothing but time passes, and the log says so."""

@@ -28,7 +28,7 @@ from sidestep.streams.screen.recent_ids import RecentIds
 from sidestep.streams.screen.screener import Screener
 from sidestep.streams.screen.sources.inquiry import Inquiry
 from sidestep.streams.screen.ticks import Ticks
-from sidestep.topics.catalog import BOUNCES, DEAD_LETTERS, ENGAGEMENT, EVIDENCE, INTENTS
+from sidestep.topics.catalog import BOUNCES, CONTROL, DEAD_LETTERS, ENGAGEMENT, EVIDENCE, INTENTS
 from sidestep.topics.errors import PublishFailed
 from tests.kafka_records import delivered
 
@@ -54,7 +54,7 @@ class Press:
 
     def evidence(self) -> list[Any]:
         """All evidence so far."""
-        return [decode_evidence(record["value"]) for _, _, record in self.records()]
+        return [decode_evidence(record["value"]) for topic, _, record in self.records() if topic == EVIDENCE.name]
 
     def records(self) -> list[tuple[str, int, Keyed]]:
         """All batched records with their topic and partition."""
@@ -285,6 +285,32 @@ def test_feedback_about_nobody_is_a_dead_letter() -> None:
         screened = await at.screener.screen(at.batch(b'{"recipient": "jane"}', topic=BOUNCES.name))
         assert {"no-recipient": 1} == screened.reasons
         assert [] == at.press.evidence()
+
+    run(scenario)
+
+
+def test_a_trap_hit_becomes_a_control_record_and_a_note() -> None:
+    """In the partitions of all domains of the mailbox; what is told of it counts once by its id."""
+
+    async def scenario(at: Desk) -> None:
+        said = b'{"recipient": "%s", "kind": "trap-hit", "id": "t1", "service": "crm", "reply": "pristine\\n1"}'
+        hits = [said % name for name in (b"jane@fast.example", b"J.Ane@googlemail.com")]
+        screened = await at.screener.screen(at.batch(*hits, topic=BOUNCES.name))
+        assert {"trap": 2, "feedback": 0} == screened.kinds
+        jane, gmail, twin = at.press.evidence()
+        assert ("trap", "fast.example", "email-bounces/0/0", "pristine 1") == (
+            _kind(jane),
+            jane.domain,
+            jane.by,
+            jane.reason,
+        )
+        assert gmail == twin
+        assert jane.event_key == gmail.event_key == Keys(bytes(32)).event("bounce", "crm", "t1")
+        domains = {"gmail.com", "googlemail.com", "fast.example"}
+        places = {(topic, partition) for topic, partition, _ in at.press.records()}
+        assert {*((EVIDENCE.name, BOOK.partition(name)) for name in domains), (CONTROL.name, 0)} == places
+        notes = [record for topic, _, record in at.press.records() if topic == CONTROL.name]
+        assert [f"trap/hash:{jane.recipient_key.hex()}@fast.example"] == [note["key"] for note in notes][:1]
 
     run(scenario)
 

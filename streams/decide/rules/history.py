@@ -30,6 +30,27 @@ def suppressed(case: Case) -> Finding | None:
     return None
 
 
+def known_trap(case: Case) -> Finding | None:
+    """Somebody knows it: who, since when, what was hit, and who brought the address."""
+    for what, trap in (("This address", case.recipient.trap), (case.evidence.domain, case.domain.trap)):
+        if trap is None:
+            continue
+        hit = f", hit on {day_of(trap.hit_at)}" if trap.hit_at else ""
+        why = f" ({trap.reason})" if trap.reason else ""
+        text = f"{what} is a known spam trap: reported by {trap.by} on {day_of(trap.since)}{hit}{why}."
+        return Finding("known-trap", text + (_brought(case) if what == "This address" else ""))
+    return None
+
+
+def _brought(case: Case) -> str:
+    """Which service had the address first, and from where."""
+    row = case.recipient
+    if not row.service:
+        return ""
+    source = f" (source {row.source})" if row.source else ""
+    return f" First mailed by {row.service}{source}."
+
+
 def mailbox_missing(case: Case) -> Finding | None:
     """The mailbox's own server says that there is none. What was delivered there, or heard from there, weighs more."""
     mailbox = case.evidence.mailbox

@@ -64,6 +64,7 @@ def _limit(id: str) -> Rule:
 RULES: tuple[Rule, ...] = (
     _rule("service-on-hold", DEFERRING, history.service_on_hold, needs.HELD),
     _rule("address-syntax", ("reject",), address.address_syntax, needs.UNSOUND),
+    _rule("known-trap", REJECTING, history.known_trap, needs.KNOWN_TRAP),
     _rule("suppressed", REJECTING, history.suppressed, needs.SUPPRESSED),
     _rule("domain-takes-no-mail", REJECTING, address.domain_takes_no_mail, needs.NO_MAIL),
     _rule("mailbox-missing", REJECTING, history.mailbox_missing, needs.MAILBOX_MISSING, parameters=DAYS),
@@ -167,6 +168,8 @@ class Ladder:
             found |= needs.CAME_BACK
         if domain.suppressed is not None:
             found |= needs.SUPPRESSED
+        if domain.trap is not None:
+            found |= needs.KNOWN_TRAP
         if recipient is not NEVER:
             found |= _history(recipient)
         return found & self._asked
@@ -207,6 +210,8 @@ def _history(recipient: RecipientRow) -> int:
         found |= needs.UNSUBSCRIBED
     if recipient.suppressed is not None:
         found |= needs.SUPPRESSED
+    if recipient.trap is not None:
+        found |= needs.KNOWN_TRAP
     return found
 
 

@@ -28,8 +28,10 @@ UNSUBSCRIBED = 1 << 11
 """The last four: its recipient, at any time."""
 SUPPRESSED = 1 << 12
 """Somebody has said so by hand, of its recipient or its domain."""
+KNOWN_TRAP = 1 << 13
+"""Somebody knows that its recipient is a spam trap, or its whole domain."""
 
-CLASSES_FROM = 1 << 13
+CLASSES_FROM = 1 << 14
 """Bits from here on stand for classes of addresses (disposable, role, typo, …); each ladder numbers those it needs."""
 
 Need = int | str

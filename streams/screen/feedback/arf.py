@@ -29,6 +29,11 @@ def is_complaint(headers: Headers) -> bool:
     return subject.startswith("complaint about message from ") and any(name in sender for name in SENDERS)
 
 
+def is_trap_hit(headers: Headers) -> bool:
+    """Whether a message reports a spam trap that was hit: who runs many, such as abusix, says so in the subject."""
+    return headers.get("subject")[:100].lower().startswith("spamtraphit ")
+
+
 def parse(text: str) -> Complaint:
     """The complaint in a message/feedback-report body. Without a type it is abuse, as everybody means it then."""
     fields: list[tuple[str, str]] = []

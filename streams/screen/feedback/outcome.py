@@ -7,8 +7,10 @@ from msgspec import Struct
 from sidestep.schemas import Bounce, Engagement
 from sidestep.schemas.feedback import Scope
 
-OutcomeKind = Literal["bounce", "complaint", "delivered", "engagement", "none"]
-Event = Literal["bounce", "complaint", "not-spam", "delivered", "opened", "clicked", "replied", "unsubscribed", ""]
+OutcomeKind = Literal["bounce", "complaint", "trap", "delivered", "engagement", "none"]
+Event = Literal[
+    "bounce", "complaint", "not-spam", "trap-hit", "delivered", "opened", "clicked", "replied", "unsubscribed", ""
+]
 
 
 class Outcome(Struct, frozen=True, kw_only=True):
@@ -52,6 +54,8 @@ def to_feedback(outcome: Outcome) -> Bounce | Engagement | None:
     }
     if outcome.event in ("complaint", "not-spam"):
         return Bounce(kind=outcome.event, **named)
+    if outcome.event == "trap-hit":
+        return Bounce(kind=outcome.event, reply=outcome.reply, **named)
     if outcome.event == "bounce":
         said: dict[str, Any] = {
             "status": outcome.status,

@@ -11,7 +11,7 @@ from sidestep.streams.screen.feedback.classify import WIDE, Classifier, Ruling, 
 from sidestep.streams.screen.feedback.diagnostic import Diagnostic
 from sidestep.streams.screen.feedback.mime import OCTETS_MAX, ORIGINALS, Message, messages, read
 from sidestep.streams.screen.feedback.origin import Origin, origin_of
-from sidestep.streams.screen.feedback.outcome import Outcome, OutcomeKind
+from sidestep.streams.screen.feedback.outcome import Event, Outcome, OutcomeKind
 from sidestep.streams.screen.feedback.reasons import hardness, scope_of
 from sidestep.streams.screen.feedback.smtp import find_command, find_host, find_reply, find_status, more_telling
 from sidestep.streams.screen.feedback.texts import ADDRESS
@@ -20,6 +20,8 @@ from sidestep.streams.screen.feedback.webhooks import read as webhooks
 NESTED_MAX = 3
 """Depth of reports forwarded inside a message, inside a message, …"""
 REPLY_MAX = 1000
+KINDS: dict[str, OutcomeKind] = {"": "none", "unsubscribed": "engagement", "trap-hit": "trap"}
+"""What a complaint may be besides one."""
 VAGUE = ("onhold", "undefined")
 
 
@@ -98,9 +100,9 @@ def _forwarded(message: Message, depth: int) -> list[Outcome]:
 
 def _complaints(message: Message, complaint: arf.Complaint) -> list[Outcome]:
     origin = origin_of(message)
-    event = arf.event_of(complaint.type)
+    event: Event = "trap-hit" if arf.is_trap_hit(message.headers) else arf.event_of(complaint.type)
     names = complaint.recipients or bounces.original_recipients(message, "")[:1] or [""]
-    kind: OutcomeKind = "engagement" if event == "unsubscribed" else "complaint" if event else "none"
+    kind = KINDS.get(event, "complaint")
     return [
         Outcome(
             kind=kind, event=event, recipient=name, reason="feedback", source="arf", rule=f"type {complaint.type}"[:60],

@@ -24,7 +24,7 @@ class DomainBook:
     def __init__(self, lists: Lists, suggest: Callable[[str], NearMiss | None], partitions: int):
         self.lists = lists
         self._suggest = suggest
-        self._partitions = partitions
+        self.partitions = partitions
         self._facts: dict[str, DomainFacts] = {}
 
     def facts(self, domain: str) -> DomainFacts:
@@ -34,7 +34,7 @@ class DomainBook:
 
     def partition(self, key: str) -> int:
         """The partition of the evidence log for a domain, or for the text of an address that has none."""
-        return partition_of(key, self._partitions)
+        return partition_of(key, self.partitions)
 
     def _work_out(self, domain: str) -> DomainFacts:
         if len(self._facts) >= REMEMBERED:

@@ -35,6 +35,11 @@ def _suppress(world: World) -> None:
     world.suppress("jane@example.com")
 
 
+def _trap(world: World) -> None:
+    world.intent("before", source="import-2017")
+    world.trap("jane@example.com", reason="seen by abusix", hit_at=world.now)
+
+
 def _bounce(world: World) -> None:
     world.feedback("bounce", hard=True, scope="recipient", reason="userunknown")
 
@@ -77,6 +82,12 @@ DOUBT = Listing("three", "v3", "example.com", "new-domain", suspect=True)
 CASES: dict[str, tuple[Any, dict[str, Any], str]] = {
     "service-on-hold": (_hold, {}, "shop is on hold: complaints"),
     "address-syntax": (_nothing, {"syntax": "two-dots", "mx": "", "recipient_key": b""}, "two dots follow each other"),
+    "known-trap": (
+        _trap,
+        {},
+        "This address is a known spam trap: reported by ops on 15 January 2027, hit on 15 January 2027 (seen by "
+        "abusix). First mailed by shop (source import-2017).",
+    ),
     "suppressed": (
         _suppress,
         {},

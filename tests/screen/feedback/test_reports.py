@@ -124,6 +124,18 @@ def test_kinds_of_complaint(feedback_type: str) -> None:
     assert ("kuro@example.net", "feedback", False) == (outcome.recipient, outcome.reason, outcome.hard)
 
 
+def test_a_trap_that_was_hit_is_no_complaint() -> None:
+    """As abusix reports it: in the form of a complaint, but no person has pressed anything."""
+    subject = b"Subject: Spamtraphit by 192.0.2.3 Thu, 29 Apr 2016 23:34:45 +0000 [no-reply]"
+    fields = "Feedback-Type: abuse\nOriginal-Rcpt-To: kuro@example.com\nOriginal-Rcpt-To: shiro@example.net\n"
+    parts = (("text/plain", "Hello"), ("message/feedback-report", fields))
+    found = parse(multipart(*parts).replace(b"Subject: report", subject))
+    assert [("trap", "trap-hit", "kuro@example.com"), ("trap", "trap-hit", "shiro@example.net")] == [
+        (outcome.kind, outcome.event, outcome.recipient) for outcome in found
+    ]
+    assert ["trap-hit", "trap-hit"] == [feedback.kind for feedback in map(to_feedback, found) if feedback is not None]
+
+
 def test_a_redacted_complaint_falls_back_on_the_returned_message() -> None:
     """Many providers hide the address in the report and leave it in the copy."""
     fields = "Feedback-Type: abuse\nRedacted-Address: redacted\n"

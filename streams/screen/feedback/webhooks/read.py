@@ -114,7 +114,8 @@ def _of_schema(feedback: Bounce | Engagement) -> Outcome:
         kind: OutcomeKind = "delivered" if delivered else "engagement"
         return Outcome(kind=kind, reason="delivered" if delivered else "", **common)
     if feedback.kind != "bounce":
-        return Outcome(kind="complaint", reason="feedback", **common)
+        family: OutcomeKind = "trap" if feedback.kind == "trap-hit" else "complaint"
+        return Outcome(kind=family, reason="feedback", reply=feedback.reply, **common)
     meaning = meaning_of(feedback)
     return Outcome(
         kind="bounce", status=feedback.status, reply=feedback.reply, reason=meaning.reason, scope=meaning.scope,

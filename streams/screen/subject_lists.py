@@ -1,4 +1,4 @@
-"""Lists of suppressions in files: an address, a domain or a hash a line, CSV with a heading, or JSON lines. Pure."""
+"""Lists of addresses, domains and hashes in files: one a line, CSV with a heading, or JSON lines. Pure."""
 
 import itertools
 import json
@@ -6,12 +6,9 @@ from collections.abc import Iterable, Iterator
 from csv import reader
 from typing import NamedTuple
 
-from sidestep.streams.screen.holds import rfc3339
-from sidestep.streams.screen.suppressions import Suppression
-
-SUBJECTS = ("subject", "address", "email", "recipient", "domain")
-"""Names of the column that says to whom no mail is to go: what other systems export calls it one of these."""
-COLUMNS = ("subject", "reason", "until", "by")
+SUBJECTS = ("subject", "address", "email", "recipient", "domain", "hash")
+"""Names of the column that says whom the line is about: what other systems export calls it one of these."""
+COLUMNS = ("subject", "reason", "until", "by", "hit_at")
 
 
 class Line(NamedTuple):
@@ -22,6 +19,8 @@ class Line(NamedTuple):
     reason: str = ""
     until: str = ""
     by: str = ""
+    hit_at: str = ""
+    """Of a trap: when a message hit it."""
 
 
 def read_lines(lines: Iterable[str]) -> Iterator[Line]:
@@ -38,12 +37,6 @@ def read_lines(lines: Iterable[str]) -> Iterator[Line]:
         return
     read = _of_json if first[1].startswith("{") else Line
     yield from (read(number, line) for number, line in itertools.chain([first], said))
-
-
-def as_json(found: Suppression) -> str:
-    """A line that can be read again."""
-    fields = {"subject": found.subject, "reason": found.reason, "by": found.by, "since": rfc3339(found.at)}
-    return json.dumps(fields | ({"until": rfc3339(found.until)} if found.until else {}), ensure_ascii=False)
 
 
 def _heading(line: str) -> list[str] | None:

@@ -1,0 +1,50 @@
+"""Spam traps that somebody knows, into the rows of mailboxes and domains. Pure.
+
+Only who has said so by mistake can take it back: no later success does, for a trap takes mail as long as it is one.
+"""
+
+from sidestep.schemas import TrapRecord
+from sidestep.streams.decide.state import State
+from sidestep.streams.decide.tables import COUNTED, DEDUPLICATION_SECONDS, IdRow, Trapped
+
+
+def mark_trap(state: State, record: TrapRecord) -> None:
+    """Who reported it first stays; a later hit is noted. Of a provider's report that comes again, nothing."""
+    now = state.controls.clock_ms // 1000
+    if record.event_key and _came_before(state, record.event_key, now):
+        return
+    if record.lifted:
+        _take_back(state, record, now)
+        return
+    if not record.recipient_key:
+        domain = state.domain(record.domain.encode(), now)
+        domain.trap = _said(domain.trap, record, now)
+        return
+    row = state.recipient(record.recipient_key, now)
+    row.trap = _said(row.trap, record, now)
+
+
+def _said(known: Trapped | None, record: TrapRecord, now: int) -> Trapped:
+    hit_at = min(record.hit_at // 1000, now)
+    if known is None:
+        return Trapped(record.at // 1000, record.by, record.reason, hit_at)
+    return Trapped(known.since, known.by, known.reason, max(known.hit_at, hit_at))
+
+
+def _take_back(state: State, record: TrapRecord, now: int) -> None:
+    """Of what nobody has said, nothing."""
+    domain = None if record.recipient_key else state.domains.get(record.domain.encode())
+    if domain is not None:  # always counts as written
+        domain.trap = None
+    row = state.known(record.recipient_key, now) if record.recipient_key else None
+    if row is not None and row.trap is not None:
+        row.trap = None
+        state.written_recipients[record.recipient_key] = row
+
+
+def _came_before(state: State, event_key: bytes, now: int) -> bool:
+    known = state.ids.get(event_key)
+    if known is not None and now - known.at <= DEDUPLICATION_SECONDS:
+        return True
+    state.remember(event_key, IdRow(now, action=COUNTED))
+    return False

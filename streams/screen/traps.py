@@ -1,0 +1,103 @@
+"""Spam traps that somebody knows: how people and providers name them, their records in the log, and the notes that are
+kept of them. Pure.
+
+As for suppressions no address is kept: an address stands in records and notes as the keyed hash of its mailbox.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+
+import msgspec
+
+from sidestep.schemas import TrapRecord
+from sidestep.streams.screen.holds import rfc3339
+from sidestep.streams.screen.intake import read_time
+from sidestep.streams.screen.keys import Keys
+from sidestep.streams.screen.suppressions import BASE64, HASH, Target, own_key, partitions_of, read_subject, said_line
+
+KEY = "trap/"
+"""Of a note in email-control, before the subject."""
+
+_DIGITS = re.compile(r"[0-9A-Fa-f]{32,128}")
+_NUMBER = re.compile(r"\d{1,12}(?:\.\d{1,9})?")
+
+
+class KnownTrap(msgspec.Struct, frozen=True):
+    """The note of one known trap in email-control. Times are milliseconds since 1970; `hit_at` 0: nobody knows."""
+
+    subject: str
+    by: str
+    at: int
+    reason: str = ""
+    hit_at: int = 0
+
+
+def read_trap(text: str, keys: Keys | None) -> Target:
+    """ADDRESS, DOMAIN, hash:KEY@DOMAIN, hash:KEY or the key in base64 -> what is a trap; of a bare key no domain is
+    known. Raises ValueError for anything else."""
+    text = text.strip()
+    said = text.removeprefix(HASH)
+    if "@" not in said and (text != said or BASE64.fullmatch(said)):
+        return Target("", own_key(said))
+    if _DIGITS.fullmatch(said):
+        raise ValueError(
+            f"{text!r} looks like a hash of an address (MD5, SHA-256, …). Sidestep keeps no addresses to compare it "
+            "with: put it into a feed of hashes, see docs/feeds.md. If it is Sidestep's own key of a mailbox, write "
+            "hash:KEY"
+        )
+    return read_subject(text, keys)
+
+
+def places_of(trap: Target, count: int) -> list[int]:
+    """The partitions where intents to it are judged: all of them where no domain is known."""
+    return partitions_of(trap, count) if trap.domain else list(range(count))
+
+
+def hit_ms(text: str, now_ms: int) -> int:
+    """When a message hit it: 2026-10-01, 2026-10-01T08:00:00Z or Unix seconds -> milliseconds. Raises ValueError."""
+    text = text.strip()
+    moment = float(text) if _NUMBER.fullmatch(text) else text
+    return min(read_time("hit_at", moment, now_ms / 1000), now_ms) if text else 0
+
+
+def trap_record(trap: Target, by: str, reason: str, hit_at: int, now_ms: int) -> TrapRecord:
+    """The control record that makes it a known trap. Raises ValueError for texts that cannot be."""
+    reason = said_line("the reason", reason) if reason.strip() else ""
+    return TrapRecord(trap.domain, said_line("who says so", by), now_ms, trap.recipient_key, reason, hit_at)
+
+
+def no_trap_record(trap: Target, by: str, now_ms: int) -> TrapRecord:
+    """The control record that takes it back: it was a mistake. Raises ValueError."""
+    return TrapRecord(trap.domain, said_line("who says so", by), now_ms, trap.recipient_key, "removed", lifted=True)
+
+
+def target_of(record: TrapRecord) -> Target:
+    """What a record is about."""
+    return Target(record.domain, record.recipient_key)
+
+
+def note(record: TrapRecord) -> tuple[str, bytes | None]:
+    """Key and value for email-control; what is taken back leaves nothing there."""
+    subject = target_of(record).text
+    if record.lifted:
+        return KEY + subject, None
+    return KEY + subject, msgspec.json.encode(KnownTrap(subject, record.by, record.at, record.reason, record.hit_at))
+
+
+def as_json(found: KnownTrap) -> str:
+    """A line of a list that can be read again."""
+    fields = {"subject": found.subject, "reason": found.reason, "by": found.by, "since": rfc3339(found.at)}
+    hit = {"hit_at": rfc3339(found.hit_at)} if found.hit_at else {}
+    return json.dumps(fields | hit, ensure_ascii=False)
+
+
+def known_traps(notes: Mapping[str, bytes]) -> list[KnownTrap]:
+    """What email-control's notes (value by key) say of known traps, the latest first."""
+    return sorted(_traps(notes), key=lambda it: (-it.at, it.subject))
+
+
+def _traps(notes: Mapping[str, bytes]) -> Iterator[KnownTrap]:
+    for key, value in notes.items():
+        if key.startswith(KEY):
+            yield msgspec.json.decode(value, type=KnownTrap)
