@@ -1,0 +1,122 @@
+"""Life stories, drawn: how mailboxes fade, bounce and become traps, how domains end and come back. Pure, seeded."""
+
+from random import Random
+from typing import NamedTuple
+
+from sidestep.streams.simulate.assumptions import Lives, SimulatedTime, SmallDomains
+from sidestep.streams.simulate.chance import between
+from sidestep.streams.simulate.domains import NO_ANSWER, NO_SUCH_DOMAIN, WEB_ONLY, Domain, Epoch, Takes, taking
+from sidestep.streams.simulate.mailboxes import Life, Stage
+
+DAY = 86400
+YEAR = 365.25 * DAY
+MONTH = YEAR / 12
+BEFORE = 9 * YEAR
+"""So long before the history the first domain's story begins."""
+PARKING = ("park-mx.above.com", "mail.h-email.net", "mail.parkingcrew.net")
+
+
+class Ending(NamedTuple):
+    """How mailboxes of a house end: at once or fading, how long unused ones live, how many become traps."""
+
+    at_once: float
+    inactive_months: float
+    recycled: float
+    straight: float
+
+
+def draw_life(random: Random, lives: Lives, ending: Ending, joined: float, leaves: float, until: float) -> Life:
+    """From `joined` on (Unix seconds). `leaves`: the share that gives it up in a year."""
+    life = [(int(joined), Stage.ALIVE)]
+    end = joined + random.expovariate(leaves) * YEAR
+    while end < until:
+        if random.random() < ending.at_once:
+            _gone(life, end, random, lives, ending.recycled)
+            break
+        life.append((int(end), Stage.QUIET))
+        back = end + between(random, lives.comes_back_days) * DAY
+        off = end + ending.inactive_months * MONTH * (0.85 + 0.3 * random.random())
+        if back < off and random.random() < lives.comes_back:
+            life.append((int(back), Stage.ALIVE))
+            end = back + random.expovariate(leaves) * YEAR
+            continue
+        _switched_off(life, off, random, lives, ending)
+        break
+    return tuple(entry for entry in _locked(life, random, lives, until) if entry[0] < until)
+
+
+def _locked(life: list[tuple[int, Stage]], random: Random, lives: Lives, until: float) -> list[tuple[int, Stage]]:
+    """Now and then an account is disabled for days, and its owner comes back."""
+    first, leaves = life[0][0], life[1][0] if len(life) > 1 else until
+    since = first + random.expovariate(lives.locked_a_year) * YEAR
+    back = since + between(random, lives.locked_days) * DAY
+    if back >= leaves:
+        return life
+    return [life[0], (int(since), Stage.SUSPENDED), (int(back), Stage.ALIVE), *life[1:]]
+
+
+def _switched_off(life: list[tuple[int, Stage]], off: float, random: Random, lives: Lives, ending: Ending) -> None:
+    """The provider has had enough of waiting."""
+    trap = random.random() < ending.recycled
+    if trap and random.random() < ending.straight:
+        life.append((int(off), Stage.TRAP))
+        return
+    if random.random() < lives.full:
+        life.append((int(off - lives.full_days * DAY), Stage.FULL))
+    life.append((int(off), Stage.SUSPENDED))
+    _gone(life, off + between(random, lives.suspended_days) * DAY, random, lives, 1.0 if trap else 0.0)
+
+
+def _gone(life: list[tuple[int, Stage]], when: float, random: Random, lives: Lives, recycled: float) -> None:
+    life.append((int(when), Stage.GONE))
+    if random.random() < recycled:
+        life.append((int(when + between(random, lives.conditioned_days) * DAY), Stage.TRAP))
+
+
+def draw_domain(
+    random: Random, small: SmallDomains, time: SimulatedTime, domain: Domain, operator: tuple[str, ...], traps: float
+) -> None:
+    """Whatever happens to a small domain, into its epochs. `operator`: exchanges of whoever may buy it; `traps`: times
+    so many do."""
+    born = domain.epochs[0].since
+    _mishaps(random, small, time, domain)
+    died = born + random.expovariate(small.dies_a_year) * YEAR
+    if died > time.ends:
+        return
+    domain.epochs = [epoch for epoch in domain.epochs if epoch.since < died]
+    bought = random.random() < small.bought_by_operator * traps
+    at_once = random.random() < small.at_once
+    if not (bought and at_once):
+        domain.epochs.append(_dead(random, small, int(died)))
+    if bought:
+        dark = 0.0 if at_once else between(random, small.dark_days) * DAY
+        domain.trap = "recycled"
+        domain.epochs.append(Epoch(int(died + dark), Takes.OPERATOR, taking(operator)))
+
+
+def _dead(random: Random, small: SmallDomains, when: int) -> Epoch:
+    if random.random() >= small.parked:
+        return Epoch(when, Takes.NOBODY, NO_SUCH_DOMAIN)
+    return parked(random, when)
+
+
+def parked(random: Random, when: int) -> Epoch:
+    """A parking service has it; half of them only show a page, and a host that takes no mail."""
+    if random.random() < 0.5:
+        return Epoch(when, Takes.NOBODY, WEB_ONLY)
+    exchange = random.choice(PARKING)
+    return Epoch(when, Takes.ANYTHING, taking((exchange,), "parking"))
+
+
+def _mishaps(random: Random, small: SmallDomains, time: SimulatedTime, domain: Domain) -> None:
+    """Moves and outages within the history; afterwards all is as it was."""
+    usual, years = domain.epochs[0], (time.ends - time.begins) / YEAR
+    for share, broken, seconds in (
+        (small.moves_a_year, Epoch(0, Takes.NOBODY, NO_SUCH_DOMAIN), between(random, small.moved_days) * DAY),
+        (small.outage_a_year, Epoch(0, Takes.SILENCE, NO_ANSWER), between(random, small.outage_hours) * 3600),
+    ):
+        if random.random() < share * years:
+            when = int(between(random, (time.begins, time.ends)))
+            if all(when > epoch.since + 30 * DAY for epoch in domain.epochs):
+                domain.epochs.append(Epoch(when, broken.takes, broken.finding))
+                domain.epochs.append(Epoch(when + int(seconds), usual.takes, usual.finding))

@@ -1,0 +1,146 @@
+"""Sidestep as the protector of a simulated company: Screen's pure parts and Decide's fold, over ledgers in memory.
+Pure.
+
+What is left out: Kafka, name servers (their answers come from the world), block lists, feeds, reputation services, the
+probe. All of Decide is real.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from sidestep.schemas import Bounce, EmailIntent, Engagement, Evidence, FeedbackEvidence, IntentEvidence, PolicyRecord, Tally
+from sidestep.streams.decide.batch import decide, load, load_controls
+from sidestep.streams.decide.policy_text import version_of
+from sidestep.streams.screen.address.parse import parse
+from sidestep.streams.screen.evidence import ReadIntent, feedback_evidence, intent_evidence
+from sidestep.streams.screen.examiner import Examiner
+from sidestep.streams.screen.feedback.reasons import load_reasons
+from sidestep.streams.screen.findings import Findings
+from sidestep.streams.screen.keys import Keys
+from sidestep.streams.screen.lists.classes import load_lists
+from sidestep.streams.screen.lists.domain_facts import DomainBook
+from sidestep.streams.screen.lists.typo import suggest
+from sidestep.streams.screen.sources.answers import Answers
+from sidestep.streams.simulate.live_ledger import LiveLedger
+from sidestep.streams.simulate.protect import LookUp, Offer, Ruling
+from sidestep.topics.catalog import EVIDENCE
+
+NO_SECRET = bytes(32)
+"""Of the keyed hash: there is nobody to hide simulated people from."""
+
+
+class Watching(Protocol):
+    """Whoever takes the tallies, and answers with control records for every partition's log. Here Watch is connected,
+    and whatever learns from tallies."""
+
+    def take(self, tallies: Sequence[Tally]) -> Sequence[Evidence]:
+        """The tallies of seconds that are over -> control records, stamped."""
+
+
+class NobodyWatches:
+    """Tallies go nowhere."""
+
+    def take(self, tallies: Sequence[Tally]) -> Sequence[Evidence]:
+        """Nothing follows."""
+        return ()
+
+
+class _Log:
+    """One partition: what stands to be folded, and its ledger."""
+
+    def __init__(self, partition: int):
+        self.partition = partition
+        self.ledger = LiveLedger()
+        self.controls = load_controls(self.ledger.read, self.ledger.scan)
+        self.pending: list[tuple[int, Evidence]] = []
+        self.numbers: list[int] = []
+        """Of the offers among what is pending."""
+        self.offset = 0
+
+    def append(self, record: Evidence) -> None:
+        self.pending.append((self.offset, record))
+        self.offset += 1
+
+
+class SidestepProtector:
+    """Sidestep with a policy. `partitions`: of the log."""
+
+    def __init__(
+        self, look_up: LookUp, policy: str, began: float, partitions: int = 1, watching: Watching | None = None
+    ):
+        lists = load_lists()
+        self._look_up = look_up
+        self._book = DomainBook(lists, suggest, partitions)
+        self._examiner = Examiner(lists)
+        self._keys = Keys(NO_SECRET)
+        self._reasons = load_reasons()
+        self._watching: Watching = watching or NobodyWatches()
+        self._logs = [_Log(number) for number in range(partitions)]
+        record = PolicyRecord(version=version_of(policy), text=policy, at=int(began * 1000), partitions=partitions)
+        for log in self._logs:
+            log.append(record)
+
+    def tell(self, at: float, reports: Sequence[Bounce | Engagement]) -> None:
+        """Into the log, as Screen would write it."""
+        for report in reports:
+            address = parse(report.recipient)
+            evidence = self._heard(report, at)
+            self._logs[self._book.facts(address.domain).partition].append(evidence)
+
+    def offer(self, offers: Sequence[Offer]) -> list[Ruling]:
+        """Screened, folded; what is pending goes first."""
+        rulings: list[Ruling | None] = [None] * len(offers)
+        for number, record in enumerate(self._screen(offers)):
+            log = self._logs[self._book.partition(record.to) if not record.domain else self._of(record.domain)]
+            log.numbers.append(number)
+            log.append(record)
+        tallies: list[Tally] = []
+        for log in self._logs:
+            if log.pending:
+                tallies += self._fold(log, rulings)
+        for control in self._watching.take(tallies) if tallies else ():
+            for log in self._logs:
+                log.append(control)
+        return [ruling for ruling in rulings if ruling is not None]
+
+    def _of(self, domain: str) -> int:
+        return self._book.facts(domain).partition
+
+    def _heard(self, report: Bounce | Engagement, at: float) -> FeedbackEvidence:
+        return feedback_evidence(report, parse(report.recipient), self._reasons, self._keys, at, "")
+
+    def _screen(self, offers: Sequence[Offer]) -> list[IntentEvidence]:
+        """As Screen does it: near misses that come together are examined together."""
+        read = [(self._read(offer.intent), offer) for offer in offers]
+        answers = [Answers(self._look_up(it.address.domain, offer.at)) for it, offer in read]
+        found: list[Findings | None] = [
+            self._examiner.at_once(it, said) for (it, _), said in zip(read, answers, strict=True)
+        ]
+        if None in found:
+            near = [number for number, it in enumerate(found) if it is None]
+            examined = self._examiner.examine([(read[number][0], answers[number]) for number in near])
+            for number, findings in zip(near, examined, strict=True):
+                found[number] = findings
+        return [
+            intent_evidence(it, said, findings, self._keys, offer.at)
+            for (it, offer), said, findings in zip(read, answers, found, strict=True)
+            if findings is not None
+        ]
+
+    def _read(self, intent: EmailIntent) -> ReadIntent:
+        address = parse(intent.to)
+        facts = self._book.facts(address.domain) if address.domain else None
+        id_key = self._keys.intent(intent.service, intent.id)
+        content_key = self._keys.content(id_key, intent.to, intent.stream)
+        return ReadIntent(intent.to, address, facts, intent, 0, id_key, content_key, False, "")
+
+    def _fold(self, log: _Log, rulings: list[Ruling | None]) -> list[Tally]:
+        records, numbers = log.pending, log.numbers
+        log.pending, log.numbers = [], []
+        state = load(records, log.controls, log.ledger.read, log.ledger.between)
+        decided = decide(records, state, EVIDENCE.name, log.partition)
+        log.ledger.keep(state.writes())
+        for number, verdict in zip(numbers, decided.verdicts, strict=True):
+            rules = tuple(rule.id for rule in verdict.rules) if verdict.rules else ()
+            rulings[number] = Ruling(verdict.action, verdict.retry_at or 0.0, verdict.risk, rules)
+        return decided.tallies
