@@ -15,6 +15,7 @@ COMMANDS = {
     "worker": (f"{PACKAGE}.worker:worker", "Run a worker."),
     "up": (f"{PACKAGE}.up:up", "Start a broker and all workers on this machine."),
     "demo": (f"{PACKAGE}.demo:demo", "See it work, from nothing, in a minute."),
+    "simulate": (f"{PACKAGE}.simulate:simulate", "Invent a company's email of two years, with its traps."),
     "serve": (f"{PACKAGE}.serve:serve", "Answer POST /v1/validate: check addresses while a person types them."),
     "check-address": (f"{PACKAGE}.check_address:check_address", "Say what is known of addresses, from a shell."),
     "parse-feedback": (f"{PACKAGE}.feedback:parse_feedback", "Read bounces, complaints and webhook bodies."),

@@ -22,7 +22,7 @@ BUT_FOR = {
 }
 
 LIBRARIES = {
-    "array", "base64", "binascii", "codecs", "collections", "dataclasses", "enum", "fractions",
+    "array", "base64", "binascii", "bisect", "codecs", "collections", "dataclasses", "enum", "fractions",
     "functools", "hashlib", "heapq", "hmac", "html", "idna", "ipaddress", "itertools", "json", "math", "msgspec",
     "operator", "rapidfuzz", "re", "string", "tomllib", "types", "typing", "unicodedata", "urllib.parse", "zlib",
 }  # fmt: skip

@@ -101,6 +101,7 @@ class Persons(Struct, frozen=True):
     complains: float
     complains_unasked: float
     late_bounce: float
+    claim_true: float
     known: float
     role: float
     confirms: float
@@ -165,7 +166,6 @@ class Harvested(Struct, frozen=True):
     pristine: float
     role: float
     gone: float
-    asked: float
 
 
 class Dirt(Struct, frozen=True):
@@ -258,7 +258,7 @@ class Assumptions(Struct, frozen=True):
 
 @cache
 def assumptions(scale: float = 1.0) -> Assumptions:
-    """Those that ship; `scale`: so many times the people."""
+    """The assumptions that ship; `scale`: so many times the people."""
     text = (files("sidestep.streams.simulate") / "world.toml").read_text("utf-8")
     found = msgspec.convert(tomllib.loads(text), Assumptions)
     return scaled(found, scale) if scale != 1.0 else found

@@ -14,14 +14,14 @@ from sidestep.schemas.feedback import EngagementKind
 from sidestep.streams.simulate.assumptions import Span
 from sidestep.streams.simulate.chance import branch
 from sidestep.streams.simulate.domains import Epoch, Takes
-from sidestep.streams.simulate.mailboxes import TRAPS, Stage, Truth, truth
+from sidestep.streams.simulate.mailboxes import TRAPS, MailboxStage, Truth, truth
 from sidestep.streams.simulate.plan import SimulationPlan, Wish
-from sidestep.streams.simulate.reputation import Reputation
+from sidestep.streams.simulate.reputation import CompanyReputation
 
 HOUR = 3600
 AGAIN = 900
 """Seconds after which a mailer tries again what a provider has put off."""
-COURSE = {Stage.GONE: "gone", Stage.SUSPENDED: "suspended", Stage.FULL: "full"}
+COURSE = {MailboxStage.GONE: "gone", MailboxStage.SUSPENDED: "suspended", MailboxStage.FULL: "full"}
 REPLIES = {
     "gone": ("5.1.1", "550 5.1.1 The email account that you tried to reach does not exist"),
     "suspended": ("5.2.1", "550 5.2.1 The email account that you tried to reach is disabled"),
@@ -53,7 +53,7 @@ class Deliveries:
         )  # fmt: skip
         self._crude_bounces = world.small_domains.crude_bounces
         self._circumstances = plan.circumstances
-        self.reputation = Reputation(world.reputation)
+        self.reputation = CompanyReputation(world.reputation)
         self._minute = 0
         self._rates: Counter[str] = Counter()
         self._complained: dict[str, float] = {}
@@ -91,7 +91,7 @@ class Deliveries:
             when += AGAIN
         return self._deliver(wish, house, epoch, when, slowed)
 
-    # -- providers ---------------------------------------------------------------------------------------------------------
+    # -- providers ---------------------------------------------------------------------------------------------------
 
     def _blocked(self, house: str, wish: Wish, when: float) -> bool:
         if self._circumstances.blocks and any(it.covers(when, house) for it in self._circumstances.blocks):
@@ -133,7 +133,7 @@ class Deliveries:
             heard += self._read(wish, hit, house, when)
         return hit, heard
 
-    # -- people ------------------------------------------------------------------------------------------------------------
+    # -- people ------------------------------------------------------------------------------------------------------
 
     def _read(self, wish: Wish, hit: Truth, house: str, when: float) -> list[Due]:
         """What a living person does with it."""
@@ -179,7 +179,7 @@ class Deliveries:
         )  # fmt: skip
         return Due(at, report)
 
-    # -- reports -----------------------------------------------------------------------------------------------------------
+    # -- reports -----------------------------------------------------------------------------------------------------
 
     def _bounce(self, wish: Wish, when: float, course: str, span: Span) -> Due:
         at = when + span[0] + (span[1] - span[0]) * branch(wish.luck, 1)

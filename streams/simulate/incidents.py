@@ -7,8 +7,8 @@ from msgspec import Struct, field
 from sidestep.streams.simulate.assumptions import Assumptions
 from sidestep.streams.simulate.calendar import Calendar
 from sidestep.streams.simulate.chance import Chance
-from sidestep.streams.simulate.mailboxes import Stage, truth
-from sidestep.streams.simulate.population import Member, Population
+from sidestep.streams.simulate.mailboxes import MailboxStage, truth
+from sidestep.streams.simulate.population import Company, ListMember
 
 if TYPE_CHECKING:
     from sidestep.streams.simulate.plan import _Planner
@@ -35,7 +35,7 @@ class Incident(Struct):
     again: list[tuple[float, float]] = field(default_factory=list)
 
 
-class Stretch(Struct, frozen=True):
+class Spell(Struct, frozen=True):
     """A time in which something is not as usual."""
 
     since: float
@@ -45,11 +45,7 @@ class Stretch(Struct, frozen=True):
 
     def covers(self, when: float, provider: str, stream: str = "") -> bool:
         """Does it concern a message then?"""
-        return (
-            self.since <= when < self.until
-            and self.provider in ("", provider)
-            and self.stream in ("", stream)
-        )
+        return self.since <= when < self.until and self.provider in ("", provider) and self.stream in ("", stream)
 
 
 class Circumstances(Struct):
@@ -57,14 +53,14 @@ class Circumstances(Struct):
 
     complaints: dict[str, float] = field(default_factory=dict)
     """Campaign -> times the usual complaints."""
-    junk: list[Stretch] = field(default_factory=list)
+    junk: list[Spell] = field(default_factory=list)
     """Mail goes into the junk folder."""
-    blocks: list[Stretch] = field(default_factory=list)
+    blocks: list[Spell] = field(default_factory=list)
     """A provider refuses us."""
 
 
 def stage_incidents(
-    world: Assumptions, chance: Chance, calendar: Calendar, population: Population, planner: "_Planner"
+    world: Assumptions, chance: Chance, calendar: Calendar, population: Company, planner: "_Planner"
 ) -> tuple[list[Incident], Circumstances]:
     """Puts the incidents' messages into the plan. The truth about them, and what else they change."""
     stage = _Stage(world, chance, calendar, population, planner)
@@ -84,7 +80,7 @@ def stage_incidents(
 
 class _Stage:
     def __init__(
-        self, world: Assumptions, chance: Chance, calendar: Calendar, population: Population, planner: "_Planner"
+        self, world: Assumptions, chance: Chance, calendar: Calendar, population: Company, planner: "_Planner"
     ):
         self._world = world
         self._shape = world.incident
@@ -96,7 +92,7 @@ class _Stage:
 
     def imported(self, kind: IncidentKind, source: str, campaign: str) -> Incident:
         """A list that should never have been imported; its messages are among the mailings."""
-        times = [
+        times: list[tuple[float, float]] = [
             (handout.at, handout.at + handout.mailing.minutes * 60)
             for handout in self._calendar.handouts
             if handout.mailing.campaign == campaign and source in handout.sources
@@ -108,7 +104,7 @@ class _Stage:
         """A robot fills the sign-up form."""
         start, source = self._calendar.incidents["unknown-burst"], "sign-up-form"
         members = [
-            (source, Member(self._population.bot(self._random), start, 0, asked=False, confirmed=False))
+            (source, ListMember(self._population.bot(self._random), start, 0, asked=False, confirmed=False))
             for _ in range(self._shape.bots)
         ]
         self._planner.spread(members, start, self._shape.bot_minutes, "confirmation", "transactional")
@@ -120,7 +116,7 @@ class _Stage:
         alive = [
             member
             for member in self._planner.members("checkout", start)
-            if member.mailbox.stage(start) is Stage.ALIVE and truth(member.mailbox, start) == "good"
+            if member.mailbox.stage(start) is MailboxStage.ALIVE and truth(member.mailbox, start) == "good"
         ]
         victim = self._random.choice(alive)
         sources = ("sign-up-form", "newsletter-form", "checkout")
@@ -140,7 +136,7 @@ class _Stage:
         """A provider takes the newsletter for junk; nothing bounces."""
         start = self._calendar.next("issue", self._calendar.incidents["engagement-collapse"])
         end = start + self._shape.junk_days * DAY
-        self.circumstances.junk.append(Stretch(start - HOUR, end, "google", "newsletter"))
+        self.circumstances.junk.append(Spell(start - HOUR, end, "google", "newsletter"))
         return Incident("engagement-collapse", "newsletter", start, end, provider="google")
 
     def complaint_budget(self) -> Incident:
@@ -162,5 +158,5 @@ class _Stage:
         """A provider refuses whatever comes from us."""
         start = self._calendar.next("issue", self._calendar.incidents["reputation-block"])
         end = start + self._shape.block_hours * HOUR
-        self.circumstances.blocks.append(Stretch(start - HOUR, end, "microsoft"))
+        self.circumstances.blocks.append(Spell(start - HOUR, end, "microsoft"))
         return Incident("reputation-block", "", start, end, provider="microsoft")

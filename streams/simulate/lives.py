@@ -6,7 +6,7 @@ from typing import NamedTuple
 from sidestep.streams.simulate.assumptions import Lives, SimulatedTime, SmallDomains
 from sidestep.streams.simulate.chance import between
 from sidestep.streams.simulate.domains import NO_ANSWER, NO_SUCH_DOMAIN, WEB_ONLY, Domain, Epoch, Takes, taking
-from sidestep.streams.simulate.mailboxes import Life, Stage
+from sidestep.streams.simulate.mailboxes import Life, MailboxStage
 
 DAY = 86400
 YEAR = 365.25 * DAY
@@ -14,6 +14,10 @@ MONTH = YEAR / 12
 BEFORE = 9 * YEAR
 """So long before the history the first domain's story begins."""
 PARKING = ("park-mx.above.com", "mail.h-email.net", "mail.parkingcrew.net")
+
+
+Story = list[tuple[int, MailboxStage]]
+"""A life that is still being told."""
 
 
 class Ending(NamedTuple):
@@ -27,17 +31,17 @@ class Ending(NamedTuple):
 
 def draw_life(random: Random, lives: Lives, ending: Ending, joined: float, leaves: float, until: float) -> Life:
     """From `joined` on (Unix seconds). `leaves`: the share that gives it up in a year."""
-    life = [(int(joined), Stage.ALIVE)]
+    life = [(int(joined), MailboxStage.ALIVE)]
     end = joined + random.expovariate(leaves) * YEAR
     while end < until:
         if random.random() < ending.at_once:
             _gone(life, end, random, lives, ending.recycled)
             break
-        life.append((int(end), Stage.QUIET))
+        life.append((int(end), MailboxStage.QUIET))
         back = end + between(random, lives.comes_back_days) * DAY
         off = end + ending.inactive_months * MONTH * (0.85 + 0.3 * random.random())
         if back < off and random.random() < lives.comes_back:
-            life.append((int(back), Stage.ALIVE))
+            life.append((int(back), MailboxStage.ALIVE))
             end = back + random.expovariate(leaves) * YEAR
             continue
         _switched_off(life, off, random, lives, ending)
@@ -45,32 +49,35 @@ def draw_life(random: Random, lives: Lives, ending: Ending, joined: float, leave
     return tuple(entry for entry in _locked(life, random, lives, until) if entry[0] < until)
 
 
-def _locked(life: list[tuple[int, Stage]], random: Random, lives: Lives, until: float) -> list[tuple[int, Stage]]:
+def _locked(life: Story, random: Random, lives: Lives, until: float) -> Story:
     """Now and then an account is disabled for days, and its owner comes back."""
     first, leaves = life[0][0], life[1][0] if len(life) > 1 else until
     since = first + random.expovariate(lives.locked_a_year) * YEAR
     back = since + between(random, lives.locked_days) * DAY
     if back >= leaves:
         return life
-    return [life[0], (int(since), Stage.SUSPENDED), (int(back), Stage.ALIVE), *life[1:]]
+    return [life[0], (int(since), MailboxStage.SUSPENDED), (int(back), MailboxStage.ALIVE), *life[1:]]
 
 
-def _switched_off(life: list[tuple[int, Stage]], off: float, random: Random, lives: Lives, ending: Ending) -> None:
+def _switched_off(life: Story, off: float, random: Random, lives: Lives, ending: Ending) -> None:
     """The provider has had enough of waiting."""
-    trap = random.random() < ending.recycled
-    if trap and random.random() < ending.straight:
-        life.append((int(off), Stage.TRAP))
+    # everything is drawn, whatever comes of it: with other shares of traps all else stays as it is
+    trap, straight = random.random() < ending.recycled, random.random() < ending.straight
+    full, gone = random.random() < lives.full, off + between(random, lives.suspended_days) * DAY
+    if trap and straight:
+        life.append((int(off), MailboxStage.TRAP))
         return
-    if random.random() < lives.full:
-        life.append((int(off - lives.full_days * DAY), Stage.FULL))
-    life.append((int(off), Stage.SUSPENDED))
-    _gone(life, off + between(random, lives.suspended_days) * DAY, random, lives, 1.0 if trap else 0.0)
+    if full:
+        life.append((int(off - lives.full_days * DAY), MailboxStage.FULL))
+    life.append((int(off), MailboxStage.SUSPENDED))
+    _gone(life, gone, random, lives, 1.0 if trap else 0.0)
 
 
-def _gone(life: list[tuple[int, Stage]], when: float, random: Random, lives: Lives, recycled: float) -> None:
-    life.append((int(when), Stage.GONE))
-    if random.random() < recycled:
-        life.append((int(when + between(random, lives.conditioned_days) * DAY), Stage.TRAP))
+def _gone(life: Story, when: float, random: Random, lives: Lives, recycled: float) -> None:
+    life.append((int(when), MailboxStage.GONE))
+    trap, accepts = random.random() < recycled, when + between(random, lives.conditioned_days) * DAY
+    if trap:
+        life.append((int(accepts), MailboxStage.TRAP))
 
 
 def draw_domain(

@@ -9,7 +9,7 @@ from msgspec import Struct
 from sidestep.streams.simulate.domains import Domain, Takes
 
 
-class Stage(IntEnum):
+class MailboxStage(IntEnum):
     """How a mailbox stands."""
 
     ALIVE = 0
@@ -32,7 +32,7 @@ collector's or parking service's. stranger: somebody else than was meant. The la
 
 TRAPS: tuple[Truth, ...] = ("pristine", "recycled", "typo", "seeded")
 
-Life = tuple[tuple[int, Stage], ...]
+Life = tuple[tuple[int, MailboxStage], ...]
 """Since when (Unix seconds) it stands how, in the order of time."""
 
 
@@ -50,7 +50,7 @@ class Mailbox(Struct, gc=False):
     """Its operator follows links."""
     role: bool = False
 
-    def stage(self, when: float) -> Stage:
+    def stage(self, when: float) -> MailboxStage:
         """How it stands then; its domain is another matter."""
         life = self.life
         if len(life) == 1:
@@ -68,13 +68,13 @@ def truth(mailbox: Mailbox, when: float) -> Truth:
     if takes is Takes.ANYTHING:
         return "unread"
     stage = mailbox.stage(when)
-    if stage is Stage.TRAP:
+    if stage is MailboxStage.TRAP:
         return mailbox.trap  # type: ignore[return-value]  # likewise
-    if stage is Stage.ALIVE:
+    if stage is MailboxStage.ALIVE:
         nature = mailbox.nature
         return "good" if nature == "person" else "dead" if nature == "nobody" else nature
-    return "dead" if stage in (Stage.GONE, Stage.SUSPENDED) else "abandoned"
+    return "dead" if stage in (MailboxStage.GONE, MailboxStage.SUSPENDED) else "abandoned"
 
 
-def _since(entry: tuple[int, Stage]) -> int:
+def _since(entry: tuple[int, MailboxStage]) -> int:
     return entry[0]

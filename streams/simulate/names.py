@@ -7,17 +7,17 @@ from random import Random
 from sidestep.streams.demo.model import traffic
 
 _WORDS = (
-    "alp", "amber", "anker", "apfel", "arbor", "atlas", "bach", "baum", "berg", "birk", "blau", "brook", "buch", "cedar",
-    "clear", "dorf", "eagle", "eich", "elm", "falk", "feld", "fern", "fjord", "flint", "forst", "garten", "glen", "gold",
-    "grau", "hafen", "harbor", "haus", "heath", "hill", "hof", "holz", "horn", "iron", "kern", "kirch", "lake", "land",
-    "lark", "licht", "linden", "marsh", "meer", "mill", "moor", "nord", "oak", "ost", "park", "pine", "quell", "rhein",
-    "river", "rock", "rosen", "sand", "see", "silber", "stein", "stern", "stone", "sturm", "tal", "tower", "ufer", "wald",
-    "west", "wiese", "wind", "winter", "wolf", "yard",
+    "alp", "amber", "anker", "apfel", "arbor", "atlas", "bach", "baum", "berg", "birk", "blau", "brook", "buch",
+    "cedar", "clear", "dorf", "eagle", "eich", "elm", "falk", "feld", "fern", "fjord", "flint", "forst", "garten",
+    "glen", "gold", "grau", "hafen", "harbor", "haus", "heath", "hill", "hof", "holz", "horn", "iron", "kern",
+    "kirch", "lake", "land", "lark", "licht", "linden", "marsh", "meer", "mill", "moor", "nord", "oak", "ost",
+    "park", "pine", "quell", "rhein", "river", "rock", "rosen", "sand", "see", "silber", "stein", "stern",
+    "stone", "sturm", "tal", "tower", "ufer", "wald", "west", "wiese", "wind", "winter", "wolf", "yard",
 )  # fmt: skip
 _TRADES = (
-    "bau", "consult", "data", "design", "druck", "energy", "foods", "gmbh", "group", "handel", "immo", "kanzlei", "labs",
-    "logistik", "media", "metall", "optik", "praxis", "reisen", "schule", "soft", "sport", "steuer", "systems", "tech",
-    "tools", "trade", "verein", "verlag", "wein", "werk", "works",
+    "bau", "consult", "data", "design", "druck", "energy", "foods", "gmbh", "group", "handel", "immo", "kanzlei",
+    "labs", "logistik", "media", "metall", "optik", "praxis", "reisen", "schule", "soft", "sport", "steuer",
+    "systems", "tech", "tools", "trade", "verein", "verlag", "wein", "werk", "works",
 )  # fmt: skip
 _ENDINGS = ("com", "de", "de", "com", "net", "org", "eu", "at", "ch", "io", "co.uk", "fr", "nl")
 _KEYS = ("qwertzuiop", "asdfghjkl", "yxcvbnm")

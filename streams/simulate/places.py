@@ -25,7 +25,7 @@ FADING_FIRM = 24.0
 """Months until a firm notices a mailbox that nobody uses [assumed]."""
 
 
-class Places:
+class Domains:
     """All domains, by what they are."""
 
     def __init__(self, world: Assumptions, chance: Chance, names: NameMaker):
@@ -63,7 +63,7 @@ class Places:
         found = self.by_name.get(name)
         return found if found is not None else self._slip_domain(name, meant)
 
-    # -- how each kind of domain comes about ----------------------------------------------------------------------------
+    # -- how each kind of domain comes about -------------------------------------------------------------------------
 
     def _add(self, name: str, runs_it: str, takes: Takes, exchanges: Sequence[str], trap: str = "") -> Domain:
         exchanges = tuple(exchanges)

@@ -16,8 +16,8 @@ from sidestep.streams.simulate.chance import Chance
 from sidestep.streams.simulate.domains import Takes
 from sidestep.streams.simulate.incidents import Circumstances, Incident, stage_incidents
 from sidestep.streams.simulate.lives import DAY, YEAR
-from sidestep.streams.simulate.mailboxes import Mailbox, Stage
-from sidestep.streams.simulate.population import Member, Population
+from sidestep.streams.simulate.mailboxes import Mailbox, MailboxStage
+from sidestep.streams.simulate.population import Company, ListMember
 
 HOUR = 3600
 
@@ -59,7 +59,7 @@ def make_plan(world: Assumptions, seed: int) -> SimulationPlan:
     """The same for the same seed. Takes seconds."""
     chance = Chance(seed)
     calendar = Calendar(world, chance)
-    population = Population(world, chance, calendar)
+    population = Company(world, chance, calendar)
     planner = _Planner(world, chance, population)
     for handout in calendar.handouts:
         planner.hand_out(handout)
@@ -76,20 +76,20 @@ def make_plan(world: Assumptions, seed: int) -> SimulationPlan:
 class _Planner:
     """Collects wishes."""
 
-    def __init__(self, world: Assumptions, chance: Chance, population: Population):
+    def __init__(self, world: Assumptions, chance: Chance, population: Company):
         self._world = world
         self._population = population
         self._random = chance.of("times")
         self.wishes: list[Wish] = []
 
-    def members(self, source: str, at: float) -> list[Member]:
+    def members(self, source: str, at: float) -> list[ListMember]:
         """Who is on a list then."""
         return [member for member in self._population.lists[source] if member.joined <= at and member.confirmed]
 
     def hand_out(self, handout: Handout) -> None:
         """A mailing to everybody of its sources, each mailbox once."""
         mailing, done = handout.mailing, set[int]()
-        found: list[tuple[str, Member]] = []
+        found: list[tuple[str, ListMember]] = []
         for source in handout.sources:
             for member in self.members(source, handout.at):
                 if id(member.mailbox) not in done:
@@ -99,7 +99,7 @@ class _Planner:
 
     def spread(
         self,
-        members: Iterable[tuple[str, Member]],
+        members: Iterable[tuple[str, ListMember]],
         at: float,
         minutes: float,
         campaign: str,
@@ -114,7 +114,7 @@ class _Planner:
 
     def wish(
         self,
-        member: Member,
+        member: ListMember,
         source: str,
         at: float,
         campaign: str,
@@ -140,7 +140,7 @@ class _Planner:
             if member.confirmed and often:
                 self._doings(self._random, member, name, max(since, member.joined + HOUR), often)
 
-    def _doings(self, random: Random, member: Member, name: str, since: float, often: float) -> None:
+    def _doings(self, random: Random, member: ListMember, name: str, since: float, often: float) -> None:
         at, ends = since, self._world.time.ends
         own = self._world.sources[name].service == "shop"
         while (at := at + random.expovariate(often) * YEAR) < ends:
@@ -153,6 +153,6 @@ def _acts(mailbox: Mailbox, when: float) -> bool:
     """Is there a person who could order something?"""
     return (
         mailbox.nature == "person"
-        and mailbox.stage(when) is Stage.ALIVE
+        and mailbox.stage(when) is MailboxStage.ALIVE
         and mailbox.domain.at(when).takes is Takes.PEOPLE
     )

@@ -10,9 +10,9 @@ from sidestep.streams.simulate.calendar import Calendar
 from sidestep.streams.simulate.chance import Chance
 from sidestep.streams.simulate.domains import Domain, Takes
 from sidestep.streams.simulate.lives import DAY, YEAR, draw_life
-from sidestep.streams.simulate.mailboxes import Life, Mailbox, Stage
+from sidestep.streams.simulate.mailboxes import Life, Mailbox, MailboxStage
 from sidestep.streams.simulate.names import NameMaker
-from sidestep.streams.simulate.places import Places
+from sidestep.streams.simulate.places import Domains
 
 TRIES = 60
 """Lives drawn until one fits a list from which bounces were removed."""
@@ -20,7 +20,7 @@ TRIES = 60
 Entry = Literal["person", "harvested", "seeded", "disposable", "slip"]
 
 
-class Member(Struct, gc=False):
+class ListMember(Struct, gc=False):
     """An entry of a list. `joined`: Unix seconds; `consent`: what the list says, 0: nothing."""
 
     mailbox: Mailbox
@@ -32,7 +32,7 @@ class Member(Struct, gc=False):
     """A sign-up that nobody has confirmed gets one message and no more."""
 
 
-class Population:
+class Company:
     """The lists by source. `mailboxes` are all there are, in the order in which they came about."""
 
     def __init__(self, world: Assumptions, chance: Chance, calendar: Calendar):
@@ -40,14 +40,14 @@ class Population:
         self._chance = chance
         self._calendar = calendar
         self._names = NameMaker(chance.of("names"))
-        self.places = Places(world, chance, self._names)
+        self.places = Domains(world, chance, self._names)
         self.mailboxes: list[Mailbox] = []
         self._roles: dict[str, Mailbox] = {}
         """Of a role's address there is one mailbox, whoever has it on a list."""
         self._persons: list[Mailbox] = []
         self.lists = {name: self._list(name, source) for name, source in world.sources.items()}
 
-    def _list(self, name: str, source: AddressSource) -> list[Member]:
+    def _list(self, name: str, source: AddressSource) -> list[ListMember]:
         random, time = self._chance.of(f"source {name}"), self._world.time
         since = self._calendar.imports.get(name, time.begins)
         years = source.joined
@@ -58,13 +58,16 @@ class Population:
         # who did not confirm years ago is on no list today
         return [member for member in members if member.confirmed or member.joined >= time.begins]
 
-    def _member(self, random: Random, source: AddressSource, joined: int, since: int) -> Member:
+    def _member(self, random: Random, source: AddressSource, joined: int, since: int) -> ListMember:
         kind = self._kind(random, source)
         mailbox = self._mailbox(kind, random, source, joined, since)
         real = kind in ("person", "disposable") and mailbox.nature != "nobody"
         consent = joined if source.consent != "none" else 0
-        asked = kind not in ("harvested", "seeded")
-        return Member(mailbox, joined, consent, asked, source.consent != "doi" or real)
+        # who gave an address to buy something years ago has not asked to be written to
+        asked = source.consent != "none" and kind not in ("harvested", "seeded")
+        if source.consent == "claimed":
+            asked = asked and random.random() < self._world.people.claim_true
+        return ListMember(mailbox, joined, consent, asked, source.consent != "doi" or real)
 
     def _kind(self, random: Random, source: AddressSource) -> Entry:
         dirt, slips = self._world.dirt, self._world.slips
@@ -95,11 +98,11 @@ class Population:
             return self._local_slip(random)
         if self._persons and random.random() < self._world.people.known:
             known = random.choice(self._persons)
-            if known.life[0][0] < joined and known.stage(joined) is Stage.ALIVE and _takes_mail(known, joined):
+            if known.life[0][0] < joined and known.stage(joined) is MailboxStage.ALIVE and _takes_mail(known, joined):
                 return known
         return self._person(random, source, joined, since)
 
-    # -- persons ---------------------------------------------------------------------------------------------------------
+    # -- persons -----------------------------------------------------------------------------------------------------
 
     def _person(
         self, random: Random, source: AddressSource, joined: int, since: int, role_share: float | None = None
@@ -149,17 +152,17 @@ class Population:
         leaves = world.lives.leaves_a_year * (1.0 if source.cleaned else world.dirt.lists)
         for _ in range(TRIES):
             life = draw_life(random, world.lives, ending, joined, leaves, world.time.ends)
-            bounced = any(when < since and stage is Stage.GONE for when, stage in life)
+            bounced = any(when < since and stage is MailboxStage.GONE for when, stage in life)
             if not (source.cleaned and bounced):
                 return life
-        return ((joined, Stage.ALIVE),)
+        return ((joined, MailboxStage.ALIVE),)
 
     def _opens(self, random: Random) -> float:
         people, draw = self._world.people, random.random()
         kind = "keen" if draw < people.keen else "casual" if draw < people.keen + people.casual else "silent"
         return people.opens[kind] * (0.5 + random.random())
 
-    # -- what else is on lists ---------------------------------------------------------------------------------------------
+    # -- what else is on lists ---------------------------------------------------------------------------------------
 
     def _harvested(self, random: Random, source: AddressSource, joined: int, since: int) -> Mailbox:
         shares, dirt = self._world.harvested, self._world.dirt
@@ -225,11 +228,11 @@ class Population:
 
 
 def _always() -> Life:
-    return ((0, Stage.ALIVE),)
+    return ((0, MailboxStage.ALIVE),)
 
 
 def _gone() -> Life:
-    return ((0, Stage.GONE),)
+    return ((0, MailboxStage.GONE),)
 
 
 def _takes_mail(mailbox: Mailbox, when: int) -> bool:

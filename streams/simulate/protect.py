@@ -1,4 +1,4 @@
-"""Whoever protects the company: the protocol, and three that Sidestep is compared with. Pure.
+"""Protectors of the simulated company: the protocol, and three that Sidestep is compared with. Pure.
 
 What they see is what a company has: intents, name servers' answers, reports. Truth is elsewhere.
 """
@@ -24,7 +24,7 @@ class Offer(NamedTuple):
     intent: EmailIntent
 
 
-class Ruling(NamedTuple):
+class Advice(NamedTuple):
     """What is to become of an intent. `retry_at`: Unix seconds, where it is deferred."""
 
     action: Action
@@ -33,8 +33,8 @@ class Ruling(NamedTuple):
     rules: tuple[str, ...] = ()
 
 
-SEND = Ruling("send")
-DROP = Ruling("drop", risk=1.0)
+SEND = Advice("send")
+DROP = Advice("drop", risk=1.0)
 
 
 class Protector(Protocol):
@@ -43,7 +43,7 @@ class Protector(Protocol):
     def tell(self, at: float, reports: Sequence[Bounce | Engagement]) -> None:
         """What has been heard, at Unix seconds."""
 
-    def offer(self, offers: Sequence[Offer]) -> list[Ruling]:
+    def offer(self, offers: Sequence[Offer]) -> list[Advice]:
         """A ruling for each, in their order."""
 
 
@@ -53,7 +53,7 @@ class Unprotected:
     def tell(self, at: float, reports: Sequence[Bounce | Engagement]) -> None:
         """Nobody listens."""
 
-    def offer(self, offers: Sequence[Offer]) -> list[Ruling]:
+    def offer(self, offers: Sequence[Offer]) -> list[Advice]:
         """Send it all."""
         return [SEND] * len(offers)
 
@@ -67,11 +67,11 @@ class SyntaxAndMx:
     def tell(self, at: float, reports: Sequence[Bounce | Engagement]) -> None:
         """A validator remembers nothing."""
 
-    def offer(self, offers: Sequence[Offer]) -> list[Ruling]:
+    def offer(self, offers: Sequence[Offer]) -> list[Advice]:
         """By the address alone."""
         return [self._rule(offer) for offer in offers]
 
-    def _rule(self, offer: Offer) -> Ruling:
+    def _rule(self, offer: Offer) -> Advice:
         address = parse(offer.intent.to)
         bad = address.reason or self._look_up(address.domain, offer.at).outcome == "no"
         return DROP if bad else SEND
@@ -100,7 +100,7 @@ class BounceSuppression:
                 if meaning.hard or meaning.reason == "suspend":
                     self._bounced[report.recipient] = at
 
-    def offer(self, offers: Sequence[Offer]) -> list[Ruling]:
+    def offer(self, offers: Sequence[Offer]) -> list[Advice]:
         """By what was remembered."""
         return [DROP if self._suppressed(offer) else SEND for offer in offers]
 

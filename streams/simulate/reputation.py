@@ -3,14 +3,14 @@
 from collections import Counter, defaultdict, deque
 
 from sidestep.streams.simulate.assumptions import ReputationRules
-from sidestep.streams.simulate.incidents import Stretch
+from sidestep.streams.simulate.incidents import Spell
 
 DAY = 86400
 REPRESENTATIVE = 200
 """Messages below which nobody draws conclusions [assumed]."""
 
 
-class Reputation:
+class CompanyReputation:
     """Grows and falls with what was sent. `listed`: the times in which a block list had us."""
 
     def __init__(self, rules: ReputationRules):
@@ -22,7 +22,7 @@ class Reputation:
         self._delivered: Counter[str] = Counter()
         self._complaints: Counter[str] = Counter()
         self._junk_until: dict[str, float] = defaultdict(float)
-        self.listed: list[Stretch] = []
+        self.listed: list[Spell] = []
         self._listed_until = 0.0
 
     def sent(self, when: float) -> None:
@@ -60,9 +60,9 @@ class Reputation:
         if sent >= REPRESENTATIVE and weighed / sent >= rules.listed_from:
             until = now + rules.listed_days * DAY
             if now < self._listed_until:
-                self.listed[-1] = Stretch(self.listed[-1].since, until)
+                self.listed[-1] = Spell(self.listed[-1].since, until)
             else:
-                self.listed.append(Stretch(now, until))
+                self.listed.append(Spell(now, until))
             self._listed_until = until
         for house, complaints in self._complaints.items():
             delivered = self._delivered[house]

@@ -13,10 +13,10 @@ from sidestep.schemas import Bounce, EmailIntent, Engagement, MxFinding
 from sidestep.streams.simulate.chance import branch
 from sidestep.streams.simulate.deliveries import Deliveries
 from sidestep.streams.simulate.domains import NO_SUCH_DOMAIN
-from sidestep.streams.simulate.incidents import Stretch
+from sidestep.streams.simulate.incidents import Spell
 from sidestep.streams.simulate.mailboxes import Truth
 from sidestep.streams.simulate.plan import SimulationPlan, Wish
-from sidestep.streams.simulate.protect import LookUp, Offer, Protector, Ruling
+from sidestep.streams.simulate.protect import Advice, LookUp, Offer, Protector
 
 STEP = 60
 """Seconds, in the judged time: one of Watch's windows. No report comes sooner than half of that."""
@@ -36,8 +36,8 @@ class Course(Struct, gc=False):
     wish: Wish
     truth: Truth
     """When it was first offered."""
-    first: Ruling
-    last: Ruling
+    first: Advice
+    last: Advice
     attempts: int = 1
     sent_at: float = 0.0
     """0: never."""
@@ -60,7 +60,7 @@ class SimulationRun(Struct):
     """What came of it."""
 
     courses: list[Course]
-    listed: list[Stretch]
+    listed: list[Spell]
     """The times in which a block list had us."""
     offered: int
     sent: int
@@ -69,8 +69,8 @@ class SimulationRun(Struct):
 class Recorder:
     """Hears everything that a company sees, as it happens. This one keeps nothing."""
 
-    def offered(self, offer: Offer, ruling: Ruling) -> None:
-        """A service has offered an intent."""
+    def offered(self, offer: Offer, ruling: Advice, hits: Truth) -> None:
+        """A service has offered an intent; `hits`: the truth, which is for nobody else's eyes."""
 
     def heard(self, at: float, report: Bounce | Engagement) -> None:
         """A report has come."""
@@ -175,10 +175,10 @@ class _Loop:
         self.offered += len(offers)
         for (at, attempt), offer, ruling in zip(due, offers, rulings, strict=True):
             if self._records:
-                self._recorder.offered(offer, ruling)
+                self._recorder.offered(offer, ruling, self._deliveries.hits(attempt.wish, at))
             self._take(at, attempt, ruling)
 
-    def _take(self, at: float, attempt: Attempt, ruling: Ruling) -> None:
+    def _take(self, at: float, attempt: Attempt, ruling: Advice) -> None:
         wish, course = attempt.wish, attempt.course
         if wish.at >= self._judged_from:
             if course is None:
@@ -198,7 +198,7 @@ class _Loop:
         elif ruling.action == "defer":
             self._wait(at, attempt, ruling, course)
 
-    def _wait(self, at: float, attempt: Attempt, ruling: Ruling, course: Course | None) -> None:
+    def _wait(self, at: float, attempt: Attempt, ruling: Advice, course: Course | None) -> None:
         """The service offers it again in time, or asks the person first; or it is of no use any more."""
         wish, people = attempt.wish, self._world.people
         retry, consent = ruling.retry_at + LATE, attempt.consent

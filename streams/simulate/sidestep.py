@@ -8,7 +8,16 @@ probe. All of Decide is real.
 from collections.abc import Sequence
 from typing import Protocol
 
-from sidestep.schemas import Bounce, EmailIntent, Engagement, Evidence, FeedbackEvidence, IntentEvidence, PolicyRecord, Tally
+from sidestep.schemas import (
+    Bounce,
+    EmailIntent,
+    Engagement,
+    Evidence,
+    FeedbackEvidence,
+    IntentEvidence,
+    PolicyRecord,
+    Tally,
+)
 from sidestep.streams.decide.batch import decide, load, load_controls
 from sidestep.streams.decide.policy_text import version_of
 from sidestep.streams.screen.address.parse import parse
@@ -22,7 +31,7 @@ from sidestep.streams.screen.lists.domain_facts import DomainBook
 from sidestep.streams.screen.lists.typo import suggest
 from sidestep.streams.screen.sources.answers import Answers
 from sidestep.streams.simulate.live_ledger import LiveLedger
-from sidestep.streams.simulate.protect import LookUp, Offer, Ruling
+from sidestep.streams.simulate.protect import Advice, LookUp, Offer
 from sidestep.topics.catalog import EVIDENCE
 
 NO_SECRET = bytes(32)
@@ -30,8 +39,8 @@ NO_SECRET = bytes(32)
 
 
 class Watching(Protocol):
-    """Whoever takes the tallies, and answers with control records for every partition's log. Here Watch is connected,
-    and whatever learns from tallies."""
+    """A reader of the tallies, who answers with control records for every partition's log. Here Watch is connected, and
+    whatever learns from tallies."""
 
     def take(self, tallies: Sequence[Tally]) -> Sequence[Evidence]:
         """The tallies of seconds that are over -> control records, stamped."""
@@ -87,9 +96,9 @@ class SidestepProtector:
             evidence = self._heard(report, at)
             self._logs[self._book.facts(address.domain).partition].append(evidence)
 
-    def offer(self, offers: Sequence[Offer]) -> list[Ruling]:
+    def offer(self, offers: Sequence[Offer]) -> list[Advice]:
         """Screened, folded; what is pending goes first."""
-        rulings: list[Ruling | None] = [None] * len(offers)
+        rulings: list[Advice | None] = [None] * len(offers)
         for number, record in enumerate(self._screen(offers)):
             log = self._logs[self._book.partition(record.to) if not record.domain else self._of(record.domain)]
             log.numbers.append(number)
@@ -134,7 +143,7 @@ class SidestepProtector:
         content_key = self._keys.content(id_key, intent.to, intent.stream)
         return ReadIntent(intent.to, address, facts, intent, 0, id_key, content_key, False, "")
 
-    def _fold(self, log: _Log, rulings: list[Ruling | None]) -> list[Tally]:
+    def _fold(self, log: _Log, rulings: list[Advice | None]) -> list[Tally]:
         records, numbers = log.pending, log.numbers
         log.pending, log.numbers = [], []
         state = load(records, log.controls, log.ledger.read, log.ledger.between)
@@ -142,5 +151,5 @@ class SidestepProtector:
         log.ledger.keep(state.writes())
         for number, verdict in zip(numbers, decided.verdicts, strict=True):
             rules = tuple(rule.id for rule in verdict.rules) if verdict.rules else ()
-            rulings[number] = Ruling(verdict.action, verdict.retry_at or 0.0, verdict.risk, rules)
+            rulings[number] = Advice(verdict.action, verdict.retry_at or 0.0, verdict.risk, rules)
         return decided.tallies
