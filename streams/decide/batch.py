@@ -19,6 +19,7 @@ from sidestep.schemas import (
     TrapRecord,
     Verdict,
 )
+from sidestep.streams.decide.counted import Counted
 from sidestep.streams.decide.fold import fold
 from sidestep.streams.decide.sources import source_keys
 from sidestep.streams.decide.state import Controls, State
@@ -37,7 +38,7 @@ from sidestep.streams.decide.tables import (
     provider_key,
     source_key,
 )
-from sidestep.streams.decide.tally import Counted
+from sidestep.streams.decide.tally_counts import widen
 from sidestep.streams.runtime.tables import Row, Table
 
 Records = Sequence[tuple[int, Evidence]]
@@ -73,7 +74,7 @@ def load_controls(read: Read, scan: Scan) -> Controls:
         # the services on hold and those of the second that lasts: a scan is fine, once
         dict(scan(HOLDS)),
         clock[b"clock"].at_ms if clock else 0,
-        dict(scan(OPEN_TALLIES)),
+        {key: widen(row) for key, row in scan(OPEN_TALLIES)},
         clock[b"clock"].sources_since if clock else 0,
     )
 
@@ -147,19 +148,21 @@ def decide(records: Records, state: State, topic: str, partition: int) -> Decide
     controls, tallies = state.controls, state.tallies
     decided = Decided([], [])
     counted = Counted([], [])
+    others = state.others
     second = controls.clock_ms // 1000
     for offset, record in records:
         verdict = fold(state, record, LogPosition(topic, partition, offset))
         now = controls.clock_ms // 1000
         if now != second:  # what moved the clock belongs to the second that begins
-            tallies.add(second, counted, state.never_mailed)
+            tallies.add(second, counted)
             decided.tallies.extend(tallies.close(partition))
             counted, second = Counted([], []), now
         if verdict is not None:
             decided.verdicts.append(verdict)
             if not verdict.test:
-                counted.intents.append((record, verdict))  # type: ignore[arg-type]  # only intents have verdicts
-        elif state.counted:
-            counted.feedback.append(state.counted.pop())
-    tallies.add(second, counted, state.never_mailed)
+                counted.intents.append((record, verdict, state.risk))  # type: ignore[arg-type]  # only intents have verdicts
+        if others:
+            counted.others.extend(others)
+            others.clear()
+    tallies.add(second, counted)
     return decided

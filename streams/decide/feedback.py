@@ -1,12 +1,15 @@
-"""Bounces, complaints and signs of life into the ledger, each once by its id. Pure."""
+"""Bounces, complaints, signs of life and trap hits into the ledger, each once by its id. Pure."""
 
-from sidestep.schemas import FeedbackEvidence
+from sidestep.schemas import FeedbackEvidence, TrapRecord
 from sidestep.streams.decide import life
-from sidestep.streams.decide.sources import came_back
+from sidestep.streams.decide.counted import CameBack, Origin, Outcome, TrapHit
+from sidestep.streams.decide.sources import came_back, last_message
 from sidestep.streams.decide.state import State
-from sidestep.streams.decide.tables import COUNTED, DEDUPLICATION_SECONDS, DomainRow, IdRow, ServiceRow
+from sidestep.streams.decide.tables import COUNTED, DEDUPLICATION_SECONDS, DomainRow, IdRow, RecipientRow, ServiceRow
 
 ENGAGED = ("opened", "clicked", "replied")
+PERSONS = (*ENGAGED, "unsubscribed", "complaint")
+"""What only somebody does who is there."""
 
 
 def count_feedback(state: State, feedback: FeedbackEvidence) -> None:
@@ -16,7 +19,6 @@ def count_feedback(state: State, feedback: FeedbackEvidence) -> None:
     if known is not None and now - known.at <= DEDUPLICATION_SECONDS:
         return
     state.remember(feedback.event_key, IdRow(now, action=COUNTED))
-    state.counted.append(feedback)
     # a report may come late, but not from the future
     when = min(feedback.occurred_at // 1000, now) if feedback.occurred_at else now
     if feedback.event == "bounce":
@@ -27,6 +29,41 @@ def count_feedback(state: State, feedback: FeedbackEvidence) -> None:
         _take_back(state, feedback, now)
     else:
         _sign_of_life(state, feedback, when, now)
+    row = state.known(feedback.recipient_key, now)
+    origin = _origin(state, row, feedback.domain, feedback.service)
+    state.others.append(CameBack(feedback, origin, _outcome(row, feedback)))
+
+
+def count_trap(state: State, record: TrapRecord) -> None:
+    """Take the report of a trap as the outcome of the last message to it; a message has one outcome."""
+    row = state.known(record.recipient_key, state.controls.clock_ms // 1000) if record.recipient_key else None
+    if row is not None and row.awaiting and not record.lifted:
+        outcome = Outcome(row.awaiting, bad=True)
+        row.awaiting = 0
+        state.written_recipients[record.recipient_key] = row
+        state.others.append(TrapHit(_origin(state, row, record.domain, ""), outcome))
+
+
+def _outcome(row: RecipientRow | None, feedback: FeedbackEvidence) -> Outcome | None:
+    """Whoever has it as an outcome has changed the row before, so it counts as written."""
+    bad = feedback.event == "bounce" and feedback.hard and feedback.scope == "recipient"
+    if row is None or not row.awaiting or not (bad or feedback.event in PERSONS):
+        return None
+    outcome = Outcome(row.awaiting, bad)
+    row.awaiting = 0
+    return outcome
+
+
+def _origin(state: State, row: RecipientRow | None, domain: str, service: str) -> Origin:
+    """Of the last message, if that was the service's own; a report that names no service is about whoever it was."""
+    at = state.domains.get(domain.encode())
+    provider = at.provider if at is not None else ""
+    if row is None:
+        return Origin(service, provider=provider)
+    last = last_message(row)
+    if service not in ("", last.service):
+        return Origin(service, provider=provider)
+    return Origin(last.service, last.source, last.campaign, provider)
 
 
 def _bounce(state: State, feedback: FeedbackEvidence, when: int, now: int) -> None:

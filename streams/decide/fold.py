@@ -21,7 +21,8 @@ from sidestep.schemas import (
 )
 from sidestep.schemas.verdicts import Action
 from sidestep.streams.decide import life
-from sidestep.streams.decide.feedback import count_feedback
+from sidestep.streams.decide.counted import Bombed
+from sidestep.streams.decide.feedback import count_feedback, count_trap
 from sidestep.streams.decide.limits import limit
 from sidestep.streams.decide.policy import Policy
 from sidestep.streams.decide.policy_text import parse_logged
@@ -89,6 +90,7 @@ def _fold_intent(state: State, evidence: IntentEvidence, position: LogPosition) 
         return None
     if met.follows is Follows.JUDGED:
         return _judge(state, evidence, policy, ladder, scales, position)
+    state.risk = NO_RISK
     return _verdict(state, evidence, position, "drop", [refuse(state, evidence, met)], NO_RISK)
 
 
@@ -109,7 +111,7 @@ def _judge(
     flags: list[Finding] = []
     if traits:
         stop, flags = ladder.climb(Case(evidence, recipient, hold, policy, now, domain), traits)
-    risk = scales.weigh(evidence, flags if stop is None else [stop, *flags], recipient, domain, now)
+    risk = state.risk = scales.weigh(evidence, flags if stop is None else [stop, *flags], recipient, domain, now)
     if stop is None:
         stop, told = trap_risk(evidence, risk, policy, now)
         if told is not None:
@@ -123,7 +125,7 @@ def _judge(
         service = state.service(pair.service_key, now)
         stop = limit(state, evidence, pair, domain, service, policy, now_ms * 1000)
         if stop is None and not evidence.test:
-            _count_send(state, evidence, position.offset, domain, service, recipient, now)
+            _count_send(state, evidence, policy, domain, service, recipient, risk, now)
             sent(stories, now)
     action: Action = "send" if stop is None else "defer" if stop.retry_us else "drop"
     code = SEND if stop is None else DEFER if stop.retry_us else DROP
@@ -131,7 +133,9 @@ def _judge(
     if stop is not None:
         flags = [stop, *flags]
         if recipient is not NEVER and not evidence.test:
-            state.recipient(evidence.recipient_key, now).last_stopped = now
+            row = state.recipient(evidence.recipient_key, now)
+            row.last_stopped = now
+            _count_meant(state, evidence, policy, row, now)
     verdict = _verdict(state, evidence, position, action, flags, risk)
     if stop is None and (since := valid_since(recipient, evidence, risk)):
         verdict.valid_since = float(since)
@@ -141,16 +145,19 @@ def _judge(
 def _count_send(
     state: State,
     evidence: IntentEvidence,
-    offset: int,
+    policy: Policy,
     domain: DomainRow,
     service: ServiceRow,
     recipient: RecipientRow,
+    risk: Risk,
     now: int,
 ) -> None:
     if not recipient.last_approved:
         service.never_mailed += 1
-        state.never_mailed.add(offset)
-    life.approved(state.recipient(evidence.recipient_key, now), evidence, now)
+    row = state.recipient(evidence.recipient_key, now)
+    life.approved(row, evidence, now)
+    row.awaiting = risk.signals
+    _count_meant(state, evidence, policy, row, now)
     domain.sends += 1
     if domain.sends >= REPRESENTATIVE:
         _halve(domain)
@@ -158,6 +165,14 @@ def _count_send(
     if service.sends >= REPRESENTATIVE:
         _halve(service)
         service.never_mailed >>= 1
+
+
+def _count_meant(state: State, evidence: IntentEvidence, policy: Policy, row: RecipientRow, now: int) -> None:
+    """A message that waits and comes again is one."""
+    if evidence.attempt == 1:
+        life.meant(row, now)
+        if row.hour_messages > policy.bombed:
+            state.others.append(Bombed(evidence.service, evidence.recipient_key, row.hour_messages))
 
 
 def _halve(row: DomainRow | ServiceRow) -> None:

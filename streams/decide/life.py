@@ -9,6 +9,7 @@ from sidestep.streams.decide.tables import DomainRow, LastMessage, RecipientRow
 
 MARKS = 8
 """Times of one kind that a row keeps: the first one and the latest ones."""
+HOUR = 3600
 
 
 def seen(domain: DomainRow, evidence: IntentEvidence, now: int) -> None:
@@ -16,6 +17,8 @@ def seen(domain: DomainRow, evidence: IntentEvidence, now: int) -> None:
     mx = evidence.mx
     if mx is None:
         return
+    if mx.outcome == "yes" and mx.provider != domain.provider:
+        domain.provider = mx.provider
     if mx.outcome == "no":
         if not domain.dark_since:
             domain.dark_since = now
@@ -36,6 +39,13 @@ def approved(row: RecipientRow, evidence: IntentEvidence, now: int) -> None:
     row.unanswered += 1
     as_first = evidence.source == row.source and evidence.service == row.service and not evidence.campaign
     row.last = None if as_first else LastMessage(evidence.service, evidence.source, evidence.campaign)
+
+
+def meant(row: RecipientRow, now: int) -> None:
+    """Somebody wants to write to it, whether that goes out or not."""
+    if now - row.hour_began >= HOUR:
+        row.hour_began, row.hour_messages = now, 0
+    row.hour_messages += 1
 
 
 def bounced(row: RecipientRow, when: int) -> None:

@@ -66,6 +66,7 @@ class Policy(Struct, frozen=True):
     dormant_days: int
     consent_days: int
     unanswered: int
+    bombed: int
     provider_limits: SharedLimits = SharedLimits({})
 
     def provider_rate(self, provider: str, domain: str, partitions: int) -> Rate | None:

@@ -1,13 +1,18 @@
 """What a policy may say, and what is wrong with one that says something else. Pure."""
 
 import re
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from sidestep.streams.decide.risk import SIGNALS, SPEAKS_FOR
 from sidestep.streams.decide.rules.ladder import RULES, Natural, Rule
 from sidestep.streams.gcra import parse_rate
 
-RISK_PARAMETERS = ("dormant_days", "consent_days", "unanswered")
+RISK_PARAMETERS: Mapping[str, int] = MappingProxyType(
+    {"dormant_days": 1, "consent_days": 1, "unanswered": 1, "bombed": 1_000_000}
+)
+"""And what holds where a policy out of the log, of an earlier version, does not say."""
 _DOMAIN = re.compile(r"^[a-z0-9_-]+(\.[a-z0-9_-]+)+$")
 
 

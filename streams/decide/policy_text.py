@@ -77,7 +77,7 @@ def _complete(document: dict[str, Any]) -> None:
     if isinstance(risk, dict):
         document["risk"] = {name: risk.get(name, 0) for name in SIGNALS}
     if isinstance(parameters, dict):
-        document["risk-parameters"] = {name: parameters.get(name, 1) for name in RISK_PARAMETERS}
+        document["risk-parameters"] = {name: parameters.get(name, usual) for name, usual in RISK_PARAMETERS.items()}
 
 
 def _check(text: str) -> tuple[dict[str, Any], list[str]]:

@@ -6,7 +6,8 @@ The risk depends on nothing but which signals apply: a set that was weighed once
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from sidestep.schemas import IntentEvidence
 from sidestep.streams.decide.policy import DAY, Policy
@@ -34,22 +35,42 @@ PARTS: Mapping[str, str] = MappingProxyType(
 """The signals that raise the risk, and the part of it that each belongs to."""
 SPEAKS_FOR = ("engaged", "consented")
 """The signals that lower it."""
-SIGNALS = (*PARTS, *SPEAKS_FOR)
+SIGNALS = (
+    "never-mailed", "machine-made-address", "dormant", "old-bounce", "accepted-again", "unanswered", "domain-came-back",
+    "parked-domain", "typo-suspected", "role-address", "honeypot-address", "disposable-address", "listed-doubtful",
+    "engaged", "consented",
+)  # fmt: skip
+"""All of them. Recipients' rows know them by their place here: add new ones at the end."""
 
-_BIT = {name: 1 << number for number, name in enumerate(SIGNALS)}
+WEIGHED = 1
+"""The bit of every set of signals, so that a set of none is not 0."""
+_BIT = {name: WEIGHED << number for number, name in enumerate(SIGNALS, 1)}
+_NOBODY = 1 << 29
+"""Not a signal, but found on the way: the domain takes no mail, or the mailbox is known not to exist."""
 _WEIGHED_APART = ("domain-came-back",)
 """Signals that apply whether the rule of that name is on or off."""
 _OF_RULES = {name: bit for name, bit in _BIT.items() if name not in _WEIGHED_APART}
 
 
-class Risk(NamedTuple):
-    """The whole, 0 to 1, and its parts by name, those above 0; three decimals."""
+class Risk(Struct, frozen=True, eq=False, gc=False):
+    """The whole, 0 to 1, and its parts by name, those above 0; three decimals. A set of signals has one such object."""
 
     whole: float
     parts: dict[str, float]
+    signals: int = 0
+    """By bit; 0: it was not weighed."""
+    nobody: bool = False
+    """The domain takes no mail, or the mailbox is known not to exist."""
+    risky: bool = False
+    """So high that the policy wants to be told."""
 
 
 NO_RISK = Risk(0.0, {})
+
+
+def names_of(signals: int) -> list[str]:
+    """The names of a set of signals, in the order of SIGNALS."""
+    return [name for name, bit in _BIT.items() if signals & bit]
 
 
 class Scales:
@@ -60,6 +81,7 @@ class Scales:
         self._long = policy.dormant_days * DAY
         self._fresh = policy.consent_days * DAY
         self._many = policy.unanswered
+        self._risky = policy.rules["trap-risk"].flag_from
         self._weighed: dict[int, Risk] = {}
 
     def weigh(
@@ -75,7 +97,7 @@ class Scales:
     def _signals(
         self, evidence: IntentEvidence, fired: list[Finding], recipient: RecipientRow, domain: DomainRow, now: int
     ) -> int:
-        found = 0
+        found = WEIGHED
         for finding in fired:
             found |= _OF_RULES.get(finding.rule, 0)
         if not recipient.last_approved:
@@ -87,6 +109,11 @@ class Scales:
             found |= _BIT["old-bounce"]
             if recipient.accepted_at:
                 found |= _BIT["accepted-again"]
+            if recipient.hard_bounced_at > recipient.accepted_at:
+                found |= _NOBODY
+        mx, mailbox = evidence.mx, evidence.mailbox
+        if (mx is not None and mx.outcome == "no") or (mailbox is not None and mailbox.outcome == "no"):
+            found |= _NOBODY
         if recipient.unanswered >= self._many:
             found |= _BIT["unanswered"]
         if domain.back_at:
@@ -111,4 +138,6 @@ class Scales:
             if signals & _BIT[name]:
                 factor *= 1.0 + weights[name]
         parts = {part: round((1.0 - left) * factor, 3) for part, left in safe_of.items()}
-        return Risk(round((1.0 - safe) * factor, 3), {part: share for part, share in parts.items() if share})
+        named = {part: share for part, share in parts.items() if share}
+        whole = round((1.0 - safe) * factor, 3)
+        return Risk(whole, named, signals & ~_NOBODY, bool(signals & _NOBODY), whole >= self._risky)

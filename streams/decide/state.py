@@ -2,12 +2,13 @@
 
 from typing import Any, NamedTuple
 
-from sidestep.schemas import FeedbackEvidence, Versions
+from sidestep.schemas import Versions
+from sidestep.streams.decide.counted import Bombed, CameBack, TrapHit
 from sidestep.streams.decide.engine import ENGINE
 from sidestep.streams.decide.expiry import HOUR_MS, KEPT_SECONDS, Stretch, ended
 from sidestep.streams.decide.policy import DAY, Policy
 from sidestep.streams.decide.policy_text import parse_logged
-from sidestep.streams.decide.risk import Scales
+from sidestep.streams.decide.risk import NO_RISK, Risk, Scales
 from sidestep.streams.decide.rules.ladder import Ladder
 from sidestep.streams.decide.tables import (
     BOUNCE_HISTORY,
@@ -144,10 +145,10 @@ class State:
         self.written_control: dict[bytes, ControlRow] = {}
         self.written_holds: dict[bytes, HoldRow] = {}
         self.tallies = OpenTallies(controls.open_tallies)
-        self.counted: list[FeedbackEvidence] = []
-        """Feedback that was new; what comes again counts nowhere."""
-        self.never_mailed: set[int] = set()
-        """Offsets of approved intents to recipients that never got any."""
+        self.risk: Risk = NO_RISK
+        """Of the intent that was judged last."""
+        self.others: list[CameBack | TrapHit | Bombed] = []
+        """What the last record gave to be counted beside a verdict; what comes again counts nowhere."""
         self.ending: dict[Stretch, list[bytes]] = {}
         """Keys of rows, among those of the state, that may end in this batch."""
         self.long = False

@@ -63,6 +63,8 @@ class DomainRow(Struct, array_like=True, gc=False):
     """In any evidence."""
     suppressed: Suppressed | None = None
     trap: Trapped | None = None
+    provider: str = ""
+    """Who ran its mail when that was last looked up: google, microsoft, …"""
 
     @property
     def touched(self) -> int:
@@ -129,6 +131,12 @@ class RecipientRow(Struct, array_like=True, gc=False):
     last: LastMessage | None = None
     """Of the last message, which what comes back is counted for; None: as the first one, and no campaign."""
     trap: Trapped | None = None
+    awaiting: int = 0
+    """Signals of risk of the last message to it, by bit (risk.py), until something came of it; 0: it has."""
+    hour_began: int = 0
+    """When the hour began in which …"""
+    hour_messages: int = 0
+    """… so many messages were meant for it."""
 
     @property
     def touched(self) -> int:
@@ -210,18 +218,39 @@ class HoldRow(Struct, array_like=True, gc=False):
     reason: str = ""
 
 
+def no_outcomes() -> list[int]:
+    """Counts of intents, none yet: approved, dropped, deferred, … as in schemas.Outcomes."""
+    return [0] * 7
+
+
+def no_returns() -> list[int]:
+    """Counts of what came back, nothing yet: delivered, hard bounces, … as in schemas.Returns."""
+    return [0] * 8
+
+
 class OpenBreakdown(Struct, array_like=True, gc=False):
-    """Intents by name while a second lasts. Counts: approved, dropped, deferred, never mailed before."""
+    """Intents by name while a second lasts."""
 
     named: dict[str, list[int]] = field(default_factory=dict)
-    rest: list[int] = field(default_factory=lambda: [0, 0, 0, 0])
+    rest: list[int] = field(default_factory=no_outcomes)
+
+
+class OpenReturns(Struct, array_like=True, gc=False):
+    """What came back, by name, while a second lasts."""
+
+    named: dict[str, list[int]] = field(default_factory=dict)
+    rest: list[int] = field(default_factory=no_returns)
+
+
+SAMPLED = ("never-mailed", "unknown", "dormant", "risky", "hard-bounce", "complaint", "trap")
+"""What a few intents are named of. Rows know it by its place here: add new ones at the end."""
 
 
 class TallyRow(Struct, array_like=True):
     """What the second that lasts has held of one service so far; see schemas/tallies.py for the fields."""
 
     second: int
-    intents: list[int] = field(default_factory=lambda: [0, 0, 0, 0])
+    intents: list[int] = field(default_factory=no_outcomes)
     classes: dict[str, int] = field(default_factory=dict)
     rules: dict[str, int] = field(default_factory=dict)
     domains: OpenBreakdown = field(default_factory=OpenBreakdown)
@@ -233,6 +262,14 @@ class TallyRow(Struct, array_like=True):
     hard_bounces: int = 0
     reasons: dict[str, int] = field(default_factory=dict)
     scopes: dict[Scope, int] = field(default_factory=dict)
+    returns: list[int] = field(default_factory=no_returns)
+    returns_by_source: OpenReturns = field(default_factory=OpenReturns)
+    returns_by_campaign: OpenReturns = field(default_factory=OpenReturns)
+    returns_by_provider: OpenReturns = field(default_factory=OpenReturns)
+    signals: dict[str, int] = field(default_factory=dict)
+    learnt: dict[str, list[int]] = field(default_factory=dict)
+    bombed: dict[str, int] = field(default_factory=dict)
+    samples: list[list[str]] = field(default_factory=lambda: [[] for _ in SAMPLED])
 
 
 def source_key(service: str, source: str) -> bytes:

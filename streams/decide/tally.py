@@ -1,36 +1,36 @@
 """Counts per service and second of log time, kept in the ledger until the log's time leaves the second. Pure.
 
 However the log is cut into batches, the same counts come out: a name is told apart if it is among the first KEPT of its
-second, in the log's order; later ones go to the rest. Of those, the TOP most frequent come out by name.
+second, in the log's order; later ones go to the rest. Of those, the TOP most frequent come out by name
+(tally_records.py).
 """
 
-from collections.abc import Iterable
-from typing import NamedTuple, TypeVar
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
-from sidestep.schemas import Breakdown, FeedbackEvidence, IntentEvidence, Outcomes, Tally, Verdict
-from sidestep.schemas.tallies import NO_INTENTS, NO_NAMES, TOP
+from sidestep.schemas import IntentEvidence, Tally, Verdict
+from sidestep.streams.decide.counted import Counted
+from sidestep.streams.decide.risk import Risk, names_of
 from sidestep.streams.decide.tables import OpenBreakdown, TallyRow
+from sidestep.streams.decide.tally_counts import add_sample, count, counts_of
+from sidestep.streams.decide.tally_records import tallies
+from sidestep.streams.decide.tally_returns import add_other
 
-KEPT = 64
-"""Names of one kind that are told apart while a second lasts."""
-
-APPROVED, DROPPED, DEFERRED, NEVER_MAILED = range(4)
+APPROVED, DROPPED, DEFERRED, NEVER_MAILED, UNKNOWN, DORMANT, RISK = range(7)
 """Columns of counts, in the order of schemas.Outcomes."""
-OTHER = "other"
-"""Reasons beyond KEPT."""
 _COLUMNS = {"send": APPROVED, "drop": DROPPED, "defer": DEFERRED}
 
 
-Name = TypeVar("Name", bound=str)
+class Kind(NamedTuple):
+    """Intents of one service with the same action and risk: what each of them adds to which row."""
 
-
-class Counted(NamedTuple):
-    """What a stretch of the log within one second gave, in the log's order."""
-
-    intents: list[tuple[IntentEvidence, Verdict]]
-    """Test intents left out."""
-    feedback: list[FeedbackEvidence]
-    """What was new."""
+    row: TallyRow
+    adds: tuple[tuple[int, int], ...]
+    """Column and by how much."""
+    signals: list[str]
+    samples: list[list[str]]
+    """Where the id of one belongs, as long as there is room."""
 
 
 class OpenTallies:
@@ -43,18 +43,19 @@ class OpenTallies:
         self.rows = rows
         self.written: dict[bytes, TallyRow | None] = {}
 
-    def add(self, second: int, counted: Counted, never_mailed: set[int]) -> None:
-        """Count what one second gave. `never_mailed`: offsets of first messages to their recipients."""
-        self._add_intents(second, counted.intents, never_mailed)
-        for feedback in counted.feedback:
-            _add_feedback(self._row(feedback.service, second), feedback)
+    def add(self, second: int, counted: Counted) -> None:
+        """Count what one second gave."""
+        if counted.intents:
+            self._add_intents(second, counted.intents)
+        for other in counted.others:
+            add_other(lambda service: self._row(service, second), other)
 
     def close(self, partition: int) -> list[Tally]:
         """The second is over: its tallies, by service, and nothing is open any more."""
-        tallies = [_tally(service.decode(), partition, row) for service, row in sorted(self.rows.items())]
+        closed = tallies(self.rows, partition)
         self.written.update(dict.fromkeys(self.rows))
         self.rows.clear()
-        return tallies
+        return closed
 
     def _row(self, service: str, second: int) -> TallyRow:
         key = service.encode()
@@ -64,93 +65,93 @@ class OpenTallies:
         self.written[key] = row
         return row
 
-    def _add_intents(self, second: int, intents: list[tuple[IntentEvidence, Verdict]], never_mailed: set[int]) -> None:
-        rows: dict[str, TallyRow] = {}
-        for evidence, verdict in intents:
-            row = rows.get(verdict.service)
-            if row is None:
-                row = rows[verdict.service] = self._row(verdict.service, second)
-            column, first = _COLUMNS[verdict.action], verdict.evidence.offset in never_mailed
-            row.intents[column] += 1
-            if first:
-                row.intents[NEVER_MAILED] += 1
-            for breakdown, name in (
-                (row.domains, evidence.domain),
-                (row.providers, evidence.mx.provider if evidence.mx is not None else ""),
-                (row.sources, evidence.source),
-                (row.campaigns, evidence.campaign),
-                (row.streams, evidence.stream),
-            ):
-                if name:
-                    counts = breakdown.named.get(name) or _counts_of(breakdown, name)
-                    counts[column] += 1
-                    if first:
-                        counts[NEVER_MAILED] += 1
-            if evidence.classes:
-                _count(row.classes, evidence.classes)
-            if verdict.rules:
-                _count(row.rules, [rule.id for rule in verdict.rules])
+    def _add_intents(self, second: int, intents: Sequence[tuple[IntentEvidence, Verdict, Risk]]) -> None:
+        """Many intents are alike: they are grouped first, and each group is added as a whole."""
+        numbers: dict[tuple[str, str, Risk], int] = {}
+        groups = [
+            numbers.setdefault((verdict.service, verdict.action, risk), len(numbers)) for _, verdict, risk in intents
+        ]
+        kinds = [self._kind(second, *key) for key in numbers]
+        for number, times in Counter(groups).items():
+            kind = kinds[number]
+            _add(kind.row.intents, kind, times)
+            count(kind.row.signals, kind.signals, times)
+        evidence = [intent for intent, _, _ in intents]
+        domains = Counter(zip(groups, [intent.domain for intent in evidence], strict=True))
+        _add_named(kinds, [kind.row.domains for kind in kinds], domains.items())
+        _add_others(kinds, groups, evidence)
+        _add_each(kinds, groups, intents)
+
+    def _kind(self, second: int, service: str, action: str, risk: Risk) -> Kind:
+        row, signals = self._row(service, second), names_of(risk.signals)
+        never_mailed = action == "send" and "never-mailed" in signals
+        dormant = "dormant" in signals
+        adds = {
+            _COLUMNS[action]: 1,
+            NEVER_MAILED: never_mailed,
+            UNKNOWN: risk.nobody,
+            DORMANT: dormant,
+            RISK: round(risk.whole * 1000) if action == "send" else 0,
+        }
+        sampled = (never_mailed, risk.nobody, dormant, risk.risky)
+        return Kind(
+            row,
+            tuple((column, int(by)) for column, by in adds.items() if by),
+            signals,
+            [row.samples[place] for place, wanted in enumerate(sampled) if wanted],
+        )
 
 
-def _counts_of(breakdown: OpenBreakdown, name: str) -> list[int]:
-    """Of a name that is not told apart yet; those of the rest, where there are too many."""
-    if len(breakdown.named) >= KEPT:
-        return breakdown.rest
-    counts = breakdown.named[name] = [0, 0, 0, 0]
-    return counts
+def _add(counts: list[int], kind: Kind, times: int) -> None:
+    for column, by in kind.adds:
+        counts[column] += by * times
 
 
-def _count(counts: dict[Name, int], names: Iterable[Name]) -> None:
-    for name in names:
-        counts[name] = counts.get(name, 0) + 1
+def _add_named(
+    kinds: list[Kind], breakdowns: list[OpenBreakdown], counted: Iterable[tuple[tuple[int, str], int]]
+) -> None:
+    """`counted`: number of the kind and name, and how often. The innermost loop of all counting."""
+    named = [breakdown.named for breakdown in breakdowns]
+    adds = [kind.adds for kind in kinds]
+    for (number, name), times in counted:
+        if name:
+            counts = named[number].get(name) or counts_of(breakdowns[number], name)
+            for column, by in adds[number]:
+                counts[column] += by * times
 
 
-def _add_feedback(row: TallyRow, feedback: FeedbackEvidence) -> None:
-    _count(row.events, (feedback.event,))
-    if feedback.event == "bounce":
-        row.hard_bounces += feedback.hard
-        _count(row.scopes, (feedback.scope,))
-        if feedback.reason:
-            # whoever reports a bounce may name any reason
-            known = feedback.reason in row.reasons or len(row.reasons) < KEPT
-            _count(row.reasons, (feedback.reason if known else OTHER,))
-
-
-def _tally(service: str, partition: int, row: TallyRow) -> Tally:
-    return Tally(
-        service=service,
-        partition=partition,
-        second=row.second,
-        intents=_outcomes(row.intents),
-        classes=_top(row.classes),
-        rules=_top(row.rules),
-        domains=_breakdown(row.domains),
-        providers=_breakdown(row.providers),
-        sources=_breakdown(row.sources),
-        campaigns=_breakdown(row.campaigns),
-        streams=_breakdown(row.streams),
-        events=_top(row.events),
-        hard_bounces=row.hard_bounces,
-        reasons=_top(row.reasons),
-        scopes=_top(row.scopes),
+def _add_others(kinds: list[Kind], groups: list[int], evidence: list[IntentEvidence]) -> None:
+    """Names of which a service has few in a second: they are counted together first."""
+    found = [intent.mx for intent in evidence]
+    together = Counter(
+        zip(
+            groups,
+            [mx.provider if mx is not None else "" for mx in found],
+            [intent.source for intent in evidence],
+            [intent.campaign for intent in evidence],
+            [intent.stream for intent in evidence],
+            strict=True,
+        )
     )
+    for place, breakdowns in enumerate(
+        (
+            [kind.row.providers for kind in kinds],
+            [kind.row.sources for kind in kinds],
+            [kind.row.campaigns for kind in kinds],
+            [kind.row.streams for kind in kinds],
+        ),
+        1,
+    ):
+        _add_named(kinds, breakdowns, [((key[0], key[place]), times) for key, times in together.items()])  # type: ignore[misc]
 
 
-def _breakdown(found: OpenBreakdown) -> Breakdown:
-    """The most frequent names by themselves, everything else in the rest."""
-    if not found.named:
-        return NO_NAMES
-    ranked = sorted(found.named.items(), key=lambda item: (-sum(item[1][:NEVER_MAILED]), item[0]))
-    rest = list(found.rest)
-    for _, counts in ranked[TOP:]:
-        rest = [sum(pair) for pair in zip(rest, counts, strict=True)]
-    return Breakdown({name: Outcomes(*counts) for name, counts in ranked[:TOP]}, _outcomes(rest))
-
-
-def _outcomes(counts: list[int]) -> Outcomes:
-    """msgspec leaves a default out only where it is the very same object."""
-    return Outcomes(*counts) if any(counts) else NO_INTENTS
-
-
-def _top(counts: dict[Name, int]) -> dict[Name, int]:
-    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+def _add_each(kinds: list[Kind], groups: list[int], intents: Sequence[tuple[IntentEvidence, Verdict, Risk]]) -> None:
+    """What is rare: classes, rules and the ids of the first few."""
+    wanting = {number for number, kind in enumerate(kinds) if kind.samples}
+    for number, (evidence, verdict, _) in zip(groups, intents, strict=True):
+        if evidence.classes:
+            count(kinds[number].row.classes, evidence.classes)
+        if verdict.rules:
+            count(kinds[number].row.rules, [rule.id for rule in verdict.rules])
+        if number in wanting and not any([add_sample(ids, evidence.id) for ids in kinds[number].samples]):
+            wanting.discard(number)

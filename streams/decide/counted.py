@@ -1,0 +1,55 @@
+"""What a stretch of the log gave to be counted: intents with their verdicts, and whatever else happened. Pure."""
+
+from typing import NamedTuple
+
+from sidestep.schemas import FeedbackEvidence, IntentEvidence, Verdict
+from sidestep.streams.decide.risk import Risk
+
+
+class Origin(NamedTuple):
+    """Whose message something came back of, as far as it is known: of the last message to the mailbox."""
+
+    service: str = ""
+    source: str = ""
+    campaign: str = ""
+    provider: str = ""
+    """Who runs the mail of its domain."""
+
+
+class Outcome(NamedTuple):
+    """The outcome of a message with these signals of risk: what the model learns from, once for each message."""
+
+    signals: int
+    bad: bool
+
+
+class CameBack(NamedTuple):
+    """Feedback that was new."""
+
+    feedback: FeedbackEvidence
+    origin: Origin
+    outcome: Outcome | None = None
+
+
+class TrapHit(NamedTuple):
+    """Somebody has reported that a message of ours hit a trap."""
+
+    origin: Origin
+    outcome: Outcome
+
+
+class Bombed(NamedTuple):
+    """One more message to a mailbox for which many were meant within an hour."""
+
+    service: str
+    recipient_key: bytes
+    messages: int
+    """So far."""
+
+
+class Counted(NamedTuple):
+    """What a stretch of the log within one second gave, in the log's order."""
+
+    intents: list[tuple[IntentEvidence, Verdict, Risk]]
+    """Test intents left out."""
+    others: list[CameBack | TrapHit | Bombed]

@@ -1,0 +1,97 @@
+"""What came back of messages, and what else is no intent, into the rows of the second that lasts. Pure."""
+
+from base64 import b64encode
+from collections.abc import Callable
+
+from sidestep.schemas import FeedbackEvidence
+from sidestep.streams.decide.counted import Bombed, CameBack, Origin, Outcome, TrapHit
+from sidestep.streams.decide.risk import names_of
+from sidestep.streams.decide.tables import SAMPLED, TallyRow
+from sidestep.streams.decide.tally_counts import OTHER, add_sample, count, counts_of, has_room
+
+DELIVERED, HARD_BOUNCES, SOFT_BOUNCES, BLOCKS, SLOW_DOWNS, COMPLAINTS, ENGAGED, TRAPS = range(8)
+"""Columns of counts, in the order of schemas.Returns."""
+BAD, GOOD, LEARNT_TRAPS = range(3)
+"""Columns of counts, in the order of schemas.Learnt."""
+TOO_FAST = frozenset({"speeding", "toomanyconn", "ratelimited"})
+"""Reasons of bounces, as Screen's vocabulary has them, that say that we send too fast."""
+_COLUMNS = {
+    "delivered": DELIVERED,
+    "complaint": COMPLAINTS,
+    "opened": ENGAGED,
+    "clicked": ENGAGED,
+    "replied": ENGAGED,
+}
+_SAMPLED = {HARD_BOUNCES: "hard-bounce", COMPLAINTS: "complaint"}
+
+RowOf = Callable[[str], TallyRow]
+"""The row of a service in the second that lasts."""
+
+
+def add_other(row_of: RowOf, other: CameBack | TrapHit | Bombed) -> None:
+    """Count something that is no intent. What is learnt goes into the row of all services, whose name is empty."""
+    if isinstance(other, Bombed):
+        _add_bombed(row_of(other.service), other)
+    elif isinstance(other, TrapHit):
+        _add_returns(row_of(other.origin.service), other.origin, [TRAPS])
+        _learn(row_of(""), other.outcome, trap=True)
+    else:
+        _add_feedback(row_of(other.feedback.service), other.feedback)
+        _add_came_back(row_of(other.feedback.service or other.origin.service), other)
+        if other.outcome is not None:
+            _learn(row_of(""), other.outcome)
+
+
+def _add_feedback(row: TallyRow, feedback: FeedbackEvidence) -> None:
+    count(row.events, (feedback.event,))
+    if feedback.event == "bounce":
+        row.hard_bounces += feedback.hard
+        count(row.scopes, (feedback.scope,))
+        if feedback.reason:
+            # whoever reports a bounce may name any reason
+            count(row.reasons, (feedback.reason if has_room(row.reasons, feedback.reason) else OTHER,))
+
+
+def _add_came_back(row: TallyRow, came: CameBack) -> None:
+    columns = _columns(came.feedback)
+    _add_returns(row, came.origin, columns)
+    for column in columns:
+        if column in _SAMPLED and came.feedback.intent_id:
+            add_sample(row.samples[SAMPLED.index(_SAMPLED[column])], came.feedback.intent_id)
+
+
+def _columns(feedback: FeedbackEvidence) -> list[int]:
+    if feedback.event != "bounce":
+        return [_COLUMNS[feedback.event]] if feedback.event in _COLUMNS else []
+    columns = [HARD_BOUNCES if feedback.hard else SOFT_BOUNCES]
+    if feedback.scope == "us":
+        columns.append(BLOCKS)
+    if feedback.reason in TOO_FAST:
+        columns.append(SLOW_DOWNS)
+    return columns
+
+
+def _add_returns(row: TallyRow, origin: Origin, columns: list[int]) -> None:
+    for column in columns:
+        row.returns[column] += 1
+        for breakdown, name in (
+            (row.returns_by_source, origin.source),
+            (row.returns_by_campaign, origin.campaign),
+            (row.returns_by_provider, origin.provider),
+        ):
+            if name:
+                counts_of(breakdown, name)[column] += 1
+
+
+def _learn(row: TallyRow, outcome: Outcome, trap: bool = False) -> None:
+    name = "+".join(names_of(outcome.signals))
+    if has_room(row.learnt, name):
+        counts = row.learnt.setdefault(name, [0, 0, 0])
+        counts[BAD if outcome.bad else GOOD] += 1
+        counts[LEARNT_TRAPS] += trap
+
+
+def _add_bombed(row: TallyRow, bombed: Bombed) -> None:
+    key = b64encode(bombed.recipient_key).decode()
+    if has_room(row.bombed, key):
+        row.bombed[key] = bombed.messages
