@@ -38,7 +38,7 @@ SPEAKS_FOR = ("engaged", "consented")
 SIGNALS = (
     "never-mailed", "machine-made-address", "dormant", "old-bounce", "accepted-again", "unanswered", "domain-came-back",
     "parked-domain", "typo-suspected", "role-address", "honeypot-address", "disposable-address", "listed-doubtful",
-    "engaged", "consented",
+    "engaged", "consented", "known-trap",
 )  # fmt: skip
 """All of them. Recipients' rows know them by their place here: add new ones at the end."""
 

@@ -6,20 +6,23 @@ second, in the log's order; later ones go to the rest. Of those, the TOP most fr
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from sidestep.schemas import IntentEvidence, Tally, Verdict
 from sidestep.streams.decide.counted import Counted
 from sidestep.streams.decide.risk import Risk, names_of
 from sidestep.streams.decide.tables import OpenBreakdown, TallyRow
-from sidestep.streams.decide.tally_counts import add_sample, count, counts_of
+from sidestep.streams.decide.tally_counts import add_samples, count, counts_of
 from sidestep.streams.decide.tally_records import tallies
 from sidestep.streams.decide.tally_returns import add_other
 
 APPROVED, DROPPED, DEFERRED, NEVER_MAILED, UNKNOWN, DORMANT, RISK = range(7)
 """Columns of counts, in the order of schemas.Outcomes."""
 _COLUMNS = {"send": APPROVED, "drop": DROPPED, "defer": DEFERRED}
+
+
+Intent = tuple[IntentEvidence, Verdict, Risk]
 
 
 class Kind(NamedTuple):
@@ -31,6 +34,18 @@ class Kind(NamedTuple):
     signals: list[str]
     samples: list[list[str]]
     """Where the id of one belongs, as long as there is room."""
+
+
+class _Groups(NamedTuple):
+    numbers: dict[tuple[str, str, Risk], int]
+    """Of each kind: service, action and risk."""
+    each: list[int]
+    """The kinds' numbers, intent by intent."""
+    domains: list[tuple[int, str]]
+    others: list[tuple[int, str, str, str, str]]
+    """Provider, source, campaign, stream."""
+    odd: list[tuple[int, IntentEvidence, Verdict]]
+    """The few that have classes or rules."""
 
 
 class OpenTallies:
@@ -65,22 +80,20 @@ class OpenTallies:
         self.written[key] = row
         return row
 
-    def _add_intents(self, second: int, intents: Sequence[tuple[IntentEvidence, Verdict, Risk]]) -> None:
-        """Many intents are alike: they are grouped first, and each group is added as a whole."""
-        numbers: dict[tuple[str, str, Risk], int] = {}
-        groups = [
-            numbers.setdefault((verdict.service, verdict.action, risk), len(numbers)) for _, verdict, risk in intents
-        ]
-        kinds = [self._kind(second, *key) for key in numbers]
-        for number, times in Counter(groups).items():
+    def _add_intents(self, second: int, intents: Sequence[Intent]) -> None:
+        groups = _group(intents)
+        kinds = [self._kind(second, *key) for key in groups.numbers]
+        for number, times in Counter(groups.each).items():
             kind = kinds[number]
-            _add(kind.row.intents, kind, times)
+            for column, by in kind.adds:
+                kind.row.intents[column] += by * times
             count(kind.row.signals, kind.signals, times)
-        evidence = [intent for intent, _, _ in intents]
-        domains = Counter(zip(groups, [intent.domain for intent in evidence], strict=True))
-        _add_named(kinds, [kind.row.domains for kind in kinds], domains.items())
-        _add_others(kinds, groups, evidence)
-        _add_each(kinds, groups, intents)
+        _add_named(kinds, [kind.row.domains for kind in kinds], Counter(groups.domains).items())
+        _add_few(kinds, Counter(groups.others))
+        for number, evidence, verdict in groups.odd:
+            count(kinds[number].row.classes, evidence.classes)
+            count(kinds[number].row.rules, [rule.id for rule in verdict.rules])
+        _add_samples(kinds, groups.each, intents)
 
     def _kind(self, second: int, service: str, action: str, risk: Risk) -> Kind:
         row, signals = self._row(service, second), names_of(risk.signals)
@@ -102,9 +115,20 @@ class OpenTallies:
         )
 
 
-def _add(counts: list[int], kind: Kind, times: int) -> None:
-    for column, by in kind.adds:
-        counts[column] += by * times
+def _group(intents: Sequence[Intent]) -> _Groups:
+    """Many intents are alike: what they have in common is looked at once."""
+    groups = _Groups({}, [], [], [], [])
+    numbers, each, domains, others, odd = groups
+    for evidence, verdict, risk in intents:
+        number = numbers.setdefault((verdict.service, verdict.action, risk), len(numbers))
+        mx = evidence.mx
+        each.append(number)
+        domains.append((number, evidence.domain))
+        provider = mx.provider if mx is not None else ""
+        others.append((number, provider, evidence.source, evidence.campaign, evidence.stream))
+        if evidence.classes or verdict.rules:
+            odd.append((number, evidence, verdict))
+    return groups
 
 
 def _add_named(
@@ -120,38 +144,26 @@ def _add_named(
                 counts[column] += by * times
 
 
-def _add_others(kinds: list[Kind], groups: list[int], evidence: list[IntentEvidence]) -> None:
-    """Names of which a service has few in a second: they are counted together first."""
-    found = [intent.mx for intent in evidence]
-    together = Counter(
-        zip(
-            groups,
-            [mx.provider if mx is not None else "" for mx in found],
-            [intent.source for intent in evidence],
-            [intent.campaign for intent in evidence],
-            [intent.stream for intent in evidence],
-            strict=True,
-        )
-    )
-    for place, breakdowns in enumerate(
-        (
-            [kind.row.providers for kind in kinds],
-            [kind.row.sources for kind in kinds],
-            [kind.row.campaigns for kind in kinds],
-            [kind.row.streams for kind in kinds],
-        ),
-        1,
-    ):
-        _add_named(kinds, breakdowns, [((key[0], key[place]), times) for key, times in together.items()])  # type: ignore[misc]
+def _add_few(kinds: list[Kind], together: Mapping[tuple[int, str, str, str, str], int]) -> None:
+    """Names of which a service has few in a second."""
+    rows = [kind.row for kind in kinds]
+    providers, sources, campaigns, streams = [], [], [], []
+    for (number, provider, source, campaign, stream), times in together.items():
+        providers.append(((number, provider), times))
+        sources.append(((number, source), times))
+        campaigns.append(((number, campaign), times))
+        streams.append(((number, stream), times))
+    _add_named(kinds, [row.providers for row in rows], providers)
+    _add_named(kinds, [row.sources for row in rows], sources)
+    _add_named(kinds, [row.campaigns for row in rows], campaigns)
+    _add_named(kinds, [row.streams for row in rows], streams)
 
 
-def _add_each(kinds: list[Kind], groups: list[int], intents: Sequence[tuple[IntentEvidence, Verdict, Risk]]) -> None:
-    """What is rare: classes, rules and the ids of the first few."""
+def _add_samples(kinds: list[Kind], each: list[int], intents: Sequence[Intent]) -> None:
+    """The ids of the first few, of each kind for itself."""
     wanting = {number for number, kind in enumerate(kinds) if kind.samples}
-    for number, (evidence, verdict, _) in zip(groups, intents, strict=True):
-        if evidence.classes:
-            count(kinds[number].row.classes, evidence.classes)
-        if verdict.rules:
-            count(kinds[number].row.rules, [rule.id for rule in verdict.rules])
-        if number in wanting and not any([add_sample(ids, evidence.id) for ids in kinds[number].samples]):
+    for number, (evidence, _, _) in zip(each, intents, strict=True):
+        if number in wanting and not add_samples(kinds[number].samples, evidence.id):
             wanting.discard(number)
+            if not wanting:
+                return

@@ -1,4 +1,4 @@
-"""Counts by name in the tallies' rows, which stay small whatever is named. Pure: they change only what they are given."""
+"""Counts by name in the tallies' rows, which stay small whatever is named. Pure: only what is given changes."""
 
 from collections.abc import Iterable
 from typing import TypeVar
@@ -36,11 +36,14 @@ def has_room(counts: dict[str, list[int]] | dict[str, int], name: str) -> bool:
     return name in counts or len(counts) < KEPT
 
 
-def add_sample(ids: list[str], id: str) -> bool:
-    """Keep an id as an example. Whether there is room for more."""
-    if len(ids) < SAMPLES and id not in ids:
-        ids.append(id)
-    return len(ids) < SAMPLES
+def add_samples(kinds: Iterable[list[str]], id: str) -> bool:
+    """Keep an id as an example of each of these kinds. Whether any has room for more."""
+    room = False
+    for ids in kinds:
+        if len(ids) < SAMPLES and id not in ids:
+            ids.append(id)
+        room = room or len(ids) < SAMPLES
+    return room
 
 
 def widen(row: TallyRow) -> TallyRow:

@@ -16,7 +16,7 @@ from sidestep.schemas.tallies import (
     ReturnsByName,
 )
 from sidestep.streams.decide.tables import SAMPLED, OpenBreakdown, OpenReturns, TallyRow
-from sidestep.streams.decide.tally_counts import Name, add_sample, count
+from sidestep.streams.decide.tally_counts import Name, add_samples, count
 
 ALL = b""
 """The row of what names no service, and of what is learnt of all."""
@@ -53,7 +53,7 @@ def _total(rows: list[TallyRow]) -> TallyRow | None:
             total.bombed[key] = max(messages, total.bombed.get(key, 0))
         for ids, some in zip(total.samples, row.samples, strict=True):
             for id in some:
-                add_sample(ids, id)
+                add_samples([ids], id)
     return total
 
 

@@ -7,7 +7,7 @@ from sidestep.schemas import FeedbackEvidence
 from sidestep.streams.decide.counted import Bombed, CameBack, Origin, Outcome, TrapHit
 from sidestep.streams.decide.risk import names_of
 from sidestep.streams.decide.tables import SAMPLED, TallyRow
-from sidestep.streams.decide.tally_counts import OTHER, add_sample, count, counts_of, has_room
+from sidestep.streams.decide.tally_counts import OTHER, add_samples, count, counts_of, has_room
 
 DELIVERED, HARD_BOUNCES, SOFT_BOUNCES, BLOCKS, SLOW_DOWNS, COMPLAINTS, ENGAGED, TRAPS = range(8)
 """Columns of counts, in the order of schemas.Returns."""
@@ -57,7 +57,7 @@ def _add_came_back(row: TallyRow, came: CameBack) -> None:
     _add_returns(row, came.origin, columns)
     for column in columns:
         if column in _SAMPLED and came.feedback.intent_id:
-            add_sample(row.samples[SAMPLED.index(_SAMPLED[column])], came.feedback.intent_id)
+            add_samples([row.samples[SAMPLED.index(_SAMPLED[column])]], came.feedback.intent_id)
 
 
 def _columns(feedback: FeedbackEvidence) -> list[int]:

@@ -7,7 +7,16 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sidestep.schemas import Evidence, FeedbackEvidence, HoldRecord, IntentEvidence, SuppressRecord, TrapRecord, Verdict
+from sidestep.schemas import (
+    Evidence,
+    FeedbackEvidence,
+    HoldRecord,
+    IntentEvidence,
+    MxFinding,
+    SuppressRecord,
+    TrapRecord,
+    Verdict,
+)
 from sidestep.schemas.codec import decode_evidence, encode
 from tests.decide.world import World
 
@@ -18,18 +27,20 @@ services = st.sampled_from(["shop", "bank"])
 DAY = 86_400_000
 steps = st.sampled_from([0, 0, 0, 1, 500, 20_000, 60_000, 3_600_000, DAY, 9 * DAY, 400 * DAY, 800 * DAY, -5_000])
 
+GOOGLE = MxFinding("yes", "mx", World.start // 1000, 300, ("mx.google.com",), "google")
 intents = st.fixed_dictionaries(
     {
         "id": st.sampled_from("123"),
         "to": addresses,
         "service": services,
-        "mx": st.sampled_from(["yes", "yes", "no", "unknown"]),
+        "mx": st.sampled_from(["yes", GOOGLE, "no", "unknown"]),
         "attempt": st.integers(1, 3),
         "stream": st.sampled_from(["", "newsletter"]),
         "test": st.sampled_from([False] * 5 + [True]),
         "classes": st.sampled_from([(), (), ("role",), ("disposable", "free"), ("near-miss",)]),
         "reused": st.sampled_from([False] * 7 + [True]),
         "source": st.sampled_from(["", "form", "import-2017"]),
+        "campaign": st.sampled_from(["", "may"]),
     }
 )
 events = st.fixed_dictionaries(
@@ -69,7 +80,7 @@ soon = st.lists(entries.map(lambda entry: (entry[0] if entry[0] < 10**7 else 0, 
 def _log(new_world: type[World], made_up: list[Entry]) -> list[bytes]:
     """The policy, then the records made up, stamped one after the other."""
     now = new_world.start
-    log = [encode(new_world.policy_record(new_world.policy_text(**LIMITED)))]
+    log = [encode(new_world.policy_record(_policy(new_world, {})))]
     for step, what in made_up:
         now = max(new_world.start, now + step)
         log.append(encode(_record(new_world, what, now)))
@@ -89,7 +100,11 @@ def _record(new_world: type[World], what: Any, now: int) -> Evidence:
         return new_world.feedback_record(**what, at=now)
     if "mx" in what:
         return new_world.intent_record(**what, at=now)
-    return new_world.policy_record(new_world.policy_text(what, **LIMITED), now)
+    return new_world.policy_record(_policy(new_world, what), now)
+
+
+def _policy(new_world: type[World], modes: dict[str, str]) -> str:
+    return new_world.policy_text(modes, **LIMITED).replace("bombed = 20", "bombed = 2")
 
 
 def _trap(new_world: type[World], now: int, trap: str, lifted: bool, report: str) -> TrapRecord:

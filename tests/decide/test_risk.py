@@ -79,11 +79,12 @@ def test_signals_combine(
     fired: list[str],
     recipient: dict[str, Any],
     domain: dict[str, Any],
-    risk: Risk,
+    risk: tuple[float, dict[str, float]],
 ) -> None:
     """1 - (1 - w1)(1 - w2)…, of all and of each part; engagement since the last mark leaves a fifth of it."""
     findings = [Finding(name, "") for name in fired]
-    assert risk == Scales(policy).weigh(plain, findings, RecipientRow(**recipient), DomainRow(**domain), NOW)
+    found = Scales(policy).weigh(plain, findings, RecipientRow(**recipient), DomainRow(**domain), NOW)
+    assert risk == (found.whole, found.parts)
 
 
 @pytest.mark.parametrize(
@@ -128,9 +129,9 @@ def test_risk_is_a_probability_whatever_the_weights(
     lines = "\n".join(f"{name} = {weight:.6f}" for name, weight in weights.items())
     policy = parse(f"{head}[risk]\n{lines}\n[risk-parameters]{rest.partition('[risk-parameters]')[2]}")
     evidence = new_world.intent_record(consent_at=consent * 1000)
-    whole, parts = Scales(policy).weigh(evidence, [Finding(name, "") for name in fired], recipient, domain, NOW)
-    assert 0 <= whole <= 1
-    assert all(0 < part <= whole + 0.0011 for part in parts.values())
+    risk = Scales(policy).weigh(evidence, [Finding(name, "") for name in fired], recipient, domain, NOW)
+    assert 0 <= risk.whole <= 1
+    assert all(0 < part <= risk.whole + 0.0011 for part in risk.parts.values())
 
 
 STORY = {"hard_bounced_at": NOW - 800 * DAY, "first_seen": NOW - 1000 * DAY}

@@ -174,7 +174,14 @@ class World:
         return sorted(values, key=lambda value: ((tally := decode(Tally, value)).second, tally.service))
 
     def tallies(self) -> list[Tally]:
-        """All tallies so far."""
+        """The tallies of services so far."""
+        return [tally for tally in self._all_tallies() if tally.service]
+
+    def totals(self) -> list[Tally]:
+        """The tallies of all services together so far, one for each second."""
+        return [tally for tally in self._all_tallies() if not tally.service]
+
+    def _all_tallies(self) -> list[Tally]:
         return [decode(Tally, value) for value in self.tally_values()]
 
     def dead_letters(self) -> list[Single]:
