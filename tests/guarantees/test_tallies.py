@@ -19,15 +19,20 @@ SECONDS = 15.0
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(150)]
 
 
-def _sent(system: System) -> int:
-    """Intents in all tallies so far."""
+def _sent(system: System, total: bool = False) -> int:
+    """Intents in all tallies of services so far; `total`: in those of all services together."""
     tallies = [decode(Tally, message.value()) for message in read(system.connection, TALLIES.name)]
-    return sum(tally.intents.approved + tally.intents.dropped + tally.intents.deferred for tally in tallies)
+    return sum(
+        tally.intents.approved + tally.intents.dropped + tally.intents.deferred
+        for tally in tallies
+        if bool(tally.service) is not total
+    )
 
 
 def _told(system: System, count: int) -> None:
     wait_for(lambda: _sent(system) >= count, SECONDS, f"{count} intents in the tallies")
-    assert count == _sent(system)
+    wait_for(lambda: _sent(system, total=True) >= count, SECONDS, f"{count} intents in those of all services")
+    assert count == _sent(system) == _sent(system, total=True)
 
 
 def _publish(system: System, traffic: Traffic, count: int, label: str) -> int:
