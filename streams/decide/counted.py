@@ -6,7 +6,7 @@ from sidestep.schemas import FeedbackEvidence, IntentEvidence, Verdict
 from sidestep.streams.decide.risk import Risk
 
 
-class Origin(NamedTuple):
+class Whose(NamedTuple):
     """Whose message something came back of, as far as it is known: of the last message to the mailbox."""
 
     service: str = ""
@@ -16,7 +16,7 @@ class Origin(NamedTuple):
     """Who runs the mail of its domain."""
 
 
-class Outcome(NamedTuple):
+class Lesson(NamedTuple):
     """The outcome of a message with these signals of risk: what the model learns from, once for each message."""
 
     signals: int
@@ -27,15 +27,15 @@ class CameBack(NamedTuple):
     """Feedback that was new."""
 
     feedback: FeedbackEvidence
-    origin: Origin
-    outcome: Outcome | None = None
+    origin: Whose
+    outcome: Lesson | None = None
 
 
 class TrapHit(NamedTuple):
     """Somebody has reported that a message of ours hit a trap."""
 
-    origin: Origin
-    outcome: Outcome
+    origin: Whose
+    outcome: Lesson
 
 
 class Bombed(NamedTuple):

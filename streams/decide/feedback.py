@@ -2,7 +2,7 @@
 
 from sidestep.schemas import FeedbackEvidence, TrapRecord
 from sidestep.streams.decide import life
-from sidestep.streams.decide.counted import CameBack, Origin, Outcome, TrapHit
+from sidestep.streams.decide.counted import CameBack, Lesson, TrapHit, Whose
 from sidestep.streams.decide.sources import came_back, last_message
 from sidestep.streams.decide.state import State
 from sidestep.streams.decide.tables import COUNTED, DEDUPLICATION_SECONDS, DomainRow, IdRow, RecipientRow, ServiceRow
@@ -38,32 +38,32 @@ def count_trap(state: State, record: TrapRecord) -> None:
     """Take the report of a trap as the outcome of the last message to it; a message has one outcome."""
     row = state.known(record.recipient_key, state.controls.clock_ms // 1000) if record.recipient_key else None
     if row is not None and row.awaiting and not record.lifted:
-        outcome = Outcome(row.awaiting, bad=True)
+        outcome = Lesson(row.awaiting, bad=True)
         row.awaiting = 0
         state.written_recipients[record.recipient_key] = row
         state.others.append(TrapHit(_origin(state, row, record.domain, ""), outcome))
 
 
-def _outcome(row: RecipientRow | None, feedback: FeedbackEvidence) -> Outcome | None:
-    """Whoever has it as an outcome has changed the row before, so it counts as written."""
+def _outcome(row: RecipientRow | None, feedback: FeedbackEvidence) -> Lesson | None:
+    """The outcome that an event is of the last message. Such an event has changed the row already: it is written."""
     bad = feedback.event == "bounce" and feedback.hard and feedback.scope == "recipient"
     if row is None or not row.awaiting or not (bad or feedback.event in PERSONS):
         return None
-    outcome = Outcome(row.awaiting, bad)
+    outcome = Lesson(row.awaiting, bad)
     row.awaiting = 0
     return outcome
 
 
-def _origin(state: State, row: RecipientRow | None, domain: str, service: str) -> Origin:
+def _origin(state: State, row: RecipientRow | None, domain: str, service: str) -> Whose:
     """Of the last message, if that was the service's own; a report that names no service is about whoever it was."""
     at = state.domains.get(domain.encode())
     provider = at.provider if at is not None else ""
     if row is None:
-        return Origin(service, provider=provider)
+        return Whose(service, provider=provider)
     last = last_message(row)
     if service not in ("", last.service):
-        return Origin(service, provider=provider)
-    return Origin(last.service, last.source, last.campaign, provider)
+        return Whose(service, provider=provider)
+    return Whose(last.service, last.source, last.campaign, provider)
 
 
 def _bounce(state: State, feedback: FeedbackEvidence, when: int, now: int) -> None:

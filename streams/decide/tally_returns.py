@@ -4,7 +4,7 @@ from base64 import b64encode
 from collections.abc import Callable
 
 from sidestep.schemas import FeedbackEvidence
-from sidestep.streams.decide.counted import Bombed, CameBack, Origin, Outcome, TrapHit
+from sidestep.streams.decide.counted import Bombed, CameBack, Lesson, TrapHit, Whose
 from sidestep.streams.decide.risk import names_of
 from sidestep.streams.decide.tables import SAMPLED, TallyRow
 from sidestep.streams.decide.tally_counts import OTHER, add_samples, count, counts_of, has_room
@@ -71,7 +71,7 @@ def _columns(feedback: FeedbackEvidence) -> list[int]:
     return columns
 
 
-def _add_returns(row: TallyRow, origin: Origin, columns: list[int]) -> None:
+def _add_returns(row: TallyRow, origin: Whose, columns: list[int]) -> None:
     for column in columns:
         row.returns[column] += 1
         for breakdown, name in (
@@ -83,7 +83,7 @@ def _add_returns(row: TallyRow, origin: Origin, columns: list[int]) -> None:
                 counts_of(breakdown, name)[column] += 1
 
 
-def _learn(row: TallyRow, outcome: Outcome, trap: bool = False) -> None:
+def _learn(row: TallyRow, outcome: Lesson, trap: bool = False) -> None:
     name = "+".join(names_of(outcome.signals))
     if has_room(row.learnt, name):
         counts = row.learnt.setdefault(name, [0, 0, 0])
