@@ -28,14 +28,14 @@ class CameBack(NamedTuple):
 
     feedback: FeedbackEvidence
     origin: Whose
-    outcome: Lesson | None = None
+    lesson: Lesson | None = None
 
 
 class TrapHit(NamedTuple):
     """Somebody has reported that a message of ours hit a trap."""
 
     origin: Whose
-    outcome: Lesson
+    lesson: Lesson | None
 
 
 class Bombed(NamedTuple):

@@ -1,11 +1,12 @@
-"""Bounces, complaints, signs of life and trap hits into the ledger, each once by its id. Pure."""
+"""Bounces, complaints and signs of life into the ledger, each once by its id. Pure."""
 
-from sidestep.schemas import FeedbackEvidence, TrapRecord
+from sidestep.schemas import FeedbackEvidence
 from sidestep.streams.decide import life
-from sidestep.streams.decide.counted import CameBack, Lesson, TrapHit, Whose
-from sidestep.streams.decide.sources import came_back, last_message
+from sidestep.streams.decide.counted import CameBack
+from sidestep.streams.decide.outcomes import take_lesson, whose
+from sidestep.streams.decide.sources import came_back
 from sidestep.streams.decide.state import State
-from sidestep.streams.decide.tables import COUNTED, DEDUPLICATION_SECONDS, DomainRow, IdRow, RecipientRow, ServiceRow
+from sidestep.streams.decide.tables import COUNTED, DEDUPLICATION_SECONDS, DomainRow, IdRow, ServiceRow
 
 ENGAGED = ("opened", "clicked", "replied")
 PERSONS = (*ENGAGED, "unsubscribed", "complaint")
@@ -30,40 +31,10 @@ def count_feedback(state: State, feedback: FeedbackEvidence) -> None:
     else:
         _sign_of_life(state, feedback, when, now)
     row = state.known(feedback.recipient_key, now)
-    origin = _origin(state, row, feedback.domain, feedback.service)
-    state.others.append(CameBack(feedback, origin, _outcome(row, feedback)))
-
-
-def count_trap(state: State, record: TrapRecord) -> None:
-    """Take the report of a trap as the outcome of the last message to it; a message has one outcome."""
-    row = state.known(record.recipient_key, state.controls.clock_ms // 1000) if record.recipient_key else None
-    if row is not None and row.awaiting and not record.lifted:
-        outcome = Lesson(row.awaiting, bad=True)
-        row.awaiting = 0
-        state.written_recipients[record.recipient_key] = row
-        state.others.append(TrapHit(_origin(state, row, record.domain, ""), outcome))
-
-
-def _outcome(row: RecipientRow | None, feedback: FeedbackEvidence) -> Lesson | None:
-    """The outcome that an event is of the last message. Such an event has changed the row already: it is written."""
     bad = feedback.event == "bounce" and feedback.hard and feedback.scope == "recipient"
-    if row is None or not row.awaiting or not (bad or feedback.event in PERSONS):
-        return None
-    outcome = Lesson(row.awaiting, bad)
-    row.awaiting = 0
-    return outcome
-
-
-def _origin(state: State, row: RecipientRow | None, domain: str, service: str) -> Whose:
-    """Of the last message, if that was the service's own; a report that names no service is about whoever it was."""
-    at = state.domains.get(domain.encode())
-    provider = at.provider if at is not None else ""
-    if row is None:
-        return Whose(service, provider=provider)
-    last = last_message(row)
-    if service not in ("", last.service):
-        return Whose(service, provider=provider)
-    return Whose(last.service, last.source, last.campaign, provider)
+    # such an event has changed the row already: it counts as written
+    lesson = take_lesson(row, bad) if bad or feedback.event in PERSONS else None
+    state.others.append(CameBack(feedback, whose(state, row, feedback.domain, feedback.service), lesson))
 
 
 def _bounce(state: State, feedback: FeedbackEvidence, when: int, now: int) -> None:

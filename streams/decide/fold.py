@@ -22,7 +22,7 @@ from sidestep.schemas import (
 from sidestep.schemas.verdicts import Action
 from sidestep.streams.decide import life
 from sidestep.streams.decide.counted import Bombed
-from sidestep.streams.decide.feedback import count_feedback, count_trap
+from sidestep.streams.decide.feedback import count_feedback
 from sidestep.streams.decide.limits import limit
 from sidestep.streams.decide.policy import Policy
 from sidestep.streams.decide.policy_text import parse_logged

@@ -34,12 +34,11 @@ def add_other(row_of: RowOf, other: CameBack | TrapHit | Bombed) -> None:
         _add_bombed(row_of(other.service), other)
     elif isinstance(other, TrapHit):
         _add_returns(row_of(other.origin.service), other.origin, [TRAPS])
-        _learn(row_of(""), other.outcome, trap=True)
     else:
         _add_feedback(row_of(other.feedback.service), other.feedback)
         _add_came_back(row_of(other.feedback.service or other.origin.service), other)
-        if other.outcome is not None:
-            _learn(row_of(""), other.outcome)
+    if not isinstance(other, Bombed) and other.lesson is not None:
+        _learn(row_of(""), other.lesson, trap=isinstance(other, TrapHit))
 
 
 def _add_feedback(row: TallyRow, feedback: FeedbackEvidence) -> None:
@@ -83,11 +82,11 @@ def _add_returns(row: TallyRow, origin: Whose, columns: list[int]) -> None:
                 counts_of(breakdown, name)[column] += 1
 
 
-def _learn(row: TallyRow, outcome: Lesson, trap: bool = False) -> None:
-    name = "+".join(names_of(outcome.signals))
+def _learn(row: TallyRow, lesson: Lesson, trap: bool) -> None:
+    name = "+".join(names_of(lesson.signals))
     if has_room(row.learnt, name):
         counts = row.learnt.setdefault(name, [0, 0, 0])
-        counts[BAD if outcome.bad else GOOD] += 1
+        counts[BAD if lesson.bad else GOOD] += 1
         counts[LEARNT_TRAPS] += trap
 
 

@@ -4,6 +4,8 @@ Only who has said so by mistake can take it back: no later success does, for a t
 """
 
 from sidestep.schemas import TrapRecord
+from sidestep.streams.decide.counted import TrapHit
+from sidestep.streams.decide.outcomes import take_lesson, whose
 from sidestep.streams.decide.state import State
 from sidestep.streams.decide.tables import COUNTED, DEDUPLICATION_SECONDS, IdRow, Trapped
 
@@ -21,7 +23,11 @@ def mark_trap(state: State, record: TrapRecord) -> None:
         domain.trap = _said(domain.trap, record, now)
         return
     row = state.recipient(record.recipient_key, now)
-    row.trap = _said(row.trap, record, now)
+    known, row.trap = row.trap, _said(row.trap, record, now)
+    # a record that stands in every partition meets the mailbox that was mailed in one of them
+    if row.last_approved and (known is None or record.event_key or row.trap.hit_at > known.hit_at):
+        origin = whose(state, row, record.domain, "")
+        state.others.append(TrapHit(origin, take_lesson(row, bad=True)))
 
 
 def _said(known: Trapped | None, record: TrapRecord, now: int) -> Trapped:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from sidestep.schemas import MxFinding, Outcomes, Tally, TrapRecord
@@ -118,7 +119,8 @@ def test_a_message_without_signals_is_learnt_from_too(world: World) -> None:
 
 
 def test_a_trap_is_the_outcome_of_the_last_message(world: World) -> None:
-    """Told twice it is one; what is told of a stranger, of a whole domain, or taken back, is nobody's message."""
+    """Told twice by hand it is one; what is told of a stranger, of a whole domain, or taken back, is nobody's message.
+    What a provider reports is a hit each time."""
     world.intent("1", source="import", mx=GOOGLE)
     key = world.keys.recipient("jane@example.com")
     told = TrapRecord("example.com", "ops", world.now, key)
@@ -129,9 +131,11 @@ def test_a_trap_is_the_outcome_of_the_last_message(world: World) -> None:
     )
     world.append(told)
     world.append(told)
+    world.append(msgspec.structs.replace(told, event_key=b"1"))
+    world.append(msgspec.structs.replace(told, event_key=b"1"))
     shops, everybodys = last(world)
-    assert ReturnsByName({"import": Returns(traps=1)}) == shops.returns_by_source
-    assert ReturnsByName({"google": Returns(traps=1)}) == everybodys.returns_by_provider
+    assert ReturnsByName({"import": Returns(traps=2)}) == shops.returns_by_source
+    assert ReturnsByName({"google": Returns(traps=2)}) == everybodys.returns_by_provider
     assert {"never-mailed": Learnt(bad=1, traps=1)} == everybodys.learnt
     assert 0 == world.row(BOUNCE_HISTORY, key).awaiting
 
