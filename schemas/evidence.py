@@ -206,9 +206,15 @@ class Pace(Struct, omit_defaults=True, frozen=True):
     share: int = 0
     """This partition's part of the provider's limits, millionths; 0: an equal part."""
     speed: int = 1000
-    """Thousandths of the limits that are left, since the provider slowed us down; 1000: all."""
+    """Thousandths that are left of `per_minute` until `until`, since the provider slowed us down; 1000: all."""
     reason: str = ""
-    """Why it is slow: what the provider has answered, and when it is faster again."""
+    """What the provider has answered, and when: goes on after its name."""
+    per_minute: int = 0
+    """Messages a minute that went to the provider through this partition before; 0: it has not slowed us down."""
+    until: int = 0
+    """From then on the speed doubles, …"""
+    double_after: int = 0
+    """… again and again after so many seconds."""
 
 
 class PaceRecord(Struct, tag="pace", tag_field="kind", omit_defaults=True):

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Collection, Iterator
 from difflib import get_close_matches
+from itertools import pairwise
 from pathlib import Path
 
 import click
 
-from sidestep.streams.decide.policy import Limits, Policy, RulePolicy
+from sidestep.streams.decide.policy import Limits, Policy, Ramp, RulePolicy, SlowDown
 from sidestep.streams.decide.policy_diff import differences
 from sidestep.streams.decide.policy_file import SHIPPED, decoded, read_octets
 from sidestep.streams.decide.policy_text import parse, problems
@@ -130,9 +131,13 @@ def describe(policy: Policy) -> str:
     for title, limits in (("domain", policy.domain_limits), ("service at domain", policy.service_limits)):
         lines += ["", f"limits by {title}"]
         lines += [f"  {name:<30}{rate.text}" for name, rate in _rates(limits)]
-    if policy.provider_limits.named:
-        lines += ["", "limits by MX provider"]
-        lines += [f"  {name:<30}{rate.text}" for name, rate in policy.provider_limits.named.items()]
+    for title, named in (
+        ("MX provider", policy.provider_limits.named),
+        ("service at MX provider", policy.service_provider_limits.named),
+    ):
+        if named:
+            lines += ["", f"limits by {title}", *(f"  {name:<30}{rate.text}" for name, rate in named.items())]
+    lines += ["", *_warm_up(policy.ramp), "", *_slow_down(policy.slow_down)]
     lines += ["", "risk"]
     lines += [f"  {name:<30}{policy.risk[name]:+.2f}" for name in SIGNALS]
     lines += [
@@ -141,6 +146,25 @@ def describe(policy: Policy) -> str:
         f"  {'unanswered from':<30}{policy.unanswered} messages",
     ]
     return "\n".join(lines)
+
+
+def _warm_up(ramp: Ramp) -> list[str]:
+    caps = [f"{cap:,}" for cap in ramp.caps]
+    days = ", ".join(caps if len(caps) < 8 else [*caps[:5], "…", caps[-1]])
+    return [
+        "warm-up",
+        f"  {'for':<30}{', '.join(sorted(ramp.services)) or 'nobody'}",
+        f"  {'messages a day':<30}{days}",
+    ]
+
+
+def _slow_down(rules: SlowDown) -> list[str]:
+    return [
+        "slow-down",
+        f"  {'too fast':<30}{rules.too_fast_share / 10:g} % for {rules.for_seconds} s",
+        f"  {'blocked':<30}{rules.blocked_share / 10:g} % for {rules.for_seconds} s",
+        f"  {'then':<30}twice as fast every {rules.double_seconds} s; never below {rules.slowest.text}",
+    ]
 
 
 def _parameters(rule: RulePolicy) -> str:
@@ -197,15 +221,20 @@ def _slips(policy: Policy, suggest: Suggest) -> Iterator[str]:
 
 
 def _nobody(policy: Policy, providers: Collection[str]) -> Iterator[str]:
-    """An MX provider of that name is never found."""
-    for name in policy.provider_limits.named:
-        if name not in providers:
-            near = get_close_matches(name.lower(), providers, 3)
-            yield f"[limits.mx-provider] {name}: no provider is called so" + (
-                f"; is {' or '.join(near)} meant?"
-                if near
-                else "; they stand in streams/screen/lists/data/mx_providers.toml"
-            )
+    """An MX provider of that name is never found. A service that warms up may be named at a domain, too."""
+    named = [("limits.mx-provider", name, name) for name in policy.provider_limits.named]
+    named += [("limits.service-at-provider", n, n.rpartition("@")[2]) for n in policy.service_provider_limits.named]
+    named += [("warm-up", n, n.rpartition("@")[2]) for n in sorted(policy.ramp.services)]
+    for section, name, provider in named:
+        at_all = section != "limits.mx-provider" and "@" not in name
+        if at_all or provider in providers or (section == "warm-up" and "." in provider):
+            continue
+        near = get_close_matches(provider.lower(), providers, 3)
+        yield f"[{section}] {name}: no provider is called so" + (
+            f"; is {' or '.join(near)} meant?"
+            if near
+            else "; they stand in streams/screen/lists/data/mx_providers.toml"
+        )
 
 
 def _never_reached(policy: Policy) -> Iterator[str]:
@@ -223,6 +252,9 @@ def _never_reached(policy: Policy) -> Iterator[str]:
 
 
 def _idle_parameters(policy: Policy) -> Iterator[str]:
+    caps = policy.ramp.caps
+    if any(after < before for before, after in pairwise(caps)):
+        yield "[warm-up] caps fall from one day to the next: a ramp only rises"
     unknown, unsubscribed = policy.rules["dns-unknown"], policy.rules["recipient-unsubscribed"]
     if unknown.retry_after > unknown.retry_after_max:
         yield "[rules.dns-unknown] retry_after is above retry_after_max, which then holds from the first attempt"

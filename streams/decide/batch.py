@@ -13,6 +13,7 @@ from sidestep.schemas import (
     FeedbackEvidence,
     IntentEvidence,
     LogPosition,
+    PaceRecord,
     PolicyRecord,
     SuppressRecord,
     Tally,
@@ -36,6 +37,7 @@ from sidestep.streams.decide.tables import (
     SOURCES,
     campaign_key,
     provider_key,
+    service_provider_key,
     source_key,
 )
 from sidestep.streams.decide.tally_counts import widen
@@ -70,7 +72,7 @@ def load_controls(read: Read, scan: Scan) -> Controls:
     """What lives as long as a partition is open, out of its ledger."""
     clock = read(CLOCK, [b"clock"])
     return Controls(
-        read(CONTROL, [b"policy", b"lists", b"model"]),
+        read(CONTROL, [b"policy", b"lists", b"model", b"pace"]),
         # the services on hold and those of the second that lasts: a scan is fine, once
         dict(scan(HOLDS)),
         clock[b"clock"].at_ms if clock else 0,
@@ -109,8 +111,10 @@ def load(records: Records, controls: Controls, read: Read, between: Between) -> 
                 ids.append(record.event_key)
     state = State(controls)
     domains |= {domain.encode() for _, domain in subjects}
-    state.domains = read(DOMAIN_RATES, domains | _providers(records, controls))
-    state.services = read(SERVICES, {f"{service}@{domain}".encode() for service, domain in subjects})
+    hosted = _hosted(records, controls)
+    state.domains = read(DOMAIN_RATES, domains | {provider_key(provider) for _, provider in hosted})
+    pairs = {f"{service}@{domain}".encode() for service, domain in subjects}
+    state.services = read(SERVICES, pairs | {service_provider_key(*pair) for pair in hosted})
     state.recipients = read(BOUNCE_HISTORY, recipients)
     if any(type(record) is FeedbackEvidence for _, record in records):  # it counts for where the last message was from
         sources |= source_keys(list(state.recipients.values()))
@@ -121,15 +125,13 @@ def load(records: Records, controls: Controls, read: Read, between: Between) -> 
     return state
 
 
-def _providers(records: Records, controls: Controls) -> set[bytes]:
-    """Keys of the rows that MX providers' domains share."""
-    policy = controls.policy
-    limited = policy is not None and policy.provider_limits.named
-    # a policy in this very batch may bring such limits
-    if not limited and not any(type(record) is PolicyRecord for _, record in records):
+def _hosted(records: Records, controls: Controls) -> set[tuple[str, str]]:
+    """Services and the MX providers that they write to, where that makes a difference."""
+    # a control record in this very batch may bring limits that go by the provider
+    if not controls.by_provider and not any(isinstance(record, PolicyRecord | PaceRecord) for _, record in records):
         return set()
-    found = (record.mx for _, record in records if type(record) is IntentEvidence)
-    return {provider_key(mx.provider) for mx in found if mx is not None and mx.provider}
+    intents = (record for _, record in records if type(record) is IntentEvidence)
+    return {(it.service, it.mx.provider) for it in intents if it.mx is not None and it.mx.provider}
 
 
 def _contents(records: Records, ids: list[bytes], known: Iterable[bytes]) -> list[bytes]:

@@ -4,6 +4,7 @@ from sidestep.schemas import FeedbackEvidence
 from sidestep.streams.decide import life
 from sidestep.streams.decide.counted import CameBack
 from sidestep.streams.decide.outcomes import take_lesson, whose
+from sidestep.streams.decide.slow_down import answered
 from sidestep.streams.decide.sources import came_back
 from sidestep.streams.decide.state import State
 from sidestep.streams.decide.tables import COUNTED, DEDUPLICATION_SECONDS, DomainRow, IdRow, ServiceRow
@@ -39,6 +40,8 @@ def count_feedback(state: State, feedback: FeedbackEvidence) -> None:
 
 def _bounce(state: State, feedback: FeedbackEvidence, when: int, now: int) -> None:
     """Only a bounce that blames the recipient marks one: a block of ours says nothing about them."""
+    if feedback.scope == "us":
+        answered(state.domains.get(feedback.domain.encode()), feedback, state.controls.policy, when, now)
     if feedback.scope != "recipient":
         return
     if feedback.reason == "suspend":

@@ -13,12 +13,14 @@ from sidestep.schemas import (
     ListsRecord,
     LogPosition,
     ModelRecord,
+    PaceRecord,
     PolicyRecord,
     SourceHoldRecord,
     SuppressRecord,
     TrapRecord,
     Verdict,
 )
+from sidestep.schemas.codec import encode
 from sidestep.schemas.verdicts import Action
 from sidestep.streams.decide import life
 from sidestep.streams.decide.counted import Bombed
@@ -30,6 +32,7 @@ from sidestep.streams.decide.risk import NO_RISK, Risk, Scales
 from sidestep.streams.decide.rules.case import NEVER, Case, Finding
 from sidestep.streams.decide.rules.ladder import Ladder
 from sidestep.streams.decide.rules.trap_risk import trap_risk, valid_since
+from sidestep.streams.decide.slow_down import another_minute
 from sidestep.streams.decide.sources import meter, sent
 from sidestep.streams.decide.standing import Follows, refuse, situation
 from sidestep.streams.decide.state import NO_STORIES, Controls, State
@@ -72,6 +75,10 @@ def fold(state: State, record: Evidence, position: LogPosition) -> Verdict | Non
         mark_trap(state, record)
     elif isinstance(record, PolicyRecord | ListsRecord | ModelRecord | HoldRecord | SourceHoldRecord):
         _fold_control(state, record)
+    elif isinstance(record, PaceRecord):
+        row = ControlRow("", encode(record.providers).decode())
+        state.controls.rows[b"pace"] = state.written_control[b"pace"] = row
+        state.controls.refresh()
     return None
 
 
@@ -159,6 +166,10 @@ def _count_send(
     row.awaiting = risk.signals
     _count_meant(state, evidence, policy, row, now)
     domain.sends += 1
+    if domain.minute == now // 60:
+        domain.in_minute += 1
+    else:
+        another_minute(domain, now // 60)
     if domain.sends >= REPRESENTATIVE:
         _halve(domain)
     service.sends += 1

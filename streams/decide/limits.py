@@ -1,15 +1,19 @@
-"""The limits: of a domain, of the domains that an MX provider runs, of a service at a domain. Pure: they change only
+"""The limits: of a domain, of a service at a domain, and whatever else an intent has to pass. Pure: they change only
 the state that they are given.
+
+Nearly every intent has to pass these two alone. What goes by the MX provider, warm-up among it, is in by_provider.py;
+what is left of a domain's limit after its server has said that we are too fast, in slow_down.py.
 """
 
-from typing import NamedTuple
-
 from sidestep.schemas import IntentEvidence
+from sidestep.streams.decide.buckets import Bucket, RateBucket, SlowBucket, full, promise
+from sidestep.streams.decide.by_provider import by_provider
 from sidestep.streams.decide.policy import Policy
 from sidestep.streams.decide.rules.case import Finding
+from sidestep.streams.decide.slow_down import slow_rate
 from sidestep.streams.decide.state import ServiceAtDomain, State
-from sidestep.streams.decide.tables import DomainRow, ServiceRow, provider_key
-from sidestep.streams.gcra import Rate, advance, earliest, furthest
+from sidestep.streams.decide.tables import DomainRow, ServiceRow
+from sidestep.streams.gcra import advance, earliest
 
 
 def limit(
@@ -25,55 +29,56 @@ def limit(
     counted."""
     if evidence.test:
         return None
+    if domain.slowed is not None or state.controls.by_provider:
+        return _pass(_buckets(state, evidence, pair, domain, service, policy, now_us))
+    # what follows is the same for the two of them, without a bucket made for each intent
     by_domain, by_service = pair.domain_rate, pair.service_rate
     if by_domain is not None and earliest(by_domain, domain.tat_us) > now_us:
-        retry = _promise(by_domain, domain, now_us)
-        return _limited("domain-limit", f"{evidence.domain} gets its {by_domain.text} already", retry, now_us)
-    shared = _shared_limit(state, evidence, policy) if policy.provider_limits.named else None
-    if shared is not None and earliest(shared.rate, shared.row.tat_us) > now_us:
-        retry = _promise(shared.rate, shared.row, now_us)
-        text = f"The domains whose mail {shared.provider} runs get their {shared.rate.text} already"
-        return _limited("mx-provider-limit", text, retry, now_us)
+        return full("domain-limit", _domains(evidence, by_domain.text), promise(by_domain, domain, now_us), now_us)
     if by_service is not None and earliest(by_service, service.tat_us) > now_us:
-        retry = _promise(by_service, service, now_us)
-        text = f"{evidence.service} sends its {by_service.text} to {evidence.domain} already"
-        return _limited("service-limit", text, retry, now_us)
+        text = _services(evidence, by_service.text)
+        return full("service-limit", text, promise(by_service, service, now_us), now_us)
     if by_domain is not None:
         domain.tat_us = advance(by_domain, domain.tat_us, now_us)
-    if shared is not None:
-        shared.row.tat_us = advance(shared.rate, shared.row.tat_us, now_us)
     if by_service is not None:
         service.tat_us = advance(by_service, service.tat_us, now_us)
     return None
 
 
-class _Shared(NamedTuple):
-    provider: str
-    rate: Rate
-    row: DomainRow
+def _pass(buckets: list[Bucket]) -> Finding | None:
+    for bucket in buckets:
+        if (stop := bucket.stop()) is not None:
+            return stop
+    for bucket in buckets:
+        bucket.take()
+    return None
 
 
-def _shared_limit(state: State, evidence: IntentEvidence, policy: Policy) -> _Shared | None:
-    """What the domains of one MX provider share in this partition."""
-    provider = evidence.mx.provider if evidence.mx is not None else ""
-    if not provider:
-        return None
-    rate = policy.provider_rate(provider, evidence.domain, state.controls.partitions)
-    if rate is None:
-        return None
-    return _Shared(provider, rate, state.domain(provider_key(provider), state.controls.clock_ms // 1000))
+def _buckets(
+    state: State,
+    evidence: IntentEvidence,
+    pair: ServiceAtDomain,
+    domain: DomainRow,
+    service: ServiceRow,
+    policy: Policy,
+    now_us: int,
+) -> list[Bucket]:
+    """All that the intent has to pass, in the order in which they are asked."""
+    found: list[Bucket] = []
+    slow = slow_rate(domain, pair.domain_rate, evidence.domain, policy, now_us // 1_000_000)
+    if slow is not None:
+        found.append(SlowBucket(slow, domain, now_us))
+    elif (rate := pair.domain_rate) is not None:
+        found.append(RateBucket("domain-limit", rate, domain, _domains(evidence, rate.text), now_us))
+    found += by_provider(state, evidence, service, policy, now_us)
+    if (rate := pair.service_rate) is not None:
+        found.append(RateBucket("service-limit", rate, service, _services(evidence, rate.text), now_us))
+    return found
 
 
-def _promise(rate: Rate, row: DomainRow | ServiceRow, now_us: int) -> int:
-    """The next slot that has not been promised to another deferred intent, rounded up to whole milliseconds."""
-    # what a slower limit has left behind, before the policy changed, must not hold mail back for days
-    row.tat_us = min(row.tat_us, furthest(rate, now_us))
-    promised = row.slot_us if row.slot_interval_us == rate.interval_us else 0
-    slot = max(earliest(rate, row.tat_us), promised, now_us)
-    row.slot_us = slot + rate.interval_us
-    row.slot_interval_us = rate.interval_us
-    return -(-slot // 1000) * 1000
+def _domains(evidence: IntentEvidence, rate: str) -> str:
+    return f"{evidence.domain} gets its {rate} already"
 
 
-def _limited(rule: str, text: str, retry_us: int, now_us: int) -> Finding:
-    return Finding(rule, f"{text}; there is room again in {(retry_us - now_us) / 1e6:.1f} s.", retry_us)
+def _services(evidence: IntentEvidence, rate: str) -> str:
+    return f"{evidence.service} sends its {rate} to {evidence.domain} already"

@@ -6,8 +6,10 @@ Its text is read by policy_text.py.
 from msgspec import Struct
 
 from sidestep.streams.gcra import Rate
+from sidestep.streams.speed import WHOLE
 
 DAY = 86400
+MILLION = 1_000_000
 
 
 class RulePolicy(Struct, frozen=True, gc=False):
@@ -44,14 +46,60 @@ class SharedLimits(Struct, frozen=True):
 
     named: dict[str, Rate]
 
-    def share(self, provider: str, partitions: int) -> Rate | None:
-        """One partition's share of a provider's rate; together they never exceed it by more than a burst each."""
-        rate = self.named.get(provider)
-        if rate is None or partitions <= 1:
+    def share(self, name: str, partitions: int, millionths: int = 0) -> Rate | None:
+        """One partition's part of a rate: so many millionths, 0: an equal part. Together they never exceed it by more
+        than a burst each."""
+        rate = self.named.get(name)
+        if rate is None or (partitions <= 1 and not millionths):
             return rate
-        interval = rate.interval_us * partitions
-        burst = max(1, (rate.tolerance_us // rate.interval_us + 1) // partitions)
+        part, whole = (millionths, MILLION) if millionths else (1, partitions)
+        interval = -(-rate.interval_us * whole // part)
+        burst = max(1, (rate.tolerance_us // rate.interval_us + 1) * part // whole)
         return Rate(rate.text, interval, (burst - 1) * interval)
+
+
+class Ramp(Struct, frozen=True):
+    """Messages a day that a service may send to an MX provider while it is not known there."""
+
+    services: frozenset[str]
+    """Whom it holds for: SERVICE, SERVICE@PROVIDER."""
+    caps: tuple[int, ...]
+    """By the day of sending; after the last one there is none."""
+    used: float
+    """A day counts if such a share of its cap went out."""
+    idle_days: int
+    """Who sends nothing for longer begins again."""
+
+
+class SlowDown(Struct, frozen=True, kw_only=True):
+    """What follows when a mail server says that we are too fast, or blocks us. Shares are thousandths."""
+
+    too_fast: tuple[str, ...]
+    """Reasons and status codes of bounces that say so. Likewise:"""
+    blocked: tuple[str, ...]
+    noise: float
+    """Of the messages of the busiest minute, such a share of answers says nothing."""
+    too_fast_share: int
+    blocked_share: int
+    for_seconds: int
+    double_seconds: int
+    settle_seconds: int
+    """Answers so soon after the last step down are about what was sent before it."""
+    slowest: Rate
+
+
+NO_RAMP = Ramp(frozenset(), (1,), 1.0, 1)
+NO_SLOW_DOWN = SlowDown(
+    too_fast=(),
+    blocked=(),
+    noise=1.0,
+    too_fast_share=WHOLE,
+    blocked_share=WHOLE,
+    for_seconds=1,
+    double_seconds=1,
+    settle_seconds=1,
+    slowest=Rate("1/s", 1_000_000, 0),
+)
 
 
 class Policy(Struct, frozen=True):
@@ -68,12 +116,14 @@ class Policy(Struct, frozen=True):
     unanswered: int
     bombed: int
     provider_limits: SharedLimits = SharedLimits({})
+    service_provider_limits: SharedLimits = SharedLimits({})
+    ramp: Ramp = NO_RAMP
+    slow_down: SlowDown = NO_SLOW_DOWN
 
-    def provider_rate(self, provider: str, domain: str, partitions: int) -> Rate | None:
-        """A partition's share of the provider's limit; None where there is none, or the domain has its own."""
-        if domain in self.domain_limits.named or self.rules["mx-provider-limit"].mode == "off":
-            return None
-        return self.provider_limits.share(provider, partitions)
+    @property
+    def by_provider(self) -> bool:
+        """Some limit goes by the MX provider."""
+        return bool(self.provider_limits.named or self.service_provider_limits.named or self.ramp.services)
 
     def rates(self, service: str, domain: str) -> tuple[Rate | None, Rate | None]:
         """The limits of the domain, and of the service at the domain; None where the rule is off."""

@@ -5,7 +5,7 @@ from typing import Any
 
 from msgspec.structs import asdict
 
-from sidestep.streams.decide.policy import Limits, Policy
+from sidestep.streams.decide.policy import Limits, Policy, Ramp, SlowDown
 from sidestep.streams.decide.rules.ladder import RULES, Rule
 from sidestep.streams.gcra import Rate
 
@@ -19,6 +19,13 @@ def differences(old: Policy, new: Policy) -> list[str]:
         *_of("limits.domain", _limits(old.domain_limits), _limits(new.domain_limits)),
         *_of("limits.service-at-domain", _limits(old.service_limits), _limits(new.service_limits)),
         *_of("limits.mx-provider", _rates(old.provider_limits.named), _rates(new.provider_limits.named)),
+        *_of(
+            "limits.service-at-provider",
+            _rates(old.service_provider_limits.named),
+            _rates(new.service_provider_limits.named),
+        ),
+        *_of("warm-up", _ramp(old.ramp), _ramp(new.ramp)),
+        *_of("slow-down", _slow_down(old.slow_down), _slow_down(new.slow_down)),
         *_of("risk", old.risk, new.risk),
         *_of("risk-parameters", _parameters(old), _parameters(new)),
     ]
@@ -51,6 +58,14 @@ def _rates(named: Mapping[str, Rate]) -> dict[str, str]:
 
 def _parameters(policy: Policy) -> dict[str, int]:
     return {name: getattr(policy, name) for name in ("dormant_days", "consent_days", "unanswered")}
+
+
+def _ramp(ramp: Ramp) -> dict[str, Any]:
+    return asdict(ramp) | {"services": tuple(sorted(ramp.services)), "caps": tuple(map(str, ramp.caps))}
+
+
+def _slow_down(values: SlowDown) -> dict[str, Any]:
+    return asdict(values) | {"slowest": values.slowest.text}
 
 
 def _said(value: Any) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
+from sidestep.streams.decide.policy_sections import SECTIONS, section_faults
 from sidestep.streams.decide.risk import SIGNALS, SPEAKS_FOR
 from sidestep.streams.decide.rules.ladder import RULES, Natural, Rule
 from sidestep.streams.gcra import parse_rate
@@ -13,13 +14,15 @@ RISK_PARAMETERS: Mapping[str, int] = MappingProxyType(
     {"dormant_days": 1, "consent_days": 1, "unanswered": 1, "bombed": 1_000_000}
 )
 """And what holds where a policy out of the log, of an earlier version, does not say."""
+SHARED = ("mx-provider", "service-at-provider")
+"""Limits that several partitions share; none has to be there."""
 _DOMAIN = re.compile(r"^[a-z0-9_-]+(\.[a-z0-9_-]+)+$")
 
 
 def document_faults(document: dict[str, Any]) -> list[str]:
     """Of a policy that was read from TOML: one sentence each, with the section."""
     faults: list[str] = []
-    sections = {"policy", "rules", "limits", "risk", "risk-parameters"}
+    sections = {"policy", "rules", "limits", "risk", "risk-parameters", *SECTIONS}
     faults += [f"[{name}]: unknown section" for name in document.keys() - sections]
     faults += [f"[{name}]: the section is missing" for name in sorted(sections - document.keys())]
     faults += [
@@ -29,7 +32,7 @@ def document_faults(document: dict[str, Any]) -> list[str]:
         if not isinstance(document["policy"].get("name"), str):
             faults.append("[policy] name: give the policy a name")
         faults += _check_rules(document["rules"]) + _check_limits(document["limits"])
-        faults += _check_risk(document["risk"], document["risk-parameters"])
+        faults += section_faults(document) + _check_risk(document["risk"], document["risk-parameters"])
     return faults
 
 
@@ -68,14 +71,15 @@ def _check_value(where: str, value: Any, kind: type) -> list[str]:
 
 
 def _check_limits(limits: dict[str, Any]) -> list[str]:
-    known = {"domain", "service-at-domain", "mx-provider"}
+    known = {"domain", "service-at-domain", *SHARED}
     faults = [f"[limits.{name}]: unknown" for name in limits.keys() - known]
-    providers = limits.get("mx-provider", {})
-    if not isinstance(providers, dict):
-        faults.append("[limits.mx-provider]: must be a table")
-    else:
-        for name, text in providers.items():
-            faults += _check_rate(f"[limits.mx-provider] {name}", text)
+    for section in SHARED:
+        values = limits.get(section, {})
+        if not isinstance(values, dict):
+            faults.append(f"[limits.{section}]: must be a table")
+            continue
+        for name, text in values.items():
+            faults += _check_rate(f"[limits.{section}] {name}", text)
     for section in ("domain", "service-at-domain"):
         values = limits.get(section)
         if not isinstance(values, dict) or "default" not in values:

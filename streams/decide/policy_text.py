@@ -10,6 +10,7 @@ from typing import Any
 
 from sidestep.streams.decide.policy import Limits, Policy, RulePolicy, SharedLimits
 from sidestep.streams.decide.policy_faults import RISK_PARAMETERS, document_faults
+from sidestep.streams.decide.policy_sections import complete, ramp, slow_down
 from sidestep.streams.decide.risk import SIGNALS
 from sidestep.streams.decide.rules.ladder import RULES
 from sidestep.streams.errors import PolicyError
@@ -51,9 +52,10 @@ def _policy(text: str, document: dict[str, Any], faults: list[str]) -> Policy:
         service_limits=_limits(document["limits"]["service-at-domain"]),
         risk={name: float(document["risk"][name]) for name in SIGNALS},
         **{name: document["risk-parameters"][name] for name in RISK_PARAMETERS},
-        provider_limits=SharedLimits(
-            {name: parse_rate(text) for name, text in document["limits"].get("mx-provider", {}).items()}
-        ),
+        provider_limits=_shared(document["limits"].get("mx-provider", {})),
+        service_provider_limits=_shared(document["limits"].get("service-at-provider", {})),
+        ramp=ramp(document["warm-up"]),
+        slow_down=slow_down(document["slow-down"]),
     )
 
 
@@ -63,6 +65,7 @@ def problems(text: str) -> list[str]:
 
 
 def _complete(document: dict[str, Any]) -> None:
+    complete(document)
     rules, risk, parameters = (document.get(name) for name in ("rules", "risk", "risk-parameters"))
     if isinstance(rules, dict):
         for name in rules.keys() - {rule.id for rule in RULES}:
@@ -105,3 +108,7 @@ def _rule(values: dict[str, Any]) -> RulePolicy:
 def _limits(values: dict[str, str]) -> Limits:
     rates = {name: parse_rate(text) for name, text in values.items()}
     return Limits(default=rates.pop("default"), named=rates)
+
+
+def _shared(values: dict[str, str]) -> SharedLimits:
+    return SharedLimits({name: parse_rate(text) for name, text in values.items()})

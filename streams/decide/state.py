@@ -2,7 +2,9 @@
 
 from typing import Any, NamedTuple
 
-from sidestep.schemas import Versions
+import msgspec
+
+from sidestep.schemas import Pace, Versions
 from sidestep.streams.decide.counted import Bombed, CameBack, TrapHit
 from sidestep.streams.decide.engine import ENGINE
 from sidestep.streams.decide.expiry import HOUR_MS, KEPT_SECONDS, Stretch, ended
@@ -78,6 +80,9 @@ class Controls:
         self.scales: Scales | None = None
         self.partitions = 1
         self.sources_since = sources_since
+        self.paces: dict[str, Pace] = {}
+        self.by_provider = False
+        """Some limit goes by the MX provider."""
         self._pairs: dict[tuple[str, str], ServiceAtDomain] = {}
         self.versions = Versions("")
         self.refresh()
@@ -118,6 +123,9 @@ class Controls:
             self.ladder = Ladder(self.policy)
             self.scales = Scales(self.policy)
             self._pairs.clear()
+        pace = self.rows.get(b"pace")
+        self.paces = msgspec.json.decode(pace.text, type=dict[str, Pace]) if pace is not None else {}
+        self.by_provider = bool(self.paces) or (self.policy is not None and self.policy.by_provider)
         self.versions = Versions(
             policy.version if policy else "",
             lists.version if lists else "",

@@ -38,6 +38,38 @@ class Trapped(Struct, array_like=True, frozen=True, gc=False):
     """When a message of ours hit it last, as far as that is known."""
 
 
+class Slowed(Struct, array_like=True, gc=False):
+    """What a domain's server has answered about our speed, and what is left of the limit since. See slow_down.py."""
+
+    per_minute: int
+    """Messages in its busiest minute before that."""
+    speed: int = 1000
+    """Thousandths that were left when it was lowered last; 1000: answers are only counted as yet."""
+    lowered_at: int = 0
+    until: int = 0
+    """From then on it climbs."""
+    answered: int = 0
+    """When it was taken seriously last, …"""
+    said: str = ""
+    """… and what it was."""
+    counted_from: int = 0
+    answers: int = 0
+    """Since then, that were not taken seriously yet."""
+
+
+class WarmUp(Struct, array_like=True, gc=False):
+    """The warm-up of a service at an MX provider. See warm_up.py."""
+
+    day: int
+    """Since 1970, by UTC: the last one on which something was sent."""
+    step: int
+    """Days of sending before that one that have counted."""
+    sent: int = 0
+    """On that day."""
+    slot_us: int = 0
+    """The next time that was not promised to a deferred intent."""
+
+
 class DomainRow(Struct, array_like=True, gc=False):
     """Rates and reputation of a recipient domain."""
 
@@ -65,6 +97,13 @@ class DomainRow(Struct, array_like=True, gc=False):
     trap: Trapped | None = None
     provider: str = ""
     """Who ran its mail when that was last looked up: google, microsoft, …"""
+    minute: int = 0
+    """Since 1970: the last one in which something was sent, …"""
+    in_minute: int = 0
+    """… and how much."""
+    busiest: int = 0
+    """Messages in its busiest minute of late, before that one."""
+    slowed: Slowed | None = None
 
     @property
     def touched(self) -> int:
@@ -83,6 +122,7 @@ class ServiceRow(Struct, array_like=True, gc=False):
     complaints: int = 0
     slot_interval_us: int = 0
     last_seen: int = 0
+    warm_up: WarmUp | None = None
 
     @property
     def touched(self) -> int:
@@ -203,7 +243,7 @@ class ClockRow(Struct, array_like=True, gc=False):
 
 
 class ControlRow(Struct, array_like=True, gc=False):
-    """A control record in force: `version` and its text (the policy's TOML; empty for lists and model)."""
+    """A control record in force: `version` and its text (the policy's TOML, the pace's JSON; else empty)."""
 
     version: str
     text: str = ""
@@ -292,6 +332,11 @@ def lasts(suppressed: Suppressed | None) -> int:
 def provider_key(provider: str) -> bytes:
     """Key in DOMAIN_RATES of what the domains of an MX provider share; no domain has a colon in its name."""
     return b"mx:" + provider.encode()
+
+
+def service_provider_key(service: str, provider: str) -> bytes:
+    """Key in SERVICES of a service at all domains whose mail a provider runs, likewise."""
+    return f"{service}@mx:{provider}".encode()
 
 
 DOMAIN_RATES = Table("domain_rates", b"d", DomainRow)

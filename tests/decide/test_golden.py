@@ -22,6 +22,8 @@ from sidestep.schemas import (
     ListsRecord,
     MailboxFinding,
     MxFinding,
+    Pace,
+    PaceRecord,
     SourceHoldRecord,
     SuppressRecord,
     TickRecord,
@@ -200,6 +202,21 @@ def _story(new_world: type[World]) -> list[Evidence]:
         later(60_000)
     feedback("bounce", "u0@import.example", id="b4", hard=True, scope="recipient", reason="userunknown", service="shop")
     intent("import-3", "u3@import.example", source="import-2017")
+    feedback("bounce", "u0@import.example", id="b5", scope="us", reason="speeding", status="4.7.0", service="shop")
+    intent("slow", "u5@import.example")
+    records.append(PaceRecord(later(), {"google": Pace(900_000, 500, "has answered", 1, now + DAY, 900)}))
+    intent("hosted-3", "jane@one.example", mx=hosted)
+    intent("hosted-4", "jane@two.example", mx=hosted)
+    warm = (
+        new_world.policy_text(**LIMITS)
+        .replace("services = []", 'services = ["shop"]')
+        .replace("caps = [480, ", "caps = [1, ")
+    )
+    warm = warm.replace('# "newsletter@google" = "10000/min,max_burst=1000"', 'bank = "1/min"')
+    records += [new_world.policy_record(warm, later()), PaceRecord(at=now)]
+    for number in range(2):
+        intent(f"warm-{number}", f"jane@w{number}.example", mx=hosted)
+        intent(f"bank-{number}", f"joe@w{number}.example", mx=hosted, service="bank")
     records.append(SourceHoldRecord("shop", "form", now + 60_000, "it is full of slips", now))
     intent("form-1", "u4@import.example", source="form")
     records.append(TickRecord(at=later()))

@@ -281,3 +281,73 @@ def test_test_intents_pass_the_providers_limit(new_world: type[World]) -> None:
     world = new_world(new_world.policy_text(provider="1/min"))
     assert ["send"] * 3 == [world.intent(str(n), test=True, **_hosted(world, f"d{n}.example")).action for n in range(3)]
     assert "send" == world.intent("real", **_hosted(world, "d.example")).action
+
+
+def _at_provider(new_world: type[World], entries: str, modes: dict[str, str] | None = None) -> str:
+    text = new_world.policy_text(modes, domain=GENEROUS, service=GENEROUS)
+    head, heading, tail = text.partition("\n[limits.service-at-provider]")
+    first, _, rest = tail.partition("\n")
+    return f"{head}{heading}{first}\n{entries}\n{rest}"
+
+
+@pytest.mark.parametrize(
+    ("entries", "sent"),
+    [
+        ("", (5, 5, 5)),
+        ('shop = "2/min,max_burst=2"', (2, 2, 5)),
+        ('"shop@google" = "2/min,max_burst=2"', (2, 5, 5)),
+        ('shop = "1/min"\n"shop@google" = "3/min,max_burst=3"', (3, 1, 5)),
+    ],
+)
+def test_a_service_has_a_limit_at_all_domains_of_a_provider(
+    new_world: type[World], entries: str, sent: tuple[int, ...]
+) -> None:
+    """SERVICE@PROVIDER before SERVICE, none by default; at each provider it has its own, and so has each service."""
+    world = new_world(_at_provider(new_world, entries))
+    counts = []
+    for provider, service in (("google", "shop"), ("zoho", "shop"), ("google", "bank")):
+        verdicts = [
+            world.intent(
+                f"{provider}{n}", service=service, **_hosted(world, f"{provider}{service}{n}.example", provider)
+            )
+            for n in range(5)
+        ]
+        counts.append([verdict.action for verdict in verdicts].count("send"))
+        for verdict in verdicts[counts[-1] :]:
+            assert "service-provider-limit" == verdict.rules[0].id
+            assert f"to the domains whose mail {provider} runs already" in verdict.rules[0].text
+    assert sent == tuple(counts)
+    off = new_world(_at_provider(new_world, entries, {"service-provider-limit": "off"}))
+    assert ["send"] * 5 == [off.intent(str(n), **_hosted(off, f"d{n}.example")).action for n in range(5)]
+
+
+def test_partitions_share_a_services_limit_at_a_provider(new_world: type[World]) -> None:
+    """And a domain with a limit of its own is left out, as with the provider's."""
+    world = new_world(None)
+    world.append(new_world.policy_record(_at_provider(new_world, '"shop@google" = "4/min,max_burst=4"'), partitions=4))
+    assert ["send", "defer"] == [world.intent(str(n), **_hosted(world, f"d{n}.example")).action for n in range(2)]
+    text = _at_provider(new_world, 'shop = "1/min"')
+    text = text.replace(f'default = "{GENEROUS}"', f'default = "{GENEROUS}"\n"gmail.com" = "1/s,max_burst=3"', 1)
+    world = new_world(text)
+    assert ["send"] * 3 == [world.intent(f"g{n}", **_hosted(world, "gmail.com")).action for n in range(3)]
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 30_000)), max_size=30))
+def test_a_limit_by_provider_that_concerns_nobody_changes_nothing(
+    new_world: type[World], made_up: list[tuple[int, int]]
+) -> None:
+    """Whether an intent has two limits to pass or may have more: the same verdicts and rows."""
+    limits = {"domain": "7/min,max_burst=3", "service": "5/min,max_burst=2"}
+    plain, more = new_world(None), new_world(None)
+    for world, text in (
+        (plain, new_world.policy_text(**limits)),
+        (more, new_world.policy_text(**limits, provider="1/s")),
+    ):
+        world.append(new_world.policy_record(text))
+        for number, (who, wait) in enumerate(made_up):
+            world.wait(wait)
+            world.intent(str(number), to=f"m{number}@example.com", service=f"s{who % 2}", test=who == 3)
+    said = [[(v.action, v.retry_at, v.rules) for v in world.verdicts()] for world in (plain, more)]
+    assert said[0] == said[1]
+    rows = [{name: world.contents().get(name) for name in ("domain_rates", "services")} for world in (plain, more)]
+    assert rows[0] == rows[1]

@@ -73,6 +73,11 @@ SUSPICIOUS = [
     ("domain", '"gmial.com" = "1/s"', "[limits.domain] gmial.com: is gmail.com meant?"),
     ("service-at-domain", '"shop@gmial.com" = "1/s"', "[limits.service-at-domain] shop@gmial.com: is gmail.com meant?"),
     ("mx-provider", 'gogle = "1/s"', "[limits.mx-provider] gogle: no provider is called so; is google"),
+    (
+        "service-at-provider",
+        '"a@gogle" = "1/s"',
+        "[limits.service-at-provider] a@gogle: no provider is called so; is google",
+    ),
     ("mx-provider", 'zzzzzz = "1/s"', "they stand in streams/screen/lists/data/mx_providers.toml"),
     ("service-at-domain", '"shop@Gmail.com" = "1/s"', "shop@Gmail.com: never applies"),
     (

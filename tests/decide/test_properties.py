@@ -13,6 +13,8 @@ from sidestep.schemas import (
     HoldRecord,
     IntentEvidence,
     MxFinding,
+    Pace,
+    PaceRecord,
     SuppressRecord,
     TrapRecord,
     Verdict,
@@ -51,7 +53,7 @@ events = st.fixed_dictionaries(
         "service": st.sampled_from(["", "shop"]),
         "hard": st.booleans(),
         "scope": st.sampled_from(["recipient", "us", "domain", "transient"]),
-        "reason": st.sampled_from(["", "suspend", "userunknown"]),
+        "reason": st.sampled_from(["", "suspend", "userunknown", "speeding", "blocked"]),
         "occurred_at": st.sampled_from([0, 1_700_000_000_000, 1_900_000_000_000]),
     }
 )
@@ -69,9 +71,17 @@ traps = st.fixed_dictionaries(
     }
 )
 changes = st.sampled_from([{}, {"role-address": "reject"}, {"domain-limit": "off"}])
+paces = st.builds(
+    Pace,
+    share=st.sampled_from([0, 10_000, 1_000_000]),
+    speed=st.sampled_from([1, 500, 1000]),
+    per_minute=st.sampled_from([0, 1, 60]),
+    until=st.sampled_from([0, 1_800_000_100_000, 1_800_003_600_000]),
+    double_after=st.sampled_from([0, 1, 900]),
+)
 Entry = tuple[int, Any]
 """Milliseconds since the one before, and what happens then: fields of a record, a hold, a suppression, other modes."""
-entries = st.tuples(steps, st.one_of(intents, intents, intents, events, holds, suppressions, traps, changes))
+entries = st.tuples(steps, st.one_of(intents, intents, intents, events, holds, suppressions, traps, changes, paces))
 logs = st.lists(entries, max_size=40)
 soon = st.lists(entries.map(lambda entry: (entry[0] if entry[0] < 10**7 else 0, entry[1])), max_size=40)
 """Logs of less than a day: no id is forgotten."""
@@ -94,6 +104,8 @@ def _record(new_world: type[World], what: Any, now: int) -> Evidence:
         return SuppressRecord(subject.rpartition("@")[2], "test", "ops", now, key, until, lifted)
     if isinstance(what, tuple):
         return HoldRecord(service=what[0], until=what[1], reason="test", at=now)
+    if isinstance(what, Pace):
+        return PaceRecord(now, {"google": what})
     if "trap" in what:
         return _trap(new_world, now, **what)
     if "event" in what:
@@ -104,7 +116,12 @@ def _record(new_world: type[World], what: Any, now: int) -> Evidence:
 
 
 def _policy(new_world: type[World], modes: dict[str, str]) -> str:
-    return new_world.policy_text(modes, **LIMITED).replace("bombed = 20", "bombed = 2")
+    """With limits that go by the MX provider, too, unless a mode is another one."""
+    if modes:
+        return new_world.policy_text(modes, **LIMITED).replace("bombed = 20", "bombed = 2")
+    text = new_world.policy_text(**LIMITED, provider="2/min,max_burst=2").replace("bombed = 20", "bombed = 2")
+    text = text.replace('# "newsletter@google" = "10000/min,max_burst=1000"', 'bank = "1/min"')
+    return text.replace("services = []", 'services = ["shop"]').replace("caps = [480, 672, 936,", "caps = [2, 3, 4,")
 
 
 def _trap(new_world: type[World], now: int, trap: str, lifted: bool, report: str) -> TrapRecord:

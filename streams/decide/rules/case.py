@@ -49,6 +49,11 @@ def day_of(seconds: int) -> str:
     return f"{day.day} {MONTHS[day.month - 1]} {day.year}"
 
 
+def clock(seconds: int) -> str:
+    """As 14:03 UTC."""
+    return f"{seconds // 3600 % 24:02}:{seconds // 60 % 60:02} UTC"
+
+
 def month_of(seconds: int) -> str:
     """As May 2026, UTC."""
     return day_of(seconds).partition(" ")[2]

@@ -108,8 +108,11 @@ RULES: tuple[Rule, ...] = (
     Rule("source-on-hold", DEFERRING, NO_PARAMETERS, (), None),
     Rule("source-held", DEFERRING, SOURCE_BAD, (), None),
     Rule("source-probation", DEFERRING, SOURCE_NEW, (), None),
+    _limit("slow-down"),
     _limit("domain-limit"),
     _limit("mx-provider-limit"),
+    _limit("warm-up"),
+    _limit("service-provider-limit"),
     _limit("service-limit"),
 )
 """In the order in which the ladder is climbed; policy.toml has the same."""

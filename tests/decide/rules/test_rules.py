@@ -20,8 +20,11 @@ BESIDE = {
     "source-on-hold",
     "source-held",
     "source-probation",
+    "slow-down",
     "domain-limit",
     "mx-provider-limit",
+    "warm-up",
+    "service-provider-limit",
     "service-limit",
 }
 """Rules of the policy that are not on the ladder."""

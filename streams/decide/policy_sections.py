@@ -1,0 +1,125 @@
+"""The policy's sections [warm-up] and [slow-down]: what they may say, their faults, and what the fold makes of them.
+Pure.
+"""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from sidestep.streams.decide.policy import Ramp, SlowDown
+from sidestep.streams.gcra import parse_rate
+
+
+class ValueKind(NamedTuple):
+    """A kind of value: how it is called, and whether something is of that kind."""
+
+    called: str
+    fits: Callable[[Any], bool]
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_rate(value: Any) -> bool:
+    try:
+        parse_rate(value)
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+COUNT = ValueKind("a whole number above 0", _is_count)
+COUNTS = ValueKind(
+    "a list of whole numbers above 0", lambda value: isinstance(value, list) and all(map(_is_count, value))
+)
+SHARE = ValueKind("a number from 0 to 1", lambda value: _is_number(value) and 0 <= value <= 1)
+FACTOR = ValueKind("a number from 1 to 10", lambda value: _is_number(value) and 1 <= value <= 10)
+RATE = ValueKind('a text such as "10/min"', _is_rate)
+TEXTS = ValueKind(
+    "a list of texts", lambda value: isinstance(value, list) and all(isinstance(one, str) for one in value)
+)
+
+SECTIONS: Mapping[str, Mapping[str, ValueKind]] = MappingProxyType(
+    {
+        "warm-up": {
+            "services": TEXTS,
+            "caps": COUNTS,
+            "growth": FACTOR,
+            "days": COUNT,
+            "used": SHARE,
+            "idle_days": COUNT,
+        },
+        "slow-down": {
+            "too_fast": TEXTS,
+            "blocked": TEXTS,
+            "noise": SHARE,
+            "too_fast_share": SHARE,
+            "blocked_share": SHARE,
+            "for_seconds": COUNT,
+            "double_seconds": COUNT,
+            "settle_seconds": COUNT,
+            "slowest": RATE,
+        },
+    }
+)
+MOST_DAYS = 366
+NO_CAP = 10**12
+"""Messages a day that nobody sends: where a ramp of many days ends."""
+_NOTHING: Mapping[ValueKind, Any] = MappingProxyType(
+    {COUNT: 1, COUNTS: [1], SHARE: 1, FACTOR: 1, RATE: "1/s", TEXTS: []}
+)
+
+
+def section_faults(document: dict[str, Any]) -> list[str]:
+    """Of both sections, which are there: a sentence each."""
+    faults: list[str] = []
+    for section, kinds in SECTIONS.items():
+        values = document[section]
+        for key, kind in kinds.items():
+            if not kind.fits(values.get(key)):
+                faults.append(f"[{section}] {key} = {values.get(key)!r}: expected {kind.called}")
+        faults += [f"[{section}] {key}: unknown" for key in values.keys() - kinds.keys()]
+    days, caps = document["warm-up"].get("days"), document["warm-up"].get("caps")
+    if _is_count(days) and days > MOST_DAYS:
+        faults.append(f"[warm-up] days = {days}: no ramp is longer than {MOST_DAYS} days")
+    if caps == []:
+        faults.append(
+            '[warm-up] caps = []: name at least the first day\'s; nobody is named in "services" to switch it off'
+        )
+    return faults
+
+
+def complete(document: dict[str, Any]) -> None:
+    """Puts in what the policy of another version lacks: such a rule is off, whatever stands here."""
+    for section, kinds in SECTIONS.items():
+        values = document.setdefault(section, {})
+        if isinstance(values, dict):
+            document[section] = {key: values.get(key, _NOTHING[kind]) for key, kind in kinds.items()}
+
+
+def ramp(values: dict[str, Any]) -> Ramp:
+    """The section [warm-up] -> its caps by the day, until there are none."""
+    caps = [min(cap, NO_CAP) for cap in values["caps"][: values["days"]]]
+    while len(caps) < values["days"]:
+        caps.append(min(int(caps[-1] * values["growth"]), NO_CAP))
+    return Ramp(frozenset(values["services"]), tuple(caps), float(values["used"]), values["idle_days"])
+
+
+def slow_down(values: dict[str, Any]) -> SlowDown:
+    """The section [slow-down]; shares as thousandths, at least one."""
+    return SlowDown(
+        too_fast=tuple(values["too_fast"]),
+        blocked=tuple(values["blocked"]),
+        noise=float(values["noise"]),
+        too_fast_share=max(1, round(values["too_fast_share"] * 1000)),
+        blocked_share=max(1, round(values["blocked_share"] * 1000)),
+        for_seconds=values["for_seconds"],
+        double_seconds=values["double_seconds"],
+        settle_seconds=values["settle_seconds"],
+        slowest=parse_rate(values["slowest"]),
+    )

@@ -1,0 +1,71 @@
+"""Warm-up: a service that is new to an MX provider sends it so many messages a day, more from day to day. Pure: it
+changes only the rows that it is given.
+
+Days are those of UTC, by the log's time. A day counts if enough of its cap went out; whoever was idle for long begins
+again. What is over the cap is told a time on the next day, each message another one, spread over that day.
+"""
+
+from sidestep.streams.decide.policy import DAY, Ramp
+from sidestep.streams.decide.rules.case import Finding
+from sidestep.streams.decide.tables import ServiceRow, WarmUp
+
+RULE = "warm-up"
+
+
+class Today:
+    """One service at one provider (or at a domain that is its own) today. `part` of `parts` equal ones is what this
+    partition of the log may send."""
+
+    __slots__ = ("_cap", "_now_us", "_parts", "_ramp", "_row", "_service", "_step", "_where")
+
+    def __init__(self, row: ServiceRow, ramp: Ramp, service: str, where: str, parts: int, now_us: int):
+        self._row, self._ramp, self._service, self._where = row, ramp, service, where
+        self._parts, self._now_us = max(1, parts), now_us
+        self._step = _step(row.warm_up, ramp, self._day, self._parts)
+        self._cap = self._cap_of(self._step)
+
+    @property
+    def _day(self) -> int:
+        return self._now_us // (DAY * 1_000_000)
+
+    def stop(self) -> Finding | None:
+        """A finding if the day's cap is reached; None: there is room, or no cap any more."""
+        row = self._row.warm_up
+        if self._cap is None or row is None or row.day != self._day or row.sent < self._cap:
+            return None
+        cap = self._ramp.caps[self._step]
+        share = f", {self._cap} of them in this partition of the log" if self._parts > 1 else ""
+        text = (
+            f"{self._service} is new at {self._where} and sends {cap} messages on day {self._step + 1} of its "
+            f"warm-up{share}; there is room again tomorrow."
+        )
+        return Finding(RULE, text, self._promise(row))
+
+    def take(self) -> None:
+        """A message goes out."""
+        row = self._row.warm_up
+        if row is None or row.day != self._day:
+            self._row.warm_up = row = WarmUp(day=self._day, step=self._step, slot_us=row.slot_us if row else 0)
+        row.sent += 1
+
+    def _promise(self, row: WarmUp) -> int:
+        """The next time tomorrow that was not given to another message; on the day after, where tomorrow is full."""
+        begins = (self._day + 1) * DAY * 1_000_000
+        slot = max(begins, row.slot_us)
+        row.slot_us = slot + DAY * 1_000_000 // (self._cap_of(self._step + 1) or self._cap or 1)
+        return -(-slot // 1000) * 1000
+
+    def _cap_of(self, step: int) -> int | None:
+        """This partition's part of the cap of a day of sending; None: there is none."""
+        caps = self._ramp.caps
+        return max(1, caps[step] // self._parts) if step < len(caps) else None
+
+
+def _step(row: WarmUp | None, ramp: Ramp, day: int, parts: int) -> int:
+    """Which day of sending it is, from 0."""
+    if row is None or day - row.day > ramp.idle_days:
+        return 0
+    if row.day >= day or row.step >= len(ramp.caps):
+        return row.step
+    enough = ramp.used * max(1, ramp.caps[row.step] // parts)
+    return row.step + 1 if row.sent >= enough else row.step
