@@ -150,6 +150,10 @@ class Metrics:
         """`source` gives the (estimated) number of keys of a role's ledgers, by table."""
         self._scrape.ledgers[role] = source
 
+    def read_set_aside(self, role: str, source: Callable[[], int]) -> None:
+        """`source` gives the number of damaged databases that a role's ledgers have set aside."""
+        self._scrape.set_aside[role] = source
+
     def read(self, source: str, families: Families) -> None:
         """`families` gives what one role alone shows; `source` names it when it fails."""
         self._scrape.read(source, families)

@@ -36,6 +36,7 @@ class Scrape(Collector):
         self.unassigned: ByName = dict
         self.resting: ByName = dict
         self.ledgers: dict[str, ByName] = {}
+        self.set_aside: dict[str, Callable[[], int]] = {}
         self.ready: Callable[[], bool] | None = None
 
     def read(self, source: str, families: Families) -> None:
@@ -54,6 +55,9 @@ class Scrape(Collector):
         about = "Partitions of this worker in which a transaction hangs that an operator has to end."
         yield self._by_role("sidestep_partitions_resting", about, self._read("resting", self.resting))
         yield self._ledger_keys()
+        counts = {role: self._read("set-aside", count) for role, count in self.set_aside.items()}
+        known = {role: count for role, count in counts.items() if count is not None}
+        yield self._by_role("sidestep_ledger_set_aside", "Damaged databases set aside.", known)
         yield self._ready()
         for source, families in self._others.items():
             yield from self._read(source, lambda: list(families())) or ()  # noqa: B023 - called here

@@ -6,12 +6,14 @@ behind it: wherever the process dies, recovery() brings the copy up to the last 
 in it says which source records are in. `transactional.id` is <group>-<role>-<partition>: a new owner fences the old
 one.
 
-There are two stores, each with the position of its own changelog: `rows` (keyed tables and the marker) and `window`
-(windowed tables, whose old rows RocksDB drops by age). Everything here blocks; call it from a thread.
+There are up to two stores, each with the position of its own changelog: `rows` (keyed tables and the marker) and, where
+a role has windowed tables, `window` (whose old rows RocksDB drops by age). Everything here blocks; call it from a
+thread.
 """
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,7 +29,7 @@ from sidestep.streams.runtime.record import Record
 from sidestep.streams.runtime.recovery import POSITION, Progress, recover
 from sidestep.streams.runtime.store import Store, new_batch
 from sidestep.streams.runtime.tables import Row, Table, Writes, unpack_pairs
-from sidestep.streams.runtime.transactions import Aborted, Changes, Positions, Transactions
+from sidestep.streams.runtime.transactions import TRANSACTION_SECONDS, Aborted, Changes, Positions, Transactions
 from sidestep.topics.connection import Connection
 
 CLUSTER = b"\0cluster"
@@ -46,12 +48,15 @@ class LedgerSettings:
     """Folder of all roles' ledgers."""
     rows_changelog: str
     window_changelog: str
+    """Empty: the role has no windowed tables."""
     own_topics: tuple[str, ...]
     """Where a ledger writes besides: in these only to the partition with its own number, and nobody else does."""
     shared_topics: Mapping[str, int]
     """In these to any, as others do. With their numbers of partitions."""
     window_seconds: int
     cache: Cache
+    transaction_seconds: float = TRANSACTION_SECONDS
+    """After which Kafka aborts a transaction that its writer has left open."""
 
     def folder(self, partition: int) -> Path:
         """Where a partition's ledger lies on disk."""
@@ -59,7 +64,7 @@ class LedgerSettings:
 
     def writer(self, partition: int) -> Writer:
         """Who writes for a partition, and where."""
-        own = (self.rows_changelog, self.window_changelog, *self.own_topics)
+        own = (self.rows_changelog, *filter(None, (self.window_changelog,)), *self.own_topics)
         shared = [Place(topic, number) for topic, count in self.shared_topics.items() for number in range(count)]
         return Writer(
             transactional_id=f"{self.group}-{self.role}-{partition}",
@@ -77,10 +82,14 @@ class Ledger:
         self.partition = partition
         self._failpoint = failpoint
         window = Place(settings.window_changelog, partition)
-        self._transactions = Transactions(settings.connection, settings.writer(partition), window, failpoint)
+        self._transactions = Transactions(
+            settings.connection, settings.writer(partition), window, failpoint, settings.transaction_seconds
+        )
         folder = settings.folder(partition)
         self._rows = open_sound(folder / "rows", settings.cache)
-        self._window = open_sound(folder / "window", settings.cache, settings.window_seconds)
+        self._stores = {"rows": self._rows}
+        if settings.window_changelog:
+            self._stores["window"] = open_sound(folder / "window", settings.cache, settings.window_seconds)
         try:
             self._check_cluster()
             self.recovered = self._recover(progress)
@@ -93,7 +102,7 @@ class Ledger:
     def _check_cluster(self) -> None:
         """A folder that has followed another cluster's changelog would be taken for this one's."""
         cluster = self._transactions.cluster
-        for store in (self._rows, self._window):
+        for store in self._stores.values():
             known = store.get(CLUSTER)
             if known is None:
                 batch = new_batch()
@@ -111,10 +120,12 @@ class Ledger:
         rows = recover(
             settings.connection, settings.rows_changelog, partition, self._rows, _apply_rows, progress, compacted=True
         )
-        window = recover(
-            settings.connection, settings.window_changelog, partition, self._window, _apply_window, progress
+        if "window" not in self._stores:
+            return rows
+        window = self._stores["window"]
+        return rows + recover(
+            settings.connection, settings.window_changelog, partition, window, _apply_window, progress
         )
-        return rows + window
 
     def read(self, table: Table[Row], keys: Iterable[bytes]) -> dict[bytes, Row]:
         """The rows of `keys` that exist."""
@@ -187,21 +198,20 @@ class Ledger:
             for key, value in changes.window:
                 put(key, value)
             batch.put(POSITION, b"%d" % positions.window[-1])
-            self._window.write(batch)
+            self._stores["window"].write(batch)
 
     def _store(self, table: Table[Any]) -> Store:
-        return self._window if table.windowed else self._rows
+        return self._stores["window"] if table.windowed else self._rows
 
     def estimate_keys(self) -> dict[str, int]:
         """Roughly how many rows there are, by store."""
-        return {"rows": self._rows.estimate_keys(), "window": self._window.estimate_keys()}
+        return {name: store.estimate_keys() for name, store in self._stores.items()}
 
     def close(self) -> None:
         """Flush and close the stores; the partition may then be opened elsewhere."""
-        try:
-            self._rows.close()
-        finally:
-            self._window.close()
+        with ExitStack() as closing:  # whatever one of them raises, all are closed
+            for store in self._stores.values():
+                closing.callback(store.close)
 
 
 def _encode(writes: Writes) -> Changes:

@@ -25,7 +25,6 @@ LOOK_SECONDS = 2.0
 """Between two looks at what may hang: while a broker of several is away its connection breaks all the time."""
 
 _SETTINGS = {
-    "transaction.timeout.ms": int(TRANSACTION_SECONDS * 1000),
     # A batch is complete when it is produced, and the commit sends it at once whatever stands here. With 0 librdkafka's
     # threads turn in circles while Kafka adds the partitions to the transaction: a tenth of Decide's CPU
     # (docs/decisions/006).
@@ -61,21 +60,31 @@ class Positions:
 class Transactions:
     """A ledger's transactional producer. Blocks; one transaction at a time. Raises SidestepError.
 
-    `window`: the changelog of windowed tables. The partition is taken over anew after a transaction was rolled back,
-    and where something hangs after a connection broke.
+    `window`: the changelog of windowed tables. `seconds`: after them Kafka aborts a transaction that is left open. The
+    partition is taken over anew after a transaction was rolled back, and where something hangs after a connection
+    broke.
     """
 
-    def __init__(self, connection: Connection, writer: Writer, window: Place, failpoint: Callable[[str], None]):
+    def __init__(
+        self,
+        connection: Connection,
+        writer: Writer,
+        window: Place,
+        failpoint: Callable[[str], None],
+        seconds: float = TRANSACTION_SECONDS,
+    ):
         self._connection = connection
         self._writer = writer
         self._window = window
         self._failpoint = failpoint
+        self._seconds = seconds
         self._unsure = self._anew = False
         self._looked = float("-inf")
         self._take_over()
 
     def _take_over(self) -> None:
-        settings = {**_SETTINGS, "error_cb": self._disturbed}
+        timeout = int(self._seconds * 1000)
+        settings = {**_SETTINGS, "transaction.timeout.ms": timeout, "error_cb": self._disturbed}
         self._producer, self.ended = take_over(self._connection, self._writer, settings)
         self._sequences = Sequences()
         self._unsure = self._anew = False

@@ -2,7 +2,8 @@
 
 import pytest
 
-from sidestep.streams.decide.judge import TRIES, Judge
+from sidestep.streams.decide.judge import Judge
+from sidestep.streams.runtime.judging import TRIES
 from sidestep.streams.runtime.outgoing import Outgoing
 from sidestep.streams.runtime.tables import Writes
 from sidestep.streams.runtime.transactions import Aborted

@@ -2,9 +2,8 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from confluent_kafka import (
@@ -22,14 +21,11 @@ from sidestep.streams.app import Worker
 from sidestep.streams.observe.metrics import Count, Done
 from sidestep.streams.roles import ROLES
 from sidestep.streams.roles.role import Context
-from sidestep.streams.runtime.batch_app import BatchApp
-from sidestep.streams.runtime.batches import Batch, Partition
+from sidestep.streams.roles.stage_role import StageRole
 from sidestep.streams.runtime.kafka import fetched
 from sidestep.streams.runtime.ledger import Ledger, LedgerSettings
 from sidestep.streams.runtime.outgoing import Keyed, Outgoing
-from sidestep.streams.runtime.reader import Isolation
 from sidestep.streams.runtime.record import Record
-from sidestep.streams.runtime.stage import Stage
 from sidestep.streams.runtime.tables import Table, Writes
 from sidestep.streams.settings import Settings
 from sidestep.topics.catalog import DEFAULT_PARTITIONS, TALLIES
@@ -69,15 +65,14 @@ class Counting:
         return Counter({key.decode(): number for key, number in new.items()}), took
 
 
-class CountRole:
+class CountRole(StageRole[tuple[Counter[str], float]]):
     """Everything that a stage needs to say of itself."""
 
     name = "count"
     pace = 0.01
-    isolation: Isolation = "read_committed"
 
     def __init__(self, context: Context):
-        settings, self._report = context.settings, context.report
+        settings = context.settings
         ledger = LedgerSettings(
             connection=settings.connection,
             group=settings.group,
@@ -90,46 +85,13 @@ class CountRole:
             window_seconds=3600,
             cache=context.block_cache,
         )
-        self._stage = Stage(
-            self.name,
-            TALLIES.name,
-            open_ledger=lambda partition, progress: Ledger(ledger, partition, context.failpoint, progress),
-            new_judge=Counting,
-            done=self._done,
-            recoveries=context.report,
-            fail=context.fail,
-        )
-        context.report.health.needs_ledger(TALLIES.name)
+        super().__init__(context, TALLIES.name, ledger, Counting, _measured)
         context.report.metrics.declare(SERVICES)
-        context.report.metrics.read_ledger(self.name, self._stage.keys)
 
-    async def prepare(self) -> None:
-        """Nothing."""
 
-    def chores(self) -> Iterable[Coroutine[Any, Any, None]]:
-        """None."""
-        return ()
-
-    def register(self, app: BatchApp) -> None:
-        """One agent."""
-        self._stage.register(app)
-
-    async def open_partition(self, tp: Partition) -> int | None:
-        """The ledger knows."""
-        return await self._stage.open_partition(tp)
-
-    async def assigned(self, partitions: set[Partition]) -> None:
-        """Keep these."""
-        await self._stage.keep_only(partitions)
-
-    async def close(self) -> None:
-        """All of them."""
-        await self._stage.close()
-
-    def _done(self, batch: Batch, judged: tuple[Counter[str], float]) -> None:
-        counts, took = judged
-        done = Done(counts.total(), took, took, counts={SERVICES: counts})
-        self._report.batch_done(self.name, batch.tp.topic, done)
+def _measured(judged: tuple[Counter[str], float]) -> Done:
+    counts, took = judged
+    return Done(counts.total(), took, took, counts={SERVICES: counts})
 
 
 def test_a_third_stage_works_beside_decide(
