@@ -22,7 +22,7 @@ from sidestep.schemas.evidence import (
 )
 from sidestep.schemas.feedback import Bounce, Engagement
 from sidestep.schemas.intents import EmailIntent
-from sidestep.schemas.tallies import Breakdown, Learnt, Outcomes, Returns, ReturnsByName, Tally
+from sidestep.schemas.tallies import Breakdown, Learnt, Outcomes, Reaction, Returns, ReturnsByName, Tally
 from sidestep.schemas.verdicts import FiredRule, LogPosition, Verdict, Versions
 
 __all__ = [
@@ -48,6 +48,7 @@ __all__ = [
     "Pace",
     "PaceRecord",
     "PolicyRecord",
+    "Reaction",
     "Returns",
     "ReturnsByName",
     "SourceHoldRecord",

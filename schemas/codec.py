@@ -49,6 +49,8 @@ encode = _encoder.encode
 decode_evidence = cast("Callable[[bytes | None], Evidence]", _decoders[Evidence].decode)
 """JSON octets -> one of the evidence records, unguarded: Decide reads only what Screen wrote. Raises TypeError for
 None."""
+decode_tally = cast("Callable[[bytes | None], Tally]", _decoders[Tally].decode)
+"""JSON octets -> a tally, likewise: Watch reads only what Decide wrote."""
 
 
 def decode(kind: type[T], value: bytes | None) -> T:

@@ -7,7 +7,7 @@ One more, of the service "", adds all services up: what providers see of the who
 It also holds the feedback that names no service.
 """
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
@@ -93,6 +93,14 @@ class Learnt(Struct, omit_defaults=True, frozen=True, gc=False):
 NOTHING_LEARNT = Learnt()
 
 
+class Reaction(Struct, omit_defaults=True, frozen=True, gc=False):
+    """What is to be done about an incident of one pattern, besides telling of it."""
+
+    action: Literal["report", "hold-source", "hold-service"] = "report"
+    seconds: int = 0
+    """For which a hold lasts."""
+
+
 class Tally(Struct, omit_defaults=True, kw_only=True):
     """What one second of one partition of the evidence held of one service."""
 
@@ -130,3 +138,7 @@ class Tally(Struct, omit_defaults=True, kw_only=True):
         dict[str, list[str]],
         Meta(description="Ids of a few intents: never-mailed, unknown, dormant, risky, hard-bounce, complaint, trap."),
     ] = {}
+    policy: Annotated[
+        str, Meta(description="A policy that has taken force: its version. To all partitions of email-tallies.")
+    ] = ""
+    reactions: Annotated[dict[str, Reaction], Meta(description="What that policy wants done, by pattern.")] = {}

@@ -99,7 +99,7 @@ TALLIES = Topic(
     "service",
     Tally,
     "counts per service and second of log time",
-    producers=("decide",),
+    producers=("decide", "watch"),
     consumers=("watch", "dashboards"),
     retention_ms=7 * DAY_MS,
 )
@@ -117,7 +117,7 @@ DEAD_LETTERS = Topic(
     "original key",
     None,
     "what could not be read, byte for byte; the reason is in the headers",
-    producers=("screen", "decide"),
+    producers=("screen", "decide", "watch"),
     consumers=("operators",),
     retention_ms=30 * DAY_MS,
     max_message_bytes=2_300_000,  # the largest record of any other topic, and the reason with it
@@ -167,17 +167,6 @@ WATCH_CHANGELOG = Topic(
     cleanup="compact",
     same_partitions_as="email-tallies",
 )
-WATCH_WINDOW_CHANGELOG = Topic(
-    "email-watch-window-changelog",
-    "none",
-    None,
-    "what Watch knows for a while only, each batch in one record",
-    producers=("watch",),
-    consumers=("watch",),
-    retention_ms=15 * DAY_MS,
-    same_partitions_as="email-tallies",
-)
-
 CATALOG: tuple[Topic, ...] = (
     INTENTS,
     BOUNCES,
@@ -192,6 +181,5 @@ CATALOG: tuple[Topic, ...] = (
     LEDGER_CHANGELOG,
     IDS_CHANGELOG,
     WATCH_CHANGELOG,
-    WATCH_WINDOW_CHANGELOG,
 )
 BY_NAME = {topic.name: topic for topic in CATALOG}

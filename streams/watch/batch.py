@@ -1,0 +1,133 @@
+"""A batch of tallies -> anomalies, control records and the state after it. Pure: who calls it reads and writes rows.
+
+How the tallies are cut into batches makes no difference: whatever ends does so at the tally that moves the clock far
+enough.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from sidestep.schemas import Anomaly, Tally
+from sidestep.schemas.evidence import Control
+from sidestep.streams.watch.baselines import learn
+from sidestep.streams.watch.features import features_of, window_features
+from sidestep.streams.watch.incidents import SeenWindow, Told, anomaly_of, follow, open_of, over, taints
+from sidestep.streams.watch.reactions import react, take_policy
+from sidestep.streams.watch.state import WatchState, window_key, window_of
+from sidestep.streams.watch.stories import forget, within
+from sidestep.streams.watch.suspect import Ended, ended, suspected
+from sidestep.streams.watch.tables import WindowRow
+from sidestep.streams.watch.thresholds import Thresholds
+from sidestep.streams.watch.windows import WINDOW, add, is_empty, start_of
+
+DAY = 86_400
+FOR_EVER = 2**62
+
+Tallies = Sequence[tuple[int, Tally]]
+"""Tallies of one partition with their offsets, in offset order."""
+
+
+@dataclass(frozen=True)
+class Directed:
+    """A control record, and the partition of the evidence that it goes to; None: all of them."""
+
+    record: Control
+    partition: int | None = None
+
+
+@dataclass
+class Watched:
+    """What a batch came to, in the order in which it came."""
+
+    anomalies: list[Anomaly] = field(default_factory=list)
+    controls: list[Directed] = field(default_factory=list)
+    windows: int = 0
+    """That have ended."""
+    late: int = 0
+    """Tallies of windows that had ended already."""
+    patterns: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """Anomalies by pattern and state."""
+
+
+def watch(tallies: Tallies, state: WatchState, rules: Thresholds) -> Watched:
+    """Fold the tallies into the state."""
+    watched = Watched()
+    for _, tally in tallies:
+        if tally.policy:
+            take_policy(state, tally.second, tally.policy, tally.reactions)
+        if tally.second > state.second:
+            day = state.second // DAY
+            state.second = tally.second
+            _settle(state, rules, watched)
+            if state.second // DAY > day:
+                forget(state, state.second)
+        if not is_empty(tally):
+            _count(state, tally, rules, watched)
+    return watched
+
+
+def due(state: WatchState, rules: Thresholds) -> int:
+    """The second from which on a tally would end something that is open; FOR_EVER: nothing is."""
+    ends = [window_of(key)[0] + WINDOW for key in state.windows.by_key]
+    ends += [over(row) for row in state.incidents.by_key.values()]
+    return min(ends) + rules.watch.windows.grace if ends else FOR_EVER
+
+
+def _count(state: WatchState, tally: Tally, rules: Thresholds, watched: Watched) -> None:
+    start, late = start_of(tally.second, state.second - rules.watch.windows.grace)
+    key = window_key(start, tally.service)
+    row = state.windows.get(key) or WindowRow()
+    add(row, tally, late)
+    state.windows.put(key, row)
+    watched.late += late
+
+
+def _settle(state: WatchState, rules: Thresholds, watched: Watched) -> None:
+    """End what is over by now, in the order of time: windows, and incidents that no window has gone on with."""
+    watermark = state.second - rules.watch.windows.grace
+    for key in sorted(state.windows.by_key):
+        start, service = window_of(key)
+        if start + WINDOW > watermark:
+            break
+        _end_incidents(state, start + WINDOW - 1, rules, watched)
+        _end_window(state, ended(state, start, service, state.windows.drop(key), rules), rules, watched)
+    _end_incidents(state, watermark, rules, watched)
+
+
+def _end_incidents(state: WatchState, second: int, rules: Thresholds, watched: Watched) -> None:
+    for key in [key for key, row in sorted(state.incidents.by_key.items()) if over(row) <= second]:
+        _tell(state, Told(key, state.incidents.drop(key), "closed"), rules, watched)
+
+
+def _end_window(state: WatchState, window: Ended, rules: Thresholds, watched: Watched) -> None:
+    start, service, row, story, baseline = window
+    short = within(story, start, rules.watch.windows.short)
+    seen = SeenWindow(service, start, features_of(short) | window_features(row), row.samples)
+    told = {one.key: one for one in follow(state, seen, suspected(state, window, rules), rules)}
+    _react(state, seen, row.held > 0, told, rules, watched)
+    for one in told.values():
+        _tell(state, one, rules, watched)
+    tainted = any(taints(incident, start) for _, incident in open_of(state, service))
+    learn(baseline, row.counts, short.intents, tainted)
+    state.baselines.put(service.encode(), baseline)
+    watched.windows += 1
+
+
+def _react(
+    state: WatchState, seen: SeenWindow, held: bool, told: dict[bytes, Told], rules: Thresholds, watched: Watched
+) -> None:
+    """Hold what the policy wants held, of the incidents that the window has opened or gone on with."""
+    for key, incident in open_of(state, seen.service):
+        if incident.fired != seen.end:
+            continue
+        hold = react(state, incident, state.second, held, rules.watch.automatic)
+        if hold is not None:
+            watched.controls.append(Directed(hold))
+            state.incidents.put(key, incident)
+            told.setdefault(key, Told(key, incident, "updated"))
+
+
+def _tell(state: WatchState, told: Told, rules: Thresholds, watched: Watched) -> None:
+    watched.anomalies.append(anomaly_of(told.key, told.row, told.state, state.second, rules.version))
+    watched.patterns[told.row.pattern, told.state] += 1

@@ -1,0 +1,77 @@
+"""Stories of services, sources and campaigns: what happened to them lately, and over a representative volume. Pure."""
+
+from sidestep.streams.watch.counts import Counts
+from sidestep.streams.watch.patterns import Sight
+from sidestep.streams.watch.state import WatchState, story_key
+from sidestep.streams.watch.tables import StoryRow
+from sidestep.streams.watch.thresholds import Windows
+
+FORGOTTEN, SMALL_FORGOTTEN = 400 * 86_400, 7 * 86_400
+"""Seconds of silence after which a story ends, and one of fewer than SMALL intents."""
+SMALL = 100
+FEW = 3
+"""Fewer intents in a window begin no story: whoever makes up a source for each intent would fill the ledger."""
+SOURCE, CAMPAIGN, PROVIDER = "source", "campaign", "provider"
+"""Kinds of stories besides those of services."""
+
+
+def tell(state: WatchState, key: bytes, start: int, counts: Counts, span: int, windows: Windows) -> StoryRow:
+    """Add a window to a story. `span`: seconds for which its windows are kept one by one."""
+    row = state.stories.get(key) or StoryRow(start)
+    row.last_seen = start
+    row.recent = [(when, counted) for when, counted in row.recent if when > start - span]
+    row.recent.append((start, counts))
+    row.asked_for = min(windows.new, row.asked_for + counts.intents)
+    row.story.add(counts)
+    while row.story.intents >= windows.representative:
+        row.story.halve()
+    state.stories.put(key, row)
+    return row
+
+
+def within(row: StoryRow, start: int, seconds: int) -> Counts:
+    """What the windows of the last so many seconds held, with the one that starts at `start`."""
+    counts = Counts()
+    for when, counted in row.recent:
+        if when > start - seconds:
+            counts.add(counted)
+    return counts
+
+
+def sight_of(row: StoryRow, start: int, usual: Counts, windows: Windows, source: str, campaign: str) -> Sight:
+    """A source or a campaign, at the end of a window that it was in."""
+    spans = (within(row, start, windows.short), within(row, start, windows.source_long))
+    if row.asked_for < windows.new or start - row.first_seen < windows.long:
+        return Sight((*spans, row.story), usual, source, campaign)
+    return Sight(spans, _worse(usual, row.story), source, campaign)
+
+
+def _worse(usual: Counts, story: Counts) -> Counts:
+    """A source that has always been like this is compared with itself, where it is worse than its service."""
+    if story.intents and story.unknown * max(1, usual.intents) > usual.unknown * story.intents:
+        return story
+    return usual
+
+
+def forget(state: WatchState, second: int) -> None:
+    """End the stories of whom nothing has been heard for long."""
+    rows = state.stories.by_key.items()
+    for key in [key for key, row in rows if row.last_seen < second - _kept(row)]:
+        state.stories.drop(key)
+
+
+def _kept(row: StoryRow) -> int:
+    return FORGOTTEN if row.asked_for >= SMALL else SMALL_FORGOTTEN
+
+
+def stories_of(
+    state: WatchState, service: str, start: int, kind: str, named: dict[str, Counts], windows: Windows
+) -> list[tuple[str, StoryRow]]:
+    """Add a window to the stories of all its sources (or campaigns), in the order of their names."""
+    span = windows.source_long
+    keys = [(name, story_key(service, kind, name)) for name in sorted(named)]
+    return [
+        (name, tell(state, key, start, named[name], span, windows))
+        for name, key in keys
+        if named[name].intents >= FEW or state.stories.get(key) is not None
+    ]

@@ -1,0 +1,103 @@
+"""What is suspected at the end of a window: all patterns, put to a service, its sources and campaigns, or to all
+services together. Pure."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from sidestep.streams.watch.baselines import advance, last_day, new_baseline, usual_volume
+from sidestep.streams.watch.budgets import count_day, over_day, over_volume
+from sidestep.streams.watch.counts import Counts
+from sidestep.streams.watch.patterns import (
+    Sight,
+    by_shares,
+    engagement_collapse,
+    list_bombing,
+    reputation_block,
+    volume_spike,
+)
+from sidestep.streams.watch.state import WatchState, story_key
+from sidestep.streams.watch.stories import CAMPAIGN, PROVIDER, SOURCE, sight_of, stories_of, tell, within
+from sidestep.streams.watch.suspicion import Suspicion
+from sidestep.streams.watch.tables import BaselineRow, StoryRow, WindowRow
+from sidestep.streams.watch.thresholds import Thresholds
+from sidestep.streams.watch.unusual import unusual
+
+ALL = ""
+"""The service that stands for all of them together."""
+MOST = 0.6
+"""Of the bad ones of a service: a source with so many is the one to fix."""
+BAD = {
+    "unknown_share": "unknown",
+    "dormant_share": "dormant",
+    "bounce_share": "hard_bounces",
+    "complaint_share": "complaints",
+    "expected_traps": "risk",
+    "traps": "traps",
+}
+"""What is counted, by the name of the feature that a pattern goes by."""
+
+
+class Ended(NamedTuple):
+    """A window that has ended, with what is known of its service by now. Times are Unix seconds."""
+
+    start: int
+    service: str
+    row: WindowRow
+    story: StoryRow
+    baseline: BaselineRow
+
+
+def ended(state: WatchState, start: int, service: str, row: WindowRow, rules: Thresholds) -> Ended:
+    """Take the window into the story of its service."""
+    windows = rules.watch.windows
+    story = tell(state, story_key(service), start, row.counts, windows.long, windows)
+    return Ended(start, service, row, story, state.baselines.get(service.encode()) or new_baseline(start))
+
+
+def suspected(state: WatchState, window: Ended, rules: Thresholds) -> list[Suspicion]:
+    """Everything that the window gives reason to suspect."""
+    found = _of_all(state, window, rules) if window.service == ALL else _of_service(state, window, rules)
+    return [one for one in found if one is not None]
+
+
+def _of_service(state: WatchState, window: Ended, rules: Thresholds) -> Iterator[Suspicion | None]:
+    start, service, row, story, baseline = window
+    limits = rules.watch
+    for _ in advance(baseline, start):  # once an hour
+        yield engagement_collapse(last_day(baseline), baseline.taught, limits.engagement_collapse, limits.cold)
+    short, long = (within(story, start, span) for span in (limits.windows.short, limits.windows.long))
+    usual = usual_volume(baseline, start, limits.cold)
+    if row.late <= limits.windows.late * row.counts.intents:
+        yield volume_spike(short.intents, usual, limits.volume_spike)
+        yield unusual(state, service, row, short, usual, limits)
+    sources = stories_of(state, service, start, SOURCE, row.sources, limits.windows)
+    for name, told in sources:
+        yield from by_shares(sight_of(told, start, baseline.taught, limits.windows, name, ""), limits)
+    for name, told in stories_of(state, service, start, CAMPAIGN, row.campaigns, limits.windows):
+        yield from by_shares(sight_of(told, start, baseline.taught, limits.windows, "", name), limits)
+    whole = [*by_shares(Sight((short, long), baseline.taught), limits), *over_volume(story.story, rules.budgets)]
+    span = limits.windows.source_long
+    parts = [(name, within(told, start, span)) for name, told in sources]
+    for one in whole:
+        yield one._replace(blamed=_blamed(one, parts, within(story, start, span)))
+
+
+def _blamed(suspicion: Suspicion, sources: list[tuple[str, Counts]], whole: Counts) -> str:
+    """The source that most of a service's bad ones of late are from; empty: none stands out."""
+    field = BAD[suspicion.measure]
+    total = getattr(whole, field)
+    worst = max(sources, key=lambda part: getattr(part[1], field), default=("", Counts()))
+    return worst[0] if total and getattr(worst[1], field) >= MOST * total else ""
+
+
+def _of_all(state: WatchState, window: Ended, rules: Thresholds) -> Iterator[Suspicion | None]:
+    """What is seen of all services together: what providers think of us, and who is flooded."""
+    start, row, limits = window.start, window.row, rules.watch
+    for _ in advance(window.baseline, start):
+        pass
+    count_day(state, start, row.providers, rules.budgets)
+    yield from over_day(state, rules.budgets)
+    yield from list_bombing(row.bombed, limits.list_bombing)
+    for name, told in stories_of(state, ALL, start, PROVIDER, row.providers, limits.windows):
+        spans = tuple(within(told, start, span) for span in (limits.windows.short, limits.windows.source_long))
+        yield reputation_block(Sight(spans, Counts(), provider=name), limits)

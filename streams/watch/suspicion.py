@@ -1,0 +1,77 @@
+"""One pattern seen in one window: what makes an incident, or keeps one open. Pure."""
+
+from typing import Literal, NamedTuple
+
+from sidestep.streams.watch.counts import share
+
+Severity = Literal["notice", "warning", "critical"]
+SEVERITIES: tuple[Severity, ...] = ("notice", "warning", "critical")
+
+
+class Suspicion(NamedTuple):
+    """A pattern in the windows of a service, in one of its sources or campaigns, or at an MX provider."""
+
+    pattern: str
+    severity: Severity
+    score: float
+    """From 0 to 1; half at the threshold."""
+    bad: int
+    of: int
+    usual: float
+    """Share, or number where the pattern goes by numbers; below 0: nothing is usual yet."""
+    text: str
+    """Template: who, source, provider, bad, of, share, usual."""
+    quiet: int
+    """Seconds without the pattern after which the incident is over."""
+    measure: str
+    """Name of the feature that it goes by."""
+    samples: str = ""
+    """Kind of the intents that show it."""
+    source: str = ""
+    campaign: str = ""
+    provider: str = ""
+    recipient_key: str = ""
+    blamed: str = ""
+    """Of a whole service: the source that most of it is from."""
+    numbers: bool = False
+    """It goes by numbers, not by shares."""
+
+    @property
+    def seen(self) -> float:
+        """The share, or the number."""
+        return float(self.bad) if self.numbers else share(self.bad, self.of)
+
+
+def score_of(seen: float, threshold: float) -> float:
+    """0.5 at the threshold, towards 1 above."""
+    return round(seen / (seen + threshold), 3) if seen > 0 else 0.0
+
+
+def sentence(suspicion: Suspicion, service: str) -> str:
+    """What it says to people."""
+    usual = suspicion.usual
+    known = "not known yet" if usual < 0 else f"{usual:.0f}" if suspicion.numbers else percent(usual)
+    source = f"the source {suspicion.source}" if suspicion.source else "it"
+    if not suspicion.source and suspicion.campaign:
+        source = f"the campaign {suspicion.campaign}"
+    text = suspicion.text.format(
+        who=who(service),
+        source=source,
+        provider=(suspicion.provider or "a provider").capitalize(),
+        bad=suspicion.bad,
+        of=suspicion.of,
+        share=percent(share(suspicion.bad, suspicion.of)),
+        usual=known,
+    )
+    return text[0].upper() + text[1:]
+
+
+def who(service: str) -> str:
+    """A service as people call it; the empty one is all of them."""
+    return service or "all services together"
+
+
+def percent(part: float) -> str:
+    """A share as people read it: 41 %, 2.5 %, 0.14 %."""
+    digits = 0 if part >= 0.1 else 1 if part >= 0.01 else 2
+    return f"{part * 100:.{digits}f} %"

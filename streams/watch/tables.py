@@ -1,0 +1,139 @@
+"""The ledger's tables: what Watch remembers of a partition of email-tallies. Times are seconds of log time since 1970.
+
+A row's fields are stored by position: add new ones at the end, with a default; never reorder or reuse.
+"""
+
+from msgspec import Struct, field
+
+from sidestep.schemas import Reaction
+from sidestep.streams.runtime.tables import Table
+from sidestep.streams.watch.counts import Counts
+
+
+class WatchClockRow(Struct, array_like=True, gc=False):
+    """The partition's clock: the greatest second of any tally."""
+
+    second: int = 0
+
+
+class WindowRow(Struct, array_like=True):
+    """What a window that is open has held of one service so far. Names are told apart up to window.py's KEPT."""
+
+    counts: Counts = field(default_factory=Counts)
+    sources: dict[str, Counts] = field(default_factory=dict)
+    campaigns: dict[str, Counts] = field(default_factory=dict)
+    providers: dict[str, Counts] = field(default_factory=dict)
+    domains: dict[str, int] = field(default_factory=dict)
+    classes: dict[str, int] = field(default_factory=dict)
+    bombed: dict[str, int] = field(default_factory=dict)
+    samples: dict[str, list[str]] = field(default_factory=dict)
+    late: int = 0
+    """Intents of windows that were closed already."""
+    held: int = 0
+    """Intents that were deferred because the service was on hold."""
+
+
+class StoryRow(Struct, array_like=True):
+    """A service, or one of its sources or campaigns, as far back as it matters."""
+
+    first_seen: int
+    last_seen: int = 0
+    recent: list[tuple[int, Counts]] = field(default_factory=list)
+    """The last windows with anything in them, by their start: an hour of a service, ten minutes of a source."""
+    story: Counts = field(default_factory=Counts)
+    """Over a representative volume."""
+    asked_for: int = 0
+    """Intents since it was first seen, at most NEW; below that it is new."""
+
+
+class BaselineRow(Struct, array_like=True):
+    """What is usual for a service, by hours. `hour`: the one that lasts, hours since 1970."""
+
+    hour: int
+    first_hour: int
+    now: Counts = field(default_factory=Counts)
+    """Of the hour that lasts."""
+    peak: int = 0
+    """The most intents in three minutes of it."""
+    tainted: bool = False
+    """An incident was open in it: it teaches nothing."""
+    taught: Counts = field(default_factory=Counts)
+    """Of the hours before, halved each week."""
+    weeks: dict[int, list[int]] = field(default_factory=dict)
+    """Peaks of the last hours by their hour of the week, the latest last."""
+    day: list[tuple[int, Counts]] = field(default_factory=list)
+    """The last 24 hours with anything in them."""
+    halved: int = 0
+    """The week of `taught`, weeks since 1970."""
+
+
+class IncidentRow(Struct, array_like=True):
+    """An incident that is open; fields as in schemas/anomalies.py."""
+
+    service: str
+    pattern: str
+    severity: str
+    score: float
+    text: str
+    opened_at: int
+    fired: int
+    """End of the last window in which its pattern, or one that it explains, was there."""
+    window_start: int
+    source: str = ""
+    campaign: str = ""
+    provider: str = ""
+    recipient_key: str = ""
+    features: dict[str, float] = field(default_factory=dict)
+    expected: dict[str, float] = field(default_factory=dict)
+    samples: list[str] = field(default_factory=list)
+    told: int = 0
+    """How many bad ones the last record told of."""
+    held_until: int = 0
+    quiet: int = 0
+    """Seconds without the pattern after which it is over."""
+
+
+class ReactionsRow(Struct, array_like=True):
+    """What the policy in force wants done, by pattern."""
+
+    second: int
+    version: str
+    reactions: dict[str, Reaction]
+
+
+class BudgetRow(Struct, array_like=True):
+    """One budget that a provider gives the whole company, by days."""
+
+    day: int
+    """Days since 1970."""
+    mails: int = 0
+    bad: int = 0
+    days: list[tuple[int, int, int]] = field(default_factory=list)
+    """Earlier days with mail: day, mails, bad ones."""
+    last_mails: int = 0
+    """The last thousand or two, for what is going on now."""
+    last_bad: int = 0
+
+
+class ForestRow(Struct, array_like=True):
+    """What a service's half-space trees have seen; see forest.py. `seen`: windows of the block that lasts."""
+
+    seen: int = 0
+    blocks: int = 0
+    reference: list[int] = field(default_factory=list)
+    latest: list[int] = field(default_factory=list)
+    highest: list[float] = field(default_factory=list)
+    """Highest score of each of the last blocks."""
+    block_highest: float = 0.0
+    streak: int = 0
+    """Windows in a row that were unusual."""
+
+
+WATCH_CLOCK = Table("clock", b"t", WatchClockRow)
+WINDOWS = Table("windows", b"w", WindowRow)
+STORIES = Table("stories", b"s", StoryRow)
+BASELINES = Table("baselines", b"b", BaselineRow)
+INCIDENTS = Table("incidents", b"i", IncidentRow)
+REACTIONS = Table("reactions", b"r", ReactionsRow)
+BUDGETS = Table("budgets", b"g", BudgetRow)
+FORESTS = Table("forests", b"f", ForestRow)

@@ -1,0 +1,168 @@
+"""The thresholds that ship with the product, read once: watch.toml and budgets.toml. Pure."""
+
+import hashlib
+import tomllib
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any, Literal
+
+import msgspec
+
+
+class Windows(msgspec.Struct, frozen=True):
+    """Lengths in seconds, volumes in intents."""
+
+    grace: int
+    short: int
+    long: int
+    source_long: int
+    representative: int
+    new: int
+    late: float
+
+
+class Cold(msgspec.Struct, frozen=True):
+    """How much must have been seen before something is usual."""
+
+    of: int
+    hours: int
+    weeks: int
+    windows: int
+
+
+class ShareLimit(msgspec.Struct, frozen=True):
+    """At least so many bad ones of so many, and that share."""
+
+    bad: int
+    of: int
+    share: float
+    critical: float
+    times: float
+    quiet: int
+    text: str
+
+
+class TrapLimit(ShareLimit, frozen=True):
+    """The same of risks; or so many reported hits."""
+
+    reported: int
+    reported_critical: int
+    reported_text: str
+
+
+class BombingLimit(msgspec.Struct, frozen=True):
+    """Messages to one mailbox within an hour."""
+
+    messages: int
+    critical: int
+    quiet: int
+    text: str
+
+
+class CollapseLimit(msgspec.Struct, frozen=True):
+    """A share that falls below so much of what is usual."""
+
+    of: int
+    usual: float
+    times: float
+    critical: float
+    quiet: int
+    text: str
+
+
+class SpikeLimit(msgspec.Struct, frozen=True):
+    """So many intents, and so many times what is usual."""
+
+    intents: int
+    times: float
+    critical: float
+    quiet: int
+    text: str
+
+
+class UnusualLimit(msgspec.Struct, frozen=True):
+    """Scores of windows."""
+
+    intents: int
+    score: float
+    margin: float
+    windows: int
+    quiet: int
+    text: str
+
+
+class ForestShape(msgspec.Struct, frozen=True):
+    """Half-space trees; `block` and `blocks` in windows."""
+
+    trees: int
+    height: int
+    block: int
+    blocks: int
+    seed: int
+
+
+class Automatic(msgspec.Struct, frozen=True):
+    """Fewer bad ones hold nothing."""
+
+    bad: int
+
+
+class Budget(msgspec.Struct, frozen=True):
+    """What a provider allows, see budgets.toml."""
+
+    by: Literal["day", "volume"]
+    bad: Literal["complaints", "hard_bounces"]
+    warn: float
+    limit: float
+    at_least: int
+    of: int
+    sure: float
+    quiet: int
+    text: str
+    pattern: str = "complaint-budget"
+    providers: tuple[str, ...] = ()
+    clear_days: int = 0
+
+
+class Document(msgspec.Struct, frozen=True, rename="kebab"):
+    """watch.toml."""
+
+    windows: Windows
+    cold: Cold
+    unknown_burst: ShareLimit
+    dormant_revival: ShareLimit
+    bounce_storm: ShareLimit
+    trap_hits: TrapLimit
+    list_bombing: BombingLimit
+    engagement_collapse: CollapseLimit
+    volume_spike: SpikeLimit
+    reputation_block: ShareLimit
+    unusual: UnusualLimit
+    forest: ForestShape
+    explains: dict[str, tuple[str, ...]]
+    automatic: Automatic
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """Everything by which incidents are told, and its version."""
+
+    watch: Document
+    budgets: dict[str, Budget]
+    version: str
+
+
+def thresholds(watch: str | None = None, budgets: str | None = None) -> Thresholds:
+    """Of these TOML texts; those that ship where none are given. Raises ValueError."""
+    folder = files("sidestep.streams.watch")
+    watch = watch if watch is not None else folder.joinpath("watch.toml").read_text("utf-8")
+    budgets = budgets if budgets is not None else folder.joinpath("budgets.toml").read_text("utf-8")
+    return Thresholds(
+        watch=_converted(watch, Document),
+        budgets=_converted(budgets, dict[str, Budget]),
+        version=hashlib.sha256(f"{watch}\0{budgets}".encode()).hexdigest()[:12],
+    )
+
+
+def _converted(text: str, kind: Any) -> Any:
+    return msgspec.convert(tomllib.loads(text), kind)
