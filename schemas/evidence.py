@@ -150,6 +150,8 @@ class HoldRecord(Struct, tag="hold", tag_field="kind", omit_defaults=True):
     until: int
     reason: str
     at: int
+    by: str = ""
+    """Who says so: watch; empty: a person."""
 
 
 class SuppressRecord(Struct, tag="suppress", tag_field="kind", omit_defaults=True):

@@ -12,6 +12,7 @@ if TYPE_CHECKING:  # a command that only needs the names does without Faust
 ROLES = {
     "screen": "sidestep.streams.roles.screen:ScreenRole",
     "decide": "sidestep.streams.roles.decide:DecideRole",
+    "watch": "sidestep.streams.roles.watch:WatchRole",
 }
 """The one table of roles, in the order in which a worker starts them: a stage after the one that writes its input."""
 

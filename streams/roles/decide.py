@@ -1,19 +1,21 @@
 """The role decide: a stage over email-evidence whose judges fold it into ledgers."""
 
-from collections.abc import Coroutine, Iterable
+from collections.abc import Coroutine, Iterable, Mapping
 from typing import Any
 
+from sidestep.streams import hold_transaction, watch_transaction
 from sidestep.streams.decide.judge import Judge, Judged
 from sidestep.streams.decide.tables import DEDUPLICATION_SECONDS
-from sidestep.streams.hold_transaction import end_hanging
 from sidestep.streams.observe.metrics import Count, Done, Labelled
 from sidestep.streams.roles.held_up import HeldUp
 from sidestep.streams.roles.role import Context
 from sidestep.streams.roles.stage_role import StageRole
 from sidestep.streams.runtime.former import Former
+from sidestep.streams.runtime.hanging import Ended
 from sidestep.streams.runtime.ledger import Ledger, LedgerSettings
 from sidestep.streams.runtime.offsets import Offsets
 from sidestep.streams.runtime.recovery import Progress
+from sidestep.streams.settings import Settings
 from sidestep.topics.catalog import APPROVED, DEAD_LETTERS, EVIDENCE, IDS_CHANGELOG, LEDGER_CHANGELOG, REJECTED, TALLIES
 
 OUTAGE_SECONDS = 7 * 86_400
@@ -49,11 +51,10 @@ class DecideRole(StageRole[Judged]):
         self._former = Former(settings.connection, settings.group, settings.data / "ledger")
         tally_partitions = context.partitions[TALLIES.name]
         super().__init__(context, EVIDENCE.name, ledger, lambda ledger: Judge(ledger, tally_partitions), _measured)
-        log = range(context.partitions[EVIDENCE.name])
         self._held_up = HeldUp(
             self._stage.partitions,
             ends=Offsets(settings.connection).ends,
-            end=lambda: end_hanging(settings.connection, settings.group, log),
+            end=lambda: _end_hanging(settings, context.partitions),
         )
         context.report.metrics.declare(VERDICTS, RULES)
 
@@ -66,6 +67,12 @@ class DecideRole(StageRole[Judged]):
         progress(0, 0)  # the next step takes the partition over: not where it was given up meanwhile
         self._former.move(partition, self._ledger.folder(partition))
         return super()._open(partition, progress)
+
+
+def _end_hanging(settings: Settings, partitions: Mapping[str, int]) -> Ended:
+    """Who hangs is not known: the writer of holds is asked first, which disturbs nobody that works."""
+    ended = hold_transaction.end_hanging(settings.connection, settings.group, range(partitions[EVIDENCE.name]))
+    return ended if ended.any else watch_transaction.end_hanging(settings.connection, settings.group, partitions)
 
 
 def _measured(judged: Judged) -> Done:

@@ -1,4 +1,4 @@
-"""Partitions of the log in which readers of committed records get no further, because the writer of a hold left its
+"""Partitions of the log in which readers of committed records get no further, because a hold's writer or Watch left a
 transaction hanging: seen by those who wait behind it, and ended by them."""
 
 import asyncio
@@ -15,13 +15,13 @@ log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 10.0
 HELD_UP_SECONDS = 30.0
-"""Longer than Kafka gives the writer of a hold, so that it is no transaction that merely takes its time."""
+"""Longer than Kafka gives who writes there, so that it is no transaction that merely takes its time."""
 
 AskEnds = Callable[[Collection[Place]], Mapping[Place, Ends]]
 
 
 class HeldUp:
-    """Looks at the partitions of one worker. `end` ends what hangs of the holds' writer; it blocks."""
+    """Looks at the partitions of one worker. `end` ends what hangs of those who write there; it blocks."""
 
     def __init__(self, partitions: Callable[[], Collection[Partition]], ends: AskEnds, end: Callable[[], Ended]):
         self._partitions = partitions
@@ -43,9 +43,9 @@ class HeldUp:
         ended = await asyncio.to_thread(self._end)
         self._since.clear()
         if ended.any:
-            log.warning("the writer of a hold had left something hanging", extra=vars(ended))
+            log.warning("the writer of a hold, or Watch, had left something hanging", extra=vars(ended))
         else:
-            log.warning("readers of committed records are held up, and not by the writer of a hold: see operations.md")
+            log.warning("readers of committed records are held up, and not by a hold or Watch: see operations.md")
 
     async def _look(self) -> bool:
         """Whether readers have stood at one place for too long."""

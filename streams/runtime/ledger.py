@@ -22,7 +22,7 @@ from rocksdict import Cache, WriteBatch
 
 from sidestep.streams.errors import LedgerError
 from sidestep.streams.runtime.hanging import Ended
-from sidestep.streams.runtime.manifest import MARKER, Place, Writer
+from sidestep.streams.runtime.manifest import MARKER, Place, Writer, ledger_writer
 from sidestep.streams.runtime.outgoing import Outgoing
 from sidestep.streams.runtime.quarantine import open_sound
 from sidestep.streams.runtime.record import Record
@@ -64,14 +64,8 @@ class LedgerSettings:
 
     def writer(self, partition: int) -> Writer:
         """Who writes for a partition, and where."""
-        own = (self.rows_changelog, *filter(None, (self.window_changelog,)), *self.own_topics)
-        shared = [Place(topic, number) for topic, count in self.shared_topics.items() for number in range(count)]
-        return Writer(
-            transactional_id=f"{self.group}-{self.role}-{partition}",
-            changelog=Place(self.rows_changelog, partition),
-            own=tuple(Place(topic, partition) for topic in own),
-            shared=tuple(shared),
-        )
+        own = [self.rows_changelog, *filter(None, [self.window_changelog]), *self.own_topics]
+        return ledger_writer(self.group, self.role, partition, own, self.shared_topics)
 
 
 class Ledger:

@@ -5,7 +5,7 @@ records in every partition: a producer numbers what it writes to a partition, an
 record batch's first record. Pure.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Self
 
@@ -43,6 +43,18 @@ class Writer:
     """Places that only this id writes to, `changelog` among them."""
     shared: tuple[Place, ...]
     """Places that others write to as well."""
+
+
+def ledger_writer(group: str, role: str, partition: int, own: Sequence[str], shared: Mapping[str, int]) -> Writer:
+    """Who writes for a partition of a role with ledgers. `own`: topics of which it has the partition of its number, the
+    rows' changelog first; `shared`: others, with their numbers of partitions."""
+    places = [Place(topic, number) for topic, count in shared.items() for number in range(count)]
+    return Writer(
+        transactional_id=f"{group}-{role}-{partition}",
+        changelog=Place(own[0], partition),
+        own=tuple(Place(topic, partition) for topic in own),
+        shared=tuple(places),
+    )
 
 
 class Wrote(NamedTuple):

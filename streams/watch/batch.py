@@ -42,8 +42,8 @@ class Watched:
 
     anomalies: list[Anomaly] = field(default_factory=list)
     controls: list[Directed] = field(default_factory=list)
-    windows: int = 0
-    """That have ended."""
+    windows: Counter[str] = field(default_factory=Counter)
+    """That have ended: of a `service`, or of `all`."""
     late: int = 0
     """Tallies of windows that had ended already."""
     patterns: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -105,23 +105,23 @@ def _end_window(state: WatchState, window: Ended, rules: Thresholds, watched: Wa
     short = within(story, start, rules.watch.windows.short)
     seen = SeenWindow(service, start, features_of(short) | window_features(row), row.samples)
     told = {one.key: one for one in follow(state, seen, suspected(state, window, rules), rules)}
-    _react(state, seen, row.held > 0, told, rules, watched)
+    _react(state, seen, row, told, rules, watched)
     for one in told.values():
         _tell(state, one, rules, watched)
     tainted = any(taints(incident, start) for _, incident in open_of(state, service))
     learn(baseline, row.counts, short.intents, tainted)
     state.baselines.put(service.encode(), baseline)
-    watched.windows += 1
+    watched.windows["service" if service else "all"] += 1
 
 
 def _react(
-    state: WatchState, seen: SeenWindow, held: bool, told: dict[bytes, Told], rules: Thresholds, watched: Watched
+    state: WatchState, seen: SeenWindow, row: WindowRow, told: dict[bytes, Told], rules: Thresholds, watched: Watched
 ) -> None:
     """Hold what the policy wants held, of the incidents that the window has opened or gone on with."""
     for key, incident in open_of(state, seen.service):
         if incident.fired != seen.end:
             continue
-        hold = react(state, incident, state.second, held, rules.watch.automatic)
+        hold = react(state, incident, row, state.second, rules.watch.automatic)
         if hold is not None:
             watched.controls.append(Directed(hold))
             state.incidents.put(key, incident)

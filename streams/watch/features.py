@@ -46,4 +46,4 @@ def entropy(numbers: Mapping[str, int]) -> float:
     if not total:
         return 0.0
     parts = sorted(number / total for number in numbers.values() if number)
-    return round(-sum(part * log2(part) for part in parts), 3)
+    return round(abs(sum(part * log2(part) for part in parts)), 3)

@@ -160,8 +160,8 @@ def _merge(state: WatchState, key: bytes, row: IncidentRow, seen: SeenWindow, su
     """It lasts as long as what follows from it; its figures tell of that as well."""
     graver = _graver(row, suspicion)
     row.fired = seen.end
-    if suspicion.measure not in row.features or graver:
-        row.features[suspicion.measure] = suspicion.seen
+    if suspicion.seen > row.features.get(suspicion.measure, 0.0):
+        row.features = {**row.features, suspicion.measure: suspicion.seen}  # records in hand have the dictionary before
     if suspicion.campaign and not row.campaign:
         row.campaign = suspicion.campaign
     if graver:

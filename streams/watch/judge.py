@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from sidestep.schemas import HoldRecord, SourceHoldRecord
 from sidestep.schemas.codec import decode_tally, encode
+from sidestep.schemas.evidence import Control
 from sidestep.streams.runtime.judging import PartitionLedger, Unread, fold_and_commit
 from sidestep.streams.runtime.outgoing import Keyed, Outgoing, Single
 from sidestep.streams.runtime.partitioner import partition_of
@@ -22,6 +23,11 @@ Note = Callable[[HoldRecord | SourceHoldRecord, int], tuple[str, bytes | None]]
 """Key and value for email-control, of a hold and the number of partitions that it is written to."""
 
 
+def kind_of(record: Control) -> str:
+    """Key of a control record in the log: what its `kind` says."""
+    return str(record.__struct_config__.tag)
+
+
 @dataclass
 class WatchedBatch:
     """What became of a batch."""
@@ -29,11 +35,14 @@ class WatchedBatch:
     records: int = 0
     seconds: float = 0.0
     transaction_seconds: float = 0.0
-    windows: int = 0
+    windows: Counter[str] = field(default_factory=Counter)
+    """That have ended: of a service, or of all."""
     late: int = 0
+    """Tallies of windows that had ended already."""
     anomalies: Counter[tuple[str, str]] = field(default_factory=Counter)
     """By (pattern, state)."""
-    holds: int = 0
+    controls: Counter[str] = field(default_factory=Counter)
+    """By kind."""
     dead_letters: int = 0
 
 
@@ -82,7 +91,7 @@ class Watcher:
             windows=watched.windows,
             late=watched.late,
             anomalies=watched.patterns,
-            holds=sum(isinstance(directed.record, HoldRecord | SourceHoldRecord) for directed in watched.controls),
+            controls=Counter(kind_of(directed.record) for directed in watched.controls),
             dead_letters=len(dead),
         )
 
@@ -95,7 +104,7 @@ class Watcher:
         everywhere = range(self._partitions[EVIDENCE.name])
         for directed in watched.controls:
             record = directed.record
-            value: Keyed = {"key": str(record.__struct_config__.tag), "value": encode(record)}
+            value: Keyed = {"key": kind_of(record), "value": encode(record)}
             for partition in everywhere if directed.partition is None else (directed.partition,):
                 batches[EVIDENCE.name, partition].append(value)
             if isinstance(record, HoldRecord | SourceHoldRecord):

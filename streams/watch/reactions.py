@@ -2,7 +2,7 @@
 
 from sidestep.schemas import HoldRecord, Reaction, SourceHoldRecord
 from sidestep.streams.watch.state import WatchState
-from sidestep.streams.watch.tables import IncidentRow, ReactionsRow
+from sidestep.streams.watch.tables import IncidentRow, ReactionsRow, WindowRow
 from sidestep.streams.watch.thresholds import Automatic
 
 BY = "watch"
@@ -19,27 +19,28 @@ def take_policy(state: WatchState, second: int, version: str, reactions: dict[st
         state.reactions.put(b"policy", ReactionsRow(second, version, reactions))
 
 
-def react(state: WatchState, row: IncidentRow, second: int, held: bool, automatic: Automatic) -> Hold | None:
-    """Hold the source or the service of an incident; None: only tell of it.
-
-    `held`: the service is on hold already, perhaps an operator's, which must not be cut short.
-    """
-    reaction = state.policy.reactions.get(row.pattern) if state.policy is not None else None
-    if reaction is None or reaction.action == "report" or row.told < automatic.bad or not row.service:
+def react(
+    state: WatchState, incident: IncidentRow, window: WindowRow, second: int, automatic: Automatic
+) -> Hold | None:
+    """Hold the source or the service of an incident; None: only tell of it. What nothing was approved of in the window
+    is stopped already, perhaps by an operator for longer."""
+    reaction = state.policy.reactions.get(incident.pattern) if state.policy is not None else None
+    if reaction is None or reaction.action == "report" or incident.told < automatic.bad or not incident.service:
         return None
-    if row.held_until > second:
+    if incident.held_until > second:
         return None
-    reason, until = _reason(row), second + reaction.seconds
-    if reaction.action == "hold-service" and not held:
-        row.held_until = until
-        return HoldRecord(row.service, until * 1000, reason, second * 1000)
-    if reaction.action == "hold-source" and row.source:
-        row.held_until = until
-        return SourceHoldRecord(row.service, row.source, until * 1000, reason, second * 1000, BY)
-    return None
+    whole = reaction.action == "hold-service"
+    sent = window.counts if whole else window.sources.get(incident.source)
+    if (not whole and not incident.source) or (sent is not None and sent.intents and not sent.approved):
+        return None
+    incident.held_until = second + reaction.seconds
+    reason, until, at = _reason(incident), incident.held_until * 1000, second * 1000
+    if whole:
+        return HoldRecord(incident.service, until, reason, at, BY)
+    return SourceHoldRecord(incident.service, incident.source, until, reason, at, BY)
 
 
-def _reason(row: IncidentRow) -> str:
+def _reason(incident: IncidentRow) -> str:
     """The sentence up to what is to be done, as it stands in each verdict."""
-    text = f"{row.pattern}: {row.text.partition(': ')[0]}"
+    text = f"{incident.pattern}: {incident.text.partition(': ')[0]}"
     return "".join(letter if letter.isprintable() else "?" for letter in text)[:REASON_MAX]

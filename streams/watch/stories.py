@@ -10,7 +10,8 @@ FORGOTTEN, SMALL_FORGOTTEN = 400 * 86_400, 7 * 86_400
 """Seconds of silence after which a story ends, and one of fewer than SMALL intents."""
 SMALL = 100
 FEW = 3
-"""Fewer intents in a window begin no story: whoever makes up a source for each intent would fill the ledger."""
+"""Fewer intents in a window begin no story, unless something bad comes back: whoever makes up a source for each intent
+would fill the ledger."""
 SOURCE, CAMPAIGN, PROVIDER = "source", "campaign", "provider"
 """Kinds of stories besides those of services."""
 
@@ -64,6 +65,10 @@ def _kept(row: StoryRow) -> int:
     return FORGOTTEN if row.asked_for >= SMALL else SMALL_FORGOTTEN
 
 
+def _worth_it(counts: Counts) -> bool:
+    return counts.intents >= FEW or counts.hard_bounces + counts.complaints + counts.traps > 0
+
+
 def stories_of(
     state: WatchState, service: str, start: int, kind: str, named: dict[str, Counts], windows: Windows
 ) -> list[tuple[str, StoryRow]]:
@@ -73,5 +78,5 @@ def stories_of(
     return [
         (name, tell(state, key, start, named[name], span, windows))
         for name, key in keys
-        if named[name].intents >= FEW or state.stories.get(key) is not None
+        if _worth_it(named[name]) or state.stories.get(key) is not None
     ]

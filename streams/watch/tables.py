@@ -29,8 +29,6 @@ class WindowRow(Struct, array_like=True):
     samples: dict[str, list[str]] = field(default_factory=dict)
     late: int = 0
     """Intents of windows that were closed already."""
-    held: int = 0
-    """Intents that were deferred because the service was on hold."""
 
 
 class StoryRow(Struct, array_like=True):

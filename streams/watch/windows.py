@@ -16,8 +16,6 @@ WINDOW = 60
 """Seconds."""
 KEPT = 64
 """Names of one kind that a window tells apart: the first, in the order in which they come."""
-ON_HOLD = "service-on-hold"
-"""Decide's rule."""
 SAMPLES = 5
 """Ids of intents that are kept of each kind."""
 
@@ -33,8 +31,8 @@ def start_of(second: int, watermark: int) -> tuple[int, bool]:
 def is_empty(tally: Tally) -> bool:
     """Whether there is nothing in it but the time, or a policy."""
     return (
-        tally.intents is NO_INTENTS
-        and tally.returns is NO_RETURNS
+        tally.intents == NO_INTENTS
+        and tally.returns == NO_RETURNS
         and not tally.bombed
         and not tally.classes
         and not tally.samples
@@ -47,7 +45,6 @@ def add(row: WindowRow, tally: Tally, late: bool) -> None:
     row.counts.add_returns(tally.returns)
     if late:
         row.late += tally.intents.approved + tally.intents.dropped + tally.intents.deferred
-    row.held += tally.rules.get(ON_HOLD, 0)
     _add_names(row.sources, tally.sources, tally.returns_by_source)
     _add_names(row.campaigns, tally.campaigns, tally.returns_by_campaign)
     _add_names(row.providers, tally.providers, tally.returns_by_provider)

@@ -1,0 +1,128 @@
+"""The role watch: a stage over email-tallies whose watchers fold them into ledgers, anomalies and control records."""
+
+import asyncio
+import logging
+import time
+from collections import Counter
+from collections.abc import Coroutine, Iterable, Iterator
+from typing import Any
+
+from prometheus_client.core import GaugeMetricFamily, Metric
+
+from sidestep.schemas import Tally
+from sidestep.schemas.codec import encode
+from sidestep.streams.observe.metrics import Count, Done, Labelled
+from sidestep.streams.roles.role import Context
+from sidestep.streams.roles.stage_role import StageRole
+from sidestep.streams.runtime.ledger import Ledger, LedgerSettings
+from sidestep.streams.runtime.outgoing import Keyed, Outgoing
+from sidestep.streams.runtime.publisher import Publisher
+from sidestep.streams.screen.holds import note
+from sidestep.streams.watch.judge import WatchedBatch, Watcher
+from sidestep.streams.watch.thresholds import thresholds
+from sidestep.streams.watch.ticking import WatchTicks
+from sidestep.streams.watch_transaction import ROLE, SHARED, TRANSACTION_SECONDS
+from sidestep.topics.catalog import TALLIES, WATCH_CHANGELOG
+from sidestep.topics.errors import SidestepError
+
+ANOMALY_RECORDS = Count("sidestep_anomalies_total", "Records of incidents, by what they say.", ("pattern", "state"))
+WATCH_TALLIES = Count("sidestep_watch_tallies_total", "Tallies, by whether their window was open.", ("arrived",))
+WATCH_WINDOWS = Count("sidestep_watch_windows_total", "Windows that have ended, of a service or of all.", ("of",))
+WATCH_CONTROLS = Count(
+    "sidestep_watch_controls_total", "Control records that Watch has written into the log.", ("kind",)
+)
+
+log = logging.getLogger(__name__)
+
+
+class WatchRole(StageRole[WatchedBatch]):
+    """What a worker that watches is made of."""
+
+    name = ROLE
+    pace = 0.5
+    """Tallies come once a second; an incident is told of when a minute is over."""
+
+    def __init__(self, context: Context):
+        settings = context.settings
+        self._watchers: dict[int, Watcher] = {}
+        self._partitions = context.partitions
+        self._rules = thresholds()
+        self._publisher = Publisher(settings.connection, f"{settings.group}-{self.name}-ticks")
+        self._ticks = WatchTicks()
+        ledger = LedgerSettings(
+            connection=settings.connection,
+            group=settings.group,
+            role=self.name,
+            data=settings.data / "ledger",
+            rows_changelog=WATCH_CHANGELOG.name,
+            window_changelog="",
+            own_topics=(),
+            shared_topics={topic: context.partitions[topic] for topic in SHARED},
+            window_seconds=0,
+            cache=context.block_cache,
+            transaction_seconds=TRANSACTION_SECONDS,
+        )
+        super().__init__(context, TALLIES.name, ledger, self._watcher, _measured)
+        context.report.metrics.declare(ANOMALY_RECORDS, WATCH_TALLIES, WATCH_WINDOWS, WATCH_CONTROLS)
+        context.report.metrics.read("incidents", self._families)
+
+    def chores(self) -> Iterable[Coroutine[Any, Any, None]]:
+        """The watch over partitions in which nothing happens, and the ticks."""
+        return (*super().chores(), self._keep_time())
+
+    async def close(self) -> None:
+        """Close all ledgers; what was handed to the publisher is sent."""
+        await super().close()
+        await self._publisher.close()
+
+    def _watcher(self, ledger: Ledger) -> Watcher:
+        watcher = self._watchers[ledger.partition] = Watcher(ledger, self._partitions, self._rules, note)
+        return watcher
+
+    def _open_watchers(self) -> dict[int, Watcher]:
+        """By partition, of those that this worker has."""
+        numbers = [tp.partition for tp in self._stage.partitions()]
+        return {number: self._watchers[number] for number in numbers if number in self._watchers}
+
+    async def _keep_time(self) -> None:
+        """For ever, each second: a tick where something is over and no tally says so. Kafka out of reach: later."""
+        while True:
+            await asyncio.sleep(1.0)
+            now = time.time()
+            due = {number: watcher.due for number, watcher in self._open_watchers().items()}
+            partitions = self._ticks.partitions(due, now)
+            tick: Keyed = {"key": "", "value": encode(Tally(service="", partition=0, second=int(now)))}
+            try:
+                if partitions:
+                    await self._publisher.send(Outgoing({(TALLIES.name, number): [tick] for number in partitions}))
+            except SidestepError as error:
+                log.warning("no tick: %s", error)
+                self._ticks = WatchTicks()
+
+    def _families(self) -> Iterator[Metric]:
+        watchers = list(self._open_watchers().values())
+        about = "Incidents that are open, of the partitions of this worker."
+        incidents = GaugeMetricFamily("sidestep_incidents_open", about, labels=("pattern", "severity"))
+        for labels, count in sum((watcher.open for watcher in watchers), Counter()).items():
+            incidents.add_metric(labels, count)
+        yield incidents
+        about = "Share of bad ones that counts against a provider's budget."
+        share = GaugeMetricFamily("sidestep_budget_share", about, labels=("budget",))
+        about = "Messages until that budget's limit, if they fare as the last ones; +Inf: it is not reached."
+        left = GaugeMetricFamily("sidestep_budget_mails_left", about, labels=("budget",))
+        for watcher in watchers:
+            for name, standing in watcher.budgets.items():
+                share.add_metric((name,), standing.share)
+                left.add_metric((name,), float("inf") if standing.mails_left is None else standing.mails_left)
+        yield from (share, left)
+
+
+def _measured(batch: WatchedBatch) -> Done:
+    dead_letters = {"not-a-tally": batch.dead_letters} if batch.dead_letters else {}
+    counts: dict[Count, Labelled] = {
+        ANOMALY_RECORDS: batch.anomalies,
+        WATCH_TALLIES: {"in-time": batch.records - batch.late - batch.dead_letters, "late": batch.late},
+        WATCH_WINDOWS: batch.windows,
+        WATCH_CONTROLS: batch.controls,
+    }
+    return Done(batch.records, batch.seconds, batch.transaction_seconds, dead_letters, counts)

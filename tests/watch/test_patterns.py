@@ -1,0 +1,266 @@
+"""Each pattern: it is told when its incident comes, once, and closed when that is over; noise of its kind is none."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from sidestep.schemas import Anomaly
+from tests.watch.scene import DAY, HOUR, Scene
+
+Fields = dict[str, Any]
+CLEAN: Fields = {"approved": 900, "delivered": 850, "engaged": 180, "never_mailed": 20, "source": "form"}
+"""An hour of a clean service."""
+
+
+@dataclass
+class Story:
+    """An incident by what each minute of it holds, and what must not be taken for one."""
+
+    pattern: str
+    bad: Fields
+    noise: list[Fields]
+    minutes: int = 1
+    """For which it goes on before it must have been told of."""
+    service: str = "shop"
+    quiet: int = 2 * HOUR
+    source: str = ""
+    says: str = ""
+    kind: str = "source"
+    step: Callable[[Scene, Fields], list[Anomaly]] = field(default=lambda scene, fields: scene.says(**fields))
+
+
+def _hour(scene: Scene, fields: Fields) -> list[Anomaly]:
+    found = scene.says(**fields)
+    scene.wait(HOUR - 60)
+    return found
+
+
+STORIES = [
+    Story(
+        "unknown-burst",
+        {"approved": 200, "dropped": 100, "unknown": 100, "source": "import", "samples": {"unknown": ["i1", "i2"]}},
+        [
+            {"approved": 12, "dropped": 1, "unknown": 1, "source": "import"},  # one of thirteen
+            {"approved": 20, "dropped": 15, "unknown": 15, "source": "import"},  # a third, of few
+            {"approved": 900, "dropped": 50, "unknown": 50, "source": "import"},  # of many, but one in twenty
+        ],
+        source="import",
+        says="33 % of what shop wants to send goes to addresses that do not exist (100 of 300, usual is 0.00 %): stop the source import",
+    ),
+    Story(
+        "dormant-revival",
+        {"approved": 300, "dormant": 200, "source": "old-list"},
+        [{"approved": 40, "dormant": 28, "source": "old-list"}, {"approved": 900, "dormant": 60, "source": "old-list"}],
+        source="old-list",
+        says="67 % of what shop wants to send goes to people who have had no mail for long",
+    ),
+    Story(
+        "bounce-storm",
+        {"hard_bounces": 80, "delivered": 300, "source": "form", "samples": {"hard-bounce": ["i1"]}},
+        [
+            {"hard_bounces": 1, "delivered": 12, "source": "form"},
+            {"hard_bounces": 19, "delivered": 60, "source": "form"},
+            {"hard_bounces": 30, "delivered": 900, "source": "form"},
+        ],
+        source="form",
+        says="21 % of shop's mail bounced for good (80 of 380, usual is 0.00 %): stop the source form",
+    ),
+    Story(
+        "trap-hits",
+        {"approved": 300, "risk": 120_000, "source": "import"},
+        [{"approved": 40, "risk": 18_000, "source": "import"}, {"approved": 900, "risk": 60_000, "source": "import"}],
+        source="import",
+        says="120 of 300 messages of shop are likely to have hit spam traps (40 %",
+    ),
+    Story(
+        "trap-hits",
+        {"traps": 3, "source": "import"},
+        [{"soft_bounces": 3, "source": "import"}],
+        source="import",
+        says="3 messages of shop have hit spam traps, as reported: stop the source import",
+    ),
+    Story(
+        "list-bombing",
+        {"approved": 20, "bombed": {"a2V5": 60}, "provider": ""},
+        [{"approved": 20, "bombed": {"a2V5": 19}}],
+        service="",
+        says="One mailbox was to get 60 messages within an hour, from all services together",
+    ),
+    Story(
+        "volume-spike",
+        {"approved": 6_000, "source": "form"},
+        [{"approved": 290, "source": "form"}, {"approved": 3_000, "source": "form"}],
+        says="Shop wants to send 6000 messages in three minutes, usual at this time is 900",
+    ),
+    Story(
+        "engagement-collapse",
+        CLEAN | {"engaged": 10},
+        [CLEAN | {"engaged": 120}],
+        minutes=26,
+        quiet=3 * DAY,
+        step=_hour,
+        says="of the last day was opened, clicked or answered",
+    ),
+    Story(
+        "reputation-block",
+        {"approved": 400, "soft_bounces": 80, "blocks": 80, "delivered": 300, "provider": "google"},
+        [
+            {"approved": 12, "soft_bounces": 1, "blocks": 1, "delivered": 12, "provider": "google"},
+            {"approved": 900, "soft_bounces": 40, "blocks": 40, "delivered": 860, "provider": "google"},
+        ],
+        service="",
+        says="Google refuses 20 % of our mail because of our own reputation (80 of 400)",
+    ),
+    Story(
+        "complaint-budget",
+        {"delivered": 4_000, "complaints": 20, "provider": "google"},
+        [
+            {"delivered": 500, "complaints": 9, "provider": "google"},
+            {"delivered": 9_000, "complaints": 10, "provider": "google"},
+        ],
+        service="",
+        quiet=2 * DAY,
+        says="0.50 % of today's mail to Google was reported as spam (20 of 4000)",
+    ),
+    Story(
+        "bounce-budget",
+        {"approved": 2_000, "hard_bounces": 150, "engaged": 400, "source": "form"},
+        [
+            {"approved": 100, "hard_bounces": 7, "source": "form"},
+            {"approved": 2_000, "hard_bounces": 80, "source": "form"},
+        ],
+        minutes=24,
+        quiet=4 * DAY,
+        step=_hour,
+        says="Amazon SES reviews at 5 % and pauses at 10 %",
+    ),
+    Story(
+        "complaint-budget",
+        {"approved": 2_000, "delivered": 2_000, "complaints": 14, "source": "form"},
+        [{"approved": 2_000, "delivered": 2_000, "complaints": 2, "source": "form"}],
+        minutes=24,
+        quiet=4 * DAY,
+        step=_hour,
+        says="of shop's mail was reported as spam, over a representative volume",
+    ),
+]
+NAMES = [f"{story.pattern}-{story.service or 'all'}-{number}" for number, story in enumerate(STORIES)]
+
+
+def _after_usual_days(story: Story) -> Scene:
+    scene = Scene()
+    clean = CLEAN if story.service else {"delivered": 900, "provider": "google"}
+    scene.usual(10, service=story.service, **clean)
+    scene.quiet(2 * HOUR)
+    assert [] == scene.anomalies()
+    return scene
+
+
+@pytest.mark.parametrize("story", STORIES, ids=NAMES)
+def test_an_incident_is_opened_once_and_closed(story: Story) -> None:
+    """While it lasts there is one, which says what, where and what to do; when it is over it is closed, once."""
+    scene = _after_usual_days(story)
+    found = [
+        one for _ in range(story.minutes + 5) for one in story.step(scene, {"service": story.service, **story.bad})
+    ]
+    assert [story.pattern] == [one.pattern for one in found if one.state == "opened"]
+    first = next(one for one in found if one.state == "opened")
+    assert story.says in first.text
+    assert story.source in ("", first.source)
+    assert first.name == (story.bad["provider"] if story.service == "" else story.service)
+    assert first.at <= scene.start + scene.now
+    assert first.severity in ("warning", "critical")
+    assert len(found) <= 5, "an update says something new"
+    closing = scene.quiet(story.quiet)
+    assert [(first.id, "closed")] == [(one.id, one.state) for one in closing]
+    assert closing[0].closed_at and closing[0].opened_at == first.opened_at
+    assert [] == scene.quiet(30 * DAY)
+
+
+@pytest.mark.parametrize("story", STORIES, ids=NAMES)
+def test_noise_is_no_incident(story: Story) -> None:
+    """Below the minimum volumes, or below the share: nothing is said of that pattern."""
+    for noise in story.noise:
+        scene = _after_usual_days(story)
+        story.step(scene, {"service": story.service, **noise})
+        scene.quiet(story.quiet)
+        assert [] == [one for one in scene.anomalies() if one.pattern == story.pattern], noise
+
+
+def test_a_new_service_is_judged_by_absolute_thresholds() -> None:
+    """Cold start: a burst is told of in its first minute, with nothing usual; a volume, and what is unusual, are not."""
+    scene = Scene()
+    found = scene.says(approved=5_000, unknown=0, source="form")
+    assert [] == found
+    found = scene.says(approved=300, dropped=200, unknown=200, source="import")
+    assert ["unknown-burst"] == [one.pattern for one in found]
+    assert {} == found[0].expected and "usual is not known yet" in found[0].text
+
+
+def test_what_is_usual_for_a_service_is_no_incident() -> None:
+    """One whose list has always been bad by a twelfth is told of only when it gets four times worse."""
+    scene = Scene()
+    scene.usual(10, approved=800, dropped=65, unknown=65, source="form")
+    before = len(scene.anomalies())
+    assert [] == scene.says(approved=400, dropped=100, unknown=100, source="form")
+    found = scene.says(approved=400, dropped=400, unknown=400, source="import")
+    assert ["unknown-burst"] == [one.pattern for one in found] and before == 0
+
+
+def test_the_worst_of_a_service_is_named_and_its_consequences_are_no_incidents_of_their_own() -> None:
+    """An old list is imported: one incident, of its source, whatever follows from it."""
+    scene = Scene()
+    scene.usual(10, **CLEAN)
+    burst = {"approved": 900, "dropped": 500, "unknown": 500, "source": "import"}
+    storm = {"hard_bounces": 300, "delivered": 400, "risk": 0, "source": "import"}
+    found = scene.minutes(3, **burst) + scene.minutes(3, **burst | storm) + scene.minutes(3, **storm)
+    assert [("unknown-burst", "import")] == [(one.pattern, one.source) for one in found if one.state == "opened"]
+    assert 0.1 < scene.quiet(2 * HOUR)[0].features["bounce_share"], "the last record tells of it as well"
+
+
+def test_two_bad_sources_are_two_incidents() -> None:
+    """Each is to be fixed by itself."""
+    scene = Scene()
+    scene.usual(3, **CLEAN)
+    bad = {"approved": 200, "dropped": 100, "unknown": 100}
+    scene.append(scene.tally(scene.now, source="a", **bad), scene.tally(scene.now, source="b", **bad))
+    scene.wait(60)
+    scene.tick(10)
+    assert ["a", "b"] == [one.source for one in scene.anomalies()]
+
+
+def test_what_explains_an_incident_that_is_open_takes_it_over() -> None:
+    """A volume that turns out to be an old list: the same incident under its better name."""
+    scene = Scene()
+    scene.usual(3, **CLEAN)
+    first = scene.says(approved=6_000, source="import")
+    second = scene.says(approved=3_000, dropped=3_000, unknown=3_000, source="import")
+    assert [("volume-spike", "opened"), ("unknown-burst", "updated")] == [
+        (one.pattern, one.state) for one in [*first, *second]
+    ]
+    assert first[0].id == second[0].id and second[0].source == "import"
+
+
+def test_a_campaign_is_named_where_no_source_is() -> None:
+    """Services that give none still hear which campaign it is."""
+    from sidestep.schemas import Breakdown, Outcomes
+
+    scene = Scene()
+    scene.usual(3, **CLEAN)
+    bad = {"approved": 200, "dropped": 100, "unknown": 100}
+    found = scene.says(**bad, campaigns=Breakdown({"spring": Outcomes(**bad)}))
+    assert [("unknown-burst", "", "spring")] == [(one.pattern, one.source, one.campaign) for one in found]
+    assert "stop the campaign spring" in found[0].text
+
+
+def test_figures_that_matter_are_updated() -> None:
+    """A warning that becomes critical, and numbers that have doubled; nothing else."""
+    scene = Scene()
+    scene.usual(3, **CLEAN)
+    small, large = {"approved": 170, "dropped": 30, "unknown": 30}, {"approved": 200, "dropped": 200, "unknown": 200}
+    found = scene.minutes(1, source="import", **small) + scene.minutes(6, source="import", **large)
+    assert ["warning", "critical"] == list(dict.fromkeys(one.severity for one in found))
+    assert "opened" == found[0].state and {"updated"} == {one.state for one in found[1:]}
+    assert len(found) <= 5
