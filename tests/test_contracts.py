@@ -24,6 +24,7 @@ OFFENCES = {
         ("streams/screen/keys.py", "import sidestep.streams.decide.state"),
         ("streams/decide/judge.py", "import sidestep.streams.screen.keys"),
     ],
+    "Watch is pure, but for its judge": [("streams/watch/batch.py", "import time")],
     "A stage knows neither who wires it nor who observes it, nor the web": [
         ("streams/decide/judge.py", "import sidestep.streams.observe.metrics"),
         ("streams/screen/screener.py", "import sidestep.streams.web.listen"),

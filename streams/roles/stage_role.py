@@ -60,7 +60,7 @@ class StageRole(Generic[JudgedT]):
 
     def chores(self) -> Iterable[Coroutine[Any, Any, None]]:
         """The watch over partitions in which nothing happens."""
-        return (self._stage.keep_watch(),)
+        return (self._stage.keep_settled(),)
 
     def register(self, app: BatchApp) -> None:
         """The agent on the input."""

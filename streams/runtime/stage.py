@@ -182,7 +182,7 @@ class Stage(Generic[LedgerT, JudgedT]):
         if ledger.ended.any:
             self._recoveries.ended(self._role, tp, ledger.ended)
 
-    async def keep_watch(self) -> None:
+    async def keep_settled(self) -> None:
         """For ever: partitions in which nothing happens are looked after as well. A broker that came back may have
         left their last transaction hanging, and the next one may be long in coming."""
         while True:

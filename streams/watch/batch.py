@@ -16,7 +16,7 @@ from sidestep.streams.watch.incidents import SeenWindow, Told, anomaly_of, follo
 from sidestep.streams.watch.reactions import react, take_policy
 from sidestep.streams.watch.state import WatchState, window_key, window_of
 from sidestep.streams.watch.stories import forget, within
-from sidestep.streams.watch.suspect import Ended, ended, suspected
+from sidestep.streams.watch.suspect import EndedWindow, ended, suspected
 from sidestep.streams.watch.tables import WindowRow
 from sidestep.streams.watch.thresholds import Thresholds
 from sidestep.streams.watch.windows import WINDOW, add, is_empty, start_of
@@ -100,7 +100,7 @@ def _end_incidents(state: WatchState, second: int, rules: Thresholds, watched: W
         _tell(state, Told(key, state.incidents.drop(key), "closed"), rules, watched)
 
 
-def _end_window(state: WatchState, window: Ended, rules: Thresholds, watched: Watched) -> None:
+def _end_window(state: WatchState, window: EndedWindow, rules: Thresholds, watched: Watched) -> None:
     start, service, row, story, baseline = window
     short = within(story, start, rules.watch.windows.short)
     seen = SeenWindow(service, start, features_of(short) | window_features(row), row.samples)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from sidestep.streams.watch.baselines import UNKNOWN
 from sidestep.streams.watch.counts import Counts, share
 from sidestep.streams.watch.state import WatchState, story_key
-from sidestep.streams.watch.suspicion import Severity, Suspicion, score_of
+from sidestep.streams.watch.symptom import Severity, Symptom, score_of
 from sidestep.streams.watch.tables import BudgetRow
 from sidestep.streams.watch.thresholds import Budget, Thresholds
 
@@ -89,7 +89,7 @@ def _figures(counts: Counts, budget: Budget) -> tuple[int, int]:
     return mails, getattr(counts, budget.bad)
 
 
-def over_volume(story: Counts, budgets: Mapping[str, Budget]) -> Iterator[Suspicion]:
+def over_volume(story: Counts, budgets: Mapping[str, Budget]) -> Iterator[Symptom]:
     """Budgets of a service over its representative volume that are at stake."""
     for budget in budgets.values():
         if budget.by == "volume":
@@ -99,7 +99,7 @@ def over_volume(story: Counts, budgets: Mapping[str, Budget]) -> Iterator[Suspic
                 yield found
 
 
-def over_day(state: WatchState, budgets: Mapping[str, Budget]) -> Iterator[Suspicion]:
+def over_day(state: WatchState, budgets: Mapping[str, Budget]) -> Iterator[Symptom]:
     """Budgets of the company at a provider that are at stake today."""
     for name, budget in budgets.items():
         row = state.budgets.get(name.encode())
@@ -109,12 +109,12 @@ def over_day(state: WatchState, budgets: Mapping[str, Budget]) -> Iterator[Suspi
                 yield found._replace(provider=name)
 
 
-def _at_stake(budget: Budget, mails: int, bad: int) -> Suspicion | None:
+def _at_stake(budget: Budget, mails: int, bad: int) -> Symptom | None:
     if bad < budget.at_least or mails < budget.of or not _surely(bad, budget.warn * mails, budget.sure):
         return None
     severity: Severity = "critical" if _surely(bad, budget.limit * mails, budget.sure) else "warning"
     bounces = budget.bad == "hard_bounces"
-    return Suspicion(
+    return Symptom(
         budget.pattern, severity, score_of(bad / mails, budget.warn), bad, mails, UNKNOWN, budget.text, budget.quiet,
         "bounce_share" if bounces else "complaint_share", "hard-bounce" if bounces else "complaint",
     )  # fmt: skip

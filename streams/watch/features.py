@@ -28,7 +28,7 @@ def features_of(counts: Counts) -> Features:
 
 
 def window_features(row: WindowRow) -> Features:
-    """Those that a window alone has: slips, roles, how many domains there are."""
+    """What a window alone has: shares of slips and of roles, how many domains there are."""
     intents = row.counts.intents
     if not intents:
         return {}

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from sidestep.schemas import Anomaly
 from sidestep.streams.watch.features import Features
 from sidestep.streams.watch.state import WatchState
-from sidestep.streams.watch.suspicion import SEVERITIES, Suspicion, sentence
+from sidestep.streams.watch.symptom import SEVERITIES, Symptom, sentence
 from sidestep.streams.watch.tables import IncidentRow
 from sidestep.streams.watch.thresholds import Thresholds
 from sidestep.streams.watch.windows import WINDOW
@@ -29,7 +29,7 @@ class SeenWindow(NamedTuple):
 
     @property
     def end(self) -> int:
-        """Its end, Unix seconds."""
+        """The end of the window, Unix seconds."""
         return self.start + WINDOW
 
 
@@ -41,42 +41,42 @@ class Told(NamedTuple):
     state: str
 
 
-def follow(state: WatchState, seen: SeenWindow, found: Iterable[Suspicion], rules: Thresholds) -> list[Told]:
+def follow(state: WatchState, seen: SeenWindow, found: Iterable[Symptom], rules: Thresholds) -> list[Told]:
     """Take what was suspected in a window into the service's incidents, what explains others first."""
     told: dict[bytes, Told] = {}
-    for suspicion in sorted(found, key=lambda one: _rank(one, rules)):
-        change = _follow(state, seen, suspicion, rules)
+    for symptom in sorted(found, key=lambda one: _rank(one, rules)):
+        change = _follow(state, seen, symptom, rules)
         if change is not None and (change.key not in told or change.state != "updated"):
             told[change.key] = change
     return list(told.values())
 
 
-def _rank(suspicion: Suspicion, rules: Thresholds) -> tuple[int, bool, str, str, str, str]:
+def _rank(symptom: Symptom, rules: Thresholds) -> tuple[int, bool, str, str, str, str]:
     """Patterns that explain most first; of one pattern those that name a source, then a campaign."""
-    explained = len(rules.watch.explains.get(suspicion.pattern, ()))
-    unnamed = not (suspicion.source or suspicion.campaign)
+    explained = len(rules.watch.explains.get(symptom.pattern, ()))
+    unnamed = not (symptom.source or symptom.campaign)
     return (
         -explained,
         unnamed,
-        suspicion.pattern,
-        suspicion.source and f"\0{suspicion.source}",
-        suspicion.campaign,
-        (suspicion.provider + suspicion.recipient_key),
+        symptom.pattern,
+        symptom.source and f"\0{symptom.source}",
+        symptom.campaign,
+        (symptom.provider + symptom.recipient_key),
     )
 
 
-def _follow(state: WatchState, seen: SeenWindow, suspicion: Suspicion, rules: Thresholds) -> Told | None:
+def _follow(state: WatchState, seen: SeenWindow, symptom: Symptom, rules: Thresholds) -> Told | None:
     known = open_of(state, seen.service)
     for key, row in known:
-        if _same(row, suspicion):
-            return _go_on(state, key, row, seen, suspicion)
+        if _same(row, symptom):
+            return _go_on(state, key, row, seen, symptom)
     for key, row in known:
-        if _explains(row.pattern, row, suspicion.pattern, suspicion, rules):
-            return _merge(state, key, row, seen, suspicion)
+        if _explains(row.pattern, row, symptom.pattern, symptom, rules):
+            return _merge(state, key, row, seen, symptom)
     for key, row in known:
-        if _explains(suspicion.pattern, suspicion, row.pattern, row, rules):
-            return _become(state, key, row, seen, suspicion)
-    return _open(state, seen, suspicion)
+        if _explains(symptom.pattern, symptom, row.pattern, row, rules):
+            return _become(state, key, row, seen, symptom)
+    return _open(state, seen, symptom)
 
 
 def open_of(state: WatchState, service: str) -> list[tuple[bytes, IncidentRow]]:
@@ -84,15 +84,15 @@ def open_of(state: WatchState, service: str) -> list[tuple[bytes, IncidentRow]]:
     return [(key, row) for key, row in sorted(state.incidents.by_key.items()) if row.service == service]
 
 
-def _same(row: IncidentRow, suspicion: Suspicion) -> bool:
+def _same(row: IncidentRow, symptom: Symptom) -> bool:
     ours = (row.pattern, row.source, row.campaign, row.provider, row.recipient_key)
     return ours == (
-        suspicion.pattern, suspicion.source, suspicion.campaign, suspicion.provider, suspicion.recipient_key
+        symptom.pattern, symptom.source, symptom.campaign, symptom.provider, symptom.recipient_key
     )  # fmt: skip
 
 
 def _explains(
-    cause: str, by: IncidentRow | Suspicion, effect: str, what: IncidentRow | Suspicion, rules: Thresholds
+    cause: str, by: IncidentRow | Symptom, effect: str, what: IncidentRow | Symptom, rules: Thresholds
 ) -> bool:
     """A pattern of a source explains itself in the whole service and in a campaign, and others as the file says."""
     if by.recipient_key != what.recipient_key or by.provider != what.provider:
@@ -104,25 +104,25 @@ def _explains(
     return effect in rules.watch.explains.get(cause, ())
 
 
-def _open(state: WatchState, seen: SeenWindow, suspicion: Suspicion) -> Told:
-    suspicion = suspicion._replace(source=suspicion.source or suspicion.blamed)
+def _open(state: WatchState, seen: SeenWindow, symptom: Symptom) -> Told:
+    symptom = symptom._replace(source=symptom.source or symptom.blamed)
     row = IncidentRow(
         service=seen.service,
-        pattern=suspicion.pattern,
-        severity=suspicion.severity,
-        score=suspicion.score,
-        text=sentence(suspicion, seen.service),
+        pattern=symptom.pattern,
+        severity=symptom.severity,
+        score=symptom.score,
+        text=sentence(symptom, seen.service),
         opened_at=seen.start,
         fired=seen.end,
         window_start=seen.start,
-        source=suspicion.source,
-        campaign=suspicion.campaign,
-        provider=suspicion.provider,
-        recipient_key=suspicion.recipient_key,
-        told=suspicion.bad,
-        quiet=suspicion.quiet,
+        source=symptom.source,
+        campaign=symptom.campaign,
+        provider=symptom.provider,
+        recipient_key=symptom.recipient_key,
+        told=symptom.bad,
+        quiet=symptom.quiet,
     )
-    _show(row, seen, suspicion)
+    _show(row, seen, symptom)
     key = _new_key(state, row)
     state.incidents.put(key, row)
     return Told(key, row, "opened")
@@ -138,55 +138,55 @@ def _new_key(state: WatchState, row: IncidentRow) -> bytes:
     raise AssertionError("a service has a thousand incidents at once")
 
 
-def _graver(row: IncidentRow, suspicion: Suspicion) -> bool:
+def _graver(row: IncidentRow, symptom: Symptom) -> bool:
     names: tuple[str, ...] = SEVERITIES
-    return names.index(suspicion.severity) > names.index(row.severity)
+    return names.index(symptom.severity) > names.index(row.severity)
 
 
-def _go_on(state: WatchState, key: bytes, row: IncidentRow, seen: SeenWindow, suspicion: Suspicion) -> Told | None:
-    graver = _graver(row, suspicion)
+def _go_on(state: WatchState, key: bytes, row: IncidentRow, seen: SeenWindow, symptom: Symptom) -> Told | None:
+    graver = _graver(row, symptom)
     row.fired = seen.end
-    doubled = suspicion.bad >= 2 * max(1, row.told)
+    doubled = symptom.bad >= 2 * max(1, row.told)
     if graver or doubled:
-        row.severity = suspicion.severity if graver else row.severity
-        row.score, row.text, row.told = suspicion.score, sentence(suspicion, seen.service), suspicion.bad
+        row.severity = symptom.severity if graver else row.severity
+        row.score, row.text, row.told = symptom.score, sentence(symptom, seen.service), symptom.bad
         row.window_start = seen.start
-        _show(row, seen, suspicion)
+        _show(row, seen, symptom)
     state.incidents.put(key, row)
     return Told(key, row, "updated") if graver or doubled else None
 
 
-def _merge(state: WatchState, key: bytes, row: IncidentRow, seen: SeenWindow, suspicion: Suspicion) -> Told | None:
-    """It lasts as long as what follows from it; its figures tell of that as well."""
-    graver = _graver(row, suspicion)
+def _merge(state: WatchState, key: bytes, row: IncidentRow, seen: SeenWindow, symptom: Symptom) -> Told | None:
+    """An incident lasts as long as what follows from it; its figures tell of that as well."""
+    graver = _graver(row, symptom)
     row.fired = seen.end
-    if suspicion.seen > row.features.get(suspicion.measure, 0.0):
-        row.features = {**row.features, suspicion.measure: suspicion.seen}  # records in hand have the dictionary before
-    if suspicion.campaign and not row.campaign:
-        row.campaign = suspicion.campaign
+    if symptom.seen > row.features.get(symptom.measure, 0.0):
+        row.features = {**row.features, symptom.measure: symptom.seen}  # records in hand have the dictionary before
+    if symptom.campaign and not row.campaign:
+        row.campaign = symptom.campaign
     if graver:
-        row.severity, row.window_start = suspicion.severity, seen.start
+        row.severity, row.window_start = symptom.severity, seen.start
     state.incidents.put(key, row)
     return Told(key, row, "updated") if graver else None
 
 
-def _become(state: WatchState, key: bytes, row: IncidentRow, seen: SeenWindow, suspicion: Suspicion) -> Told:
-    graver = _graver(row, suspicion)
-    row.pattern, row.source, row.quiet = suspicion.pattern, suspicion.source, suspicion.quiet
-    row.campaign = suspicion.campaign or row.campaign
-    row.severity = suspicion.severity if graver else row.severity
-    row.score, row.text, row.told = suspicion.score, sentence(suspicion, seen.service), suspicion.bad
+def _become(state: WatchState, key: bytes, row: IncidentRow, seen: SeenWindow, symptom: Symptom) -> Told:
+    graver = _graver(row, symptom)
+    row.pattern, row.source, row.quiet = symptom.pattern, symptom.source, symptom.quiet
+    row.campaign = symptom.campaign or row.campaign
+    row.severity = symptom.severity if graver else row.severity
+    row.score, row.text, row.told = symptom.score, sentence(symptom, seen.service), symptom.bad
     row.fired, row.window_start = seen.end, seen.start
-    _show(row, seen, suspicion)
+    _show(row, seen, symptom)
     state.incidents.put(key, row)
     return Told(key, row, "updated")
 
 
-def _show(row: IncidentRow, seen: SeenWindow, suspicion: Suspicion) -> None:
-    row.features = {**row.features, **seen.features, suspicion.measure: suspicion.seen}
-    if suspicion.usual >= 0:
-        row.expected = {**row.expected, suspicion.measure: suspicion.usual}
-    row.samples = seen.samples.get(suspicion.samples, []) or row.samples
+def _show(row: IncidentRow, seen: SeenWindow, symptom: Symptom) -> None:
+    row.features = {**row.features, **seen.features, symptom.measure: symptom.seen}
+    if symptom.usual >= 0:
+        row.expected = {**row.expected, symptom.measure: symptom.usual}
+    row.samples = seen.samples.get(symptom.samples, []) or row.samples
 
 
 def over(row: IncidentRow) -> int:

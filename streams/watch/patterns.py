@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from sidestep.streams.watch.baselines import UNKNOWN, usual_share
 from sidestep.streams.watch.counts import Counts
-from sidestep.streams.watch.suspicion import Severity, Suspicion, score_of
+from sidestep.streams.watch.symptom import Severity, Symptom, score_of
 from sidestep.streams.watch.thresholds import (
     BombingLimit,
     Cold,
@@ -49,7 +49,7 @@ TRAP_HITS = Measured(lambda c: c.risk // 1000, lambda c: c.approved, "expected_t
 REPUTATION_BLOCK = Measured(lambda c: c.blocks, lambda c: c.mails, "blocks")
 
 
-def by_shares(sight: Sight, watch: Document) -> Iterator[Suspicion]:
+def by_shares(sight: Sight, watch: Document) -> Iterator[Symptom]:
     """The patterns of a service, a source or a campaign that go by shares."""
     for pattern, measured, limit in (
         ("unknown-burst", UNKNOWN_BURST, watch.unknown_burst),
@@ -64,12 +64,12 @@ def by_shares(sight: Sight, watch: Document) -> Iterator[Suspicion]:
             yield found
 
 
-def reputation_block(sight: Sight, watch: Document) -> Suspicion | None:
+def reputation_block(sight: Sight, watch: Document) -> Symptom | None:
     """Bounces of one provider that blame us."""
     return _share("reputation-block", REPUTATION_BLOCK, sight, watch.reputation_block, watch.cold)
 
 
-def _share(pattern: str, measured: Measured, sight: Sight, limit: ShareLimit, cold: Cold) -> Suspicion | None:
+def _share(pattern: str, measured: Measured, sight: Sight, limit: ShareLimit, cold: Cold) -> Symptom | None:
     usual = usual_share(measured.bad(sight.usual), measured.of(sight.usual), cold)
     least = max(limit.share, limit.times * usual)
     found = [(measured.bad(span), measured.of(span)) for span in sight.spans]
@@ -78,55 +78,55 @@ def _share(pattern: str, measured: Measured, sight: Sight, limit: ShareLimit, co
         return None
     bad, of = max(bad_enough, key=lambda pair: (pair[0] / pair[1], pair))
     severity: Severity = "critical" if bad >= max(limit.critical, least) * of else "warning"
-    return Suspicion(
+    return Symptom(
         pattern, severity, score_of(bad / of, least), bad, of, usual, limit.text, limit.quiet, measured.measure,
         measured.samples, sight.source, sight.campaign, sight.provider,
     )  # fmt: skip
 
 
-def _reported(sight: Sight, limit: TrapLimit) -> Suspicion | None:
+def _reported(sight: Sight, limit: TrapLimit) -> Symptom | None:
     """Trap hits that somebody knows of: no share of anything."""
     hits = max(span.traps for span in sight.spans)
     if hits < limit.reported:
         return None
     severity: Severity = "critical" if hits >= limit.reported_critical else "warning"
-    return Suspicion(
+    return Symptom(
         "trap-hits", severity, score_of(hits, limit.reported), hits, 0, UNKNOWN, limit.reported_text, limit.quiet,
         "traps", "trap", sight.source, sight.campaign, numbers=True,
     )  # fmt: skip
 
 
-def list_bombing(bombed: Mapping[str, int], limit: BombingLimit) -> Iterator[Suspicion]:
+def list_bombing(bombed: Mapping[str, int], limit: BombingLimit) -> Iterator[Symptom]:
     """Mailboxes that a window's messages flood."""
     for key, number in sorted(bombed.items()):
         if number >= limit.messages:
             severity: Severity = "critical" if number >= limit.critical else "warning"
-            yield Suspicion(
+            yield Symptom(
                 "list-bombing", severity, score_of(number, limit.messages), number, 0, UNKNOWN, limit.text, limit.quiet,
                 "messages_to_one", recipient_key=key, numbers=True,
             )  # fmt: skip
 
 
-def volume_spike(volume: int, usual: float, limit: SpikeLimit) -> Suspicion | None:
+def volume_spike(volume: int, usual: float, limit: SpikeLimit) -> Symptom | None:
     """So many intents in three minutes, where so many are usual."""
     least = max(limit.intents, limit.times * usual)
     if usual < 0 or volume < least:
         return None
     severity: Severity = "critical" if volume >= max(limit.intents, limit.critical * usual) else "warning"
-    return Suspicion(
+    return Symptom(
         "volume-spike", severity, score_of(volume, least), volume, 0, usual, limit.text, limit.quiet, "volume",
         numbers=True,
     )  # fmt: skip
 
 
-def engagement_collapse(day: Counts, taught: Counts, limit: CollapseLimit, cold: Cold) -> Suspicion | None:
+def engagement_collapse(day: Counts, taught: Counts, limit: CollapseLimit, cold: Cold) -> Symptom | None:
     """Signs of people in the last 24 hours, against the last weeks."""
     usual = usual_share(taught.engaged, taught.arrived, cold)
     if day.arrived < limit.of or usual < limit.usual or day.engaged >= limit.times * usual * day.arrived:
         return None
     severity: Severity = "critical" if day.engaged <= limit.critical * usual * day.arrived else "warning"
     score = round(1 - day.engaged / (2 * limit.times * usual * day.arrived), 3)
-    return Suspicion(
+    return Symptom(
         "engagement-collapse", severity, score, day.engaged, day.arrived, usual, limit.text, limit.quiet,
         "engagement_share",
     )  # fmt: skip

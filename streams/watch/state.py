@@ -3,7 +3,6 @@
 A partition has a few rows for each service and source; they live as long as it is open.
 """
 
-import struct
 from collections.abc import Iterable
 from typing import Any, Generic, Protocol
 
@@ -91,12 +90,12 @@ class WatchState:
 
 def window_key(start: int, service: str) -> bytes:
     """Key of a window: in the order of time, then of services."""
-    return struct.pack(">Q", start) + service.encode()
+    return start.to_bytes(8) + service.encode()
 
 
 def window_of(key: bytes) -> tuple[int, str]:
     """Start and service of a window."""
-    return struct.unpack(">Q", key[:8])[0], key[8:].decode()
+    return int.from_bytes(key[:8]), key[8:].decode()
 
 
 def story_key(service: str, kind: str = "", name: str = "") -> bytes:

@@ -17,7 +17,7 @@ from sidestep.streams.watch.patterns import (
 )
 from sidestep.streams.watch.state import WatchState, story_key
 from sidestep.streams.watch.stories import CAMPAIGN, PROVIDER, SOURCE, sight_of, stories_of, tell, within
-from sidestep.streams.watch.suspicion import Suspicion
+from sidestep.streams.watch.symptom import Symptom
 from sidestep.streams.watch.tables import BaselineRow, StoryRow, WindowRow
 from sidestep.streams.watch.thresholds import Thresholds
 from sidestep.streams.watch.unusual import unusual
@@ -37,7 +37,7 @@ BAD = {
 """What is counted, by the name of the feature that a pattern goes by."""
 
 
-class Ended(NamedTuple):
+class EndedWindow(NamedTuple):
     """A window that has ended, with what is known of its service by now. Times are Unix seconds."""
 
     start: int
@@ -47,20 +47,20 @@ class Ended(NamedTuple):
     baseline: BaselineRow
 
 
-def ended(state: WatchState, start: int, service: str, row: WindowRow, rules: Thresholds) -> Ended:
+def ended(state: WatchState, start: int, service: str, row: WindowRow, rules: Thresholds) -> EndedWindow:
     """Take the window into the story of its service."""
     windows = rules.watch.windows
     story = tell(state, story_key(service), start, row.counts, windows.long, windows)
-    return Ended(start, service, row, story, state.baselines.get(service.encode()) or new_baseline(start))
+    return EndedWindow(start, service, row, story, state.baselines.get(service.encode()) or new_baseline(start))
 
 
-def suspected(state: WatchState, window: Ended, rules: Thresholds) -> list[Suspicion]:
+def suspected(state: WatchState, window: EndedWindow, rules: Thresholds) -> list[Symptom]:
     """Everything that the window gives reason to suspect."""
     found = _of_all(state, window, rules) if window.service == ALL else _of_service(state, window, rules)
     return [one for one in found if one is not None]
 
 
-def _of_service(state: WatchState, window: Ended, rules: Thresholds) -> Iterator[Suspicion | None]:
+def _of_service(state: WatchState, window: EndedWindow, rules: Thresholds) -> Iterator[Symptom | None]:
     start, service, row, story, baseline = window
     limits = rules.watch
     for _ in advance(baseline, start):  # once an hour
@@ -82,15 +82,15 @@ def _of_service(state: WatchState, window: Ended, rules: Thresholds) -> Iterator
         yield one._replace(blamed=_blamed(one, parts, within(story, start, span)))
 
 
-def _blamed(suspicion: Suspicion, sources: list[tuple[str, Counts]], whole: Counts) -> str:
+def _blamed(symptom: Symptom, sources: list[tuple[str, Counts]], whole: Counts) -> str:
     """The source that most of a service's bad ones of late are from; empty: none stands out."""
-    field = BAD[suspicion.measure]
+    field = BAD[symptom.measure]
     total = getattr(whole, field)
     worst = max(sources, key=lambda part: getattr(part[1], field), default=("", Counts()))
     return worst[0] if total and getattr(worst[1], field) >= MOST * total else ""
 
 
-def _of_all(state: WatchState, window: Ended, rules: Thresholds) -> Iterator[Suspicion | None]:
+def _of_all(state: WatchState, window: EndedWindow, rules: Thresholds) -> Iterator[Symptom | None]:
     """What is seen of all services together: what providers think of us, and who is flooded."""
     start, row, limits = window.start, window.row, rules.watch
     for _ in advance(window.baseline, start):

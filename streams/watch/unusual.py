@@ -4,7 +4,7 @@ from sidestep.streams.watch.counts import Counts, share
 from sidestep.streams.watch.features import window_features
 from sidestep.streams.watch.forest import score
 from sidestep.streams.watch.state import WatchState
-from sidestep.streams.watch.suspicion import Suspicion
+from sidestep.streams.watch.symptom import Symptom
 from sidestep.streams.watch.tables import ForestRow, WindowRow
 from sidestep.streams.watch.thresholds import Document
 
@@ -14,7 +14,7 @@ BITS = 8.0
 
 def unusual(
     state: WatchState, service: str, row: WindowRow, short: Counts, usual_volume: float, watch: Document
-) -> Suspicion | None:
+) -> Symptom | None:
     """Score a window, and count it. `short`: the last three minutes, for what came back."""
     limit, shape = watch.unusual, watch.forest
     if row.counts.intents < limit.intents or usual_volume < 0:
@@ -27,7 +27,7 @@ def unusual(
     state.forests.put(service.encode(), forest)
     if forest.streak < limit.windows:
         return None
-    return Suspicion(
+    return Symptom(
         "unusual", "notice", found, row.counts.intents, 0, -1.0, limit.text, limit.quiet, "volume_of_window",
         numbers=True,
     )  # fmt: skip

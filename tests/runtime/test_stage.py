@@ -217,7 +217,7 @@ def test_partitions_in_which_nothing_happens_are_looked_after(monkeypatch: pytes
         (zero,) = partitions(0)
         await stage.open_partition(zero)
         judge = stage._judges[zero]
-        watch = asyncio.create_task(stage.keep_watch())
+        watch = asyncio.create_task(stage.keep_settled())
         await until(lambda: place.opened[0].looks > 2)
         assert stage._judges[zero] is judge
         place.opened[0].unreachable = True

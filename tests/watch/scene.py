@@ -45,7 +45,7 @@ def tally(second: int = START, service: str = "shop", source: str = "", provider
     if provider:
         fields["providers"] = Breakdown({provider: intents})
         fields["returns_by_provider"] = ReturnsByName({provider: returns})
-    given = {"partition": 0, "second": second, "intents": intents, "returns": returns}
+    given: dict[str, Any] = {"partition": 0, "second": second, "intents": intents, "returns": returns}
     return Tally(service=service, **given | fields)
 
 

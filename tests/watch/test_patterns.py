@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sidestep.schemas import Anomaly
+from sidestep.schemas import Anomaly, Breakdown, Outcomes
 from tests.watch.scene import DAY, HOUR, Scene
 
 Fields = dict[str, Any]
@@ -47,7 +47,8 @@ STORIES = [
             {"approved": 900, "dropped": 50, "unknown": 50, "source": "import"},  # of many, but one in twenty
         ],
         source="import",
-        says="33 % of what shop wants to send goes to addresses that do not exist (100 of 300, usual is 0.00 %): stop the source import",
+        says="33 % of what shop wants to send goes to addresses that do not exist (100 of 300, usual is "
+        "0.00 %): stop the source import",
     ),
     Story(
         "dormant-revival",
@@ -190,7 +191,7 @@ def test_noise_is_no_incident(story: Story) -> None:
 
 
 def test_a_new_service_is_judged_by_absolute_thresholds() -> None:
-    """Cold start: a burst is told of in its first minute, with nothing usual; a volume, and what is unusual, are not."""
+    """Cold start: a burst is told of in its first minute, with nothing usual; a volume is not."""
     scene = Scene()
     found = scene.says(approved=5_000, unknown=0, source="form")
     assert [] == found
@@ -224,7 +225,7 @@ def test_two_bad_sources_are_two_incidents() -> None:
     """Each is to be fixed by itself."""
     scene = Scene()
     scene.usual(3, **CLEAN)
-    bad = {"approved": 200, "dropped": 100, "unknown": 100}
+    bad: Fields = {"approved": 200, "dropped": 100, "unknown": 100}
     scene.append(scene.tally(scene.now, source="a", **bad), scene.tally(scene.now, source="b", **bad))
     scene.wait(60)
     scene.tick(10)
@@ -245,11 +246,9 @@ def test_what_explains_an_incident_that_is_open_takes_it_over() -> None:
 
 def test_a_campaign_is_named_where_no_source_is() -> None:
     """Services that give none still hear which campaign it is."""
-    from sidestep.schemas import Breakdown, Outcomes
-
     scene = Scene()
     scene.usual(3, **CLEAN)
-    bad = {"approved": 200, "dropped": 100, "unknown": 100}
+    bad: Fields = {"approved": 200, "dropped": 100, "unknown": 100}
     found = scene.says(**bad, campaigns=Breakdown({"spring": Outcomes(**bad)}))
     assert [("unknown-burst", "", "spring")] == [(one.pattern, one.source, one.campaign) for one in found]
     assert "stop the campaign spring" in found[0].text

@@ -8,7 +8,7 @@ Severity = Literal["notice", "warning", "critical"]
 SEVERITIES: tuple[Severity, ...] = ("notice", "warning", "critical")
 
 
-class Suspicion(NamedTuple):
+class Symptom(NamedTuple):
     """A pattern in the windows of a service, in one of its sources or campaigns, or at an MX provider."""
 
     pattern: str
@@ -47,20 +47,20 @@ def score_of(seen: float, threshold: float) -> float:
     return round(seen / (seen + threshold), 3) if seen > 0 else 0.0
 
 
-def sentence(suspicion: Suspicion, service: str) -> str:
+def sentence(symptom: Symptom, service: str) -> str:
     """What it says to people."""
-    usual = suspicion.usual
-    known = "not known yet" if usual < 0 else f"{usual:.0f}" if suspicion.numbers else percent(usual)
-    source = f"the source {suspicion.source}" if suspicion.source else "it"
-    if not suspicion.source and suspicion.campaign:
-        source = f"the campaign {suspicion.campaign}"
-    text = suspicion.text.format(
+    usual = symptom.usual
+    known = "not known yet" if usual < 0 else f"{usual:.0f}" if symptom.numbers else percent(usual)
+    source = f"the source {symptom.source}" if symptom.source else "it"
+    if not symptom.source and symptom.campaign:
+        source = f"the campaign {symptom.campaign}"
+    text = symptom.text.format(
         who=who(service),
         source=source,
-        provider=(suspicion.provider or "a provider").capitalize(),
-        bad=suspicion.bad,
-        of=suspicion.of,
-        share=percent(share(suspicion.bad, suspicion.of)),
+        provider=(symptom.provider or "a provider").capitalize(),
+        bad=symptom.bad,
+        of=symptom.of,
+        share=percent(share(symptom.bad, symptom.of)),
         usual=known,
     )
     return text[0].upper() + text[1:]
