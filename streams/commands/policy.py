@@ -7,12 +7,15 @@ from pathlib import Path
 
 import click
 
+from sidestep.streams.decide.case_run import CaseOutcome, rules_judged_otherwise
 from sidestep.streams.decide.policy import Limits, Policy, Ramp, RulePolicy, SlowDown
+from sidestep.streams.decide.policy_check import faults_of
 from sidestep.streams.decide.policy_diff import differences
 from sidestep.streams.decide.policy_file import SHIPPED, decoded, read_octets
 from sidestep.streams.decide.policy_text import parse, problems
 from sidestep.streams.decide.policy_upgrade import upgrade as upgrade_text
 from sidestep.streams.decide.risk import SIGNALS
+from sidestep.streams.decide.rules.reasons import shipped_reasons
 from sidestep.streams.errors import PolicyError
 from sidestep.streams.gcra import Rate
 from sidestep.streams.screen.lists.typo import NearMiss
@@ -35,15 +38,21 @@ def policy() -> None:
 @policy.command()
 @click.argument("file", type=click.Path(path_type=Path))
 def check(file: Path) -> None:
-    """Say every fault of FILE and leave with 1, or show what it says. Asks no broker."""
+    """Say every fault of FILE and leave with 1, or show what it says. Asks no broker.
+
+    A case of its own ([[cases]]) that comes out otherwise than it says is a fault. Then it tells the rules whose case
+    comes out otherwise than by the policy that ships.
+    """
     from sidestep.streams.screen.lists.mx_providers import providers
     from sidestep.streams.screen.lists.typo import suggest
 
-    found = _usable(file)
+    found = _usable(file, faults_of)
     for sentence in warnings(found, suggest, providers()):
         click.echo(f"{file}: warning: {sentence}", err=True)
     click.echo(f"OK: {file}: policy {found.name!r}, version {found.version}\n")
     click.echo(describe(found))
+    for sentence in otherwise(found):
+        click.echo(sentence)
 
 
 @policy.command()
@@ -103,9 +112,9 @@ def upgrade(file: Path, write: bool) -> None:
         file.write_text(upgraded.text, encoding="utf-8")
 
 
-def _usable(file: Path) -> Policy:
+def _usable(file: Path, faults_in: Callable[[str], list[str]] = problems) -> Policy:
     text = _read(file)
-    faults = problems(text)
+    faults = faults_in(text)
     for fault in faults:
         click.echo(f"{file}: {fault}", err=True)
     if faults:
@@ -145,6 +154,8 @@ def describe(policy: Policy) -> str:
         f"  {'consent is fresh for':<30}{policy.consent_days} days",
         f"  {'unanswered from':<30}{policy.unanswered} messages",
     ]
+    if own := list(_own_reasons(policy)):
+        lines += ["", "sentences of its own", *own]
     return "\n".join(lines)
 
 
@@ -165,6 +176,26 @@ def _slow_down(rules: SlowDown) -> list[str]:
         f"  {'blocked':<30}{rules.blocked_share / 10:g} % for {rules.for_seconds} s",
         f"  {'then':<30}twice as fast every {rules.double_seconds} s; never below {rules.slowest.text}",
     ]
+
+
+def _own_reasons(policy: Policy) -> Iterator[str]:
+    for rule, shipped in shipped_reasons().items():
+        for form, text in policy.reasons[rule].items():
+            if text != shipped.forms[form]:
+                yield f"  {rule:<30}{text}"
+
+
+def otherwise(policy: Policy) -> Iterator[str]:
+    """Rules whose case (rules/reasons.toml) comes out otherwise than by the policy that ships, a line each."""
+    found = list(rules_judged_otherwise(policy, parse(_read(SHIPPED))))
+    if found:
+        yield "\nthe cases of these rules come out otherwise than as shipped"
+    for rule, ours, theirs in found:
+        yield f"  {rule:<30}{_came_out(ours)} (as shipped: {_came_out(theirs)})"
+
+
+def _came_out(outcome: CaseOutcome) -> str:
+    return f"{outcome.action}, {' '.join(outcome.rules) or 'no rule'}"
 
 
 def _parameters(rule: RulePolicy) -> str:

@@ -2,14 +2,30 @@
 Pure: they change only the rows that they are given.
 """
 
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
+from sidestep.schemas import IntentEvidence
+from sidestep.streams.decide.policy import Policy
 from sidestep.streams.decide.rules.case import Finding
+from sidestep.streams.decide.rules.reasons import finding
 from sidestep.streams.decide.slow_down import RULE, SlowRate
 from sidestep.streams.decide.tables import DomainRow, ServiceRow
 from sidestep.streams.gcra import Rate, advance, earliest, furthest
 
 Row = DomainRow | ServiceRow
+
+
+class Passing(NamedTuple):
+    """An intent that has to pass limits, when, and by which policy."""
+
+    evidence: IntentEvidence
+    policy: Policy
+    now_us: int
+
+    def full(self, rule: str, said: dict[str, str], retry_us: int) -> Finding:
+        """The finding of a bucket that has no room. `said`: values for its sentence."""
+        said["seconds"] = f"{(retry_us - self.now_us) / 1e6:.1f}"
+        return finding(self.policy, self.evidence, rule, said, retry_us=retry_us)
 
 
 class Bucket(Protocol):
@@ -23,45 +39,49 @@ class Bucket(Protocol):
 
 
 class RateBucket:
-    """A rate of the policy. `said`: whose it is and what that gets, for the sentence."""
+    """A rate of the policy; `provider` for the sentence of one that goes by the MX provider."""
 
-    __slots__ = ("_now_us", "_rate", "_row", "_rule", "_said")
+    __slots__ = ("_passing", "_provider", "_rate", "_row", "_rule")
 
-    def __init__(self, rule: str, rate: Rate, row: Row, said: str, now_us: int):
-        self._rule, self._rate, self._row, self._said, self._now_us = rule, rate, row, said, now_us
+    def __init__(self, passing: Passing, rule: str, rate: Rate, row: Row, provider: str = ""):
+        self._passing, self._rule, self._rate, self._row, self._provider = passing, rule, rate, row, provider
 
     def stop(self) -> Finding | None:
         """A finding where there is no room; None: there is."""
-        if earliest(self._rate, self._row.tat_us) <= self._now_us:
+        now_us = self._passing.now_us
+        if earliest(self._rate, self._row.tat_us) <= now_us:
             return None
-        return full(self._rule, self._said, promise(self._rate, self._row, self._now_us), self._now_us)
+        said = {"rate": self._rate.text, "provider": self._provider}
+        return self._passing.full(self._rule, said, promise(self._rate, self._row, now_us))
 
     def take(self) -> None:
         """A message goes out."""
-        self._row.tat_us = advance(self._rate, self._row.tat_us, self._now_us)
+        self._row.tat_us = advance(self._rate, self._row.tat_us, self._passing.now_us)
 
 
 class SlowBucket:
     """What is left of a limit after a mail server has said that we are too fast: evenly, one at a time."""
 
-    __slots__ = ("_now_us", "_row", "_slow")
+    __slots__ = ("_passing", "_row", "_slow")
 
-    def __init__(self, slow: SlowRate, row: Row, now_us: int):
-        self._slow, self._row, self._now_us = slow, row, now_us
+    def __init__(self, passing: Passing, slow: SlowRate, row: Row):
+        self._passing, self._slow, self._row = passing, slow, row
 
     def stop(self) -> Finding | None:
         """A finding where there is no room; None: there is."""
-        if self._row.tat_us <= self._now_us:
+        now_us = self._passing.now_us
+        if self._row.tat_us <= now_us:
             return None
-        return full(RULE, self._slow.text(self._now_us), self._promise(), self._now_us)
+        return self._passing.full(RULE, self._slow.said(now_us), self._promise())
 
     def take(self) -> None:
         """A message goes out."""
-        self._row.tat_us = max(self._row.tat_us, self._now_us) + self._slow.interval_us(self._now_us)
+        now_us = self._passing.now_us
+        self._row.tat_us = max(self._row.tat_us, now_us) + self._slow.interval_us(now_us)
 
     def _promise(self) -> int:
         """As below; the distance to the next slot is that of the slot's time, when the limit may have climbed."""
-        row, slow, now_us = self._row, self._slow, self._now_us
+        row, slow, now_us = self._row, self._slow, self._passing.now_us
         row.tat_us = min(row.tat_us, now_us + slow.interval_us(now_us))
         promised = row.slot_us if row.slot_interval_us == slow.mark else 0
         slot = max(row.tat_us, promised, now_us)
@@ -77,11 +97,6 @@ def promise(rate: Rate, row: Row, now_us: int) -> int:
     slot = max(earliest(rate, row.tat_us), promised, now_us)
     row.slot_us, row.slot_interval_us = slot + rate.interval_us, rate.interval_us
     return _milliseconds(slot)
-
-
-def full(rule: str, text: str, retry_us: int, now_us: int) -> Finding:
-    """The finding of a bucket that has no room."""
-    return Finding(rule, f"{text}; there is room again in {(retry_us - now_us) / 1e6:.1f} s.", retry_us)
 
 
 def _milliseconds(slot_us: int) -> int:

@@ -7,8 +7,7 @@ gives it, or an equal one. A domain with a limit of its own stands for itself: i
 
 from sidestep.schemas import IntentEvidence
 from sidestep.schemas.evidence import Pace
-from sidestep.streams.decide.buckets import Bucket, RateBucket, SlowBucket
-from sidestep.streams.decide.policy import Policy
+from sidestep.streams.decide.buckets import Bucket, Passing, RateBucket, SlowBucket
 from sidestep.streams.decide.slow_down import slow_provider
 from sidestep.streams.decide.state import State
 from sidestep.streams.decide.tables import ServiceRow, provider_key, service_provider_key
@@ -17,23 +16,23 @@ from sidestep.streams.decide.warm_up import Today
 NO_PACE = Pace()
 
 
-def by_provider(
-    state: State, evidence: IntentEvidence, service: ServiceRow, policy: Policy, now_us: int
-) -> list[Bucket]:
+def by_provider(passing: Passing, state: State, service: ServiceRow) -> list[Bucket]:
     """Buckets that an intent has to pass. `service`: the row of its service at its domain."""
+    evidence, policy, _ = passing
     provider = evidence.mx.provider if evidence.mx is not None else ""
     own = evidence.domain in policy.domain_limits.named
     pace = state.controls.paces.get(provider, NO_PACE)
     found: list[Bucket | None] = []
     if provider:
-        found.append(_of_provider(state, provider, pace, own, policy, now_us))
+        found.append(_of_provider(passing, state, provider, pace, own))
     if provider and not own:
-        found.append(_of_service(state, evidence.service, provider, pace, policy, now_us))
-    found.append(_warm_up(state, evidence, "" if own else provider, service, policy, now_us))
+        found.append(_of_service(passing, state, provider, pace))
+    found.append(_warm_up(passing, state, "" if own else provider, service))
     return [bucket for bucket in found if bucket is not None]
 
 
-def _of_provider(state: State, provider: str, pace: Pace, own: bool, policy: Policy, now_us: int) -> Bucket | None:
+def _of_provider(passing: Passing, state: State, provider: str, pace: Pace, own: bool) -> Bucket | None:
+    _, policy, now_us = passing
     rate = None
     if not own and policy.rules["mx-provider-limit"].mode != "off":
         rate = policy.provider_limits.share(provider, state.controls.partitions, pace.share)
@@ -42,13 +41,13 @@ def _of_provider(state: State, provider: str, pace: Pace, own: bool, policy: Pol
         return None  # no row, where there is nothing to keep
     row = state.domain(provider_key(provider), now_us // 1_000_000)
     if rate is None or (slow is not None and slow.interval_us(now_us) > rate.interval_us):
-        return SlowBucket(slow, row, now_us) if slow is not None else None
-    text = f"The domains whose mail {provider} runs get their {rate.text} already"
-    return RateBucket("mx-provider-limit", rate, row, text, now_us)
+        return SlowBucket(passing, slow, row) if slow is not None else None
+    return RateBucket(passing, "mx-provider-limit", rate, row, provider)
 
 
-def _of_service(state: State, service: str, provider: str, pace: Pace, policy: Policy, now_us: int) -> Bucket | None:
-    limits = policy.service_provider_limits
+def _of_service(passing: Passing, state: State, provider: str, pace: Pace) -> Bucket | None:
+    evidence, policy, now_us = passing
+    service, limits = evidence.service, policy.service_provider_limits
     if not limits.named or policy.rules["service-provider-limit"].mode == "off":
         return None
     name = f"{service}@{provider}" if f"{service}@{provider}" in limits.named else service
@@ -56,21 +55,19 @@ def _of_service(state: State, service: str, provider: str, pace: Pace, policy: P
     if rate is None:
         return None
     row = state.service(service_provider_key(service, provider), now_us // 1_000_000)
-    text = f"{service} sends its {rate.text} to the domains whose mail {provider} runs already"
-    return RateBucket("service-provider-limit", rate, row, text, now_us)
+    return RateBucket(passing, "service-provider-limit", rate, row, provider)
 
 
-def _warm_up(
-    state: State, evidence: IntentEvidence, provider: str, service: ServiceRow, policy: Policy, now_us: int
-) -> Bucket | None:
+def _warm_up(passing: Passing, state: State, provider: str, service: ServiceRow) -> Bucket | None:
+    evidence, policy, now_us = passing
     ramp = policy.ramp
     if not ramp.services or policy.rules["warm-up"].mode == "off" or not _named(evidence, ramp.services):
         return None
     if not provider:
-        return Today(service, ramp, evidence.service, evidence.domain, 1, now_us)
+        return Today(passing, service, evidence.domain, 1)
     row = state.service(service_provider_key(evidence.service, provider), now_us // 1_000_000)
     # an equal part for each partition: a day's cap that moved between them would be given out twice
-    return Today(row, ramp, evidence.service, provider, state.controls.partitions, now_us)
+    return Today(passing, row, provider, state.controls.partitions)
 
 
 def _named(evidence: IntentEvidence, services: frozenset[str]) -> bool:

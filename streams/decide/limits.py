@@ -6,7 +6,7 @@ what is left of a domain's limit after its server has said that we are too fast,
 """
 
 from sidestep.schemas import IntentEvidence
-from sidestep.streams.decide.buckets import Bucket, RateBucket, SlowBucket, full, promise
+from sidestep.streams.decide.buckets import Bucket, Passing, RateBucket, SlowBucket
 from sidestep.streams.decide.by_provider import by_provider
 from sidestep.streams.decide.policy import Policy
 from sidestep.streams.decide.rules.case import Finding
@@ -30,14 +30,13 @@ def limit(
     if evidence.test:
         return None
     if domain.slowed is not None or state.controls.by_provider:
-        return _pass(_buckets(state, evidence, pair, domain, service, policy, now_us))
+        return _pass(_buckets(Passing(evidence, policy, now_us), state, pair, domain, service))
     # what follows is the same for the two of them, without a bucket made for each intent
     by_domain, by_service = pair.domain_rate, pair.service_rate
     if by_domain is not None and earliest(by_domain, domain.tat_us) > now_us:
-        return full("domain-limit", _domains(evidence, by_domain.text), promise(by_domain, domain, now_us), now_us)
+        return RateBucket(Passing(evidence, policy, now_us), "domain-limit", by_domain, domain).stop()
     if by_service is not None and earliest(by_service, service.tat_us) > now_us:
-        text = _services(evidence, by_service.text)
-        return full("service-limit", text, promise(by_service, service, now_us), now_us)
+        return RateBucket(Passing(evidence, policy, now_us), "service-limit", by_service, service).stop()
     if by_domain is not None:
         domain.tat_us = advance(by_domain, domain.tat_us, now_us)
     if by_service is not None:
@@ -55,30 +54,17 @@ def _pass(buckets: list[Bucket]) -> Finding | None:
 
 
 def _buckets(
-    state: State,
-    evidence: IntentEvidence,
-    pair: ServiceAtDomain,
-    domain: DomainRow,
-    service: ServiceRow,
-    policy: Policy,
-    now_us: int,
+    passing: Passing, state: State, pair: ServiceAtDomain, domain: DomainRow, service: ServiceRow
 ) -> list[Bucket]:
     """All that the intent has to pass, in the order in which they are asked."""
     found: list[Bucket] = []
+    evidence, policy, now_us = passing
     slow = slow_rate(domain, pair.domain_rate, evidence.domain, policy, now_us // 1_000_000)
     if slow is not None:
-        found.append(SlowBucket(slow, domain, now_us))
+        found.append(SlowBucket(passing, slow, domain))
     elif (rate := pair.domain_rate) is not None:
-        found.append(RateBucket("domain-limit", rate, domain, _domains(evidence, rate.text), now_us))
-    found += by_provider(state, evidence, service, policy, now_us)
+        found.append(RateBucket(passing, "domain-limit", rate, domain))
+    found += by_provider(passing, state, service)
     if (rate := pair.service_rate) is not None:
-        found.append(RateBucket("service-limit", rate, service, _services(evidence, rate.text), now_us))
+        found.append(RateBucket(passing, "service-limit", rate, service))
     return found
-
-
-def _domains(evidence: IntentEvidence, rate: str) -> str:
-    return f"{evidence.domain} gets its {rate} already"
-
-
-def _services(evidence: IntentEvidence, rate: str) -> str:
-    return f"{evidence.service} sends its {rate} to {evidence.domain} already"

@@ -115,6 +115,8 @@ class Policy(Struct, frozen=True):
     consent_days: int
     unanswered: int
     bombed: int
+    reasons: dict[str, dict[str, str]]
+    """Templates of sentences by rule and form, see rules/reasons.py."""
     provider_limits: SharedLimits = SharedLimits({})
     service_provider_limits: SharedLimits = SharedLimits({})
     ramp: Ramp = NO_RAMP

@@ -35,6 +35,7 @@ def _of_rules(old: Policy, new: Policy) -> Iterator[str]:
     for rule in RULES:
         before, after = (_known(rule, asdict(policy.rules[rule.id])) for policy in (old, new))
         yield from _of(f"rules.{rule.id}", before, after)
+        yield from _of(f"rules.{rule.id}", old.reasons[rule.id], new.reasons[rule.id])
 
 
 def _known(rule: Rule, values: dict[str, Any]) -> dict[str, Any]:

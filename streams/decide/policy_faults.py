@@ -5,9 +5,11 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
+from sidestep.streams.decide.policy_cases import case_problems
 from sidestep.streams.decide.policy_sections import SECTIONS, section_faults
 from sidestep.streams.decide.risk import SIGNALS, SPEAKS_FOR
 from sidestep.streams.decide.rules.ladder import RULES, Natural, Rule
+from sidestep.streams.decide.rules.reasons import is_reason, reason_faults
 from sidestep.streams.gcra import parse_rate
 
 RISK_PARAMETERS: Mapping[str, int] = MappingProxyType(
@@ -16,18 +18,21 @@ RISK_PARAMETERS: Mapping[str, int] = MappingProxyType(
 """And what holds where a policy out of the log, of an earlier version, does not say."""
 SHARED = ("mx-provider", "service-at-provider")
 """Limits that several partitions share; none has to be there."""
+REQUIRED = {"policy", "rules", "limits", "risk", "risk-parameters", *SECTIONS}
+KNOWN = {*REQUIRED, "cases"}
+"""Sections of a policy."""
 _DOMAIN = re.compile(r"^[a-z0-9_-]+(\.[a-z0-9_-]+)+$")
 
 
 def document_faults(document: dict[str, Any]) -> list[str]:
     """Of a policy that was read from TOML: one sentence each, with the section."""
     faults: list[str] = []
-    sections = {"policy", "rules", "limits", "risk", "risk-parameters", *SECTIONS}
-    faults += [f"[{name}]: unknown section" for name in document.keys() - sections]
-    faults += [f"[{name}]: the section is missing" for name in sorted(sections - document.keys())]
+    faults += [f"[{name}]: unknown section" for name in document.keys() - KNOWN]
+    faults += [f"[{name}]: the section is missing" for name in sorted(REQUIRED - document.keys())]
     faults += [
-        f"[{name}]: must be a table" for name in sections & document.keys() if not isinstance(document[name], dict)
+        f"[{name}]: must be a table" for name in REQUIRED & document.keys() if not isinstance(document[name], dict)
     ]
+    faults += case_problems(document.get("cases", []))
     if not faults:
         if not isinstance(document["policy"].get("name"), str):
             faults.append("[policy] name: give the policy a name")
@@ -54,7 +59,8 @@ def _check_rule(rule: Rule, values: dict[str, Any]) -> list[str]:
     for key, kind in rule.parameters.items():
         faults += _check_value(f"{section} {key}", values.get(key), kind)
     unknown = values.keys() - rule.parameters.keys() - {"mode"}
-    return faults + [f"{section} {key}: unknown parameter" for key in unknown]
+    faults += [f"{section} {key}: unknown parameter" for key in unknown if not is_reason(key)]
+    return [*faults, *reason_faults(rule.id, values)]
 
 
 def _check_value(where: str, value: Any, kind: type) -> list[str]:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from sidestep.streams.decide.policy_text import parse
+from sidestep.streams.decide.policy_check import checked
 from sidestep.streams.errors import SettingsError
 from sidestep.streams.settings import Settings
 
@@ -20,7 +20,7 @@ def read_policy(settings: Settings) -> str:
         raise SettingsError(f"SIDESTEP_POLICY: {path} can't be read: {error.strerror}") from error
     except ValueError as error:
         raise SettingsError(f"SIDESTEP_POLICY: {path} {error}") from None
-    parse(text)
+    checked(text)
     return text
 
 

@@ -9,10 +9,11 @@ import tomllib
 from typing import Any
 
 from sidestep.streams.decide.policy import Limits, Policy, RulePolicy, SharedLimits
-from sidestep.streams.decide.policy_faults import RISK_PARAMETERS, document_faults
+from sidestep.streams.decide.policy_faults import KNOWN, RISK_PARAMETERS, document_faults
 from sidestep.streams.decide.policy_sections import complete, ramp, slow_down
 from sidestep.streams.decide.risk import SIGNALS
 from sidestep.streams.decide.rules.ladder import RULES
+from sidestep.streams.decide.rules.reasons import is_reason, reasons_of, sound_reasons
 from sidestep.streams.errors import PolicyError
 from sidestep.streams.gcra import parse_rate
 
@@ -48,6 +49,7 @@ def _policy(text: str, document: dict[str, Any], faults: list[str]) -> Policy:
         version=version_of(text),
         name=document["policy"]["name"],
         rules={name: _rule(values) for name, values in document["rules"].items()},
+        reasons=reasons_of(document["rules"]),
         domain_limits=_limits(document["limits"]["domain"]),
         service_limits=_limits(document["limits"]["service-at-domain"]),
         risk={name: float(document["risk"][name]) for name in SIGNALS},
@@ -65,6 +67,8 @@ def problems(text: str) -> list[str]:
 
 
 def _complete(document: dict[str, Any]) -> None:
+    for name in document.keys() - KNOWN | {"cases"} & document.keys():
+        del document[name]
     complete(document)
     rules, risk, parameters = (document.get(name) for name in ("rules", "risk", "risk-parameters"))
     if isinstance(rules, dict):
@@ -73,7 +77,7 @@ def _complete(document: dict[str, Any]) -> None:
         for rule in RULES:
             values = rules.setdefault(rule.id, {"mode": "off"})
             if isinstance(values, dict):
-                for key in values.keys() - rule.parameters.keys() - {"mode"}:
+                for key in values.keys() - rule.parameters.keys() - {"mode", *sound_reasons(rule.id, values)}:
                     del values[key]
                 for key, kind in rule.parameters.items():
                     values.setdefault(key, [] if kind is list else 1)
@@ -101,7 +105,9 @@ def _load(text: str) -> tuple[dict[str, Any], list[str]]:
 
 
 def _rule(values: dict[str, Any]) -> RulePolicy:
-    plain: dict[str, Any] = {name: tuple(it) if isinstance(it, list) else it for name, it in values.items()}
+    plain: dict[str, Any] = {
+        name: tuple(it) if isinstance(it, list) else it for name, it in values.items() if not is_reason(name)
+    }
     return RulePolicy(**plain)
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from sidestep.streams.errors import PolicyError
 
-_HEADING = re.compile(r"^\[([a-z-]+(?:\.[a-z-]+)?)\]")
+_HEADING = re.compile(r"^\[{1,2}([a-z-]+(?:\.[a-z-]+)?)\]")
 _KEY = re.compile(r"^([a-z_-]+|\"[^\"]+\")\s*=")
 _OWN = ("limits",)
 """Sections whose entries are everybody's own; only `default` has to be there."""

@@ -46,12 +46,12 @@ class SlowRate:
         """The distance at that time."""
         return self._interval(self._left(now_us))
 
-    def text(self, now_us: int) -> str:
-        """What has happened, and what follows at that time."""
+    def said(self, now_us: int) -> dict[str, str]:
+        """What has happened, and what follows at that time, as values for a sentence."""
         left, interval = self._left(now_us), self.interval_us(now_us)
         share = f"at {left / 10:g} %, " if interval >= self._share(left) else ""
         until = clock(faster_at(self._until, self._double, now_us // 1_000_000))
-        return f"{self._said}; its limit is {share}{_amount(interval)}, until {until}"
+        return {"answered": self._said, "limit": f"{share}{_amount(interval)}", "until": until}
 
     def _left(self, now_us: int) -> int:
         return speed(self._lowered, self._until, self._double, now_us // 1_000_000)

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from sidestep.schemas import IntentEvidence
 from sidestep.streams.decide.policy import DAY, Policy, RulePolicy
 from sidestep.streams.decide.rules.case import Finding, span
+from sidestep.streams.decide.rules.reasons import finding
 from sidestep.streams.decide.state import State, Stories
 from sidestep.streams.decide.tables import LastMessage, RecipientRow, SourceRow, campaign_key, source_key
 
@@ -32,7 +33,7 @@ def meter(
     ):
         found = _of_source(state, evidence, source, policy, now)
     if found is None and campaign is not None and held.mode != "off" and _may_be_held(campaign, held):
-        found = _hold(campaign, "campaign", evidence.campaign, evidence.service, held, now)
+        found = _hold(campaign, "campaign", evidence.campaign, evidence, policy, now)
     return None if found is None or _is_well_known(recipient, policy, now) else found
 
 
@@ -94,20 +95,19 @@ def _is_well_known(recipient: RecipientRow, policy: Policy, now: int) -> bool:
 
 def _of_source(state: State, evidence: IntentEvidence, row: SourceRow, policy: Policy, now: int) -> Finding | None:
     probation, held = policy.rules["source-probation"], policy.rules["source-held"]
-    service, source = evidence.service, evidence.source
-    if state.controls.holds and (found := _on_hold(state, service, source, policy)) is not None:
+    if state.controls.holds and (found := _on_hold(state, evidence, policy)) is not None:
         return found
-    if held.mode != "off" and (found := _hold(row, "source", source, service, held, now)) is not None:
+    if held.mode != "off" and (found := _hold(row, "source", evidence.source, evidence, policy, now)) is not None:
         return found
-    return None if probation.mode == "off" else _wait(row, source, service, probation, state, now)
+    return None if probation.mode == "off" else _wait(row, evidence, policy, state, now)
 
 
-def _on_hold(state: State, service: str, source: str, policy: Policy) -> Finding | None:
-    hold = state.controls.source_hold(service, source)
+def _on_hold(state: State, evidence: IntentEvidence, policy: Policy) -> Finding | None:
+    hold = state.controls.source_hold(evidence.service, evidence.source)
     if hold is None or policy.rules["source-on-hold"].mode == "off":
         return None
-    text = f"The source {source} of {service} is on hold: {hold.reason}."
-    return Finding("source-on-hold", text, hold.until_ms * 1000)
+    said = {"source": evidence.source, "why": hold.reason}
+    return finding(policy, evidence, "source-on-hold", said, retry_us=hold.until_ms * 1000)
 
 
 def _begin_anew(row: SourceRow, now: int) -> None:
@@ -115,19 +115,23 @@ def _begin_anew(row: SourceRow, now: int) -> None:
     row.hard_bounces = row.complaints = row.engaged = 0
 
 
-def _hold(row: SourceRow, kind: str, name: str, service: str, rule: RulePolicy, now: int) -> Finding | None:
+def _hold(row: SourceRow, kind: str, name: str, evidence: IntentEvidence, policy: Policy, now: int) -> Finding | None:
+    rule = policy.rules["source-held"]
     if row.held_at and now - row.held_at > rule.days * DAY:
         _begin_anew(row, now)
     if not row.held_at:
         if not _is_bad(row, rule):
             return None
         row.held_at = now
-    share = 100 * row.hard_bounces / row.sent
-    text = (
-        f"The {kind} {name} of {service} is held: of its last {row.sent} messages {row.hard_bounces} bounced for good "
-        f"({share:.0f} %), {row.complaints} were reported as spam. Clean the list."
-    )
-    return Finding("source-held", text, (row.held_at + rule.days * DAY) * 1_000_000)
+    said = {
+        "kind": kind,
+        "name": name,
+        "sent": row.sent,
+        "bounced": row.hard_bounces,
+        "share": f"{100 * row.hard_bounces / row.sent:.0f}",
+        "complaints": row.complaints,
+    }
+    return finding(policy, evidence, "source-held", said, retry_us=(row.held_at + rule.days * DAY) * 1_000_000)
 
 
 def _is_bad(row: SourceRow, rule: RulePolicy) -> bool:
@@ -139,8 +143,9 @@ def _is_bad(row: SourceRow, rule: RulePolicy) -> bool:
     return row.complaints >= rule.least_complaints and row.complaints > rule.complaint_share * row.sent
 
 
-def _wait(row: SourceRow, name: str, service: str, rule: RulePolicy, state: State, now: int) -> Finding | None:
+def _wait(row: SourceRow, evidence: IntentEvidence, policy: Policy, state: State, now: int) -> Finding | None:
     """A partition's share of the first messages goes out, at least one."""
+    rule = policy.rules["source-probation"]
     controls = state.controls
     if row.sent and now - row.last_sent > rule.days * DAY:
         _begin_anew(row, now)
@@ -151,8 +156,5 @@ def _wait(row: SourceRow, name: str, service: str, rule: RulePolicy, state: Stat
     if now >= until:
         row.passed = True
         return None
-    text = (
-        f"The source {name} of {service} is new here: its first messages are out, the rest waits {span(until - now)} "
-        "for what comes back of them."
-    )
-    return Finding("source-probation", text, until * 1_000_000)
+    said = {"source": evidence.source, "wait": span(until - now)}
+    return finding(policy, evidence, "source-probation", said, retry_us=until * 1_000_000)

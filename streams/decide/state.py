@@ -113,16 +113,21 @@ class Controls:
         hold = self.holds.get(source_key(service, source)) if self.holds else None
         return hold if hold is not None and hold.until_ms > self.clock_ms else None
 
+    def judge_by(self, policy: Policy) -> None:
+        """Judge by a policy from here on."""
+        self.policy = policy
+        self.ladder = Ladder(policy)
+        self.scales = Scales(policy)
+        self.by_provider = bool(self.paces) or policy.by_provider
+        self._pairs.clear()
+
     def refresh(self) -> None:
         """Derive policy and versions from the rows."""
         policy, lists, model = (self.rows.get(name) for name in (b"policy", b"lists", b"model"))
         if policy is not None:
             self.partitions = policy.partitions
         if policy is not None and (self.policy is None or self.policy.version != policy.version):
-            self.policy = parse_logged(policy.text)
-            self.ladder = Ladder(self.policy)
-            self.scales = Scales(self.policy)
-            self._pairs.clear()
+            self.judge_by(parse_logged(policy.text))
         pace = self.rows.get(b"pace")
         self.paces = msgspec.json.decode(pace.text, type=dict[str, Pace]) if pace is not None else {}
         self.by_provider = bool(self.paces) or (self.policy is not None and self.policy.by_provider)

@@ -5,8 +5,10 @@ Days are those of UTC, by the log's time. A day counts if enough of its cap went
 again. What is over the cap is told a time on the next day, each message another one, spread over that day.
 """
 
+from sidestep.streams.decide.buckets import Passing
 from sidestep.streams.decide.policy import DAY, Ramp
 from sidestep.streams.decide.rules.case import Finding
+from sidestep.streams.decide.rules.reasons import finding
 from sidestep.streams.decide.tables import ServiceRow, WarmUp
 
 RULE = "warm-up"
@@ -16,30 +18,33 @@ class Today:
     """One service at one provider (or at a domain that is its own) today. `part` of `parts` equal ones is what this
     partition of the log may send."""
 
-    __slots__ = ("_cap", "_now_us", "_parts", "_ramp", "_row", "_service", "_step", "_where")
+    __slots__ = ("_cap", "_parts", "_passing", "_ramp", "_row", "_step", "_where")
 
-    def __init__(self, row: ServiceRow, ramp: Ramp, service: str, where: str, parts: int, now_us: int):
-        self._row, self._ramp, self._service, self._where = row, ramp, service, where
-        self._parts, self._now_us = max(1, parts), now_us
+    def __init__(self, passing: Passing, row: ServiceRow, where: str, parts: int):
+        self._passing, self._row, self._where = passing, row, where
+        self._ramp, self._parts = passing.policy.ramp, max(1, parts)
+        ramp = self._ramp
         self._step = _step(row.warm_up, ramp, self._day, self._parts)
         self._cap = self._cap_of(self._step)
 
     @property
     def _day(self) -> int:
-        return self._now_us // (DAY * 1_000_000)
+        return self._passing.now_us // (DAY * 1_000_000)
 
     def stop(self) -> Finding | None:
         """A finding if the day's cap is reached; None: there is room, or no cap any more."""
         row = self._row.warm_up
         if self._cap is None or row is None or row.day != self._day or row.sent < self._cap:
             return None
-        cap = self._ramp.caps[self._step]
-        share = f", {self._cap} of them in this partition of the log" if self._parts > 1 else ""
-        text = (
-            f"{self._service} is new at {self._where} and sends {cap} messages on day {self._step + 1} of its "
-            f"warm-up{share}; there is room again tomorrow."
-        )
-        return Finding(RULE, text, self._promise(row))
+        said = {
+            "where": self._where,
+            "cap": self._ramp.caps[self._step],
+            "day": self._step + 1,
+            "part": self._cap if self._parts > 1 else "",
+        }
+        form = "reason_part" if self._parts > 1 else "reason"
+        evidence, policy, _ = self._passing
+        return finding(policy, evidence, RULE, said, form, self._promise(row))
 
     def take(self) -> None:
         """A message goes out."""

@@ -10,8 +10,9 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import NamedTuple
 
+from sidestep.streams.decide.policy_check import faults_of
 from sidestep.streams.decide.policy_file import decoded, read_octets
-from sidestep.streams.decide.policy_text import problems, version_of
+from sidestep.streams.decide.policy_text import version_of
 from sidestep.topics.errors import BrokerUnreachable, PublishFailed
 
 LOOK_SECONDS = 2.0
@@ -82,7 +83,7 @@ class PolicyReload:
         """What `sidestep policy check` says of a text, as the end of a sentence."""
         if text == self._text:
             return ""
-        found = problems(text)
+        found = faults_of(text)
         more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
         return f"can't be used: {found[0]}{more}" if found else ""
 

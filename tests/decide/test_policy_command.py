@@ -41,6 +41,34 @@ def test_a_sound_policy_is_shown(new_world: type[World], write: Write) -> None:
     assert "12000/min,max_burst=2000" in result.stdout
 
 
+def test_rules_whose_cases_come_out_otherwise_are_told(new_world: type[World], write: Write) -> None:
+    """Not a fault: that is what a policy of one's own is for."""
+    result = _run("check", write(new_world.policy_text({"role-address": "reject", "typo-domain": "off"})))
+    assert (0, "") == (result.exit_code, result.stderr)
+    told = result.stdout.partition("the cases of these rules come out otherwise than as shipped\n")[2]
+    assert ["typo-domain", "role-address"] == [line.split()[0] for line in told.splitlines()]
+    assert "drop, role-address (as shipped: send, role-address)" in told
+
+
+def test_a_case_of_its_own_that_comes_out_otherwise_is_a_fault(new_world: type[World], write: Write) -> None:
+    """Exit code 1, with what was expected; `show` shows the policy all the same."""
+    path = write(new_world.policy_text() + '\n[[cases]]\nname = "ours"\nexpect = "drop"\n')
+    result = _run("check", path)
+    assert (1, "") == (result.exit_code, result.stdout)
+    assert f"{path}: [[cases]] 'ours': expected drop, it is send (no rule)" in result.stderr
+    assert 0 == _run("show", path).exit_code
+
+
+def test_sentences_of_its_own_are_shown_and_told_apart(new_world: type[World], write: Write) -> None:
+    """By `show`, and as a difference from what ships."""
+    text = new_world.policy_text().replace("[rules.role-address]", "[rules.role-address]\nreason = 'Niemand.'\n#", 1)
+    path = write(text)
+    assert "sentences of its own\n  role-address                  Niemand." in _run("show", path).stdout
+    result = _run("diff", path)
+    assert (1, 1) == (result.exit_code, len(result.stdout.splitlines()))
+    assert result.stdout.startswith("[rules.role-address] reason: Niemand. → This is the address of a role")
+
+
 def test_what_is_set_is_shown(new_world: type[World], write: Write) -> None:
     """Limits by MX provider, and on how many lists or on which one."""
     text = new_world.policy_text(provider="77/min").replace("trusted = []", 'trusted = ["ours"]')

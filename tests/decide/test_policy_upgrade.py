@@ -86,6 +86,15 @@ def test_what_somebody_has_changed_stays() -> None:
     assert "gmail.com" not in parse(upgraded.text).domain_limits.named
 
 
+def test_cases_and_sentences_of_its_own_stay_where_they_are() -> None:
+    """What the section before the cases lacks goes in before them."""
+    cases = '\n[[cases]]\nname = "x"\nexpect = "send"\n\n[[cases]]\nname = "y"\nexpect = "send"\n'
+    worded = TEXT.replace("[rules.role-address]", '[rules.role-address]\nreason = "Nobody."\n#', 1)
+    older = worded.replace("unanswered = 25\n", "")
+    assert older != worded
+    assert (worded + cases, 1) == ((upgraded := upgrade(older + cases, TEXT)).text, len(upgraded.added))
+
+
 def test_what_is_no_toml_is_refused() -> None:
     """Before anything is made of it."""
     with pytest.raises(PolicyError, match="not TOML"):

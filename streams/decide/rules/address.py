@@ -1,12 +1,10 @@
-"""The rules about an address and its domain: what Screen found out about them. Pure.
-
-Each sentence is for the person whose mail was stopped: what is wrong, in plain words, and what can be done.
-"""
+"""The rules about an address and its domain: what Screen found out about them. Pure. Their sentences: reasons.toml."""
 
 from collections.abc import Iterable
 
-from sidestep.schemas import IntentEvidence, Listing
-from sidestep.streams.decide.rules.case import Case, Finding, day_of, span
+from sidestep.schemas import Listing
+from sidestep.streams.decide.rules.case import Case, Finding, date_of, day_of, span
+from sidestep.streams.decide.rules.reasons import finding
 
 NAMED = 3
 """Listings that a sentence names."""
@@ -64,7 +62,8 @@ def address_syntax(case: Case) -> Finding | None:
     reason = case.evidence.syntax
     if not reason:
         return None
-    return Finding("address-syntax", f"This is not an email address: {SYNTAX.get(reason, reason.replace('-', ' '))}.")
+    why = SYNTAX.get(reason, reason.replace("-", " "))
+    return finding(case.policy, case.evidence, "address-syntax", {"why": why, "code": reason})
 
 
 def domain_takes_no_mail(case: Case) -> Finding | None:
@@ -73,7 +72,7 @@ def domain_takes_no_mail(case: Case) -> Finding | None:
     if mx is None or mx.outcome != "no":
         return None
     why = NO_MAIL.get(mx.reason, mx.reason.replace("-", " "))
-    return Finding("domain-takes-no-mail", f"{case.evidence.domain} takes no mail: {why}.")
+    return finding(case.policy, case.evidence, "domain-takes-no-mail", {"why": why, "code": mx.reason})
 
 
 def listed(case: Case) -> Finding | None:
@@ -84,7 +83,7 @@ def listed(case: Case) -> Finding | None:
     names = {listing.list for listing in sure}
     if not names or (len(names) < rule.lists and names.isdisjoint(rule.trusted)):
         return None
-    return Finding("listed", f"Threat lists name this address or its domain: {_naming(sure)}.")
+    return finding(case.policy, case.evidence, "listed", {"lists": _naming(sure)})
 
 
 def listed_doubtful(case: Case) -> Finding | None:
@@ -92,8 +91,7 @@ def listed_doubtful(case: Case) -> Finding | None:
     listings = [listing for listing in case.evidence.listed if listing.suspect or not listing.exchange]
     if not listings or listed(case) is not None:
         return None
-    text = f"This address or its domain is listed, but not beyond doubt: {_naming(listings)}."
-    return Finding("listed-doubtful", text)
+    return finding(case.policy, case.evidence, "listed-doubtful", {"lists": _naming(listings)})
 
 
 def trap_cluster(case: Case) -> Finding | None:
@@ -101,21 +99,21 @@ def trap_cluster(case: Case) -> Finding | None:
     if "trap-cluster" not in case.evidence.classes:
         return None
     naming = [listing for listing in case.evidence.listed if listing.exchange and not listing.suspect]
-    if naming:
-        return Finding("trap-cluster", _collected(case.evidence, naming))
-    text = (
-        f"{case.evidence.domain} looks like a slip of the keyboard, and its mail goes to a server that collects the "
-        f"mail of several such slips; {case.evidence.suggestion} was probably meant."
-    )
-    return Finding("trap-cluster", text)
+    suggestion = case.evidence.suggestion
+    form = "reason" if not naming else "reason_listed_slip" if suggestion else "reason_listed"
+    said = {
+        "suggestion": suggestion,
+        "exchange": naming[0].exchange if naming else "",
+        "lists": _naming(naming),
+    }
+    return finding(case.policy, case.evidence, "trap-cluster", said, form)
 
 
 def typo_domain(case: Case) -> Finding | None:
     """A misspelled domain. Not before DNS has answered: even a well-known slip may have a mail service of its own."""
     if "typo" not in case.evidence.classes or _unknown(case):
         return None
-    text = f"{case.evidence.domain} looks like a slip of the keyboard; {case.evidence.suggestion} was probably meant."
-    return Finding("typo-domain", text)
+    return finding(case.policy, case.evidence, "typo-domain", {"suggestion": case.evidence.suggestion})
 
 
 def typo_suspected(case: Case) -> Finding | None:
@@ -124,31 +122,28 @@ def typo_suspected(case: Case) -> Finding | None:
     near = "near-miss" in classes or ("typo" in classes and _unknown(case))
     if not near or not case.evidence.suggestion:
         return None
-    text = f"{case.evidence.domain} is close to the name of a large provider: was {case.evidence.suggestion} meant?"
-    return Finding("typo-suspected", text)
+    return finding(case.policy, case.evidence, "typo-suspected", {"suggestion": case.evidence.suggestion})
 
 
 def honeypot_address(case: Case) -> Finding | None:
     """spamtrap@, jane.nospam@ …"""
     if "honeypot" not in case.evidence.classes:
         return None
-    text = "The part before the @ says that nobody wants mail here: it is a trap, or was made unusable for harvesters."
-    return Finding("honeypot-address", text)
+    return finding(case.policy, case.evidence, "honeypot-address")
 
 
 def disposable_address(case: Case) -> Finding | None:
     """A throw-away mailbox."""
     if "disposable" not in case.evidence.classes:
         return None
-    return Finding("disposable-address", f"{case.evidence.domain} gives out throw-away addresses.")
+    return finding(case.policy, case.evidence, "disposable-address")
 
 
 def parked_domain(case: Case) -> Finding | None:
     """A parking service takes the mail."""
     if "parked" not in case.evidence.classes:
         return None
-    text = f"{case.evidence.domain} is parked: a parking service takes its mail, nobody reads it."
-    return Finding("parked-domain", text)
+    return finding(case.policy, case.evidence, "parked-domain")
 
 
 def domain_came_back(case: Case) -> Finding | None:
@@ -157,26 +152,29 @@ def domain_came_back(case: Case) -> Finding | None:
     if not domain.back_at:
         return None
     why = NO_MAIL.get(domain.dark_reason, "it did not say why")
-    since = f"from {day_of(domain.dark_from)} " if domain.dark_from else ""
-    text = (
-        f"{case.evidence.domain} took no mail {since}until {day_of(domain.back_at)} ({why}), and takes it again: its "
-        "owner may have changed."
-    )
-    return Finding("domain-came-back", text)
+    said = {
+        "since": day_of(domain.dark_from) if domain.dark_from else "",
+        "until": day_of(domain.back_at),
+        "date": date_of(domain.back_at),
+        "why": why,
+        "code": domain.dark_reason,
+    }
+    form = "reason_since" if domain.dark_from else "reason"
+    return finding(case.policy, case.evidence, "domain-came-back", said, form)
 
 
 def machine_made_address(case: Case) -> Finding | None:
     """Random letters and digits."""
     if "machine-made" not in case.evidence.classes:
         return None
-    return Finding("machine-made-address", "The part before the @ looks as if a machine had made it up.")
+    return finding(case.policy, case.evidence, "machine-made-address")
 
 
 def role_address(case: Case) -> Finding | None:
     """info@, sales@ …"""
     if "role" not in case.evidence.classes:
         return None
-    return Finding("role-address", "This is the address of a role, not of a person: nobody in particular consented.")
+    return finding(case.policy, case.evidence, "role-address")
 
 
 def dns_unknown(case: Case) -> Finding | None:
@@ -187,20 +185,12 @@ def dns_unknown(case: Case) -> Finding | None:
     rule = case.policy.rules["dns-unknown"]
     wait = min(rule.retry_after * 2 ** min(case.evidence.attempt - 1, 20), rule.retry_after_max)
     why = UNKNOWN.get(mx.reason, mx.reason)
-    text = f"Nobody could say whether {case.evidence.domain} takes mail ({why}). Offer it again in {span(wait)}."
-    return Finding("dns-unknown", text, (case.now + wait) * 1_000_000)
+    said = {"why": why, "code": mx.reason, "wait": span(wait), "seconds": wait}
+    return finding(case.policy, case.evidence, "dns-unknown", said, retry_us=(case.now + wait) * 1_000_000)
 
 
 def _unknown(case: Case) -> bool:
     return case.evidence.mx is not None and case.evidence.mx.outcome == "unknown"
-
-
-def _collected(evidence: IntentEvidence, listings: list[Listing]) -> str:
-    meant = f"; {evidence.suggestion} was probably meant" if evidence.suggestion else ""
-    return (
-        f"The mail of {evidence.domain} goes to {listings[0].exchange}, a server that collects what was sent to slips "
-        f"and abandoned names: {_naming(listings)}{meant}."
-    )
 
 
 def _naming(listings: Iterable[Listing]) -> str:

@@ -54,6 +54,11 @@ def clock(seconds: int) -> str:
     return f"{seconds // 3600 % 24:02}:{seconds // 60 % 60:02} UTC"
 
 
+def date_of(seconds: int) -> str:
+    """As 2026-05-03, UTC (ISO 8601)."""
+    return date.fromordinal(min(EPOCH + seconds // DAY, date.max.toordinal())).isoformat()
+
+
 def month_of(seconds: int) -> str:
     """As May 2026, UTC."""
     return day_of(seconds).partition(" ")[2]

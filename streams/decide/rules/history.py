@@ -1,10 +1,10 @@
-"""The rules about what happened before: to the service, and to the recipient by the ledger. Pure.
-
-Each sentence is for the person whose mail was stopped: what is wrong, in plain words, and what can be done.
+"""The rules about what happened before: to the service, and to the recipient by the ledger. Pure. Their sentences:
+reasons.toml.
 """
 
 from sidestep.streams.decide.policy import DAY
-from sidestep.streams.decide.rules.case import Case, Finding, ago, day_of, month_of, months, within
+from sidestep.streams.decide.rules.case import Case, Finding, ago, date_of, day_of, month_of, months, within
+from sidestep.streams.decide.rules.reasons import finding
 from sidestep.streams.decide.tables import lasts
 
 SILENCE = 60 * DAY
@@ -15,18 +15,23 @@ def service_on_hold(case: Case) -> Finding | None:
     """A control record holds the service back."""
     if case.hold is None:
         return None
-    text = f"The service {case.evidence.service} is on hold: {case.hold.reason}."
-    return Finding("service-on-hold", text, case.hold.until_ms * 1000)
+    retry_us = case.hold.until_ms * 1000
+    return finding(case.policy, case.evidence, "service-on-hold", {"why": case.hold.reason}, retry_us=retry_us)
 
 
 def suppressed(case: Case) -> Finding | None:
     """Somebody has said so, of the address or of its domain."""
     for what, said in (("address", case.recipient.suppressed), (case.evidence.domain, case.domain.suppressed)):
         if said is not None and case.now < lasts(said):
-            name = f"this {what}" if what == "address" else what
-            until = f", until {day_of(said.until)}" if said.until else ""
-            text = f"{said.by} has stopped all mail to {name} on {day_of(said.since)}{until}: {said.reason}."
-            return Finding("suppressed", text)
+            words = {
+                "what": f"this {what}" if what == "address" else what,
+                "by": said.by,
+                "since": day_of(said.since),
+                "until": day_of(said.until) if said.until else "",
+                "why": said.reason,
+            }
+            form = "reason_until" if said.until else "reason"
+            return finding(case.policy, case.evidence, "suppressed", words, form)
     return None
 
 
@@ -37,18 +42,18 @@ def known_trap(case: Case) -> Finding | None:
             continue
         hit = f", hit on {day_of(trap.hit_at)}" if trap.hit_at else ""
         why = f" ({trap.reason})" if trap.reason else ""
-        text = f"{what} is a known spam trap: reported by {trap.by} on {day_of(trap.since)}{hit}{why}."
-        return Finding("known-trap", text + (_brought(case) if what == "This address" else ""))
+        row = case.recipient
+        said = {
+            "what": what,
+            "report": f"reported by {trap.by} on {day_of(trap.since)}{hit}{why}",
+            "by": trap.by,
+            "date": date_of(trap.since),
+            "why": trap.reason,
+            "first": row.service + (f" (source {row.source})" if row.source else ""),
+        }
+        form = "reason_first" if what == "This address" and row.service else "reason"
+        return finding(case.policy, case.evidence, "known-trap", said, form)
     return None
-
-
-def _brought(case: Case) -> str:
-    """Which service had the address first, and from where."""
-    row = case.recipient
-    if not row.service:
-        return ""
-    source = f" (source {row.source})" if row.source else ""
-    return f" First mailed by {row.service}{source}."
 
 
 def mailbox_missing(case: Case) -> Finding | None:
@@ -60,7 +65,7 @@ def mailbox_missing(case: Case) -> Finding | None:
     if within(case, max(history.last_delivered, history.last_engaged), "mailbox-missing"):
         return None
     why = "is switched off" if mailbox.reason == "disabled" else "does not exist"
-    return Finding("mailbox-missing", f"The mail server of {case.evidence.domain} says that this mailbox {why}.")
+    return finding(case.policy, case.evidence, "mailbox-missing", {"why": why, "code": mailbox.reason})
 
 
 def recipient_hard_bounce(case: Case) -> Finding | None:
@@ -70,8 +75,8 @@ def recipient_hard_bounce(case: Case) -> Finding | None:
         return None
     count = case.recipient.hard_bounces
     often = "once" if count == 1 else f"{count} times"
-    text = f"Mail to this address bounced for good {often}, last {ago(case.now, since)}: the mailbox does not exist."
-    return Finding("recipient-hard-bounce", text)
+    said = {"often": often, "count": str(count), **_when(case, since)}
+    return finding(case.policy, case.evidence, "recipient-hard-bounce", said)
 
 
 def recipient_suspended(case: Case) -> Finding | None:
@@ -79,7 +84,7 @@ def recipient_suspended(case: Case) -> Finding | None:
     since = case.recipient.suspended_at
     if not within(case, since, "recipient-suspended"):
         return None
-    return Finding("recipient-suspended", f"The mailbox was suspended by its provider {ago(case.now, since)}.")
+    return finding(case.policy, case.evidence, "recipient-suspended", _when(case, since))
 
 
 def recipient_complaint(case: Case) -> Finding | None:
@@ -87,7 +92,7 @@ def recipient_complaint(case: Case) -> Finding | None:
     since = case.recipient.complained_at
     if not within(case, since, "recipient-complaint"):
         return None
-    return Finding("recipient-complaint", f"The recipient reported our mail as spam {ago(case.now, since)}.")
+    return finding(case.policy, case.evidence, "recipient-complaint", _when(case, since))
 
 
 def recipient_unsubscribed(case: Case) -> Finding | None:
@@ -98,7 +103,7 @@ def recipient_unsubscribed(case: Case) -> Finding | None:
         return None
     if not within(case, since, "recipient-unsubscribed"):
         return None
-    return Finding("recipient-unsubscribed", f"The recipient unsubscribed from {stream} mail {ago(case.now, since)}.")
+    return finding(case.policy, case.evidence, "recipient-unsubscribed", {"stream": stream, **_when(case, since)})
 
 
 def recycled_address(case: Case) -> Finding | None:
@@ -118,7 +123,11 @@ def recycled_address(case: Case) -> Finding | None:
         told.append(f"was silent for {months(silence)}")
     if row.accepted_at:
         told.append(f"takes mail again since {month_of(row.accepted_at)}")
-    return Finding("recycled-address", f"This mailbox {_listed(told)}: abandoned mailboxes are made into spam traps.")
+    return finding(case.policy, case.evidence, "recycled-address", {"story": _listed(told), **_when(case, last)})
+
+
+def _when(case: Case, since: int) -> dict[str, str]:
+    return {"ago": ago(case.now, since), "date": date_of(since)}
 
 
 def _marks(what: str, times: tuple[int, ...]) -> str:

@@ -1,6 +1,7 @@
 """The ladder: every rule in one table, from the evidence and what the ledger knows to a Finding or None. Pure.
 
-To add a rule: its function in address.py or history.py, a row here, its section in policy.toml. The limits are rules of
+To add a rule: its function in address.py or history.py, a row here, its sentence and its case in reasons.toml, its
+section in policy.toml. The limits are rules of
 the policy too, but change state: limits.py. So is the risk, which weighs what the ladder has flagged: trap_risk.py.
 """
 

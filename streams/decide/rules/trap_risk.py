@@ -7,10 +7,10 @@ from sidestep.schemas import IntentEvidence
 from sidestep.streams.decide.policy import Policy
 from sidestep.streams.decide.risk import Risk
 from sidestep.streams.decide.rules.case import Finding, span
+from sidestep.streams.decide.rules.reasons import finding
 from sidestep.streams.decide.tables import RecipientRow
 
 RULE = "trap-risk"
-CONFIRM = "Ask the person to confirm the address, then offer it again with the time of that as consent_at"
 
 
 def trap_risk(evidence: IntentEvidence, risk: Risk, policy: Policy, now: int) -> tuple[Finding | None, Finding | None]:
@@ -18,14 +18,14 @@ def trap_risk(evidence: IntentEvidence, risk: Risk, policy: Policy, now: int) ->
     rule = policy.rules[RULE]
     if rule.mode == "off" or risk.whole < rule.flag_from:
         return None, None
-    said = f"The risk that this mailbox is a spam trap is {risk.whole:.2f}, from 0 to 1 ({_parts(risk)})"
+    said = {"risk": f"{risk.whole:.2f}", "parts": _parts(risk), "wait": ""}
     if risk.whole >= rule.drop_from:
-        return Finding(RULE, f"{said}."), None
+        return finding(policy, evidence, RULE, said), None
     if risk.whole >= rule.confirm_from:
         wait = min(rule.retry_after * 2 ** min(evidence.attempt - 1, 20), rule.retry_after_max)
-        text = f"{said}. {CONFIRM}, or as it is in {span(wait)}."
-        return Finding(RULE, text, (now + wait) * 1_000_000), None
-    return None, Finding(RULE, f"{said}.")
+        said["wait"] = span(wait)
+        return finding(policy, evidence, RULE, said, "reason_confirm", (now + wait) * 1_000_000), None
+    return None, finding(policy, evidence, RULE, said)
 
 
 def valid_since(recipient: RecipientRow, evidence: IntentEvidence, risk: Risk) -> int:
