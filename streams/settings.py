@@ -27,7 +27,9 @@ class Settings:
     hash_key: str = _setting(
         "", "secret that keys recipients' hashes, 64 hex digits; made and kept in the data folder where absent", True
     )
-    policy: str = _setting("", "policy file (TOML); empty: the one that ships with Sidestep")
+    policy: str = _setting(
+        "", "policy file (TOML), followed while the worker runs; empty: the one that ships with Sidestep"
+    )
     name_servers: str = _setting("", "HOST[:PORT],…; empty: those of the system")
     sources: str = _setting(
         "", "file (TOML) of block lists, feeds, reputation services and the mailbox probe; empty: nobody is asked"

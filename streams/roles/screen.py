@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,10 @@ from sidestep.streams.screen.sources.build import open_sources
 from sidestep.streams.screen.ticks import Ticks
 from sidestep.streams.settings import name_servers
 from sidestep.topics.catalog import EVIDENCE
+from sidestep.topics.errors import BrokerUnreachable, PublishFailed
+
+RENEWAL_SECONDS = 86_400.0
+"""Between two looks; what is a week old then is written again (screen/control.py)."""
 
 log = logging.getLogger(__name__)
 
@@ -103,6 +107,7 @@ class ScreenRole:
         """Refresh feeds when they are due, follow the policy file, write ticks into the log, tell how DNS is doing."""
         yield follow_dns(self._sources.resolver, self._report.health)
         yield self._keep_time()
+        yield keep_in_log(self._renew)
         if self._settings.policy:  # the one that ships changes with Sidestep alone, and then its rules do as well
             yield self._policy_reload(Path(self._settings.policy)).follow()
         if self._sources.feeds is not None:
@@ -147,12 +152,22 @@ class ScreenRole:
         self._policy = text
 
     async def _renew(self) -> None:
-        """Have the log say which lists are compared with, whenever a feed has changed."""
+        """Have the log say which lists are compared with, whenever a feed has changed; and once a day."""
         await self._announcer.renew(version_of(self._policy), self._policy, self._list_versions())
 
     def _list_versions(self) -> dict[str, str]:
         feeds = self._sources.feeds
         return self._lists.versions | (feeds.book.versions if feeds is not None else {})
+
+
+async def keep_in_log(renew: Callable[[], Awaitable[None]]) -> None:
+    """Every day: what is in force is written again before the log's retention drops it, though nothing changes."""
+    while True:
+        await asyncio.sleep(RENEWAL_SECONDS)
+        try:
+            await renew()
+        except (BrokerUnreachable, PublishFailed) as error:
+            log.warning("what is in force is not written again yet: %s", error)
 
 
 async def follow_dns(resolver: Resolver, health: Health) -> None:

@@ -92,6 +92,8 @@ class Announcer:
             due["policy"] = policy
         if is_due(written.get("lists"), lists.version, self._partitions, lists.at):
             due["lists"] = lists
+        if "policy" in due and not await self._begin(policy, purpose):
+            del due["policy"]
         if due:
             await self._write(due)
         return "policy" in due and overtaken(await asyncio.to_thread(policy_notes, self._connection), policy)
@@ -103,10 +105,19 @@ class Announcer:
             return False
         return is_due(note, policy.version, self._partitions, policy.at)
 
+    async def _begin(self, policy: PolicyRecord, purpose: _Purpose) -> bool:
+        """Note that the policy is being written. False: it must not be, for another one came into force meanwhile that
+        a renewal would take back."""
+        await put_notes(self._publisher, {"policy": Written(policy.version, 0, policy.at)})
+        if purpose is not _Purpose.RENEWAL:
+            return True
+        notes = await asyncio.to_thread(policy_notes, self._connection)
+        others = [note for note in notes[-2:] if note.version != policy.version]
+        if others:
+            await put_notes(self._publisher, {"policy": others[-1]})
+        return not others
+
     async def _write(self, due: Mapping[str, PolicyRecord | ListsRecord]) -> None:
-        if "policy" in due:
-            begun = Written(due["policy"].version, 0, due["policy"].at)
-            await put_notes(self._publisher, {"policy": begun})
         await put(self._publisher, due, self._partitions)
         for kind, record in due.items():
             about = {"control": kind, "version": record.version, "partitions": self._partitions}

@@ -14,7 +14,7 @@ from tests.guarantees.harness.workers import wait_for
 
 SECONDS = 30.0
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
 
 def test_a_changed_policy_reaches_every_partition_of_running_workers(system: System) -> None:

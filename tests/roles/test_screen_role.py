@@ -8,9 +8,10 @@ import pytest
 from sidestep.streams.local.nameserver import NameServer
 from sidestep.streams.observe.health import Health, Patience
 from sidestep.streams.roles import screen
-from sidestep.streams.roles.screen import follow_dns
+from sidestep.streams.roles.screen import follow_dns, keep_in_log
 from sidestep.streams.screen.dns import canaries
 from sidestep.streams.screen.dns.resolver import Resolver
+from sidestep.topics.errors import PublishFailed
 
 PATIENCE = Patience(dns=0.0)
 """Whatever fails counts at once."""
@@ -92,3 +93,29 @@ def test_readiness_tells_of_liars_until_they_are_mended(hurried: None) -> None:
         await at.says("not to be believed", False)
 
     asyncio.run(_followed(scenario))
+
+
+def test_what_is_in_force_is_renewed_on_and_on(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """However long nothing changes, and also after Kafka was away."""
+    monkeypatch.setattr(screen, "RENEWAL_SECONDS", 0.001)
+    times: list[int] = []
+
+    async def renewed_thrice() -> None:
+        done = asyncio.Event()
+
+        async def renew() -> None:
+            times.append(len(times))
+            if len(times) == 1:
+                raise PublishFailed("no answer in time")
+            if len(times) == 3:
+                done.set()
+
+        keeping = asyncio.create_task(keep_in_log(renew))
+        async with asyncio.timeout(10):
+            await done.wait()
+        keeping.cancel()
+
+    asyncio.run(renewed_thrice())
+    assert ["what is in force is not written again yet: no answer in time"] == [it.message for it in caplog.records]

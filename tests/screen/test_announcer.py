@@ -10,10 +10,10 @@ from sidestep.schemas.codec import decode_evidence
 from sidestep.streams.errors import HashKeyMismatch
 from sidestep.streams.runtime.outgoing import Outgoing
 from sidestep.streams.runtime.publisher import Publisher
-from sidestep.streams.screen import announcer
+from sidestep.streams.screen import announcer, control
 from sidestep.streams.screen.announcer import Announcer, overtaken
 from sidestep.streams.screen.control import Written
-from sidestep.topics.catalog import EVIDENCE
+from sidestep.topics.catalog import CONTROL, EVIDENCE
 from sidestep.topics.connection import Connection
 from sidestep.topics.errors import PublishFailed
 from tests.guarantees.harness.records import read
@@ -23,15 +23,16 @@ KEY = "fingerprint"
 
 
 class Hindered:
-    """A publisher that does something else just before it writes a policy into the log."""
+    """A publisher that does something else just before it writes to a place: a policy into the log, or a note of it."""
 
     def __init__(self, publisher: Publisher):
         self._publisher = publisher
+        self.place = (EVIDENCE.name, 0)
         self.before: Callable[[Outgoing], Awaitable[None]] | None = None
 
     async def send(self, outgoing: Outgoing) -> None:
         """What stands in the way comes first, once."""
-        if self.before is not None and (EVIDENCE.name, 0) in outgoing.batches:
+        if self.before is not None and self.place in outgoing.batches:
             before, self.before = self.before, None
             await before(outgoing)
         await self._publisher.send(outgoing)
@@ -153,6 +154,27 @@ def test_two_that_write_at_the_same_moment_leave_one_policy(
 
     policies, _ = acted(clean_topics, scenario).log()
     assert everywhere("another", "one", "one") == policies
+
+
+@pytest.mark.broker
+def test_a_renewal_never_takes_a_change_back(clean_topics: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another worker's policy came into force after the notes had been read, and before this one's was."""
+    monkeypatch.setattr(control, "WRITE_AGAIN_SECONDS", -1.0)
+
+    async def scenario(workers: Workers) -> None:
+        async def other(outgoing: Outgoing) -> None:
+            await workers.start(1, "new")
+
+        await workers.start(0, "old")
+        await workers.feed_changes(0, "old")
+        workers.hindered.place = (CONTROL.name, 0)
+        workers.hindered.before = other
+        await workers.feed_changes(0, "old", "3")
+        await workers.feed_changes(0, "old", "4")
+
+    policies, lists = acted(clean_topics, scenario).log()
+    assert everywhere("old", "old", "new") == policies
+    assert {5} == lists
 
 
 @pytest.mark.broker
