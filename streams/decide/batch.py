@@ -116,8 +116,8 @@ def load(records: Records, controls: Controls, read: Read, between: Between) -> 
     pairs = {f"{service}@{domain}".encode() for service, domain in subjects}
     state.services = read(SERVICES, pairs | {service_provider_key(*pair) for pair in hosted})
     state.recipients = read(BOUNCE_HISTORY, recipients)
-    if any(type(record) is FeedbackEvidence for _, record in records):  # it counts for where the last message was from
-        sources |= source_keys(list(state.recipients.values()))
+    if any(isinstance(record, FeedbackEvidence | TrapRecord) for _, record in records):  # they count for who brought it
+        sources |= source_keys(state.recipients.values())
     state.sources = read(SOURCES, sources) if sources else {}
     state.ids = read(IDS, ids)
     state.ids |= read(IDS, contents + _contents(records, ids, state.ids.keys()))

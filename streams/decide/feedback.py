@@ -3,9 +3,10 @@
 from sidestep.schemas import FeedbackEvidence
 from sidestep.streams.decide import life
 from sidestep.streams.decide.counted import CameBack
+from sidestep.streams.decide.hygiene import never_was
 from sidestep.streams.decide.outcomes import take_lesson, whose
 from sidestep.streams.decide.slow_down import answered
-from sidestep.streams.decide.sources import came_back
+from sidestep.streams.decide.sources import brought_by, came_back
 from sidestep.streams.decide.state import State
 from sidestep.streams.decide.tables import COUNTED, DEDUPLICATION_SECONDS, DomainRow, IdRow, ServiceRow
 
@@ -51,6 +52,9 @@ def _bounce(state: State, feedback: FeedbackEvidence, when: int, now: int) -> No
         life.bounced(row, when)
         for story in came_back(state, row):
             story.hard_bounces += 1
+        if never_was(row):
+            for source in brought_by(state, row):
+                source.unknown += 1
     if feedback.hard:
         for counted in _rows(state, feedback, now):
             counted.hard_bounces += 1

@@ -25,6 +25,7 @@ from sidestep.schemas.verdicts import Action
 from sidestep.streams.decide import life
 from sidestep.streams.decide.counted import Bombed
 from sidestep.streams.decide.feedback import count_feedback
+from sidestep.streams.decide.hygiene import offered
 from sidestep.streams.decide.limits import limit
 from sidestep.streams.decide.policy import Policy
 from sidestep.streams.decide.policy_text import parse_logged
@@ -118,16 +119,19 @@ def _judge(
     flags: list[Finding] = []
     if traits:
         stop, flags = ladder.climb(Case(evidence, recipient, hold, policy, now, domain), traits)
-    risk = state.risk = scales.weigh(evidence, flags if stop is None else [stop, *flags], recipient, domain, now)
-    if stop is None:
-        stop, told = trap_risk(evidence, risk, policy, now)
-        if told is not None:
-            flags = [*flags, told]
     stories = NO_STORIES
     if (evidence.source or evidence.campaign) and not evidence.test:
         stories = state.stories(evidence.service, evidence.source, evidence.campaign, now)
-        if stop is None:
-            stop = meter(state, evidence, stories, recipient, policy, now)
+    fired = flags if stop is None else [stop, *flags]
+    risk = state.risk = scales.weigh(evidence, fired, recipient, domain, stories.source, now)
+    if stories.source is not None and (recipient is NEVER or fired) and evidence.recipient_key:
+        offered(stories.source, evidence, recipient, risk.nobody, fired)
+    if stop is None:
+        stop, told = trap_risk(evidence, risk, stories.source, policy, now)
+        if told is not None:
+            flags = [*flags, told]
+    if stop is None and stories is not NO_STORIES:
+        stop = meter(state, evidence, stories, recipient, policy, now)
     if stop is None:
         service = state.service(pair.service_key, now)
         stop = limit(state, evidence, pair, domain, service, policy, now_ms * 1000)
@@ -139,7 +143,8 @@ def _judge(
     state.remember(evidence.id_key, IdRow(now, evidence.content_key[:8], evidence.attempt, code))
     if stop is not None:
         flags = [stop, *flags]
-        if recipient is not NEVER and not evidence.test:
+        # a stranger whom a source has brought is remembered as well: its address counts once
+        if (recipient is not NEVER or (stories.source is not None and evidence.recipient_key)) and not evidence.test:
             row = state.recipient(evidence.recipient_key, now)
             row.last_stopped = now
             _count_meant(state, evidence, policy, row, now)

@@ -26,6 +26,8 @@ class Judged:
     """Verdicts by (decision, action)."""
     rules: Counter[str] = field(default_factory=Counter)
     dead_letters: int = 0
+    marked: Counter[str] = field(default_factory=Counter)
+    """New known traps by who has reported them: person or provider."""
 
 
 class Judge:
@@ -70,6 +72,7 @@ class Judge:
             decisions=_decisions(verdicts),
             rules=Counter([rule.id for verdict in verdicts if verdict.rules for rule in verdict.rules]),
             dead_letters=len(dead),
+            marked=Counter(state.marked),
         )
 
     def _outgoing(self, decided: Decided, dead: list[Single]) -> Outgoing:

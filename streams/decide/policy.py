@@ -115,6 +115,10 @@ class Policy(Struct, frozen=True):
     consent_days: int
     unanswered: int
     bombed: int
+    source_least: int
+    source_doubtful: float
+    source_dirty: float
+    source_traps: float
     reasons: dict[str, dict[str, str]]
     """Templates of sentences by rule and form, see rules/reasons.py."""
     provider_limits: SharedLimits = SharedLimits({})

@@ -6,6 +6,7 @@ from typing import Any
 from msgspec.structs import asdict
 
 from sidestep.streams.decide.policy import Limits, Policy, Ramp, SlowDown
+from sidestep.streams.decide.policy_faults import RISK_PARAMETERS
 from sidestep.streams.decide.rules.ladder import RULES, Rule
 from sidestep.streams.gcra import Rate
 
@@ -57,8 +58,8 @@ def _rates(named: Mapping[str, Rate]) -> dict[str, str]:
     return {name: rate.text for name, rate in named.items()}
 
 
-def _parameters(policy: Policy) -> dict[str, int]:
-    return {name: getattr(policy, name) for name in ("dormant_days", "consent_days", "unanswered")}
+def _parameters(policy: Policy) -> dict[str, int | float]:
+    return {name: getattr(policy, name) for name in RISK_PARAMETERS}
 
 
 def _ramp(ramp: Ramp) -> dict[str, Any]:

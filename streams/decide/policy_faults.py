@@ -12,10 +12,19 @@ from sidestep.streams.decide.rules.ladder import RULES, Natural, Rule
 from sidestep.streams.decide.rules.reasons import is_reason, reason_faults
 from sidestep.streams.gcra import parse_rate
 
-RISK_PARAMETERS: Mapping[str, int] = MappingProxyType(
-    {"dormant_days": 1, "consent_days": 1, "unanswered": 1, "bombed": 1_000_000}
+RISK_PARAMETERS: Mapping[str, int | float] = MappingProxyType(
+    {
+        "dormant_days": 1,
+        "consent_days": 1,
+        "unanswered": 1,
+        "bombed": 1_000_000,
+        "source_least": 1_000_000,
+        "source_doubtful": 1.0,
+        "source_dirty": 1.0,
+        "source_traps": 1.0,
+    }
 )
-"""And what holds where a policy out of the log, of an earlier version, does not say."""
+"""Whole numbers and shares, and what holds where a policy out of the log, of an earlier version, does not say."""
 SHARED = ("mx-provider", "service-at-provider")
 """Limits that several partitions share; none has to be there."""
 REQUIRED = {"policy", "rules", "limits", "risk", "risk-parameters", *SECTIONS}
@@ -115,7 +124,7 @@ def _check_risk(risk: dict[str, Any], parameters: dict[str, Any]) -> list[str]:
         least, most = (-1, 0) if name in SPEAKS_FOR else (0, 1)
         if isinstance(weight, bool) or not isinstance(weight, int | float) or not least <= weight <= most:
             faults.append(f"[risk] {name} = {weight!r}: expected a number from {least} to {most}")
-    for name in RISK_PARAMETERS:
-        faults += _check_value(f"[risk-parameters] {name}", parameters.get(name), int)
+    for name, usual in RISK_PARAMETERS.items():
+        faults += _check_value(f"[risk-parameters] {name}", parameters.get(name), type(usual))
     faults += [f"[risk-parameters] {name}: unknown" for name in parameters.keys() - set(RISK_PARAMETERS)]
     return faults

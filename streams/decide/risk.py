@@ -10,9 +10,10 @@ from types import MappingProxyType
 from msgspec import Struct
 
 from sidestep.schemas import IntentEvidence
+from sidestep.streams.decide.hygiene import bad_share, brought
 from sidestep.streams.decide.policy import DAY, Policy
 from sidestep.streams.decide.rules.case import Finding
-from sidestep.streams.decide.tables import DomainRow, RecipientRow
+from sidestep.streams.decide.tables import DomainRow, RecipientRow, SourceRow
 
 PARTS: Mapping[str, str] = MappingProxyType(
     {
@@ -30,6 +31,9 @@ PARTS: Mapping[str, str] = MappingProxyType(
         "honeypot-address": "seeded",
         "disposable-address": "disposable",
         "listed-doubtful": "listed",
+        "doubtful-source": "source",
+        "dirty-source": "source",
+        "trap-source": "source",
     }
 )
 """The signals that raise the risk, and the part of it that each belongs to."""
@@ -38,7 +42,7 @@ SPEAKS_FOR = ("engaged", "consented")
 SIGNALS = (
     "never-mailed", "machine-made-address", "dormant", "old-bounce", "accepted-again", "unanswered", "domain-came-back",
     "parked-domain", "typo-suspected", "role-address", "honeypot-address", "disposable-address", "listed-doubtful",
-    "engaged", "consented", "known-trap",
+    "engaged", "consented", "known-trap", "doubtful-source", "dirty-source", "trap-source",
 )  # fmt: skip
 """All of them. Recipients' rows know them by their place here: add new ones at the end."""
 
@@ -81,14 +85,25 @@ class Scales:
         self._long = policy.dormant_days * DAY
         self._fresh = policy.consent_days * DAY
         self._many = policy.unanswered
+        self._least = policy.source_least
+        self._doubtful, self._dirty, self._traps = policy.source_doubtful, policy.source_dirty, policy.source_traps
         self._risky = policy.rules["trap-risk"].flag_from
         self._weighed: dict[int, Risk] = {}
 
     def weigh(
-        self, evidence: IntentEvidence, fired: list[Finding], recipient: RecipientRow, domain: DomainRow, now: int
+        self,
+        evidence: IntentEvidence,
+        fired: list[Finding],
+        recipient: RecipientRow,
+        domain: DomainRow,
+        source: SourceRow | None,
+        now: int,
     ) -> Risk:
-        """The risk of an intent. `fired`: by the rules that it has met; `now`: log time, seconds."""
+        """The risk of an intent. `fired`: by the rules that it has met; `source`: where it has the address from; `now`:
+        log time, seconds."""
         signals = self._signals(evidence, fired, recipient, domain, now)
+        if source is not None and (source.unknown or source.hard_bounces or source.suspicious or source.traps):
+            signals |= self._of_source(source, evidence, recipient)
         found = self._weighed.get(signals)
         if found is None:
             found = self._weighed[signals] = self._weigh(signals)
@@ -123,6 +138,18 @@ class Scales:
             found |= _BIT["engaged"]
         if evidence.consent_at // 1000 > max(now - self._fresh, marked, 0):
             found |= _BIT["consented"]
+        return found
+
+    def _of_source(self, source: SourceRow, evidence: IntentEvidence, recipient: RecipientRow) -> int:
+        if not brought(recipient, evidence.service, evidence.source):
+            return 0
+        found, share = 0, bad_share(source, self._least)
+        if share >= self._dirty:
+            found = _BIT["dirty-source"]
+        elif share >= self._doubtful:
+            found = _BIT["doubtful-source"]
+        if source.traps and source.traps >= self._traps * source.offered:
+            found |= _BIT["trap-source"]
         return found
 
     def _weigh(self, signals: int) -> Risk:

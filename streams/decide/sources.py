@@ -6,9 +6,10 @@ go out; the rest waits until there has been time for what comes back of them. A 
 or answered lately is nobody's import: it is never kept back for its source's sake.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from sidestep.schemas import IntentEvidence
+from sidestep.streams.decide.hygiene import brought_keys
 from sidestep.streams.decide.policy import DAY, Policy, RulePolicy
 from sidestep.streams.decide.rules.case import Finding, span
 from sidestep.streams.decide.rules.reasons import finding
@@ -64,14 +65,23 @@ def came_back(state: State, recipient: RecipientRow) -> Iterator[SourceRow]:
             yield row
 
 
+def brought_by(state: State, recipient: RecipientRow) -> Iterator[SourceRow]:
+    """The sources that an address came from: at first, and for the last message."""
+    for key in brought_keys(recipient):
+        row = state.known_source(key)
+        if row is not None:
+            yield row
+
+
 def last_message(recipient: RecipientRow) -> LastMessage:
     """Whose the last message to a mailbox was."""
     return recipient.last or LastMessage(recipient.service, recipient.source)
 
 
-def source_keys(recipients: list[RecipientRow]) -> set[bytes]:
-    """Keys of all stories that feedback about these mailboxes may count in."""
-    return {key for recipient in recipients for key in _keys(last_message(recipient))}
+def source_keys(recipients: Collection[RecipientRow]) -> set[bytes]:
+    """Keys of all stories that feedback about these mailboxes, or a report of a trap, may count in."""
+    keys = {key for recipient in recipients for key in _keys(last_message(recipient))}
+    return keys.union(*map(brought_keys, recipients))
 
 
 def _keys(last: LastMessage) -> Iterator[bytes]:

@@ -162,6 +162,8 @@ class State:
         """Of the intent that was judged last."""
         self.others: list[CameBack | TrapHit | Bombed] = []
         """What the last record gave to be counted beside a verdict; what comes again counts nowhere."""
+        self.marked: list[str] = []
+        """For each new known trap, who has reported it: person or provider."""
         self.ending: dict[Stretch, list[bytes]] = {}
         """Keys of rows, among those of the state, that may end in this batch."""
         self.long = False

@@ -214,6 +214,13 @@ class SourceRow(Struct, array_like=True, gc=False):
     """Since when it is held back; 0: it is not."""
     last_seen: int = 0
     """When an intent named it last, whatever became of that."""
+    offered: int = 0
+    """Intents to its addresses, whatever became of them; of many the counts are halved (hygiene.py). Of these:"""
+    unknown: int = 0
+    """To addresses that do not exist."""
+    suspicious: int = 0
+    traps: int = 0
+    """Of the addresses, those that were reported to be traps."""
 
     @property
     def touched(self) -> int:

@@ -1,4 +1,4 @@
-"""Spam traps that somebody knows, into the rows of mailboxes and domains. Pure.
+"""Spam traps that somebody knows, into the rows of mailboxes and domains, and of the sources that brought them. Pure.
 
 Only who has said so by mistake can take it back: no later success does, for a trap takes mail as long as it is one.
 """
@@ -6,8 +6,9 @@ Only who has said so by mistake can take it back: no later success does, for a t
 from sidestep.schemas import TrapRecord
 from sidestep.streams.decide.counted import TrapHit
 from sidestep.streams.decide.outcomes import take_lesson, whose
+from sidestep.streams.decide.sources import brought_by
 from sidestep.streams.decide.state import State
-from sidestep.streams.decide.tables import COUNTED, DEDUPLICATION_SECONDS, IdRow, Trapped
+from sidestep.streams.decide.tables import COUNTED, DEDUPLICATION_SECONDS, IdRow, RecipientRow, Trapped
 
 
 def mark_trap(state: State, record: TrapRecord) -> None:
@@ -17,17 +18,25 @@ def mark_trap(state: State, record: TrapRecord) -> None:
         return
     if record.lifted:
         _take_back(state, record, now)
-        return
-    if not record.recipient_key:
+    elif record.recipient_key:
+        _mark_mailbox(state, record, now)
+    else:
         domain = state.domain(record.domain.encode(), now)
+        state.marked += [_reporter(record)] if domain.trap is None else []
         domain.trap = _said(domain.trap, record, now)
-        return
+
+
+def _mark_mailbox(state: State, record: TrapRecord, now: int) -> None:
+    """A bare key stands in every partition: where nobody has heard of the mailbox it is marked, but not counted."""
+    heard_of = record.domain or state.known(record.recipient_key, now) is not None
     row = state.recipient(record.recipient_key, now)
     known, row.trap = row.trap, _said(row.trap, record, now)
+    if known is None:
+        _count(state, row, 1)
+        state.marked += [_reporter(record)] if heard_of else []
     # a record that stands in every partition meets the mailbox that was mailed in one of them
     if row.last_approved and (known is None or record.event_key or row.trap.hit_at > known.hit_at):
-        origin = whose(state, row, record.domain, "")
-        state.others.append(TrapHit(origin, take_lesson(row, bad=True)))
+        state.others.append(TrapHit(whose(state, row, record.domain, ""), take_lesson(row, bad=True)))
 
 
 def _said(known: Trapped | None, record: TrapRecord, now: int) -> Trapped:
@@ -35,6 +44,11 @@ def _said(known: Trapped | None, record: TrapRecord, now: int) -> Trapped:
     if known is None:
         return Trapped(record.at // 1000, record.by, record.reason, hit_at)
     return Trapped(known.since, known.by, known.reason, max(known.hit_at, hit_at))
+
+
+def _count(state: State, row: RecipientRow, one: int) -> None:
+    for source in brought_by(state, row):
+        source.traps = max(0, source.traps + one)
 
 
 def _take_back(state: State, record: TrapRecord, now: int) -> None:
@@ -46,6 +60,12 @@ def _take_back(state: State, record: TrapRecord, now: int) -> None:
     if row is not None and row.trap is not None:
         row.trap = None
         state.written_recipients[record.recipient_key] = row
+        _count(state, row, -1)
+
+
+def _reporter(record: TrapRecord) -> str:
+    """Only a provider's report has an event of its own."""
+    return "provider" if record.event_key else "person"
 
 
 def _came_before(state: State, event_key: bytes, now: int) -> bool:

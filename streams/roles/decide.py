@@ -23,6 +23,7 @@ OUTAGE_SECONDS = 7 * 86_400
 
 VERDICTS = Count("sidestep_verdicts_total", "Verdicts in committed transactions.", ("decision", "action"))
 RULES = Count("sidestep_verdict_rules_total", "Rules that fired in those verdicts.", ("rule",))
+TRAPS = Count("sidestep_known_traps_total", "New known traps, by who has reported them.", ("by",))
 
 
 class DecideRole(StageRole[Judged]):
@@ -56,7 +57,7 @@ class DecideRole(StageRole[Judged]):
             ends=Offsets(settings.connection).ends,
             end=lambda: _end_hanging(settings, context.partitions),
         )
-        context.report.metrics.declare(VERDICTS, RULES)
+        context.report.metrics.declare(VERDICTS, RULES, TRAPS)
 
     def chores(self) -> Iterable[Coroutine[Any, Any, None]]:
         """The watches over partitions in which nothing happens, or nothing can."""
@@ -77,5 +78,5 @@ def _end_hanging(settings: Settings, partitions: Mapping[str, int]) -> Ended:
 
 def _measured(judged: Judged) -> Done:
     dead_letters = {"not-evidence": judged.dead_letters} if judged.dead_letters else {}
-    counts: dict[Count, Labelled] = {VERDICTS: judged.decisions, RULES: judged.rules}
+    counts: dict[Count, Labelled] = {VERDICTS: judged.decisions, RULES: judged.rules, TRAPS: judged.marked}
     return Done(judged.records, judged.seconds, judged.transaction_seconds, dead_letters, counts)

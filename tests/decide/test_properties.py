@@ -117,9 +117,11 @@ def _record(new_world: type[World], what: Any, now: int) -> Evidence:
 
 def _policy(new_world: type[World], modes: dict[str, str]) -> str:
     """With limits that go by the MX provider, too, unless a mode is another one."""
+    by_provider = {} if modes else {"provider": "2/min,max_burst=2"}
+    text = new_world.policy_text(modes, **LIMITED, **by_provider)
+    text = text.replace("bombed = 20", "bombed = 2").replace("source_least = 100", "source_least = 2")
     if modes:
-        return new_world.policy_text(modes, **LIMITED).replace("bombed = 20", "bombed = 2")
-    text = new_world.policy_text(**LIMITED, provider="2/min,max_burst=2").replace("bombed = 20", "bombed = 2")
+        return text
     text = text.replace('# "newsletter@google" = "10000/min,max_burst=1000"', 'bank = "1/min"')
     return text.replace("services = []", 'services = ["shop"]').replace("caps = [480, 672, 936,", "caps = [2, 3, 4,")
 

@@ -49,11 +49,18 @@ def known_trap(case: Case) -> Finding | None:
             "by": trap.by,
             "date": date_of(trap.since),
             "why": trap.reason,
-            "first": row.service + (f" (source {row.source})" if row.source else ""),
+            "first": _way(row.service, row.source),
+            "last": _way(row.last.service, row.last.source) if row.last is not None else "",
         }
-        form = "reason_first" if what == "This address" and row.service else "reason"
+        form = "reason"
+        if what == "This address" and row.service:
+            form = "reason_last" if said["last"] not in ("", said["first"]) else "reason_first"
         return finding(case.policy, case.evidence, "known-trap", said, form)
     return None
+
+
+def _way(service: str, source: str) -> str:
+    return f"{service} (source {source})" if source else service
 
 
 def mailbox_missing(case: Case) -> Finding | None:

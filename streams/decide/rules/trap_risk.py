@@ -4,21 +4,26 @@ Steps: approve, approve and say so, defer until the person has confirmed, drop.
 """
 
 from sidestep.schemas import IntentEvidence
+from sidestep.streams.decide.hygiene import told
 from sidestep.streams.decide.policy import Policy
 from sidestep.streams.decide.risk import Risk
 from sidestep.streams.decide.rules.case import Finding, span
 from sidestep.streams.decide.rules.reasons import finding
-from sidestep.streams.decide.tables import RecipientRow
+from sidestep.streams.decide.tables import RecipientRow, SourceRow
 
 RULE = "trap-risk"
 
 
-def trap_risk(evidence: IntentEvidence, risk: Risk, policy: Policy, now: int) -> tuple[Finding | None, Finding | None]:
-    """A finding that stops the intent, and one that is only told; at most one of them."""
+def trap_risk(
+    evidence: IntentEvidence, risk: Risk, source: SourceRow | None, policy: Policy, now: int
+) -> tuple[Finding | None, Finding | None]:
+    """A finding that stops the intent, and one that is only told; at most one of them. `source`: where it has the
+    address from."""
     rule = policy.rules[RULE]
     if rule.mode == "off" or risk.whole < rule.flag_from:
         return None, None
-    said = {"risk": f"{risk.whole:.2f}", "parts": _parts(risk), "wait": ""}
+    story = f" {told(source, evidence.source)}" if source is not None and "source" in risk.parts else ""
+    said = {"risk": f"{risk.whole:.2f}", "parts": _parts(risk), "source": story, "wait": ""}
     if risk.whole >= rule.drop_from:
         return finding(policy, evidence, RULE, said), None
     if risk.whole >= rule.confirm_from:
