@@ -30,6 +30,7 @@ class Settings:
     policy: str = _setting(
         "", "policy file (TOML), followed while the worker runs; empty: the one that ships with Sidestep"
     )
+    watch: str = _setting("", "file (TOML) of Watch's windows and thresholds; empty: the one that ships with Sidestep")
     name_servers: str = _setting("", "HOST[:PORT],…; empty: those of the system")
     sources: str = _setting(
         "", "file (TOML) of block lists, feeds, reputation services and the mailbox probe; empty: nobody is asked"

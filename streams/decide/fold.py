@@ -186,8 +186,8 @@ def _count_send(
 def _count_meant(state: State, evidence: IntentEvidence, policy: Policy, row: RecipientRow, now: int) -> None:
     """A message that waits and comes again is one."""
     if evidence.attempt == 1:
-        life.meant(row, now)
-        if row.hour_messages > policy.bombed:
+        life.meant(row, evidence, now)
+        if life.is_flooded(row, policy.bombed, now):
             state.others.append(Bombed(evidence.service, evidence.recipient_key, row.hour_messages))
 
 

@@ -4,9 +4,15 @@ A recycled trap is told by its story alone: it bounced for good or was suspended
 later success never clears an old mark.
 """
 
+from zlib import crc32
+
 from sidestep.schemas import IntentEvidence
 from sidestep.streams.decide.tables import DomainRow, LastMessage, RecipientRow
 
+FORMS = 3
+"""Of different services, sources and campaigns: more than one stream of mail that somebody has asked for."""
+STRANGER_SECONDS = 86_400
+"""For which a mailbox that was never written to before is one."""
 MARKS = 8
 """Times of one kind that a row keeps: the first one and the latest ones."""
 HOUR = 3600
@@ -41,11 +47,22 @@ def approved(row: RecipientRow, evidence: IntentEvidence, now: int) -> None:
     row.last = None if as_first else LastMessage(evidence.service, evidence.source, evidence.campaign)
 
 
-def meant(row: RecipientRow, now: int) -> None:
+def meant(row: RecipientRow, evidence: IntentEvidence, now: int) -> None:
     """Somebody wants to write to it, whether that goes out or not."""
     if now - row.hour_began >= HOUR:
-        row.hour_began, row.hour_messages = now, 0
+        row.hour_began, row.hour_messages, row.hour_forms = now, 0, 0
     row.hour_messages += 1
+    if row.hour_messages > 1:  # nearly always it is the only one
+        form = f"{evidence.service}\x1f{evidence.source}\x1f{evidence.campaign}"
+        row.hour_forms |= 1 << (crc32(form.encode("utf-8", "replace")) & 31)
+
+
+def is_flooded(row: RecipientRow, most: int, now: int) -> bool:
+    """Whether somebody fills it up: with messages of many kinds, or although hardly anybody had written to it before.
+    A mailbox on call gets as many in a bad hour, but from those who always write to it."""
+    if row.hour_messages <= most:
+        return False
+    return row.hour_forms.bit_count() >= FORMS or row.first_seen > now - STRANGER_SECONDS
 
 
 def bounced(row: RecipientRow, when: int) -> None:

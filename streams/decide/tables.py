@@ -176,7 +176,9 @@ class RecipientRow(Struct, array_like=True, gc=False):
     hour_began: int = 0
     """When the hour began in which …"""
     hour_messages: int = 0
-    """… so many messages were meant for it."""
+    """… so many messages were meant for it, …"""
+    hour_forms: int = 0
+    """… of so many different services, sources and campaigns: a bit for each, more or less."""
 
     @property
     def touched(self) -> int:

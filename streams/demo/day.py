@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from sidestep.schemas import Bounce
+from sidestep.streams.demo.incidents import AnomalyReader, Incidents
 from sidestep.streams.demo.mailer import Mailer
 from sidestep.streams.demo.offers import Offers
 from sidestep.streams.demo.planning import HOURS, IntentKey, Plan, key_of
@@ -61,6 +62,7 @@ class Day:
         seconds: float,
         publisher: Publisher,
         reader: VerdictReader,
+        anomalies: AnomalyReader,
         mailer: Mailer,
         offers: Offers,
         happenings: list[Happening],
@@ -71,6 +73,7 @@ class Day:
         self._seconds = seconds
         self._publisher = publisher
         self._reader = reader
+        self._anomalies = anomalies
         self._mailer = mailer
         self._offers = offers
         self._happenings = sorted(happenings, key=lambda happening: happening.hour)
@@ -79,6 +82,7 @@ class Day:
         self._answered: set[IntentKey] = set()
         self._last_shown = self._last_count = 0.0
         self.tally = DayTally()
+        self.incidents = Incidents()
         self.progress = Progress(self.tally)
 
     @property
@@ -152,6 +156,10 @@ class Day:
         elapsed = time.monotonic() - self._last_shown
         if elapsed < SHOW_EVERY and not last:
             return
+        for anomaly in self._anomalies.anomalies():
+            if news := self.incidents.take(anomaly):
+                self.progress.news = news
+                self._show(self.progress)
         rate = (self.tally.verdicts - self._last_count) / max(elapsed, SHOW_EVERY)
         self.progress.rate += (rate - self.progress.rate) * 0.5  # smoothed: batches come in jumps
         self.progress.open = len(self._sent_at) - len(self._answered)

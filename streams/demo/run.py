@@ -12,10 +12,10 @@ from sidestep.streams.demo import summary
 from sidestep.streams.demo.counting import VerdictCount, count
 from sidestep.streams.demo.day import Day, Happening, Progress
 from sidestep.streams.demo.display import Display, display
+from sidestep.streams.demo.incidents import AnomalyReader
 from sidestep.streams.demo.mailer import Mailer
 from sidestep.streams.demo.model import Traffic, traffic
 from sidestep.streams.demo.offers import Offers
-from sidestep.streams.demo.operator import Operator
 from sidestep.streams.demo.planning import Plan, plan
 from sidestep.streams.demo.verdict_log import VerdictReader, all_keys, dead_letters
 from sidestep.streams.local.embedded_config import quick_start
@@ -30,12 +30,12 @@ from sidestep.topics.connection import Connection
 from sidestep.topics.publish import Publisher
 
 POLICY = Path(__file__).with_name("data") / "policy.toml"
+WATCH = Path(__file__).with_name("data") / "watch.toml"
 SOURCES = Path(__file__).with_name("data") / "sources.toml"
 SESSION_TIMEOUT = 6
 """Seconds; the least that Kafka allows."""
 STOP_PATIENCE = 10.0
 """Seconds. When this process is killed the broker goes as well, and workers would wait for it."""
-HOLD_SECONDS = 600.0
 
 
 class Demo:
@@ -69,15 +69,17 @@ class Demo:
         accidents = self._traffic.accidents
         mailer = Mailer(planned.fates, self._traffic.engagement, accidents.report_twice, self._seed)
         offers = Offers(self._traffic.services, accidents.offered_though_sent, self._seed)
-        with VerdictReader(connection) as reader, display(self._console) as shown:
+        reading = VerdictReader(connection), AnomalyReader(connection)
+        with reading[0] as reader, reading[1] as anomalies, display(self._console) as shown:
             day = Day(
                 planned,
                 self._day_seconds,
                 Publisher(connection),
                 reader,
+                anomalies,
                 mailer,
                 offers,
-                self._happenings(names, Operator(connection, Settings().group)),
+                self._happenings(names),
                 self._show(workers, shown),
             )
             began = time.monotonic()
@@ -90,6 +92,7 @@ class Demo:
         return summary.DaySummary(
             planned,
             day.tally,
+            day.incidents,
             mailer,
             offers,
             counted,
@@ -106,12 +109,9 @@ class Demo:
 
         return show
 
-    def _happenings(self, names: NameServer, operator: Operator) -> list[Happening]:
+    def _happenings(self, names: NameServer) -> list[Happening]:
         def mend() -> None:
             names.fault("broken.example")
-
-        def hold() -> None:
-            operator.hold("crm-import", HOLD_SECONDS, "nearly half of its mail bounces")
 
         return [
             Happening(0, "night: invoices go out"),
@@ -120,7 +120,6 @@ class Demo:
             Happening(10, "orders, parcels, passwords; broken.example's name servers answer again", mend),
             Happening(12, "noon: the weekly issue goes to every subscriber"),
             Happening(15, "afternoon: somebody imports a list from 2017, half of it dead"),
-            Happening(16.75, "an operator puts crm-import on hold", hold),
             Happening(18, "evening: orders, and a survey of all customers"),
             Happening(22.5, "late: what was deferred is offered again"),
         ]
@@ -132,6 +131,7 @@ class Demo:
             "hash_key": key.hex(),
             "name_servers": f"{names.host}:{names.port}",
             "policy": POLICY,
+            "watch": WATCH,
             "sources": SOURCES,
             "session_timeout": SESSION_TIMEOUT,
             "log_format": "text",

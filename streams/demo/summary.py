@@ -9,8 +9,10 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from sidestep.schemas import Anomaly
 from sidestep.streams.demo.counting import VerdictCount
 from sidestep.streams.demo.display import ACTIONS, COLOURS
+from sidestep.streams.demo.incidents import SEVERITY_COLOURS, Incidents
 from sidestep.streams.demo.mailer import Mailer
 from sidestep.streams.demo.model import Service
 from sidestep.streams.demo.offers import Offers
@@ -25,6 +27,8 @@ FEEDBACK = (
     ("complaint", "recipient-complaint", "complaints: reported as spam"),
     ("unsubscribed", "recipient-unsubscribed", "opted out"),
 )
+SHOWN = 12
+"""Incidents; the rest is counted."""
 INDENT = 9
 """Columns: as wide as the counts before the texts."""
 SIGNS_OF_LIFE = ("delivered", "opened", "clicked", "replied")
@@ -36,6 +40,7 @@ class DaySummary:
 
     plan: Plan
     tally: DayTally
+    incidents: Incidents
     mailer: Mailer
     offers: Offers
     count: VerdictCount
@@ -49,6 +54,7 @@ def show(console: Console, services: Mapping[str, Service], day: DaySummary) -> 
     """Print the summary, but for the last line."""
     console.print(_services(services, day.tally))
     console.print(_rules(day.tally))
+    console.print(_incidents(day.incidents))
     console.print(_section("What feedback did", _feedback(day.mailer, day.tally)))
     console.print(_section("What went wrong on purpose", _accidents(day)))
     console.print(_section("How fast", _speed(day)))
@@ -92,6 +98,28 @@ def _rule(name: str, rule: RuleTally) -> Iterable[RenderableType]:
     unsaid = seen.suggestion and seen.suggestion not in rule.sentence
     sentence = f"{rule.sentence} Meant: {seen.suggestion}?" if unsaid else rule.sentence
     yield Padding(Text(printable(sentence)), (0, 0, 0, INDENT))
+
+
+def _incidents(incidents: Incidents) -> Group:
+    title = Text("What Watch found\n", style="bold")
+    lines: list[RenderableType] = [title]
+    for anomaly in list(incidents.by_id.values())[:SHOWN]:
+        lines += _incident(anomaly)
+    more = len(incidents.by_id) - SHOWN
+    return Group(
+        *lines, Text(f"         and {more} more\n" if more > 0 else "" if incidents.by_id else "         nothing\n")
+    )
+
+
+def _incident(anomaly: Anomaly) -> Iterable[RenderableType]:
+    head = Text(f"{anomaly.severity:>8} ", SEVERITY_COLOURS[anomaly.severity], no_wrap=True, overflow="ellipsis")
+    what = f"{anomaly.name or 'all services'}{f', source {anomaly.source}' if anomaly.source else ''}"
+    ends = "over by now" if anomaly.state == "closed" else "still open"
+    held = f", {'source' if anomaly.source else 'service'} on hold" if anomaly.held_until else ""
+    head.append(f"{anomaly.pattern:<20}", "default")
+    head.append(printable(f"{what}: {ends}{held}"), "dim")
+    yield head
+    yield Padding(Text(printable(anomaly.text)), (0, 0, 0, INDENT))
 
 
 def _feedback(mailer: Mailer, tally: DayTally) -> Iterable[str]:

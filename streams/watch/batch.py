@@ -19,7 +19,7 @@ from sidestep.streams.watch.stories import forget, within
 from sidestep.streams.watch.suspect import EndedWindow, ended, suspected
 from sidestep.streams.watch.tables import WindowRow
 from sidestep.streams.watch.thresholds import Thresholds
-from sidestep.streams.watch.windows import WINDOW, add, is_empty, start_of
+from sidestep.streams.watch.windows import add, is_empty, start_of
 
 DAY = 86_400
 FOR_EVER = 2**62
@@ -69,13 +69,15 @@ def watch(tallies: Tallies, state: WatchState, rules: Thresholds) -> Watched:
 
 def due(state: WatchState, rules: Thresholds) -> int:
     """The second from which on a tally would end something that is open; FOR_EVER: nothing is."""
-    ends = [window_of(key)[0] + WINDOW for key in state.windows.by_key]
+    windows = rules.watch.windows
+    ends = [window_of(key)[0] + windows.length for key in state.windows.by_key]
     ends += [over(row) for row in state.incidents.by_key.values()]
-    return min(ends) + rules.watch.windows.grace if ends else FOR_EVER
+    return min(ends) + windows.grace if ends else FOR_EVER
 
 
 def _count(state: WatchState, tally: Tally, rules: Thresholds, watched: Watched) -> None:
-    start, late = start_of(tally.second, state.second - rules.watch.windows.grace)
+    windows = rules.watch.windows
+    start, late = start_of(tally.second, state.second - windows.grace, windows.length)
     key = window_key(start, tally.service)
     row = state.windows.get(key) or WindowRow()
     add(row, tally, late)
@@ -85,12 +87,13 @@ def _count(state: WatchState, tally: Tally, rules: Thresholds, watched: Watched)
 
 def _settle(state: WatchState, rules: Thresholds, watched: Watched) -> None:
     """End what is over by now, in the order of time: windows, and incidents that no window has gone on with."""
+    length = rules.watch.windows.length
     watermark = state.second - rules.watch.windows.grace
     for key in sorted(state.windows.by_key):
         start, service = window_of(key)
-        if start + WINDOW > watermark:
+        if start + length > watermark:
             break
-        _end_incidents(state, start + WINDOW - 1, rules, watched)
+        _end_incidents(state, start + length - 1, rules, watched)
         _end_window(state, ended(state, start, service, state.windows.drop(key), rules), rules, watched)
     _end_incidents(state, watermark, rules, watched)
 
@@ -103,7 +106,8 @@ def _end_incidents(state: WatchState, second: int, rules: Thresholds, watched: W
 def _end_window(state: WatchState, window: EndedWindow, rules: Thresholds, watched: Watched) -> None:
     start, service, row, story, baseline = window
     short = within(story, start, rules.watch.windows.short)
-    seen = SeenWindow(service, start, features_of(short) | window_features(row), row.samples)
+    end = start + rules.watch.windows.length
+    seen = SeenWindow(service, start, end, features_of(short) | window_features(row), row.samples)
     told = {one.key: one for one in follow(state, seen, suspected(state, window, rules), rules)}
     _react(state, seen, row, told, rules, watched)
     for one in told.values():
@@ -129,5 +133,5 @@ def _react(
 
 
 def _tell(state: WatchState, told: Told, rules: Thresholds, watched: Watched) -> None:
-    watched.anomalies.append(anomaly_of(told.key, told.row, told.state, state.second, rules.version))
+    watched.anomalies.append(anomaly_of(told, state.second, rules))
     watched.patterns[told.row.pattern, told.state] += 1

@@ -13,7 +13,6 @@ from sidestep.streams.watch.state import WatchState
 from sidestep.streams.watch.symptom import SEVERITIES, Symptom, sentence
 from sidestep.streams.watch.tables import IncidentRow
 from sidestep.streams.watch.thresholds import Thresholds
-from sidestep.streams.watch.windows import WINDOW
 
 LEARNT_AFTER = 7 * 86_400
 """Seconds: what lasts that long is what is usual from then on."""
@@ -24,13 +23,9 @@ class SeenWindow(NamedTuple):
 
     service: str
     start: int
+    end: int
     features: Features
     samples: dict[str, list[str]]
-
-    @property
-    def end(self) -> int:
-        """The end of the window, Unix seconds."""
-        return self.start + WINDOW
 
 
 class Told(NamedTuple):
@@ -85,6 +80,9 @@ def open_of(state: WatchState, service: str) -> list[tuple[bytes, IncidentRow]]:
 
 
 def _same(row: IncidentRow, symptom: Symptom) -> bool:
+    """An incident of a source may tell of a campaign as well, which came to it later."""
+    if row.source and row.source == symptom.source and row.pattern == symptom.pattern:
+        return True
     ours = (row.pattern, row.source, row.campaign, row.provider, row.recipient_key)
     return ours == (
         symptom.pattern, symptom.source, symptom.campaign, symptom.provider, symptom.recipient_key
@@ -199,9 +197,10 @@ def taints(row: IncidentRow, start: int) -> bool:
     return start - row.opened_at < LEARNT_AFTER
 
 
-def anomaly_of(key: bytes, row: IncidentRow, state: str, at: int, model: str) -> Anomaly:
+def anomaly_of(told: Told, at: int, rules: Thresholds) -> Anomaly:
     """The record of an incident, as it stands."""
-    closed = state == "closed"
+    key, row, state = told
+    closed, length = state == "closed", rules.watch.windows.length
     return Anomaly(
         id=key.decode(),
         subject="domain" if row.provider else "service",
@@ -211,8 +210,8 @@ def anomaly_of(key: bytes, row: IncidentRow, state: str, at: int, model: str) ->
         severity=row.severity,  # type: ignore[arg-type]  # a row's text is one of them
         score=row.score,
         features=row.features,
-        window_start=row.fired - WINDOW if closed else row.window_start,
-        window_end=row.fired if closed else row.window_start + WINDOW,
+        window_start=row.fired - length if closed else row.window_start,
+        window_end=row.fired if closed else row.window_start + length,
         at=at,
         source=row.source,
         state=state,  # type: ignore[arg-type]  # likewise
@@ -224,5 +223,5 @@ def anomaly_of(key: bytes, row: IncidentRow, state: str, at: int, model: str) ->
         recipient_key=row.recipient_key,
         samples=row.samples,
         held_until=row.held_until,
-        model=model,
+        model=rules.version,
     )

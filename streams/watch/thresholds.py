@@ -1,4 +1,4 @@
-"""The thresholds that ship with the product, read once: watch.toml and budgets.toml. Pure."""
+"""The thresholds: watch.toml and budgets.toml as they ship, or a file in the place of the first. Pure."""
 
 import hashlib
 import tomllib
@@ -10,8 +10,9 @@ import msgspec
 
 
 class Windows(msgspec.Struct, frozen=True):
-    """Lengths in seconds, volumes in intents."""
+    """Lengths in seconds, volumes in intents. `length`: of one window."""
 
+    length: int
     grace: int
     short: int
     long: int
@@ -158,10 +159,17 @@ def thresholds(watch: str | None = None, budgets: str | None = None) -> Threshol
     watch = watch if watch is not None else folder.joinpath("watch.toml").read_text("utf-8")
     budgets = budgets if budgets is not None else folder.joinpath("budgets.toml").read_text("utf-8")
     return Thresholds(
-        watch=_converted(watch, Document),
+        watch=_checked(_converted(watch, Document)),
         budgets=_converted(budgets, dict[str, Budget]),
         version=hashlib.sha256(f"{watch}\0{budgets}".encode()).hexdigest()[:12],
     )
+
+
+def _checked(watch: Document) -> Document:
+    lengths = watch.windows
+    if not 1 <= lengths.length <= lengths.short <= lengths.long:
+        raise ValueError("[windows]: expected 1 <= length <= short <= long, in seconds")
+    return watch
 
 
 def _converted(text: str, kind: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Windows of one minute of log time: which one a tally belongs to, and when one is over. Pure.
+"""Windows of log time, a minute each as shipped: which one a tally belongs to, and when one is over. Pure.
 
 The partitions of the evidence come in at different times, so a window stays open for `grace` seconds after its end, by
 the greatest second of any tally so far. A tally that comes later still counts, in the oldest window that may be open;
@@ -12,20 +12,18 @@ from sidestep.schemas.tallies import NO_INTENTS, NO_NAMES, NO_RETURNS, NOTHING_N
 from sidestep.streams.watch.counts import Counts
 from sidestep.streams.watch.tables import WindowRow
 
-WINDOW = 60
-"""Seconds."""
 KEPT = 64
 """Names of one kind that a window tells apart: the first, in the order in which they come."""
 SAMPLES = 5
 """Ids of intents that are kept of each kind."""
 
 
-def start_of(second: int, watermark: int) -> tuple[int, bool]:
-    """Start of the window in which a tally of that second counts, and whether it comes late."""
-    start = second // WINDOW * WINDOW
-    if start + WINDOW > watermark:
+def start_of(second: int, watermark: int, length: int) -> tuple[int, bool]:
+    """Start of the window in which a tally of that second counts, and whether it comes late. `length`: of a window."""
+    start = second // length * length
+    if start + length > watermark:
         return start, False
-    return watermark // WINDOW * WINDOW, True
+    return watermark // length * length, True
 
 
 def is_empty(tally: Tally) -> bool:

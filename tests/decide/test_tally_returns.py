@@ -141,7 +141,7 @@ def test_a_trap_is_the_outcome_of_the_last_message(world: World) -> None:
 
 
 def test_a_mailbox_that_is_filled_up_is_named(world: World) -> None:
-    """From the policy's figure on, whoever writes; an hour later it is none any more, and a second attempt never."""
+    """From the policy's figure on, by whom ever; an hour later it is none any more, and a second attempt never."""
     for number in range(20):
         world.intent(str(number), service=f"shop-{number % 7}")
     world.tick()
@@ -156,6 +156,18 @@ def test_a_mailbox_that_is_filled_up_is_named(world: World) -> None:
     world.wait(3_600_000)
     world.intent("22", service="bank")
     assert {} == last(world)[0].bombed
+
+
+def test_a_mailbox_on_call_is_not_filled_up(world: World) -> None:
+    """It has a bad hour: many messages from who always writes to it, and one or two others."""
+    world.intent("first", service="alerts")
+    world.wait(2 * 86_400_000)
+    for number in range(40):
+        world.intent(str(number), service="alerts")
+    world.intent("news", service="news")
+    assert {} == last(world)[0].bombed
+    world.intent("sign-up", service="shop", source="form")
+    assert 1 == len(last(world)[0].bombed)
 
 
 def test_the_dead_and_the_dormant_are_counted(world: World) -> None:

@@ -10,6 +10,7 @@ from rich.console import Console
 from sidestep.schemas import FiredRule
 from sidestep.streams.demo import summary
 from sidestep.streams.demo.counting import count
+from sidestep.streams.demo.incidents import Incidents
 from sidestep.streams.demo.mailer import Mailer
 from sidestep.streams.demo.model import traffic
 from sidestep.streams.demo.offers import Offers
@@ -91,7 +92,7 @@ def test_the_summary_fits_and_names_what_is_wrong() -> None:
     tally.add(Seen(id="x", to="a\x1b[2J@x.example", service="shop", action="drop", rules=(FiredRule("y", "z"),)), None)
     mailer = Mailer({}, traffic().engagement, 0.0, 1)
     outcome = summary.DaySummary(
-        Plan([], {}), tally, mailer, Offers({}, 0.0, 1), count(KEYS, KEYS[1:]), 10, 0, 24.0, 40.0
+        Plan([], {}), tally, Incidents(), mailer, Offers({}, 0.0, 1), count(KEYS, KEYS[1:]), 10, 0, 24.0, 40.0
     )
     output = io.StringIO()
     summary.show(Console(file=output, width=100, highlight=False), traffic().services, outcome)

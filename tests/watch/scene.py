@@ -20,7 +20,7 @@ from sidestep.streams.runtime.tables import Table
 from sidestep.streams.screen.holds import note
 from sidestep.streams.watch import tables
 from sidestep.streams.watch.judge import WatchedBatch, Watcher
-from sidestep.streams.watch.thresholds import thresholds
+from sidestep.streams.watch.thresholds import Thresholds, thresholds
 from sidestep.topics.catalog import ANOMALIES, CONTROL, DEAD_LETTERS, EVIDENCE, TALLIES
 from tests.decide.memory_ledger import MemoryLedger
 from tests.kafka_records import delivered
@@ -55,15 +55,16 @@ class Scene:
     tally = staticmethod(tally)
     start = START
 
-    def __init__(self, ledger: MemoryLedger | None = None) -> None:
+    def __init__(self, ledger: MemoryLedger | None = None, rules: Thresholds = RULES) -> None:
         self.ledger = ledger or MemoryLedger()
+        self.rules = rules
         self.log: list[Record] = []
         self.now = START
         self.reopen()
 
     def reopen(self) -> None:
         """Another worker has the partition from now on."""
-        self.watcher = Watcher(self.ledger, PARTITIONS, RULES, note)
+        self.watcher = Watcher(self.ledger, PARTITIONS, self.rules, note)
 
     def wait(self, seconds: int) -> None:
         """Later tallies are of so much later."""

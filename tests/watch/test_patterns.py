@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from importlib.resources import files
 from typing import Any
 
 import pytest
 
 from sidestep.schemas import Anomaly, Breakdown, Outcomes
+from sidestep.streams.watch.thresholds import thresholds
 from tests.watch.scene import DAY, HOUR, Scene
 
 Fields = dict[str, Any]
@@ -87,7 +89,7 @@ STORIES = [
         {"approved": 20, "bombed": {"a2V5": 60}, "provider": ""},
         [{"approved": 20, "bombed": {"a2V5": 19}}],
         service="",
-        says="One mailbox was to get 60 messages within an hour, from all services together",
+        says="One mailbox was to get 60 messages within an hour, of many kinds",
     ),
     Story(
         "volume-spike",
@@ -252,6 +254,36 @@ def test_a_campaign_is_named_where_no_source_is() -> None:
     found = scene.says(**bad, campaigns=Breakdown({"spring": Outcomes(**bad)}))
     assert [("unknown-burst", "", "spring")] == [(one.pattern, one.source, one.campaign) for one in found]
     assert "stop the campaign spring" in found[0].text
+
+
+def test_a_source_whose_mail_has_a_campaign_too_is_one_incident() -> None:
+    """The incident is of the source and tells of the campaign, minute after minute."""
+    scene = Scene()
+    bad: Fields = {"approved": 200, "dropped": 100, "unknown": 100}
+    both: Fields = {**bad, "source": "import", "campaigns": Breakdown({"we-miss-you": Outcomes(**bad)})}
+    found = scene.minutes(4, **both)
+    assert [("import", "we-miss-you")] == list({(one.source, one.campaign) for one in found[1:]} or [("", "")])
+    assert 1 == len({one.id for one in found})
+
+
+def test_windows_may_be_shorter_than_a_minute() -> None:
+    """By a file of one's own: the demo's day takes seconds."""
+    shipped = files("sidestep.streams.watch").joinpath("watch.toml").read_text("utf-8")
+    quick = shipped.replace("length = 60 ", "length = 1 ").replace("grace = 10 ", "grace = 1 ")
+    scene = Scene(rules=thresholds(quick))
+    scene.append(scene.tally(source="import", approved=200, dropped=100, unknown=100))
+    scene.wait(2)
+    scene.tick()
+    (found,) = scene.anomalies()
+    assert ("import", scene.start, scene.start + 1) == (found.source, found.window_start, found.window_end)
+
+
+@pytest.mark.parametrize("said", ["length = 0", "length = 7200", "length = 'long'", "lenght = 60"])
+def test_windows_that_cannot_be_are_refused(said: str) -> None:
+    """With what is wrong."""
+    shipped = files("sidestep.streams.watch").joinpath("watch.toml").read_text("utf-8")
+    with pytest.raises(ValueError, match="length"):
+        thresholds(shipped.replace("length = 60", said))
 
 
 def test_figures_that_matter_are_updated() -> None:
