@@ -17,7 +17,7 @@ class AnomalyReader(TopicReader):
         super().__init__(connection, ANOMALIES.name)
 
     def anomalies(self) -> list[Anomaly]:
-        """Those that have arrived since the last look; waits for none."""
+        """Anomalies that have arrived since the last look; waits for none."""
         return [decode(Anomaly, value) for value in self.batch(0)]
 
 

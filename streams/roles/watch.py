@@ -121,7 +121,7 @@ class WatchRole(StageRole[WatchedBatch]):
 
 
 def _thresholds(settings: Settings) -> Thresholds:
-    """Those of the file, or those that ship. Raises SettingsError."""
+    """Thresholds of the file, or as they ship. Raises SettingsError."""
     if not settings.watch:
         return thresholds()
     try:
