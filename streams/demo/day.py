@@ -8,13 +8,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from sidestep.schemas import Bounce
-from sidestep.streams.demo.incidents import AnomalyReader, Incidents
+from sidestep.streams.demo.incidents import Incidents
 from sidestep.streams.demo.mailer import Mailer
 from sidestep.streams.demo.offers import Offers
 from sidestep.streams.demo.planning import HOURS, IntentKey, Plan, key_of
 from sidestep.streams.demo.seen import Seen
 from sidestep.streams.demo.tally import DayTally
-from sidestep.streams.demo.verdict_log import VerdictReader
+from sidestep.streams.demo.verdict_log import AnomalyReader, VerdictReader
 from sidestep.topics.catalog import INTENTS
 from sidestep.topics.publish import Publisher
 

@@ -1,24 +1,8 @@
-"""What Watch finds during the day: anomalies as they are published, the last record of each incident. Pure but for the
-reader."""
+"""What Watch finds during the day: the last record of each incident, and what is news in it. Pure."""
 
 from sidestep.schemas import Anomaly
-from sidestep.schemas.codec import decode
-from sidestep.streams.demo.verdict_log import TopicReader
-from sidestep.topics.catalog import ANOMALIES
-from sidestep.topics.connection import Connection
 
 SEVERITY_COLOURS = {"critical": "red", "warning": "yellow", "notice": "cyan"}
-
-
-class AnomalyReader(TopicReader):
-    """Anomalies as they come."""
-
-    def __init__(self, connection: Connection):
-        super().__init__(connection, ANOMALIES.name)
-
-    def anomalies(self) -> list[Anomaly]:
-        """Anomalies that have arrived since the last look; waits for none."""
-        return [decode(Anomaly, value) for value in self.batch(0)]
 
 
 class Incidents:

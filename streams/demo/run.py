@@ -12,12 +12,11 @@ from sidestep.streams.demo import summary
 from sidestep.streams.demo.counting import VerdictCount, count
 from sidestep.streams.demo.day import Day, Happening, Progress
 from sidestep.streams.demo.display import Display, display
-from sidestep.streams.demo.incidents import AnomalyReader
 from sidestep.streams.demo.mailer import Mailer
 from sidestep.streams.demo.model import Traffic, traffic
 from sidestep.streams.demo.offers import Offers
 from sidestep.streams.demo.planning import Plan, plan
-from sidestep.streams.demo.verdict_log import VerdictReader, all_keys, dead_letters
+from sidestep.streams.demo.verdict_log import AnomalyReader, VerdictReader, all_keys, dead_letters
 from sidestep.streams.local.embedded_config import quick_start
 from sidestep.streams.local.embedded_kafka import EmbeddedKafka
 from sidestep.streams.local.nameserver import SMALL_WORLD, NameServer

@@ -1,4 +1,5 @@
-"""Reads email-approved and email-rejected: as the verdicts come, and once more from beginning to end to count them."""
+"""Reads email-approved and email-rejected: as the verdicts come, and once more from beginning to end to count them; and
+email-anomalies."""
 
 import time
 from collections.abc import Iterator
@@ -7,9 +8,11 @@ from typing import Self
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, TopicPartition
 
+from sidestep.schemas import Anomaly
+from sidestep.schemas.codec import decode
 from sidestep.streams.demo.planning import IntentKey
 from sidestep.streams.demo.seen import Seen, decode_key, decode_seen
-from sidestep.topics.catalog import APPROVED, DEAD_LETTERS, REJECTED
+from sidestep.topics.catalog import ANOMALIES, APPROVED, DEAD_LETTERS, REJECTED
 from sidestep.topics.cluster import QUIET, reason, require
 from sidestep.topics.connection import Connection
 from sidestep.topics.errors import BrokerUnreachable
@@ -96,6 +99,17 @@ class VerdictReader(TopicReader):
     def verdicts(self, timeout: float) -> list[Seen]:
         """The verdicts that have arrived; waits up to `timeout` seconds for the first."""
         return [decode_seen(value) for value in self.batch(timeout)]
+
+
+class AnomalyReader(TopicReader):
+    """Anomalies as they come."""
+
+    def __init__(self, connection: Connection):
+        super().__init__(connection, ANOMALIES.name)
+
+    def anomalies(self) -> list[Anomaly]:
+        """Anomalies that have arrived since the last look; waits for none."""
+        return [decode(Anomaly, value) for value in self.batch(0)]
 
 
 def all_keys(connection: Connection) -> list[IntentKey]:
