@@ -64,6 +64,8 @@ class Returns(Struct, omit_defaults=True, frozen=True, gc=False):
     """Opened, clicked or replied."""
     traps: int = 0
     """Trap hits that somebody has reported."""
+    refusals: int = 0
+    """Of the blocks, those for our address or our reputation, whatever the message."""
 
 
 NO_RETURNS = Returns()
@@ -142,3 +144,6 @@ class Tally(Struct, omit_defaults=True, kw_only=True):
         str, Meta(description="A policy that has taken force: its version. To all partitions of email-tallies.")
     ] = ""
     reactions: Annotated[dict[str, Reaction], Meta(description="What that policy wants done, by pattern.")] = {}
+    paced: Annotated[
+        list[str], Meta(description="MX providers whose limits the partitions share by that policy; *: every one.")
+    ] = []

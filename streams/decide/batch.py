@@ -22,6 +22,7 @@ from sidestep.schemas import (
 )
 from sidestep.streams.decide.counted import Counted
 from sidestep.streams.decide.fold import fold
+from sidestep.streams.decide.policy_tally import policy_tally
 from sidestep.streams.decide.sources import source_keys
 from sidestep.streams.decide.state import Controls, State
 from sidestep.streams.decide.sweep import Between, find_ending
@@ -66,6 +67,7 @@ class Decided(NamedTuple):
 
     verdicts: list[Verdict]
     tallies: list[Tally]
+    """And of policies that have taken force, where they have: for every partition of email-tallies."""
 
 
 def load_controls(read: Read, scan: Scan) -> Controls:
@@ -163,6 +165,9 @@ def decide(records: Records, state: State, topic: str, partition: int) -> Decide
             decided.verdicts.append(verdict)
             if not verdict.test:
                 counted.intents.append((record, verdict, state.risk))  # type: ignore[arg-type]  # only intents have verdicts
+        elif state.new_policy is not None:
+            decided.tallies.append(policy_tally(state.new_policy, partition, now))
+            state.new_policy = None
         if others:
             counted.others.extend(others)
             others.clear()

@@ -60,32 +60,32 @@ class RateBucket:
 
 
 class SlowBucket:
-    """What is left of a limit after a mail server has said that we are too fast: evenly, one at a time."""
+    """What is left of a limit after a mail server has said that we are too fast: evenly, a second's worth at once."""
 
-    __slots__ = ("_passing", "_row", "_slow")
+    __slots__ = ("_passing", "_rate", "_row", "_slow")
 
     def __init__(self, passing: Passing, slow: SlowRate, row: Row):
         self._passing, self._slow, self._row = passing, slow, row
+        self._rate = slow.rate(passing.now_us)
 
     def stop(self) -> Finding | None:
         """A finding where there is no room; None: there is."""
         now_us = self._passing.now_us
-        if self._row.tat_us <= now_us:
+        if earliest(self._rate, self._row.tat_us) <= now_us:
             return None
         return self._passing.full(RULE, self._slow.said(now_us), self._promise())
 
     def take(self) -> None:
         """A message goes out."""
-        now_us = self._passing.now_us
-        self._row.tat_us = max(self._row.tat_us, now_us) + self._slow.interval_us(now_us)
+        self._row.tat_us = advance(self._rate, self._row.tat_us, self._passing.now_us)
 
     def _promise(self) -> int:
         """As below; the distance to the next slot is that of the slot's time, when the limit may have climbed."""
         row, slow, now_us = self._row, self._slow, self._passing.now_us
-        row.tat_us = min(row.tat_us, now_us + slow.interval_us(now_us))
+        row.tat_us = min(row.tat_us, furthest(self._rate, now_us))
         promised = row.slot_us if row.slot_interval_us == slow.mark else 0
-        slot = max(row.tat_us, promised, now_us)
-        row.slot_us, row.slot_interval_us = slot + slow.interval_us(slot), slow.mark
+        slot = max(earliest(self._rate, row.tat_us), promised, now_us)
+        row.slot_us, row.slot_interval_us = slot + slow.rate(slot).interval_us, slow.mark
         return _milliseconds(slot)
 
 

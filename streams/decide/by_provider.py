@@ -40,7 +40,7 @@ def _of_provider(passing: Passing, state: State, provider: str, pace: Pace, own:
     if rate is None and slow is None:
         return None  # no row, where there is nothing to keep
     row = state.domain(provider_key(provider), now_us // 1_000_000)
-    if rate is None or (slow is not None and slow.interval_us(now_us) > rate.interval_us):
+    if rate is None or (slow is not None and slow.rate(now_us).interval_us > rate.interval_us):
         return SlowBucket(passing, slow, row) if slow is not None else None
     return RateBucket(passing, "mx-provider-limit", rate, row, provider)
 

@@ -251,6 +251,8 @@ def _fold_control(
             return  # Screen checks before it writes: whatever this is, the policy in force stays
         controls.rows[name] = state.written_control[name] = ControlRow(record.version, text, partitions)
         controls.refresh()
+        if isinstance(record, PolicyRecord):
+            state.new_policy = controls.policy
 
 
 def _usable(record: PolicyRecord) -> bool:

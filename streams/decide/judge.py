@@ -88,7 +88,9 @@ class Judge:
         )
         for tally in decided.tallies:
             record: Keyed = {"key": tally.service, "value": encode(tally)}
-            batches[TALLIES.name, partition_of(tally.service, self._tally_partitions)].append(record)
+            count = self._tally_partitions
+            for number in range(count) if tally.policy else (partition_of(tally.service, count),):
+                batches[TALLIES.name, number].append(record)
         return Outgoing(batches, dead)
 
 

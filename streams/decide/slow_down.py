@@ -17,7 +17,7 @@ from sidestep.streams.gcra import Rate
 from sidestep.streams.speed import WHOLE, faster_at, speed
 
 RULE = "slow-down"
-MINUTE_US = 60_000_000
+MINUTE_US, SECOND_US = 60_000_000, 1_000_000
 FORGOTTEN = 60
 """Minutes after which a busiest minute says nothing any more; it weighs less with each of them."""
 TOO_FAST, BLOCKED = "that we send too fast", "that it blocks us"
@@ -42,13 +42,14 @@ class SlowRate:
         """The distance while it is slowest: by it slots are known that were promised under this very limit."""
         return self._interval(self._lowered)
 
-    def interval_us(self, now_us: int) -> int:
-        """The distance at that time."""
-        return self._interval(self._left(now_us))
+    def rate(self, now_us: int) -> Rate:
+        """The rate at that time: evenly, a second's worth at once."""
+        interval = self._interval(self._left(now_us))
+        return Rate("", interval, max(0, SECOND_US - interval))
 
     def said(self, now_us: int) -> dict[str, str]:
         """What has happened, and what follows at that time, as values for a sentence."""
-        left, interval = self._left(now_us), self.interval_us(now_us)
+        left, interval = self._left(now_us), self.rate(now_us).interval_us
         share = f"at {left / 10:g} %, " if interval >= self._share(left) else ""
         until = clock(faster_at(self._until, self._double, now_us // 1_000_000))
         return {"answered": self._said, "limit": f"{share}{_amount(interval)}", "until": until}
@@ -81,7 +82,7 @@ def answered(domain: DomainRow | None, feedback: FeedbackEvidence, policy: Polic
         return
     row = domain.slowed
     if row is None or row.speed == WHOLE:
-        per_minute = max(1, _busiest(domain, now // 60))
+        domain.busiest = per_minute = max(1, _busiest(domain, now // 60))
         row = domain.slowed = Slowed(per_minute) if row is None else row
         row.per_minute = per_minute
     if now - row.counted_from >= rules.settle_seconds:
@@ -116,12 +117,11 @@ def slow_provider(pace: Pace, provider: str, policy: Policy, now: int) -> SlowRa
 
 def _busiest(domain: DomainRow, minute: int) -> int:
     """The messages of the busiest minute of late; those of the minute before this one count in full."""
-    gap = max(0, minute - domain.minute)
-    return max(_faded(domain.busiest, gap), _faded(domain.in_minute, gap - 1))
-
-
-def _faded(count: int, minutes: int) -> int:
-    return count * (FORGOTTEN - min(FORGOTTEN, max(0, minutes))) // FORGOTTEN
+    gap = minute - domain.minute
+    if gap > FORGOTTEN:  # nearly every message to a small domain
+        return 0
+    left = FORGOTTEN - max(0, gap)
+    return max(domain.busiest * left, domain.in_minute * min(FORGOTTEN, left + 1)) // FORGOTTEN
 
 
 def says(feedback: FeedbackEvidence, rules: SlowDown) -> str:

@@ -130,7 +130,8 @@ class Controls:
             self.judge_by(parse_logged(policy.text))
         pace = self.rows.get(b"pace")
         self.paces = msgspec.json.decode(pace.text, type=dict[str, Pace]) if pace is not None else {}
-        self.by_provider = bool(self.paces) or (self.policy is not None and self.policy.by_provider)
+        slow = any(pace.per_minute for pace in self.paces.values())
+        self.by_provider = slow or (self.policy is not None and self.policy.by_provider)
         self.versions = Versions(
             policy.version if policy else "",
             lists.version if lists else "",
@@ -164,6 +165,8 @@ class State:
         """What the last record gave to be counted beside a verdict; what comes again counts nowhere."""
         self.marked: list[str] = []
         """For each new known trap, who has reported it: person or provider."""
+        self.new_policy: Policy | None = None
+        """The last record has put it in force."""
         self.ending: dict[Stretch, list[bytes]] = {}
         """Keys of rows, among those of the state, that may end in this batch."""
         self.long = False

@@ -274,7 +274,7 @@ def no_outcomes() -> list[int]:
 
 def no_returns() -> list[int]:
     """Counts of what came back, nothing yet: delivered, hard bounces, … as in schemas.Returns."""
-    return [0] * 8
+    return [0] * 9
 
 
 class OpenBreakdown(Struct, array_like=True, gc=False):

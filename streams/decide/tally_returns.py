@@ -9,12 +9,16 @@ from sidestep.streams.decide.risk import names_of
 from sidestep.streams.decide.tables import SAMPLED, TallyRow
 from sidestep.streams.decide.tally_counts import OTHER, add_samples, count, counts_of, has_room
 
-DELIVERED, HARD_BOUNCES, SOFT_BOUNCES, BLOCKS, SLOW_DOWNS, COMPLAINTS, ENGAGED, TRAPS = range(8)
+DELIVERED, HARD_BOUNCES, SOFT_BOUNCES, BLOCKS, SLOW_DOWNS, COMPLAINTS, ENGAGED, TRAPS, REFUSALS = range(9)
 """Columns of counts, in the order of schemas.Returns."""
 BAD, GOOD, LEARNT_TRAPS = range(3)
 """Columns of counts, in the order of schemas.Learnt."""
 TOO_FAST = frozenset({"speeding", "toomanyconn", "ratelimited"})
 """Reasons of bounces, as Screen's vocabulary has them, that say that we send too fast."""
+UNUSUAL_RATE = "7.28"
+"""Google's status code for the same, whatever its class."""
+REFUSED = frozenset({"blocked", "badreputation"})
+"""Reasons that say that nothing of ours is taken."""
 _COLUMNS = {
     "delivered": DELIVERED,
     "complaint": COMPLAINTS,
@@ -65,8 +69,13 @@ def _columns(feedback: FeedbackEvidence) -> list[int]:
     columns = [HARD_BOUNCES if feedback.hard else SOFT_BOUNCES]
     if feedback.scope == "us":
         columns.append(BLOCKS)
-    if feedback.reason in TOO_FAST:
+    subject = feedback.status.partition(".")[2]
+    if subject.startswith("2."):  # RFC 3463: of the mailbox, which may get too much by itself
+        return columns
+    if feedback.reason in TOO_FAST or subject == UNUSUAL_RATE:
         columns.append(SLOW_DOWNS)
+    elif feedback.scope == "us" and feedback.reason in REFUSED:
+        columns.append(REFUSALS)
     return columns
 
 

@@ -113,11 +113,15 @@ class WatchRole(StageRole[WatchedBatch]):
         share = GaugeMetricFamily("sidestep_budget_share", about, labels=("budget",))
         about = "Messages until that budget's limit, if they fare as the last ones; +Inf: it is not reached."
         left = GaugeMetricFamily("sidestep_budget_mails_left", about, labels=("budget",))
+        about = "Share of what an MX provider got that is left to it; below 1 it has said that we are too fast."
+        speed = GaugeMetricFamily("sidestep_provider_speed", about, labels=("provider",))
         for watcher in watchers:
+            for provider, left_to_it in watcher.speeds.items():
+                speed.add_metric((provider,), left_to_it)
             for name, standing in watcher.budgets.items():
                 share.add_metric((name,), standing.share)
                 left.add_metric((name,), float("inf") if standing.mails_left is None else standing.mails_left)
-        yield from (share, left)
+        yield from (share, left, speed)
 
 
 def _thresholds(settings: Settings) -> Thresholds:

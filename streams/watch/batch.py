@@ -13,6 +13,8 @@ from sidestep.schemas.evidence import Control
 from sidestep.streams.watch.baselines import learn
 from sidestep.streams.watch.features import features_of, window_features
 from sidestep.streams.watch.incidents import SeenWindow, Told, anomaly_of, follow, open_of, over, taints
+from sidestep.streams.watch.pace import pace
+from sidestep.streams.watch.pace_rules import load_pace_rules
 from sidestep.streams.watch.reactions import react, take_policy
 from sidestep.streams.watch.state import WatchState, window_key, window_of
 from sidestep.streams.watch.stories import forget, within
@@ -50,18 +52,20 @@ class Watched:
     """Anomalies by pattern and state."""
 
 
-def watch(tallies: Tallies, state: WatchState, rules: Thresholds) -> Watched:
-    """Fold the tallies into the state."""
+def watch(tallies: Tallies, state: WatchState, rules: Thresholds, partitions: int) -> Watched:
+    """Fold the tallies into the state. `partitions`: of the evidence."""
     watched = Watched()
     for _, tally in tallies:
         if tally.policy:
-            take_policy(state, tally.second, tally.policy, tally.reactions)
+            take_policy(state, tally)
         if tally.second > state.second:
             day = state.second // DAY
             state.second = tally.second
             _settle(state, rules, watched)
             if state.second // DAY > day:
                 forget(state, state.second)
+        paces = pace(state, tally, partitions, load_pace_rules())
+        watched.controls += [Directed(record, partition) for partition, record in paces]
         if not is_empty(tally):
             _count(state, tally, rules, watched)
     return watched

@@ -15,6 +15,8 @@ from sidestep.streams.runtime.record import Record
 from sidestep.streams.runtime.tables import Writes
 from sidestep.streams.watch.batch import Watched, due, watch
 from sidestep.streams.watch.budgets import BudgetStanding, standings
+from sidestep.streams.watch.pace import speeds
+from sidestep.streams.watch.pace_rules import load_pace_rules
 from sidestep.streams.watch.state import WatchState
 from sidestep.streams.watch.thresholds import Thresholds
 from sidestep.topics.catalog import ANOMALIES, CONTROL, DEAD_LETTERS, EVIDENCE
@@ -75,11 +77,13 @@ class Watcher:
         """Incidents by pattern and severity."""
         self.budgets: Mapping[str, BudgetStanding] = standings(self._state, self._rules)
         """By their name; of all services together, where their tallies come to this partition."""
+        self.speeds: Mapping[str, float] = speeds(self._state, load_pace_rules())
+        """By MX provider, likewise: the share of what it got that is left, 1 where it has not slowed us down."""
 
     def _fold(self, records: list[Record]) -> WatchedBatch:
         began = time.monotonic()
         tallies, dead = self._unread.split(records, decode_tally)
-        watched = watch(tallies, self._state, self._rules)
+        watched = watch(tallies, self._state, self._rules, self._partitions[EVIDENCE.name])
         writes = Writes()
         writes.rows.update(self._state.writes())
         took = self._ledger.commit(self._outgoing(watched, dead), writes, records[-1].offset())

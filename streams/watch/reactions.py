@@ -1,6 +1,6 @@
 """What is done about an incident besides telling of it, if the policy in force says so: control records. Pure."""
 
-from sidestep.schemas import HoldRecord, Reaction, SourceHoldRecord
+from sidestep.schemas import HoldRecord, SourceHoldRecord, Tally
 from sidestep.streams.watch.state import WatchState
 from sidestep.streams.watch.tables import IncidentRow, ReactionsRow, WindowRow
 from sidestep.streams.watch.thresholds import Automatic
@@ -12,11 +12,11 @@ REASON_MAX = 200
 Hold = HoldRecord | SourceHoldRecord
 
 
-def take_policy(state: WatchState, second: int, version: str, reactions: dict[str, Reaction]) -> None:
+def take_policy(state: WatchState, tally: Tally) -> None:
     """A policy has taken force in a partition of the evidence; the others tell of it as well, sooner or later."""
     known = state.policy
-    if known is None or second >= known.second:
-        state.reactions.put(b"policy", ReactionsRow(second, version, reactions))
+    if known is None or tally.second >= known.second:
+        state.reactions.put(b"policy", ReactionsRow(tally.second, tally.policy, tally.reactions, tally.paced))
 
 
 def react(

@@ -12,6 +12,8 @@ from sidestep.streams.watch.tables import (
     BUDGETS,
     FORESTS,
     INCIDENTS,
+    PACE_MINUTES,
+    PACES,
     REACTIONS,
     STORIES,
     WATCH_CLOCK,
@@ -68,6 +70,8 @@ class WatchState:
         self.reactions = Rows(REACTIONS, scan)
         self.budgets = Rows(BUDGETS, scan)
         self.forests = Rows(FORESTS, scan)
+        self.pace_minutes = Rows(PACE_MINUTES, scan)
+        self.paces = Rows(PACES, scan)
 
     @property
     def policy(self) -> ReactionsRow | None:
@@ -85,6 +89,8 @@ class WatchState:
             REACTIONS: self.reactions.taken(),
             BUDGETS: self.budgets.taken(),
             FORESTS: self.forests.taken(),
+            PACE_MINUTES: self.pace_minutes.taken(),
+            PACES: self.paces.taken(),
         }
 
 

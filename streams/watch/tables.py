@@ -91,12 +91,45 @@ class IncidentRow(Struct, array_like=True):
     """Seconds without the pattern after which it is over."""
 
 
+class PaceMinuteRow(Struct, array_like=True):
+    """The minute that lasts: counts by MX provider and partition of the evidence, for their pace; see pace.py."""
+
+    minute: int
+    """Since 1970."""
+    counts: dict[str, dict[int, list[int]]] = field(default_factory=dict)
+
+
+class PaceRow(Struct, array_like=True):
+    """The pace of one MX provider, as of the last minute that has ended."""
+
+    demand: dict[int, int] = field(default_factory=dict)
+    """By partition: messages a minute of late, asked for, in 1024ths."""
+    shares: dict[int, int] = field(default_factory=dict)
+    """By partition, as told last: millionths. Empty: nothing was told, and each has an equal part."""
+    busiest: int = 0
+    """Messages that went to it in its busiest minute of late."""
+    speed: int = 1000
+    """Thousandths that were left when it was lowered last."""
+    per_minute: int = 0
+    """Messages in its busiest minute before that; 0: it is not slow."""
+    lowered_at: int = 0
+    until: int = 0
+    said: str = ""
+    """What it has answered."""
+    counted_from: int = 0
+    too_fast: int = 0
+    """Answers since then that were not taken seriously yet. Likewise:"""
+    refusals: int = 0
+
+
 class ReactionsRow(Struct, array_like=True):
-    """What the policy in force wants done, by pattern."""
+    """What the policy in force wants done, by pattern, and what else Watch must know of it."""
 
     second: int
     version: str
     reactions: dict[str, Reaction]
+    paced: list[str] = field(default_factory=list)
+    """MX providers whose limits the partitions share; *: every one."""
 
 
 class BudgetRow(Struct, array_like=True):
@@ -135,3 +168,5 @@ INCIDENTS = Table("incidents", b"i", IncidentRow)
 REACTIONS = Table("reactions", b"r", ReactionsRow)
 BUDGETS = Table("budgets", b"g", BudgetRow)
 FORESTS = Table("forests", b"f", ForestRow)
+PACE_MINUTES = Table("pace_minutes", b"m", PaceMinuteRow)
+PACES = Table("paces", b"p", PaceRow)

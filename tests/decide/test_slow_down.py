@@ -128,6 +128,20 @@ def test_it_climbs_back_in_steps(new_world: type[World]) -> None:
     assert slowed(world) is None
 
 
+def test_what_goes_while_it_is_slow_is_not_taken_for_usual(new_world: type[World]) -> None:
+    """Blocked again as soon as it is whole: a tenth of what it got before the first time, not of what was left."""
+    world = new_world(text(new_world, **FREE))
+    a_minute(world, "before", 1000)
+    world.feedback("bounce", **BLOCKED)
+    for number in range(21):
+        sent(world, 1, f"slow{number}-")
+        world.wait(5 * MINUTE)
+    sent(world, 1, "whole")
+    assert slowed(world) is None
+    world.feedback("bounce", id="again", **BLOCKED)
+    assert slowed(world).per_minute == pytest.approx(60, abs=5)  # type: ignore[union-attr]
+
+
 def test_answers_about_the_same_stretch_lower_it_once(new_world: type[World]) -> None:
     """A hundred messages were under way: a hundred answers. One that comes after it has settled lowers it further."""
     world = new_world(text(new_world, **FREE))

@@ -1,12 +1,15 @@
 """Tallies: what is counted, of which second, when they come out, in which partition, and that they stay small."""
 
+import re
 from collections import Counter
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sidestep.schemas import Breakdown, MxFinding, Outcomes, Tally
+from sidestep.schemas.codec import decode
 from sidestep.schemas.tallies import TOP
 from sidestep.streams.decide.judge import Judge
 from sidestep.streams.decide.tables import OPEN_TALLIES
@@ -185,3 +188,31 @@ def test_tallies_add_up_to_the_verdicts(
             assert counts.approved == sum(part.approved for part in parts)
             assert counts.never_mailed == sum(part.never_mailed for part in parts)
     assert wanted == +found
+
+
+GOOGLES, SHOPS = '[limits.mx-provider]\ngoogle = "1/s"', '[limits.service-at-provider]\n{name} = "1/s"'
+
+
+@pytest.mark.parametrize(
+    ("limits", "paced"),
+    [
+        ("", []),
+        (GOOGLES, ["google"]),
+        (f"{GOOGLES}\n{SHOPS}".replace("{name}", '"shop@zoho"'), ["google", "zoho"]),
+        (SHOPS.replace("{name}", "shop"), ["*"]),
+    ],
+)
+def test_a_policy_that_takes_force_is_told_in_all_partitions(
+    new_world: type[World], limits: str, paced: list[str]
+) -> None:
+    """With the providers whose limits the partitions of the log share; what is in force already is not told again."""
+    shipped = re.sub(
+        r"(?m)^\[limits\.(mx-provider|service-at-provider)\].*\n(?:[ #].*\n)*", "", new_world.policy_text()
+    )
+    world = new_world(None)
+    policy = new_world.policy_record(shipped.replace("\n[warm-up]", f"\n{limits}\n\n[warm-up]", 1))
+    world.append(policy, policy)
+    told = [decode(Tally, value) for value in world.ledger.outputs[TALLIES.name]]
+    wanted = Tally(service="", partition=0, second=world.start // 1000, policy=policy.version, paced=paced)
+    assert [wanted] * 4 == told
+    assert [(number, "") for number in range(4)] == world.ledger.keys_of(TALLIES.name)

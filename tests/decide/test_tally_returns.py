@@ -7,10 +7,11 @@ import pytest
 
 from sidestep.schemas import MxFinding, Outcomes, Tally, TrapRecord
 from sidestep.schemas.tallies import Learnt, Returns, ReturnsByName
+from sidestep.streams.decide.policy_text import parse
 from sidestep.streams.decide.risk import PARTS, SIGNALS, SPEAKS_FOR
 from sidestep.streams.decide.tables import BOUNCE_HISTORY, OPEN_TALLIES, OpenBreakdown, TallyRow
 from sidestep.streams.decide.tally_counts import SAMPLES
-from sidestep.streams.decide.tally_returns import TOO_FAST
+from sidestep.streams.decide.tally_returns import REFUSED, TOO_FAST, UNUSUAL_RATE
 from sidestep.streams.screen.feedback.reasons import load_reasons
 from tests.decide.world import World
 
@@ -67,7 +68,14 @@ def test_feedback_without_a_service_counts_for_whoever_wrote_last(world: World) 
         ("not-spam", {}, Returns()),
         ("complaint", {}, Returns(complaints=1)),
         ("bounce", {"hard": True, "scope": "recipient"}, Returns(hard_bounces=1)),
-        ("bounce", {"scope": "us", "reason": "blocked"}, Returns(soft_bounces=1, blocks=1)),
+        ("bounce", {"scope": "us", "reason": "blocked"}, Returns(soft_bounces=1, blocks=1, refusals=1)),
+        ("bounce", {"scope": "us", "reason": "authfailure"}, Returns(soft_bounces=1, blocks=1)),
+        (
+            "bounce",
+            {"scope": "us", "reason": "blocked", "status": "4.7.28"},
+            Returns(soft_bounces=1, blocks=1, slow_downs=1),
+        ),
+        ("bounce", {"scope": "us", "reason": "speeding", "status": "4.2.1"}, Returns(soft_bounces=1, blocks=1)),
         ("bounce", {"scope": "us", "reason": "speeding"}, Returns(soft_bounces=1, blocks=1, slow_downs=1)),
         ("bounce", {"scope": "transient", "reason": "expired"}, Returns(soft_bounces=1)),
     ],
@@ -80,8 +88,13 @@ def test_each_event_counts_as_what_it_is(world: World, event: str, fields: dict[
 
 
 def test_reasons_that_say_too_fast_are_of_the_vocabulary() -> None:
-    """Screen's, which Decide can't import."""
-    assert TOO_FAST <= load_reasons().names()
+    """Screen's, which Decide can't import; and the same that slow a domain down in the policy that ships."""
+    assert TOO_FAST | REFUSED <= load_reasons().names()
+    rules = parse(World.policy_text()).slow_down
+    assert (sorted([*TOO_FAST, f"x.{UNUSUAL_RATE}"]), sorted(REFUSED)) == (
+        sorted(rules.too_fast),
+        sorted(rules.blocked),
+    )
 
 
 LEARNT = [

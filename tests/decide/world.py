@@ -169,9 +169,13 @@ class World:
         return [decode(Verdict, value) for value in self.values()]
 
     def tally_values(self) -> list[bytes]:
-        """All tallies so far, as published; by second and service, whatever partitions they went to."""
+        """All tallies so far, as published; by second and service, whatever partitions they went to. What went to all
+        of them, once."""
         values = self.ledger.outputs.get(TALLIES.name, [])
-        return sorted(values, key=lambda value: ((tally := decode(Tally, value)).second, tally.service))
+        places = [partition for partition, _ in self.ledger.keys_of(TALLIES.name)]
+        found = [(decode(Tally, value), value, place) for value, place in zip(values, places, strict=True)]
+        once = [(tally, value) for tally, value, place in found if not tally.policy or place == 0]
+        return [value for _, value in sorted(once, key=lambda it: (it[0].second, it[0].service, it[0].policy))]
 
     def tallies(self) -> list[Tally]:
         """The tallies of services so far."""
@@ -182,7 +186,7 @@ class World:
         return [tally for tally in self._all_tallies() if not tally.service]
 
     def _all_tallies(self) -> list[Tally]:
-        return [decode(Tally, value) for value in self.tally_values()]
+        return [tally for value in self.tally_values() if not (tally := decode(Tally, value)).policy]
 
     def dead_letters(self) -> list[Single]:
         """All dead letters so far."""

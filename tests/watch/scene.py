@@ -7,6 +7,7 @@ from sidestep.schemas import (
     Breakdown,
     HoldRecord,
     Outcomes,
+    PaceRecord,
     Reaction,
     Returns,
     ReturnsByName,
@@ -117,8 +118,9 @@ class Scene:
         return [decode(Anomaly, value) for value in self.ledger.outputs.get(ANOMALIES.name, [])]
 
     def holds(self) -> list[HoldRecord | SourceHoldRecord]:
-        """All control records, each in every partition of the log."""
-        found = [decode_evidence(value) for value in self.ledger.outputs.get(EVIDENCE.name, [])]
+        """All holds, each in every partition of the log."""
+        records = [decode_evidence(value) for value in self.ledger.outputs.get(EVIDENCE.name, [])]
+        found = [record for record in records if not isinstance(record, PaceRecord)]
         once = found[:: PARTITIONS[EVIDENCE.name]]
         assert found == [record for record in once for _ in range(PARTITIONS[EVIDENCE.name])]
         return [record for record in once if isinstance(record, HoldRecord | SourceHoldRecord)]

@@ -30,6 +30,10 @@ fields = st.fixed_dictionaries(
         "delivered": numbers,
         "hard_bounces": numbers,
         "blocks": numbers,
+        "slow_downs": numbers,
+        "refusals": numbers,
+        "deferred": numbers,
+        "partition": st.integers(0, 3),
         "complaints": numbers,
         "engaged": numbers,
         "traps": st.sampled_from([0, 0, 0, 2]),
@@ -45,7 +49,7 @@ logs = st.lists(entries, max_size=40)
 
 def _log(made_up: list[Entry]) -> list[Tally]:
     """The policy, then the tallies, each so many seconds after the one before."""
-    now, log = START, [tally(START, "", policy="1", reactions=REACTIONS)]
+    now, log = START, [tally(START, "", policy="1", reactions=REACTIONS, paced=["google"])]
     for step, what in made_up:
         now = max(START, now + step)
         what.pop("domains", None)
