@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.sidestep-installed
 
-.PHONY: help demo test check cover others long newest soak format lint bench bench-validate profile schemas lock clean
+.PHONY: help demo test check cover others long newest soak format lint bench bench-validate evaluate profile schemas lock clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
@@ -68,6 +68,9 @@ bench: $(STAMP)  ## events a second and latency on this machine
 
 bench-validate: $(STAMP)  ## latency of POST /v1/validate at 1,000 requests a second
 	$(BIN)/python -m tests.bench.validate
+
+evaluate: $(STAMP)  ## how well Sidestep judges, on simulated companies: docs/evaluation.md (EVALUATE_SEED, EVALUATE_JSON)
+	$(BIN)/python -m tests.evaluate
 
 profile: $(STAMP)  ## where Decide's time goes: stacks in the folder stacks/
 	$(BIN)/python -m tests.bench.run --quick --only decide --profile stacks

@@ -66,6 +66,7 @@ def stage_incidents(
     stage = _Stage(world, chance, calendar, population, planner)
     incidents = [
         stage.imported("bounce-storm", "crm-export-2019", "import"),
+        stage.imported("bounce-storm", "bought-leads-2", "import"),
         stage.imported("trap-hits", "partner-insurance", "welcome"),
         stage.unknown_burst(),
         stage.list_bombing(),

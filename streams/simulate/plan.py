@@ -36,11 +36,8 @@ class Wish(Struct, gc=False):
     """From 0 to 1: whatever may happen to it is drawn from this, so that it does not depend on other messages."""
     standing: Literal["asked", "unasked", "unwanted"] = "asked"
     number: int = 0
-
-    @property
-    def id(self) -> str:
-        """Unique within its service."""
-        return f"{self.service}-{self.number:07}"
+    id: str = ""
+    """Unique within its service."""
 
 
 class SimulationPlan(Struct):
@@ -69,7 +66,7 @@ def make_plan(world: Assumptions, seed: int) -> SimulationPlan:
     planner.wishes.sort(key=lambda wish: wish.at)
     luck = chance.of("luck")
     for number, wish in enumerate(planner.wishes):
-        wish.number, wish.luck = number, luck.random()
+        wish.number, wish.luck, wish.id = number, luck.random(), f"{wish.service}-{number:07}"
     return SimulationPlan(world, seed, planner.wishes, population.mailboxes, incidents, circumstances)
 
 

@@ -20,7 +20,7 @@ from sidestep.streams.simulate.protect import Advice, LookUp, Offer, Protector
 
 STEP = 60
 """Seconds, in the judged time: one of Watch's windows. No report comes sooner than half of that."""
-STEP_BEFORE = 900
+STEP_BEFORE = 1800
 """Seconds, in the history before it."""
 GRAIN_BEFORE = 30
 """Seconds to which offers of the history are rounded: a second of its own for each would cost a tally each."""

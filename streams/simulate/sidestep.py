@@ -13,7 +13,6 @@ from sidestep.schemas import (
     EmailIntent,
     Engagement,
     Evidence,
-    FeedbackEvidence,
     IntentEvidence,
     PolicyRecord,
     Tally,
@@ -93,8 +92,8 @@ class SidestepProtector:
         """Into the log, as Screen would write it."""
         for report in reports:
             address = parse(report.recipient)
-            evidence = self._heard(report, at)
-            self._logs[self._book.facts(address.domain).partition].append(evidence)
+            evidence = feedback_evidence(report, address, self._reasons, self._keys, at, "")
+            self._logs[self._of(address.domain)].append(evidence)
 
     def offer(self, offers: Sequence[Offer]) -> list[Advice]:
         """Screened, folded; what is pending goes first."""
@@ -114,9 +113,6 @@ class SidestepProtector:
 
     def _of(self, domain: str) -> int:
         return self._book.facts(domain).partition
-
-    def _heard(self, report: Bounce | Engagement, at: float) -> FeedbackEvidence:
-        return feedback_evidence(report, parse(report.recipient), self._reasons, self._keys, at, "")
 
     def _screen(self, offers: Sequence[Offer]) -> list[IntentEvidence]:
         """As Screen does it: near misses that come together are examined together."""

@@ -69,7 +69,7 @@ def test_domains_end_come_back_and_get_other_owners() -> None:
 def test_an_incident_of_each_kind_happens_in_the_judged_time(kind: str) -> None:
     """With its start and end, and with messages between them."""
     made = plan()
-    (incident,) = [incident for incident in made.incidents if incident.kind == kind]
+    incident = next(incident for incident in made.incidents if incident.kind == kind)
     assert made.world.time.judged_from < incident.start < incident.end < made.world.time.ends
     met = [
         wish
