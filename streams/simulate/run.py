@@ -21,7 +21,9 @@ from sidestep.streams.simulate.protect import Advice, LookUp, Offer, Protector
 STEP = 60
 """Seconds, in the judged time: one of Watch's windows. No report comes sooner than half of that."""
 STEP_BEFORE = 1800
-"""Seconds, in the history before it."""
+"""Seconds, in the history before it, …"""
+FINE_DAYS = 28
+"""… but for its last days, from which Watch learns what is usual."""
 GRAIN_BEFORE = 30
 """Seconds to which offers of the history are rounded: a second of its own for each would cost a tally each."""
 DAY = 86400
@@ -134,7 +136,7 @@ class _Loop:
         begins = max(begins, self._over)
         if begins >= self._ends:
             return None
-        self._fine = begins >= self._judged_from - STEP_BEFORE
+        self._fine = begins >= self._judged_from - FINE_DAYS * DAY
         self._began, self._over = begins, begins + (STEP if self._fine else STEP_BEFORE)
         self._listen(begins)
         self._offer(self._due())

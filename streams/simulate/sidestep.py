@@ -6,7 +6,6 @@ probe. All of Decide is real.
 """
 
 from collections.abc import Sequence
-from typing import Protocol
 
 from sidestep.schemas import (
     Bounce,
@@ -31,26 +30,11 @@ from sidestep.streams.screen.lists.typo import suggest
 from sidestep.streams.screen.sources.answers import Answers
 from sidestep.streams.simulate.live_ledger import LiveLedger
 from sidestep.streams.simulate.protect import Advice, LookUp, Offer
+from sidestep.streams.simulate.watching import NobodyWatches, Watching
 from sidestep.topics.catalog import EVIDENCE
 
 NO_SECRET = bytes(32)
 """Of the keyed hash: there is nobody to hide simulated people from."""
-
-
-class Watching(Protocol):
-    """A reader of the tallies, who answers with control records for every partition's log. Here Watch is connected, and
-    whatever learns from tallies."""
-
-    def take(self, tallies: Sequence[Tally]) -> Sequence[Evidence]:
-        """The tallies of seconds that are over -> control records, stamped."""
-
-
-class NobodyWatches:
-    """Tallies go nowhere."""
-
-    def take(self, tallies: Sequence[Tally]) -> Sequence[Evidence]:
-        """Nothing follows."""
-        return ()
 
 
 class _Log:
@@ -82,7 +66,8 @@ class SidestepProtector:
         self._examiner = Examiner(lists)
         self._keys = Keys(NO_SECRET)
         self._reasons = load_reasons()
-        self._watching: Watching = watching or NobodyWatches()
+        self.watching: Watching = watching or NobodyWatches()
+        self._now = began
         self._logs = [_Log(number) for number in range(partitions)]
         record = PolicyRecord(version=version_of(policy), text=policy, at=int(began * 1000), partitions=partitions)
         for log in self._logs:
@@ -90,6 +75,7 @@ class SidestepProtector:
 
     def tell(self, at: float, reports: Sequence[Bounce | Engagement]) -> None:
         """Into the log, as Screen would write it."""
+        self._now = at
         for report in reports:
             address = parse(report.recipient)
             evidence = feedback_evidence(report, address, self._reasons, self._keys, at, "")
@@ -106,7 +92,10 @@ class SidestepProtector:
         for log in self._logs:
             if log.pending:
                 tallies += self._fold(log, rulings)
-        for control in self._watching.take(tallies) if tallies else ():
+        if offers:
+            self._now = offers[-1].at
+        # held at the next step, as in real life a moment later
+        for control in self.watching.take(tallies, self._now):
             for log in self._logs:
                 log.append(control)
         return [ruling for ruling in rulings if ruling is not None]

@@ -1,9 +1,9 @@
 """One variant, played in a process of its own: what came of it, small enough to be handed back."""
 
-import time
 from collections import Counter
 from collections.abc import Sequence
 from functools import lru_cache
+from time import process_time
 
 from msgspec import Struct, field
 
@@ -13,8 +13,9 @@ from sidestep.streams.simulate.incidents import Incident, Spell
 from sidestep.streams.simulate.mailboxes import Truth
 from sidestep.streams.simulate.plan import SimulationPlan, make_plan
 from sidestep.streams.simulate.protect import BounceSuppression, Protector, SyntaxAndMx, Unprotected
-from sidestep.streams.simulate.run import Course, look_up_in, run
+from sidestep.streams.simulate.run import FINE_DAYS, Course, look_up_in, run
 from sidestep.streams.simulate.sidestep import SidestepProtector
+from sidestep.streams.simulate.watching import SidestepWatching
 from tests.evaluate.variants import Variant
 
 
@@ -66,9 +67,10 @@ def _plan(seed: int, scale: float, traps: float, lists: float, engagement: bool)
 
 def play(variant: Variant, scale: float) -> Played:
     """Minutes for half a million intents on a busy machine."""
-    began = time.process_time()
+    began = process_time()
     plan = _plan(variant.seed, scale, variant.traps, variant.lists, variant.engagement)
-    done = run(plan, _protector(variant, plan))
+    protector = _protector(variant, plan)
+    done = run(plan, protector)
     played = Played(
         variant,
         fates={},
@@ -81,10 +83,18 @@ def play(variant: Variant, scale: float) -> Played:
         weeks=plan.world.time.judged_days / 7,
         services=len(plan.world.services),
         offered=done.offered,
+        anomalies=_anomalies(protector, plan),
     )
     _count(played, done.courses)
-    played.seconds = time.process_time() - began
+    played.seconds = process_time() - began
     return played
+
+
+def _anomalies(protector: Protector, plan: SimulationPlan) -> list[Anomaly] | None:
+    """Those of the judged time."""
+    if not isinstance(protector, SidestepProtector):
+        return None
+    return [anomaly for anomaly in protector.watching.anomalies if anomaly.at >= plan.world.time.judged_from]
 
 
 def _late(listed: Sequence[Spell], plan: SimulationPlan) -> list[Spell]:
@@ -93,8 +103,9 @@ def _late(listed: Sequence[Spell], plan: SimulationPlan) -> list[Spell]:
 
 def _protector(variant: Variant, plan: SimulationPlan) -> Protector:
     if variant.policy:
-        began = plan.world.time.begins
-        return SidestepProtector(look_up_in(plan), variant.policy, began, variant.partitions)
+        time = plan.world.time
+        watching = SidestepWatching(time.judged_from - FINE_DAYS * 86400)
+        return SidestepProtector(look_up_in(plan), variant.policy, time.begins, variant.partitions, watching)
     if variant.protector == "syntax + MX":
         return SyntaxAndMx(look_up_in(plan))
     return BounceSuppression(30) if "bounces" in variant.protector else Unprotected()

@@ -112,13 +112,14 @@ def test_time_only_goes_forward() -> None:
     assert all(at >= offered[report.service, report.intent_id] for at, report in kept.reports)
 
 
-@pytest.mark.parametrize("module", ["sidestep", "protect", "live_ledger"])
+@pytest.mark.parametrize("module", ["sidestep", "watching", "protect", "live_ledger"])
 def test_who_protects_cannot_see_the_truth(module: str) -> None:
     """Their modules know the contract, name servers' answers and each other, and nothing of the world."""
     tree = ast.parse((ROOT / "streams/simulate" / f"{module}.py").read_text())
     imported = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module}
     of_the_world = {name for name in imported if name.startswith("sidestep.streams.simulate")}
-    assert of_the_world <= {"sidestep.streams.simulate.protect", "sidestep.streams.simulate.live_ledger"}
+    theirs = {f"sidestep.streams.simulate.{name}" for name in ("protect", "live_ledger", "watching")}
+    assert of_the_world <= theirs
 
 
 def test_an_offer_holds_what_a_service_publishes() -> None:
