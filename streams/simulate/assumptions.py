@@ -57,6 +57,7 @@ class SmallDomains(Struct, frozen=True):
     bought_by_operator: float
     at_once: float
     dark_days: Span
+    migrates_a_year: float
     moves_a_year: float
     moved_days: Span
     outage_a_year: float
@@ -102,6 +103,7 @@ class Persons(Struct, frozen=True):
     complains_unasked: float
     late_bounce: float
     claim_true: float
+    odd_name: float
     known: float
     role: float
     confirms: float

@@ -13,6 +13,8 @@ YEAR = 365.25 * DAY
 MONTH = YEAR / 12
 BEFORE = 9 * YEAR
 """So long before the history the first domain's story begins."""
+HOSTS = ("aspmx.l.google.com", "{}.mail.protection.outlook.com", "mx.kundenserver.de", "mx1.mail.ovh.net")
+"""Where a firm goes that changes its host; {} is the domain with hyphens."""
 PARKING = ("park-mx.above.com", "mail.h-email.net", "mail.parkingcrew.net")
 
 
@@ -117,13 +119,18 @@ def parked(random: Random, when: int) -> Epoch:
 
 def _mishaps(random: Random, small: SmallDomains, time: SimulatedTime, domain: Domain) -> None:
     """Moves and outages within the history; afterwards all is as it was."""
-    usual, years = domain.epochs[0], (time.ends - time.begins) / YEAR
+    years = (time.ends - time.begins) / YEAR
+    if random.random() < small.migrates_a_year * years:
+        host = random.choice(HOSTS)
+        exchange = host.format(domain.name.replace(".", "-"))
+        domain.epochs.append(Epoch(int(between(random, (time.begins, time.ends))), Takes.PEOPLE, taking((exchange,))))
+    usual = domain.epochs[-1]
     for share, broken, seconds in (
         (small.moves_a_year, Epoch(0, Takes.NOBODY, NO_SUCH_DOMAIN), between(random, small.moved_days) * DAY),
         (small.outage_a_year, Epoch(0, Takes.SILENCE, NO_ANSWER), between(random, small.outage_hours) * 3600),
     ):
         if random.random() < share * years:
-            when = int(between(random, (time.begins, time.ends)))
-            if all(when > epoch.since + 30 * DAY for epoch in domain.epochs):
+            when = int(between(random, (max(time.begins, usual.since), time.ends)))
+            if when > domain.epochs[-1].since + 30 * DAY:
                 domain.epochs.append(Epoch(when, broken.takes, broken.finding))
                 domain.epochs.append(Epoch(when + int(seconds), usual.takes, usual.finding))

@@ -115,7 +115,8 @@ class Company:
             domain = self._domain(random, source)
         at_firm = domain.runs_it == "own"
         role = at_firm and random.random() < (people.role if role_share is None else role_share)
-        local = self._names.role() if role else self._names.person()
+        odd = random.random() < people.odd_name
+        local = self._names.role() if role else self._names.machine_made() if odd else self._names.person()
         address = f"{local}@{domain.name}"
         if address in self._roles:
             return self._roles[address]

@@ -1,7 +1,6 @@
 """Watch over a simulated company: its pure fold over the tallies that Decide's gives. Pure.
 
-One partition of tallies holds all services. Watch comes weeks before the judged time, to learn what is usual; the
-years before have coarser times than its windows.
+One partition of tallies holds all services. Watch comes some time before the judged one, to learn what is usual.
 """
 
 from collections.abc import Sequence

@@ -19,7 +19,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 UNTUNED = 101
 """The seed, if none is named: nothing was tuned on it."""
 PROCESSES = 2
-SCALE = 0.6
+SCALE = 0.35
 """Of the company: so that all of it takes minutes."""
 
 

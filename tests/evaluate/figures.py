@@ -21,6 +21,8 @@ WINDOW = 60
 """Seconds; Watch's."""
 LATE = 6 * 3600
 """Seconds after an incident's end in which something that is still reported of it is no false alarm."""
+LISTS = ("bounce-storm", "unknown-burst", "dormant-revival", "trap-hits")
+"""Incidents of a bad list: each of them may rightly be told as another, or as the budget that it breaks."""
 NOT_ASKED = ("dead",)
 """What the risk is not judged by: it bounces, and is no trap."""
 STEPS = (0.0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0001)
@@ -139,13 +141,16 @@ def detections(played: Played) -> list[Detection]:
     """One for each incident."""
     found = []
     for incident in played.incidents:
-        told = sorted(
-            (anomaly for anomaly in played.anomalies or () if concerns(anomaly, incident)), key=lambda it: it.at
-        )
-        first = next((it for it in told if it.pattern == incident.kind), told[0] if told else None)
+        told = [it for it in played.anomalies or () if concerns(it, incident) and it.pattern in told_as(incident)]
+        first = min(told, key=lambda it: it.at, default=None)
         windows = None if first is None else max(1, math.ceil((first.at - incident.start) / WINDOW))
         found.append(Detection(incident, windows, first.pattern if first else ""))
     return found
+
+
+def told_as(incident: Incident) -> tuple[str, ...]:
+    """The patterns by which it is recognised."""
+    return (*LISTS, "bounce-budget") if incident.kind in LISTS else (incident.kind,)
 
 
 def concerns(anomaly: Anomaly, incident: Incident) -> bool:

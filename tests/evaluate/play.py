@@ -13,10 +13,13 @@ from sidestep.streams.simulate.incidents import Incident, Spell
 from sidestep.streams.simulate.mailboxes import Truth
 from sidestep.streams.simulate.plan import SimulationPlan, make_plan
 from sidestep.streams.simulate.protect import BounceSuppression, Protector, SyntaxAndMx, Unprotected
-from sidestep.streams.simulate.run import FINE_DAYS, Course, look_up_in, run
+from sidestep.streams.simulate.run import Course, look_up_in, run
 from sidestep.streams.simulate.sidestep import SidestepProtector
 from sidestep.streams.simulate.watching import SidestepWatching
 from tests.evaluate.variants import Variant
+
+WATCHED_DAYS = 200
+"""Before the judged time: so long has Watch had to learn what is usual."""
 
 
 class Fates(Struct):
@@ -104,7 +107,7 @@ def _late(listed: Sequence[Spell], plan: SimulationPlan) -> list[Spell]:
 def _protector(variant: Variant, plan: SimulationPlan) -> Protector:
     if variant.policy:
         time = plan.world.time
-        watching = SidestepWatching(time.judged_from - FINE_DAYS * 86400)
+        watching = SidestepWatching(time.judged_from - WATCHED_DAYS * 86400)
         return SidestepProtector(look_up_in(plan), variant.policy, time.begins, variant.partitions, watching)
     if variant.protector == "syntax + MX":
         return SyntaxAndMx(look_up_in(plan))
