@@ -27,7 +27,7 @@ SCALE = 0.35
 @click.option("--seed", type=int, default=UNTUNED, envvar="EVALUATE_SEED", show_default=True)
 @click.option("--json", "json_file", type=click.Path(path_type=Path), envvar="EVALUATE_JSON", help="Figures go there.")
 @click.option(
-    "--scale", type=click.FloatRange(0.02, 5), default=1.0, show_default=True, help="So many times the people."
+    "--scale", type=click.FloatRange(0.02, 5), default=SCALE, show_default=True, help="So many times the people."
 )
 @click.option("--docs", type=click.Path(path_type=Path), default=DOCS, help="Where the page goes.  [default: docs/]")
 @click.option("--processes", type=click.IntRange(1), default=min(PROCESSES, os.cpu_count() or 1), show_default=True)

@@ -21,6 +21,8 @@ WINDOW = 60
 """Seconds; Watch's."""
 LATE = 6 * 3600
 """Seconds after an incident's end in which something that is still reported of it is no false alarm."""
+FOLLOWS = 3 * 86400
+"""Seconds in which what follows from an incident (complaints after a loop, say) is no false alarm."""
 LISTS = ("bounce-storm", "unknown-burst", "dormant-revival", "trap-hits")
 """Incidents of a bad list: each of them may rightly be told as another, or as the budget that it breaks."""
 NOT_ASKED = ("dead",)
@@ -157,8 +159,8 @@ def concerns(anomaly: Anomaly, incident: Incident) -> bool:
     """May the anomaly tell of the incident: the same service (or provider), while it lasts or soon after?"""
     who = not incident.service or anomaly.name in ("", incident.service, incident.provider)
     spans = [(incident.start, incident.end), *incident.again]
-    if anomaly.pattern != incident.kind:  # what goes with it is excused for a day, not for the weeks that it may last
-        spans = [(since, min(until, since + 86400)) for since, until in spans]
+    if anomaly.pattern != incident.kind:
+        spans = [(since, since + FOLLOWS) for since, _ in spans]
     return who and any(since <= anomaly.at <= until + LATE for since, until in spans)
 
 

@@ -223,6 +223,9 @@ def _incidents(sidestep: list[Played]) -> Iterator[str]:
     wrong = [anomaly for each in watched for anomaly in false_anomalies(each)]
     weeks = sum(each.services * each.weeks for each in watched)
     by_pattern = Counter(anomaly.pattern for anomaly in wrong).most_common()
+    yield "An import may be told as any pattern of a bad list; the others only as what they are. What follows from an"
+    yield "incident within three days (complaints, a block) is no false anomaly; everything else that was opened is."
+    yield ""
     yield f"False anomalies: {len(wrong)} in {weeks:.0f} service-weeks, {share(len(wrong), weeks):.2f} a service-week"
     yield f"({', '.join(f'{name} {count}' for name, count in by_pattern) or 'none'})."
     yield ""
