@@ -267,20 +267,19 @@ def assumptions(scale: float = 1.0) -> Assumptions:
 
 
 def scaled(world: Assumptions, scale: float) -> Assumptions:
-    """The same world with so many times the people, firms and messages."""
+    """The same world with so many times the people, firms and messages; who attacks does not ask how large it is."""
     replace = msgspec.structs.replace
     sources = {
         name: replace(source, people=max(8, round(source.people * scale)), a_day=source.a_day * scale)
         for name, source in world.sources.items()
     }
-    small, shape = world.small_domains, world.incident
+    small = world.small_domains
     return replace(
         world,
         sources=sources,
         small_domains=replace(
             small, firms=max(20, round(small.firms * scale)), personal=max(20, round(small.personal * scale))
         ),
-        incident=replace(shape, bots=max(20, round(shape.bots * scale)), bomb=max(20, round(shape.bomb * scale))),
     )
 
 

@@ -19,15 +19,13 @@ DOCS = Path(__file__).parents[2] / "docs"
 UNTUNED = 101
 """The seed, if none is named: nothing was tuned on it."""
 PROCESSES = 2
-SCALE = 0.35
-"""Of the company: so that all of it takes minutes."""
 
 
 @click.command()
 @click.option("--seed", type=int, default=UNTUNED, envvar="EVALUATE_SEED", show_default=True)
 @click.option("--json", "json_file", type=click.Path(path_type=Path), envvar="EVALUATE_JSON", help="Figures go there.")
 @click.option(
-    "--scale", type=click.FloatRange(0.02, 5), default=SCALE, show_default=True, help="So many times the people."
+    "--scale", type=click.FloatRange(0.02, 5), default=1.0, show_default=True, help="So many times the people."
 )
 @click.option("--docs", type=click.Path(path_type=Path), default=DOCS, help="Where the page goes.  [default: docs/]")
 @click.option("--processes", type=click.IntRange(1), default=min(PROCESSES, os.cpu_count() or 1), show_default=True)
@@ -40,7 +38,7 @@ def main(seed: int, json_file: Path | None, scale: float, docs: Path, processes:
     played = list(_play(variants(seed), scale, processes))
     by_name = {name: _of(played, name) for name in dict.fromkeys(each.variant.name for each in played)}
     protectors = [(name, by_name[name]) for name in ("Sidestep", *BASELINES)]
-    ablation, sensitivity = (_group(played, group) for group in ("ablation", "sensitivity"))
+    ablation, sensitivity = ([*_group(played, "usual"), *_group(played, it)] for it in ("ablation", "sensitivity"))
     draw(docs / "evaluation", protectors, ablation, sensitivity)
     minutes = (time.monotonic() - began) / 60
     (docs / "evaluation.md").write_text(report(seed, scale, protectors, ablation, sensitivity, minutes), "utf-8")

@@ -35,8 +35,8 @@ def draw(folder: Path, protectors: Named, ablation: Named, sensitivity: Named) -
         ("good-mail", 3.2, lambda axes: _good(axes, protectors)),
         ("precision-recall", 4.2, lambda axes: _precision_recall(axes, sidestep)),
         ("calibration", 4.2, lambda axes: _calibration(axes, sidestep)),
-        ("ablation", 4.2, lambda axes: _compared(axes, ablation, sidestep[:1])),
-        ("sensitivity", 3.2, lambda axes: _compared(axes, sensitivity, sidestep[:1])),
+        ("ablation", 4.2, lambda axes: _compared(axes, ablation)),
+        ("sensitivity", 3.2, lambda axes: _compared(axes, sensitivity)),
     )
     for name, height, paint in plots:
         figure, axes = plt.subplots(figsize=(7.5, height), dpi=110, layout="constrained")
@@ -112,8 +112,8 @@ def _calibration(axes: Axes, played: list[Played]) -> None:
     axes.legend(fontsize=8, frameon=False)
 
 
-def _compared(axes: Axes, others: Named, usual: list[Played]) -> None:
-    rows = [("Sidestep as it ships", usual), *others][::-1]
+def _compared(axes: Axes, compared: Named) -> None:
+    rows = list(compared)[::-1]
     names = [name for name, _ in rows]
     values = [100 * (avoided(played, TRAPS) or 0.0) for _, played in rows]
     bars = axes.barh(names, values, color=[COLOURS[0] if name == names[-1] else COLOURS[3] for name in names])

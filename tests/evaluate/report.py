@@ -19,7 +19,7 @@ from tests.evaluate.figures import (
 )
 from tests.evaluate.play import Fates, Played
 from tests.evaluate.plots import Named
-from tests.evaluate.variants import APART, TUNED_ON, WORLDS
+from tests.evaluate.variants import APART, SMALLER, TUNED_ON, WORLDS
 
 AIMS = {
     "avoided_recycled": ("recycled traps avoided", 0.95, True),
@@ -51,9 +51,9 @@ def _lines(
     yield from _traps(protectors)
     yield from _good(protectors)
     yield from _risk(sidestep)
-    yield from _compared("What each signal adds", "ablation", ablation, sidestep[:1], ABLATION)
+    yield from _compared("What each signal adds", "ablation", ablation, ABLATION)
     yield from _incidents(sidestep)
-    yield from _compared("In other worlds", "sensitivity", sensitivity, sidestep[:1], OTHER_WORLDS)
+    yield from _compared("In other worlds", "sensitivity", sensitivity, OTHER_WORLDS)
     yield from _missed(sidestep)
 
 
@@ -75,8 +75,9 @@ def _head(seed: int, scale: float, sidestep: list[Played], minutes: float) -> It
     weeks = f"{sidestep[0].weeks:.0f} weeks"
     yield f"{WORLDS} companies (seeds {seeds}; scale {scale:g}), each with two years of history and {weeks} that"
     yield f"are judged: {messages:,} messages. Weights may have been tuned on seeds {TUNED_ON[0]} to {TUNED_ON[-1]},"
-    yield "and on no others. Every protector was there from the first day and was offered the same messages. Ablation"
-    yield f"and other worlds are of seed {seed} alone. It took {minutes:.1f} minutes."
+    yield "and on no others. Every protector was there from the first day and was offered the same messages. What each"
+    yield f"signal adds, and other worlds, are of seed {seed} alone, with {SMALLER:g} times the people. It took"
+    yield f"{minutes:.1f} minutes."
     yield ""
 
 
@@ -184,7 +185,7 @@ def _risk(sidestep: list[Played]) -> Iterator[str]:
     yield ""
 
 
-def _compared(title: str, plot: str, others: Named, usual: list[Played], about: str) -> Iterator[str]:
+def _compared(title: str, plot: str, compared: Named, about: str) -> Iterator[str]:
     yield f"## {title}"
     yield ""
     yield f"![{title}](evaluation/{plot}.png)"
@@ -193,7 +194,7 @@ def _compared(title: str, plot: str, others: Named, usual: list[Played], about: 
     yield ""
     yield f"| | {' | '.join(TRAPS)} | all traps | good mail dropped |"
     yield f"|---|{'---|' * (len(TRAPS) + 2)}"
-    for name, played in (("Sidestep as it ships", usual), *others):
+    for name, played in compared:
         cells = [_percent(avoided(played, (kind,))) for kind in TRAPS]
         cells += [_percent(avoided(played, TRAPS)), _percent(dropped(good(played)))]
         yield f"| {name} | {' | '.join(cells)} |"
