@@ -95,9 +95,10 @@ class SidestepProtector:
         if offers:
             self._now = offers[-1].at
         # held at the next step, as in real life a moment later
-        for control in self.watching.take(tallies, self._now):
+        for directed in self.watching.take(tallies, self._now):
             for log in self._logs:
-                log.append(control)
+                if directed.partition in (None, log.partition):
+                    log.append(directed.record)
         return [ruling for ruling in rulings if ruling is not None]
 
     def _of(self, domain: str) -> int:

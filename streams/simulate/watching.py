@@ -6,18 +6,18 @@ One partition of tallies holds all services. Watch comes some time before the ju
 from collections.abc import Sequence
 from typing import Protocol
 
-from sidestep.schemas import Anomaly, Evidence, Tally
-from sidestep.streams.watch.batch import due, watch
+from sidestep.schemas import Anomaly, Tally
+from sidestep.streams.watch.batch import Directed, due, watch
 from sidestep.streams.watch.state import WatchState
 from sidestep.streams.watch.thresholds import Thresholds, thresholds
 
 
 class Watching(Protocol):
-    """A reader of the tallies, who answers with control records for every partition's log. `anomalies`: so far."""
+    """A reader of the tallies, who answers with control records for the log. `anomalies`: so far."""
 
     anomalies: list[Anomaly]
 
-    def take(self, tallies: Sequence[Tally], now: float) -> Sequence[Evidence]:
+    def take(self, tallies: Sequence[Tally], now: float) -> Sequence[Directed]:
         """The tallies of seconds that are over, at Unix seconds -> control records, stamped."""
 
 
@@ -27,23 +27,24 @@ class NobodyWatches:
     def __init__(self) -> None:
         self.anomalies: list[Anomaly] = []
 
-    def take(self, tallies: Sequence[Tally], now: float) -> Sequence[Evidence]:
+    def take(self, tallies: Sequence[Tally], now: float) -> Sequence[Directed]:
         """Nothing follows."""
         return ()
 
 
 class SidestepWatching:
-    """Watch, from a time on (Unix seconds)."""
+    """Watch, from a time on (Unix seconds). `partitions`: of the log."""
 
-    def __init__(self, since: float, rules: Thresholds | None = None):
+    def __init__(self, since: float, partitions: int = 1, rules: Thresholds | None = None):
         self._since = since
+        self._partitions = partitions
         self._rules = rules or thresholds()
         self._state = WatchState(lambda table: ())
         self._offset = 0
         self._due = 0
         self.anomalies: list[Anomaly] = []
 
-    def take(self, tallies: Sequence[Tally], now: float) -> Sequence[Evidence]:
+    def take(self, tallies: Sequence[Tally], now: float) -> Sequence[Directed]:
         """Where none come, time goes on all the same: a tick ends what is over."""
         if now < self._since:  # what the policy wants done must not be missed
             tallies = [tally for tally in tallies if tally.policy]
@@ -53,8 +54,8 @@ class SidestepWatching:
             return ()
         numbered = [(self._offset + number, tally) for number, tally in enumerate(tallies)]
         self._offset += len(tallies)
-        watched = watch(numbered, self._state, self._rules)
+        watched = watch(numbered, self._state, self._rules, self._partitions)
         self._due = due(self._state, self._rules)
         self._state.writes()  # nobody keeps them
         self.anomalies += watched.anomalies
-        return [directed.record for directed in watched.controls]
+        return watched.controls

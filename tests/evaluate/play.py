@@ -107,7 +107,7 @@ def _late(listed: Sequence[Spell], plan: SimulationPlan) -> list[Spell]:
 def _protector(variant: Variant, plan: SimulationPlan) -> Protector:
     if variant.policy:
         time = plan.world.time
-        watching = SidestepWatching(time.judged_from - WATCHED_DAYS * 86400)
+        watching = SidestepWatching(time.judged_from - WATCHED_DAYS * 86400, variant.partitions)
         return SidestepProtector(look_up_in(plan), variant.policy, time.begins, variant.partitions, watching)
     if variant.protector == "syntax + MX":
         return SyntaxAndMx(look_up_in(plan))
