@@ -12,6 +12,7 @@ from sidestep.streams.decide.policy import Limits, Policy, Ramp, RulePolicy, Slo
 from sidestep.streams.decide.policy_check import faults_of
 from sidestep.streams.decide.policy_diff import differences
 from sidestep.streams.decide.policy_file import SHIPPED, decoded, read_octets
+from sidestep.streams.decide.policy_sections import reaction_text
 from sidestep.streams.decide.policy_text import parse, problems
 from sidestep.streams.decide.policy_upgrade import upgrade as upgrade_text
 from sidestep.streams.decide.risk import SIGNALS
@@ -147,6 +148,8 @@ def describe(policy: Policy) -> str:
         if named:
             lines += ["", f"limits by {title}", *(f"  {name:<30}{rate.text}" for name, rate in named.items())]
     lines += ["", *_warm_up(policy.ramp), "", *_slow_down(policy.slow_down)]
+    lines += ["", "what Watch does"]
+    lines += [f"  {pattern:<30}{reaction_text(reaction)}" for pattern, reaction in policy.reactions.items()]
     lines += ["", "risk"]
     lines += [f"  {name:<30}{policy.risk[name]:+.2f}" for name in SIGNALS]
     lines += [

@@ -63,11 +63,11 @@ class Scan(Protocol):
 
 
 class Decided(NamedTuple):
-    """What a batch came to: verdicts in the log's order, and the tallies of the seconds that ended in it."""
+    """What a batch came to: verdicts in the log's order, the tallies of the seconds that ended in it, and policies that
+    took force in it, as tallies."""
 
     verdicts: list[Verdict]
     tallies: list[Tally]
-    """And of policies that have taken force, where they have: for every partition of email-tallies."""
 
 
 def load_controls(read: Read, scan: Scan) -> Controls:
@@ -147,12 +147,17 @@ def _contents(records: Records, ids: list[bytes], known: Iterable[bytes]) -> lis
     return [intent.content_key for intent in intents if intent.id_key in again]
 
 
+def _announcement(record: PolicyRecord, controls: Controls, partition: int) -> Tally:
+    assert controls.policy is not None, "the record was usable"
+    return policy_tally(controls.policy, partition, record.at // 1000)
+
+
 def decide(records: Records, state: State, topic: str, partition: int) -> Decided:
     """Fold the records, which stand in this partition of the log, into the state. Raises NoPolicy."""
     controls, tallies = state.controls, state.tallies
     decided = Decided([], [])
     counted = Counted([], [])
-    others = state.others
+    others, announced = state.others, state.announced
     second = controls.clock_ms // 1000
     for offset, record in records:
         verdict = fold(state, record, LogPosition(topic, partition, offset))
@@ -165,9 +170,8 @@ def decide(records: Records, state: State, topic: str, partition: int) -> Decide
             decided.verdicts.append(verdict)
             if not verdict.test:
                 counted.intents.append((record, verdict, state.risk))  # type: ignore[arg-type]  # only intents have verdicts
-        elif state.new_policy is not None:
-            decided.tallies.append(policy_tally(state.new_policy, partition, now))
-            state.new_policy = None
+        elif announced:
+            decided.tallies.append(_announcement(announced.pop(), controls, partition))
         if others:
             counted.others.extend(others)
             others.clear()

@@ -54,6 +54,8 @@ from sidestep.streams.decide.tables import (
 from sidestep.streams.decide.traps import mark_trap
 from sidestep.streams.errors import NoPolicy, PolicyError
 
+WATCH = "watch"
+"""Who says so, of a hold that no person has asked for."""
 REPRESENTATIVE = 10_000
 """Sends over which a domain's bounce and complaint shares are reckoned: at that many all counts are halved."""
 
@@ -240,6 +242,9 @@ def _fold_control(
         key = record.service.encode()
         if isinstance(record, SourceHoldRecord):
             key = source_key(record.service, record.source)
+        known_hold = controls.holds.get(key)
+        if record.by == WATCH and known_hold is not None and known_hold.until_ms > record.until:
+            return  # what a person has said for longer
         controls.holds[key] = state.written_holds[key] = HoldRow(record.until, record.reason)
         return
     name = {PolicyRecord: b"policy", ListsRecord: b"lists", ModelRecord: b"model"}[type(record)]
@@ -251,8 +256,8 @@ def _fold_control(
             return  # Screen checks before it writes: whatever this is, the policy in force stays
         controls.rows[name] = state.written_control[name] = ControlRow(record.version, text, partitions)
         controls.refresh()
-        if isinstance(record, PolicyRecord):
-            state.new_policy = controls.policy
+    if isinstance(record, PolicyRecord):
+        state.announced.append(record)
 
 
 def _usable(record: PolicyRecord) -> bool:

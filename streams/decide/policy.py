@@ -5,6 +5,7 @@ Its text is read by policy_text.py.
 
 from msgspec import Struct
 
+from sidestep.schemas import Reaction
 from sidestep.streams.gcra import Rate
 from sidestep.streams.speed import WHOLE
 
@@ -125,6 +126,8 @@ class Policy(Struct, frozen=True):
     service_provider_limits: SharedLimits = SharedLimits({})
     ramp: Ramp = NO_RAMP
     slow_down: SlowDown = NO_SLOW_DOWN
+    reactions: dict[str, Reaction] = {}
+    """To what Watch tells of, by pattern. Decide passes them on."""
 
     @property
     def by_provider(self) -> bool:

