@@ -8,7 +8,9 @@ from typing import Any
 import msgspec
 from click import style
 
+from sidestep.schemas.anomalies import Anomaly
 from sidestep.schemas.verdicts import Verdict
+from sidestep.streams.commands.incident_lines import anomaly_line
 from sidestep.streams.terminal import printable
 from sidestep.topics.received import Received, Unreadable
 
@@ -38,6 +40,8 @@ def as_text_line(record: Received) -> str:
     time = datetime.fromtimestamp(record.timestamp / 1000, UTC).strftime("%H:%M:%S")
     if isinstance(value, Verdict):
         return f"{time} {_verdict(value)}"
+    if isinstance(value, Anomaly):
+        return f"{time} {anomaly_line(value)}"
     position = f"{record.topic}/{record.partition}/{record.offset}"
     if isinstance(value, Unreadable):
         return f"{time} {position} " + style(f"unreadable ({value.code}): {printable(value.text)}", fg="red")

@@ -13,6 +13,7 @@ from sidestep.streams.roles.stage_role import StageRole
 from sidestep.streams.runtime.former import Former
 from sidestep.streams.runtime.hanging import Ended
 from sidestep.streams.runtime.ledger import Ledger, LedgerSettings
+from sidestep.streams.runtime.manifest import Place
 from sidestep.streams.runtime.offsets import Offsets
 from sidestep.streams.runtime.recovery import Progress
 from sidestep.streams.settings import Settings
@@ -72,8 +73,13 @@ class DecideRole(StageRole[Judged]):
 
 def _end_hanging(settings: Settings, partitions: Mapping[str, int]) -> Ended:
     """Who hangs is not known: the writer of holds is asked first, which disturbs nobody that works."""
-    ended = hold_transaction.end_hanging(settings.connection, settings.group, range(partitions[EVIDENCE.name]))
-    return ended if ended.any else watch_transaction.end_hanging(settings.connection, settings.group, partitions)
+    log = range(partitions[EVIDENCE.name])
+    ended = hold_transaction.end_hanging(settings.connection, settings.group, log)
+    ends = Offsets(settings.connection).ends([Place(EVIDENCE.name, partition) for partition in log])
+    if all(end.stable >= end.high for end in ends.values()):
+        return ended
+    more = watch_transaction.end_hanging(settings.connection, settings.group, partitions)
+    return Ended(ended.adopted + more.adopted, ended.rolled_back + more.rolled_back)
 
 
 def _measured(judged: Judged) -> Done:

@@ -12,20 +12,18 @@ import time
 from collections.abc import Iterator, Mapping
 
 import msgspec
-from confluent_kafka import Consumer, KafkaError, TopicPartition
 
 from sidestep.schemas import ListsRecord, PolicyRecord, TickRecord
 from sidestep.schemas.codec import encode
 from sidestep.streams.errors import HashKeyMismatch
-from sidestep.streams.runtime.kafka import client
 from sidestep.streams.runtime.outgoing import Keyed, Outgoing, Sender
+from sidestep.streams.runtime.to_the_end import read_to_end
 from sidestep.streams.screen.ticks import Ticks
 from sidestep.topics.catalog import CONTROL, EVIDENCE
 from sidestep.topics.connection import Connection
-from sidestep.topics.errors import BrokerUnreachable, SidestepError
+from sidestep.topics.errors import SidestepError
 
 WRITE_AGAIN_SECONDS = 7 * 86400
-READ_SECONDS = 30.0
 KINDS = ("policy", "lists", "hash-key")
 TICK_DELAY = 0.05
 """Seconds after the full second: evidence that was stamped in the one before is on its way by then."""
@@ -58,27 +56,8 @@ def policy_notes(connection: Connection) -> list[Written]:
 
 def _records(connection: Connection) -> Iterator[tuple[str, bytes]]:
     """Key and value of each record in email-control, to its end."""
-    settings = {"group.id": "control-unused", "enable.auto.commit": False, "enable.partition.eof": True}
-    settings["fetch.wait.max.ms"] = 20  # the end is told when Kafka has waited that long for more
-    consumer = Consumer(client(connection, "sidestep-control", **settings, **{"auto.offset.reset": "earliest"}))
-    deadline = time.monotonic() + READ_SECONDS
-    try:
-        consumer.assign([TopicPartition(CONTROL.name, 0, 0)])
-        while time.monotonic() < deadline:
-            record = consumer.poll(0.5)
-            if record is None:
-                continue
-            error = record.error()
-            if error is None:
-                yield (record.key() or b"").decode(), record.value() or b""
-            elif error.code() == KafkaError._PARTITION_EOF:
-                return
-        raise BrokerUnreachable(
-            f"{CONTROL.name}: no answer within {READ_SECONDS:.0f} s. Is Kafka up, and has `sidestep topics "
-            "create` been run?"
-        )
-    finally:
-        consumer.close()
+    for record in read_to_end(connection, CONTROL.name, (0,), "sidestep-control"):
+        yield (record.key() or b"").decode(), record.value() or b""
 
 
 def written_kinds(notes: Mapping[str, bytes]) -> dict[str, Written]:

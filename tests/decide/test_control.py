@@ -1,12 +1,16 @@
 """Control records, the clock, the domains' life stories, and records that are no evidence."""
 
+from typing import Any
+
 import pytest
 
-from sidestep.schemas import Evidence, ListsRecord, ModelRecord
+from sidestep.schemas import Evidence, HoldRecord, ListsRecord, ModelRecord, Reaction, SourceHoldRecord, Tally
+from sidestep.schemas.codec import decode
 from sidestep.streams.decide.judge import Judge
 from sidestep.streams.decide.policy_text import version_of
 from sidestep.streams.decide.tables import CLOCK, DOMAIN_RATES
 from sidestep.streams.errors import NoPolicy
+from sidestep.topics.catalog import TALLIES
 from tests.decide.world import World
 
 DAY = 86_400_000
@@ -131,3 +135,37 @@ def test_a_batch_that_ends_in_what_is_skipped_still_moves_the_marker(world: Worl
     world.intent("1")
     world.append(world.intent_record("1"), b"?")
     assert len(world.log) - 1 == world.ledger.marker
+
+
+@pytest.mark.parametrize("source", ["", "form"])
+def test_a_hold_of_watch_does_not_cut_a_persons_short(world: World, source: str) -> None:
+    """The longer one stays; a longer one of Watch counts, and what a person says last always does."""
+    hour = 3_600_000
+
+    def held(hours: int, by: str = "") -> str:
+        until = world.now + hours * hour if hours else 0
+        given: dict[str, Any] = {"service": "shop", "until": until, "reason": f"{by}{hours}", "at": world.now, "by": by}
+        world.append(SourceHoldRecord(**given, source=source) if source else HoldRecord(**given))
+        world.wait(1_000)
+        rules = world.intent(str(world.now), service="shop", source=source).rules
+        return rules[0].text if rules else ""
+
+    assert "5" in held(5)
+    assert "5" in held(1, "watch")
+    assert "watch9" in held(9, "watch")
+    assert "2" in held(2) and "watch" not in held(2)
+    assert "on hold" not in held(0)
+
+
+def test_a_policy_that_takes_force_is_told_to_whoever_watches(world: World) -> None:
+    """To every partition of the tallies, with what it wants done; again when it is written again."""
+    (told,) = {value for value in world.tally_values() if decode(Tally, value).policy}
+    tally = decode(Tally, told)
+    assert (world.judge.policy_version, world.start // 1000) == (tally.policy, tally.second)
+    assert Reaction("hold-source", 86_400) == tally.reactions["unknown-burst"]
+    assert "unusual" not in tally.reactions
+    assert {0, 1, 2, 3} == {partition for partition, _ in world.ledger.keys_of(TALLIES.name)}
+    world.append(world.policy_record(at=world.start + 5_000))
+    assert 8 == len([value for value in world.tally_values() if decode(Tally, value).policy])
+    world.append(world.policy_record("nonsense", world.start + 6_000))
+    assert 8 == len([value for value in world.tally_values() if decode(Tally, value).policy])

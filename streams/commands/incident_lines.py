@@ -1,0 +1,63 @@
+"""Incidents as lines: one record of an incident for `sidestep tail`, the table of `sidestep anomalies`. Pure."""
+
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+
+from click import style
+
+from sidestep.schemas import Anomaly
+from sidestep.streams.terminal import printable
+
+COLOURS = {"notice": "cyan", "warning": "yellow", "critical": "red"}
+ALL = "all services"
+
+
+def anomaly_line(anomaly: Anomaly) -> str:
+    """What a record of an incident says, for people."""
+    severity = style(f"{anomaly.severity:<8}", fg=COLOURS[anomaly.severity], bold=True)
+    held = f"  [on hold until {clock(anomaly.held_until)}]" if anomaly.held_until else ""
+    over = f" after {span(anomaly.closed_at - anomaly.opened_at)}" if anomaly.state == "closed" else ""
+    return f"{severity} {anomaly.state}{over}: {printable(where(anomaly))}: {printable(anomaly.text)}{held}"
+
+
+def where(anomaly: Anomaly) -> str:
+    """Whose incident it is, and of which pattern: shop, source import: unknown-burst."""
+    source = f", source {anomaly.source}" if anomaly.source else ""
+    campaign = f", campaign {anomaly.campaign}" if anomaly.campaign and not anomaly.source else ""
+    return f"{anomaly.name or ALL}{source}{campaign}: {anomaly.pattern}"
+
+
+def table(incidents: Iterable[Anomaly], now: float) -> Iterator[str]:
+    """A line for each, and one below it with what it is about. `now`: Unix seconds."""
+    found = [(one, printable(where(one).rpartition(": ")[0])) for one in incidents]
+    if not found:
+        yield "no incident is open"
+        return
+    names = max(len("whose"), *(len(name) for _, name in found))
+    patterns = max(len("pattern"), *(len(one.pattern) for one, _ in found))
+    yield f"{'severity':<9} {'pattern':<{patterns}}  {'whose':<{names}}  {'since':<17}  state"
+    for one, name in found:
+        severity = style(f"{one.severity:<9}", fg=COLOURS[one.severity])
+        yield f"{severity} {one.pattern:<{patterns}}  {name:<{names}}  {clock(one.opened_at)}  {_standing(one, now)}"
+        yield f"          {printable(one.text)}"
+
+
+def _standing(one: Anomaly, now: float) -> str:
+    if one.state == "closed":
+        return f"closed {clock(one.closed_at)}"
+    return f"open for {span(int(now) - one.opened_at)}" + (
+        f", on hold until {clock(one.held_until)}" if one.held_until > now else ""
+    )
+
+
+def clock(second: int) -> str:
+    """Unix seconds -> 2026-10-01 08:00Z."""
+    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%d %H:%MZ")
+
+
+def span(seconds: int) -> str:
+    """A span in one unit: 40 min, 5 h, 3 d."""
+    for unit, length in (("d", 86_400), ("h", 3_600)):
+        if seconds >= 2 * length:
+            return f"{seconds // length} {unit}"
+    return f"{max(0, seconds) // 60} min"

@@ -1,0 +1,141 @@
+"""The watcher: what it writes where, what the policy lets it hold, and what it does with what can't be read."""
+
+from typing import Any
+
+import pytest
+
+from sidestep.schemas import HoldRecord, Reaction, SourceHoldRecord
+from sidestep.streams.runtime.judging import TRIES
+from sidestep.streams.runtime.outgoing import Outgoing
+from sidestep.streams.runtime.partitioner import partition_of
+from sidestep.streams.runtime.tables import Writes
+from sidestep.streams.runtime.transactions import Aborted
+from sidestep.streams.screen.holds import in_force
+from sidestep.streams.watch.batch import FOR_EVER
+from sidestep.streams.watch.ticking import PATIENCE, WatchTicks
+from sidestep.topics.catalog import ANOMALIES, CONTROL
+from sidestep.topics.errors import PublishFailed
+from tests.decide.memory_ledger import MemoryLedger
+from tests.watch.scene import DAY, HOUR, MINUTE, RULES, Scene
+
+BURST: dict[str, Any] = {"approved": 300, "dropped": 100, "unknown": 100, "source": "import"}
+CLEAN = {"approved": 900, "source": "form"}
+
+
+def _scene(**reactions: Reaction) -> Scene:
+    scene = Scene()
+    scene.policy(**reactions)
+    scene.usual(2, **CLEAN)
+    return scene
+
+
+def test_a_source_is_held_where_the_policy_says_so() -> None:
+    """In all partitions of the log, with the figures as its reason; the anomaly says until when, and a note is kept."""
+    scene = _scene(unknown_burst=Reaction("hold-source", DAY))
+    (found,) = scene.says(**BURST)
+    (held,) = scene.holds()
+    assert isinstance(held, SourceHoldRecord)
+    assert ("shop", "import", "watch", found.at * 1000) == (held.service, held.source, held.by, held.at)
+    assert held.until == (found.at + DAY) * 1000 == found.held_until * 1000
+    assert held.reason.startswith("unknown-burst: 25 % of what shop wants to send goes to addresses that do not exist")
+    assert "stop" not in held.reason and len(held.reason) <= 200
+    keys = [str(key) for _, key in scene.ledger.keys_of(CONTROL.name)]
+    notes = dict(zip(keys, scene.ledger.outputs[CONTROL.name], strict=True))
+    assert [("shop", "import", held.until)] == [(one.service, one.source, one.until) for one in in_force(notes, 0)]
+    assert [partition_of("shop", 4)] == [partition for partition, _ in scene.ledger.keys_of(ANOMALIES.name)]
+
+
+def test_a_service_is_held_where_the_policy_says_so() -> None:
+    """And held again when that is over and the pattern is still there, but not while it lasts."""
+    scene = _scene(unknown_burst=Reaction("hold-service", 30 * MINUTE))
+    scene.minutes(20, **BURST)
+    assert [HoldRecord] == [type(held) for held in scene.holds()]
+    scene.minutes(20, **BURST)
+    assert 2 == len(scene.holds()) and scene.holds()[1].at >= scene.holds()[0].until
+
+
+@pytest.mark.parametrize(
+    ("reaction", "burst"),
+    [
+        (Reaction(), BURST),
+        (Reaction("hold-source", DAY), {"approved": 300, "dropped": 100, "unknown": 100}),  # no source stands out
+        (Reaction("hold-source", DAY), BURST | {"approved": 0, "deferred": 300}),  # somebody has stopped it already
+    ],
+)
+def test_nothing_is_held_otherwise(reaction: Reaction, burst: dict[str, Any]) -> None:
+    """The incident is told of all the same."""
+    scene = _scene(unknown_burst=reaction)
+    (found,) = scene.says(**burst)
+    assert [] == scene.holds() and 0 == found.held_until
+
+
+def test_nothing_is_held_below_the_minimum_whatever_the_policy_says() -> None:
+    """A trap hit that is reported is told of; by itself it stops nobody."""
+    scene = _scene(trap_hits=Reaction("hold-source", DAY))
+    assert ["trap-hits"] == [one.pattern for one in scene.says(traps=1, source="form")]
+    assert [] == scene.holds()
+
+
+def test_the_policy_that_was_made_last_counts() -> None:
+    """Partitions of the log tell of it in any order; an older one that comes later is passed over."""
+    scene = _scene(unknown_burst=Reaction("hold-source", DAY))
+    scene.policy()
+    late = scene.tally(scene.start, "", policy="0", reactions={"unknown-burst": Reaction("hold-source", DAY)})
+    scene.append(late)
+    scene.says(**BURST)
+    assert [] == scene.holds()
+
+
+def test_what_is_no_tally_is_a_dead_letter() -> None:
+    """With the reason; its neighbours count."""
+    scene = _scene()
+    batch = scene.append(b"{", scene.tally(scene.now, **BURST), b'{"service":3}', b"null")
+    assert (4, 3) == (batch.records, batch.dead_letters)
+    assert {b"not-a-tally"} == {dict(one["headers"])["reason"] for one in scene.ledger.singles}
+    scene.wait(2 * MINUTE)
+    scene.tick()
+    assert ["unknown-burst"] == [one.pattern for one in scene.anomalies()]
+
+
+class RollingBack(MemoryLedger):
+    """Rolls back so many transactions."""
+
+    times = 0
+
+    def commit(self, outgoing: Outgoing, writes: Writes, marker: int) -> float:
+        """Raises Aborted as often as it was told."""
+        if self.times:
+            self.times -= 1
+            raise Aborted("the broker says so")
+        return super().commit(outgoing, writes, marker)
+
+
+def test_a_batch_that_was_rolled_back_is_folded_again() -> None:
+    """From what the ledger has: nothing of the first try is left, or counted twice."""
+    plain, rolled = Scene(), Scene(RollingBack())
+    for scene in (plain, rolled):
+        scene.usual(2, **CLEAN)
+        if isinstance(scene.ledger, RollingBack):
+            scene.ledger.times = TRIES - 1
+        scene.says(**BURST)
+    assert plain.written() == rolled.written() and plain.contents() == rolled.contents()
+    rolled.ledger.times = TRIES  # type: ignore[attr-defined]  # it is one that rolls back
+    with pytest.raises(PublishFailed, match="rolled back"):
+        rolled.tick(HOUR)
+
+
+def test_a_tick_comes_where_something_is_over_and_nothing_says_so() -> None:
+    """Once, some seconds later; not where nothing is open, and again for what comes to be due later."""
+    scene, ticks = Scene(), WatchTicks()
+    assert FOR_EVER == scene.watcher.due
+    scene.append(scene.tally(scene.now, **BURST))
+    due = scene.now + MINUTE + RULES.watch.windows.grace
+    assert due == scene.watcher.due
+    at = {0: due, 1: FOR_EVER}
+    assert [] == ticks.partitions(at, due + PATIENCE - 1)
+    assert [0] == ticks.partitions(at, due + PATIENCE)
+    assert [] == ticks.partitions(at, due + PATIENCE + 1)
+    scene.append(scene.tally(due + 5, ""))
+    closing = scene.now + MINUTE + RULES.watch.unknown_burst.quiet + RULES.watch.windows.grace
+    assert closing == scene.watcher.due
+    assert [0] == ticks.partitions({0: closing}, closing + PATIENCE)
