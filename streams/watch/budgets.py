@@ -70,7 +70,7 @@ def standing_of_volume(story: Counts, lately: Counts, budget: Budget) -> BudgetS
 def mails_left(mails: int, bad: int, limit: float, last_mails: int, last_bad: int) -> int | None:
     """Messages until `bad` of `mails` are a share of `limit`, if they fare as the last ones; None: never."""
     room = limit * mails - bad
-    if room <= 0 and mails:
+    if room <= 0 and (mails or bad):
         return 0
     now = last_bad / last_mails if last_mails else 0.0
     return int(room / (now - limit)) if now > limit else None

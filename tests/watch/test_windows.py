@@ -43,7 +43,7 @@ def test_the_window_of_a_second_is_never_one_that_has_ended() -> None:
     """Whatever the clock; late ones go to the oldest that may be open."""
     for watermark in range(START, START + 130):
         for second in range(START - 70, START + 200, 7):
-            start, late = start_of(second, watermark)
+            start, late = start_of(second, watermark, MINUTE)
             assert start % MINUTE == 0 and start + MINUTE > watermark
             assert late == (second // MINUTE * MINUTE + MINUTE <= watermark)
             assert late or start <= second < start + MINUTE
