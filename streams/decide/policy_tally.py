@@ -7,8 +7,8 @@ EVERYBODY = "*"
 
 
 def policy_tally(policy: Policy, partition: int, second: int) -> Tally:
-    """The tally, for every partition of email-tallies; `partition`: of the evidence, where it has taken force; `second`:
-    of its stamp."""
+    """The tally, for every partition of email-tallies. `partition`: of the evidence, where it has taken force; `second`
+    is that of its stamp."""
     reactions = {pattern: it for pattern, it in policy.reactions.items() if it.action != "report"}
     return Tally(
         service="",

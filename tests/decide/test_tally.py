@@ -205,8 +205,8 @@ GOOGLES, SHOPS = '[limits.mx-provider]\ngoogle = "1/s"', '[limits.service-at-pro
 def test_a_policy_that_takes_force_is_told_in_all_partitions(
     new_world: type[World], limits: str, paced: list[str]
 ) -> None:
-    """With the providers whose limits the partitions of the log share; what is written again is told again: whoever begins
-    to watch today reads the tallies of a week."""
+    """With the providers whose limits the partitions of the log share; what is written again is told again, since
+    whoever begins to watch today reads the tallies of a week."""
     shipped = re.sub(
         r"(?m)^\[limits\.(mx-provider|service-at-provider)\].*\n(?:[ #].*\n)*", "", new_world.policy_text()
     )
