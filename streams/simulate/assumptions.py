@@ -204,6 +204,7 @@ class Delivery(Struct, frozen=True):
     complaint_hours: float
     patience_hours: dict[str, float]
     attempts: int
+    again_seconds: float
 
 
 class ReputationRules(Struct, frozen=True):

@@ -203,8 +203,9 @@ class _Loop:
     def _wait(self, at: float, attempt: Attempt, ruling: Advice, course: Course | None) -> None:
         """The service offers it again in time, or asks the person first; or it is of no use any more."""
         wish, people = attempt.wish, self._world.people
-        retry, consent = ruling.retry_at + LATE, attempt.consent
-        asks = self._world.services[wish.service].asks and "trap-risk" in ruling.rules
+        patient = at + self._world.delivery.again_seconds * 2 ** (attempt.number - 1)
+        retry, consent = max(ruling.retry_at + LATE, patient), attempt.consent
+        asks = self._world.services[wish.service].asks and ruling.rules[:1] == ("trap-risk",)
         if asks and self._deliveries.hits(wish, at) == "good" and branch(wish.luck, 0) < people.confirms:
             least, most = people.confirm_days
             retry = at + (least + (most - least) * branch(wish.luck, 1)) * DAY

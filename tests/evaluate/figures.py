@@ -42,6 +42,16 @@ def good(played: Iterable[Played]) -> Fates:
     return total(each.fates.get("good", Fates()) for each in played)
 
 
+def good_elsewhere(played: Iterable[Played]) -> Fates:
+    """Of good mail to whoever is not on a list that is an incident: those are to be held, whoever is on them."""
+    found = []
+    for each in played:
+        bad = {incident.source for incident in each.incidents if incident.kind in LISTS and incident.again}
+        bad |= {incident.source for incident in each.incidents if incident.kind == "dormant-revival"}
+        found += [it for (source, truth), it in each.by_source.items() if truth == "good" and source not in bad]
+    return total(found)
+
+
 def total(fates: Iterable[Fates]) -> Fates:
     """Added up."""
     found = Fates()
@@ -193,6 +203,7 @@ def summary(played: list[Played]) -> dict[str, float | None]:
         "avoided_pristine": rounded(avoided(played, ("pristine",))),
         "avoided_seeded": rounded(avoided(played, ("seeded",))),
         "good_dropped": rounded(dropped(good(played))),
+        "good_dropped_elsewhere": rounded(dropped(good_elsewhere(played))),
         "good_delayed": rounded(share(good(played).delayed, good(played).offered)),
         "good_blocked": rounded(share(good(played).blocked, good(played).offered)),
         "detect_windows_median": median(found) if found else None,

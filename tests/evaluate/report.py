@@ -11,6 +11,7 @@ from tests.evaluate.figures import (
     dropped,
     false_anomalies,
     good,
+    good_elsewhere,
     precision_recall,
     reliability,
     share,
@@ -147,6 +148,10 @@ def _good(protectors: Named) -> Iterator[str]:
         stopped.update({rule: count for (truth, rule), count in each.stopped.items() if truth == "good"})
     named = ", ".join(f"`{rule}` {count:,}" for rule, count in stopped.most_common(6)) or "nobody"
     yield f"Who stopped it, in Sidestep: {named}; of {good(protectors[0][1]).offered:,} good messages."
+    yield ""
+    elsewhere = good_elsewhere(protectors[0][1])
+    yield "Good people are on bad lists, too, and wait when such a list is held. Without the lists that are incidents"
+    yield f"{_percent(dropped(elsewhere))} of {elsewhere.offered:,} good messages were dropped or never sent."
     yield ""
     yield from _other_mail(protectors)
 

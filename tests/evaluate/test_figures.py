@@ -13,9 +13,11 @@ from tests.evaluate.figures import (
     dropped,
     false_anomalies,
     good,
+    good_elsewhere,
     precision_recall,
     reliability,
     summary,
+    total,
 )
 from tests.evaluate.play import Fates, Played
 from tests.evaluate.variants import Variant, variants, weightless, without
@@ -57,6 +59,14 @@ def test_good_mail_that_never_went_out_counts_as_dropped() -> None:
     run = played({"good": Fates(offered=1000, dropped=3, unsent=2, delayed=100)})
     assert dropped(good([run, run])) == pytest.approx(0.005)
     assert summary([run])["good_delayed"] == 0.1
+
+
+def test_good_people_on_bad_lists_are_told_apart() -> None:
+    """A list that is an incident is to be held, whoever is on it."""
+    held, other = Fates(offered=100, unsent=100), Fates(offered=100, dropped=1)
+    run = played({"good": total([held, other])}, by_source={("import-2017", "good"): held, ("form", "good"): other})
+    assert dropped(good([run])) == pytest.approx(0.505)
+    assert dropped(good_elsewhere([run])) == pytest.approx(0.01)
 
 
 def test_precision_and_recall_are_of_who_stops_from_a_risk_on() -> None:
