@@ -25,12 +25,14 @@ class Sight(NamedTuple):
     """A service, source, campaign or provider at the end of a window."""
 
     spans: tuple[Counts, ...]
-    """What it held in the last three minutes, in longer times, and of a new source in all."""
+    """What it held in the last three minutes, and in longer times, the longest last."""
     usual: Counts
     """What is usual for it."""
     source: str = ""
     campaign: str = ""
     provider: str = ""
+    whole: Counts | None = None
+    """Of a new source: all that it ever held."""
 
 
 class Measured(NamedTuple):
@@ -73,6 +75,9 @@ def _share(pattern: str, measured: Measured, sight: Sight, limit: ShareLimit, co
     usual = usual_share(measured.bad(sight.usual), measured.of(sight.usual), cold)
     least = max(limit.share, limit.times * usual)
     found = [(measured.bad(span), measured.of(span)) for span in sight.spans]
+    # what was bad once is no news: all of it counts as long as it goes on
+    if sight.whole is not None and found[-1][0] and found[-1][0] >= least * found[-1][1]:
+        found.append((measured.bad(sight.whole), measured.of(sight.whole)))
     bad_enough = [(bad, of) for bad, of in found if bad >= limit.bad and of >= limit.of and bad >= least * of]
     if not bad_enough:
         return None

@@ -43,7 +43,7 @@ def sight_of(row: StoryRow, start: int, usual: Counts, windows: Windows, source:
     """A source or a campaign, at the end of a window that it was in."""
     spans = (within(row, start, windows.short), within(row, start, windows.source_long))
     if row.asked_for < windows.new or start - row.first_seen < windows.long:
-        return Sight((*spans, row.story), usual, source, campaign)
+        return Sight(spans, usual, source, campaign, whole=row.story)
     return Sight(spans, _worse(usual, row.story), source, campaign)
 
 

@@ -266,6 +266,15 @@ def test_a_source_whose_mail_has_a_campaign_too_is_one_incident() -> None:
     assert 1 == len({one.id for one in found})
 
 
+def test_what_was_bad_once_is_no_news_of_a_new_source() -> None:
+    """All of a new source counts, but only as long as it goes on: a clean minute a day later opens nothing again."""
+    scene = Scene()
+    bad: Fields = {"approved": 80, "dropped": 60, "unknown": 60, "source": "import"}
+    assert ["opened"] == [one.state for one in scene.says(**bad)]
+    assert ["closed"] == [one.state for one in scene.quiet(2 * HOUR)]
+    assert [] == [found for _ in range(5) for found in scene.says(approved=20, source="import") or scene.quiet(HOUR)]
+
+
 def test_windows_may_be_shorter_than_a_minute() -> None:
     """By a file of one's own: the demo's day takes seconds."""
     shipped = files("sidestep.streams.watch").joinpath("watch.toml").read_text("utf-8")
