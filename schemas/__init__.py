@@ -22,6 +22,7 @@ from sidestep.schemas.evidence import (
 )
 from sidestep.schemas.feedback import Bounce, Engagement
 from sidestep.schemas.intents import EmailIntent
+from sidestep.schemas.models import ModelSnapshot, Reliability
 from sidestep.schemas.tallies import Breakdown, Learnt, Outcomes, Reaction, Returns, ReturnsByName, Tally
 from sidestep.schemas.verdicts import FiredRule, LogPosition, Verdict, Versions
 
@@ -43,12 +44,14 @@ __all__ = [
     "LogPosition",
     "MailboxFinding",
     "ModelRecord",
+    "ModelSnapshot",
     "MxFinding",
     "Outcomes",
     "Pace",
     "PaceRecord",
     "PolicyRecord",
     "Reaction",
+    "Reliability",
     "Returns",
     "ReturnsByName",
     "SourceHoldRecord",

@@ -140,7 +140,7 @@ class ModelRecord(Struct, tag="model", tag_field="kind", omit_defaults=True):
     version: str
     at: int
     snapshot: str = ""
-    """JSON: what it has learnt; see streams/decide/model.py."""
+    """JSON of a ModelSnapshot (schemas/models.py): what it has learnt. Empty: no model any more."""
 
 
 class HoldRecord(Struct, tag="hold", tag_field="kind", omit_defaults=True):

@@ -90,6 +90,8 @@ class Learnt(Struct, omit_defaults=True, frozen=True, gc=False):
     """Signs of a person: engagement, and complaints."""
     traps: int = 0
     """Of the bad ones, trap hits."""
+    expected: int = 0
+    """The sum of the risks that the policy gives to such messages, without any model; thousandths."""
 
 
 NOTHING_LEARNT = Learnt()

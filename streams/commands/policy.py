@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from sidestep.streams.decide.case_run import CaseOutcome, rules_judged_otherwise
-from sidestep.streams.decide.policy import Limits, Policy, Ramp, RulePolicy, SlowDown
+from sidestep.streams.decide.policy import Limits, Policy, Ramp, RiskModel, RulePolicy, SlowDown
 from sidestep.streams.decide.policy_check import faults_of
 from sidestep.streams.decide.policy_diff import differences
 from sidestep.streams.decide.policy_file import SHIPPED, decoded, read_octets
@@ -156,6 +156,9 @@ def describe(policy: Policy) -> str:
         f"  {'dormant after':<30}{policy.dormant_days} days",
         f"  {'consent is fresh for':<30}{policy.consent_days} days",
         f"  {'unanswered from':<30}{policy.unanswered} messages",
+        f"  {'list bombing from':<30}{policy.bombed + 1} messages an hour",
+        "",
+        _model(policy.risk_model),
     ]
     if own := list(_own_reasons(policy)):
         lines += ["", "sentences of its own", *own]
@@ -199,6 +202,15 @@ def otherwise(policy: Policy) -> Iterator[str]:
 
 def _came_out(outcome: CaseOutcome) -> str:
     return f"{outcome.action}, {' '.join(outcome.rules) or 'no rule'}"
+
+
+def _model(model: RiskModel) -> str:
+    if model.mode == "off":
+        return "no model moves the risk"
+    return (
+        f"a model moves the odds of the risk to {model.most_up:g} times or to 1/{model.most_down:g} at most, from "
+        f"{model.from_outcomes} outcomes on"
+    )
 
 
 def _parameters(rule: RulePolicy) -> str:

@@ -21,6 +21,8 @@ class Lesson(NamedTuple):
 
     signals: int
     bad: bool
+    expected: int = 0
+    """The risk that the policy gives to them, thousandths."""
 
 
 class CameBack(NamedTuple):

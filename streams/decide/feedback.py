@@ -35,7 +35,7 @@ def count_feedback(state: State, feedback: FeedbackEvidence) -> None:
     row = state.known(feedback.recipient_key, now)
     bad = feedback.event == "bounce" and feedback.hard and feedback.scope == "recipient"
     # such an event has changed the row already: it counts as written
-    lesson = take_lesson(row, bad) if bad or feedback.event in PERSONS else None
+    lesson = take_lesson(state, row, bad) if bad or feedback.event in PERSONS else None
     state.others.append(CameBack(feedback, whose(state, row, feedback.domain, feedback.service), lesson))
 
 

@@ -27,6 +27,7 @@ from sidestep.streams.decide.counted import Bombed
 from sidestep.streams.decide.feedback import count_feedback
 from sidestep.streams.decide.hygiene import offered
 from sidestep.streams.decide.limits import limit
+from sidestep.streams.decide.model import read_snapshot
 from sidestep.streams.decide.policy import Policy
 from sidestep.streams.decide.policy_text import parse_logged
 from sidestep.streams.decide.risk import NO_RISK, Risk, Scales
@@ -249,18 +250,24 @@ def _fold_control(
         return
     name = {PolicyRecord: b"policy", ListsRecord: b"lists", ModelRecord: b"model"}[type(record)]
     text = record.text if isinstance(record, PolicyRecord) else ""
+    if isinstance(record, ModelRecord):
+        text = record.snapshot
     known = controls.rows.get(name)
     partitions = record.partitions if isinstance(record, PolicyRecord) else 1
     if known is None or known.version != record.version or known.partitions != partitions:
-        if isinstance(record, PolicyRecord) and not _usable(record):
-            return  # Screen checks before it writes: whatever this is, the policy in force stays
+        if not _usable(record):
+            return  # who writes it has checked it before: whatever this is, what is in force stays
         controls.rows[name] = state.written_control[name] = ControlRow(record.version, text, partitions)
         controls.refresh()
     if isinstance(record, PolicyRecord):
         state.announced.append(record)
 
 
-def _usable(record: PolicyRecord) -> bool:
+def _usable(record: PolicyRecord | ListsRecord | ModelRecord) -> bool:
+    if isinstance(record, ModelRecord):
+        return not record.snapshot or read_snapshot(record.snapshot) is not None
+    if isinstance(record, ListsRecord):
+        return True
     try:
         parse_logged(record.text)
     except PolicyError:

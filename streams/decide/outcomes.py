@@ -19,10 +19,11 @@ def whose(state: State, row: RecipientRow | None, domain: str, service: str) -> 
     return Whose(last.service, last.source, last.campaign, provider)
 
 
-def take_lesson(row: RecipientRow | None, bad: bool) -> Lesson | None:
+def take_lesson(state: State, row: RecipientRow | None, bad: bool) -> Lesson | None:
     """The lesson of the last message's outcome; None: it had one before. The caller has the row written."""
-    if row is None or not row.awaiting:
+    scales = state.controls.scales
+    if row is None or not row.awaiting or scales is None:
         return None
-    lesson = Lesson(row.awaiting, bad)
+    lesson = Lesson(row.awaiting, bad, scales.expected(row.awaiting))
     row.awaiting = 0
     return lesson

@@ -103,6 +103,16 @@ NO_SLOW_DOWN = SlowDown(
 )
 
 
+class RiskModel(Struct, frozen=True, gc=False):
+    """What a model may make of the risk: odds times `most_up` at most, or divided by `most_down`."""
+
+    mode: str = "off"
+    base: float = 0.005
+    most_up: float = 1.0
+    most_down: float = 1.0
+    from_outcomes: int = 1
+
+
 class Policy(Struct, frozen=True):
     """Everything that the fold needs to know of the policy. `version` is a hash of the text it came from."""
 
@@ -128,6 +138,7 @@ class Policy(Struct, frozen=True):
     slow_down: SlowDown = NO_SLOW_DOWN
     reactions: dict[str, Reaction] = {}
     """To what Watch tells of, by pattern. Decide passes them on."""
+    risk_model: RiskModel = RiskModel()
 
     @property
     def by_provider(self) -> bool:

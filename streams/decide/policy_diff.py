@@ -31,6 +31,7 @@ def differences(old: Policy, new: Policy) -> list[str]:
         *_of("watch", _reactions(old), _reactions(new)),
         *_of("risk", old.risk, new.risk),
         *_of("risk-parameters", _parameters(old), _parameters(new)),
+        *_of("risk-model", asdict(old.risk_model), asdict(new.risk_model)),
     ]
 
 

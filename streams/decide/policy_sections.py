@@ -1,5 +1,5 @@
-"""The policy's sections [warm-up], [slow-down] and [watch]: what they may say, their faults, and what the fold makes of
-them. Pure.
+"""The policy's sections [warm-up], [slow-down], [watch] and [risk-model]: what they may say, their faults, and what the
+fold makes of them. Pure.
 """
 
 import re
@@ -68,6 +68,8 @@ PATTERNS = (
     "unusual",
 )
 """What Watch tells of, see docs/watch.md."""
+MODE = ValueKind("on or off", lambda value: value in ("on", "off"))
+BASE = ValueKind("a number from 0.0001 to 0.5", lambda value: _is_number(value) and 0.0001 <= value <= 0.5)
 
 SECTIONS: Mapping[str, Mapping[str, ValueKind]] = MappingProxyType(
     {
@@ -91,13 +93,20 @@ SECTIONS: Mapping[str, Mapping[str, ValueKind]] = MappingProxyType(
             "slowest": RATE,
         },
         "watch": dict.fromkeys(PATTERNS, REACTION),
+        "risk-model": {
+            "mode": MODE,
+            "most_up": FACTOR,
+            "most_down": FACTOR,
+            "from_outcomes": COUNT,
+            "base": BASE,
+        },
     }
 )
 MOST_DAYS = 366
 NO_CAP = 10**12
 """Messages a day that nobody sends: where a ramp of many days ends."""
 _NOTHING: Mapping[ValueKind, Any] = MappingProxyType(
-    {COUNT: 1, COUNTS: [1], SHARE: 1, FACTOR: 1, RATE: "1/s", TEXTS: [], REACTION: "report"}
+    {COUNT: 1, COUNTS: [1], SHARE: 1, FACTOR: 1, RATE: "1/s", TEXTS: [], REACTION: "report", MODE: "off", BASE: 0.005}
 )
 
 

@@ -8,7 +8,7 @@ import hashlib
 import tomllib
 from typing import Any
 
-from sidestep.streams.decide.policy import Limits, Policy, RulePolicy, SharedLimits
+from sidestep.streams.decide.policy import Limits, Policy, RiskModel, RulePolicy, SharedLimits
 from sidestep.streams.decide.policy_faults import KNOWN, RISK_PARAMETERS, document_faults
 from sidestep.streams.decide.policy_sections import complete, ramp, reactions, slow_down
 from sidestep.streams.decide.risk import SIGNALS
@@ -59,6 +59,7 @@ def _policy(text: str, document: dict[str, Any], faults: list[str]) -> Policy:
         ramp=ramp(document["warm-up"]),
         slow_down=slow_down(document["slow-down"]),
         reactions=reactions(document["watch"]),
+        risk_model=RiskModel(**document["risk-model"]),
     )
 
 

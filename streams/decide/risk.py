@@ -1,7 +1,8 @@
 """How likely an intent is to hit a trap: signals that apply, weighed by the policy, gathered into parts by name. Pure.
 
 Each signal is a probability of its own, the risk is 1 - (1 - w1)(1 - w2)…; what speaks for a person multiplies it.
-The risk depends on nothing but which signals apply: a set that was weighed once is not weighed again.
+A model that has learnt from outcomes may move the whole (model.py). The risk depends on nothing but which signals
+apply: a set that was weighed once is not weighed again.
 """
 
 from collections.abc import Mapping
@@ -9,8 +10,9 @@ from types import MappingProxyType
 
 from msgspec import Struct
 
-from sidestep.schemas import IntentEvidence
+from sidestep.schemas import IntentEvidence, ModelSnapshot
 from sidestep.streams.decide.hygiene import bad_share, brought
+from sidestep.streams.decide.model import counts_for, moved
 from sidestep.streams.decide.policy import DAY, Policy
 from sidestep.streams.decide.rules.case import Finding
 from sidestep.streams.decide.tables import DomainRow, RecipientRow, SourceRow
@@ -37,6 +39,8 @@ PARTS: Mapping[str, str] = MappingProxyType(
     }
 )
 """The signals that raise the risk, and the part of it that each belongs to."""
+LEARNT = "learnt"
+"""The part that the model adds to what the policy says, or takes away from it."""
 SPEAKS_FOR = ("engaged", "consented")
 """The signals that lower it."""
 SIGNALS = (
@@ -57,7 +61,8 @@ _OF_RULES = {name: bit for name, bit in _BIT.items() if name not in _WEIGHED_APA
 
 
 class Risk(Struct, frozen=True, eq=False, gc=False):
-    """The whole, 0 to 1, and its parts by name, those above 0; three decimals. A set of signals has one such object."""
+    """The whole, 0 to 1, and its parts by name, but those of 0; three decimals. What the model takes away is below 0. A
+    set of signals has one such object."""
 
     whole: float
     parts: dict[str, float]
@@ -78,10 +83,12 @@ def names_of(signals: int) -> list[str]:
 
 
 class Scales:
-    """The weights of one policy, and every set of signals that was weighed by them."""
+    """The weights of one policy, what the model makes of them, and every set of signals that was weighed so."""
 
-    def __init__(self, policy: Policy):
+    def __init__(self, policy: Policy, snapshot: ModelSnapshot | None = None):
         self._weights = policy.risk
+        self._rules = policy.risk_model
+        self._snapshot = snapshot if counts_for(snapshot, policy.risk_model) else None
         self._long = policy.dormant_days * DAY
         self._fresh = policy.consent_days * DAY
         self._many = policy.unanswered
@@ -89,6 +96,7 @@ class Scales:
         self._doubtful, self._dirty, self._traps = policy.source_doubtful, policy.source_dirty, policy.source_traps
         self._risky = policy.rules["trap-risk"].flag_from
         self._weighed: dict[int, Risk] = {}
+        self._expected: dict[int, int] = {}
 
     def weigh(
         self,
@@ -152,7 +160,26 @@ class Scales:
             found |= _BIT["trap-source"]
         return found
 
+    def expected(self, signals: int) -> int:
+        """The risk of a set of signals by the policy alone, thousandths; that of a set of none is the policy's `base`.
+        What the model learns from an outcome is measured by it."""
+        found = self._expected.get(signals)
+        if found is None:
+            found = self._expected[signals] = round(1000 * max(self._by_policy(signals)[0], self._rules.base))
+        return found
+
     def _weigh(self, signals: int) -> Risk:
+        prior, parts = self._by_policy(signals)
+        whole = prior
+        # what somebody knows for a trap is one, whatever other messages came to
+        if self._snapshot is not None and not signals & _BIT["known-trap"]:
+            whole = moved(prior, names_of(signals), self._snapshot, self._rules)
+        named = {part: share for part, share in parts.items() if share}
+        if whole != prior:
+            named[LEARNT] = round(whole - prior, 3)
+        return Risk(whole, named, signals & ~_NOBODY, bool(signals & _NOBODY), whole >= self._risky)
+
+    def _by_policy(self, signals: int) -> tuple[float, dict[str, float]]:
         weights, safe = self._weights, 1.0
         safe_of: dict[str, float] = {}
         for name, part in PARTS.items():
@@ -164,7 +191,7 @@ class Scales:
         for name in SPEAKS_FOR if not signals & _BIT["known-trap"] else ():
             if signals & _BIT[name]:
                 factor *= 1.0 + weights[name]
-        parts = {part: round((1.0 - left) * factor, 3) for part, left in safe_of.items()}
-        named = {part: share for part, share in parts.items() if share}
-        whole = round((1.0 - safe) * factor, 3)
-        return Risk(whole, named, signals & ~_NOBODY, bool(signals & _NOBODY), whole >= self._risky)
+        return (
+            round((1.0 - safe) * factor, 3),
+            {part: round((1.0 - left) * factor, 3) for part, left in safe_of.items()},
+        )

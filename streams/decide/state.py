@@ -4,10 +4,11 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from sidestep.schemas import Pace, PolicyRecord, Versions
+from sidestep.schemas import ModelSnapshot, Pace, PolicyRecord, Versions
 from sidestep.streams.decide.counted import Bombed, CameBack, TrapHit
 from sidestep.streams.decide.engine import ENGINE
 from sidestep.streams.decide.expiry import HOUR_MS, KEPT_SECONDS, Stretch, ended
+from sidestep.streams.decide.model import read_snapshot
 from sidestep.streams.decide.policy import DAY, Policy
 from sidestep.streams.decide.policy_text import parse_logged
 from sidestep.streams.decide.risk import NO_RISK, Risk, Scales
@@ -78,6 +79,7 @@ class Controls:
         self.policy: Policy | None = None
         self.ladder: Ladder | None = None
         self.scales: Scales | None = None
+        self.snapshot: ModelSnapshot | None = None
         self.partitions = 1
         self.sources_since = sources_since
         self.paces: dict[str, Pace] = {}
@@ -117,15 +119,19 @@ class Controls:
         """Judge by a policy from here on."""
         self.policy = policy
         self.ladder = Ladder(policy)
-        self.scales = Scales(policy)
+        self.scales = Scales(policy, self.snapshot)
         self.by_provider = bool(self.paces) or policy.by_provider
         self._pairs.clear()
 
     def refresh(self) -> None:
-        """Derive policy and versions from the rows."""
+        """Derive policy, scales and versions from the rows."""
         policy, lists, model = (self.rows.get(name) for name in (b"policy", b"lists", b"model"))
         if policy is not None:
             self.partitions = policy.partitions
+        if model is not None and model.version != self.versions.model:
+            self.snapshot = read_snapshot(model.text)
+            if self.policy is not None:
+                self.scales = Scales(self.policy, self.snapshot)
         if policy is not None and (self.policy is None or self.policy.version != policy.version):
             self.judge_by(parse_logged(policy.text))
         pace = self.rows.get(b"pace")

@@ -252,7 +252,7 @@ class ClockRow(Struct, array_like=True, gc=False):
 
 
 class ControlRow(Struct, array_like=True, gc=False):
-    """A control record in force: `version` and its text (the policy's TOML, the pace's JSON; else empty)."""
+    """A control record in force: `version` and its text (the policy's TOML, JSON of model and pace; else empty)."""
 
     version: str
     text: str = ""

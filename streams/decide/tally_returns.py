@@ -11,7 +11,7 @@ from sidestep.streams.decide.tally_counts import OTHER, add_samples, count, coun
 
 DELIVERED, HARD_BOUNCES, SOFT_BOUNCES, BLOCKS, SLOW_DOWNS, COMPLAINTS, ENGAGED, TRAPS, REFUSALS = range(9)
 """Columns of counts, in the order of schemas.Returns."""
-BAD, GOOD, LEARNT_TRAPS = range(3)
+BAD, GOOD, LEARNT_TRAPS, EXPECTED = range(4)
 """Columns of counts, in the order of schemas.Learnt."""
 TOO_FAST = frozenset({"speeding", "toomanyconn", "ratelimited"})
 """Reasons of bounces, as Screen's vocabulary has them, that say that we send too fast."""
@@ -94,9 +94,10 @@ def _add_returns(row: TallyRow, origin: Whose, columns: list[int]) -> None:
 def _learn(row: TallyRow, lesson: Lesson, trap: bool) -> None:
     name = "+".join(names_of(lesson.signals))
     if has_room(row.learnt, name):
-        counts = row.learnt.setdefault(name, [0, 0, 0])
+        counts = row.learnt.setdefault(name, [0, 0, 0, 0])
         counts[BAD if lesson.bad else GOOD] += 1
         counts[LEARNT_TRAPS] += trap
+        counts[EXPECTED] += lesson.expected
 
 
 def _add_bombed(row: TallyRow, bombed: Bombed) -> None:

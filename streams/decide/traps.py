@@ -36,7 +36,7 @@ def _mark_mailbox(state: State, record: TrapRecord, now: int) -> None:
         state.marked += [_reporter(record)] if heard_of else []
     # a record that stands in every partition meets the mailbox that was mailed in one of them
     if row.last_approved and (known is None or record.event_key or row.trap.hit_at > known.hit_at):
-        state.others.append(TrapHit(whose(state, row, record.domain, ""), take_lesson(row, bad=True)))
+        state.others.append(TrapHit(whose(state, row, record.domain, ""), take_lesson(state, row, bad=True)))
 
 
 def _said(known: Trapped | None, record: TrapRecord, now: int) -> Trapped:

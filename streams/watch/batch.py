@@ -13,6 +13,7 @@ from sidestep.schemas.evidence import Control
 from sidestep.streams.watch.baselines import learn
 from sidestep.streams.watch.features import features_of, window_features
 from sidestep.streams.watch.incidents import SeenWindow, Told, anomaly_of, follow, open_of, over, taints
+from sidestep.streams.watch.models import doubt_model, model_news, teach_model
 from sidestep.streams.watch.pace import pace
 from sidestep.streams.watch.pace_rules import load_pace_rules
 from sidestep.streams.watch.reactions import react, take_policy
@@ -23,7 +24,7 @@ from sidestep.streams.watch.tables import WindowRow
 from sidestep.streams.watch.thresholds import Thresholds
 from sidestep.streams.watch.windows import add, is_empty, start_of
 
-DAY = 86_400
+HOUR, DAY = 3600, 86_400
 FOR_EVER = 2**62
 
 Tallies = Sequence[tuple[int, Tally]]
@@ -57,13 +58,19 @@ def watch(tallies: Tallies, state: WatchState, rules: Thresholds, partitions: in
     watched = Watched()
     for _, tally in tallies:
         if tally.policy:
+            known = state.policy
             take_policy(state, tally)
+            if known is not None and known.version != tally.policy:
+                doubt_model(state, rules.watch.learning)
         if tally.second > state.second:
-            day = state.second // DAY
-            state.second = tally.second
+            before, state.second = state.second, tally.second
             _settle(state, rules, watched)
-            if state.second // DAY > day:
+            if state.second // DAY > before // DAY:
                 forget(state, state.second)
+            if state.second // HOUR > before // HOUR:
+                watched.controls += [Directed(record) for record in model_news(state, rules.watch.learning)]
+        if tally.learnt:
+            teach_model(state, tally, rules.watch.learning)
         paces = pace(state, tally, partitions, load_pace_rules())
         watched.controls += [Directed(record, partition) for partition, record in paces]
         if not is_empty(tally):

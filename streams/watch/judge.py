@@ -5,7 +5,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from sidestep.schemas import HoldRecord, SourceHoldRecord
+from sidestep.schemas import HoldRecord, ModelRecord, SourceHoldRecord
 from sidestep.schemas.codec import decode_tally, encode
 from sidestep.schemas.evidence import Control
 from sidestep.streams.runtime.judging import PartitionLedger, Unread, fold_and_commit
@@ -114,4 +114,6 @@ class Watcher:
             if isinstance(record, HoldRecord | SourceHoldRecord):
                 key, kept = self._note(record, len(everywhere))
                 batches[CONTROL.name, 0].append({"key": key, "value": kept})
+            elif isinstance(record, ModelRecord):  # for who looks at it: sidestep model show
+                batches[CONTROL.name, 0].append(value)
         return Outgoing(batches, dead)

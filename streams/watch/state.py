@@ -12,6 +12,7 @@ from sidestep.streams.watch.tables import (
     BUDGETS,
     FORESTS,
     INCIDENTS,
+    MODELS,
     PACE_MINUTES,
     PACES,
     REACTIONS,
@@ -72,6 +73,7 @@ class WatchState:
         self.forests = Rows(FORESTS, scan)
         self.pace_minutes = Rows(PACE_MINUTES, scan)
         self.paces = Rows(PACES, scan)
+        self.models = Rows(MODELS, scan)
 
     @property
     def policy(self) -> ReactionsRow | None:
@@ -91,6 +93,7 @@ class WatchState:
             FORESTS: self.forests.taken(),
             PACE_MINUTES: self.pace_minutes.taken(),
             PACES: self.paces.taken(),
+            MODELS: self.models.taken(),
         }
 
 

@@ -160,6 +160,25 @@ class ForestRow(Struct, array_like=True):
     """Windows in a row that were unusual."""
 
 
+TENTHS = 10
+
+
+class ModelRow(Struct, array_like=True):
+    """What the model of the risk knows: `mean` of each of its places, and `spread`, their covariance; see learn.py."""
+
+    signals: list[str] = field(default_factory=list)
+    mean: list[float] = field(default_factory=list)
+    spread: list[list[float]] = field(default_factory=list)
+    seen: list[list[int]] = field(default_factory=list)
+    """Outcomes of each signal: bad, good."""
+    outcomes: int = 0
+    tenths: list[list[float]] = field(default_factory=lambda: [[0.0, 0.0, 0.0] for _ in range(TENTHS)])
+    """Of the outcomes of which so much was expected: that, bad ones, all."""
+    day: int = 0
+    told: dict[str, float] = field(default_factory=dict)
+    """The figures of the last snapshot."""
+
+
 WATCH_CLOCK = Table("clock", b"t", WatchClockRow)
 WINDOWS = Table("windows", b"w", WindowRow)
 STORIES = Table("stories", b"s", StoryRow)
@@ -170,3 +189,4 @@ BUDGETS = Table("budgets", b"g", BudgetRow)
 FORESTS = Table("forests", b"f", ForestRow)
 PACE_MINUTES = Table("pace_minutes", b"m", PaceMinuteRow)
 PACES = Table("paces", b"p", PaceRow)
+MODELS = Table("models", b"k", ModelRow)

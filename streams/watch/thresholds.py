@@ -108,6 +108,19 @@ class Automatic(msgspec.Struct, frozen=True):
     bad: int
 
 
+class Learning(msgspec.Struct, frozen=True):
+    """How the model of the risk learns: standard deviations in log odds, numbers of outcomes."""
+
+    trap: float
+    spread: float
+    spread_of_policy: float
+    spread_of_all: float
+    drift: float
+    recent: int
+    outcomes: int
+    moved: float
+
+
 class Budget(msgspec.Struct, frozen=True):
     """What a provider allows, see budgets.toml."""
 
@@ -142,6 +155,7 @@ class Document(msgspec.Struct, frozen=True, rename="kebab"):
     forest: ForestShape
     explains: dict[str, tuple[str, ...]]
     automatic: Automatic
+    learning: Learning
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,8 @@ from sidestep.schemas import (
     Listing,
     ListsRecord,
     MailboxFinding,
+    ModelRecord,
+    ModelSnapshot,
     MxFinding,
     Pace,
     PaceRecord,
@@ -220,6 +222,9 @@ def _story(new_world: type[World]) -> list[Evidence]:
         intent(f"bank-{number}", f"joe@w{number}.example", mx=hosted, service="bank")
     records.append(SourceHoldRecord("shop", "form", now + 60_000, "it is full of slips", now))
     intent("form-1", "u4@import.example", source="form")
+    learnt = ModelSnapshot(outcomes=1000, shifts={"never-mailed": 0.5, "listed-doubtful": 0.9})
+    records.append(ModelRecord(version="model-1", at=later(), snapshot=encode(learnt).decode()))
+    intent("learnt", "jane@doubtful.example", listed=(one,))
     records.append(TickRecord(at=later()))
     return records
 

@@ -12,6 +12,7 @@ from sidestep.schemas import (
     FeedbackEvidence,
     HoldRecord,
     IntentEvidence,
+    ModelRecord,
     MxFinding,
     Pace,
     PaceRecord,
@@ -70,6 +71,14 @@ traps = st.fixed_dictionaries(
         "report": st.sampled_from(["", "1", "2"]),
     }
 )
+models = st.sampled_from(
+    [
+        '{"outcomes":2000,"shifts":{"never-mailed":1.0,"role-address":-2.0}}',
+        '{"outcomes":3000,"policy":0.8,"shifts":{"old-bounce":0.5}}',
+        "no snapshot",
+        "",
+    ]
+)
 changes = st.sampled_from([{}, {"role-address": "reject"}, {"domain-limit": "off"}])
 paces = st.builds(
     Pace,
@@ -81,7 +90,9 @@ paces = st.builds(
 )
 Entry = tuple[int, Any]
 """Milliseconds since the one before, and what happens then: fields of a record, a hold, a suppression, other modes."""
-entries = st.tuples(steps, st.one_of(intents, intents, intents, events, holds, suppressions, traps, changes, paces))
+entries = st.tuples(
+    steps, st.one_of(intents, intents, intents, events, holds, suppressions, traps, models, changes, paces)
+)
 logs = st.lists(entries, max_size=40)
 soon = st.lists(entries.map(lambda entry: (entry[0] if entry[0] < 10**7 else 0, entry[1])), max_size=40)
 """Logs of less than a day: no id is forgotten."""
@@ -104,6 +115,8 @@ def _record(new_world: type[World], what: Any, now: int) -> Evidence:
         return SuppressRecord(subject.rpartition("@")[2], "test", "ops", now, key, until, lifted)
     if isinstance(what, tuple):
         return HoldRecord(service=what[0], until=what[1], reason="test", at=now)
+    if isinstance(what, str):
+        return ModelRecord(version=f"m{len(what)}", at=now, snapshot=what)
     if isinstance(what, Pace):
         return PaceRecord(now, {"google": what})
     if "trap" in what:

@@ -98,14 +98,14 @@ def test_reasons_that_say_too_fast_are_of_the_vocabulary() -> None:
 
 
 LEARNT = [
-    ("bounce", {"hard": True, "scope": "recipient"}, Learnt(bad=1)),
+    ("bounce", {"hard": True, "scope": "recipient"}, Learnt(bad=1, expected=193)),
     ("bounce", {"hard": True, "scope": "us"}, None),
     ("bounce", {"scope": "recipient", "reason": "mailboxfull"}, None),
     ("delivered", {}, None),
     ("not-spam", {}, None),
-    ("opened", {}, Learnt(good=1)),
-    ("complaint", {}, Learnt(good=1)),
-    ("unsubscribed", {}, Learnt(good=1)),
+    ("opened", {}, Learnt(good=1, expected=193)),
+    ("complaint", {}, Learnt(good=1, expected=193)),
+    ("unsubscribed", {}, Learnt(good=1, expected=193)),
 ]
 
 
@@ -128,7 +128,7 @@ def test_a_message_without_signals_is_learnt_from_too(world: World) -> None:
     world.intent("2")
     world.feedback("opened")
     _, everybodys = last(world)
-    assert {"": Learnt(good=1)} == everybodys.learnt
+    assert {"": Learnt(good=1, expected=5)} == everybodys.learnt
 
 
 def test_a_trap_is_the_outcome_of_the_last_message(world: World) -> None:
@@ -149,7 +149,7 @@ def test_a_trap_is_the_outcome_of_the_last_message(world: World) -> None:
     shops, everybodys = last(world)
     assert ReturnsByName({"import": Returns(traps=2)}) == shops.returns_by_source
     assert ReturnsByName({"google": Returns(traps=2)}) == everybodys.returns_by_provider
-    assert {"never-mailed": Learnt(bad=1, traps=1)} == everybodys.learnt
+    assert {"never-mailed": Learnt(bad=1, traps=1, expected=50)} == everybodys.learnt
     assert 0 == world.row(BOUNCE_HISTORY, key).awaiting
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sidestep.schemas import Reaction, Tally
+from sidestep.schemas import Learnt, Reaction, Tally
 from tests.watch.scene import START, TABLES, Scene, tally
 
 REACTIONS = {
@@ -38,6 +38,7 @@ fields = st.fixed_dictionaries(
         "engaged": numbers,
         "traps": st.sampled_from([0, 0, 0, 2]),
         "bombed": st.sampled_from([{}, {"a2V5": 30}, {"a2V5": 200}]),
+        "learnt": st.sampled_from([{}, {"": Learnt(0, 150)}, {"dormant": Learnt(90, 10, 1, 30_000)}]),
         "samples": st.sampled_from([{}, {"unknown": ["1", "2", "3", "4"]}]),
         "domains": st.none(),
     },
@@ -105,7 +106,7 @@ def test_rows_are_read_as_they_are_written() -> None:
     scene.policy(unknown_burst=Reaction("hold-source", 60))
     scene.usual(2, approved=500, engaged=9, delivered=400, source="form")
     scene.says(approved=500, unknown=400, source="form", service="shop")
-    scene.append(tally(scene.now, "", "", "google", approved=40))
+    scene.append(tally(scene.now, "", "", "google", approved=40, learnt={"dormant": Learnt(1)}))
     scene.wait(60)
     scene.tick(10)
     scene.append(tally(scene.now, approved=1))

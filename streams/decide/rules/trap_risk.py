@@ -6,7 +6,7 @@ Steps: approve, approve and say so, defer until the person has confirmed, drop.
 from sidestep.schemas import IntentEvidence
 from sidestep.streams.decide.hygiene import told
 from sidestep.streams.decide.policy import Policy
-from sidestep.streams.decide.risk import Risk
+from sidestep.streams.decide.risk import LEARNT, Risk
 from sidestep.streams.decide.rules.case import Finding, span
 from sidestep.streams.decide.rules.reasons import finding
 from sidestep.streams.decide.tables import RecipientRow, SourceRow
@@ -44,4 +44,8 @@ def valid_since(recipient: RecipientRow, evidence: IntentEvidence, risk: Risk) -
 
 def _parts(risk: Risk) -> str:
     ranked = sorted(risk.parts.items(), key=lambda part: (-part[1], part[0]))
-    return ", ".join(f"{name} {share:.2f}" for name, share in ranked)
+    parts = ", ".join(f"{name} {share:.2f}" for name, share in ranked if name != LEARNT)
+    learnt = risk.parts.get(LEARNT, 0.0)
+    if not learnt:
+        return parts
+    return f"{parts}; what became of such messages {'adds' if learnt > 0 else 'takes away'} {abs(learnt):.2f}"
