@@ -29,10 +29,18 @@ def seen(domain: DomainRow, evidence: IntentEvidence, now: int) -> None:
         if not domain.dark_since:
             domain.dark_since = now
         domain.dark_reason = mx.reason
-    elif mx.outcome == "yes" and domain.dark_since:
-        domain.dark_from = domain.dark_since
-        domain.dark_since = 0
-        domain.back_at = now
+    elif mx.outcome == "yes":
+        if domain.dark_since:
+            _came_back(domain, mx.exchanges, now)
+        if mx.exchanges and mx.exchanges[0] != domain.exchange:
+            domain.exchange = mx.exchanges[0]
+
+
+def _came_back(domain: DomainRow, exchanges: tuple[str, ...], now: int) -> None:
+    domain.dark_from, domain.dark_since, domain.back_at = domain.dark_since, 0, now
+    # of several that are as good as each other, any may stand first: the name that they share tells whose they are
+    if domain.exchange and exchanges and domain.exchange.partition(".")[2] != exchanges[0].partition(".")[2]:
+        domain.moved_from, domain.moved_at = domain.dark_from, now
 
 
 def approved(row: RecipientRow, evidence: IntentEvidence, now: int) -> None:

@@ -126,6 +126,7 @@ class Policy(Struct, frozen=True):
     consent_days: int
     unanswered: int
     bombed: int
+    dark_days: int
     source_least: int
     source_doubtful: float
     source_dirty: float

@@ -18,6 +18,7 @@ RISK_PARAMETERS: Mapping[str, int | float] = MappingProxyType(
         "consent_days": 1,
         "unanswered": 1,
         "bombed": 1_000_000,
+        "dark_days": 1_000_000,
         "source_least": 1_000_000,
         "source_doubtful": 1.0,
         "source_dirty": 1.0,

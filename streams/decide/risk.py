@@ -27,6 +27,7 @@ PARTS: Mapping[str, str] = MappingProxyType(
         "accepted-again": "recycled",
         "unanswered": "recycled",
         "domain-came-back": "recycled",
+        "domain-changed-hands": "recycled",
         "parked-domain": "recycled",
         "typo-suspected": "typo",
         "role-address": "role",
@@ -47,6 +48,7 @@ SIGNALS = (
     "never-mailed", "machine-made-address", "dormant", "old-bounce", "accepted-again", "unanswered", "domain-came-back",
     "parked-domain", "typo-suspected", "role-address", "honeypot-address", "disposable-address", "listed-doubtful",
     "engaged", "consented", "known-trap", "doubtful-source", "dirty-source", "trap-source",
+    "domain-changed-hands",
 )  # fmt: skip
 """All of them. Recipients' rows know them by their place here: add new ones at the end."""
 
@@ -92,6 +94,7 @@ class Scales:
         self._long = policy.dormant_days * DAY
         self._fresh = policy.consent_days * DAY
         self._many = policy.unanswered
+        self._dark = policy.dark_days * DAY
         self._least = policy.source_least
         self._doubtful, self._dirty, self._traps = policy.source_doubtful, policy.source_dirty, policy.source_traps
         self._risky = policy.rules["trap-risk"].flag_from
@@ -141,6 +144,8 @@ class Scales:
             found |= _BIT["unanswered"]
         if domain.back_at:
             found |= _BIT["domain-came-back"]
+            if domain.moved_at and domain.moved_at - domain.moved_from >= self._dark:
+                found |= _BIT["domain-changed-hands"]
         # a sign of life from before the mark says nothing about who has the mailbox now
         if recipient.last_engaged > max(now - self._long, marked, 0):
             found |= _BIT["engaged"]

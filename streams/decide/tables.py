@@ -104,6 +104,12 @@ class DomainRow(Struct, array_like=True, gc=False):
     busiest: int = 0
     """Messages in its busiest minute of late, before that one."""
     slowed: Slowed | None = None
+    exchange: str = ""
+    """Its best mail server, when it last took mail."""
+    moved_from: int = 0
+    """When the dark time began after which its mail servers were others, …"""
+    moved_at: int = 0
+    """… and when that ended: what a domain that was given up and bought looks like."""
 
     @property
     def touched(self) -> int:
