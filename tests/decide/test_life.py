@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from sidestep.schemas import MxFinding
 from sidestep.streams.decide.life import MARKS
 from sidestep.streams.decide.tables import BOUNCE_HISTORY, RecipientRow
 from tests.decide.world import World
@@ -109,3 +110,35 @@ def test_a_test_message_is_no_part_of_the_story(world: World) -> None:
     world.intent("1", test=True)
     world.intent("2", mx="no")
     assert not world.knows(BOUNCE_HISTORY, world.keys.recipient("jane@example.com"))
+
+
+def looked_up(world: World, *exchanges: str, after_days: float = 0) -> float:
+    """Risk of a message to a domain with these mail servers (none: it takes no mail), so many days later."""
+    world.wait(after_days * DAY)
+    at = int(world.now)
+    mx = MxFinding("yes", "mx", at, 300, exchanges) if exchanges else MxFinding("no", "nxdomain", at, 300)
+    return world.intent(f"{at}", to="jane@bakery.example", mx=mx).risk
+
+
+OURS, OTHERS = "mx1.hoster.example", "mx.sinkhole.example"
+
+
+@pytest.mark.parametrize(
+    ("away", "then", "bought"),
+    [(60, OTHERS, True), (60, OURS, False), (60, "mx2.hoster.example", False), (3, OTHERS, False)],
+)
+def test_a_domain_that_was_given_up_and_bought_is_told(world: World, away: int, then: str, bought: bool) -> None:
+    """By how long it was away, and by whose mail servers it has now; a move to another hoster is neither."""
+    before = looked_up(world, OURS, after_days=1)
+    looked_up(world, after_days=1)
+    assert before < 0.1
+    assert bought == (looked_up(world, then, after_days=away) > 0.9)
+
+
+def test_it_stays_bought_whatever_happens_to_it_later(world: World) -> None:
+    """A short break years later makes nothing good."""
+    looked_up(world, OURS, after_days=1)
+    looked_up(world, after_days=1)
+    looked_up(world, OTHERS, after_days=60)
+    looked_up(world, after_days=100)
+    assert looked_up(world, OTHERS, after_days=1) > 0.9
