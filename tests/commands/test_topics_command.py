@@ -27,22 +27,23 @@ def test_create_then_check(clean_topics: Connection) -> None:
     assert result.exit_code == 0
     first, second, *rest = result.output.splitlines()
     assert "all topics are as the catalog says" == first
-    assert "advice  email-intents and 11 more: replication is 1, needed: 3, with min.insync.replicas=2" == second
+    assert "advice  email-intents and 12 more: replication is 1, needed: 3, with min.insync.replicas=2" == second
     assert len(rest) == 2
 
 
 def test_a_difference_is_exit_code_1(clean_topics: Connection, wait_until: WaitUntil) -> None:
     """One sentence a line."""
     client = AdminClient(clean_topics.librdkafka())
-    client.delete_topics(["email-tallies"])["email-tallies"].result(10)
-    wait_until(lambda: "email-tallies" not in client.list_topics(timeout=10).topics)
+    client.delete_topics(["email-anomalies"])["email-anomalies"].result(10)
+    wait_until(lambda: "email-anomalies" not in client.list_topics(timeout=10).topics)
     result = run("topics", "check", "--broker", str(clean_topics))
     assert (result.exit_code, result.output.splitlines()[0]) == (
         1,
-        "email-tallies does not exist: sidestep topics create",
+        "email-anomalies does not exist: sidestep topics create",
     )
     assert (
-        run("topics", "create", "--broker", str(clean_topics), "--partitions", "9").output == "created email-tallies\n"
+        run("topics", "create", "--broker", str(clean_topics), "--partitions", "9").output
+        == "created email-anomalies\n"
     )
     wait_until(lambda: run("topics", "check", "--broker", str(clean_topics)).exit_code == 0)
 
