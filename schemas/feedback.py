@@ -17,8 +17,7 @@ EngagementKind = Literal["delivered", "opened", "clicked", "replied", "unsubscri
 
 
 class Bounce(Struct, omit_defaults=True, kw_only=True):
-    """A bounce, a complaint, or a spam trap that was hit. Of a bounce give `reason` or `scope` and `hard` where known;
-    otherwise `status` decides."""
+    """A bounce, a complaint or a trap hit. Of a bounce give `reason`, or `scope` and `hard`, or at least `status`."""
 
     recipient: Address
     kind: Annotated[
