@@ -148,9 +148,7 @@ def _judge(
         flags = [stop, *flags]
         # a stranger whom a source has brought is remembered as well: its address counts once
         if (recipient is not NEVER or (stories.source is not None and evidence.recipient_key)) and not evidence.test:
-            row = state.recipient(evidence.recipient_key, now)
-            row.last_stopped = now
-            _count_meant(state, evidence, policy, row, now)
+            _count_stop(state, evidence, policy, now)
     verdict = _verdict(state, evidence, position, action, flags, risk)
     if stop is None and (since := valid_since(recipient, evidence, risk)):
         verdict.valid_since = float(since)
@@ -184,6 +182,12 @@ def _count_send(
     if service.sends >= REPRESENTATIVE:
         _halve(service)
         service.never_mailed >>= 1
+
+
+def _count_stop(state: State, evidence: IntentEvidence, policy: Policy, now: int) -> None:
+    row = state.recipient(evidence.recipient_key, now)
+    row.last_stopped = now
+    _count_meant(state, evidence, policy, row, now)
 
 
 def _count_meant(state: State, evidence: IntentEvidence, policy: Policy, row: RecipientRow, now: int) -> None:

@@ -120,8 +120,12 @@ class Controls:
         self.policy = policy
         self.ladder = Ladder(policy)
         self.scales = Scales(policy, self.snapshot)
-        self.by_provider = bool(self.paces) or policy.by_provider
+        self.by_provider = self._goes_by_provider()
         self._pairs.clear()
+
+    def _goes_by_provider(self) -> bool:
+        slow = any(pace.per_minute for pace in self.paces.values())
+        return slow or (self.policy is not None and self.policy.by_provider)
 
     def refresh(self) -> None:
         """Derive policy, scales and versions from the rows."""
@@ -136,8 +140,7 @@ class Controls:
             self.judge_by(parse_logged(policy.text))
         pace = self.rows.get(b"pace")
         self.paces = msgspec.json.decode(pace.text, type=dict[str, Pace]) if pace is not None else {}
-        slow = any(pace.per_minute for pace in self.paces.values())
-        self.by_provider = slow or (self.policy is not None and self.policy.by_provider)
+        self.by_provider = self._goes_by_provider()
         self.versions = Versions(
             policy.version if policy else "",
             lists.version if lists else "",
