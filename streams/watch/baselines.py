@@ -17,6 +17,10 @@ WEEK = 168
 WEEKS = 6
 """Peaks of an hour of the week that are remembered."""
 DAY = 24
+KEPT = 26
+"""Hours that are remembered one by one: what waits for a day comes again a little later."""
+FADES = 16
+"""The highest peak loses such a part of itself each week."""
 UNKNOWN = -1.0
 """Nothing is usual yet."""
 
@@ -27,32 +31,45 @@ def new_baseline(second: int) -> BaselineRow:
     return BaselineRow(hour, hour, halved=hour // WEEK)
 
 
-def advance(row: BaselineRow, second: int) -> Iterator[int]:
+def advance(row: BaselineRow, second: int, cold: Cold) -> Iterator[int]:
     """Enter the hour of that second. Gives the start of each hour with mail that ends by it, before it is put by."""
     hour = second // HOUR
     while row.hour < hour:
         if row.now != Counts():
             yield row.hour * HOUR
-        _end_hour(row)
+        _end_hour(row, cold)
         if hour - row.hour > WEEK * WEEKS:
             row.hour = hour - WEEK * WEEKS  # longer ago than anything is remembered
 
 
-def _end_hour(row: BaselineRow) -> None:
+def _end_hour(row: BaselineRow, cold: Cold) -> None:
     if not row.tainted:
         row.taught.add(row.now)
-        peaks = row.weeks.setdefault(row.hour % WEEK, [])
-        peaks.append(row.peak)
-        del peaks[:-WEEKS]
+    # a peak that was an incident was told of: half as much more would be news
+    peak = row.peak // 2 if row.tainted else row.peak
+    peaks = row.weeks.setdefault(row.hour % WEEK, [])
+    peaks.append(peak)
+    del peaks[:-WEEKS]
+    row.highest = max(row.highest, peak)
     if row.now != Counts():
         row.day.append((row.hour, row.now))
     row.hour += 1
-    row.day = [(hour, counts) for hour, counts in row.day if hour > row.hour - DAY]
+    row.day = [(hour, counts) for hour, counts in row.day if hour > row.hour - KEPT]
     row.now, row.peak, row.tainted = Counts(), 0, False
     week = row.hour // WEEK
     for _ in range(min(week - row.halved, 64)):
-        row.taught.halve()
+        row.highest -= (row.highest + FADES - 1) // FADES
+        if min(row.taught.intents, row.taught.mails) >= 2 * cold.of:  # who mails once a month is not forgotten
+            row.taught.halve()
     row.halved = week
+
+
+def news(row: BaselineRow, short: Counts) -> int:
+    """Intents of the last three minutes that are news. What was deferred in the last day comes again, perhaps all at
+    once; and where most is deferred, it is stopped already."""
+    waiting = row.now.deferred + sum(counts.deferred for _, counts in row.day) - short.deferred
+    taken = short.approved + short.dropped
+    return max(0, taken + min(taken, short.deferred) - max(0, waiting))
 
 
 def learn(row: BaselineRow, counts: Counts, short_volume: int, tainted: bool) -> None:
@@ -75,22 +92,24 @@ def usual_volume(row: BaselineRow, second: int, cold: Cold) -> float:
     peaks = [peak for near in (-1, 0, 1) for peak in row.weeks.get((hour + near) % WEEK, ())]
     highest = max(max(found) for found in row.weeks.values())
     if len(row.weeks.get(hour % WEEK, ())) < cold.weeks or not _comes_again(row, highest):
-        return float(highest)
+        return float(max(highest, row.highest))
     return float(max(peaks))
 
 
 def _comes_again(row: BaselineRow, highest: int) -> bool:
     """Whether the highest peaks come at the same hours of the week."""
-    return any(
+    return highest > 0 and any(
         peaks and max(peaks) == highest and sum(2 * peak >= highest for peak in peaks) >= 2
         for peaks in row.weeks.values()
     )
 
 
-def last_day(row: BaselineRow) -> Counts:
-    """The last 24 hours, with the one that lasts."""
+def last_day(row: BaselineRow, window: Counts) -> Counts:
+    """The last 24 hours, with the one that lasts and the window that has just ended."""
     counts = Counts()
-    for _, hour in row.day:
-        counts.add(hour)
+    counts.add(window)
+    for when, hour in row.day:
+        if when > row.hour - DAY:
+            counts.add(hour)
     counts.add(row.now)
     return counts

@@ -10,15 +10,16 @@ from dataclasses import dataclass, field
 
 from sidestep.schemas import Anomaly, Tally
 from sidestep.schemas.evidence import Control
-from sidestep.streams.watch.baselines import learn
+from sidestep.streams.watch.baselines import learn, news
 from sidestep.streams.watch.features import features_of, window_features
 from sidestep.streams.watch.incidents import SeenWindow, Told, anomaly_of, follow, open_of, over, taints
 from sidestep.streams.watch.models import doubt_model, model_news, teach_model
 from sidestep.streams.watch.pace import pace
 from sidestep.streams.watch.pace_rules import load_pace_rules
 from sidestep.streams.watch.reactions import react, take_policy
+from sidestep.streams.watch.readers import PATTERN, count_readers, readers_in
 from sidestep.streams.watch.state import WatchState, window_key, window_of
-from sidestep.streams.watch.stories import forget, within
+from sidestep.streams.watch.stories import forget, hears_of_deliveries, within
 from sidestep.streams.watch.suspect import EndedWindow, ended, suspected
 from sidestep.streams.watch.tables import WindowRow
 from sidestep.streams.watch.thresholds import Thresholds
@@ -124,8 +125,12 @@ def _end_window(state: WatchState, window: EndedWindow, rules: Thresholds, watch
     for one in told.values():
         _tell(state, one, rules, watched)
     tainted = any(taints(incident, start) for _, incident in open_of(state, service))
-    learn(baseline, row.counts, short.intents, tainted)
+    learn(baseline, row.counts, news(baseline, short), tainted)
     state.baselines.put(service.encode(), baseline)
+    if service:
+        unread = any(incident.pattern == PATTERN for _, incident in open_of(state, service))
+        counted = readers_in(row, hears_of_deliveries(story))
+        count_readers(state, service, start, counted, unread, rules.watch.engagement_collapse)
     watched.windows["service" if service else "all"] += 1
 
 

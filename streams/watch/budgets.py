@@ -28,13 +28,15 @@ class BudgetStanding(NamedTuple):
     """Days below the limit that are still missing before the provider listens again; 0: none."""
 
 
-def count_day(state: WatchState, second: int, providers: Mapping[str, Counts], budgets: Mapping[str, Budget]) -> None:
-    """Take a window of all services together into the budgets that go by the day."""
+def count_day(
+    state: WatchState, second: int, providers: Mapping[str, Counts], reported: bool, budgets: Mapping[str, Budget]
+) -> None:
+    """Take a window of all services together into the budgets that go by the day. `reported`: deliveries are."""
     for name, budget in budgets.items():
         if budget.by != "day":
             continue
         found = [providers[provider] for provider in budget.providers if provider in providers]
-        mails = sum(counts.arrived for counts in found)
+        mails = sum(counts.reached(reported) for counts in found)
         bad = sum(getattr(counts, budget.bad) for counts in found)
         if mails or bad:
             _count(state, name.encode(), second // DAY, mails, bad)
@@ -94,6 +96,16 @@ def over_volume(story: Counts, budgets: Mapping[str, Budget]) -> Iterator[Sympto
     for budget in budgets.values():
         if budget.by == "volume":
             mails, bad = _figures(story, budget)
+            found = _at_stake(budget, mails, bad)
+            if found is not None:
+                yield found
+
+
+def over_lately(day: Counts, budgets: Mapping[str, Budget]) -> Iterator[Symptom]:
+    """Budgets of a service over the last day that are at stake: most complaints come within one."""
+    for budget in budgets.values():
+        if budget.by == "lately":
+            mails, bad = _figures(day, budget)
             found = _at_stake(budget, mails, bad)
             if found is not None:
                 yield found

@@ -34,12 +34,22 @@ class Counts(Struct, array_like=True, gc=False):
     @property
     def mails(self) -> int:
         """Messages that were sent: where nobody reports deliveries, those that were approved."""
-        return max(self.approved, self.delivered + self.hard_bounces + self.soft_bounces)
+        return max(self.approved, self.answered)
+
+    @property
+    def answered(self) -> int:
+        """Messages of which it is known what has become of them."""
+        return self.delivered + self.hard_bounces + self.soft_bounces
 
     @property
     def arrived(self) -> int:
         """Messages that reached a mailbox: where nobody reports deliveries, those that were approved."""
         return self.delivered or self.approved
+
+    def reached(self, reported: bool) -> int:
+        """Messages of a single window that have reached a mailbox; `reported`: whether it is heard of deliveries, or
+        approved messages have to stand for them."""
+        return self.delivered if reported else self.approved
 
     def add_intents(self, found: Outcomes) -> None:
         """Count intents."""
@@ -66,6 +76,11 @@ class Counts(Struct, array_like=True, gc=False):
         """Count all of another one as well."""
         for name in FIELDS:
             setattr(self, name, getattr(self, name) + getattr(other, name))
+
+    def take(self, other: "Counts") -> None:
+        """Count all of another one no more; what has been halved since may be less than that."""
+        for name in FIELDS:
+            setattr(self, name, max(0, getattr(self, name) - getattr(other, name)))
 
     def halve(self) -> None:
         """What is old counts less: over a representative volume, not over a time."""

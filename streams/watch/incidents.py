@@ -66,12 +66,17 @@ def _follow(state: WatchState, seen: SeenWindow, symptom: Symptom, rules: Thresh
         if _same(row, symptom):
             return _go_on(state, key, row, seen, symptom)
     for key, row in known:
-        if _explains(row.pattern, row, symptom.pattern, symptom, rules):
+        if _acts(row, seen) and _explains(row.pattern, row, symptom.pattern, symptom, rules):
             return _merge(state, key, row, seen, symptom)
     for key, row in known:
         if _explains(symptom.pattern, symptom, row.pattern, row, rules):
             return _become(state, key, row, seen, symptom)
     return _open(state, seen, symptom)
+
+
+def _acts(row: IncidentRow, seen: SeenWindow) -> bool:
+    """Whether it explains what shows now. A budget stays broken for days: that says nothing about today's volume."""
+    return seen.start <= max(row.acted, row.held_until) + row.lasts
 
 
 def open_of(state: WatchState, service: str) -> list[tuple[bytes, IncidentRow]]:
@@ -93,12 +98,14 @@ def _explains(
     cause: str, by: IncidentRow | Symptom, effect: str, what: IncidentRow | Symptom, rules: Thresholds
 ) -> bool:
     """A pattern of a source explains itself in the whole service and in a campaign, and others as the file says."""
-    if by.recipient_key != what.recipient_key or by.provider != what.provider:
+    if by.recipient_key != what.recipient_key or by.provider not in ("", what.provider):
         return False
     if what.source not in ("", by.source) and (by.source or by.campaign):
         return False
     if cause == effect:
-        return bool(by.source and not what.source) or bool(by.campaign and not what.source and not what.campaign)
+        widely = bool(what.provider and not by.provider)
+        named = bool(by.source and not what.source) or bool(by.campaign and not what.source and not what.campaign)
+        return widely or named
     return effect in rules.watch.explains.get(cause, ())
 
 
@@ -119,6 +126,9 @@ def _open(state: WatchState, seen: SeenWindow, symptom: Symptom) -> Told:
         recipient_key=symptom.recipient_key,
         told=symptom.bad,
         quiet=symptom.quiet,
+        most=symptom.surely_bad,
+        acted=seen.end,
+        lasts=symptom.quiet,
     )
     _show(row, seen, symptom)
     key = _new_key(state, row)
@@ -143,7 +153,8 @@ def _graver(row: IncidentRow, symptom: Symptom) -> bool:
 
 def _go_on(state: WatchState, key: bytes, row: IncidentRow, seen: SeenWindow, symptom: Symptom) -> Told | None:
     graver = _graver(row, symptom)
-    row.fired = seen.end
+    row.fired = row.acted = seen.end
+    row.most = max(row.most, symptom.surely_bad)
     doubled = symptom.bad >= 2 * max(1, row.told)
     if graver or doubled:
         row.severity = symptom.severity if graver else row.severity
@@ -157,7 +168,9 @@ def _go_on(state: WatchState, key: bytes, row: IncidentRow, seen: SeenWindow, sy
 def _merge(state: WatchState, key: bytes, row: IncidentRow, seen: SeenWindow, symptom: Symptom) -> Told | None:
     """An incident lasts as long as what follows from it; its figures tell of that as well."""
     graver = _graver(row, symptom)
-    row.fired = seen.end
+    row.fired, row.quiet, row.most = seen.end, max(row.quiet, symptom.quiet), max(row.most, symptom.surely_bad)
+    if symptom.quiet <= row.lasts:
+        row.acted = seen.end
     if symptom.seen > row.features.get(symptom.measure, 0.0):
         row.features = {**row.features, symptom.measure: symptom.seen}  # records in hand have the dictionary before
     if symptom.campaign and not row.campaign:
@@ -170,11 +183,12 @@ def _merge(state: WatchState, key: bytes, row: IncidentRow, seen: SeenWindow, sy
 
 def _become(state: WatchState, key: bytes, row: IncidentRow, seen: SeenWindow, symptom: Symptom) -> Told:
     graver = _graver(row, symptom)
-    row.pattern, row.source, row.quiet = symptom.pattern, symptom.source, symptom.quiet
-    row.campaign = symptom.campaign or row.campaign
+    row.pattern, row.source, row.quiet = symptom.pattern, symptom.source, max(row.quiet, symptom.quiet)
+    row.campaign, row.provider = symptom.campaign or row.campaign, symptom.provider
     row.severity = symptom.severity if graver else row.severity
     row.score, row.text, row.told = symptom.score, sentence(symptom, seen.service), symptom.bad
-    row.fired, row.window_start = seen.end, seen.start
+    row.fired, row.window_start, row.most = seen.end, seen.start, max(row.most, symptom.surely_bad)
+    row.acted, row.lasts = seen.end, symptom.quiet
     _show(row, seen, symptom)
     state.incidents.put(key, row)
     return Told(key, row, "updated")
@@ -189,7 +203,7 @@ def _show(row: IncidentRow, seen: SeenWindow, symptom: Symptom) -> None:
 
 def over(row: IncidentRow) -> int:
     """The second at which it is over, unless its pattern comes again before."""
-    return row.fired + row.quiet
+    return max(row.fired, row.held_until) + row.quiet
 
 
 def taints(row: IncidentRow, start: int) -> bool:
@@ -203,8 +217,8 @@ def anomaly_of(told: Told, at: int, rules: Thresholds) -> Anomaly:
     closed, length = state == "closed", rules.watch.windows.length
     return Anomaly(
         id=key.decode(),
-        subject="domain" if row.provider else "service",
-        name=row.provider or row.service,
+        subject="service" if row.service or not row.provider else "domain",
+        name=row.service or row.provider,
         pattern=row.pattern,
         text=row.text,
         severity=row.severity,  # type: ignore[arg-type]  # a row's text is one of them

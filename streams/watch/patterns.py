@@ -4,21 +4,25 @@ The thresholds are in watch.toml. A pattern must show in the last three minutes,
 hold too little to say anything; a new source is judged by all of its mail so far.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from sidestep.streams.watch.baselines import UNKNOWN, usual_share
+from msgspec.structs import replace
+
+from sidestep.streams.watch.baselines import UNKNOWN
 from sidestep.streams.watch.counts import Counts
+from sidestep.streams.watch.surprise import is_chance
 from sidestep.streams.watch.symptom import Severity, Symptom, score_of
 from sidestep.streams.watch.thresholds import (
     BombingLimit,
     Cold,
-    CollapseLimit,
     Document,
     ShareLimit,
     SpikeLimit,
+    StormLimit,
     TrapLimit,
 )
+from sidestep.streams.watch.usual import Count, Usual
 
 
 class Sight(NamedTuple):
@@ -26,8 +30,9 @@ class Sight(NamedTuple):
 
     spans: tuple[Counts, ...]
     """What it held in the last three minutes, and in longer times, the longest last."""
-    usual: Counts
-    """What is usual for it."""
+    usual: Usual
+    reported: bool = False
+    """Its service hears of deliveries."""
     source: str = ""
     campaign: str = ""
     provider: str = ""
@@ -38,8 +43,8 @@ class Sight(NamedTuple):
 class Measured(NamedTuple):
     """What a pattern by shares counts: bad ones, of so many."""
 
-    bad: Callable[[Counts], int]
-    of: Callable[[Counts], int]
+    bad: Count
+    of: Count
     measure: str
     samples: str = ""
 
@@ -47,23 +52,38 @@ class Measured(NamedTuple):
 UNKNOWN_BURST = Measured(lambda c: c.unknown, lambda c: c.intents, "unknown_share", "unknown")
 DORMANT_REVIVAL = Measured(lambda c: c.dormant, lambda c: c.intents, "dormant_share", "dormant")
 BOUNCE_STORM = Measured(lambda c: c.hard_bounces, lambda c: c.mails, "bounce_share", "hard-bounce")
+BOUNCE_STORM_SO_FAR = BOUNCE_STORM._replace(of=lambda c: c.answered)
+"""Where deliveries are reported: what nobody has answered yet says nothing."""
 TRAP_HITS = Measured(lambda c: c.risk // 1000, lambda c: c.approved, "expected_traps", "risky")
 REPUTATION_BLOCK = Measured(lambda c: c.blocks, lambda c: c.mails, "blocks")
 
 
 def by_shares(sight: Sight, watch: Document) -> Iterator[Symptom]:
     """The patterns of a service, a source or a campaign that go by shares."""
-    for pattern, measured, limit in (
-        ("unknown-burst", UNKNOWN_BURST, watch.unknown_burst),
-        ("dormant-revival", DORMANT_REVIVAL, watch.dormant_revival),
-        ("bounce-storm", BOUNCE_STORM, watch.bounce_storm),
-        ("trap-hits", TRAP_HITS, watch.trap_hits),
-    ):
-        found = _share(pattern, measured, sight, limit, watch.cold)
-        if pattern == "trap-hits":
-            found = _reported(sight, watch.trap_hits) or found
+    found = (
+        _share("unknown-burst", UNKNOWN_BURST, sight, watch.unknown_burst, watch.cold),
+        _share("dormant-revival", DORMANT_REVIVAL, sight, watch.dormant_revival, watch.cold),
+        _bounce_storm(sight, watch.bounce_storm, watch.cold),
+        _reported(sight, watch.trap_hits) or _share("trap-hits", TRAP_HITS, sight, watch.trap_hits, watch.cold),
+    )
+    yield from (symptom for symptom in found if symptom is not None)
+
+
+def _bounce_storm(sight: Sight, limit: StormLimit, cold: Cold) -> Symptom | None:
+    """While something is sent that is not answered yet, only what has come back says anything."""
+    if sight.reported and _goes_out(sight.spans[0]):
+        whole = sight.whole if sight.whole is not None and _goes_out(sight.whole) else None
+        early = replace(limit, of=limit.answered)
+        now = sight._replace(spans=sight.spans[:1], whole=whole)
+        found = _share("bounce-storm", BOUNCE_STORM_SO_FAR, now, early, cold)
         if found is not None:
-            yield found
+            return found
+    return _share("bounce-storm", BOUNCE_STORM, sight, limit, cold)
+
+
+def _goes_out(counts: Counts) -> bool:
+    """Whether more is sent than is answered. What bounces hours later is no share of what is delivered then."""
+    return counts.approved >= counts.answered
 
 
 def reputation_block(sight: Sight, watch: Document) -> Symptom | None:
@@ -72,13 +92,20 @@ def reputation_block(sight: Sight, watch: Document) -> Symptom | None:
 
 
 def _share(pattern: str, measured: Measured, sight: Sight, limit: ShareLimit, cold: Cold) -> Symptom | None:
-    usual = usual_share(measured.bad(sight.usual), measured.of(sight.usual), cold)
+    usual = sight.usual.share(measured.bad, measured.of, cold)
     least = max(limit.share, limit.times * usual)
-    found = [(measured.bad(span), measured.of(span)) for span in sight.spans]
+    # longer times count as long as it goes on
+    going_on = sight.spans if measured.bad(sight.spans[0]) else sight.spans[:1]
+    found = [(measured.bad(span), measured.of(span)) for span in going_on]
     # what was bad once is no news: all of it counts as long as it goes on
     if sight.whole is not None and found[-1][0] and found[-1][0] >= least * found[-1][1]:
         found.append((measured.bad(sight.whole), measured.of(sight.whole)))
-    bad_enough = [(bad, of) for bad, of in found if bad >= limit.bad and of >= limit.of and bad >= least * of]
+    expected = max(limit.share / limit.times, usual)
+    bad_enough = [
+        (bad, of)
+        for bad, of in found
+        if bad >= limit.bad and of >= limit.of and bad >= least * of and not is_chance(bad, of, expected, limit.chance)
+    ]
     if not bad_enough:
         return None
     bad, of = max(bad_enough, key=lambda pair: (pair[0] / pair[1], pair))
@@ -121,17 +148,4 @@ def volume_spike(volume: int, usual: float, limit: SpikeLimit) -> Symptom | None
     return Symptom(
         "volume-spike", severity, score_of(volume, least), volume, 0, usual, limit.text, limit.quiet, "volume",
         numbers=True,
-    )  # fmt: skip
-
-
-def engagement_collapse(day: Counts, taught: Counts, limit: CollapseLimit, cold: Cold) -> Symptom | None:
-    """Signs of people in the last 24 hours, against the last weeks."""
-    usual = usual_share(taught.engaged, taught.arrived, cold)
-    if day.arrived < limit.of or usual < limit.usual or day.engaged >= limit.times * usual * day.arrived:
-        return None
-    severity: Severity = "critical" if day.engaged <= limit.critical * usual * day.arrived else "warning"
-    score = round(1 - day.engaged / (2 * limit.times * usual * day.arrived), 3)
-    return Symptom(
-        "engagement-collapse", severity, score, day.engaged, day.arrived, usual, limit.text, limit.quiet,
-        "engagement_share",
     )  # fmt: skip

@@ -23,15 +23,15 @@ def react(
     state: WatchState, incident: IncidentRow, window: WindowRow, second: int, automatic: Automatic
 ) -> Hold | None:
     """Hold the source or the service of an incident; None: only tell of it. What nothing was approved of in the window
-    is stopped already, perhaps by an operator for longer."""
+    is stopped already, perhaps by an operator for longer; of what is not in it at all nothing is known."""
     reaction = state.policy.reactions.get(incident.pattern) if state.policy is not None else None
-    if reaction is None or reaction.action == "report" or incident.told < automatic.bad or not incident.service:
+    if reaction is None or reaction.action == "report" or incident.most < automatic.bad or not incident.service:
         return None
     if incident.held_until > second:
         return None
     whole = reaction.action == "hold-service"
     sent = window.counts if whole else window.sources.get(incident.source)
-    if (not whole and not incident.source) or (sent is not None and sent.intents and not sent.approved):
+    if sent is None or (not whole and not incident.source) or (sent.intents and not sent.approved):
         return None
     incident.held_until = second + reaction.seconds
     reason, until, at = _reason(incident), incident.held_until * 1000, second * 1000

@@ -16,6 +16,7 @@ from sidestep.streams.watch.tables import (
     PACE_MINUTES,
     PACES,
     REACTIONS,
+    READERS,
     STORIES,
     WATCH_CLOCK,
     WINDOWS,
@@ -70,6 +71,7 @@ class WatchState:
         self.incidents = Rows(INCIDENTS, scan)
         self.reactions = Rows(REACTIONS, scan)
         self.budgets = Rows(BUDGETS, scan)
+        self.readers = Rows(READERS, scan)
         self.forests = Rows(FORESTS, scan)
         self.pace_minutes = Rows(PACE_MINUTES, scan)
         self.paces = Rows(PACES, scan)
@@ -90,6 +92,7 @@ class WatchState:
             INCIDENTS: self.incidents.taken(),
             REACTIONS: self.reactions.taken(),
             BUDGETS: self.budgets.taken(),
+            READERS: self.readers.taken(),
             FORESTS: self.forests.taken(),
             PACE_MINUTES: self.pace_minutes.taken(),
             PACES: self.paces.taken(),

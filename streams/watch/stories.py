@@ -5,11 +5,12 @@ from sidestep.streams.watch.patterns import Sight
 from sidestep.streams.watch.state import WatchState, story_key
 from sidestep.streams.watch.tables import StoryRow
 from sidestep.streams.watch.thresholds import Windows
+from sidestep.streams.watch.usual import Part, Usual
 
 FORGOTTEN, SMALL_FORGOTTEN = 400 * 86_400, 7 * 86_400
 """Seconds of silence after which a story ends, and one of fewer than SMALL intents."""
 SMALL = 100
-FEW = 3
+FEW = 2
 """Fewer intents in a window begin no story, unless something bad comes back: whoever makes up a source for each intent
 would fill the ledger."""
 SOURCE, CAMPAIGN, PROVIDER = "source", "campaign", "provider"
@@ -39,19 +40,32 @@ def within(row: StoryRow, start: int, seconds: int) -> Counts:
     return counts
 
 
-def sight_of(row: StoryRow, start: int, usual: Counts, windows: Windows, source: str, campaign: str) -> Sight:
+def sight_of(
+    row: StoryRow, start: int, usual: Usual, windows: Windows, source: str, campaign: str, reported: bool
+) -> Sight:
     """A source or a campaign, at the end of a window that it was in."""
     spans = (within(row, start, windows.short), within(row, start, windows.source_long))
-    if row.asked_for < windows.new or start - row.first_seen < windows.long:
-        return Sight(spans, usual, source, campaign, whole=row.story)
-    return Sight(spans, _worse(usual, row.story), source, campaign)
+    whole = row.story if is_new(row, start, windows) else None
+    return Sight(spans, usual, reported, source, campaign, whole=whole)
 
 
-def _worse(usual: Counts, story: Counts) -> Counts:
-    """A source that has always been like this is compared with itself, where it is worse than its service."""
-    if story.intents and story.unknown * max(1, usual.intents) > usual.unknown * story.intents:
-        return story
-    return usual
+def is_new(row: StoryRow, start: int, windows: Windows) -> bool:
+    """Whether a source or campaign has not been there for long enough to say what it is like."""
+    return row.asked_for < windows.new or start - row.first_seen < windows.long
+
+
+def part_of(row: StoryRow, start: int, windows: Windows) -> Part:
+    """A source as a part of its service. What it holds now is not what it was like before."""
+    lately, before = within(row, start, windows.source_long), Counts()
+    before.add(row.story)
+    before.take(lately)
+    return Part(lately, before)
+
+
+def hears_of_deliveries(row: StoryRow) -> bool:
+    """Whether a service is told what was delivered, at least of most."""
+    story = row.story
+    return 2 * story.answered >= story.approved and story.delivered > 0
 
 
 def forget(state: WatchState, second: int) -> None:

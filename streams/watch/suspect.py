@@ -4,23 +4,36 @@ services together. Pure."""
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from sidestep.streams.watch.baselines import advance, last_day, new_baseline, usual_volume
-from sidestep.streams.watch.budgets import count_day, over_day, over_volume
+from sidestep.streams.watch.baselines import advance, last_day, new_baseline, news, usual_volume
+from sidestep.streams.watch.budgets import count_day, over_day, over_lately, over_volume
 from sidestep.streams.watch.counts import Counts
 from sidestep.streams.watch.patterns import (
     Sight,
     by_shares,
-    engagement_collapse,
     list_bombing,
     reputation_block,
     volume_spike,
 )
+from sidestep.streams.watch.readers import engagement_collapses
 from sidestep.streams.watch.state import WatchState, story_key
-from sidestep.streams.watch.stories import CAMPAIGN, PROVIDER, SOURCE, sight_of, stories_of, tell, within
+from sidestep.streams.watch.stories import (
+    CAMPAIGN,
+    PROVIDER,
+    SOURCE,
+    hears_of_deliveries,
+    is_new,
+    part_of,
+    sight_of,
+    stories_of,
+    tell,
+    within,
+)
+from sidestep.streams.watch.strangers import strangers
 from sidestep.streams.watch.symptom import Symptom
 from sidestep.streams.watch.tables import BaselineRow, StoryRow, WindowRow
 from sidestep.streams.watch.thresholds import Thresholds
 from sidestep.streams.watch.unusual import unusual
+from sidestep.streams.watch.usual import Part, Usual
 
 ALL = ""
 """The service that stands for all of them together."""
@@ -63,19 +76,28 @@ def suspected(state: WatchState, window: EndedWindow, rules: Thresholds) -> list
 def _of_service(state: WatchState, window: EndedWindow, rules: Thresholds) -> Iterator[Symptom | None]:
     start, service, row, story, baseline = window
     limits = rules.watch
-    for _ in advance(baseline, start):  # once an hour
-        yield engagement_collapse(last_day(baseline), baseline.taught, limits.engagement_collapse, limits.cold)
+    for _ in advance(baseline, start, limits.cold):  # once an hour
+        yield from engagement_collapses(state, service, start, limits.engagement_collapse)
     short, long = (within(story, start, span) for span in (limits.windows.short, limits.windows.long))
     usual = usual_volume(baseline, start, limits.cold)
+    volume = news(baseline, short)
     if row.late <= limits.windows.late * row.counts.intents:
-        yield volume_spike(short.intents, usual, limits.volume_spike)
+        yield volume_spike(volume, usual, limits.volume_spike)
         yield unusual(state, service, row, short, usual, limits)
     sources = stories_of(state, service, start, SOURCE, row.sources, limits.windows)
+    reported = hears_of_deliveries(story)
+    known: list[Part] = []
     for name, told in sources:
-        yield from by_shares(sight_of(told, start, baseline.taught, limits.windows, name, ""), limits)
+        itself = () if is_new(told, start, limits.windows) else (part_of(told, start, limits.windows),)
+        known += itself
+        found = sight_of(told, start, Usual(baseline.taught, itself), limits.windows, name, "", reported)
+        yield from by_shares(found, limits)
+        yield strangers(told, start, name, limits.unknown_burst, limits.windows)
+    usually = Usual(baseline.taught, tuple(known))
     for name, told in stories_of(state, service, start, CAMPAIGN, row.campaigns, limits.windows):
-        yield from by_shares(sight_of(told, start, baseline.taught, limits.windows, "", name), limits)
-    whole = [*by_shares(Sight((short, long), baseline.taught), limits), *over_volume(story.story, rules.budgets)]
+        yield from by_shares(sight_of(told, start, usually, limits.windows, "", name, reported), limits)
+    whole = [*by_shares(Sight((short, long), usually, reported), limits), *over_volume(story.story, rules.budgets)]
+    whole += over_lately(last_day(baseline, row.counts), rules.budgets)
     span = limits.windows.source_long
     parts = [(name, within(told, start, span)) for name, told in sources]
     for one in whole:
@@ -93,11 +115,11 @@ def _blamed(symptom: Symptom, sources: list[tuple[str, Counts]], whole: Counts) 
 def _of_all(state: WatchState, window: EndedWindow, rules: Thresholds) -> Iterator[Symptom | None]:
     """What is seen of all services together: what providers think of us, and who is flooded."""
     start, row, limits = window.start, window.row, rules.watch
-    for _ in advance(window.baseline, start):
+    for _ in advance(window.baseline, start, limits.cold):
         pass
-    count_day(state, start, row.providers, rules.budgets)
+    count_day(state, start, row.providers, hears_of_deliveries(window.story), rules.budgets)
     yield from over_day(state, rules.budgets)
     yield from list_bombing(row.bombed, limits.list_bombing)
     for name, told in stories_of(state, ALL, start, PROVIDER, row.providers, limits.windows):
         spans = tuple(within(told, start, span) for span in (limits.windows.short, limits.windows.source_long))
-        yield reputation_block(Sight(spans, Counts(), provider=name), limits)
+        yield reputation_block(Sight(spans, Usual(Counts()), provider=name), limits)

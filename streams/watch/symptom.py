@@ -35,6 +35,13 @@ class Symptom(NamedTuple):
     """Of a whole service: the source that most of it is from."""
     numbers: bool = False
     """It goes by numbers, not by shares."""
+    suspected: bool = False
+    """None of them is known to be bad: it is told of, and nothing is held for it."""
+
+    @property
+    def surely_bad(self) -> int:
+        """How many are known to be bad."""
+        return 0 if self.suspected else self.bad
 
     @property
     def seen(self) -> float:

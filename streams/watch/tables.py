@@ -42,6 +42,12 @@ class StoryRow(Struct, array_like=True):
     """Over a representative volume."""
     asked_for: int = 0
     """Intents since it was first seen, at most NEW; below that it is new."""
+    strangers_hour: int = 0
+    """The hour that lasts, hours since 1970, of a source; and first messages to anybody in three minutes of it, …"""
+    strangers: int = 0
+    """… the most;"""
+    strangers_before: int = 0
+    """… and the most of all hours before, which fades week by week."""
 
 
 class BaselineRow(Struct, array_like=True):
@@ -60,9 +66,11 @@ class BaselineRow(Struct, array_like=True):
     weeks: dict[int, list[int]] = field(default_factory=dict)
     """Peaks of the last hours by their hour of the week, the latest last."""
     day: list[tuple[int, Counts]] = field(default_factory=list)
-    """The last 24 hours with anything in them."""
+    """The last 26 hours with anything in them."""
     halved: int = 0
     """The week of `taught`, weeks since 1970."""
+    highest: int = 0
+    """The highest peak ever, which fades week by week."""
 
 
 class IncidentRow(Struct, array_like=True):
@@ -89,6 +97,12 @@ class IncidentRow(Struct, array_like=True):
     held_until: int = 0
     quiet: int = 0
     """Seconds without the pattern after which it is over."""
+    most: int = 0
+    """The most bad ones that any window has shown."""
+    acted: int = 0
+    """End of the last window in which it went on by itself, not only in a budget that it has broken."""
+    lasts: int = 0
+    """Seconds after that for which it explains what follows from it."""
 
 
 class PaceMinuteRow(Struct, array_like=True):
@@ -146,6 +160,20 @@ class BudgetRow(Struct, array_like=True):
     last_bad: int = 0
 
 
+class ReadersRow(Struct, array_like=True):
+    """Readers of a service's mail at a provider, by hours. `hour`: the one that lasts, hours since 1970."""
+
+    hour: int
+    arrived: int = 0
+    """Of the hour that lasts; likewise:"""
+    engaged: int = 0
+    tainted: bool = False
+    day: list[tuple[int, int, int]] = field(default_factory=list)
+    """The last 24 hours with anything in them: hour, arrived, engaged."""
+    days: list[tuple[int, int, int]] = field(default_factory=list)
+    """The last days with much mail, likewise; the hour at which they were over."""
+
+
 class ForestRow(Struct, array_like=True):
     """What a service's half-space trees have seen; see forest.py. `seen`: windows of the block that lasts."""
 
@@ -186,6 +214,7 @@ BASELINES = Table("baselines", b"b", BaselineRow)
 INCIDENTS = Table("incidents", b"i", IncidentRow)
 REACTIONS = Table("reactions", b"r", ReactionsRow)
 BUDGETS = Table("budgets", b"g", BudgetRow)
+READERS = Table("readers", b"e", ReadersRow)
 FORESTS = Table("forests", b"f", ForestRow)
 PACE_MINUTES = Table("pace_minutes", b"m", PaceMinuteRow)
 PACES = Table("paces", b"p", PaceRow)

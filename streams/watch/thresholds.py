@@ -32,15 +32,32 @@ class Cold(msgspec.Struct, frozen=True):
 
 
 class ShareLimit(msgspec.Struct, frozen=True):
-    """At least so many bad ones of so many, and that share."""
+    """At least so many bad ones of so many, that share, and less likely by chance than that."""
 
     bad: int
     of: int
     share: float
     critical: float
     times: float
+    chance: float
     quiet: int
     text: str
+
+
+class UnknownLimit(ShareLimit, frozen=True):
+    """The same; or first messages from a source that is not new: so many, of such a share, so many times the most."""
+
+    strangers: int
+    strangers_share: float
+    strangers_times: float
+    strangers_days: int
+    strangers_text: str
+
+
+class StormLimit(ShareLimit, frozen=True):
+    """The same; or of so many that are answered, while it goes on."""
+
+    answered: int
 
 
 class TrapLimit(ShareLimit, frozen=True):
@@ -64,11 +81,15 @@ class CollapseLimit(msgspec.Struct, frozen=True):
     """A share that falls below so much of what is usual."""
 
     of: int
+    hours: int
+    days: int
     usual: float
     times: float
+    chance: float
     critical: float
     quiet: int
     text: str
+    provider_text: str
 
 
 class SpikeLimit(msgspec.Struct, frozen=True):
@@ -124,7 +145,7 @@ class Learning(msgspec.Struct, frozen=True):
 class Budget(msgspec.Struct, frozen=True):
     """What a provider allows, see budgets.toml."""
 
-    by: Literal["day", "volume"]
+    by: Literal["day", "volume", "lately"]
     bad: Literal["complaints", "hard_bounces"]
     warn: float
     limit: float
@@ -143,9 +164,9 @@ class Document(msgspec.Struct, frozen=True, rename="kebab"):
 
     windows: Windows
     cold: Cold
-    unknown_burst: ShareLimit
+    unknown_burst: UnknownLimit
     dormant_revival: ShareLimit
-    bounce_storm: ShareLimit
+    bounce_storm: StormLimit
     trap_hits: TrapLimit
     list_bombing: BombingLimit
     engagement_collapse: CollapseLimit

@@ -18,7 +18,7 @@ from sidestep.streams.simulate.mailboxes import TRAPS
 from tests.evaluate.play import Fates, Played
 
 WINDOW = 60
-"""Seconds; Watch's."""
+"""Seconds: what is counted is minutes, in which Watch looks three times."""
 LATE = 6 * 3600
 """Seconds after an incident's end in which something that is still reported of it is no false alarm."""
 FOLLOWS = 3 * 86400

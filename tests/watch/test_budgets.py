@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidestep.streams.watch.baselines import UNKNOWN, advance, learn, new_baseline, usual_volume
+from sidestep.streams.watch.baselines import UNKNOWN, advance, learn, new_baseline, news, usual_volume
 from sidestep.streams.watch.budgets import mails_left, standing_of_day
 from sidestep.streams.watch.counts import Counts
 from sidestep.streams.watch.symptom import percent
@@ -69,7 +69,7 @@ def _taught(weeks: int, peaks: dict[int, int]) -> Any:
     """A baseline after so many weeks, with peaks by the hour of the week."""
     row = new_baseline(START)
     for hour in range(weeks * 168):
-        list(advance(row, START + hour * HOUR))
+        list(advance(row, START + hour * HOUR, RULES.watch.cold))
         learn(row, Counts(approved=peaks.get(hour % 168, 0)), peaks.get(hour % 168, 0), False)
     return row
 
@@ -87,28 +87,61 @@ def test_who_sends_now_and_then_is_compared_with_the_highest_of_all() -> None:
     """A newsletter at other hours each week is no spike."""
     row = new_baseline(START)
     for hour in range(5 * 168):
-        list(advance(row, START + hour * HOUR))
+        list(advance(row, START + hour * HOUR, RULES.watch.cold))
         volume = 9_000 if hour in (10, 168 + 60, 336 + 110, 504 + 20) else 5
         learn(row, Counts(approved=volume), volume, False)
     assert 9_000 == usual_volume(row, START + 5 * 7 * DAY + 77 * HOUR, RULES.watch.cold)
 
 
-def test_nothing_is_usual_on_the_first_day_and_hours_with_an_incident_teach_nothing() -> None:
-    """Cold start, and what went wrong is not what is usual."""
+def test_who_sends_once_in_a_quarter_is_no_spike_each_time() -> None:
+    """The highest peak fades week by week; a year later it is news again."""
+    row = _taught(1, {10: 9_000})
+    for weeks, least in ((13, 3_000), (51, 200)):
+        list(advance(row, START + weeks * 7 * DAY, RULES.watch.cold))
+        learn(row, Counts(approved=5), 5, False)
+        assert least < usual_volume(row, START + weeks * 7 * DAY, RULES.watch.cold) < 2 * least
+
+
+def test_who_mails_once_a_month_is_not_forgotten() -> None:
+    """Counts are halved week by week only while there is enough to say what is usual."""
+    row = new_baseline(START)
+    learn(row, Counts(approved=1_300), 1_300, False)
+    list(advance(row, START + 60 * DAY, RULES.watch.cold))
+    assert row.taught.approved == 1_300
+    learn(row, Counts(approved=9_000), 9_000, False)
+    list(advance(row, START + 120 * DAY, RULES.watch.cold))
+    assert 1_000 <= row.taught.approved < 2_000
+
+
+def test_what_was_deferred_and_comes_again_is_no_spike() -> None:
+    """Nor is what is stopped; everything else is."""
+    row = new_baseline(START)
+    learn(row, Counts(approved=100, deferred=2_000), 100, False)
+    list(advance(row, START + DAY, RULES.watch.cold))
+    assert news(row, Counts(approved=2_000)) == 0
+    assert news(row, Counts(approved=2_500)) == 500
+    list(advance(row, START + 2 * DAY, RULES.watch.cold))
+    assert news(row, Counts(approved=2_000)) == 2_000
+    assert news(row, Counts(approved=10, deferred=5_000)) == 20
+    assert news(row, Counts(approved=1_000, deferred=500)) == 1_500
+
+
+def test_nothing_is_usual_on_the_first_day_and_hours_with_an_incident_teach_no_shares() -> None:
+    """Cold start, and what went wrong is not what is usual; of a peak that was told of, half is no news."""
     row = _taught(1, {3: 100})
     assert UNKNOWN == usual_volume(new_baseline(START), START + 23 * HOUR, RULES.watch.cold)
     assert 100 == usual_volume(row, START + 170 * HOUR, RULES.watch.cold)
     learn(row, Counts(approved=70_000), 70_000, True)
-    list(advance(row, START + 180 * HOUR))
-    assert 100 == usual_volume(row, START + 180 * HOUR, RULES.watch.cold)
+    list(advance(row, START + 180 * HOUR, RULES.watch.cold))
+    assert 35_000 == usual_volume(row, START + 180 * HOUR, RULES.watch.cold)
     assert 70_000 > row.taught.approved
 
 
 def test_a_long_silence_is_gone_through_in_no_time() -> None:
-    """Years of hours in which nothing came; what was taught counts for little afterwards."""
+    """Years of hours in which nothing came; what was too little to say anything stays so."""
     row = _taught(2, {3: 100})
-    assert list(advance(row, START + 5_000 * DAY)) == []
-    assert row.hour == (START + 5_000 * DAY) // HOUR and row.taught.approved == 0
+    assert list(advance(row, START + 5_000 * DAY, RULES.watch.cold)) == []
+    assert row.hour == (START + 5_000 * DAY) // HOUR and row.taught.approved == 200
 
 
 def test_thresholds_say_for_each_pattern_what_it_needs() -> None:

@@ -38,15 +38,15 @@ def _after(days: float, chance: random.Random) -> Scene:
     return scene
 
 
-def test_a_window_like_none_before_is_told_of_after_the_third() -> None:
+def test_what_is_like_none_before_is_told_of_after_nine_windows() -> None:
     """First messages, role addresses and a single domain at once, each below its own threshold; a note, once."""
     chance = random.Random(1)
-    scene = _after(2.1, chance)
-    assert [] == scene.anomalies(), "two days of noise"
+    scene = _after(2.6, chance)
+    assert [] == scene.anomalies(), "two days of noise, and a half"
     odd = {"never_mailed": 150, "classes": {"role": 60}, "domains": Breakdown({"one.example": Outcomes(approved=200)})}
-    found = scene.minutes(8, **_minute(chance, **odd))
+    found = scene.minutes(14, **_minute(chance, **odd))
     assert [("unusual", "opened", "notice")] == [(one.pattern, one.state, one.severity) for one in found]
-    assert found[0].opened_at == scene.now - 6 * MINUTE, "two windows are chance, three are not"
+    assert found[0].opened_at == scene.now - 6 * MINUTE, "eight windows are chance, nine are not"
     assert ["closed"] == [one.state for one in scene.quiet(3_000)]
 
 
@@ -57,7 +57,7 @@ def test_nothing_is_unusual_before_there_is_something_to_compare_with() -> None:
     assert [] == scene.minutes(5, **_minute(chance, never_mailed=160, classes={"role": 60}))
     small = Scene()
     small.usual(4, approved=20, source="form")
-    assert [] == small.minutes(5, approved=90, never_mailed=90, classes={"role": 60})
+    assert [] == small.minutes(5, approved=30, never_mailed=30, classes={"role": 60})
     assert {} == small.contents().get("forests", {})
 
 

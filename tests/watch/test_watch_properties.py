@@ -86,6 +86,7 @@ def test_an_incident_is_opened_first_and_closed_last(made_up: list[Entry]) -> No
     """Once each; what it says fits its state; nothing is open when it has been quiet for long, nor is any window."""
     scene = _watched(_log(made_up), [])
     scene.quiet(400 * 86_400)  # longer than any of these logs
+    scene.quiet(30 * 86_400)  # what is put on hold at their end lasts as long as that
     by_id: dict[str, list[str]] = {}
     for anomaly in scene.anomalies():
         by_id.setdefault(anomaly.id, []).append(anomaly.state)

@@ -18,6 +18,7 @@ from sidestep.topics.errors import PublishFailed
 from tests.decide.memory_ledger import MemoryLedger
 from tests.watch.scene import DAY, HOUR, MINUTE, RULES, Scene
 
+LENGTH = RULES.watch.windows.length
 BURST: dict[str, Any] = {"approved": 300, "dropped": 100, "unknown": 100, "source": "import"}
 CLEAN = {"approved": 900, "source": "form"}
 
@@ -129,13 +130,13 @@ def test_a_tick_comes_where_something_is_over_and_nothing_says_so() -> None:
     scene, ticks = Scene(), WatchTicks()
     assert FOR_EVER == scene.watcher.due
     scene.append(scene.tally(scene.now, **BURST))
-    due = scene.now + MINUTE + RULES.watch.windows.grace
+    due = scene.now + LENGTH + RULES.watch.windows.grace
     assert due == scene.watcher.due
     at = {0: due, 1: FOR_EVER}
     assert [] == ticks.partitions(at, due + PATIENCE - 1)
     assert [0] == ticks.partitions(at, due + PATIENCE)
     assert [] == ticks.partitions(at, due + PATIENCE + 1)
     scene.append(scene.tally(due + 5, ""))
-    closing = scene.now + MINUTE + RULES.watch.unknown_burst.quiet + RULES.watch.windows.grace
+    closing = scene.now + LENGTH + RULES.watch.unknown_burst.quiet + RULES.watch.windows.grace
     assert closing == scene.watcher.due
     assert [0] == ticks.partitions({0: closing}, closing + PATIENCE)

@@ -6,17 +6,17 @@ from sidestep.streams.watch.tables import STORIES, WINDOWS
 from sidestep.streams.watch.windows import KEPT, SAMPLES, start_of
 from tests.watch.scene import DAY, MINUTE, RULES, START, Scene, tally
 
-GRACE = RULES.watch.windows.grace
+GRACE, LENGTH = RULES.watch.windows.grace, RULES.watch.windows.length
 
 
 def test_a_window_waits_for_partitions_that_come_later() -> None:
     """A window ends when the greatest second of any tally is ten seconds past it; not before."""
     scene = Scene()
-    scene.append(tally(START + 5, approved=1), tally(START + 59, approved=1, partition=1))
-    ended = scene.append(tally(START + MINUTE + GRACE - 1, "bank", approved=1)).windows
+    scene.append(tally(START + 5, approved=1), tally(START + LENGTH - 1, approved=1, partition=1))
+    ended = scene.append(tally(START + LENGTH + GRACE - 1, "bank", approved=1)).windows
     assert not ended
-    scene.append(tally(START + 30, approved=1, partition=2))
-    assert {"service": 1} == scene.append(tally(START + MINUTE + GRACE, "bank", approved=1)).windows
+    scene.append(tally(START + LENGTH // 2, approved=1, partition=2))
+    assert {"service": 1} == scene.append(tally(START + LENGTH + GRACE, "bank", approved=1)).windows
     story = dict(scene.ledger.rows(STORIES))[b"shop\0\0"]
     assert [(START, 3)] == [(when, counts.approved) for when, counts in story.recent]
 

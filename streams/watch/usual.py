@@ -1,0 +1,35 @@
+"""The share that is usual: what a service was taught, and what its sources have always been like. Pure."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from sidestep.streams.watch.baselines import usual_share
+from sidestep.streams.watch.counts import Counts
+from sidestep.streams.watch.thresholds import Cold
+
+Count = Callable[[Counts], int]
+
+
+class Part(NamedTuple):
+    """A source that is not new: what it held lately, and its story before that."""
+
+    lately: Counts
+    before: Counts
+
+
+class Usual(NamedTuple):
+    """Of a service, or of what it sends under one name."""
+
+    taught: Counts
+    """Hours without an incident."""
+    parts: tuple[Part, ...] = ()
+    """What it is made of: who has always been worse than the service is compared with itself."""
+
+    def share(self, bad: Count, of: Count, cold: Cold) -> float:
+        """The usual share of bad ones; UNKNOWN where nobody knows."""
+        taught = usual_share(bad(self.taught), of(self.taught), cold)
+        shares = [(of(part.lately), usual_share(bad(part.before), of(part.before), cold)) for part in self.parts]
+        messages = sum(weight for weight, _ in shares)
+        if not messages or max(share for _, share in shares) < 0:
+            return taught
+        return max(taught, sum(weight * max(0.0, taught, share) for weight, share in shares) / messages)
