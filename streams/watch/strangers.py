@@ -6,7 +6,7 @@ from sidestep.streams.watch.symptom import Symptom, score_of
 from sidestep.streams.watch.tables import StoryRow
 from sidestep.streams.watch.thresholds import UnknownLimit, Windows
 
-DAY_SECONDS = 86_400
+DAY = 86_400
 
 
 def strangers(row: StoryRow, start: int, name: str, limit: UnknownLimit, windows: Windows) -> Symptom | None:
@@ -15,7 +15,7 @@ def strangers(row: StoryRow, start: int, name: str, limit: UnknownLimit, windows
     short = within(row, start, windows.short)
     row.strangers = max(row.strangers, short.never_mailed)
     least = max(limit.strangers, limit.strangers_times * row.strangers_before)
-    if start - row.first_seen < limit.strangers_days * DAY_SECONDS or short.never_mailed < least:
+    if start - row.first_seen < limit.strangers_days * DAY or short.never_mailed < least:
         return None
     if short.never_mailed < limit.strangers_share * short.approved:
         return None

@@ -31,7 +31,7 @@ from sidestep.streams.watch.stories import (
 from sidestep.streams.watch.strangers import strangers
 from sidestep.streams.watch.symptom import Symptom
 from sidestep.streams.watch.tables import BaselineRow, StoryRow, WindowRow
-from sidestep.streams.watch.thresholds import Thresholds
+from sidestep.streams.watch.thresholds import Thresholds, Windows
 from sidestep.streams.watch.unusual import unusual
 from sidestep.streams.watch.usual import Part, Usual
 
@@ -80,20 +80,17 @@ def _of_service(state: WatchState, window: EndedWindow, rules: Thresholds) -> It
         yield from engagement_collapses(state, service, start, limits.engagement_collapse)
     short, long = (within(story, start, span) for span in (limits.windows.short, limits.windows.long))
     usual = usual_volume(baseline, start, limits.cold)
-    volume = news(baseline, short)
     if row.late <= limits.windows.late * row.counts.intents:
-        yield volume_spike(volume, usual, limits.volume_spike)
+        yield volume_spike(news(baseline, short), usual, limits.volume_spike)
         yield unusual(state, service, row, short, usual, limits)
-    sources = stories_of(state, service, start, SOURCE, row.sources, limits.windows)
     reported = hears_of_deliveries(story)
-    known: list[Part] = []
+    sources = stories_of(state, service, start, SOURCE, row.sources, limits.windows)
+    known = {name: _known(told, start, limits.windows) for name, told in sources}
     for name, told in sources:
-        itself = () if is_new(told, start, limits.windows) else (part_of(told, start, limits.windows),)
-        known += itself
-        found = sight_of(told, start, Usual(baseline.taught, itself), limits.windows, name, "", reported)
-        yield from by_shares(found, limits)
+        usually = Usual(baseline.taught, known[name])
+        yield from by_shares(sight_of(told, start, usually, limits.windows, name, "", reported), limits)
         yield strangers(told, start, name, limits.unknown_burst, limits.windows)
-    usually = Usual(baseline.taught, tuple(known))
+    usually = Usual(baseline.taught, tuple(part for parts in known.values() for part in parts))
     for name, told in stories_of(state, service, start, CAMPAIGN, row.campaigns, limits.windows):
         yield from by_shares(sight_of(told, start, usually, limits.windows, "", name, reported), limits)
     whole = [*by_shares(Sight((short, long), usually, reported), limits), *over_volume(story.story, rules.budgets)]
@@ -102,6 +99,11 @@ def _of_service(state: WatchState, window: EndedWindow, rules: Thresholds) -> It
     parts = [(name, within(told, start, span)) for name, told in sources]
     for one in whole:
         yield one._replace(blamed=_blamed(one, parts, within(story, start, span)))
+
+
+def _known(told: StoryRow, start: int, windows: Windows) -> tuple[Part, ...]:
+    """What a source is like; nothing where it is new."""
+    return () if is_new(told, start, windows) else (part_of(told, start, windows),)
 
 
 def _blamed(symptom: Symptom, sources: list[tuple[str, Counts]], whole: Counts) -> str:
