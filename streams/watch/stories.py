@@ -5,7 +5,7 @@ from sidestep.streams.watch.patterns import Sight
 from sidestep.streams.watch.state import WatchState, story_key
 from sidestep.streams.watch.tables import StoryRow
 from sidestep.streams.watch.thresholds import Windows
-from sidestep.streams.watch.usual import Part, Usual
+from sidestep.streams.watch.usual import KnownSource, Usual
 
 FORGOTTEN, SMALL_FORGOTTEN = 400 * 86_400, 7 * 86_400
 """Seconds of silence after which a story ends, and one of fewer than SMALL intents."""
@@ -54,12 +54,12 @@ def is_new(row: StoryRow, start: int, windows: Windows) -> bool:
     return row.asked_for < windows.new or start - row.first_seen < windows.long
 
 
-def part_of(row: StoryRow, start: int, windows: Windows) -> Part:
+def part_of(row: StoryRow, start: int, windows: Windows) -> KnownSource:
     """A source as a part of its service. What it holds now is not what it was like before."""
     lately, before = within(row, start, windows.source_long), Counts()
     before.add(row.story)
     before.take(lately)
-    return Part(lately, before)
+    return KnownSource(lately, before)
 
 
 def hears_of_deliveries(row: StoryRow) -> bool:

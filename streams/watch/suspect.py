@@ -33,7 +33,7 @@ from sidestep.streams.watch.symptom import Symptom
 from sidestep.streams.watch.tables import BaselineRow, StoryRow, WindowRow
 from sidestep.streams.watch.thresholds import Thresholds, Windows
 from sidestep.streams.watch.unusual import unusual
-from sidestep.streams.watch.usual import Part, Usual
+from sidestep.streams.watch.usual import KnownSource, Usual
 
 ALL = ""
 """The service that stands for all of them together."""
@@ -101,7 +101,7 @@ def _of_service(state: WatchState, window: EndedWindow, rules: Thresholds) -> It
         yield one._replace(blamed=_blamed(one, parts, within(story, start, span)))
 
 
-def _known(told: StoryRow, start: int, windows: Windows) -> tuple[Part, ...]:
+def _known(told: StoryRow, start: int, windows: Windows) -> tuple[KnownSource, ...]:
     """What a source is like; nothing where it is new."""
     return () if is_new(told, start, windows) else (part_of(told, start, windows),)
 

@@ -10,7 +10,7 @@ from sidestep.streams.watch.thresholds import Cold
 Count = Callable[[Counts], int]
 
 
-class Part(NamedTuple):
+class KnownSource(NamedTuple):
     """A source that is not new: what it held lately, and its story before that."""
 
     lately: Counts
@@ -22,7 +22,7 @@ class Usual(NamedTuple):
 
     taught: Counts
     """Hours without an incident."""
-    parts: tuple[Part, ...] = ()
+    parts: tuple[KnownSource, ...] = ()
     """What it is made of: who has always been worse than the service is compared with itself."""
 
     def share(self, bad: Count, of: Count, cold: Cold) -> float:
