@@ -29,6 +29,8 @@ PARTS: Mapping[str, str] = MappingProxyType(
         "domain-came-back": "recycled",
         "domain-changed-hands": "recycled",
         "parked-domain": "recycled",
+        "trap-cluster": "typo",
+        "typo-domain": "typo",
         "typo-suspected": "typo",
         "role-address": "role",
         "honeypot-address": "seeded",
@@ -48,7 +50,7 @@ SIGNALS = (
     "never-mailed", "machine-made-address", "dormant", "old-bounce", "accepted-again", "unanswered", "domain-came-back",
     "parked-domain", "typo-suspected", "role-address", "honeypot-address", "disposable-address", "listed-doubtful",
     "engaged", "consented", "known-trap", "doubtful-source", "dirty-source", "trap-source",
-    "domain-changed-hands",
+    "domain-changed-hands", "trap-cluster", "typo-domain",
 )  # fmt: skip
 """All of them. Recipients' rows know them by their place here: add new ones at the end."""
 
@@ -139,7 +141,7 @@ class Scales:
                 found |= _NOBODY
         mx, mailbox = evidence.mx, evidence.mailbox
         if (mx is not None and mx.outcome == "no") or (mailbox is not None and mailbox.outcome == "no"):
-            found |= _NOBODY
+            found = (found | _NOBODY) & ~_BIT["typo-domain"]
         if recipient.unanswered >= self._many:
             found |= _BIT["unanswered"]
         if domain.back_at:

@@ -89,7 +89,7 @@ def test_a_domain_that_was_dark_and_came_back_is_remembered(world: World) -> Non
     world.wait(DAY)
     world.intent("3", mx="unknown")
     assert (dark, 0) == _story(world), "no answer says nothing"
-    assert 0.525 == world.intent("4", mx="yes").risk
+    assert 0.335 == world.intent("4", mx="yes").risk
     assert (0, world.now // 1000) == _story(world)
     back = world.now // 1000
     world.wait(DAY)

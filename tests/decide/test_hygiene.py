@@ -42,7 +42,7 @@ def after(world: World, **fields: Any) -> Verdict:
 
 @pytest.mark.parametrize(
     ("dead", "action", "part"),
-    [(0, "send", None), (7, "send", None), (8, "send", 0.5), (19, "send", 0.5), (20, "defer", 0.8), (60, "defer", 0.8)],
+    [(0, "send", None), (7, "send", None), (8, "send", 0.4), (19, "send", 0.4), (20, "defer", 0.8), (60, "defer", 0.8)],
 )
 def test_the_share_of_addresses_that_do_not_exist_tells(
     world: World, dead: int, action: str, part: float | None

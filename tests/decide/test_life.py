@@ -10,7 +10,7 @@ from sidestep.streams.decide.tables import BOUNCE_HISTORY, RecipientRow
 from tests.decide.world import World
 
 DAY = 86_400_000
-SEND_ANYWAY = {"recipient-hard-bounce": "off", "recipient-suspended": "off", "recipient-complaint": "off"}
+SEND_ANYWAY = dict.fromkeys(("recipient-hard-bounce", "recipient-suspended", "recipient-complaint", "trap-risk"), "off")
 
 
 @pytest.fixture

@@ -282,7 +282,7 @@ def test_history_counts_for_as_many_days_as_the_policy_says(new_world: type[Worl
     """On day 730 it still stops, a second later it does not."""
     happens, fields, _ = CASES[rule]
     for late, action in ((0, "drop"), (1000, "send")):
-        world = new_world()
+        world = new_world(new_world.policy_text({"trap-risk": "off"}))
         happens(world)
         world.wait(730 * DAY + late)
         assert action == world.intent(**fields).action
