@@ -22,6 +22,7 @@ from sidestep.schemas import (
 )
 from sidestep.streams.decide.counted import Counted
 from sidestep.streams.decide.fold import fold
+from sidestep.streams.decide.hosts import host_keys
 from sidestep.streams.decide.policy_tally import policy_tally
 from sidestep.streams.decide.sources import source_keys
 from sidestep.streams.decide.state import Controls, State
@@ -115,6 +116,7 @@ def load(records: Records, controls: Controls, read: Read, between: Between) -> 
     domains |= {domain.encode() for _, domain in subjects}
     hosted = _hosted(records, controls)
     state.domains = read(DOMAIN_RATES, domains | {provider_key(provider) for _, provider in hosted})
+    state.domains |= read(DOMAIN_RATES, host_keys(records, state.domains))
     pairs = {f"{service}@{domain}".encode() for service, domain in subjects}
     state.services = read(SERVICES, pairs | {service_provider_key(*pair) for pair in hosted})
     state.recipients = read(BOUNCE_HISTORY, recipients)

@@ -3,9 +3,10 @@
 from sidestep.schemas import FeedbackEvidence
 from sidestep.streams.decide import life
 from sidestep.streams.decide.counted import CameBack
+from sidestep.streams.decide.hosts import answered, left
 from sidestep.streams.decide.hygiene import never_was
 from sidestep.streams.decide.outcomes import take_lesson, whose
-from sidestep.streams.decide.slow_down import answered
+from sidestep.streams.decide.slow_down import answered as server_answered
 from sidestep.streams.decide.sources import brought_by, came_back
 from sidestep.streams.decide.state import State
 from sidestep.streams.decide.tables import COUNTED, DEDUPLICATION_SECONDS, DomainRow, IdRow, ServiceRow
@@ -42,13 +43,16 @@ def count_feedback(state: State, feedback: FeedbackEvidence) -> None:
 def _bounce(state: State, feedback: FeedbackEvidence, when: int, now: int) -> None:
     """Only a bounce that blames the recipient marks one: a block of ours says nothing about them."""
     if feedback.scope == "us":
-        answered(state.domains.get(feedback.domain.encode()), feedback, state.controls.policy, when, now)
+        server_answered(state.domains.get(feedback.domain.encode()), feedback, state.controls.policy, when, now)
     if feedback.scope != "recipient":
         return
     if feedback.reason == "suspend":
-        life.suspended(state.recipient(feedback.recipient_key, now), when)
+        row = state.recipient(feedback.recipient_key, now)
+        left(state, feedback, row, when, now)
+        life.suspended(row, when)
     elif feedback.hard:
         row = state.recipient(feedback.recipient_key, now)
+        left(state, feedback, row, when, now)
         life.bounced(row, when)
         for story in came_back(state, row):
             story.hard_bounces += 1
@@ -62,6 +66,7 @@ def _bounce(state: State, feedback: FeedbackEvidence, when: int, now: int) -> No
 
 def _complaint(state: State, feedback: FeedbackEvidence, when: int, now: int) -> None:
     row = state.recipient(feedback.recipient_key, now)
+    answered(state, feedback, row, when, now)
     life.complained(row, when)
     for story in came_back(state, row):
         story.complaints += 1
@@ -80,6 +85,8 @@ def _take_back(state: State, feedback: FeedbackEvidence, now: int) -> None:
 
 def _sign_of_life(state: State, feedback: FeedbackEvidence, when: int, now: int) -> None:
     row = state.recipient(feedback.recipient_key, now)
+    if feedback.event != "delivered":
+        answered(state, feedback, row, when, now)
     if feedback.event == "delivered":
         life.delivered(row, when)
     elif feedback.event == "unsubscribed":

@@ -25,6 +25,8 @@ from sidestep.schemas.verdicts import Action
 from sidestep.streams.decide import life
 from sidestep.streams.decide.counted import Bombed
 from sidestep.streams.decide.feedback import count_feedback
+from sidestep.streams.decide.hosts import host_row
+from sidestep.streams.decide.hosts import sent as message_sent
 from sidestep.streams.decide.hygiene import offered
 from sidestep.streams.decide.limits import limit
 from sidestep.streams.decide.model import read_snapshot
@@ -126,11 +128,12 @@ def _judge(
     if (evidence.source or evidence.campaign) and not evidence.test:
         stories = state.stories(evidence.service, evidence.source, evidence.campaign, now)
     fired = flags if stop is None else [stop, *flags]
-    risk = state.risk = scales.weigh(evidence, fired, recipient, domain, stories.source, now)
+    host = host_row(state, evidence.domain, domain, now)
+    risk = state.risk = scales.weigh(evidence, fired, recipient, domain, host, stories.source, now)
     if stories.source is not None and (recipient is NEVER or fired) and evidence.recipient_key:
         offered(stories.source, evidence, recipient, risk.nobody, fired)
     if stop is None:
-        stop, told = trap_risk(evidence, risk, stories.source, policy, now)
+        stop, told = trap_risk(evidence, risk, stories.source, (domain, host), policy, now)
         if told is not None:
             flags = [*flags, told]
     if stop is None and stories is not NO_STORIES:
@@ -140,6 +143,7 @@ def _judge(
         stop = limit(state, evidence, pair, domain, service, policy, now_ms * 1000)
         if stop is None and not evidence.test:
             _count_send(state, evidence, policy, domain, service, recipient, risk, now)
+            message_sent(state.recipients[evidence.recipient_key], domain, host)
             sent(stories, now)
     action: Action = "send" if stop is None else "defer" if stop.retry_us else "drop"
     code = SEND if stop is None else DEFER if stop.retry_us else DROP
@@ -168,7 +172,7 @@ def _count_send(
     if not recipient.last_approved:
         service.never_mailed += 1
     row = state.recipient(evidence.recipient_key, now)
-    life.approved(row, evidence, now)
+    life.approved(row, evidence, domain.settled_at, now)
     row.awaiting = risk.signals
     _count_meant(state, evidence, policy, row, now)
     domain.sends += 1
@@ -250,7 +254,7 @@ def _fold_control(
         known_hold = controls.holds.get(key)
         if record.by == WATCH and known_hold is not None and known_hold.until_ms > record.until:
             return  # what a person has said for longer
-        controls.holds[key] = state.written_holds[key] = HoldRow(record.until, record.reason)
+        controls.holds[key] = state.written_holds[key] = HoldRow(record.until, record.reason, record.by == WATCH)
         return
     name = {PolicyRecord: b"policy", ListsRecord: b"lists", ModelRecord: b"model"}[type(record)]
     text = record.text if isinstance(record, PolicyRecord) else ""

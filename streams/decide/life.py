@@ -7,6 +7,7 @@ later success never clears an old mark.
 from zlib import crc32
 
 from sidestep.schemas import IntentEvidence
+from sidestep.streams.decide.hosts import has_moved, settle
 from sidestep.streams.decide.tables import DomainRow, LastMessage, RecipientRow
 
 FORMS = 3
@@ -30,24 +31,28 @@ def seen(domain: DomainRow, evidence: IntentEvidence, now: int) -> None:
             domain.dark_since = now
         domain.dark_reason = mx.reason
     elif mx.outcome == "yes":
+        elsewhere = bool(mx.exchanges) and mx.exchanges[0] != domain.exchange and has_moved(domain, mx.exchanges)
         if domain.dark_since:
-            _came_back(domain, mx.exchanges, now)
+            _came_back(domain, elsewhere, now)
+        if elsewhere:
+            settle(domain, now)
         if mx.exchanges and mx.exchanges[0] != domain.exchange:
             domain.exchange = mx.exchanges[0]
 
 
-def _came_back(domain: DomainRow, exchanges: tuple[str, ...], now: int) -> None:
+def _came_back(domain: DomainRow, elsewhere: bool, now: int) -> None:
     domain.dark_from, domain.dark_since, domain.back_at = domain.dark_since, 0, now
-    # of several that are as good as each other, any may stand first: the name that they share tells whose they are
-    if domain.exchange and exchanges and domain.exchange.partition(".")[2] != exchanges[0].partition(".")[2]:
+    if elsewhere:
         domain.moved_from, domain.moved_at = domain.dark_from, now
 
 
-def approved(row: RecipientRow, evidence: IntentEvidence, now: int) -> None:
-    """A message goes out to it."""
+def approved(row: RecipientRow, evidence: IntentEvidence, settled_at: int, now: int) -> None:
+    """A message goes out to it. `settled_at`: when its domain came to the mail servers that it has."""
     if not row.last_approved:
         row.service, row.source = evidence.service, evidence.source
-    elif now - row.last_approved > row.silence:
+    elif row.last_approved < settled_at:
+        row.unanswered = 0  # whoever is there now has had nothing yet
+    if row.last_approved and now - row.last_approved > row.silence:
         row.silence, row.woken_at = now - row.last_approved, now
     row.last_approved = now
     row.unanswered += 1

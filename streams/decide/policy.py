@@ -127,6 +127,11 @@ class Policy(Struct, frozen=True):
     unanswered: int
     bombed: int
     dark_days: int
+    silent: int
+    silent_domain: int
+    silent_alive: float
+    silent_gone: float
+    spared: float
     source_least: int
     source_doubtful: float
     source_dirty: float

@@ -39,6 +39,8 @@ PARTS: Mapping[str, str] = MappingProxyType(
         "doubtful-source": "source",
         "dirty-source": "source",
         "trap-source": "source",
+        "silent-domain": "host",
+        "silent-host": "host",
     }
 )
 """The signals that raise the risk, and the part of it that each belongs to."""
@@ -50,7 +52,8 @@ SIGNALS = (
     "never-mailed", "machine-made-address", "dormant", "old-bounce", "accepted-again", "unanswered", "domain-came-back",
     "parked-domain", "typo-suspected", "role-address", "honeypot-address", "disposable-address", "listed-doubtful",
     "engaged", "consented", "known-trap", "doubtful-source", "dirty-source", "trap-source",
-    "domain-changed-hands", "trap-cluster", "typo-domain",
+    "domain-changed-hands", "trap-cluster", "typo-domain", "silent-domain",
+    "silent-host",
 )  # fmt: skip
 """All of them. Recipients' rows know them by their place here: add new ones at the end."""
 
@@ -97,6 +100,8 @@ class Scales:
         self._fresh = policy.consent_days * DAY
         self._many = policy.unanswered
         self._dark = policy.dark_days * DAY
+        self._silent_domain = policy.silent_domain
+        self._silent, self._silent_alive, self._silent_gone = policy.silent, policy.silent_alive, policy.silent_gone
         self._least = policy.source_least
         self._doubtful, self._dirty, self._traps = policy.source_doubtful, policy.source_dirty, policy.source_traps
         self._risky = policy.rules["trap-risk"].flag_from
@@ -109,12 +114,17 @@ class Scales:
         fired: list[Finding],
         recipient: RecipientRow,
         domain: DomainRow,
+        host: DomainRow | None,
         source: SourceRow | None,
         now: int,
     ) -> Risk:
-        """The risk of an intent. `fired`: by the rules that it has met; `source`: where it has the address from; `now`:
-        log time, seconds."""
+        """The risk of an intent. `fired`: by the rules that it has met; `host`: which the domain shares with others;
+        `source`: where it has the address from; `now`: log time, seconds."""
         signals = self._signals(evidence, fired, recipient, domain, now)
+        if host is not None and self._is_silent(host):
+            signals |= _BIT["silent-host"]
+        elif domain.silent >= self._silent_domain and not domain.alive and not domain.gone:
+            signals |= _BIT["silent-domain"]
         if source is not None and (source.unknown or source.hard_bounces or source.suspicious or source.traps):
             signals |= self._of_source(source, evidence, recipient)
         found = self._weighed.get(signals)
@@ -148,12 +158,19 @@ class Scales:
             found |= _BIT["domain-came-back"]
             if domain.moved_at and domain.moved_at - domain.moved_from >= self._dark:
                 found |= _BIT["domain-changed-hands"]
-        # a sign of life from before the mark says nothing about who has the mailbox now
-        if recipient.last_engaged > max(now - self._long, marked, 0):
+        # a sign of life from before the mark, or the move, says nothing about who has the mailbox now
+        if recipient.last_engaged > max(now - self._long, marked, domain.settled_at, 0):
             found |= _BIT["engaged"]
-        if evidence.consent_at // 1000 > max(now - self._fresh, marked, 0):
+        if evidence.consent_at // 1000 > max(now - self._fresh, marked, domain.settled_at, 0):
             found |= _BIT["consented"]
         return found
+
+    def _is_silent(self, row: DomainRow) -> bool:
+        """Many mailboxes that take everything, hardly anybody who was seen to read, hardly any that has gone."""
+        if row.silent < self._silent:
+            return False
+        known = row.silent + row.alive
+        return row.alive <= self._silent_alive * known and row.gone <= self._silent_gone * known
 
     def _of_source(self, source: SourceRow, evidence: IntentEvidence, recipient: RecipientRow) -> int:
         if not brought(recipient, evidence.service, evidence.source):

@@ -3,7 +3,8 @@ messages, and a bad one is held. Pure: it changes only the state that it is give
 
 What was approved can't be called back. So of a source that is new, or has been silent for long, only so many messages
 go out; the rest waits until there has been time for what comes back of them. A mailbox whose owner has opened, clicked
-or answered lately is nobody's import: it is never kept back for its source's sake.
+or answered lately is nobody's import: it is never kept back for its source's sake. Nor is one that took mail lately
+and is hardly at risk, but where a person has put the source on hold: most people are never seen to read anything.
 """
 
 from collections.abc import Collection, Iterator
@@ -35,7 +36,7 @@ def meter(
         found = _of_source(state, evidence, source, policy, now)
     if found is None and campaign is not None and held.mode != "off" and _may_be_held(campaign, held):
         found = _hold(campaign, "campaign", evidence.campaign, evidence, policy, now)
-    return None if found is None or _is_well_known(recipient, policy, now) else found
+    return None if found is None or _is_spared(state, evidence, found, recipient, policy, now) else found
 
 
 def sent(stories: Stories, now: int) -> None:
@@ -98,9 +99,19 @@ def _may_be_held(row: SourceRow, rule: RulePolicy) -> bool:
     )
 
 
-def _is_well_known(recipient: RecipientRow, policy: Policy, now: int) -> bool:
+def _is_spared(
+    state: State, evidence: IntentEvidence, found: Finding, recipient: RecipientRow, policy: Policy, now: int
+) -> bool:
     marked = max(recipient.hard_bounced_at, recipient.suspended_at)
-    return recipient.last_engaged > max(now - policy.dormant_days * DAY, marked, 0)
+    since = max(now - policy.dormant_days * DAY, marked, 0)
+    if recipient.last_engaged > since:
+        return True
+    if recipient.last_delivered <= since or state.risk.whole >= policy.spared:
+        return False
+    if found.rule != "source-on-hold":
+        return True
+    hold = state.controls.source_hold(evidence.service, evidence.source)
+    return hold is not None and hold.by_watch
 
 
 def _of_source(state: State, evidence: IntentEvidence, row: SourceRow, policy: Policy, now: int) -> Finding | None:

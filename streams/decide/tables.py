@@ -110,6 +110,14 @@ class DomainRow(Struct, array_like=True, gc=False):
     """When the dark time began after which its mail servers were others, …"""
     moved_at: int = 0
     """… and when that ended: what a domain that was given up and bought looks like."""
+    settled_at: int = 0
+    """When it was found at the mail servers that it has now; 0: it has had no others. Since then, of its mailboxes …"""
+    silent: int = 0
+    """… those that have had mail, and where nobody was seen (hosts.py), …"""
+    alive: int = 0
+    """… those where a person was seen, …"""
+    gone: int = 0
+    """… and those that have bounced for good or were suspended."""
 
     @property
     def touched(self) -> int:
@@ -271,6 +279,8 @@ class HoldRow(Struct, array_like=True, gc=False):
 
     until_ms: int
     reason: str = ""
+    by_watch: bool = False
+    """Watch has said so, not a person."""
 
 
 def no_outcomes() -> list[int]:
@@ -347,6 +357,11 @@ def lasts(suppressed: Suppressed | None) -> int:
 def provider_key(provider: str) -> bytes:
     """Key in DOMAIN_RATES of what the domains of an MX provider share; no domain has a colon in its name."""
     return b"mx:" + provider.encode()
+
+
+def host_key(host: str) -> bytes:
+    """Key in DOMAIN_RATES of mail servers that several domains share, by the name of their host; likewise."""
+    return b"host:" + host.encode()
 
 
 def service_provider_key(service: str, provider: str) -> bytes:

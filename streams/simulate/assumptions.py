@@ -52,6 +52,9 @@ class SmallDomains(Struct, frozen=True):
     firms: int
     personal: int
     hosted: dict[str, float]
+    hosters: int
+    at_hoster: float
+    hides_opens: float
     dies_a_year: float
     parked: float
     bought_by_operator: float

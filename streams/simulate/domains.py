@@ -41,6 +41,8 @@ class Domain(Struct, gc=False):
     """In the order of time; the first one holds from the beginning."""
     trap: str = ""
     """The kind of trap that its operator makes of it."""
+    hides: bool = False
+    """Its server takes pictures out of messages: nobody is seen to read any."""
     crude: bool = False
     """Its server says "no such user" when it means "too fast"."""
 

@@ -39,6 +39,9 @@ class Domains:
         random = chance.of("domains")
         self.operators = [self._operator(number, random) for number in range(world.traps.operators)]
         self._collectors = [f"mx{number}.mail-{names.firm()}" for number in range(world.slips.collectors)]
+        self._hosting = chance.of("hosting")
+        hosters = NameMaker(chance.of("hosters"))
+        self._hosters = [f"mx1.hosting-{hosters.firm()}" for _ in range(world.small_domains.hosters)]
         self._of_providers()
         self.firms = [self._firm(random) for _ in range(world.small_domains.firms)]
         self.personal = [self._own(random) for _ in range(world.small_domains.personal)]
@@ -90,6 +93,11 @@ class Domains:
         )
 
     def _firm(self, random: Random) -> Domain:
+        domain = self._firm_of(random)
+        domain.hides = self._hosting.random() < self._world.small_domains.hides_opens
+        return domain
+
+    def _firm_of(self, random: Random) -> Domain:
         name, draw = self._names.firm(), random.random()
         for host, share in self._world.small_domains.hosted.items():
             draw -= share
@@ -101,6 +109,8 @@ class Domains:
     def _own(self, random: Random, name: str = "") -> Domain:
         name = name or self._names.firm()
         exchange = random.choice((f"mail.{name}", f"mx.{name}", *WEB_HOSTS))
+        if self._hosting.random() < self._world.small_domains.at_hoster:
+            exchange = self._hosters[int(len(self._hosters) * self._hosting.random() ** 2)]
         domain = self._small(random, name, [exchange])
         domain.crude = random.random() < self._world.small_domains.crude
         return domain

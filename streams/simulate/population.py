@@ -125,7 +125,7 @@ class Company:
             domain,
             self._life(random, source, domain, joined, since),
             trap="recycled",
-            opens=self._opens(random),
+            opens=self._opens(random) * (not domain.hides),
             robot=random.random() < self._world.lives.trap_robot,
             role=role,
         )

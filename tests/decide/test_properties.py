@@ -30,13 +30,15 @@ services = st.sampled_from(["shop", "bank"])
 DAY = 86_400_000
 steps = st.sampled_from([0, 0, 0, 1, 500, 20_000, 60_000, 3_600_000, DAY, 9 * DAY, 400 * DAY, 800 * DAY, -5_000])
 
+SHARED = MxFinding("yes", "mx", World.start // 1000, 300, ("mx1.hoster.example", "mx2.hoster.example"))
+MOVED = MxFinding("yes", "mx", World.start // 1000, 300, ("mx.other.example",))
 GOOGLE = MxFinding("yes", "mx", World.start // 1000, 300, ("mx.google.com",), "google")
 intents = st.fixed_dictionaries(
     {
         "id": st.sampled_from("123"),
         "to": addresses,
         "service": services,
-        "mx": st.sampled_from(["yes", GOOGLE, "no", "unknown"]),
+        "mx": st.sampled_from(["yes", GOOGLE, SHARED, MOVED, "no", "unknown"]),
         "attempt": st.integers(1, 3),
         "stream": st.sampled_from(["", "newsletter"]),
         "test": st.sampled_from([False] * 5 + [True]),

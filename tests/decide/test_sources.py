@@ -153,6 +153,29 @@ def test_whoever_answered_lately_is_not_kept_back(imports: Imports) -> None:
     assert ["send", "drop", "defer"] == [verdict.action for verdict in said]
 
 
+def test_who_took_mail_and_is_hardly_at_risk_is_spared(imports: Imports) -> None:
+    """A bad list has living people on it who are never seen to read. Whoever has a risk waits with the others."""
+    imports.send(8)
+    imports.feedback("delivered", 1, 2)
+    imports.bounce(2, 3, 4, 5)
+    said = [imports.world.intent(f"x{n}", to=f"u{n}@example.com", source="import") for n in (1, 2, 6)]
+    assert ["send", "drop", "defer"] == [verdict.action for verdict in said]
+    role = {"to": "u1@example.com", "source": "import", "classes": ("role", "machine-made")}
+    assert "source-held" == next(rule.id for rule in imports.world.intent("y", **role).rules or ())
+
+
+@pytest.mark.parametrize(("by", "action"), [("watch", "send"), ("ops", "defer"), ("", "defer")])
+def test_a_hold_by_a_person_spares_only_who_answered(imports: Imports, by: str, action: str) -> None:
+    """Watch holds what looks bad on the whole; a person may know something else."""
+    imports.send(2)
+    imports.feedback("delivered", 1)
+    imports.feedback("clicked", 2)
+    hold = SourceHoldRecord("shop", "import", imports.world.now + HOUR, "an old list", imports.world.now, by)
+    imports.world.append(hold)
+    said = [imports.world.intent(f"x{n}", to=f"u{n}@example.com", source="import") for n in (1, 2, 3)]
+    assert [action, "send", "defer"] == [verdict.action for verdict in said]
+
+
 def test_a_ledger_that_is_new_itself_knows_no_new_sources(new_world: type[World]) -> None:
     """For some days whatever it meets has been there before; what comes later is metered, an upgrade included."""
     imports = Imports(new_world, learning_days=7)

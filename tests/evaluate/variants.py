@@ -52,6 +52,7 @@ WITHOUT_RULES = {
 WITHOUT_WEIGHTS = {
     "life story in the risk": ("dormant", "old-bounce", "accepted-again", "unanswered"),
     "domains that came back": ("domain-came-back",),
+    "silent hosts": ("silent-host", "silent-domain"),
     "signs of a person": ("engaged", "consented"),
 }
 """What is left out -> the signals whose weight is 0."""

@@ -4,25 +4,34 @@ Steps: approve, approve and say so, defer until the person has confirmed, drop.
 """
 
 from sidestep.schemas import IntentEvidence
+from sidestep.streams.decide.hosts import host_of
+from sidestep.streams.decide.hosts import told as told_of_host
 from sidestep.streams.decide.hygiene import told
 from sidestep.streams.decide.policy import Policy
-from sidestep.streams.decide.risk import LEARNT, Risk
+from sidestep.streams.decide.risk import LEARNT, Risk, names_of
 from sidestep.streams.decide.rules.case import Finding, span
 from sidestep.streams.decide.rules.reasons import finding
-from sidestep.streams.decide.tables import RecipientRow, SourceRow
+from sidestep.streams.decide.tables import DomainRow, RecipientRow, SourceRow
 
 RULE = "trap-risk"
 
 
 def trap_risk(
-    evidence: IntentEvidence, risk: Risk, source: SourceRow | None, policy: Policy, now: int
+    evidence: IntentEvidence,
+    risk: Risk,
+    source: SourceRow | None,
+    hosts: tuple[DomainRow, DomainRow | None],
+    policy: Policy,
+    now: int,
 ) -> tuple[Finding | None, Finding | None]:
     """A finding that stops the intent, and one that is only told; at most one of them. `source`: where it has the
-    address from."""
+    address from; `hosts`: who takes the mail, the domain and the host that it shares with others."""
     rule = policy.rules[RULE]
     if rule.mode == "off" or risk.whole < rule.flag_from:
         return None, None
     story = f" {told(source, evidence.source)}" if source is not None and "source" in risk.parts else ""
+    if "host" in risk.parts:
+        story += f" {_of_host(evidence, risk, *hosts)}"
     said = {"risk": f"{risk.whole:.2f}", "parts": _parts(risk), "source": story, "wait": ""}
     if risk.whole >= rule.drop_from:
         return finding(policy, evidence, RULE, said), None
@@ -40,6 +49,12 @@ def valid_since(recipient: RecipientRow, evidence: IntentEvidence, risk: Risk) -
         return 0
     persons = max(recipient.last_engaged, recipient.complained_at, recipient.unsubscribed_at)
     return max(persons, evidence.consent_at // 1000) or recipient.first_seen
+
+
+def _of_host(evidence: IntentEvidence, risk: Risk, domain: DomainRow, host: DomainRow | None) -> str:
+    if host is not None and "silent-host" in names_of(risk.signals):
+        return told_of_host(host, host_of(domain.exchange))
+    return told_of_host(domain, evidence.domain)
 
 
 def _parts(risk: Risk) -> str:

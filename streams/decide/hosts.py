@@ -1,0 +1,130 @@
+"""Who takes a domain's mail, and whether anybody was ever seen there: the domain itself, and the mail servers that it
+shares with others. Pure: it changes only the rows that it is given.
+
+The servers of a trap operator or of a collector of slips take everything: nobody reads it, and nothing bounces. Where
+people are one opens, answers or complains sooner or later, and now and then one leaves, and bounces. A domain that has
+moved to other servers begins anew: who was seen before says nothing about who is there now.
+
+Mail servers go by the name that they share: mx1.mail.example and mx2.mail.example are one host.
+"""
+
+from collections.abc import Iterable, Iterator
+
+from sidestep.schemas import Evidence, FeedbackEvidence, IntentEvidence
+from sidestep.streams.decide.state import State
+from sidestep.streams.decide.tables import DomainRow, RecipientRow, host_key
+
+SILENT_AFTER = 3
+"""Messages without any sign of a person, after which a mailbox counts as silent."""
+REPRESENTATIVE = 10_000
+"""Mailboxes over which the counts are kept: at that many all are halved."""
+
+
+def host_of(exchange: str) -> str:
+    """The name that a mail server shares with its likes."""
+    rest = exchange.partition(".")[2]
+    return rest if "." in rest else exchange
+
+
+def shared_host(domain: str, row: DomainRow) -> str:
+    """The host of a domain's mail; empty: a large provider runs it, or the domain itself does."""
+    if row.provider or not row.exchange:
+        return ""
+    host = host_of(row.exchange)
+    return "" if host == domain else host
+
+
+def host_keys(records: Iterable[tuple[int, Evidence]], domains: dict[bytes, DomainRow]) -> set[bytes]:
+    """Keys of the hosts' rows that these records may need. `domains`: the rows of theirs that there are."""
+    found = {shared_host(name.decode(), row) for name, row in domains.items()}
+    for _, record in records:
+        if type(record) is IntentEvidence and record.mx is not None and record.mx.exchanges and not record.mx.provider:
+            found.add(host_of(record.mx.exchanges[0]))
+    return {host_key(host) for host in found if host}
+
+
+def host_row(state: State, domain: str, row: DomainRow, now: int) -> DomainRow | None:
+    """The row of the host that a domain shares with others, new if need be; None: there is none."""
+    host = shared_host(domain, row)
+    return state.domain(host_key(host), now) if host else None
+
+
+def has_moved(row: DomainRow, exchanges: tuple[str, ...]) -> bool:
+    """Whether these mail servers are others than those that the domain had."""
+    if not row.exchange or not exchanges:
+        return False
+    before = host_of(row.exchange)
+    # of several that are as good as each other, any may stand first
+    return all(host_of(exchange) != before for exchange in exchanges)
+
+
+def settle(row: DomainRow, now: int) -> None:
+    """The domain is at other servers: of who is there nobody was seen yet."""
+    row.settled_at, row.silent, row.alive, row.gone = now, 0, 0, 0
+
+
+def sent(row: RecipientRow, domain: DomainRow, host: DomainRow | None) -> None:
+    """A message has gone out to the mailbox, and is counted in its row."""
+    if row.unanswered == SILENT_AFTER:
+        for each in (domain, host):
+            if each is not None:
+                _count(each, silent=1)
+
+
+def answered(state: State, feedback: FeedbackEvidence, row: RecipientRow, when: int, now: int) -> None:
+    """A person was seen at the mailbox; its row does not know it yet."""
+    domain = _of_mail(state, feedback, row, when)
+    if domain is None:
+        return
+    first = max(row.last_engaged, row.complained_at, row.unsubscribed_at) <= domain.settled_at
+    silent = _counts_as_silent(row, domain)
+    if first or silent:
+        for each in _both(state, feedback.domain, domain, now):
+            _count(each, silent=-silent, alive=int(first))
+
+
+def left(state: State, feedback: FeedbackEvidence, row: RecipientRow, when: int, now: int) -> None:
+    """The mailbox has bounced for good or was suspended; its row does not know it yet."""
+    domain = _of_mail(state, feedback, row, when)
+    if domain is not None and not _is_marked(row, domain):
+        silent = _counts_as_silent(row, domain)
+        for each in _both(state, feedback.domain, domain, now):
+            _count(each, silent=-silent, gone=1)
+
+
+def told(row: DomainRow, name: str) -> str:
+    """The figures of a domain or of a host as a sentence."""
+    seen = f"a person was seen at {row.alive:,}" if row.alive else "nobody was ever seen to read any of it"
+    bounced = f"{row.gone:,} bounced" if row.gone else "none has bounced"
+    return f"The servers of {name} take all mail: {row.silent:,} mailboxes are silent, {bounced}, and {seen}."
+
+
+def _of_mail(state: State, feedback: FeedbackEvidence, row: RecipientRow, when: int) -> DomainRow | None:
+    """The row of the domain, if the report is about mail of ours that it has had since it is where it is."""
+    domain = state.domains.get(feedback.domain.encode())
+    return domain if domain is not None and row.last_approved and when > domain.settled_at else None
+
+
+def _both(state: State, name: str, domain: DomainRow, now: int) -> Iterator[DomainRow]:
+    yield domain
+    host = host_row(state, name, domain, now)
+    if host is not None:
+        yield host
+
+
+def _counts_as_silent(row: RecipientRow, domain: DomainRow) -> bool:
+    return row.unanswered >= SILENT_AFTER and row.last_approved >= domain.settled_at and not _is_marked(row, domain)
+
+
+def _is_marked(row: RecipientRow, domain: DomainRow) -> bool:
+    return max(row.hard_bounced_at, row.suspended_at) > domain.settled_at
+
+
+def _count(row: DomainRow, silent: int = 0, alive: int = 0, gone: int = 0) -> None:
+    row.silent = max(0, row.silent + silent)
+    row.alive += alive
+    row.gone += gone
+    if row.silent + row.alive + row.gone >= REPRESENTATIVE:
+        row.silent >>= 1
+        row.alive >>= 1
+        row.gone >>= 1
