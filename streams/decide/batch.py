@@ -39,6 +39,7 @@ from sidestep.streams.decide.tables import (
     SOURCES,
     campaign_key,
     provider_key,
+    service_key,
     service_provider_key,
     source_key,
 )
@@ -97,6 +98,7 @@ def load(records: Records, controls: Controls, read: Read, between: Between) -> 
             subjects.add((record.service, record.domain))
             recipients.add(record.recipient_key)
             ids.append(record.id_key)
+            sources.add(service_key(record.service))
             if record.source:
                 sources.add(source_key(record.service, record.source))
             if record.campaign:
@@ -107,6 +109,8 @@ def load(records: Records, controls: Controls, read: Read, between: Between) -> 
             subjects.add((record.service, record.domain))
             recipients.add(record.recipient_key)
             ids.append(record.event_key)
+            if record.service:
+                sources.add(service_key(record.service))
         elif isinstance(record, SuppressRecord | TrapRecord):
             recipients.add(record.recipient_key)
             domains.add(record.domain.encode())

@@ -7,7 +7,7 @@ from sidestep.streams.decide.hosts import answered, left
 from sidestep.streams.decide.hygiene import never_was
 from sidestep.streams.decide.outcomes import take_lesson, whose
 from sidestep.streams.decide.slow_down import answered as server_answered
-from sidestep.streams.decide.sources import brought_by, came_back
+from sidestep.streams.decide.sources import brought_by, came_back, sender
 from sidestep.streams.decide.state import State
 from sidestep.streams.decide.tables import COUNTED, DEDUPLICATION_SECONDS, DomainRow, IdRow, ServiceRow
 
@@ -93,8 +93,9 @@ def _sign_of_life(state: State, feedback: FeedbackEvidence, when: int, now: int)
         life.unsubscribed(row, when)
     elif feedback.event in ENGAGED:
         life.engaged(row, when)
-        for story in came_back(state, row):
-            story.engaged += 1
+        for story in (*came_back(state, row), sender(state, row, feedback.service)):
+            if story is not None:
+                story.engaged += 1
 
 
 def _rows(state: State, feedback: FeedbackEvidence, now: int) -> list[DomainRow | ServiceRow]:

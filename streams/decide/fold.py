@@ -37,7 +37,7 @@ from sidestep.streams.decide.rules.case import NEVER, Case, Finding
 from sidestep.streams.decide.rules.ladder import Ladder
 from sidestep.streams.decide.rules.trap_risk import trap_risk, valid_since
 from sidestep.streams.decide.slow_down import another_minute
-from sidestep.streams.decide.sources import meter, sent
+from sidestep.streams.decide.sources import is_watched, meter, sent
 from sidestep.streams.decide.standing import Follows, refuse, situation
 from sidestep.streams.decide.state import NO_STORIES, Controls, State
 from sidestep.streams.decide.suppress import suppress
@@ -142,9 +142,12 @@ def _judge(
         service = state.service(pair.service_key, now)
         stop = limit(state, evidence, pair, domain, service, policy, now_ms * 1000)
         if stop is None and not evidence.test:
-            _count_send(state, evidence, policy, domain, service, recipient, risk, now)
-            message_sent(state.recipients[evidence.recipient_key], domain, host)
-            sent(stories, now)
+            story = state.service_story(evidence.service, now)
+            watched = is_watched(story, policy)
+            _count_send(state, evidence, policy, domain, service, recipient, risk, watched, now)
+            if watched:  # else nothing would ever be seen there
+                message_sent(state.recipients[evidence.recipient_key], domain, host)
+            sent(stories, story, now)
     action: Action = "send" if stop is None else "defer" if stop.retry_us else "drop"
     code = SEND if stop is None else DEFER if stop.retry_us else DROP
     state.remember(evidence.id_key, IdRow(now, evidence.content_key[:8], evidence.attempt, code))
@@ -167,12 +170,13 @@ def _count_send(
     service: ServiceRow,
     recipient: RecipientRow,
     risk: Risk,
+    watched: bool,
     now: int,
 ) -> None:
     if not recipient.last_approved:
         service.never_mailed += 1
     row = state.recipient(evidence.recipient_key, now)
-    life.approved(row, evidence, domain.settled_at, now)
+    life.approved(row, evidence, domain.settled_at, watched, now)
     row.awaiting = risk.signals
     _count_meant(state, evidence, policy, row, now)
     domain.sends += 1

@@ -65,7 +65,7 @@ def settle(row: DomainRow, now: int) -> None:
 
 def sent(row: RecipientRow, domain: DomainRow, host: DomainRow | None) -> None:
     """A message has gone out to the mailbox, and is counted in its row."""
-    if row.unanswered == SILENT_AFTER:
+    if row.unseen == SILENT_AFTER:
         for each in (domain, host):
             if each is not None:
                 _count(each, silent=1)
@@ -113,7 +113,7 @@ def _both(state: State, name: str, domain: DomainRow, now: int) -> Iterator[Doma
 
 
 def _counts_as_silent(row: RecipientRow, domain: DomainRow) -> bool:
-    return row.unanswered >= SILENT_AFTER and row.last_approved >= domain.settled_at and not _is_marked(row, domain)
+    return row.unseen >= SILENT_AFTER and row.last_approved >= domain.settled_at and not _is_marked(row, domain)
 
 
 def _is_marked(row: RecipientRow, domain: DomainRow) -> bool:

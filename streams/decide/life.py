@@ -46,16 +46,18 @@ def _came_back(domain: DomainRow, elsewhere: bool, now: int) -> None:
         domain.moved_from, domain.moved_at = domain.dark_from, now
 
 
-def approved(row: RecipientRow, evidence: IntentEvidence, settled_at: int, now: int) -> None:
-    """A message goes out to it. `settled_at`: when its domain came to the mail servers that it has."""
+def approved(row: RecipientRow, evidence: IntentEvidence, settled_at: int, watched: bool, now: int) -> None:
+    """A message goes out to it. `settled_at`: when its domain came to the mail servers that it has; `watched`: whether
+    it would be reported that a person reads it."""
     if not row.last_approved:
         row.service, row.source = evidence.service, evidence.source
     elif row.last_approved < settled_at:
-        row.unanswered = 0  # whoever is there now has had nothing yet
+        row.unanswered = row.unseen = 0  # whoever is there now has had nothing yet
     if row.last_approved and now - row.last_approved > row.silence:
         row.silence, row.woken_at = now - row.last_approved, now
     row.last_approved = now
     row.unanswered += 1
+    row.unseen += watched
     as_first = evidence.source == row.source and evidence.service == row.service and not evidence.campaign
     row.last = None if as_first else LastMessage(evidence.service, evidence.source, evidence.campaign)
 
@@ -94,7 +96,7 @@ def suspended(row: RecipientRow, when: int) -> None:
 def complained(row: RecipientRow, when: int) -> None:
     """The person pressed "spam": somebody is there."""
     row.complained_at = max(row.complained_at, when)
-    row.unanswered = 0
+    row.unanswered = row.unseen = 0
 
 
 def delivered(row: RecipientRow, when: int) -> None:
@@ -106,14 +108,14 @@ def delivered(row: RecipientRow, when: int) -> None:
 def engaged(row: RecipientRow, when: int) -> None:
     """A person has opened, clicked or answered."""
     row.last_engaged = max(row.last_engaged, when)
-    row.unanswered = 0
+    row.unanswered = row.unseen = 0
     _accepted(row, when)
 
 
 def unsubscribed(row: RecipientRow, when: int) -> None:
     """The person has opted out: somebody is there."""
     row.unsubscribed_at = max(row.unsubscribed_at, when)
-    row.unanswered = 0
+    row.unanswered = row.unseen = 0
 
 
 def _accepted(row: RecipientRow, when: int) -> None:

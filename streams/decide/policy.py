@@ -125,6 +125,7 @@ class Policy(Struct, frozen=True):
     dormant_days: int
     consent_days: int
     unanswered: int
+    engagement: float
     bombed: int
     dark_days: int
     silent: int

@@ -17,6 +17,7 @@ RISK_PARAMETERS: Mapping[str, int | float] = MappingProxyType(
         "dormant_days": 1,
         "consent_days": 1,
         "unanswered": 1,
+        "engagement": 0.0,
         "bombed": 1_000_000,
         "dark_days": 1_000_000,
         "silent": 1_000_000,

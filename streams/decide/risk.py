@@ -152,7 +152,7 @@ class Scales:
         mx, mailbox = evidence.mx, evidence.mailbox
         if (mx is not None and mx.outcome == "no") or (mailbox is not None and mailbox.outcome == "no"):
             found = (found | _NOBODY) & ~_BIT["typo-domain"]
-        if recipient.unanswered >= self._many:
+        if recipient.unseen >= self._many:
             found |= _BIT["unanswered"]
         if domain.back_at:
             found |= _BIT["domain-came-back"]

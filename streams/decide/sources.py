@@ -15,7 +15,7 @@ from sidestep.streams.decide.policy import DAY, Policy, RulePolicy
 from sidestep.streams.decide.rules.case import Finding, span
 from sidestep.streams.decide.rules.reasons import finding
 from sidestep.streams.decide.state import State, Stories
-from sidestep.streams.decide.tables import LastMessage, RecipientRow, SourceRow, campaign_key, source_key
+from sidestep.streams.decide.tables import LastMessage, RecipientRow, SourceRow, campaign_key, service_key, source_key
 
 REPRESENTATIVE = 10_000
 
@@ -39,9 +39,10 @@ def meter(
     return None if found is None or _is_spared(state, evidence, found, recipient, policy, now) else found
 
 
-def sent(stories: Stories, now: int) -> None:
-    """A message goes out."""
+def sent(stories: Stories, service: SourceRow, now: int) -> None:
+    """A message goes out. `service`: the story of all that its service sends."""
     source, campaign = stories
+    _count(service, now)
     if source is not None:
         _count(source, now)
     if campaign is not None:
@@ -58,12 +59,24 @@ def _count(row: SourceRow, now: int) -> None:
         row.engaged >>= 1
 
 
+def is_watched(service: SourceRow, policy: Policy) -> bool:
+    """Whether it is reported who opens, clicks and answers a service's mail: if not, silence says nothing."""
+    if not policy.engagement:
+        return True
+    return service.sent >= policy.source_least and service.engaged >= policy.engagement * service.sent
+
+
 def came_back(state: State, recipient: RecipientRow) -> Iterator[SourceRow]:
     """The stories that feedback counts in: of the last message's source and of its campaign."""
     for key in _keys(last_message(recipient)):
         row = state.known_source(key)
         if row is not None:
             yield row
+
+
+def sender(state: State, recipient: RecipientRow, service: str) -> SourceRow | None:
+    """The story of the service that feedback counts for: the one that it names, else the last message's."""
+    return state.known_source(service_key(service or last_message(recipient).service))
 
 
 def brought_by(state: State, recipient: RecipientRow) -> Iterator[SourceRow]:
@@ -82,6 +95,7 @@ def last_message(recipient: RecipientRow) -> LastMessage:
 def source_keys(recipients: Collection[RecipientRow]) -> set[bytes]:
     """Keys of all stories that feedback about these mailboxes, or a report of a trap, may count in."""
     keys = {key for recipient in recipients for key in _keys(last_message(recipient))}
+    keys |= {service_key(last_message(recipient).service) for recipient in recipients}
     return keys.union(*map(brought_keys, recipients))
 
 

@@ -33,6 +33,7 @@ from sidestep.streams.decide.tables import (
     SourceRow,
     TallyRow,
     campaign_key,
+    service_key,
     source_key,
 )
 from sidestep.streams.decide.tally import OpenTallies
@@ -220,6 +221,12 @@ class State:
         if found.campaign is not None:
             found.campaign.last_seen = now
         return found
+
+    def service_story(self, service: str, now: int) -> SourceRow:
+        """The row of all that a service sends, new if need be."""
+        row = self._source(service_key(service), now)
+        row.last_seen = now
+        return row
 
     def _source(self, key: bytes, now: int) -> SourceRow:
         row = self.sources.get(key)

@@ -193,6 +193,8 @@ class RecipientRow(Struct, array_like=True, gc=False):
     """… so many messages were meant for it, …"""
     hour_forms: int = 0
     """… of so many different services, sources and campaigns: a bit for each, more or less."""
+    unseen: int = 0
+    """Of the messages since the last sign of a person, those of services of which such signs are reported."""
 
     @property
     def touched(self) -> int:
@@ -340,6 +342,11 @@ class TallyRow(Struct, array_like=True):
 def source_key(service: str, source: str) -> bytes:
     """Key in SOURCES, and in HOLDS of a hold of this source alone; U+001F is in no name that people print."""
     return f"{service}\x1f{source}".encode()
+
+
+def service_key(service: str) -> bytes:
+    """Key in SOURCES of all that a service sends, wherever it has the addresses from."""
+    return f"{service}\x1f".encode()
 
 
 def campaign_key(service: str, campaign: str) -> bytes:

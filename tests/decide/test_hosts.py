@@ -6,18 +6,25 @@ import pytest
 
 from sidestep.schemas import MxFinding
 from sidestep.streams.decide.hosts import SILENT_AFTER, host_of
-from sidestep.streams.decide.tables import DOMAIN_RATES, DomainRow, host_key
+from sidestep.streams.decide.tables import BOUNCE_HISTORY, DOMAIN_RATES, DomainRow, host_key
 from tests.decide.world import World
 
 DAY = 86_400_000
 SINK = "in1.sink.example"
+OFF = ("trap-risk", "recipient-hard-bounce", "recipient-suspended", "recipient-complaint")
 
 
 @pytest.fixture
 def world(new_world: type[World]) -> World:
     """Whatever the risk is, and whatever has happened before, it goes out."""
-    modes = dict.fromkeys(("trap-risk", "recipient-hard-bounce", "recipient-suspended", "recipient-complaint"), "off")
-    return new_world(new_world.policy_text(modes))
+    return watched(new_world, dict.fromkeys(OFF, "off"))
+
+
+def watched(new_world: type[World], modes: dict[str, str]) -> World:
+    """Of all mail it is reported whether somebody reads it."""
+    text = new_world.policy_text(modes)
+    assert "\nengagement = 0.005" in text
+    return new_world(text.replace("\nengagement = 0.005", "\nengagement = 0"))
 
 
 def write(world: World, to: str, times: int = 1, exchange: str = SINK, provider: str = "") -> dict[str, float]:
@@ -175,7 +182,7 @@ def test_a_report_of_mail_from_before_a_move_says_nothing(world: World) -> None:
 
 def test_a_sign_of_life_from_before_a_move_does_not_speak_for_the_mailbox(new_world: type[World]) -> None:
     """Nor does consent."""
-    world = new_world()
+    world = watched(new_world, {})
     write(world, "info@d.example")
     world.feedback("opened", to="info@d.example")
     mx = MxFinding("yes", "mx", world.now // 1000, 300, (SINK,))
@@ -191,7 +198,7 @@ def test_a_sign_of_life_from_before_a_move_does_not_speak_for_the_mailbox(new_wo
 
 def test_the_verdict_says_what_is_known_of_the_host(new_world: type[World]) -> None:
     """For whoever's mail was stopped."""
-    world = new_world()
+    world = watched(new_world, {})
     fill(world)
     mx = MxFinding("yes", "mx", world.now // 1000, 300, (SINK,))
     verdict = world.intent("last", to="joan@another.example", mx=mx)
@@ -201,3 +208,31 @@ def test_the_verdict_says_what_is_known_of_the_host(new_world: type[World]) -> N
         "The servers of sink.example take all mail: 2 mailboxes are silent, none has bounced, and nobody was ever seen "
         "to read any of it." in said["trap-risk"]
     )
+
+
+def test_where_nobody_reports_engagement_silence_says_nothing(new_world: type[World]) -> None:
+    """Of a service of which a hundred messages went out, and nobody was seen to read one; once somebody is, it does."""
+    world = new_world(new_world.policy_text(dict.fromkeys(OFF, "off")))
+    for number in range(40):
+        write(world, f"jane@d{number % 2}.example", SILENT_AFTER)
+    assert (0, 0, 0) == counts(world, host_key("sink.example"))
+    write(world, "june@people.example", exchange="mx.people.example")
+    world.feedback("opened", to="june@people.example", service="shop")
+    fill(world, 2)
+    assert (2, 0, 0) == counts(world, host_key("sink.example"))
+    assert 0.8 == write(world, "joan@another.example")["host"]
+
+
+def test_each_service_is_watched_by_itself(new_world: type[World]) -> None:
+    """That somebody reports who reads the shop's mail says nothing about the bank's."""
+    world = new_world(new_world.policy_text(dict.fromkeys(OFF, "off")))
+    for number in range(110):
+        for service in ("shop", "bank"):
+            world.wait(DAY)
+            world.intent(f"{service}-{number}", to=f"u{number}@people.example", service=service)
+        world.feedback("opened", to=f"u{number}@people.example", service="shop", id=str(number))
+    for service, many in (("bank", 0), ("shop", SILENT_AFTER)):
+        for number in range(SILENT_AFTER):
+            world.wait(DAY)
+            world.intent(f"{service}-x{number}", to="jane@d.example", service=service)
+        assert many == world.row(BOUNCE_HISTORY, world.keys.recipient("jane@d.example")).unseen
