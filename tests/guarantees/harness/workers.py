@@ -122,7 +122,12 @@ class WorkerProcess:
 
     def await_ready(self, *statuses: str) -> "WorkerProcess":
         """Returns when it is ready (or stands by, if told so)."""
-        wait_for(lambda: self.ready(statuses or ("ok",)), READY_SECONDS, f"{self.role} worker ready")
+        wait_for(
+            lambda: self.ready(statuses or ("ok",)),
+            READY_SECONDS,
+            f"{self.role} worker ready",
+            why=lambda: f"{self.notes()}\n{self.said[-3000:]}",
+        )
         return self
 
     def await_nothing_waits(self) -> None:
@@ -167,11 +172,17 @@ class WorkerProcess:
             raise AssertionError(text) from None
 
 
-def wait_for(condition: Callable[[], object], seconds: float, what: str, every: float = 0.05) -> None:
-    """Returns when `condition` holds; fails the test after so many seconds."""
+def wait_for(
+    condition: Callable[[], object],
+    seconds: float,
+    what: str,
+    every: float = 0.05,
+    why: Callable[[], str] = str,
+) -> None:
+    """Returns when `condition` holds; fails the test after so many seconds, with what `why` says then."""
     deadline = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < deadline, f"not within {seconds:g} s: {what}"
+        assert time.monotonic() < deadline, f"not within {seconds:g} s: {what}\n{why()}"
         time.sleep(every)
 
 
