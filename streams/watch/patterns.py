@@ -101,10 +101,12 @@ def _share(pattern: str, measured: Measured, sight: Sight, limit: ShareLimit, co
     if sight.whole is not None and found[-1][0] and found[-1][0] >= least * found[-1][1]:
         found.append((measured.bad(sight.whole), measured.of(sight.whole)))
     expected = max(limit.share / limit.times, usual)
+    # what is new is looked at for a short time, what is not for ever: chance comes round sooner or later
+    chance = limit.new_chance if sight.source and sight.whole is not None else limit.chance
     bad_enough = [
         (bad, of)
         for bad, of in found
-        if bad >= limit.bad and of >= limit.of and bad >= least * of and not is_chance(bad, of, expected, limit.chance)
+        if bad >= limit.bad and of >= limit.of and bad >= least * of and not is_chance(bad, of, expected, chance)
     ]
     if not bad_enough:
         return None

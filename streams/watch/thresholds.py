@@ -32,7 +32,8 @@ class Cold(msgspec.Struct, frozen=True):
 
 
 class ShareLimit(msgspec.Struct, frozen=True):
-    """At least so many bad ones of so many, that share, and less likely by chance than that."""
+    """At least so many bad ones of so many, that share, and less likely by chance than that; `new_chance`: of a new
+    source."""
 
     bad: int
     of: int
@@ -40,6 +41,7 @@ class ShareLimit(msgspec.Struct, frozen=True):
     critical: float
     times: float
     chance: float
+    new_chance: float
     quiet: int
     text: str
 
