@@ -49,7 +49,6 @@ def test_one_of_thirteen_is_chance_and_half_of_them_is_not() -> None:
     ("pattern", "bad"),
     [
         ("unknown-burst", {"approved": 3, "dropped": 9, "unknown": 9, "source": "import"}),
-        ("dormant-revival", {"approved": 9, "dormant": 8, "source": "old-list"}),
         ("bounce-storm", {"approved": 40, "delivered": 3, "hard_bounces": 6, "source": "import"}),
         ("trap-hits", {"approved": 30, "risk": 12_000, "source": "import"}),
     ],
@@ -62,6 +61,14 @@ def test_a_monstrous_share_is_told_of_a_few_in_the_first_window(pattern: str, ba
     assert [] == scene.holds()
     scene.minutes(6, **bad)
     assert [bad["source"]] == [held.source for held in scene.holds() if hasattr(held, "source")]
+
+
+def test_a_few_who_were_deferred_and_come_again_together_are_no_list() -> None:
+    """All of eight have had no mail for long; of thirty it is a list."""
+    scene = _scene()
+    assert [] == scene.says(approved=8, dormant=8, source="form")
+    scene.quiet(HOUR)
+    assert ["dormant-revival"] == [one.pattern for one in scene.says(approved=30, dormant=30, source="old-list")]
 
 
 def test_what_bounces_hours_later_is_no_storm() -> None:
