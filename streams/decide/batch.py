@@ -91,6 +91,9 @@ def load(records: Records, controls: Controls, read: Read, between: Between) -> 
     domains: set[bytes] = set()
     recipients: set[bytes] = set()
     sources: set[bytes] = set()
+    exchanges: set[str] = set()
+    looked_up: set[str] = set()
+    """Domains of which no record says what servers they have now."""
     ids: list[bytes] = []
     contents: list[bytes] = []
     for _, record in records:
@@ -98,7 +101,11 @@ def load(records: Records, controls: Controls, read: Read, between: Between) -> 
             subjects.add((record.service, record.domain))
             recipients.add(record.recipient_key)
             ids.append(record.id_key)
-            sources.add(service_key(record.service))
+            mx = record.mx
+            if mx is None or mx.outcome != "yes" or not mx.exchanges:
+                looked_up.add(record.domain)
+            elif not mx.provider:
+                exchanges.add(mx.exchanges[0])
             if record.source:
                 sources.add(source_key(record.service, record.source))
             if record.campaign:
@@ -109,8 +116,7 @@ def load(records: Records, controls: Controls, read: Read, between: Between) -> 
             subjects.add((record.service, record.domain))
             recipients.add(record.recipient_key)
             ids.append(record.event_key)
-            if record.service:
-                sources.add(service_key(record.service))
+            looked_up.add(record.domain)
         elif isinstance(record, SuppressRecord | TrapRecord):
             recipients.add(record.recipient_key)
             domains.add(record.domain.encode())
@@ -120,7 +126,9 @@ def load(records: Records, controls: Controls, read: Read, between: Between) -> 
     domains |= {domain.encode() for _, domain in subjects}
     hosted = _hosted(records, controls)
     state.domains = read(DOMAIN_RATES, domains | {provider_key(provider) for _, provider in hosted})
-    state.domains |= read(DOMAIN_RATES, host_keys(records, state.domains))
+    by_row = [(domain, state.domains.get(domain.encode())) for domain in looked_up]
+    state.domains |= read(DOMAIN_RATES, host_keys(exchanges, by_row))
+    sources |= {service_key(service) for service in {service for service, _ in subjects} if service}
     pairs = {f"{service}@{domain}".encode() for service, domain in subjects}
     state.services = read(SERVICES, pairs | {service_provider_key(*pair) for pair in hosted})
     state.recipients = read(BOUNCE_HISTORY, recipients)

@@ -39,7 +39,7 @@ from sidestep.streams.decide.rules.trap_risk import trap_risk, valid_since
 from sidestep.streams.decide.slow_down import another_minute
 from sidestep.streams.decide.sources import is_watched, meter, sent
 from sidestep.streams.decide.standing import Follows, refuse, situation
-from sidestep.streams.decide.state import NO_STORIES, Controls, State
+from sidestep.streams.decide.state import Controls, State
 from sidestep.streams.decide.suppress import suppress
 from sidestep.streams.decide.sweep import sweep
 from sidestep.streams.decide.tables import (
@@ -124,37 +124,35 @@ def _judge(
     flags: list[Finding] = []
     if traits:
         stop, flags = ladder.climb(Case(evidence, recipient, hold, policy, now, domain), traits)
-    stories = NO_STORIES
-    if (evidence.source or evidence.campaign) and not evidence.test:
-        stories = state.stories(evidence.service, evidence.source, evidence.campaign, now)
+    stories = None if evidence.test else state.stories(evidence.service, evidence.source, evidence.campaign, now)
+    source = stories.source if stories is not None else None
     fired = flags if stop is None else [stop, *flags]
     host = host_row(state, evidence.domain, domain, now)
-    risk = state.risk = scales.weigh(evidence, fired, recipient, domain, host, stories.source, now)
-    if stories.source is not None and (recipient is NEVER or fired) and evidence.recipient_key:
-        offered(stories.source, evidence, recipient, risk.nobody, fired)
+    risk = state.risk = scales.weigh(evidence, fired, recipient, domain, host, source, now)
+    if source is not None and (recipient is NEVER or fired) and evidence.recipient_key:
+        offered(source, evidence, recipient, risk.nobody, fired)
     if stop is None:
-        stop, told = trap_risk(evidence, risk, stories.source, (domain, host), policy, now)
+        stop, told = trap_risk(evidence, risk, source, (domain, host), policy, now)
         if told is not None:
             flags = [*flags, told]
-    if stop is None and stories is not NO_STORIES:
+    if stop is None and stories is not None:
         stop = meter(state, evidence, stories, recipient, policy, now)
     if stop is None:
         service = state.service(pair.service_key, now)
         stop = limit(state, evidence, pair, domain, service, policy, now_ms * 1000)
-        if stop is None and not evidence.test:
-            story = state.service_story(evidence.service, now)
-            watched = is_watched(story, policy)
+        if stop is None and stories is not None:
+            watched = is_watched(stories.service, policy)
             _count_send(state, evidence, policy, domain, service, recipient, risk, watched, now)
             if watched:  # else nothing would ever be seen there
                 message_sent(state.recipients[evidence.recipient_key], domain, host)
-            sent(stories, story, now)
+            sent(stories, now)
     action: Action = "send" if stop is None else "defer" if stop.retry_us else "drop"
     code = SEND if stop is None else DEFER if stop.retry_us else DROP
     state.remember(evidence.id_key, IdRow(now, evidence.content_key[:8], evidence.attempt, code))
     if stop is not None:
         flags = [stop, *flags]
         # a stranger whom a source has brought is remembered as well: its address counts once
-        if (recipient is not NEVER or (stories.source is not None and evidence.recipient_key)) and not evidence.test:
+        if (recipient is not NEVER or (source is not None and evidence.recipient_key)) and not evidence.test:
             _count_stop(state, evidence, policy, now)
     verdict = _verdict(state, evidence, position, action, flags, risk)
     if stop is None and (since := valid_since(recipient, evidence, risk)):

@@ -9,8 +9,9 @@ Mail servers go by the name that they share: mx1.mail.example and mx2.mail.examp
 """
 
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 
-from sidestep.schemas import Evidence, FeedbackEvidence, IntentEvidence
+from sidestep.schemas import FeedbackEvidence
 from sidestep.streams.decide.state import State
 from sidestep.streams.decide.tables import DomainRow, RecipientRow, host_key
 
@@ -26,27 +27,30 @@ def host_of(exchange: str) -> str:
     return rest if "." in rest else exchange
 
 
-def shared_host(domain: str, row: DomainRow) -> str:
-    """The host of a domain's mail; empty: a large provider runs it, or the domain itself does."""
-    if row.provider or not row.exchange:
-        return ""
-    host = host_of(row.exchange)
-    return "" if host == domain else host
+@lru_cache(maxsize=65_536)
+def _key_of(domain: str, exchange: str) -> bytes:
+    """Key of the host's row; empty where the domain's servers are its own."""
+    host = host_of(exchange)
+    return host_key(host) if host != domain else b""
 
 
-def host_keys(records: Iterable[tuple[int, Evidence]], domains: dict[bytes, DomainRow]) -> set[bytes]:
-    """Keys of the hosts' rows that these records may need. `domains`: the rows of theirs that there are."""
-    found = {shared_host(name.decode(), row) for name, row in domains.items()}
-    for _, record in records:
-        if type(record) is IntentEvidence and record.mx is not None and record.mx.exchanges and not record.mx.provider:
-            found.add(host_of(record.mx.exchanges[0]))
-    return {host_key(host) for host in found if host}
+def host_keys(exchanges: Iterable[str], domains: Iterable[tuple[str, DomainRow | None]]) -> set[bytes]:
+    """Keys of the hosts' rows that a batch may need: of these mail servers, and of these domains as their rows have
+    them."""
+    found = {host_key(host_of(exchange)) for exchange in exchanges}
+    found |= {_key(domain, row) for domain, row in domains if row is not None}
+    return found - {b""}
+
+
+def _key(domain: str, row: DomainRow) -> bytes:
+    """Empty: a large provider runs its mail, or the domain itself does."""
+    return _key_of(domain, row.exchange) if row.exchange and not row.provider else b""
 
 
 def host_row(state: State, domain: str, row: DomainRow, now: int) -> DomainRow | None:
     """The row of the host that a domain shares with others, new if need be; None: there is none."""
-    host = shared_host(domain, row)
-    return state.domain(host_key(host), now) if host else None
+    key = _key(domain, row)
+    return state.domain(key, now) if key else None
 
 
 def has_moved(row: DomainRow, exchanges: tuple[str, ...]) -> bool:

@@ -25,7 +25,7 @@ def meter(
 ) -> Finding | None:
     """A finding that keeps the intent back for the sake of its source or campaign. `stories`: the intent's own."""
     probation, held = policy.rules["source-probation"], policy.rules["source-held"]
-    source, campaign = stories
+    source, campaign, _ = stories
     found = None
     if source is not None and (
         state.controls.holds
@@ -39,9 +39,9 @@ def meter(
     return None if found is None or _is_spared(state, evidence, found, recipient, policy, now) else found
 
 
-def sent(stories: Stories, service: SourceRow, now: int) -> None:
-    """A message goes out. `service`: the story of all that its service sends."""
-    source, campaign = stories
+def sent(stories: Stories, now: int) -> None:
+    """A message goes out."""
+    source, campaign, service = stories
     _count(service, now)
     if source is not None:
         _count(source, now)

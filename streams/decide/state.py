@@ -53,13 +53,12 @@ class ServiceAtDomain(NamedTuple):
 
 
 class Stories(NamedTuple):
-    """The rows of an intent's source and of its campaign; None where it names none."""
+    """The rows of an intent's source and of its campaign, None where it names none; and of all that its service
+    sends."""
 
     source: SourceRow | None
     campaign: SourceRow | None
-
-
-NO_STORIES = Stories(None, None)
+    service: SourceRow
 
 
 class Controls:
@@ -204,7 +203,7 @@ class State:
         return row
 
     def stories(self, service: str, source: str, campaign: str, now: int) -> Stories:
-        """The rows of a source and of a campaign of a service to write to, new if need be."""
+        """The rows of a source, of a campaign and of all mail of a service to write to, new if need be."""
         names = service, source, campaign
         found = self._stories.get(names)
         if found is None or now >= self._stories_until:
@@ -215,23 +214,23 @@ class State:
             found = self._stories[names] = Stories(
                 self._source(source_key(service, source), now) if source else None,
                 self._source(campaign_key(service, campaign), now) if campaign else None,
+                self._story(service_key(service), now),
             )
+        found.service.last_seen = now
         if found.source is not None:
             found.source.last_seen = now
         if found.campaign is not None:
             found.campaign.last_seen = now
         return found
 
-    def service_story(self, service: str, now: int) -> SourceRow:
-        """The row of all that a service sends, new if need be."""
-        row = self._source(service_key(service), now)
-        row.last_seen = now
+    def _source(self, key: bytes, now: int) -> SourceRow:
+        row = self._story(key, now)
+        self.controls.sources_since = self.controls.sources_since or now
         return row
 
-    def _source(self, key: bytes, now: int) -> SourceRow:
+    def _story(self, key: bytes, now: int) -> SourceRow:
         row = self.sources.get(key)
         if row is None or ended(row, now):
-            self.controls.sources_since = self.controls.sources_since or now
             row = self.sources[key] = SourceRow(began=now)
         self.written_sources[key] = row
         return row
