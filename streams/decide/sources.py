@@ -155,7 +155,8 @@ def _hold(row: SourceRow, kind: str, name: str, evidence: IntentEvidence, policy
     if row.held_at and now - row.held_at > rule.days * DAY:
         _begin_anew(row, now)
     if not row.held_at:
-        if not _is_bad(row, rule):
+        # dead addresses are the list's fault, where it is known; what people complain of is the campaign's
+        if not _is_bad(row, rule, bounces=kind == "source" or not evidence.source):
             return None
         row.held_at = now
     said = {
@@ -169,11 +170,11 @@ def _hold(row: SourceRow, kind: str, name: str, evidence: IntentEvidence, policy
     return finding(policy, evidence, "source-held", said, retry_us=(row.held_at + rule.days * DAY) * 1_000_000)
 
 
-def _is_bad(row: SourceRow, rule: RulePolicy) -> bool:
-    """Of few messages nothing can be said, and one person who complains is no pattern."""
+def _is_bad(row: SourceRow, rule: RulePolicy, bounces: bool) -> bool:
+    """Of few messages nothing can be said, and one person who complains is no pattern. `bounces`: they count, too."""
     if row.sent < rule.least:
         return False
-    if row.hard_bounces >= rule.bounce_share * row.sent:
+    if bounces and row.hard_bounces >= rule.bounce_share * row.sent:
         return True
     return row.complaints >= rule.least_complaints and row.complaints > rule.complaint_share * row.sent
 

@@ -134,7 +134,9 @@ def _policy(new_world: type[World], modes: dict[str, str]) -> str:
     """With limits that go by the MX provider, too, unless a mode is another one."""
     by_provider = {} if modes else {"provider": "2/min,max_burst=2"}
     text = new_world.policy_text(modes, **LIMITED, **by_provider)
-    text = text.replace("bombed = 20", "bombed = 2").replace("source_least = 100", "source_least = 2")
+    for figure, low in (("bombed = 8", "bombed = 2"), ("source_least = 100", "source_least = 2")):
+        assert figure in text
+        text = text.replace(figure, low)
     if modes:
         return text
     text = text.replace('# "newsletter@google" = "10000/min,max_burst=1000"', 'bank = "1/min"')

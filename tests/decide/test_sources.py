@@ -144,6 +144,16 @@ def test_a_campaign_is_held_likewise(imports: Imports) -> None:
     assert "The campaign may of shop is held" in imports.world.intent("x", campaign="may").rules[0].text
 
 
+def test_a_campaign_does_not_pay_for_a_bad_list(imports: Imports) -> None:
+    """The list is held; who is on another one gets the same campaign. Complaints are about what it says."""
+    imports.send(8, campaign="may")
+    imports.bounce(*range(1, 7))
+    assert ["source-held"] == imports.send(campaign="may")
+    assert ["send"] * 8 == imports.send(8, source="form", campaign="may")
+    imports.feedback("complaint", 10, 11, 12, 13)
+    assert ["source-held"] == imports.send(source="other", campaign="may")
+
+
 def test_whoever_answered_lately_is_not_kept_back(imports: Imports) -> None:
     """Neither by a probation nor by a source that is bad; after a bounce their answer says nothing."""
     imports.send(8)

@@ -88,7 +88,7 @@ STORIES = [
     Story(
         "list-bombing",
         {"approved": 20, "bombed": {"a2V5": 60}, "provider": ""},
-        [{"approved": 20, "bombed": {"a2V5": 19}}],
+        [{"approved": 20, "bombed": {"a2V5": 9}}],
         service="",
         says="One mailbox was to get 60 messages within an hour, of many kinds",
     ),
