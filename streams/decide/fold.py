@@ -135,7 +135,7 @@ def _judge(
         stop, told = trap_risk(evidence, risk, source, (domain, host), policy, now)
         if told is not None:
             flags = [*flags, told]
-    if stop is None and stories is not None:
+    if stop is None and stories is not None and (evidence.source or evidence.campaign):
         stop = meter(state, evidence, stories, recipient, policy, now)
     if stop is None:
         service = state.service(pair.service_key, now)

@@ -121,7 +121,7 @@ class Scales:
         """The risk of an intent. `fired`: by the rules that it has met; `host`: which the domain shares with others;
         `source`: where it has the address from; `now`: log time, seconds."""
         signals = self._signals(evidence, fired, recipient, domain, now)
-        if host is not None and self._is_silent(host):
+        if host is not None and host.silent >= self._silent and self._is_silent(host):
             signals |= _BIT["silent-host"]
         elif domain.silent >= self._silent_domain and not domain.alive and not domain.gone:
             signals |= _BIT["silent-domain"]
@@ -167,8 +167,6 @@ class Scales:
 
     def _is_silent(self, row: DomainRow) -> bool:
         """Many mailboxes that take everything, hardly anybody who was seen to read, hardly any that has gone."""
-        if row.silent < self._silent:
-            return False
         known = row.silent + row.alive
         return row.alive <= self._silent_alive * known and row.gone <= self._silent_gone * known
 
