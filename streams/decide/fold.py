@@ -25,7 +25,7 @@ from sidestep.schemas.verdicts import Action
 from sidestep.streams.decide import life
 from sidestep.streams.decide.counted import Bombed
 from sidestep.streams.decide.feedback import count_feedback
-from sidestep.streams.decide.hosts import host_row
+from sidestep.streams.decide.hosts import host_row, silence
 from sidestep.streams.decide.hosts import sent as message_sent
 from sidestep.streams.decide.hygiene import offered
 from sidestep.streams.decide.limits import limit
@@ -128,7 +128,8 @@ def _judge(
     source = stories.source if stories is not None else None
     fired = flags if stop is None else [stop, *flags]
     host = host_row(state, evidence.domain, domain, now)
-    risk = state.risk = scales.weigh(evidence, fired, recipient, domain, host, source, now)
+    quiet = silence(state, domain, host, policy, now)
+    risk = state.risk = scales.weigh(evidence, fired, recipient, domain, quiet, source, now)
     if source is not None and (recipient is NEVER or fired) and evidence.recipient_key:
         offered(source, evidence, recipient, risk.nobody, fired)
     if stop is None:
@@ -144,7 +145,7 @@ def _judge(
             watched = is_watched(stories.service, policy)
             _count_send(state, evidence, policy, domain, service, recipient, risk, watched, now)
             if watched:  # else nothing would ever be seen there
-                message_sent(state.recipients[evidence.recipient_key], domain, host)
+                message_sent(state, state.recipients[evidence.recipient_key], domain, host, now)
             sent(stories, now)
     action: Action = "send" if stop is None else "defer" if stop.retry_us else "drop"
     code = SEND if stop is None else DEFER if stop.retry_us else DROP

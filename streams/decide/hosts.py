@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
 from sidestep.schemas import FeedbackEvidence
+from sidestep.streams.decide.policy import Policy
 from sidestep.streams.decide.state import State
 from sidestep.streams.decide.tables import DomainRow, RecipientRow, host_key
 
@@ -19,6 +20,12 @@ SILENT_AFTER = 3
 """Messages without any sign of a person, after which a mailbox counts as silent."""
 REPRESENTATIVE = 10_000
 """Mailboxes over which the counts are kept: at that many all are halved."""
+ENOUGH = 50
+"""Mailboxes of all hosts together, before it is known how many are silent anywhere."""
+MOST = 64
+"""Silent mailboxes; more would make no difference, and the powers of their chances are whole numbers."""
+EVERYWHERE = host_key("")
+"""Key of the row of all hosts together, those of the large providers among them."""
 
 
 def host_of(exchange: str) -> str:
@@ -39,7 +46,7 @@ def host_keys(exchanges: Iterable[str], domains: Iterable[tuple[str, DomainRow |
     them."""
     found = {host_key(host_of(exchange)) for exchange in exchanges}
     found |= {_key(domain, row) for domain, row in domains if row is not None}
-    return found - {b""}
+    return (found - {b""}) | {EVERYWHERE}
 
 
 def _key(domain: str, row: DomainRow) -> bytes:
@@ -67,10 +74,33 @@ def settle(row: DomainRow, now: int) -> None:
     row.settled_at, row.silent, row.alive, row.gone = now, 0, 0, 0
 
 
-def sent(row: RecipientRow, domain: DomainRow, host: DomainRow | None) -> None:
+def silence(state: State, domain: DomainRow, host: DomainRow | None, policy: Policy, now: int) -> str:
+    """The signal that the silence of a domain's host is: silent-host, silent-domain, or empty. What is silent is so by
+    chance where most mailboxes are."""
+    if domain.silent < policy.silent_domain and (host is None or host.silent < policy.silent):
+        return ""
+    everywhere = state.domain(EVERYWHERE, now)
+    if host is not None and host.silent >= policy.silent and _is_strange(host, everywhere, policy):
+        return "silent-host"
+    if domain.silent < policy.silent_domain or domain.alive or domain.gone:
+        return ""
+    return "silent-domain" if _is_strange(domain, everywhere, policy) else ""
+
+
+def _is_strange(row: DomainRow, everywhere: DomainRow, policy: Policy) -> bool:
+    known = row.silent + row.alive
+    if row.alive > policy.silent_alive * known or row.gone > policy.silent_gone * known:
+        return False
+    # whole numbers: powers of fractions differ in the last digit from machine to machine
+    silent, of = everywhere.silent, everywhere.silent + everywhere.alive
+    count = min(MOST, row.silent - row.alive)
+    return of >= ENOUGH and count > 0 and silent**count * 1000 <= of**count * round(1000 * policy.silent_chance)
+
+
+def sent(state: State, row: RecipientRow, domain: DomainRow, host: DomainRow | None, now: int) -> None:
     """A message has gone out to the mailbox, and is counted in its row."""
     if row.unseen == SILENT_AFTER:
-        for each in (domain, host):
+        for each in (domain, host, state.domain(EVERYWHERE, now)):
             if each is not None:
                 _count(each, silent=1)
 
@@ -83,7 +113,7 @@ def answered(state: State, feedback: FeedbackEvidence, row: RecipientRow, when: 
     first = max(row.last_engaged, row.complained_at, row.unsubscribed_at) <= domain.settled_at
     silent = _counts_as_silent(row, domain)
     if first or silent:
-        for each in _both(state, feedback.domain, domain, now):
+        for each in _all(state, feedback.domain, domain, now):
             _count(each, silent=-silent, alive=int(first))
 
 
@@ -92,7 +122,7 @@ def left(state: State, feedback: FeedbackEvidence, row: RecipientRow, when: int,
     domain = _of_mail(state, feedback, row, when)
     if domain is not None and not _is_marked(row, domain):
         silent = _counts_as_silent(row, domain)
-        for each in _both(state, feedback.domain, domain, now):
+        for each in _all(state, feedback.domain, domain, now):
             _count(each, silent=-silent, gone=1)
 
 
@@ -109,11 +139,12 @@ def _of_mail(state: State, feedback: FeedbackEvidence, row: RecipientRow, when: 
     return domain if domain is not None and row.last_approved and when > domain.settled_at else None
 
 
-def _both(state: State, name: str, domain: DomainRow, now: int) -> Iterator[DomainRow]:
+def _all(state: State, name: str, domain: DomainRow, now: int) -> Iterator[DomainRow]:
     yield domain
     host = host_row(state, name, domain, now)
     if host is not None:
         yield host
+    yield state.domain(EVERYWHERE, now)
 
 
 def _counts_as_silent(row: RecipientRow, domain: DomainRow) -> bool:

@@ -130,6 +130,7 @@ class Policy(Struct, frozen=True):
     dark_days: int
     silent: int
     silent_domain: int
+    silent_chance: float
     silent_alive: float
     silent_gone: float
     spared: float

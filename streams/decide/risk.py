@@ -100,8 +100,6 @@ class Scales:
         self._fresh = policy.consent_days * DAY
         self._many = policy.unanswered
         self._dark = policy.dark_days * DAY
-        self._silent_domain = policy.silent_domain
-        self._silent, self._silent_alive, self._silent_gone = policy.silent, policy.silent_alive, policy.silent_gone
         self._least = policy.source_least
         self._doubtful, self._dirty, self._traps = policy.source_doubtful, policy.source_dirty, policy.source_traps
         self._risky = policy.rules["trap-risk"].flag_from
@@ -114,17 +112,15 @@ class Scales:
         fired: list[Finding],
         recipient: RecipientRow,
         domain: DomainRow,
-        host: DomainRow | None,
+        silence: str,
         source: SourceRow | None,
         now: int,
     ) -> Risk:
-        """The risk of an intent. `fired`: by the rules that it has met; `host`: which the domain shares with others;
-        `source`: where it has the address from; `now`: log time, seconds."""
+        """The risk of an intent. `fired`: by the rules that it has met; `silence`: the signal of its
+        host, or empty; `source`: where it has the address from; `now`: log time, seconds."""
         signals = self._signals(evidence, fired, recipient, domain, now)
-        if host is not None and host.silent >= self._silent and self._is_silent(host):
-            signals |= _BIT["silent-host"]
-        elif domain.silent >= self._silent_domain and not domain.alive and not domain.gone:
-            signals |= _BIT["silent-domain"]
+        if silence:
+            signals |= _BIT[silence]
         if source is not None and (source.unknown or source.hard_bounces or source.suspicious or source.traps):
             signals |= self._of_source(source, evidence, recipient)
         found = self._weighed.get(signals)
@@ -164,11 +160,6 @@ class Scales:
         if evidence.consent_at // 1000 > max(now - self._fresh, marked, domain.settled_at, 0):
             found |= _BIT["consented"]
         return found
-
-    def _is_silent(self, row: DomainRow) -> bool:
-        """Many mailboxes that take everything, hardly anybody who was seen to read, hardly any that has gone."""
-        known = row.silent + row.alive
-        return row.alive <= self._silent_alive * known and row.gone <= self._silent_gone * known
 
     def _of_source(self, source: SourceRow, evidence: IntentEvidence, recipient: RecipientRow) -> int:
         if not brought(recipient, evidence.service, evidence.source):

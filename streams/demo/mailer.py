@@ -78,6 +78,8 @@ class Mailer:
                 service=verdict.service,
                 intent_id=verdict.id,
             )
+        if fate == "silent":  # nobody reads it, and the server says nothing against it: a spam trap, for example
+            return self._engagement(verdict, "delivered")
         if fate == "unsubscribes":
             return self._engagement(verdict, "unsubscribed")
         draw = self._draw(verdict, "engagement")

@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Struct
 
 Audience = Literal["newcomers", "subscribers", "customers", "companies", "operators", "imported"]
-Fate = Literal["gone", "suspended", "full", "blocked", "complains", "unsubscribes"]
+Fate = Literal["gone", "suspended", "full", "blocked", "complains", "unsubscribes", "silent"]
 
 
 class Service(Struct, frozen=True):

@@ -62,6 +62,8 @@ class Plan:
     reused: int = 0
     names: list[str] = field(default_factory=list)
     """The services, in the order of traffic.toml."""
+    zones: str = ""
+    """Master-file text: domains of the old list."""
 
 
 def key_of(intent: EmailIntent) -> IntentKey:
@@ -72,8 +74,8 @@ def key_of(intent: EmailIntent) -> IntentKey:
 def plan(traffic: Traffic, seed: int, intents: int) -> Plan:
     """The records of one day: `intents` of them, and the accidents on top."""
     random = Random(seed)
-    population = Population(traffic, intents, random)
-    made = Plan([], population.fates, names=list(traffic.services))
+    population = Population(traffic, intents, random, seed)
+    made = Plan([], population.fates, names=list(traffic.services), zones=population.zones)
     for name, count in _counts(traffic, intents).items():
         service = traffic.services[name]
         for number, hour in enumerate(_hours(service, count, random)):

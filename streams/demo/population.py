@@ -5,15 +5,19 @@ from itertools import accumulate
 from random import Random
 
 from sidestep.streams.demo.model import Fate, Service, Traffic
+from sidestep.streams.demo.old_list import OldList, old_list
 
-POOLS = {"subscribers": 0.36, "customers": 0.10, "companies": 0.05, "imported": 0.10}
+POOLS = {"subscribers": 0.36, "customers": 0.10, "companies": 0.05}
 """People of each audience, as a share of all intents."""
+IMPORTED = 0.10
+"""Entries of the old list, likewise."""
 
 
 class Population:
-    """Recipients by audience. `fates` says what becomes of mail to an address; who is not in it is there."""
+    """Recipients by audience. `fates` says what becomes of mail to an address; who is not in it is there. `zones`: of
+    the domains that the demo's DNS lacks."""
 
-    def __init__(self, traffic: Traffic, intents: int, random: Random):
+    def __init__(self, traffic: Traffic, intents: int, random: Random, seed: int):
         self._people = traffic.people
         self._odd = traffic.odd
         self._addresses = traffic.odd_addresses
@@ -31,6 +35,7 @@ class Population:
             name: [self._person(name, traffic.fates) for _ in range(max(10, round(share * intents)))]
             for name, share in POOLS.items()
         }
+        self._pools["imported"] = self._old_list(old_list(seed, max(10, round(IMPORTED * intents))), traffic)
         self._next_subscriber = 0
         self._audiences: dict[str, Callable[[], str]] = {
             "newcomers": self._newcomer,
@@ -94,13 +99,22 @@ class Population:
     def _imported(self) -> str:
         return self._random.choice(self._pools["imported"])
 
+    def _old_list(self, old: OldList, traffic: Traffic) -> list[str]:
+        """Entries of the list; whoever is still there answers as people do who never asked for mail."""
+        self.zones = old.zones
+        self.fates |= old.fates
+        for address in old.addresses:
+            if address not in old.fates:
+                self._decide_fate(address, traffic.fates["imported"])
+        return old.addresses
+
     def _often_the_first(self, name: str) -> str:
         pool = self._pools[name]
         return pool[int(len(pool) * self._random.random() ** 2)]
 
     def _person(self, audience: str, fates: dict[str, dict[Fate, float]]) -> str:
         address = self._address(1.0 if audience == "companies" else self._people.at_companies)
-        self._decide_fate(address, fates["imported" if audience == "imported" else "people"])
+        self._decide_fate(address, fates["people"])
         return address
 
     def _address(self, at_companies: float | None = None) -> str:

@@ -59,6 +59,7 @@ class Demo:
             with self._step("workers are ready"):
                 workers = stack.enter_context(Workers(self._workers(kafka.connection, names)))
                 planned = plan(self._traffic, self._seed, self._intents)
+                names.load(planned.zones)
                 workers.await_ready()
             outcome = self._day(kafka.connection, names, workers, planned)
         summary.show(self._console, self._traffic.services, outcome)

@@ -1,4 +1,4 @@
-"""Windows of log time, a minute each as shipped: which one a tally belongs to, and when one is over. Pure.
+"""Windows of log time, twenty seconds each as shipped: which one a tally belongs to, and when one is over. Pure.
 
 The partitions of the evidence come in at different times, so a window stays open for `grace` seconds after its end, by
 the greatest second of any tally so far. A tally that comes later still counts, in the oldest window that may be open;

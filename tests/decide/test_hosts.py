@@ -5,8 +5,10 @@ from typing import Any
 import pytest
 
 from sidestep.schemas import MxFinding
-from sidestep.streams.decide.hosts import SILENT_AFTER, host_of
+from sidestep.streams.decide.hosts import EVERYWHERE, SILENT_AFTER, host_of
 from sidestep.streams.decide.tables import BOUNCE_HISTORY, DOMAIN_RATES, DomainRow, host_key
+from sidestep.streams.runtime.outgoing import Outgoing
+from sidestep.streams.runtime.tables import Writes
 from tests.decide.world import World
 
 DAY = 86_400_000
@@ -20,11 +22,22 @@ def world(new_world: type[World]) -> World:
     return watched(new_world, dict.fromkeys(OFF, "off"))
 
 
-def watched(new_world: type[World], modes: dict[str, str]) -> World:
-    """Of all mail it is reported whether somebody reads it."""
+def watched(new_world: type[World], modes: dict[str, str], silent: int = 40) -> World:
+    """Of all mail it is reported whether somebody reads it. `silent`: of a hundred mailboxes elsewhere."""
     text = new_world.policy_text(modes)
     assert "\nengagement = 0.005" in text
-    return new_world(text.replace("\nengagement = 0.005", "\nengagement = 0"))
+    world = new_world(text.replace("\nengagement = 0.005", "\nengagement = 0"))
+    crowd(world, silent)
+    return world
+
+
+def crowd(world: World, silent: int = 40, of: int = 100) -> None:
+    """So many mailboxes are known elsewhere."""
+    writes = Writes()
+    writes.of(DOMAIN_RATES)[EVERYWHERE] = DomainRow(
+        last_seen=world.now // 1000, silent=silent, alive=of - silent, first_seen=1
+    )
+    world.ledger.commit(Outgoing(), writes, len(world.log) - 1)
 
 
 def write(world: World, to: str, times: int = 1, exchange: str = SINK, provider: str = "") -> dict[str, float]:
@@ -220,6 +233,7 @@ def test_where_nobody_reports_engagement_silence_says_nothing(new_world: type[Wo
     world.feedback("opened", to="june@people.example", service="shop")
     fill(world, 2)
     assert (2, 0, 0) == counts(world, host_key("sink.example"))
+    crowd(world)
     assert 0.8 == write(world, "joan@another.example")["host"]
 
 
@@ -236,3 +250,22 @@ def test_each_service_is_watched_by_itself(new_world: type[World]) -> None:
             world.wait(DAY)
             world.intent(f"{service}-x{number}", to="jane@d.example", service=service)
         assert many == world.row(BOUNCE_HISTORY, world.keys.recipient("jane@d.example")).unseen
+
+
+@pytest.mark.parametrize(
+    ("silent", "mailboxes", "risky"), [(50, 2, True), (60, 2, False), (60, 3, True), (90, 13, False), (90, 14, True)]
+)
+def test_where_most_are_silent_it_takes_more(new_world: type[World], silent: int, mailboxes: int, risky: bool) -> None:
+    """One in four by chance at most: of a hundred mailboxes everywhere so many are silent."""
+    world = watched(new_world, dict.fromkeys(OFF, "off"), silent)
+    fill(world, mailboxes)
+    crowd(world, silent)
+    assert risky == ("host" in write(world, "joan@another.example"))
+
+
+def test_before_enough_is_known_silence_says_nothing(new_world: type[World]) -> None:
+    """Of fifty mailboxes it is known how many are silent anywhere."""
+    world = watched(new_world, dict.fromkeys(OFF, "off"))
+    crowd(world, 20, 40)
+    fill(world, 5)
+    assert "host" not in write(world, "joan@another.example")

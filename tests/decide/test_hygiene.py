@@ -132,7 +132,7 @@ def test_a_customer_who_is_imported_again_does_not_suffer(
     """Only who is known from nowhere else, and has never shown a sign of a person."""
     policy, bad = parse(new_world.policy_text()), SourceRow(offered=1000, unknown=900)
     evidence: IntentEvidence = new_world.intent_record(source="import-2017")
-    risk = Scales(policy).weigh(evidence, [], RecipientRow(**recipient), DomainRow(), None, bad, NOW)
+    risk = Scales(policy).weigh(evidence, [], RecipientRow(**recipient), DomainRow(), "", bad, NOW)
     assert applies == ("source" in risk.parts)
 
 

@@ -177,7 +177,7 @@ def test_a_verdicts_risk_is_a_probability(new_world: type[World], text: str, fir
     snapshot = read_snapshot(text)
     findings = [Finding(name, "") for name in fired]
     alone, both = (
-        Scales(policy, known).weigh(new_world.intent_record(), findings, RecipientRow(), DomainRow(), None, None, 1)
+        Scales(policy, known).weigh(new_world.intent_record(), findings, RecipientRow(), DomainRow(), "", None, 1)
         for known in (None, snapshot)
     )
     assert 0 <= both.whole <= 1

@@ -87,7 +87,7 @@ def test_signals_combine(
 ) -> None:
     """1 - (1 - w1)(1 - w2)…, of all and of each part; engagement since the last mark leaves a fifth of it."""
     findings = [Finding(name, "") for name in fired]
-    found = Scales(policy).weigh(plain, findings, RecipientRow(**recipient), DomainRow(**domain), None, None, NOW)
+    found = Scales(policy).weigh(plain, findings, RecipientRow(**recipient), DomainRow(**domain), "", None, NOW)
     assert risk == (found.whole, found.parts)
 
 
@@ -99,13 +99,13 @@ def test_fresh_consent_speaks_for_an_address(
 ) -> None:
     """Within `consent_days`, and after any mark."""
     evidence = new_world.intent_record(consent_at=(NOW - days_ago * DAY) * 1000)
-    assert risk == Scales(policy).weigh(evidence, [], RecipientRow(**MARKED), DomainRow(), None, None, NOW).whole
+    assert risk == Scales(policy).weigh(evidence, [], RecipientRow(**MARKED), DomainRow(), "", None, NOW).whole
 
 
 def test_someone_who_never_engaged_is_not_taken_for_engaged(new_world: type[World], plain: IntentEvidence) -> None:
     """However far back the policy looks."""
     policy = parse(new_world.policy_text().replace("dormant_days = 365", "dormant_days = 99999"))
-    assert 0.05 == Scales(policy).weigh(plain, [], RecipientRow(), DomainRow(), None, None, NOW).whole
+    assert 0.05 == Scales(policy).weigh(plain, [], RecipientRow(), DomainRow(), "", None, NOW).whole
 
 
 times = st.sampled_from([0, 1, NOW - 400 * DAY, NOW - DAY, NOW])
@@ -133,7 +133,7 @@ def test_risk_is_a_probability_whatever_the_weights(
     lines = "\n".join(f"{name} = {weight:.6f}" for name, weight in weights.items())
     policy = parse(f"{head}[risk]\n{lines}\n[risk-parameters]{rest.partition('[risk-parameters]')[2]}")
     evidence = new_world.intent_record(consent_at=consent * 1000)
-    risk = Scales(policy).weigh(evidence, [Finding(name, "") for name in fired], recipient, domain, None, None, NOW)
+    risk = Scales(policy).weigh(evidence, [Finding(name, "") for name in fired], recipient, domain, "", None, NOW)
     assert 0 <= risk.whole <= 1
     assert all(0 < part <= risk.whole + 0.0011 for part in risk.parts.values())
 

@@ -53,6 +53,7 @@ class Drive:
         self._system.feed.flush()
         self._system.verdicts.await_all(self._traffic.expected, seconds, self._supervise)
         for worker in self._supervised:
+            self._supervise()  # who gives up late is started again, too
             worker.await_ready("ok", "standby")
 
     def _supervise(self) -> None:
