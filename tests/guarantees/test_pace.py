@@ -11,6 +11,7 @@ import pytest
 
 from sidestep.schemas import Evidence, MxFinding, Verdict
 from sidestep.schemas.codec import encode
+from sidestep.streams.watch.thresholds import thresholds
 from sidestep.topics.catalog import DEFAULT_PARTITIONS, EVIDENCE
 from tests.decide.world import START, World
 from tests.guarantees.harness.system import System
@@ -20,6 +21,8 @@ from tests.watch.test_pace import BURST, PER_SECOND, most
 GENEROUS = "1000000/s,max_burst=1000000"
 GOOGLE = MxFinding("yes", "mx", START, 300, ("mx.google.com",), "google")
 MINUTE = 60
+WINDOWS = MINUTE // thresholds().watch.windows.length
+"""Of Watch, in a minute."""
 EVERYWHERE = range(DEFAULT_PARTITIONS)
 OFFERED = 15
 """Messages a second that the busy partition has to send: half more than the whole limit."""
@@ -80,7 +83,7 @@ class Log:
         return len(self.verdicts) == self.offered
 
     def _watched(self) -> bool:
-        return _windows(self.watch) >= self.minutes - 1
+        return _windows(self.watch) >= WINDOWS * (self.minutes - 1)
 
 
 def _windows(worker: WorkerProcess) -> float:
