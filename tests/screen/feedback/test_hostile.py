@@ -52,7 +52,7 @@ def checked(octets: bytes) -> list[Outcome]:
     outcomes = parse(octets)
     assert outcomes
     for outcome in outcomes:
-        assert outcome.kind in ("bounce", "complaint", "delivered", "engagement", "none")
+        assert outcome.kind in ("bounce", "complaint", "delivered", "engagement", "none", "trap")
         assert not outcome.hard or outcome.scope in ("recipient", "domain")
         to_feedback(outcome)
     return outcomes
@@ -150,8 +150,8 @@ BOMBS = {
 
 @pytest.mark.parametrize("name", BOMBS)
 def test_bombs_cost_bounded_time(name: str) -> None:
-    """50 ms of processor time, the best of five runs."""
-    best = min(elapsed(BOMBS[name]) for _ in range(5))
+    """50 ms of processor time, the best of twenty runs: others have the machine, too."""
+    best = min(elapsed(BOMBS[name]) for _ in range(20))
     assert best * 1000 < MILLISECONDS_MAX
 
 
