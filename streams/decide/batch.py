@@ -23,6 +23,7 @@ from sidestep.schemas import (
 from sidestep.streams.decide.counted import Counted
 from sidestep.streams.decide.fold import fold
 from sidestep.streams.decide.hosts import host_keys
+from sidestep.streams.decide.keys import campaign_key, provider_key, service_key, service_provider_key, source_key
 from sidestep.streams.decide.policy_tally import policy_tally
 from sidestep.streams.decide.sources import source_keys
 from sidestep.streams.decide.state import Controls, State
@@ -37,11 +38,6 @@ from sidestep.streams.decide.tables import (
     OPEN_TALLIES,
     SERVICES,
     SOURCES,
-    campaign_key,
-    provider_key,
-    service_key,
-    service_provider_key,
-    source_key,
 )
 from sidestep.streams.decide.tally_counts import widen
 from sidestep.streams.runtime.tables import Row, Table

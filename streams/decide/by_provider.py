@@ -8,9 +8,10 @@ gives it, or an equal one. A domain with a limit of its own stands for itself: i
 from sidestep.schemas import IntentEvidence
 from sidestep.schemas.evidence import Pace
 from sidestep.streams.decide.buckets import Bucket, Passing, RateBucket, SlowBucket
+from sidestep.streams.decide.keys import provider_key, service_provider_key
 from sidestep.streams.decide.slow_down import slow_provider
 from sidestep.streams.decide.state import State
-from sidestep.streams.decide.tables import ServiceRow, provider_key, service_provider_key
+from sidestep.streams.decide.tables import ServiceRow
 from sidestep.streams.decide.warm_up import Today
 
 NO_PACE = Pace()

@@ -3,10 +3,10 @@
 from sidestep.schemas import FeedbackEvidence
 from sidestep.streams.decide import life
 from sidestep.streams.decide.counted import CameBack
-from sidestep.streams.decide.hosts import answered, left
+from sidestep.streams.decide.hosts import mailbox_gone, person_seen
 from sidestep.streams.decide.hygiene import never_was
 from sidestep.streams.decide.outcomes import take_lesson, whose
-from sidestep.streams.decide.slow_down import answered as server_answered
+from sidestep.streams.decide.slow_down import answered
 from sidestep.streams.decide.sources import brought_by, came_back, sender
 from sidestep.streams.decide.state import State
 from sidestep.streams.decide.tables import COUNTED, DEDUPLICATION_SECONDS, DomainRow, IdRow, ServiceRow
@@ -43,16 +43,16 @@ def count_feedback(state: State, feedback: FeedbackEvidence) -> None:
 def _bounce(state: State, feedback: FeedbackEvidence, when: int, now: int) -> None:
     """Only a bounce that blames the recipient marks one: a block of ours says nothing about them."""
     if feedback.scope == "us":
-        server_answered(state.domains.get(feedback.domain.encode()), feedback, state.controls.policy, when, now)
+        answered(state.domains.get(feedback.domain.encode()), feedback, state.controls.policy, when, now)
     if feedback.scope != "recipient":
         return
     if feedback.reason == "suspend":
         row = state.recipient(feedback.recipient_key, now)
-        left(state, feedback, row, when, now)
+        mailbox_gone(state, feedback, row, when, now)
         life.suspended(row, when)
     elif feedback.hard:
         row = state.recipient(feedback.recipient_key, now)
-        left(state, feedback, row, when, now)
+        mailbox_gone(state, feedback, row, when, now)
         life.bounced(row, when)
         for story in came_back(state, row):
             story.hard_bounces += 1
@@ -66,7 +66,7 @@ def _bounce(state: State, feedback: FeedbackEvidence, when: int, now: int) -> No
 
 def _complaint(state: State, feedback: FeedbackEvidence, when: int, now: int) -> None:
     row = state.recipient(feedback.recipient_key, now)
-    answered(state, feedback, row, when, now)
+    person_seen(state, feedback, row, when, now)
     life.complained(row, when)
     for story in came_back(state, row):
         story.complaints += 1
@@ -85,17 +85,18 @@ def _take_back(state: State, feedback: FeedbackEvidence, now: int) -> None:
 
 def _sign_of_life(state: State, feedback: FeedbackEvidence, when: int, now: int) -> None:
     row = state.recipient(feedback.recipient_key, now)
-    if feedback.event != "delivered":
-        answered(state, feedback, row, when, now)
     if feedback.event == "delivered":
         life.delivered(row, when)
-    elif feedback.event == "unsubscribed":
+        return
+    person_seen(state, feedback, row, when, now)
+    if feedback.event == "unsubscribed":
         life.unsubscribed(row, when)
     elif feedback.event in ENGAGED:
         life.engaged(row, when)
-        for story in (*came_back(state, row), sender(state, row, feedback.service)):
-            if story is not None:
-                story.engaged += 1
+        for story in came_back(state, row):
+            story.engaged += 1
+        if (service := sender(state, row, feedback.service)) is not None:
+            service.engaged += 1
 
 
 def _rows(state: State, feedback: FeedbackEvidence, now: int) -> list[DomainRow | ServiceRow]:

@@ -25,9 +25,9 @@ from sidestep.schemas.verdicts import Action
 from sidestep.streams.decide import life
 from sidestep.streams.decide.counted import Bombed
 from sidestep.streams.decide.feedback import count_feedback
-from sidestep.streams.decide.hosts import host_row, silence
-from sidestep.streams.decide.hosts import sent as message_sent
+from sidestep.streams.decide.hosts import host_row, message_sent, silence
 from sidestep.streams.decide.hygiene import offered
+from sidestep.streams.decide.keys import source_key
 from sidestep.streams.decide.limits import limit
 from sidestep.streams.decide.model import read_snapshot
 from sidestep.streams.decide.policy import Policy
@@ -39,7 +39,7 @@ from sidestep.streams.decide.rules.trap_risk import trap_risk, valid_since
 from sidestep.streams.decide.slow_down import another_minute
 from sidestep.streams.decide.sources import is_watched, meter, sent
 from sidestep.streams.decide.standing import Follows, refuse, situation
-from sidestep.streams.decide.state import Controls, State
+from sidestep.streams.decide.state import Controls, State, Stories
 from sidestep.streams.decide.suppress import suppress
 from sidestep.streams.decide.sweep import sweep
 from sidestep.streams.decide.tables import (
@@ -52,7 +52,6 @@ from sidestep.streams.decide.tables import (
     IdRow,
     RecipientRow,
     ServiceRow,
-    source_key,
 )
 from sidestep.streams.decide.traps import mark_trap
 from sidestep.streams.errors import NoPolicy, PolicyError
@@ -142,11 +141,7 @@ def _judge(
         service = state.service(pair.service_key, now)
         stop = limit(state, evidence, pair, domain, service, policy, now_ms * 1000)
         if stop is None and stories is not None:
-            watched = is_watched(stories.service, policy)
-            _count_send(state, evidence, policy, domain, service, recipient, risk, watched, now)
-            if watched:  # else nothing would ever be seen there
-                message_sent(state, state.recipients[evidence.recipient_key], domain, host, now)
-            sent(stories, now)
+            _count_send(state, evidence, policy, (domain, host), service, stories, now)
     action: Action = "send" if stop is None else "defer" if stop.retry_us else "drop"
     code = SEND if stop is None else DEFER if stop.retry_us else DROP
     state.remember(evidence.id_key, IdRow(now, evidence.content_key[:8], evidence.attempt, code))
@@ -165,18 +160,21 @@ def _count_send(
     state: State,
     evidence: IntentEvidence,
     policy: Policy,
-    domain: DomainRow,
+    hosts: tuple[DomainRow, DomainRow | None],
     service: ServiceRow,
-    recipient: RecipientRow,
-    risk: Risk,
-    watched: bool,
+    stories: Stories,
     now: int,
 ) -> None:
-    if not recipient.last_approved:
-        service.never_mailed += 1
+    domain, host = hosts
     row = state.recipient(evidence.recipient_key, now)
+    if not row.last_approved:
+        service.never_mailed += 1
+    watched = is_watched(stories.service, policy)
     life.approved(row, evidence, domain.settled_at, watched, now)
-    row.awaiting = risk.signals
+    if watched:  # else nothing would ever be seen there
+        message_sent(state, row, domain, host, now)
+    sent(stories, now)
+    row.awaiting = state.risk.signals
     _count_meant(state, evidence, policy, row, now)
     domain.sends += 1
     if domain.minute == now // 60:

@@ -8,13 +8,14 @@ moved to other servers begins anew: who was seen before says nothing about who i
 Mail servers go by the name that they share: mx1.mail.example and mx2.mail.example are one host.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from functools import lru_cache
 
 from sidestep.schemas import FeedbackEvidence
+from sidestep.streams.decide.keys import host_key
 from sidestep.streams.decide.policy import Policy
 from sidestep.streams.decide.state import State
-from sidestep.streams.decide.tables import DomainRow, RecipientRow, host_key
+from sidestep.streams.decide.tables import DomainRow, RecipientRow
 
 SILENT_AFTER = 3
 """Messages without any sign of a person, after which a mailbox counts as silent."""
@@ -62,11 +63,9 @@ def host_row(state: State, domain: str, row: DomainRow, now: int) -> DomainRow |
 
 def has_moved(row: DomainRow, exchanges: tuple[str, ...]) -> bool:
     """Whether these mail servers are others than those that the domain had."""
-    if not row.exchange or not exchanges:
-        return False
     before = host_of(row.exchange)
     # of several that are as good as each other, any may stand first
-    return all(host_of(exchange) != before for exchange in exchanges)
+    return bool(before) and all(host_of(exchange) != before for exchange in exchanges)
 
 
 def settle(row: DomainRow, now: int) -> None:
@@ -77,14 +76,11 @@ def settle(row: DomainRow, now: int) -> None:
 def silence(state: State, domain: DomainRow, host: DomainRow | None, policy: Policy, now: int) -> str:
     """The signal that the silence of a domain's host is: silent-host, silent-domain, or empty. What is silent is so by
     chance where most mailboxes are."""
-    if domain.silent < policy.silent_domain and (host is None or host.silent < policy.silent):
-        return ""
-    everywhere = state.domain(EVERYWHERE, now)
-    if host is not None and host.silent >= policy.silent and _is_strange(host, everywhere, policy):
+    if host is not None and host.silent >= policy.silent and _is_strange(host, state.domain(EVERYWHERE, now), policy):
         return "silent-host"
     if domain.silent < policy.silent_domain or domain.alive or domain.gone:
         return ""
-    return "silent-domain" if _is_strange(domain, everywhere, policy) else ""
+    return "silent-domain" if _is_strange(domain, state.domain(EVERYWHERE, now), policy) else ""
 
 
 def _is_strange(row: DomainRow, everywhere: DomainRow, policy: Policy) -> bool:
@@ -97,15 +93,13 @@ def _is_strange(row: DomainRow, everywhere: DomainRow, policy: Policy) -> bool:
     return of >= ENOUGH and count > 0 and silent**count * 1000 <= of**count * round(1000 * policy.silent_chance)
 
 
-def sent(state: State, row: RecipientRow, domain: DomainRow, host: DomainRow | None, now: int) -> None:
+def message_sent(state: State, row: RecipientRow, domain: DomainRow, host: DomainRow | None, now: int) -> None:
     """A message has gone out to the mailbox, and is counted in its row."""
     if row.unseen == SILENT_AFTER:
-        for each in (domain, host, state.domain(EVERYWHERE, now)):
-            if each is not None:
-                _count(each, silent=1)
+        _count(state, domain, host, now, silent=1)
 
 
-def answered(state: State, feedback: FeedbackEvidence, row: RecipientRow, when: int, now: int) -> None:
+def person_seen(state: State, feedback: FeedbackEvidence, row: RecipientRow, when: int, now: int) -> None:
     """A person was seen at the mailbox; its row does not know it yet."""
     domain = _of_mail(state, feedback, row, when)
     if domain is None:
@@ -113,20 +107,19 @@ def answered(state: State, feedback: FeedbackEvidence, row: RecipientRow, when: 
     first = max(row.last_engaged, row.complained_at, row.unsubscribed_at) <= domain.settled_at
     silent = _counts_as_silent(row, domain)
     if first or silent:
-        for each in _all(state, feedback.domain, domain, now):
-            _count(each, silent=-silent, alive=int(first))
+        host = host_row(state, feedback.domain, domain, now)
+        _count(state, domain, host, now, silent=-silent, alive=int(first))
 
 
-def left(state: State, feedback: FeedbackEvidence, row: RecipientRow, when: int, now: int) -> None:
+def mailbox_gone(state: State, feedback: FeedbackEvidence, row: RecipientRow, when: int, now: int) -> None:
     """The mailbox has bounced for good or was suspended; its row does not know it yet."""
     domain = _of_mail(state, feedback, row, when)
     if domain is not None and not _is_marked(row, domain):
-        silent = _counts_as_silent(row, domain)
-        for each in _all(state, feedback.domain, domain, now):
-            _count(each, silent=-silent, gone=1)
+        host = host_row(state, feedback.domain, domain, now)
+        _count(state, domain, host, now, silent=-_counts_as_silent(row, domain), gone=1)
 
 
-def told(row: DomainRow, name: str) -> str:
+def told_of_host(row: DomainRow, name: str) -> str:
     """The figures of a domain or of a host as a sentence."""
     seen = f"a person was seen at {row.alive:,}" if row.alive else "nobody was ever seen to read any of it"
     bounced = f"{row.gone:,} bounced" if row.gone else "none has bounced"
@@ -139,14 +132,6 @@ def _of_mail(state: State, feedback: FeedbackEvidence, row: RecipientRow, when: 
     return domain if domain is not None and row.last_approved and when > domain.settled_at else None
 
 
-def _all(state: State, name: str, domain: DomainRow, now: int) -> Iterator[DomainRow]:
-    yield domain
-    host = host_row(state, name, domain, now)
-    if host is not None:
-        yield host
-    yield state.domain(EVERYWHERE, now)
-
-
 def _counts_as_silent(row: RecipientRow, domain: DomainRow) -> bool:
     return row.unseen >= SILENT_AFTER and row.last_approved >= domain.settled_at and not _is_marked(row, domain)
 
@@ -155,11 +140,16 @@ def _is_marked(row: RecipientRow, domain: DomainRow) -> bool:
     return max(row.hard_bounced_at, row.suspended_at) > domain.settled_at
 
 
-def _count(row: DomainRow, silent: int = 0, alive: int = 0, gone: int = 0) -> None:
-    row.silent = max(0, row.silent + silent)
-    row.alive += alive
-    row.gone += gone
-    if row.silent + row.alive + row.gone >= REPRESENTATIVE:
-        row.silent >>= 1
-        row.alive >>= 1
-        row.gone >>= 1
+def _count(
+    state: State, domain: DomainRow, host: DomainRow | None, now: int, silent: int = 0, alive: int = 0, gone: int = 0
+) -> None:
+    """In the rows of the domain, of its host, and of everywhere."""
+    for row in (domain, host, state.domain(EVERYWHERE, now)):
+        if row is not None:
+            row.silent = max(0, row.silent + silent)
+            row.alive += alive
+            row.gone += gone
+            if row.silent + row.alive + row.gone >= REPRESENTATIVE:
+                row.silent >>= 1
+                row.alive >>= 1
+                row.gone >>= 1

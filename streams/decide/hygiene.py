@@ -8,8 +8,9 @@ is known to be dead or a trap: customers who are alive say nothing about the str
 from collections.abc import Sequence
 
 from sidestep.schemas import IntentEvidence
+from sidestep.streams.decide.keys import source_key
 from sidestep.streams.decide.rules.case import NEVER, Finding
-from sidestep.streams.decide.tables import RecipientRow, SourceRow, source_key
+from sidestep.streams.decide.tables import RecipientRow, SourceRow
 
 REPRESENTATIVE = 10_000
 """Addresses over which the shares are reckoned: at that many all counts are halved."""

@@ -31,12 +31,13 @@ def seen(domain: DomainRow, evidence: IntentEvidence, now: int) -> None:
             domain.dark_since = now
         domain.dark_reason = mx.reason
     elif mx.outcome == "yes":
-        elsewhere = bool(mx.exchanges) and mx.exchanges[0] != domain.exchange and has_moved(domain, mx.exchanges)
+        changed = bool(mx.exchanges) and mx.exchanges[0] != domain.exchange
+        elsewhere = changed and has_moved(domain, mx.exchanges)
         if domain.dark_since:
             _came_back(domain, elsewhere, now)
         if elsewhere:
             settle(domain, now)
-        if mx.exchanges and mx.exchanges[0] != domain.exchange:
+        if changed:
             domain.exchange = mx.exchanges[0]
 
 

@@ -11,11 +11,12 @@ from collections.abc import Collection, Iterator
 
 from sidestep.schemas import IntentEvidence
 from sidestep.streams.decide.hygiene import brought_keys
+from sidestep.streams.decide.keys import campaign_key, service_key, source_key
 from sidestep.streams.decide.policy import DAY, Policy, RulePolicy
 from sidestep.streams.decide.rules.case import Finding, span
 from sidestep.streams.decide.rules.reasons import finding
 from sidestep.streams.decide.state import State, Stories
-from sidestep.streams.decide.tables import LastMessage, RecipientRow, SourceRow, campaign_key, service_key, source_key
+from sidestep.streams.decide.tables import LastMessage, RecipientRow, SourceRow
 
 REPRESENTATIVE = 10_000
 

@@ -8,6 +8,7 @@ from sidestep.schemas import ModelSnapshot, Pace, PolicyRecord, Versions
 from sidestep.streams.decide.counted import Bombed, CameBack, TrapHit
 from sidestep.streams.decide.engine import ENGINE
 from sidestep.streams.decide.expiry import HOUR_MS, KEPT_SECONDS, Stretch, ended
+from sidestep.streams.decide.keys import campaign_key, service_key, source_key
 from sidestep.streams.decide.model import read_snapshot
 from sidestep.streams.decide.policy import DAY, Policy
 from sidestep.streams.decide.policy_text import parse_logged
@@ -32,9 +33,6 @@ from sidestep.streams.decide.tables import (
     ServiceRow,
     SourceRow,
     TallyRow,
-    campaign_key,
-    service_key,
-    source_key,
 )
 from sidestep.streams.decide.tally import OpenTallies
 from sidestep.streams.gcra import Rate

@@ -30,12 +30,14 @@ class Population:
         self._number = 0
         ranks = range(1, len(self._people.providers) + 1)
         self._provider_weights = list(accumulate(1 / rank**self._people.zipf for rank in ranks))
+        self._shares = traffic.fates["people"]
         self.fates: dict[str, Fate] = {}
         self._pools = {
-            name: [self._person(name, traffic.fates) for _ in range(max(10, round(share * intents)))]
-            for name, share in POOLS.items()
+            name: [self._person(name) for _ in range(max(10, round(share * intents)))] for name, share in POOLS.items()
         }
-        self._pools["imported"] = self._old_list(old_list(seed, max(10, round(IMPORTED * intents))), traffic)
+        old = old_list(seed, max(10, round(IMPORTED * intents)))
+        self.zones = old.zones
+        self._pools["imported"] = self._imported_people(old, traffic.fates["imported"])
         self._next_subscriber = 0
         self._audiences: dict[str, Callable[[], str]] = {
             "newcomers": self._newcomer,
@@ -45,7 +47,6 @@ class Population:
             "operators": self._operator,
             "imported": self._imported,
         }
-        self._shares = traffic.fates["people"]
         # the shop's and the newsletter's customers are partly the same people
         half = len(self._pools["customers"]) // 2
         self._pools["customers"][:half] = random.sample(self._pools["subscribers"], half)
@@ -99,22 +100,21 @@ class Population:
     def _imported(self) -> str:
         return self._random.choice(self._pools["imported"])
 
-    def _old_list(self, old: OldList, traffic: Traffic) -> list[str]:
+    def _imported_people(self, old: OldList, shares: dict[Fate, float]) -> list[str]:
         """Entries of the list; whoever is still there answers as people do who never asked for mail."""
-        self.zones = old.zones
         self.fates |= old.fates
         for address in old.addresses:
             if address not in old.fates:
-                self._decide_fate(address, traffic.fates["imported"])
+                self._decide_fate(address, shares)
         return old.addresses
 
     def _often_the_first(self, name: str) -> str:
         pool = self._pools[name]
         return pool[int(len(pool) * self._random.random() ** 2)]
 
-    def _person(self, audience: str, fates: dict[str, dict[Fate, float]]) -> str:
+    def _person(self, audience: str) -> str:
         address = self._address(1.0 if audience == "companies" else self._people.at_companies)
-        self._decide_fate(address, fates["people"])
+        self._decide_fate(address, self._shares)
         return address
 
     def _address(self, at_companies: float | None = None) -> str:

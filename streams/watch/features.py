@@ -1,8 +1,8 @@
 """The features of a window: what an anomaly shows as seen, and what the trees look at. Pure."""
 
 from collections.abc import Mapping
-from math import log2
 
+from sidestep.streams.logistic import LN2, log, sum_of
 from sidestep.streams.watch.counts import Counts, share
 from sidestep.streams.watch.tables import WindowRow
 from sidestep.streams.watch.windows import typo_and_role
@@ -46,4 +46,4 @@ def entropy(numbers: Mapping[str, int]) -> float:
     if not total:
         return 0.0
     parts = sorted(number / total for number in numbers.values() if number)
-    return round(abs(sum(part * log2(part) for part in parts)), 3)
+    return round(abs(sum_of(part * log(part) for part in parts) / LN2), 3)

@@ -11,11 +11,11 @@ them by what it teaches, the less the more is known (a Kalman filter; the step i
 so no outcome throws the model off). The one number that decides how fast is how far the policy may be wrong, `spread`.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from math import sqrt
 
 from sidestep.schemas import Learnt, ModelSnapshot, Reliability
-from sidestep.streams.logistic import LARGEST, logit, sigmoid
+from sidestep.streams.logistic import LARGEST, logit, sigmoid, sum_of
 from sidestep.streams.watch.tables import TENTHS, ModelRow
 from sidestep.streams.watch.thresholds import Learning
 
@@ -131,14 +131,6 @@ def _extend(row: ModelRow, mean: float, spread: float) -> None:
         spreads.append(0.0)
     row.mean.append(mean)
     row.spread.append([0.0] * (len(row.mean) - 1) + [spread**2])
-
-
-def sum_of(figures: Iterator[float]) -> float:
-    """The sum, in the order of the figures: Python's own adds up otherwise from version 3.12 on."""
-    total = 0.0
-    for figure in figures:
-        total += figure
-    return total
 
 
 def doubt(row: ModelRow, learning: Learning) -> None:

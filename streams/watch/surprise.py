@@ -1,6 +1,6 @@
 """How far chance is from explaining what was seen. Pure."""
 
-from math import log
+from sidestep.streams.logistic import log
 
 
 def surprise(bad: float, of: float, usual: float) -> float:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
+from sidestep.streams.logistic import sum_of
 from sidestep.streams.watch.baselines import usual_share
 from sidestep.streams.watch.counts import Counts
 from sidestep.streams.watch.thresholds import Cold
@@ -32,4 +33,4 @@ class Usual(NamedTuple):
         messages = sum(weight for weight, _ in shares)
         if not messages or max(share for _, share in shares) < 0:
             return taught
-        return max(taught, sum(weight * max(0.0, taught, share) for weight, share in shares) / messages)
+        return max(taught, sum_of(weight * max(0.0, taught, share) for weight, share in shares) / messages)

@@ -6,7 +6,8 @@ import pytest
 
 from sidestep.schemas import MxFinding
 from sidestep.streams.decide.hosts import EVERYWHERE, SILENT_AFTER, host_of
-from sidestep.streams.decide.tables import BOUNCE_HISTORY, DOMAIN_RATES, DomainRow, host_key
+from sidestep.streams.decide.keys import host_key
+from sidestep.streams.decide.tables import BOUNCE_HISTORY, DOMAIN_RATES, DomainRow
 from sidestep.streams.runtime.outgoing import Outgoing
 from sidestep.streams.runtime.tables import Writes
 from tests.decide.world import World

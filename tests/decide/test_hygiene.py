@@ -6,10 +6,11 @@ import pytest
 
 from sidestep.schemas import IntentEvidence, Verdict
 from sidestep.streams.decide.hygiene import REPRESENTATIVE, bad_share, offered
+from sidestep.streams.decide.keys import source_key
 from sidestep.streams.decide.policy_text import parse
 from sidestep.streams.decide.risk import Scales
 from sidestep.streams.decide.rules.case import NEVER, Finding
-from sidestep.streams.decide.tables import SOURCES, DomainRow, RecipientRow, SourceRow, source_key
+from sidestep.streams.decide.tables import SOURCES, DomainRow, RecipientRow, SourceRow
 from tests.decide.world import World
 
 NOW = 1_800_000_000

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from sidestep.schemas import MxFinding, Verdict
-from sidestep.streams.decide.tables import SERVICES, service_provider_key
+from sidestep.streams.decide.keys import service_provider_key
+from sidestep.streams.decide.tables import SERVICES
 from tests.decide.world import World
 
 HOUR, DAY = 3_600_000, 86_400_000

@@ -4,8 +4,7 @@ Steps: approve, approve and say so, defer until the person has confirmed, drop.
 """
 
 from sidestep.schemas import IntentEvidence
-from sidestep.streams.decide.hosts import host_of
-from sidestep.streams.decide.hosts import told as told_of_host
+from sidestep.streams.decide.hosts import host_of, told_of_host
 from sidestep.streams.decide.hygiene import told
 from sidestep.streams.decide.policy import Policy
 from sidestep.streams.decide.risk import LEARNT, Risk, names_of

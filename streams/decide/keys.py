@@ -1,0 +1,34 @@
+"""Keys of rows in the ledger that are more than a name or a hash. Pure.
+
+U+001F is in no name that people print, no domain has a colon in its name.
+"""
+
+
+def source_key(service: str, source: str) -> bytes:
+    """Key in SOURCES, and in HOLDS of a hold of this source alone; U+001F is in no name that people print."""
+    return f"{service}\x1f{source}".encode()
+
+
+def service_key(service: str) -> bytes:
+    """Key in SOURCES of all that a service sends, wherever it has the addresses from."""
+    return f"{service}\x1f".encode()
+
+
+def campaign_key(service: str, campaign: str) -> bytes:
+    """Key in SOURCES of a campaign."""
+    return f"{service}\x1f\x1f{campaign}".encode()
+
+
+def provider_key(provider: str) -> bytes:
+    """Key in DOMAIN_RATES of what the domains of an MX provider share; no domain has a colon in its name."""
+    return b"mx:" + provider.encode()
+
+
+def host_key(host: str) -> bytes:
+    """Key in DOMAIN_RATES of mail servers that several domains share, by the name of their host; likewise."""
+    return b"host:" + host.encode()
+
+
+def service_provider_key(service: str, provider: str) -> bytes:
+    """Key in SERVICES of a service at all domains whose mail a provider runs, likewise."""
+    return f"{service}@mx:{provider}".encode()
