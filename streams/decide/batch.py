@@ -6,6 +6,7 @@ difference.
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from sidestep.schemas import (
@@ -81,60 +82,73 @@ def load_controls(read: Read, scan: Scan) -> Controls:
     )
 
 
-def load(records: Records, controls: Controls, read: Read, between: Between) -> State:
-    """A state with every row that these records may need, each table read in one call; and what they may end."""
-    subjects: set[tuple[str, str]] = set()
-    domains: set[bytes] = set()
-    recipients: set[bytes] = set()
-    sources: set[bytes] = set()
-    exchanges: set[str] = set()
-    looked_up: set[str] = set()
+@dataclass
+class Needs:
+    """What a batch needs to read, as far as its records say so."""
+
+    subjects: set[tuple[str, str]] = field(default_factory=set)
+    """Services and domains."""
+    domains: set[bytes] = field(default_factory=set)
+    recipients: set[bytes] = field(default_factory=set)
+    sources: set[bytes] = field(default_factory=set)
+    exchanges: set[str] = field(default_factory=set)
+    looked_up: set[str] = field(default_factory=set)
     """Domains of which no record says what servers they have now."""
-    ids: list[bytes] = []
-    contents: list[bytes] = []
-    for _, record in records:
-        if type(record) is IntentEvidence:
-            subjects.add((record.service, record.domain))
-            recipients.add(record.recipient_key)
-            ids.append(record.id_key)
-            mx = record.mx
-            if mx is None or mx.outcome != "yes" or not mx.exchanges:
-                looked_up.add(record.domain)
-            elif not mx.provider:
-                exchanges.add(mx.exchanges[0])
-            if record.source:
-                sources.add(source_key(record.service, record.source))
-            if record.campaign:
-                sources.add(campaign_key(record.service, record.campaign))
-            if record.reused:
-                contents.append(record.content_key)
-        elif type(record) is FeedbackEvidence:
-            subjects.add((record.service, record.domain))
-            recipients.add(record.recipient_key)
-            ids.append(record.event_key)
-            looked_up.add(record.domain)
-        elif isinstance(record, SuppressRecord | TrapRecord):
-            recipients.add(record.recipient_key)
-            domains.add(record.domain.encode())
-            if isinstance(record, TrapRecord) and record.event_key:
-                ids.append(record.event_key)
-    state = State(controls)
-    domains |= {domain.encode() for _, domain in subjects}
+    ids: list[bytes] = field(default_factory=list)
+    contents: list[bytes] = field(default_factory=list)
+
+
+def load(records: Records, controls: Controls, read: Read, between: Between) -> State:
+    """A state with every row that these records may need, each table read in a call or two; and what they may end."""
+    needs = _needs(records)
+    state, subjects, sources = State(controls), needs.subjects, needs.sources
+    domains = needs.domains | {domain.encode() for _, domain in subjects}
     hosted = _hosted(records, controls)
     state.domains = read(DOMAIN_RATES, domains | {provider_key(provider) for _, provider in hosted})
-    by_row = [(domain, state.domains.get(domain.encode())) for domain in looked_up]
-    state.domains |= read(DOMAIN_RATES, host_keys(exchanges, by_row))
+    by_row = [(domain, state.domains.get(domain.encode())) for domain in needs.looked_up]
+    state.domains |= read(DOMAIN_RATES, host_keys(needs.exchanges, by_row))
     sources |= {service_key(service) for service in {service for service, _ in subjects} if service}
     pairs = {f"{service}@{domain}".encode() for service, domain in subjects}
     state.services = read(SERVICES, pairs | {service_provider_key(*pair) for pair in hosted})
-    state.recipients = read(BOUNCE_HISTORY, recipients)
+    state.recipients = read(BOUNCE_HISTORY, needs.recipients)
     if any(isinstance(record, FeedbackEvidence | TrapRecord) for _, record in records):  # they count for who brought it
         sources |= source_keys(state.recipients.values())
     state.sources = read(SOURCES, sources) if sources else {}
-    state.ids = read(IDS, ids)
-    state.ids |= read(IDS, contents + _contents(records, ids, state.ids.keys()))
+    state.ids = read(IDS, needs.ids)
+    state.ids |= read(IDS, needs.contents + _contents(records, needs.ids, state.ids.keys()))
     find_ending(records, state, between)
     return state
+
+
+def _needs(records: Records) -> Needs:
+    needs = Needs()
+    for _, record in records:
+        if type(record) is IntentEvidence:
+            needs.subjects.add((record.service, record.domain))
+            needs.recipients.add(record.recipient_key)
+            needs.ids.append(record.id_key)
+            mx = record.mx
+            if mx is None or mx.outcome != "yes" or not mx.exchanges:
+                needs.looked_up.add(record.domain)
+            elif not mx.provider:
+                needs.exchanges.add(mx.exchanges[0])
+            if record.source:
+                needs.sources.add(source_key(record.service, record.source))
+            if record.campaign:
+                needs.sources.add(campaign_key(record.service, record.campaign))
+            if record.reused:
+                needs.contents.append(record.content_key)
+        elif type(record) is FeedbackEvidence:
+            needs.subjects.add((record.service, record.domain))
+            needs.recipients.add(record.recipient_key)
+            needs.ids.append(record.event_key)
+            needs.looked_up.add(record.domain)
+        elif isinstance(record, SuppressRecord | TrapRecord):
+            needs.recipients.add(record.recipient_key)
+            needs.domains.add(record.domain.encode())
+            if isinstance(record, TrapRecord) and record.event_key:
+                needs.ids.append(record.event_key)
+    return needs
 
 
 def _hosted(records: Records, controls: Controls) -> set[tuple[str, str]]:

@@ -32,9 +32,9 @@ from sidestep.streams.decide.tables import (
     RecipientRow,
     ServiceRow,
     SourceRow,
-    TallyRow,
 )
 from sidestep.streams.decide.tally import OpenTallies
+from sidestep.streams.decide.tally_rows import TallyRow
 from sidestep.streams.gcra import Rate
 from sidestep.streams.runtime.tables import Table
 

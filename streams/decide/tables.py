@@ -3,10 +3,9 @@
 A row's fields are stored by position: add new ones at the end, with a default; never reorder or reuse.
 """
 
-from msgspec import Struct, field
+from msgspec import Struct
 
-from sidestep.schemas.evidence import FeedbackEvent
-from sidestep.schemas.feedback import Scope
+from sidestep.streams.decide.tally_rows import TallyRow
 from sidestep.streams.runtime.tables import Table
 
 DEDUPLICATION_SECONDS = 8 * 86400
@@ -283,60 +282,6 @@ class HoldRow(Struct, array_like=True, gc=False):
     reason: str = ""
     by_watch: bool = False
     """Watch has said so, not a person."""
-
-
-def no_outcomes() -> list[int]:
-    """Counts of intents, none yet: approved, dropped, deferred, … as in schemas.Outcomes."""
-    return [0] * 7
-
-
-def no_returns() -> list[int]:
-    """Counts of what came back, nothing yet: delivered, hard bounces, … as in schemas.Returns."""
-    return [0] * 9
-
-
-class OpenBreakdown(Struct, array_like=True, gc=False):
-    """Intents by name while a second lasts."""
-
-    named: dict[str, list[int]] = field(default_factory=dict)
-    rest: list[int] = field(default_factory=no_outcomes)
-
-
-class OpenReturns(Struct, array_like=True, gc=False):
-    """What came back, by name, while a second lasts."""
-
-    named: dict[str, list[int]] = field(default_factory=dict)
-    rest: list[int] = field(default_factory=no_returns)
-
-
-SAMPLED = ("never-mailed", "unknown", "dormant", "risky", "hard-bounce", "complaint", "trap")
-"""What a few intents are named of. Rows know it by its place here: add new ones at the end."""
-
-
-class TallyRow(Struct, array_like=True):
-    """What the second that lasts has held of one service so far; see schemas/tallies.py for the fields."""
-
-    second: int
-    intents: list[int] = field(default_factory=no_outcomes)
-    classes: dict[str, int] = field(default_factory=dict)
-    rules: dict[str, int] = field(default_factory=dict)
-    domains: OpenBreakdown = field(default_factory=OpenBreakdown)
-    providers: OpenBreakdown = field(default_factory=OpenBreakdown)
-    sources: OpenBreakdown = field(default_factory=OpenBreakdown)
-    campaigns: OpenBreakdown = field(default_factory=OpenBreakdown)
-    streams: OpenBreakdown = field(default_factory=OpenBreakdown)
-    events: dict[FeedbackEvent, int] = field(default_factory=dict)
-    hard_bounces: int = 0
-    reasons: dict[str, int] = field(default_factory=dict)
-    scopes: dict[Scope, int] = field(default_factory=dict)
-    returns: list[int] = field(default_factory=no_returns)
-    returns_by_source: OpenReturns = field(default_factory=OpenReturns)
-    returns_by_campaign: OpenReturns = field(default_factory=OpenReturns)
-    returns_by_provider: OpenReturns = field(default_factory=OpenReturns)
-    signals: dict[str, int] = field(default_factory=dict)
-    learnt: dict[str, list[int]] = field(default_factory=dict)
-    bombed: dict[str, int] = field(default_factory=dict)
-    samples: list[list[str]] = field(default_factory=lambda: [[] for _ in SAMPLED])
 
 
 def lasts(suppressed: Suppressed | None) -> int:

@@ -12,10 +12,10 @@ from typing import NamedTuple
 from sidestep.schemas import IntentEvidence, Tally, Verdict
 from sidestep.streams.decide.counted import Counted
 from sidestep.streams.decide.risk import Risk, names_of
-from sidestep.streams.decide.tables import OpenBreakdown, TallyRow
 from sidestep.streams.decide.tally_counts import add_samples, count, counts_of
 from sidestep.streams.decide.tally_records import tallies
 from sidestep.streams.decide.tally_returns import add_other
+from sidestep.streams.decide.tally_rows import OpenBreakdown, TallyRow
 
 APPROVED, DROPPED, DEFERRED, NEVER_MAILED, UNKNOWN, DORMANT, RISK = range(7)
 """Columns of counts, in the order of schemas.Outcomes."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import TypeVar
 
-from sidestep.streams.decide.tables import SAMPLED, OpenBreakdown, OpenReturns, TallyRow
+from sidestep.streams.decide.tally_rows import SAMPLED, OpenBreakdown, OpenReturns, TallyRow
 
 KEPT = 64
 """Names of one kind that are told apart while a second lasts."""

@@ -15,8 +15,8 @@ from sidestep.schemas.tallies import (
     Returns,
     ReturnsByName,
 )
-from sidestep.streams.decide.tables import SAMPLED, OpenBreakdown, OpenReturns, TallyRow
 from sidestep.streams.decide.tally_counts import Name, add_samples, count
+from sidestep.streams.decide.tally_rows import SAMPLED, OpenBreakdown, OpenReturns, TallyRow
 
 ALL = b""
 """The row of what names no service, and of what is learnt of all."""

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from sidestep.schemas import FeedbackEvidence
 from sidestep.streams.decide.counted import Bombed, CameBack, Lesson, TrapHit, Whose
 from sidestep.streams.decide.risk import names_of
-from sidestep.streams.decide.tables import SAMPLED, TallyRow
 from sidestep.streams.decide.tally_counts import OTHER, add_samples, count, counts_of, has_room
+from sidestep.streams.decide.tally_rows import SAMPLED, TallyRow
 
 DELIVERED, HARD_BOUNCES, SOFT_BOUNCES, BLOCKS, SLOW_DOWNS, COMPLAINTS, ENGAGED, TRAPS, REFUSALS = range(9)
 """Columns of counts, in the order of schemas.Returns."""

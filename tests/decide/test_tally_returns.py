@@ -9,9 +9,10 @@ from sidestep.schemas import MxFinding, Outcomes, Tally, TrapRecord
 from sidestep.schemas.tallies import Learnt, Returns, ReturnsByName
 from sidestep.streams.decide.policy_text import parse
 from sidestep.streams.decide.risk import PARTS, SIGNALS, SPEAKS_FOR
-from sidestep.streams.decide.tables import BOUNCE_HISTORY, OPEN_TALLIES, OpenBreakdown, TallyRow
+from sidestep.streams.decide.tables import BOUNCE_HISTORY, OPEN_TALLIES
 from sidestep.streams.decide.tally_counts import SAMPLES
 from sidestep.streams.decide.tally_returns import REFUSED, TOO_FAST, UNUSUAL_RATE
+from sidestep.streams.decide.tally_rows import OpenBreakdown, TallyRow
 from sidestep.streams.screen.feedback.reasons import load_reasons
 from tests.decide.world import World
 
