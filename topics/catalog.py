@@ -109,7 +109,7 @@ ANOMALIES = Topic(
     Anomaly,
     "what looks wrong, and which source to fix",
     producers=("watch",),
-    consumers=("services", "dashboards", "auditors"),
+    consumers=("services", "operators", "dashboards", "auditors"),
     retention_ms=90 * DAY_MS,
 )
 DEAD_LETTERS = Topic(
