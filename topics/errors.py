@@ -19,3 +19,11 @@ class PublishFailed(SidestepError):
 
 class LogTruncated(SidestepError):
     """Records that have not been read yet are no longer retained."""
+
+
+class CredentialsError(SidestepError):
+    """A certificate, a key or a secret can't be used."""
+
+
+class NotLetIn(BrokerUnreachable):
+    """A Kafka is there, and does not let this client in, or is not the one that it should be."""
