@@ -3,10 +3,12 @@
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, get_type_hints
 
 from sidestep.streams.errors import SettingsError
+from sidestep.topics.access import Access
 from sidestep.topics.connection import Connection
 
 
@@ -22,6 +24,22 @@ class Settings:
     """All settings. Durations are seconds, sizes octets or counts as named."""
 
     broker: str = _setting("127.0.0.1:9092", "Kafka bootstrap servers, HOST:PORT[,HOST:PORT…]")
+    security: str = _setting("plaintext", "how Kafka lets us in: plaintext, tls, mtls, scram or oauth")
+    plaintext_anywhere: bool = _setting(
+        False, "true: plain text to other machines as well; nobody else can listen there"
+    )
+    tls_ca: str = _setting(
+        "", "PEM file of the authorities that Kafka's certificate may come from; empty: the system's"
+    )
+    tls_certificate: str = _setting("", "PEM file with our certificate and its chain; read again when it changes")
+    tls_key: str = _setting("", "PEM file with its key, without a password, open to nobody else")
+    sasl_user: str = _setting("", "user name, for scram (SCRAM-SHA-512)")
+    sasl_password_file: str = _setting("", "file with the password; read again when it changes")
+    oauth_token_url: str = _setting("", "token endpoint of the OIDC provider, https://…")
+    oauth_client_id: str = _setting("", "client id, for oauth (client credentials)")
+    oauth_client_secret_file: str = _setting("", "file with the client's secret; read for every token")
+    oauth_scope: str = _setting("", "scope to ask for; empty: none")
+    oauth_ca: str = _setting("", "PEM file of the authorities of the provider's certificate; empty: the system's")
     data_dir: str = _setting("sidestep-data", "folder of the ledger and of the embedded broker")
     group: str = _setting("sidestep", "prefix of consumer groups and transactional ids")
     hash_key: str = _setting(
@@ -65,10 +83,15 @@ class Settings:
         """The data folder."""
         return Path(self.data_dir)
 
-    @property
+    @cached_property
     def connection(self) -> Connection:
-        """The Kafka cluster that every client of this process talks to."""
-        return Connection(self.broker)
+        """The Kafka cluster that every client of this process talks to. Raises CredentialsError."""
+        return self.access.connect()
+
+    @property
+    def access(self) -> Access:
+        """What of it is about Kafka."""
+        return Access(**{each.name: getattr(self, each.name) for each in fields(Access)})
 
 
 def load(environment: Mapping[str, str] | None = None, **overrides: Any) -> Settings:

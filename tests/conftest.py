@@ -23,7 +23,7 @@ from sidestep.topics.catalog import CATALOG
 from sidestep.topics.connection import Connection
 from tests.fixture_types import Found, MakeTopic, WaitUntil
 
-BROKERS = {"kafka", "own_kafka", "faulty_kafka", "cluster"}
+BROKERS = {"kafka", "own_kafka", "faulty_kafka", "cluster", "secure_kafka"}
 """The fixtures that start one."""
 
 # how long one example may take says more of the machine than of us; pytest-timeout ends what hangs

@@ -9,7 +9,18 @@ from sidestep.streams.decide.tables import IDS, IdRow
 from sidestep.streams.errors import SettingsError
 from sidestep.streams.runtime.tables import pack_pairs
 from sidestep.streams.settings import BATCH_MOST, Settings, load, name_servers
+from sidestep.topics.access import WANTED
 from sidestep.topics.catalog import IDS_CHANGELOG
+
+OTHER_SAMPLES = {"hash_key": "ab" * 32, "broker": "127.0.0.1:17", "security": "tls", "oauth_token_url": "https://x"}
+WAYS = {"tls": "mtls", "sasl": "scram", "oauth": "oauth"}
+
+
+def _beside(name: str) -> dict[str, str]:
+    """What must be given with a setting of a way to Kafka, for it to make sense."""
+    way = WAYS.get(name.partition("_")[0], "plaintext")
+    given = {f"SIDESTEP_{wanted.upper()}": OTHER_SAMPLES.get(wanted, "x") for wanted in WANTED[way]}
+    return given | {"SIDESTEP_SECURITY": way}
 
 
 def test_without_anything_the_defaults_hold() -> None:
@@ -21,17 +32,18 @@ def test_without_anything_the_defaults_hold() -> None:
 def test_every_setting_can_be_given_by_its_variable(field: Any) -> None:
     """SIDESTEP_ and its name in capitals; of its own type."""
     samples = {str: "x", int: "17", float: "0.25", bool: "true"}
-    sample = "ab" * 32 if field.name == "hash_key" else samples[type(field.default)]
-    value = getattr(load({f"SIDESTEP_{field.name.upper()}": sample}), field.name)
+    sample = OTHER_SAMPLES.get(field.name, samples[type(field.default)])
+    name = f"SIDESTEP_{field.name.upper()}"
+    value = getattr(load(_beside(field.name) | {name: sample}), field.name)
     assert type(field.default)(sample) == value
     assert type(value) is type(field.default)
 
 
 def test_options_go_before_the_environment() -> None:
     """An option that was not given is None and changes nothing."""
-    environment = {"SIDESTEP_BROKER": "a:1", "SIDESTEP_GROUP": "b"}
-    settings = load(environment, broker="c:3", group=None)
-    assert ("c:3", "b") == (settings.broker, settings.group)
+    environment = {"SIDESTEP_BROKER": "localhost:1", "SIDESTEP_GROUP": "b"}
+    settings = load(environment, broker="localhost:3", group=None)
+    assert ("localhost:3", "b") == (settings.broker, settings.group)
 
 
 def test_other_variables_are_not_looked_at() -> None:

@@ -39,7 +39,7 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Health]:
 
 
 def _partitions(health: Health) -> dict[str, int]:
-    return asyncio.run(asyncio.wait_for(startup.await_topics(Connection("nowhere:1"), health), 10))
+    return asyncio.run(asyncio.wait_for(startup.await_topics(Connection("localhost:1"), health), 10))
 
 
 def test_kafka_is_waited_for(answers: Callable[..., Health], caplog: pytest.LogCaptureFixture) -> None:
@@ -52,7 +52,7 @@ def test_readiness_says_what_is_waited_for(answers: Callable[..., Health]) -> No
     """With the client's own words."""
     health = answers(AWAY)
     with pytest.raises(TimeoutError):
-        asyncio.run(asyncio.wait_for(startup.await_topics(Connection("nowhere:1"), health), 0.2))
+        asyncio.run(asyncio.wait_for(startup.await_topics(Connection("localhost:1"), health), 0.2))
     assert any("no Kafka answers at nowhere:1" in reason for reason in health.readyz()[1]["reasons"])
 
 

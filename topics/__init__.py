@@ -8,24 +8,39 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from sidestep.topics.access import Access
     from sidestep.topics.connection import Connection
-    from sidestep.topics.errors import BrokerUnreachable, LogTruncated, PublishFailed, SidestepError, TopicsError
+    from sidestep.topics.errors import (
+        BrokerUnreachable,
+        CredentialsError,
+        LogTruncated,
+        NotLetIn,
+        PublishFailed,
+        SidestepError,
+        TopicsError,
+    )
     from sidestep.topics.publish import Publisher
     from sidestep.topics.received import Received, Unreadable
-    from sidestep.topics.security import Plaintext, Security
+    from sidestep.topics.security import OAuth, Plaintext, Scram, Security, Tls
     from sidestep.topics.subscribe import Subscription, Verdicts
 else:
     _HOMES = {
+        "Access": "access",
         "BrokerUnreachable": "errors",
         "Connection": "connection",
+        "CredentialsError": "errors",
         "LogTruncated": "errors",
+        "NotLetIn": "errors",
+        "OAuth": "security",
         "Plaintext": "security",
         "PublishFailed": "errors",
         "Publisher": "publish",
         "Received": "received",
+        "Scram": "security",
         "Security": "security",
         "SidestepError": "errors",
         "Subscription": "subscribe",
+        "Tls": "security",
         "TopicsError": "errors",
         "Unreadable": "received",
         "Verdicts": "subscribe",
@@ -39,16 +54,22 @@ else:
 
 
 __all__ = [
+    "Access",
     "BrokerUnreachable",
     "Connection",
+    "CredentialsError",
     "LogTruncated",
+    "NotLetIn",
+    "OAuth",
     "Plaintext",
     "PublishFailed",
     "Publisher",
     "Received",
+    "Scram",
     "Security",
     "SidestepError",
     "Subscription",
+    "Tls",
     "TopicsError",
     "Unreadable",
     "Verdicts",

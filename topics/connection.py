@@ -1,17 +1,32 @@
-"""Where a Kafka cluster is and how to be let in: once, for every client library. Pure."""
+"""Where a Kafka cluster is and how to be let in: once, for every client library."""
 
 from dataclasses import dataclass, field
 from typing import Any
 
-from sidestep.topics.security import Plaintext, Security
+from sidestep.topics.errors import CredentialsError
+from sidestep.topics.loopback import is_loopback
+from sidestep.topics.security import Plaintext, Security, Stamp
 
 
 @dataclass(frozen=True)
 class Connection:
-    """Bootstrap servers, HOST:PORT[,HOST:PORT…], and the security that they ask for. As text: the servers."""
+    """Bootstrap servers, HOST:PORT[,HOST:PORT…], and the security that they ask for. As text: the servers.
+
+    Raises CredentialsError for plain text that would leave this machine without being allowed to.
+    """
 
     bootstrap: str
     security: Security = field(default_factory=Plaintext)
+
+    def __post_init__(self) -> None:
+        if isinstance(self.security, Plaintext) and not self.security.anywhere:
+            for server in self.servers:
+                if not is_loopback(server.rpartition(":")[0]):
+                    raise CredentialsError(
+                        f"{server} is another machine, and plain text could be read and changed on the way: set "
+                        "SIDESTEP_SECURITY to tls, mtls, scram or oauth (docs/security.md). Where nobody else can "
+                        "listen, SIDESTEP_PLAINTEXT_ANYWHERE=true allows it"
+                    )
 
     @classmethod
     def of(cls, given: "Connection | str") -> "Connection":
@@ -23,6 +38,11 @@ class Connection:
         """HOST:PORT of each."""
         return [server.strip() for server in self.bootstrap.split(",") if server.strip()]
 
+    @property
+    def stamp(self) -> Stamp:
+        """Changes when certificates or secrets on disk have changed: clients that live long are made anew then."""
+        return self.security.stamp()
+
     def librdkafka(self, **more: Any) -> dict[str, Any]:
         """Settings of a confluent-kafka client. `more` are the client's own: ValueError where they would change where
         the connection leads or how safe it is."""
@@ -30,10 +50,6 @@ class Connection:
         if clash := ours.keys() & more.keys():
             raise ValueError(f"{', '.join(sorted(clash))} belongs to the Connection; give that another one instead")
         return ours | more
-
-    def faust(self) -> dict[str, Any]:
-        """Keyword arguments of faust.App: the brokers' URLs and what their security asks for."""
-        return {"broker": [f"kafka://{server}" for server in self.servers], **self.security.faust()}
 
     def aiokafka(self) -> dict[str, Any]:
         """Keyword arguments of AIOKafkaConsumer, AIOKafkaProducer and AIOKafkaAdminClient."""

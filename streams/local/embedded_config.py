@@ -1,7 +1,7 @@
 """What the embedded broker is told, as text; and what its log says when it fails. Pure."""
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
@@ -22,12 +22,13 @@ appender.out.layout.pattern=%d{ISO8601} %p %c{1} %m%n
 class Listener:
     """One more address on loopback: the broker listens at `port` and tells clients `advertised`, a proxy's port.
 
-    `name` is Kafka's: upper case.
+    `name` and `protocol` are Kafka's: upper case.
     """
 
     name: str
     port: int
     advertised: int
+    protocol: str = "PLAINTEXT"
 
 
 @dataclass(frozen=True)
@@ -43,12 +44,17 @@ class Node:
 class Server:
     """In what a broker differs from one that is alone and has one address.
 
-    `properties`: further ones for server.properties, or other values.
+    `properties`: further ones for server.properties, or other values. `protocol` is that of its first address and of
+    its controller's; `connect` makes the Connection to the first address with which it is asked whether it answers.
+    `java` are further options of its own.
     """
 
     properties: Mapping[str, Any] = field(default_factory=dict)
     listeners: tuple[Listener, ...] = ()
     node: Node | None = None
+    protocol: str = "PLAINTEXT"
+    connect: Callable[[str], Any] | None = None
+    java: tuple[str, ...] = ()
 
 
 ALONE = Server()
@@ -57,7 +63,8 @@ ALONE = Server()
 def server_properties(port: int, controller_port: int, server: Server = ALONE) -> str:
     """The server.properties of a broker that listens on loopback at `port`."""
     node = server.node or Node(1, "", {1: controller_port})
-    listeners = (Listener("PLAINTEXT", port, port), *server.listeners)
+    first = server.protocol
+    listeners = (Listener(first, port, port, first), *server.listeners)
     properties = {
         **_data()["server"],
         "node.id": node.number,
@@ -66,8 +73,9 @@ def server_properties(port: int, controller_port: int, server: Server = ALONE) -
         ),
         "advertised.listeners": ",".join(_at(at.name, at.advertised) for at in listeners),
         "listener.security.protocol.map": ",".join(
-            (*(f"{at.name}:PLAINTEXT" for at in listeners), "CONTROLLER:PLAINTEXT")
+            (*(f"{at.name}:{at.protocol}" for at in listeners), f"CONTROLLER:{first}")
         ),
+        "inter.broker.listener.name": first,
         "controller.quorum.voters": ",".join(f"{n}@{HOST}:{p}" for n, p in node.controllers.items()),
         **server.properties,
     }

@@ -80,8 +80,8 @@ class EmbeddedKafka:
 
     @property
     def connection(self) -> Connection:
-        """For clients on this machine."""
-        return Connection(self.address)
+        """For clients on this machine; where it asks who they are, for whoever may do everything."""
+        return (self._server.connect or Connection)(self.address)
 
     @property
     def log(self) -> Path:
@@ -180,7 +180,9 @@ class EmbeddedKafka:
         ports = _free_ports(2)
         self.port = ports[0] if self._any_port else self.port
         self._write_properties(self.port, ports[1])
-        self._spawn(self._java(jars, self._java_options, "kafka.Kafka", "server.properties"), lock)
+        self._spawn(
+            self._java(jars, (*self._java_options, *self._server.java), "kafka.Kafka", "server.properties"), lock
+        )
         try:
             self._await_answer()
         except BaseException:
@@ -210,7 +212,7 @@ class EmbeddedKafka:
 
     def _await_answer(self) -> None:
         deadline = time.monotonic() + START_DEADLINE
-        while not _answers(self.port):
+        while not _answers(self.port, self.connection):
             if not self.running:
                 raise EmbeddedBrokerError(f"Kafka did not start: {failure_in(self._new_log())}; see {self.log}")
             if time.monotonic() > deadline:
@@ -271,12 +273,12 @@ def _check_free(port: int) -> None:
         ) from None
 
 
-def _answers(port: int) -> bool:
+def _answers(port: int, connection: Connection) -> bool:
     """Kafka listens a moment before it can answer, so it is asked for its topics."""
     try:
         socket.create_connection((HOST, port), 0.2).close()
         # its own log of the first refused connections would only alarm
-        AdminClient(Connection(f"{HOST}:{port}").librdkafka(log_level=0)).list_topics(timeout=5)
+        AdminClient(connection.librdkafka(log_level=0)).list_topics(timeout=5)
     except (OSError, KafkaException):
         return False
     return True

@@ -14,6 +14,7 @@ from faust.types import TP, AppT, Message
 from sidestep.streams.errors import WorkerCrashed
 from sidestep.streams.runtime.assignor import CompleteAssignor
 from sidestep.streams.runtime.batches import Batch, Partition
+from sidestep.streams.runtime.credentials import faust_settings
 from sidestep.streams.runtime.reader import Isolation
 from sidestep.streams.runtime.transport import BatchConsumer, BatchTransport
 from sidestep.topics.connection import Connection
@@ -83,7 +84,11 @@ class BatchApp(faust.App):
         self.inputs: list[str] = []
         """The topics that agents are declared on."""
         super().__init__(
-            name, **connection.faust(), PartitionAssignor=CompleteAssignor, broker_request_timeout=WAITS_ON, **options
+            name,
+            **faust_settings(connection),
+            PartitionAssignor=CompleteAssignor,
+            broker_request_timeout=WAITS_ON,
+            **options,
         )
 
     def on_moved(self, follow: Callable[[], object]) -> None:

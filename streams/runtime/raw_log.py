@@ -18,6 +18,7 @@ from aiokafka.record.control_record import COMMIT_MARKER, ControlRecord
 from aiokafka.record.memory_records import MemoryRecords
 from aiokafka.structs import TopicPartition
 
+from sidestep.streams.runtime.credentials import aiokafka_settings
 from sidestep.streams.runtime.hanging import Fate, RecordBatch
 from sidestep.streams.runtime.manifest import HEADER, MARKER, Manifest, Place
 from sidestep.topics.connection import Connection
@@ -108,7 +109,7 @@ class RawLog:
 @asynccontextmanager
 async def raw_log(connection: Connection) -> AsyncIterator[RawLog]:
     """A client that ends with the context. Raises aiokafka.errors.KafkaError where nobody answers."""
-    client = AIOKafkaClient(**connection.aiokafka(), client_id="take-over")
+    client = AIOKafkaClient(**aiokafka_settings(connection), client_id="take-over")
     try:
         await client.bootstrap()
         yield RawLog(client)

@@ -15,6 +15,7 @@ from sidestep.schemas.codec import decode_evidence, encode
 from sidestep.streams.decide.fold import fold
 from sidestep.streams.decide.state import Controls, State
 from sidestep.streams.decide.tables import BOUNCE_HISTORY, DOMAIN_RATES, IDS, SERVICES
+from sidestep.streams.runtime.credentials import faust_settings
 from sidestep.topics.catalog import EVIDENCE
 from sidestep.topics.connection import Connection
 
@@ -29,7 +30,7 @@ RAW: dict[str, Any] = {**OCTETS, "key_serializer": "raw", "value_serializer": "r
 
 def make_app(connection: Connection, folder: str, approved: str, rejected: str, name: str) -> faust.App:
     """The whole application."""
-    app = faust.App(name, **connection.faust(), store="rocksdb://", datadir=folder, web_enabled=False)
+    app = faust.App(name, **faust_settings(connection), store="rocksdb://", datadir=folder, web_enabled=False)
     evidence = app.topic(EVIDENCE.name, **RAW)
     outputs = {"approved": app.topic(approved, **RAW), "rejected": app.topic(rejected, **RAW)}
     tables = {kind: app.Table(kind.name, partitions=EVIDENCE.partitions, **OCTETS) for kind in KEPT}

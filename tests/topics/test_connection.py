@@ -8,10 +8,13 @@ import faust
 import pytest
 from faust.auth import SASLCredentials
 
+from sidestep.streams.runtime.credentials import faust_settings
 from sidestep.topics.connection import Connection
+from sidestep.topics.errors import CredentialsError
+from sidestep.topics.security import Plaintext, Stamp
 
 ROOT = Path(__file__).parents[2]
-TWO = Connection("kafka-1.example:9092, [2001:db8::1]:9093")
+TWO = Connection("kafka-1.example:9092, [2001:db8::1]:9093", Plaintext(anywhere=True))
 
 
 @dataclass(frozen=True)
@@ -24,20 +27,21 @@ class Locked:
         """As a real one would."""
         return {"security.protocol": "sasl_ssl", "sasl.password": self.secret}
 
-    def faust(self) -> dict[str, Any]:
-        """As a real one would."""
-        return {"broker_credentials": faust.SASLCredentials(username="u", password=self.secret)}
-
     def aiokafka(self) -> dict[str, Any]:
         """As a real one would."""
-        return {"security_protocol": "SASL_SSL", "sasl_plain_password": self.secret}
+        user = {"sasl_plain_username": "u", "sasl_plain_password": self.secret, "ssl_context": None}
+        return {"security_protocol": "SASL_PLAINTEXT", "sasl_mechanism": "PLAIN", **user}
+
+    def stamp(self) -> Stamp:
+        """There are no files."""
+        return ()
 
 
 def test_all_three_libraries_are_told_the_same_brokers() -> None:
     """Each in its own words; Faust gives aiokafka HOST:PORT again, with the brackets of an IPv6 address."""
     assert {"bootstrap.servers": "kafka-1.example:9092,[2001:db8::1]:9093"} == TWO.librdkafka()
     assert {"bootstrap_servers": ["kafka-1.example:9092", "[2001:db8::1]:9093"]} == TWO.aiokafka()
-    app = faust.App("unused", **TWO.faust())
+    app = faust.App("unused", **faust_settings(TWO))
     assert ["kafka-1.example", "2001:db8::1"] == [url.host for url in app.conf.broker]
     assert [9092, 9093] == [url.port for url in app.conf.broker]
     assert app.conf.broker_credentials is None
@@ -48,8 +52,24 @@ def test_a_kind_of_security_speaks_to_all_three() -> None:
     locked = replace(TWO, security=Locked("x"))
     assert "x" == locked.librdkafka()["sasl.password"]
     assert "x" == locked.aiokafka()["sasl_plain_password"]
-    credentials = faust.App("unused", **locked.faust()).conf.broker_credentials
+    credentials = faust.App("unused", **faust_settings(locked)).conf.broker_credentials
     assert isinstance(credentials, SASLCredentials) and "x" == credentials.password
+
+
+@pytest.mark.parametrize(
+    "broker", ["kafka:9092", "192.0.2.1:9092", "127.0.0.1:9092,kafka.example:9092", "[2001:db8::1]:1"]
+)
+def test_plain_text_stays_on_this_machine(broker: str) -> None:
+    """Unless somebody says that nobody else can listen."""
+    with pytest.raises(CredentialsError, match="SIDESTEP_PLAINTEXT_ANYWHERE=true"):
+        Connection(broker)
+    assert Connection(broker, Plaintext(anywhere=True)).servers
+
+
+@pytest.mark.parametrize("broker", ["127.0.0.1:9092", "127.8.8.8:9092", "localhost:1", "[::1]:9092"])
+def test_loopback_needs_no_leave(broker: str) -> None:
+    """Nobody but this machine listens there."""
+    assert Connection(broker).servers
 
 
 def test_a_clients_own_settings_come_along() -> None:
@@ -66,7 +86,7 @@ def test_a_client_cannot_lead_elsewhere_or_be_let_in_otherwise(name: str) -> Non
 
 def test_a_text_is_bootstrap_servers_in_plain_text() -> None:
     """What services write in one line; a Connection stays the one it is."""
-    assert Connection("h:1") == Connection.of("h:1")
+    assert Connection("localhost:1") == Connection.of("localhost:1")
     assert TWO is Connection.of(TWO)
 
 
@@ -82,4 +102,4 @@ def test_no_other_file_knows_how_to_reach_kafka() -> None:
     words = ("bootstrap.servers", "bootstrap_servers", "kafka://", "security.protocol")
     files = [path for folder in ("streams", "topics") for path in (ROOT / folder).rglob("*.py")]
     knowing = {path.name for path in files if any(f'"{word}' in path.read_text("utf-8") for word in words)}
-    assert {"connection.py"} == knowing
+    assert {"connection.py", "security.py", "credentials.py"} == knowing
