@@ -24,7 +24,7 @@ from sidestep.streams.runtime.group import Group
 from sidestep.streams.runtime.group_keeper import GroupKeeper
 from sidestep.streams.settings import Settings
 from sidestep.streams.startup import await_topics
-from sidestep.streams.web.worker import WorkerEndpoints
+from sidestep.streams.web.worker import worker_endpoints
 from sidestep.topics.cluster import admin_client, cluster
 
 log = logging.getLogger(__name__)
@@ -55,8 +55,9 @@ class Worker:
     async def run(self) -> None:
         """Work until stop() or a failure. Raises the failure."""
         settings = self._settings
-        web = WorkerEndpoints(settings.web_host, settings.web_port, self.report.health, self.report.metrics)
+        web = worker_endpoints(settings, self.report.health, self.report.metrics)
         await web.start()
+        self._start_task(web.follow())
         try:
             await self._start_unless_stopped()
             await self._stop.wait()

@@ -1,6 +1,7 @@
 """The `sidestep` command. Sub-commands are imported when they are asked for: Faust alone takes a second."""
 
 import importlib
+import os
 from typing import Any
 
 import click
@@ -30,8 +31,20 @@ COMMANDS = {
 }
 
 
+PRIVATE = 0o077
+"""The umask of every command and of whatever it starts: addresses, ledgers, keys and logs are for their owner alone."""
+
+
 class LazyGroup(click.Group):
     """A group whose members are imported on use. A SidestepError becomes one line on stderr and exit code 2."""
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """Runs the command, with a umask that keeps others out of what it writes."""
+        before = os.umask(PRIVATE)
+        try:
+            return super().main(*args, **kwargs)
+        finally:
+            os.umask(before)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """In the order in which people need them."""

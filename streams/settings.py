@@ -75,6 +75,14 @@ class Settings:
     block_cache_mb: int = _setting(32, "RocksDB block cache of all partitions of a worker together, MiB")
     web_host: str = _setting("127.0.0.1", "where /livez, /readyz and /metrics are served")
     web_port: int = _setting(6066, "0: not served")
+    web_token_file: str = _setting(
+        "", "file with the token that /metrics and the reasons of /readyz then want; needed beyond loopback"
+    )
+    web_tls_certificate: str = _setting("", "PEM file with the endpoints' certificate and its chain; followed")
+    web_tls_key: str = _setting("", "PEM file with its key, without a password, open to nobody else")
+    web_plaintext: bool = _setting(
+        False, "true: beyond loopback without TLS, as something in front speaks it or nobody else is on the network"
+    )
     log_format: str = _setting("auto", "auto, text or json; auto: text on a terminal, otherwise json")
     log_level: str = _setting("info", "debug, info, warning or error")
 

@@ -6,43 +6,39 @@ The worker's endpoints and /v1/validate share the code, so that neither lacks wh
 import errno
 import logging
 import socket
-import ssl
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from aiohttp import web
 
 from sidestep.streams.errors import SettingsError
-from sidestep.streams.web.exposure import all_loopback
+from sidestep.streams.web.certificate import ServerCertificate
+from sidestep.streams.web.connections import Connections
+from sidestep.streams.web.exposure import SettingNames, all_loopback
+from sidestep.streams.web.guarded import ConnectionLimits, guard_of
 
-IDLE_SECONDS = 75.0
-"""Time after which a connection without a request is closed, one that never sent any too."""
+LINE_MAX = 2_048
+FIELD_MAX = 4_096
+FIELDS_MAX = 64
+"""Octets of a request line and of a header, and headers of a request: an unfinished head keeps 256 KiB at most."""
 
-BACKLOG = 1024
-"""Connections that the kernel holds until they are accepted."""
+LINGER_SECONDS = 2.0
+"""For the rest of a body that nobody wants, so that the client reads why."""
 
 http_log = logging.getLogger("sidestep.streams.web.http")
 
-
-class SettingNames(NamedTuple):
-    """The names of a server's settings in errors, each up to its value."""
-
-    host: str
-    port: str
-    zero: str
-    """What port 0 does."""
-    instead: str = ""
-    """What else helps where the port is taken."""
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 @dataclass(frozen=True)
 class Listen:
-    """Where a server listens: host, port and TLS. Port 0 is any that is free."""
+    """Where a server listens, and whom it waits for how long. Port 0 is any that is free."""
 
     host: str
     port: int
     names: SettingNames
-    tls: ssl.SSLContext | None = None
+    limits: ConnectionLimits
+    certificate: ServerCertificate | None = None
 
 
 class HttpServer:
@@ -52,6 +48,8 @@ class HttpServer:
         """`stop_seconds`: requests under way get so long to be answered."""
         self.host, self.port = listen.host, listen.port
         self._listen = listen
+        self._connections: Connections | None = None
+        app.middlewares.insert(0, _guard)
         app.on_response_prepare.append(_harden)
         # bodies stay compressed: a small one may hold gigabytes. The access log would hold who asks, at what rate
         self._runner = web.AppRunner(
@@ -59,7 +57,11 @@ class HttpServer:
             access_log=None,
             handle_signals=False,
             shutdown_timeout=stop_seconds,
-            keepalive_timeout=IDLE_SECONDS,
+            keepalive_timeout=listen.limits.idle,
+            lingering_time=LINGER_SECONDS,
+            max_line_size=LINE_MAX,
+            max_field_size=FIELD_MAX,
+            max_headers=FIELDS_MAX,
             auto_decompress=False,
             logger=http_log,
         )
@@ -67,36 +69,62 @@ class HttpServer:
     @property
     def url(self) -> str:
         """The URL of the server."""
-        return f"{'http' if self._listen.tls is None else 'https'}://{self.host}:{self.port}"
+        return f"{'http' if self._listen.certificate is None else 'https'}://{self.host}:{self.port}"
 
     @property
     def addresses(self) -> list[str]:
         """The IP addresses that the server listens on; none before `start`."""
-        return [str(address[0]) for address in self._runner.addresses]
+        return [] if self._connections is None else [address for address, _ in self._connections.addresses]
+
+    @property
+    def connected(self) -> int:
+        """Connections that are open, unfinished handshakes among them."""
+        return 0 if self._connections is None else len(self._connections)
 
     @property
     def exposed(self) -> bool:
         """Whether the server speaks plain text beyond this machine; known after `start`."""
-        return self._listen.tls is None and not all_loopback(self.addresses)
+        return self._listen.certificate is None and not all_loopback(self.addresses)
 
     async def start(self) -> None:
         """Listen. Raises SettingsError where that is not possible."""
         listen = self._listen
-        if not 0 <= listen.port <= 65535:  # uvloop would take the lowest sixteen bits
+        if not 0 <= listen.port <= 65535:
             raise SettingsError(
                 f"{listen.names.port}{listen.port}: a port is between 1 and 65535; 0 {listen.names.zero}"
             )
         await self._runner.setup()
+        assert self._runner.server is not None
+        tls = None if listen.certificate is None else listen.certificate.context
+        connections = Connections(self._runner.server, listen.limits, tls)
         try:
-            await web.TCPSite(self._runner, listen.host, listen.port, ssl_context=listen.tls, backlog=BACKLOG).start()
-        except OSError as error:
+            await connections.listen(listen.host, listen.port)
+        except (OSError, UnicodeError) as error:
             await self._runner.cleanup()
             raise _settings_error(listen, error) from None
-        self.port = self._runner.addresses[0][1]
+        self._connections = connections
+        self.port = connections.addresses[0][1]
 
     async def stop(self) -> None:
         """Take no new connections, finish what is under way, close. Safe when nothing was started."""
+        if self._connections is not None:
+            await self._connections.refuse()
         await self._runner.cleanup()
+        if self._connections is not None:
+            await self._connections.close()
+
+
+@web.middleware
+async def _guard(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """The outermost layer: whose turn it is on the connection."""
+    guard = guard_of(request.transport)
+    if guard is not None:
+        guard.begun()
+    try:
+        return await handler(request)
+    finally:
+        if guard is not None:
+            guard.answered()
 
 
 async def _harden(_: web.Request, response: web.StreamResponse) -> None:
@@ -107,12 +135,12 @@ async def _harden(_: web.Request, response: web.StreamResponse) -> None:
     response.headers["Server"] = "sidestep"
 
 
-def _settings_error(listen: Listen, error: OSError) -> SettingsError:
+def _settings_error(listen: Listen, error: Exception) -> SettingsError:
     names, host, port = listen.names, listen.host, listen.port
-    # asyncio of Python 3.13 passes over addresses of other machines; its error then has no number
-    if isinstance(error, socket.gaierror) or error.errno in (errno.EADDRNOTAVAIL, None):
+    number = getattr(error, "errno", None)
+    if isinstance(error, (socket.gaierror, UnicodeError)) or number == errno.EADDRNOTAVAIL:
         return SettingsError(f"{names.host}{host}: not an address of this machine")
-    if error.errno == errno.EADDRINUSE:
+    if number == errno.EADDRINUSE:
         return SettingsError(f"{names.port}{port}: taken on {host}; choose another one{names.instead}")
     return SettingsError(f"{names.port}{port}: can't listen on {host}: {error}")
 

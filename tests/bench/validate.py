@@ -140,6 +140,7 @@ def measure(rate: float, seconds: float, folder: Path) -> Load:
     token, port = new_token(), _free_port()
     tokens = folder / "tokens"
     tokens.write_text(f"{line_of('bench', token)} 1000000/s,max_burst=1000000\n")
+    tokens.chmod(0o600)
     with NameServer(ZONES) as ns:
         command = sidestep("serve", "--port", port, "--tokens", tokens, "--dns", f"{ns.host}:{ns.port}")
         with Child("serve", command, folder / "serve.log") as server:

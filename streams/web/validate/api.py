@@ -7,20 +7,23 @@ own server asks.
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from functools import cache
 from importlib.resources import files
 
 import msgspec
 from aiohttp import web
 
+from sidestep.streams.web.bearer import bearer
+from sidestep.streams.web.listen import Handler
+from sidestep.streams.web.strangers import Strangers
 from sidestep.streams.web.validate import problems
 from sidestep.streams.web.validate.answer import Results
 from sidestep.streams.web.validate.checking import Checker
 from sidestep.streams.web.validate.problems import Problem
 from sidestep.streams.web.validate.request import Request, read
 from sidestep.streams.web.validate.token_file import TokenFile
-from sidestep.streams.web.validate.tokens import Allowances, Token, bearer
+from sidestep.streams.web.validate.tokens import Allowances, Token
 
 BODY_MAX = 512 * 1024
 """Octets of a body: a thousand addresses of the greatest length, half of it escapes."""
@@ -34,8 +37,6 @@ INDEX = """Sidestep, checks of addresses
 /livez         200 while the process is worth keeping
 /readyz        200 while it takes requests
 """
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +52,7 @@ class Api:
         self._checker = checker
         self._tokens = tokens
         self._allowances = Allowances()
+        self._strangers = Strangers()
         self._clock_ns = clock_ns
 
     def application(self) -> web.Application:
@@ -66,7 +68,7 @@ class Api:
         _check_media_type(request)
         body = read(await _body(request))
         self._allowances.take(token, len(body.texts), self._clock_ns() // 1000)
-        return _response(await self._answer(body), {"Sidestep-Deadline-Ms": f"{body.deadline_ms:g}"})
+        return _response(await self._answer(body, token.name), {"Sidestep-Deadline-Ms": f"{body.deadline_ms:g}"})
 
     def leave(self) -> None:
         """Have /readyz say from here on that the server stops."""
@@ -84,23 +86,25 @@ class Api:
     def _authorized(self, request: web.Request) -> Token:
         header = request.headers.get("Authorization", "")
         token = self._tokens.find(bearer(header))
-        if token is None and header and not bearer(header):
+        if token is not None:
+            return token
+        if wait := self._strangers.wait(request.remote or "", self._clock_ns() // 1000):
+            raise problems.too_often(wait)
+        if header and not bearer(header):
             detail = "That is no bearer token: send the header Authorization: Bearer TOKEN."
             raise problems.unauthorized(detail, "invalid_token")
-        if token is None and header:
+        if header:
             raise problems.unauthorized("This token is not known: ask Sidestep's operator for one.", "invalid_token")
-        if token is None:
-            raise problems.unauthorized("A token is missing: send the header Authorization: Bearer TOKEN.")
-        return token
+        raise problems.unauthorized("A token is missing: send the header Authorization: Bearer TOKEN.")
 
-    async def _answer(self, body: Request) -> bytes:
+    async def _answer(self, body: Request, asker: str) -> bytes:
         deadline = asyncio.get_running_loop().time() + body.deadline_ms / 1000
         texts = body.texts
         if not body.single:
-            return _encode(Results(await self._checker.check(texts, body.stream, deadline)))
+            return _encode(Results(await self._checker.check(texts, body.stream, deadline, asker)))
         result = self._checker.at_once(texts[0], body.stream)
         if result is None:
-            (result,) = await self._checker.check(texts, body.stream, deadline)
+            (result,) = await self._checker.check(texts, body.stream, deadline, asker)
         return _encode(result)
 
 

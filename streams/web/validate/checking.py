@@ -6,6 +6,7 @@ A question that outlives its request goes on and fills the caches, so that the n
 import asyncio
 import logging
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable
 from typing import TypeVar
 
@@ -17,6 +18,7 @@ from sidestep.streams.screen.lists.domain_facts import DomainBook
 from sidestep.streams.screen.sources.answers import NOT_ASKED, Answers
 from sidestep.streams.screen.sources.inquiry import Inquiry
 from sidestep.streams.web.validate.answer import Answerer, Result
+from sidestep.streams.web.validate.fair_slots import FairSlots
 
 log = logging.getLogger(__name__)
 
@@ -29,15 +31,19 @@ BUSY = Answers(MxFinding("unknown", "busy"))
 UNDER_WAY_MAX = 20_000
 """Questions under way: five seconds' worth of new domains at 4,000 a second. More would wait past any deadline."""
 
+UNDER_WAY_EACH = UNDER_WAY_MAX // 2
+"""… of one asker."""
+
 BREATH = 0.01
 """Seconds of work before other requests get their turn."""
 
 AT_ONCE = 16
 """Questions of one request that are started before others get their turn."""
 
-BATCH_SLOTS = 128
-"""Questions of requests about several addresses that are under way at the same time, half of what DNS takes on at
-once: a list of dead domains must not keep a single address from being asked about."""
+SLOTS = 256
+"""Questions that DNS takes on at once. Half of them are for requests about several addresses: a list of dead domains
+must not keep a single address from being asked about. Of either half one asker has three quarters at most: neither must
+somebody else's dead domains."""
 
 
 class Checker:
@@ -50,18 +56,20 @@ class Checker:
         answerer: Answerer,
         *,
         under_way_max: int = UNDER_WAY_MAX,
-        batch_slots: int = BATCH_SLOTS,
+        under_way_each: int = UNDER_WAY_EACH,
+        slots: int = SLOTS,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        """`clock` gives seconds since 1970."""
+        """`slots`: at least 2. `clock` gives seconds since 1970."""
         self._inquiry = inquiry
         self._facts = book.facts
         self._examiner = Examiner(book.lists)
         self._answerer = answerer
-        self._under_way_max = under_way_max
-        self._batch_slots = asyncio.Semaphore(batch_slots)
+        self._under_way_max, self._under_way_each = under_way_max, under_way_each
+        self._slots_alone, self._slots_batch = _share(slots - slots // 2), _share(slots // 2)
         self._clock = clock
-        self._under_way: set[asyncio.Task[Answers]] = set()
+        self._under_way: dict[asyncio.Task[Answers], str] = {}
+        self._under_way_of: Counter[str] = Counter()
 
     def at_once(self, text: str, stream: str) -> Result | None:
         """The result about an address; None where somebody has to be asked."""
@@ -72,10 +80,13 @@ class Checker:
         (found,) = self._examiner.examine([(about, answers)])
         return self._answerer.result(about, answers, found, stream, int(self._clock()))
 
-    async def check(self, texts: list[str], stream: str, deadline: float) -> list[Result]:
-        """The results in the order of `texts`. `deadline` is in the event loop's time; then nobody is waited for."""
+    async def check(self, texts: list[str], stream: str, deadline: float, asker: str = "") -> list[Result]:
+        """The results in the order of `texts`. `deadline` is in the event loop's time; then nobody is waited for.
+
+        `asker`: with whom slots are shared fairly, the name of a token.
+        """
         subjects = {text: subject(text, self._facts) async for text in _breathing(texts)}
-        answers = await self._answers(subjects.values(), deadline)
+        answers = await self._answers(subjects.values(), deadline, asker)
         heard = [(about, answers[text]) for text, about in subjects.items()]
         now = int(self._clock())
         results = {
@@ -91,7 +102,7 @@ class Checker:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _answers(self, subjects: Iterable[Subject], deadline: float) -> dict[str, Answers]:
+    async def _answers(self, subjects: Iterable[Subject], deadline: float, asker: str) -> dict[str, Answers]:
         """The answers by the text of the address."""
         answers: dict[str, Answers] = {}
         waiting: dict[str, list[Subject]] = {}
@@ -101,20 +112,24 @@ class Checker:
                 answers[about.text] = known
             else:
                 waiting.setdefault(self._inquiry.key(about.address), []).append(about)
-        heard = await self._ask({key: group[0].address for key, group in waiting.items()}, deadline)
+        heard = await self._ask({key: group[0].address for key, group in waiting.items()}, deadline, asker)
         return answers | {about.text: heard[key] for key, group in waiting.items() for about in group}
 
-    async def _ask(self, addresses: dict[str, ParsedAddress], deadline: float) -> dict[str, Answers]:
+    async def _ask(self, addresses: dict[str, ParsedAddress], deadline: float, asker: str) -> dict[str, Answers]:
         clock = asyncio.get_running_loop().time
-        free = max(0, self._under_way_max - len(self._under_way))
+        slots = self._slots_alone if len(addresses) == 1 else self._slots_batch
         tasks: dict[str, asyncio.Task[Answers]] = {}
-        for number, (key, address) in enumerate(list(addresses.items())[:free], 1):
-            tasks[key] = self._depart(address, alone=len(addresses) == 1)
+        for number, (key, address) in enumerate(list(addresses.items())[: self._free(asker)], 1):
+            tasks[key] = self._depart(address, slots, asker)
             if number % AT_ONCE == 0:
                 await asyncio.sleep(0)
         if tasks:
             await asyncio.wait(tasks.values(), timeout=max(0.0, deadline - clock()))
         return {key: self._heard(tasks.get(key), address) for key, address in addresses.items()}
+
+    def _free(self, asker: str) -> int:
+        of_all = self._under_way_max - len(self._under_way)
+        return max(0, min(of_all, self._under_way_each - self._under_way_of[asker]))
 
     def _heard(self, task: asyncio.Task[Answers] | None, address: ParsedAddress) -> Answers:
         if task is None:
@@ -123,22 +138,27 @@ class Checker:
             return task.result()
         return self._inquiry.so_far(address) or LATE
 
-    def _depart(self, address: ParsedAddress, alone: bool) -> asyncio.Task[Answers]:
-        task = asyncio.get_running_loop().create_task(self._fly(address) if alone else self._queue(address))
-        self._under_way.add(task)
-        task.add_done_callback(self._under_way.discard)
+    def _depart(self, address: ParsedAddress, slots: FairSlots, asker: str) -> asyncio.Task[Answers]:
+        task = asyncio.get_running_loop().create_task(self._fly(address, slots, asker))
+        self._under_way[task] = asker
+        self._under_way_of[asker] += 1
+        task.add_done_callback(self._arrived)
         return task
 
-    async def _queue(self, address: ParsedAddress) -> Answers:
-        async with self._batch_slots:
-            return await self._fly(address)
+    def _arrived(self, task: asyncio.Task[Answers]) -> None:
+        self._under_way_of[self._under_way.pop(task)] -= 1
 
-    async def _fly(self, address: ParsedAddress) -> Answers:
+    async def _fly(self, address: ParsedAddress, slots: FairSlots, asker: str) -> Answers:
         try:
-            return await self._inquiry.ask(address)
+            async with slots.slot(asker):
+                return await self._inquiry.ask(address)
         except Exception:
             log.exception("asking failed, an error of ours; please report it")
             return Answers(MxFinding("unknown", "internal"))
+
+
+def _share(slots: int) -> FairSlots:
+    return FairSlots(slots, max(1, slots * 3 // 4))
 
 
 async def _breathing(items: Iterable[T]) -> AsyncIterator[T]:

@@ -90,6 +90,13 @@ def over_rate(seconds: int) -> Problem:
     return Problem(HTTPStatus.TOO_MANY_REQUESTS, "over-rate", detail, {"Retry-After": str(seconds)})
 
 
+def too_often(seconds: int) -> Problem:
+    """Problem 429: an address has sent too many requests without a known token."""
+    detail = f"Too many requests without a token that is known: send one with yours in {seconds} s."
+    headers = {"Retry-After": str(seconds), "Connection": "close"}
+    return Problem(HTTPStatus.TOO_MANY_REQUESTS, "too-often", detail, headers)
+
+
 def of_http(status: int, headers: dict[str, Any]) -> Problem:
     """The problem of a request that the HTTP layer refuses: a path or a method that is not there."""
     known = HTTPStatus(status)

@@ -5,7 +5,6 @@ import contextlib
 import gc
 import logging
 import signal
-import ssl
 from collections.abc import Coroutine, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,16 +20,22 @@ from sidestep.streams.screen.lists.domain_facts import DomainBook
 from sidestep.streams.screen.lists.typo import suggest
 from sidestep.streams.screen.sources.build import Sources, open_sources
 from sidestep.streams.settings import Settings, name_servers
-from sidestep.streams.web.exposure import check_exposure, tls_context
-from sidestep.streams.web.listen import HttpServer, Listen, SettingNames
+from sidestep.streams.web.certificate import ServerCertificate
+from sidestep.streams.web.exposure import SettingNames, check_exposure
+from sidestep.streams.web.followed import follow
+from sidestep.streams.web.guarded import ConnectionLimits
+from sidestep.streams.web.listen import HttpServer, Listen
 from sidestep.streams.web.validate.answer import Answerer, CurrentVersions
-from sidestep.streams.web.validate.api import Api
+from sidestep.streams.web.validate.api import BODY_SECONDS, Api
 from sidestep.streams.web.validate.checking import Checker
 from sidestep.streams.web.validate.request import DEADLINE_MS_MAX
 from sidestep.streams.web.validate.token_file import HOW_TO_MAKE_ONE, TokenFile
 from sidestep.streams.web.validate.tokens import DEFAULT_RATE
 
-NAMES = SettingNames("--host ", "--port ", "takes any that is free")
+NAMES = SettingNames("--host ", "--port ", "--tls-cert", "--tls-key", "--insecure", "takes any that is free")
+
+LIMITS = ConnectionLimits(most=1024, idle=75.0, request=BODY_SECONDS + DEADLINE_MS_MAX / 1000 + 10.0)
+"""Idle for longer than the 60 s of proxies that keep connections, so that it is they who close."""
 
 STOP_SECONDS = DEADLINE_MS_MAX / 1000 + 2.0
 """Requests under way get this long: the longest deadline, and the time to write the answer."""
@@ -54,8 +59,8 @@ class ServeOptions:
 
 async def serve(settings: Settings, options: ServeOptions) -> None:
     """Serve /v1/validate until SIGTERM or SIGINT. Raises SidestepError where that is not possible."""
-    tls = tls_context(options.tls_cert, options.tls_key)
-    check_exposure(options.host, tls is not None, options.insecure)
+    certificate = ServerCertificate.given(options.tls_cert, options.tls_key, NAMES)
+    check_exposure(options.host, NAMES, certificate is not None, options.insecure)
     tokens = _tokens(options)
     policy = parse(read_policy(settings))
     stop = _stopped_by_signals()
@@ -66,21 +71,27 @@ async def serve(settings: Settings, options: ServeOptions) -> None:
         checker = _checker(settings, sources, policy)
         stack.push_async_callback(checker.close)
         api = Api(checker, tokens)
-        server = server_of(api, options.host, options.port, tls)
+        server = server_of(api, options.host, options.port, certificate)
         await server.start()
         stack.push_async_callback(server.stop)
         stack.callback(api.leave)
         log.info("serving /v1/validate", extra={"at": server.url})
         gc.freeze()  # the lists stay for good: no full collection need walk them while somebody waits
         log.info("ready", extra={"tokens": len(tokens), "policy": policy.version})
-        await _until_stopped(stop, *_chores(tokens, sources))
+        await _until_stopped(stop, *_chores(tokens, certificate, sources))
         log.info("leaving: finishing what is under way")
     log.info("left cleanly")
 
 
-def server_of(api: Api, host: str, port: int, tls: ssl.SSLContext | None = None) -> HttpServer:
+def server_of(
+    api: Api,
+    host: str,
+    port: int,
+    certificate: ServerCertificate | None = None,
+    limits: ConnectionLimits = LIMITS,
+) -> HttpServer:
     """The server of the API, not started yet."""
-    return HttpServer(api.application(), Listen(host, port, NAMES, tls), STOP_SECONDS)
+    return HttpServer(api.application(), Listen(host, port, NAMES, limits, certificate), STOP_SECONDS)
 
 
 def _checker(settings: Settings, sources: Sources, policy: Policy) -> Checker:
@@ -89,12 +100,14 @@ def _checker(settings: Settings, sources: Sources, policy: Policy) -> Checker:
     versions = CurrentVersions(policy.version, lists.versions, feed_versions)
     answerer = Answerer(policy, lists, versions)
     book = DomainBook(lists, suggest, partitions=1)
-    return Checker(sources.inquiry, book, answerer, batch_slots=max(1, settings.dns_concurrency // 2))
+    return Checker(sources.inquiry, book, answerer, slots=max(2, settings.dns_concurrency))
 
 
-def _chores(tokens: TokenFile, sources: Sources) -> Iterator[Coroutine[Any, Any, None]]:
+def _chores(
+    tokens: TokenFile, certificate: ServerCertificate | None, sources: Sources
+) -> Iterator[Coroutine[Any, Any, None]]:
     """The work that goes on beside the answers."""
-    yield tokens.follow()
+    yield follow([tokens.look] if certificate is None else [tokens.look, certificate.look])
     if sources.feeds is not None:
         yield sources.feeds.run()
 

@@ -1,17 +1,16 @@
-"""Bearer tokens (RFC 6750): what a tokens file says, what a token looks like, what its rate still allows. Pure.
+"""The tokens of /v1/validate: what a tokens file says, what a token's rate still allows. Pure.
 
-Only SHA-256 digests are kept. A token has 256 random bits, so that nothing slower is needed against guessing, and a
-digest that gets known opens nothing. A token is found by looking its digest up: how long that takes depends on the
-digest, which nobody can steer octet by octet towards that of another token, so there is nothing to learn from it.
+Only SHA-256 digests are kept. A token is found by looking its digest up: how long that takes depends on the digest,
+which nobody can steer octet by octet towards that of another token, so there is nothing to learn from it.
 """
 
 import re
 from collections.abc import Iterator
-from hashlib import sha256
 
 from msgspec import Struct
 
 from sidestep.streams.gcra import Rate, earliest, furthest, parse_rate
+from sidestep.streams.web.bearer import digest
 from sidestep.streams.web.validate.problems import over_burst, over_rate
 
 DEFAULT_RATE = "60000/min,max_burst=2000"
@@ -20,12 +19,8 @@ DEFAULT_RATE = "60000/min,max_burst=2000"
 PREFIX = "sidestep_"
 """Prefix by which scanners of source code know a token that was committed by mistake."""
 
-HEADER_MAX = 1_000
-"""Characters of the Authorization header; more is no token of ours."""
-
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
-_BEARER = re.compile(r"bearer +([A-Za-z0-9._~+/-]+=*) *", re.IGNORECASE)  # RFC 6750 section 2.1
 
 
 class Token(Struct, frozen=True):
@@ -44,11 +39,6 @@ Tokens = dict[bytes, Token]
 """The tokens of a file, by digest."""
 
 
-def digest(token: str) -> bytes:
-    """The digest of a token, which alone is kept."""
-    return sha256(token.encode("utf-8", "surrogateescape")).digest()
-
-
 def line_of(name: str, token: str) -> str:
     """The token's line in the file. Raises ValueError for a name that can't stand there."""
     if not _NAME.fullmatch(name):
@@ -56,16 +46,11 @@ def line_of(name: str, token: str) -> str:
     return f"{name} {digest(token).hex()}"
 
 
-def bearer(header: str) -> str:
-    """The token in an Authorization header; "" where there is none."""
-    match = _BEARER.fullmatch(header) if len(header) <= HEADER_MAX else None
-    return match[1] if match else ""
+def parse_tokens(text: str, default: Rate) -> tuple[Tokens, list[str]]:
+    """The tokens in lines of `NAME SHA256 [RATE]`, `#` starts a comment; and what is wrong with the other lines.
 
-
-def parse_tokens(text: str, default: Rate) -> Tokens:
-    """The tokens in lines of `NAME SHA256 [RATE]`; `#` starts a comment. Raises ValueError with every fault.
-
-    No fault quotes what stands there: somebody may have put a token in place of its digest.
+    A line that can't be read gives nobody's token. No fault quotes what stands there: somebody may have put a token in
+    place of its digest.
     """
     tokens: Tokens = {}
     faults = []
@@ -77,9 +62,7 @@ def parse_tokens(text: str, default: Rate) -> Tokens:
             tokens[key] = token
         except ValueError as error:
             faults.append(f"line {number}: {error}")
-    if faults or not tokens:
-        raise ValueError("; ".join(faults) or "it names no token")
-    return tokens
+    return tokens, faults or ([] if tokens else ["it names no token"])
 
 
 class Allowances:

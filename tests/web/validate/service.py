@@ -107,6 +107,7 @@ def serving(
     """A server from here to the end of the block. `canaries`: of its resolver; `options`: of the Checker."""
     tokens = folder / "tokens"
     tokens.write_text(f"# of the tests\n{line_of('tests', TOKEN)}\n{line_of('slow', SLOW_TOKEN)} 3/min,max_burst=3\n")
+    tokens.chmod(0o600)
     started: list[Service] = []
     ready = threading.Event()
 

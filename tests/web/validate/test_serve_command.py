@@ -1,6 +1,5 @@
 """`sidestep serve` as an operator meets it: tokens, where it listens, TLS, how it stops."""
 
-import datetime
 import json
 import logging
 import os
@@ -17,15 +16,10 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from sidestep.streams.cli import main
-from sidestep.streams.errors import SettingsError
+from sidestep.streams.local.development_ca import DevelopmentCA
 from sidestep.streams.local.nameserver import NameServer
-from sidestep.streams.web.exposure import check_exposure, tls_context
 from sidestep.streams.web.validate.tokens import line_of
 from tests.fixture_types import WaitUntil
 
@@ -48,23 +42,16 @@ def _logs_as_they_were() -> Iterator[None]:
 def tokens(tmp_path: Path) -> Path:
     path = tmp_path / "tokens"
     path.write_text(line_of("tests", TOKEN))
+    path.chmod(0o600)
     return path
 
 
 @pytest.fixture
 def pem(tmp_path: Path) -> tuple[Path, Path]:
-    """A certificate for 127.0.0.1 and its key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
-    now = datetime.datetime.now(datetime.UTC)
-    builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now,
-                                      now + datetime.timedelta(days=1))  # fmt: skip
-    cert = builder.sign(key, hashes.SHA256())
-    (tmp_path / "cert.pem").write_bytes(cert.public_bytes(serialization.Encoding.PEM))
-    (tmp_path / "key.pem").write_bytes(key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    ))  # fmt: skip
-    return tmp_path / "cert.pem", tmp_path / "key.pem"
+    """A certificate for 127.0.0.1, with those who vouch for it, and its key."""
+    authority = DevelopmentCA(tmp_path / "ca")
+    issued = authority.issue("serve", ["127.0.0.1"])
+    return issued.certificate, issued.key
 
 
 def _free_port() -> int:
@@ -111,8 +98,7 @@ def test_it_serves_over_tls_until_it_is_told_to_stop(
     sources = tmp_path / "sources.toml"
     sources.write_text('[feeds.ours]\nsource = "ours.txt"\nreason = "trap"\n')
     (tmp_path / "ours.txt").write_text("good.example\n")
-    trusting = ssl.create_default_context(cafile=str(pem[0]))
-    trusting.check_hostname = False
+    trusting = ssl.create_default_context(cafile=str(DevelopmentCA(tmp_path / "ca").certificate))
     with NameServer({"good.example": ["MX 10 mx.good.example"], "mx.good.example": ["A 93.184.215.14"]}) as ns:
         options = ("--port", port, "--tokens", tokens, "--dns", f"{ns.host}:{ns.port}", "--tls-cert", pem[0],
                    "--tls-key", pem[1], "--sources", sources, "--data-dir", tmp_path / "data")  # fmt: skip
@@ -175,32 +161,3 @@ def test_a_port_that_is_taken_is_told(tokens: Path) -> None:
         holder.listen()
         said = _refused("--tokens", tokens, "--dns", "127.0.0.1:1", "--port", holder.getsockname()[1])
     assert "taken on 127.0.0.1; choose another one" in said
-
-
-@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost", "127.9.9.9"])
-def test_loopback_needs_no_tls(host: str) -> None:
-    """Nothing leaves the machine."""
-    check_exposure(host, encrypted=False, insecure=False)
-
-
-@pytest.mark.parametrize("host", ["0.0.0.0", "::", "", "192.0.2.1"])
-def test_beyond_loopback_plain_text_must_be_meant(host: str) -> None:
-    """With TLS, or when somebody says that something else speaks it."""
-    with pytest.raises(SettingsError, match="--insecure"):
-        check_exposure(host, encrypted=False, insecure=False)
-    check_exposure(host, encrypted=True, insecure=False)
-    check_exposure(host, encrypted=False, insecure=True)
-
-
-def test_certificates_that_can_not_be_used_are_told(tmp_path: Path, pem: tuple[Path, Path]) -> None:
-    """One without the other, files that are none, a key of another certificate, a key with a password."""
-    cert, key = pem
-    assert tls_context(None, None) is None and tls_context(cert, key) is not None
-    other = ec.generate_private_key(ec.SECP256R1())
-    locked = tmp_path / "locked.pem"
-    locked.write_bytes(other.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.BestAvailableEncryption(b"secret")
-    ))  # fmt: skip
-    for pair in ((cert, None), (None, key), (cert, tmp_path / "none"), (key, cert), (cert, locked)):
-        with pytest.raises(SettingsError, match="--tls-key"):
-            tls_context(*pair)

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,17 +11,18 @@ from hypothesis import strategies as st
 
 from sidestep.streams.errors import SettingsError
 from sidestep.streams.gcra import parse_rate
+from sidestep.streams.web.bearer import bearer, digest
+from sidestep.streams.web.followed import follow
 from sidestep.streams.web.validate.problems import Problem
 from sidestep.streams.web.validate.token_file import TokenFile, new_token
 from sidestep.streams.web.validate.tokens import (
     DEFAULT_RATE,
     Allowances,
     Token,
-    bearer,
-    digest,
     line_of,
     parse_tokens,
 )
+from sidestep.topics.errors import CredentialsError
 from tests.fixture_types import WaitUntil
 
 RATE = parse_rate(DEFAULT_RATE)
@@ -32,7 +34,10 @@ def test_a_new_token_and_its_line() -> None:
     token, other = new_token(), new_token()
     line = line_of("shop", token)
     assert token != other and len(token) > 43 and token not in line
-    tokens = parse_tokens(f"# ours\n\n{line}  # the web form's\n{line_of('app', other)} 600/min, max_burst=7\n", RATE)
+    tokens, faults = parse_tokens(
+        f"# ours\n\n{line}  # the web form's\n{line_of('app', other)} 600/min, max_burst=7\n", RATE
+    )
+    assert faults == []
     assert [("shop", 2000), ("app", 7)] == [(t.name, t.burst) for t in (tokens[digest(token)], tokens[digest(other)])]
 
 
@@ -52,18 +57,21 @@ def test_a_new_token_and_its_line() -> None:
 )
 def test_a_file_that_can_not_be_used(text: str, told: str) -> None:
     """Each fault with its line, and nothing of what stands there: it may be a token by mistake."""
-    with pytest.raises(ValueError, match=told) as caught:
-        parse_tokens(text, RATE)
-    assert "in-the-clear" not in str(caught.value) and "quickly" not in str(caught.value)
+    _, (fault,) = parse_tokens(text, RATE)
+    assert told in fault and "in-the-clear" not in fault and "quickly" not in fault
+
+
+def test_the_lines_that_are_right_count() -> None:
+    """Whatever stands beside them; a line that is not is nobody's."""
+    tokens, faults = parse_tokens(f"{line_of('a', 'x')}\nb {digest('y').hex()[:-1]}\n{line_of('c', 'z')}", RATE)
+    assert {"a", "c"} == {token.name for token in tokens.values()} and len(faults) == 1
 
 
 @given(st.text(max_size=200))
 def test_any_text_is_tokens_or_a_fault(text: str) -> None:
     """Never another exception."""
-    try:
-        assert parse_tokens(text, RATE)
-    except ValueError as error:
-        assert str(error)
+    tokens, faults = parse_tokens(text, RATE)
+    assert tokens or faults
 
 
 @given(st.text(max_size=60) | st.text("Bearer =.~", max_size=20))
@@ -136,32 +144,83 @@ def test_a_missing_file_says_how_to_make_one(tmp_path: Path) -> None:
         TokenFile(tmp_path / "binary", RATE)
 
 
-def test_changes_arrive_and_faults_change_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """A token that was added works, one that was removed does not; a file that can't be used is told once."""
-    path = tmp_path / "tokens"
-    path.write_text(line_of("a", "one"))
+def _private(path: Path, text: str) -> Path:
+    path.write_text(text)
+    path.chmod(0o600)
+    return path
+
+
+def test_changes_arrive(tmp_path: Path) -> None:
+    """A token that was added works, one that was removed does not."""
+    path = _private(tmp_path / "tokens", line_of("a", "one"))
     tokens = TokenFile(path, RATE)
     path.write_text(line_of("b", "two") + " 5/s\n")
     tokens.look()
     assert (tokens.find("one"), tokens.find("two")) == (None, Token("b", parse_rate("5/s")))
+    assert tokens.find("") is None
+
+
+def _emptied(path: Path) -> None:
+    path.write_text("")
+
+
+def _commented_out(path: Path) -> None:
+    path.write_text("# " + path.read_text())
+
+
+def _no_text(path: Path) -> None:
+    path.write_bytes(b"\xff\xfe")
+
+
+def _opened(path: Path) -> None:
+    path.write_text(path.read_text() + "\n")
+    path.chmod(0o644)
+
+
+def _a_folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+@pytest.mark.parametrize("change", [_emptied, Path.unlink, _commented_out, _no_text, _opened, _a_folder])
+def test_a_file_that_names_nobody_lets_nobody_in(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, change: Callable[[Path], None]
+) -> None:
+    """Whoever takes the last token out has revoked it, and so has whoever removes the file; it is told once."""
+    path = _private(tmp_path / "tokens", line_of("a", "one"))
+    tokens = TokenFile(path, RATE)
+    change(path)
     with caplog.at_level(logging.ERROR):
-        path.write_text("half a li")
         tokens.look()
         tokens.look()
-        path.unlink()
-        tokens.look()
-    told = [record for record in caplog.records if record.levelno >= logging.ERROR]
-    assert tokens.find("two") is not None and len(told) == 2 and tokens.find("") is None
+    told = [record.message for record in caplog.records if record.levelno >= logging.ERROR]
+    assert (None, 0, 1) == (tokens.find("one"), len(tokens), len(told))
+
+
+def test_half_a_file_lets_in_whom_it_names(tmp_path: Path) -> None:
+    """A slip in one line revokes that one; the others, and whoever stands there no more, are as they should be."""
+    path = _private(tmp_path / "tokens", "\n".join(line_of(name, name) for name in ("a", "b", "c")))
+    tokens = TokenFile(path, RATE)
+    path.write_text(line_of("a", "a") + "\n" + line_of("c", "c")[:20])
+    tokens.look()
+    assert [True, False, False] == [tokens.find(name) is not None for name in ("a", "b", "c")]
+
+
+def test_a_file_that_others_can_read_is_refused(tmp_path: Path) -> None:
+    """With what to do."""
+    path = _private(tmp_path / "tokens", line_of("a", "one"))
+    path.chmod(0o640)
+    with pytest.raises(CredentialsError, match=r"chmod 600 .*tokens"):
+        TokenFile(path, RATE)
 
 
 def test_the_file_is_looked_at_again_and_again(tmp_path: Path, wait_until: WaitUntil) -> None:
     """Without a signal."""
 
     async def watched() -> None:
-        path = tmp_path / "tokens"
-        path.write_text(line_of("a", "one"))
+        path = _private(tmp_path / "tokens", line_of("a", "one"))
         tokens = TokenFile(path, RATE)
-        watching = asyncio.create_task(tokens.follow(0.01))
+        watching = asyncio.create_task(follow([tokens.look], 0.01))
         path.write_text(line_of("bb", "two"))
         await asyncio.to_thread(wait_until, lambda: tokens.find("two"))
         watching.cancel()

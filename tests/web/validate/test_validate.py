@@ -166,6 +166,7 @@ def test_an_error_of_an_asker_is_unknown(lists: Lists, policy: Policy, caplog: p
 def test_it_is_not_ready_while_it_stops(tmp_path: Path) -> None:
     """So that a load balancer looks elsewhere."""
     (tmp_path / "tokens").write_text(line_of("a", "one"))
+    (tmp_path / "tokens").chmod(0o600)
     api = Api(cast("Checker", None), TokenFile(tmp_path / "tokens", parse_rate("1/s")))
     asked = make_mocked_request("GET", "/readyz")
     ready = asyncio.run(api.readyz(asked)).status
@@ -188,9 +189,24 @@ def test_a_request_under_way_is_answered_when_the_server_stops(anew: NewService,
         own.ask("GET", "/livez")
 
 
+def test_one_tokens_dead_domains_keep_nobody_else_waiting(anew: NewService) -> None:
+    """Single addresses too: whoever asks about many silent domains has three quarters of the slots, the next asker has
+    an answer."""
+    own = anew(slots=16)
+    names = [f"silent{number}.example" for number in range(40)]
+    for name in names:
+        own.ns.fault(name, "drop")
+    asked = [json.dumps({"address": f"a@{name}", "deadline_ms": 1}).encode() for name in names]
+    assert {"deadline"} == {own.post(body).json["mx_reason"] for body in asked}
+    reply = own.post(b'{"address": "a@good.example", "deadline_ms": 1000}', token=own.slow_token)
+    assert "approved" == reply.json["outcome"]
+    late = own.post(b'{"address": "a@null.example", "deadline_ms": 100}')
+    assert "deadline" == late.json["mx_reason"]
+
+
 def test_a_batch_of_dead_domains_keeps_no_single_address_waiting(anew: NewService) -> None:
     """The questions that go on behind a batch's answer take half of what DNS takes on at once, not all of it."""
-    own = anew(batch_slots=200)
+    own = anew(slots=530)
     names = [f"dead{number}.example" for number in range(400)]
     for name in names:
         own.ns.fault(name, "drop")
