@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from sidestep.streams.errors import SettingsError
+from sidestep.streams.hash_key_text import parse_hash_key
 from sidestep.topics.access import Access
 from sidestep.topics.connection import Connection
 
@@ -45,6 +46,7 @@ class Settings:
     hash_key: str = _setting(
         "", "secret that keys recipients' hashes, 64 hex digits; made and kept in the data folder where absent", True
     )
+    hash_key_file: str = _setting("", "file with that secret, open to nobody else; in place of SIDESTEP_HASH_KEY")
     policy: str = _setting(
         "", "policy file (TOML), followed while the worker runs; empty: the one that ships with Sidestep"
     )
@@ -129,13 +131,13 @@ def _convert(name: str, text: str, kind: type) -> Any:
 def _check(settings: Settings) -> None:
     if not settings.connection.servers:
         raise SettingsError("broker must name Kafka's bootstrap servers: HOST:PORT[,HOST:PORT…]")
+    if settings.hash_key and settings.hash_key_file:
+        raise SettingsError("SIDESTEP_HASH_KEY and SIDESTEP_HASH_KEY_FILE are both given: leave one of them out")
     if settings.hash_key:
         try:
-            usable = len(bytes.fromhex(settings.hash_key)) == 32
-        except ValueError:
-            usable = False
-        if not usable:
-            raise SettingsError("SIDESTEP_HASH_KEY: expected 64 hex digits; make some with: openssl rand -hex 32")
+            parse_hash_key(settings.hash_key)
+        except ValueError as error:
+            raise SettingsError(f"SIDESTEP_HASH_KEY: {error}") from None
     for name in ("batch_max", "parked_max", "dns_concurrency", "dead_letter_window", "block_cache_mb"):
         if getattr(settings, name) < 1:
             raise SettingsError(f"{name} must be at least 1")

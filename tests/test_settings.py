@@ -1,18 +1,21 @@
 """Settings: from the environment, from options, refused with the name of the variable, and secrets out of sight."""
 
 from dataclasses import fields
+from hashlib import sha256
 from typing import Any
 
 import pytest
 
 from sidestep.streams.decide.tables import IDS, IdRow
 from sidestep.streams.errors import SettingsError
+from sidestep.streams.hash_key_text import parse_hash_key
 from sidestep.streams.runtime.tables import pack_pairs
 from sidestep.streams.settings import BATCH_MOST, Settings, load, name_servers
 from sidestep.topics.access import WANTED
 from sidestep.topics.catalog import IDS_CHANGELOG
 
-OTHER_SAMPLES = {"hash_key": "ab" * 32, "broker": "127.0.0.1:17", "security": "tls", "oauth_token_url": "https://x"}
+KEY = sha256(b"of the tests").hexdigest()
+OTHER_SAMPLES = {"hash_key": KEY, "broker": "127.0.0.1:17", "security": "tls", "oauth_token_url": "https://x"}
 WAYS = {"tls": "mtls", "sasl": "scram", "oauth": "oauth"}
 
 
@@ -78,6 +81,11 @@ def test_other_variables_are_not_looked_at() -> None:
         ("HASH_KEY", "abc"),
         ("HASH_KEY", "zz" * 32),
         ("HASH_KEY", "ab" * 31),
+        ("HASH_KEY", "00" * 32),
+        ("HASH_KEY", "0123456789abcdef" * 4),
+        ("HASH_KEY", bytes(range(32)).hex()),
+        ("HASH_KEY", bytes(range(255, 191, -2)).hex()),
+        ("HASH_KEY", "deadbeef" * 7 + "c0ffee00"),
     ],
 )
 def test_what_makes_no_sense_is_refused_by_name(name: str, value: str) -> None:
@@ -92,6 +100,19 @@ def test_a_bad_key_is_not_repeated_in_the_error() -> None:
     with pytest.raises(SettingsError) as raised:
         load({"SIDESTEP_HASH_KEY": "ab" * 31})
     assert "abab" not in str(raised.value)
+
+
+def test_a_key_that_chance_has_made_is_taken() -> None:
+    """Whichever it is."""
+    for number in range(1_000):
+        key = sha256(number.to_bytes(2, "big"))
+        assert key.digest() == parse_hash_key(key.hexdigest())
+
+
+def test_a_key_is_given_once() -> None:
+    """Whoever gives two would find out too late which one counts."""
+    with pytest.raises(SettingsError, match="leave one of them out"):
+        load({"SIDESTEP_HASH_KEY": KEY, "SIDESTEP_HASH_KEY_FILE": "hash-key"})
 
 
 def test_secrets_are_not_in_repr() -> None:

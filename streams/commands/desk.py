@@ -32,7 +32,7 @@ def desk_options(function: F) -> F:
             "--data-dir",
             metavar="DIR",
             envvar="SIDESTEP_DATA_DIR",
-            help="Data folder of a Screen worker, for its hash-key; or give SIDESTEP_HASH_KEY.",
+            help="Data folder of a Screen worker, for its hash-key; or give SIDESTEP_HASH_KEY (or _FILE).",
         )(function)
     )
 
@@ -134,6 +134,6 @@ def _keys(settings: Settings, notes: dict[str, bytes]) -> Keys | None:
     if written is not None and written.version != keys.fingerprint:
         raise HashKeyMismatch(
             "this hash key is not the one that the Screen workers of this cluster use: what is said with it concerns "
-            "nobody. Give the same SIDESTEP_HASH_KEY, or --data-dir with the data folder of one of them."
+            "nobody. Give the same SIDESTEP_HASH_KEY (or _FILE), or --data-dir with the data folder of one of them."
         )
     return keys

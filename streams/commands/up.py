@@ -106,7 +106,7 @@ def _check_broker(kafka: "EmbeddedKafka | None") -> None:
 
 
 def _workers(settings: Settings, data: Path, connection: Connection) -> "list[WorkerProcess]":
-    from sidestep.streams.local.processes import HOST, free_port, one_for_each_role
+    from sidestep.streams.local.processes import free_port, one_for_each_role
     from sidestep.streams.screen.hash_key import hash_key
 
     first = settings.web_port
@@ -114,9 +114,9 @@ def _workers(settings: Settings, data: Path, connection: Connection) -> "list[Wo
     common = {
         "broker": connection.bootstrap,
         "hash_key": hash_key(settings).hex(),
+        "hash_key_file": "",
         "name_servers": settings.name_servers,
         "policy": str(Path(settings.policy).resolve()) if settings.policy else "",
-        "web_host": HOST,
         "log_format": "text",
     }
     return one_for_each_role(data, ports, common, os.environ)

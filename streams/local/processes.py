@@ -27,6 +27,8 @@ READY_DEADLINE = 90.0
 TAIL = 12
 """Lines of a log that are shown when its worker is gone."""
 HOST = "127.0.0.1"
+ON_LOOPBACK = {"web_host": HOST, "web_token_file": "", "web_tls_certificate": "", "web_tls_key": ""}
+"""Settings of endpoints that are for this process alone, whatever its own settings say."""
 COMMAND = (sys.executable, "-c", "from sidestep.streams.cli import main; main(prog_name='sidestep')", "worker")
 SUPERVISOR = Path(__file__).with_name("supervisor.py")
 
@@ -132,7 +134,7 @@ def one_for_each_role(
     return [
         WorkerProcess(
             role,
-            {**settings, "data_dir": data / role, "web_port": port},
+            {**settings, **ON_LOOPBACK, "data_dir": data / role, "web_port": port},
             data / "logs" / f"{role}.log",
             environment,
             patience,

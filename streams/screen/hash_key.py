@@ -1,4 +1,4 @@
-"""The secret that keys recipients' hashes: from the settings, else made once and kept in the data folder."""
+"""The secret that keys recipients' hashes: from the settings or a file, else made once and kept in the data folder."""
 
 import logging
 import os
@@ -6,17 +6,18 @@ import secrets
 from pathlib import Path
 
 from sidestep.streams.errors import SettingsError
+from sidestep.streams.hash_key_text import SIZE, parse_hash_key
 from sidestep.streams.settings import Settings
+from sidestep.topics.secret_files import check_private, read_secret
 
 log = logging.getLogger(__name__)
 
-SIZE = 32
-
 
 def hash_key(settings: Settings) -> bytes:
-    """32 octets, made if need be. Raises SettingsError where the kept file is damaged."""
+    """32 octets, made if need be. Raises SettingsError where the kept file is damaged, CredentialsError where others
+    can read it."""
     path = settings.data / "hash-key"
-    if not settings.hash_key and not path.exists():
+    if not settings.hash_key and not settings.hash_key_file and not path.exists():
         _make(path)
     key = known_hash_key(settings)
     assert key is not None
@@ -24,22 +25,31 @@ def hash_key(settings: Settings) -> bytes:
 
 
 def known_hash_key(settings: Settings) -> bytes | None:
-    """32 octets, or None where nobody has made them. Raises SettingsError where the kept file is damaged."""
+    """32 octets, or None where nobody has made them. Raises as `hash_key` does."""
     if settings.hash_key:
         return bytes.fromhex(settings.hash_key)
+    if settings.hash_key_file:
+        return _given(Path(settings.hash_key_file))
     path = settings.data / "hash-key"
-    if not path.exists():
-        return None
+    return _kept(path) if path.exists() else None
+
+
+def _given(path: Path) -> bytes:
     try:
-        key = bytes.fromhex(path.read_text().strip())
-    except ValueError:
-        key = b""
-    if len(key) != SIZE:
+        return parse_hash_key(read_secret(path))
+    except ValueError as error:
+        raise SettingsError(f"SIDESTEP_HASH_KEY_FILE {path}: {error}") from None
+
+
+def _kept(path: Path) -> bytes:
+    check_private(path)
+    try:
+        return parse_hash_key(path.read_text())
+    except ValueError as error:
         raise SettingsError(
-            f"{path} does not hold 64 hex digits. Put the original key back: another one would lose all "
-            "recipients' history."
-        )
-    return key
+            f"{path} does not hold the key that was made ({error}). Put the original key back: another one would lose "
+            "all recipients' history."
+        ) from None
 
 
 def _make(path: Path) -> None:

@@ -1,6 +1,7 @@
 """sidestep suppress on a real broker: records where they belong, notes that agree, files in and out, keys that fit."""
 
 import json
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from sidestep.topics.catalog import CONTROL, EVIDENCE
 from sidestep.topics.connection import Connection
 from tests.guarantees.harness.records import read
 
-SECRET = "5e" * 32
+SECRET = sha256(b"of the tests").hexdigest()
 KEYS = Keys(bytes.fromhex(SECRET))
 JANE = f"hash:{KEYS.recipient('jane@example.com').hex()}@example.com"
 
@@ -94,7 +95,9 @@ def test_a_hash_key_that_does_not_fit_is_refused(clean_topics: Connection) -> No
     producer = Producer(clean_topics.librdkafka())
     producer.produce(CONTROL.name, encode(Written(KEYS.fingerprint, 0, 1)), "hash-key")
     assert 0 == producer.flush(10)
-    wrong = run("add", "jane@example.com", "--reason", "x", "--broker", str(clean_topics), secret="6f" * 32)
+    wrong = run(
+        "add", "jane@example.com", "--reason", "x", "--broker", str(clean_topics), secret=sha256(b"another").hexdigest()
+    )
     assert 2 == wrong.exit_code
     assert "not the one that the Screen workers of this cluster use" in wrong.stderr
     without = run("add", "jane@example.com", "--reason", "x", "--broker", str(clean_topics), secret="")

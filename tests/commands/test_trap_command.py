@@ -2,6 +2,7 @@
 
 import json
 from base64 import b64encode
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from sidestep.topics.catalog import EVIDENCE
 from sidestep.topics.connection import Connection
 from tests.guarantees.harness.records import read
 
-SECRET = "5e" * 32
+SECRET = sha256(b"of the tests").hexdigest()
 KEY = Keys(bytes.fromhex(SECRET)).recipient("jane@example.com")
 JANE = f"hash:{KEY.hex()}@example.com"
 

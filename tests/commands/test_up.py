@@ -9,6 +9,7 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 from confluent_kafka.admin import AdminClient
 
@@ -21,6 +22,7 @@ from sidestep.topics.errors import BrokerUnreachable
 from sidestep.topics.publish import Publisher
 from sidestep.topics.subscribe import Verdicts
 from tests.fixture_types import WaitUntil
+from tests.private_files import open_to_others
 
 COMMAND = [sys.executable, "-c", "from sidestep.streams.cli import main; main(prog_name='sidestep')", "up"]
 
@@ -84,14 +86,36 @@ def answer(kafka: Connection | str, intent: EmailIntent) -> str:
     return verdict.action
 
 
+def _urls(text: str) -> list[str]:
+    return sorted(word for word in text.split() if word.endswith("/readyz"))
+
+
+def _listened_on(pid: int) -> list[str]:
+    """By the workers of a process: their endpoints as URLs, and whatever else listens."""
+    sockets = [
+        connection.laddr
+        for child in psutil.Process(pid).children(recursive=True)
+        if "worker" in child.cmdline()
+        for connection in child.net_connections("inet")
+        if connection.status == psutil.CONN_LISTEN
+    ]
+    return sorted({f"http://{ip}:{port}/readyz" for ip, port in sockets})
+
+
 def test_from_nothing_to_a_verdict_and_back(tmp_path: Path, names: NameServer, wait_until: WaitUntil) -> None:
-    """Ready means ready; SIGTERM ends it cleanly within seconds; the next one goes on with what was kept."""
+    """Ready means ready; SIGTERM ends it cleanly within seconds; the next one goes on with what was kept.
+
+    Workers listen at their endpoints and nowhere else (Faust has a web server of its own), and nobody else can read
+    what is written.
+    """
     intent = EmailIntent(id="w-1", to="ada@gmial.com", service="sign-up")
     with up(tmp_path, names, wait_until, "--kafka-port", "0") as first:
-        for url in (word for word in first.text.split() if word.endswith("/readyz")):
+        for url in _urls(first.text):
             assert "ok" == json.load(urllib.request.urlopen(url, timeout=5))["status"]
         assert "drop" == answer(first.broker(), intent)
         kafka = first.broker()
+        assert [] == open_to_others(tmp_path / "data")
+        assert _urls(first.text) == _listened_on(first.process.pid)
         assert 0 == first.end()
         assert first.text.endswith("stopped; what was published is kept\n")
     with pytest.raises(BrokerUnreachable):  # nothing is left running

@@ -2,13 +2,18 @@
 
 import stat
 import threading
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
 from sidestep.streams.errors import SettingsError
-from sidestep.streams.screen.hash_key import SIZE, hash_key
+from sidestep.streams.hash_key_text import SIZE
+from sidestep.streams.screen.hash_key import hash_key, known_hash_key
 from sidestep.streams.settings import Settings
+from sidestep.topics.errors import CredentialsError
+
+KEY = sha256(b"of the tests").hexdigest()
 
 
 def _settings(folder: Path, key: str = "") -> Settings:
@@ -45,13 +50,41 @@ def test_a_new_key_is_announced_without_being_told(tmp_path: Path, caplog: pytes
     assert key.hex() not in repr(_settings(tmp_path, key.hex()))
 
 
-@pytest.mark.parametrize("content", [b"", b"xyz", b"ab" * 31, b"ab" * 33, b"\xff" * 64])
+@pytest.mark.parametrize("content", [b"", b"xyz", b"ab" * 31, b"ab" * 32, b"ab" * 33, b"\xff" * 64])
 def test_a_damaged_file_is_no_reason_to_make_a_new_key(tmp_path: Path, content: bytes) -> None:
     """Another one would lose all recipients' history: a person has to look."""
     (tmp_path / "hash-key").write_bytes(content)
+    (tmp_path / "hash-key").chmod(0o600)
     with pytest.raises(SettingsError, match="Put the original key back"):
         hash_key(_settings(tmp_path))
     assert content == (tmp_path / "hash-key").read_bytes()
+
+
+def test_a_key_in_a_file_of_its_own(tmp_path: Path) -> None:
+    """Before the one in the data folder; nothing is made where it is missing."""
+    file = tmp_path / "secrets" / "hash-key"
+    settings = Settings(data_dir=str(tmp_path / "data"), hash_key_file=str(file))
+    with pytest.raises(CredentialsError, match="secrets/hash-key"):
+        hash_key(settings)
+    file.parent.mkdir()
+    file.write_text(f"{KEY}\n")
+    file.chmod(0o600)
+    assert bytes.fromhex(KEY) == hash_key(settings) == known_hash_key(settings)
+    assert not (tmp_path / "data").exists()
+    file.write_text("00" * SIZE)
+    with pytest.raises(SettingsError, match=r"SIDESTEP_HASH_KEY_FILE .*a pattern"):
+        hash_key(settings)
+
+
+@pytest.mark.parametrize("given", [True, False])
+def test_a_key_that_others_can_read_is_refused(tmp_path: Path, given: bool) -> None:
+    """Given or kept: with what to do."""
+    file = tmp_path / "hash-key"
+    file.write_text(KEY)
+    file.chmod(0o644)
+    settings = Settings(data_dir=str(tmp_path), hash_key_file=str(file) if given else "")
+    with pytest.raises(CredentialsError, match=r"mode 0644\): chmod 600 .*hash-key"):
+        hash_key(settings)
 
 
 def test_workers_that_start_together_agree(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from click.testing import CliRunner
 from sidestep.schemas import Bounce, EmailIntent, Engagement
 from sidestep.streams.commands.simulate import simulate
 from sidestep.streams.screen.intake import read_feedback, read_intent
+from tests.private_files import open_to_others
 
 SCALE = "0.02"
 NOW = 2_000_000_000.0
@@ -46,6 +47,7 @@ def test_the_same_seed_gives_the_same_octets(folder: Path, tmp_path: Path) -> No
     code = "from sidestep.streams.cli import main; main()"
     subprocess.run([sys.executable, "-c", code, *options], env=environment, check=True, capture_output=True)
     assert digests(out) == digests(folder)
+    assert [] == open_to_others(out), "addresses, invented or not, are the owner's"
 
 
 def test_the_events_are_what_the_contract_says(folder: Path) -> None:

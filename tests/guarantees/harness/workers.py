@@ -10,12 +10,13 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from sidestep.topics.connection import Connection
 
-HASH_KEY = "5e" * 32
+HASH_KEY = sha256(b"of the tests").hexdigest()
 SESSION_SECONDS = 6
 """The broker's minimum: a killed worker's partitions stay idle that long."""
 LEAVING = " ERROR   sidestep  "

@@ -22,6 +22,7 @@ from sidestep.streams.local.development_ca import DevelopmentCA
 from sidestep.streams.local.nameserver import NameServer
 from sidestep.streams.web.validate.tokens import line_of
 from tests.fixture_types import WaitUntil
+from tests.private_files import open_to_others
 
 COMMAND = [sys.executable, "-c", "from sidestep.streams.cli import main; main()", "serve"]
 TOKEN = "sidestep_of-the-command"
@@ -110,6 +111,7 @@ def test_it_serves_over_tls_until_it_is_told_to_stop(
             assert ("good.example", "trap") == (found["listed"][-1]["entry"], found["listed"][-1]["reason"])
             process.send_signal(signal.SIGTERM)
             assert process.wait(20) == 0, log.read_text()
+    assert [] == open_to_others(tmp_path / "data"), "copies of feeds may be of addresses"
     said = log.read_text()
     assert "left cleanly" in said and TOKEN not in said and "good.example" not in said
 
