@@ -26,6 +26,7 @@ from sidestep.streams.settings import Settings
 from sidestep.streams.startup import await_topics
 from sidestep.streams.web.worker import worker_endpoints
 from sidestep.topics.cluster import admin_client, cluster
+from sidestep.topics.renewing import Renewing
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +49,7 @@ class Worker:
         self._roles: list[Role] = []
         self._partitions: dict[str, int] = {}
         self._faust_folder = settings.data / "faust"
-        self._admin = admin_client(settings.connection)
+        self._admin = Renewing(settings.connection.renewals, lambda: admin_client(settings.connection))
         self.failure: Exception | None = None
         self.report = Report()
 
@@ -208,7 +209,7 @@ class Worker:
         return {tp: lag for app in self._apps for tp, lag in app.lag().items()}
 
     def _broker_answers(self) -> None:
-        cluster(self._admin, self._settings.connection)
+        cluster(self._admin.get(), self._settings.connection)
 
 
 async def run_worker(settings: Settings, roles: Iterable[str], overdue: Callable[[], None]) -> None:

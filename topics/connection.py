@@ -1,11 +1,15 @@
 """Where a Kafka cluster is and how to be let in: once, for every client library."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from sidestep.topics.errors import CredentialsError
 from sidestep.topics.loopback import is_loopback
-from sidestep.topics.security import Plaintext, Security, Stamp
+from sidestep.topics.security import Plaintext, Security
+
+if TYPE_CHECKING:
+    from sidestep.topics.renewing import Renewals
 
 
 @dataclass(frozen=True)
@@ -38,10 +42,12 @@ class Connection:
         """HOST:PORT of each."""
         return [server.strip() for server in self.bootstrap.split(",") if server.strip()]
 
-    @property
-    def stamp(self) -> Stamp:
-        """Changes when certificates or secrets on disk have changed: clients that live long are made anew then."""
-        return self.security.stamp()
+    @cached_property
+    def renewals(self) -> "Renewals":
+        """For clients that live long: when certificates or secrets on disk have changed, they are made anew."""
+        from sidestep.topics.renewing import Renewals  # which makes clients, as everything but this file does
+
+        return Renewals(self)
 
     def librdkafka(self, **more: Any) -> dict[str, Any]:
         """Settings of a confluent-kafka client. `more` are the client's own: ValueError where they would change where

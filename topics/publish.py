@@ -21,6 +21,7 @@ from sidestep.topics.cluster import QUIET, reason
 from sidestep.topics.connection import Connection
 from sidestep.topics.errors import PublishFailed
 from sidestep.topics.keys import record_key
+from sidestep.topics.renewing import Renewing
 
 DELIVERY_DEADLINE = 30.0
 """Seconds after which a record that Kafka has not taken is given up."""
@@ -52,7 +53,7 @@ class Publisher:
         self._failures: Counter[str] = Counter()
         self._trouble = ""
         settings = {**CONFIG, "error_cb": self._on_error, **kafka_config}
-        self._producer = Producer(self._connection.librdkafka(**settings))
+        self._producers = Renewing(self._connection.renewals, lambda: Producer(self._connection.librdkafka(**settings)))
 
     def intent(self, intent: EmailIntent) -> None:
         """Hands one intent to Kafka. Raises ContractError if it breaks the contract; nothing is sent then."""
@@ -71,25 +72,23 @@ class Publisher:
 
         A header `content-type` helps to read feedback that is not in our schema.
         """
+        self._producers.renew(self._empty)
+        producer = self._producers.client
         while True:
             try:
-                self._producer.produce(topic, value, key, on_delivery=self._on_failure, headers=headers)
+                producer.produce(topic, value, key, on_delivery=self._on_failure, headers=headers)
                 break
             except BufferError:  # bounded: records leave the queue or fail within DELIVERY_DEADLINE
-                self._producer.poll(0.1)
-        self._producer.poll(0)
+                producer.poll(0.1)
+        producer.poll(0)
 
     def flush(self) -> None:
         """Returns when Kafka has taken everything. Raises PublishFailed, which says how many it did not take and why.
 
         What failed is reported once: a publisher may go on after it.
         """
-        deadline = time.monotonic() + DELIVERY_DEADLINE + 5
-        while (left := self._producer.flush(1.0)) and time.monotonic() < deadline:
-            continue
+        self._empty(self._producers.client)
         failures, self._failures = self._failures, Counter()
-        if left:
-            failures["no answer in time"] += left
         if failures:
             raise PublishFailed(self._describe(failures))
 
@@ -105,6 +104,14 @@ class Publisher:
             if error is None:
                 raise
             error.add_note(str(failure))  # the caller's own error matters more
+
+    def _empty(self, producer: Producer) -> None:
+        """Wait until everything has been taken or given up."""
+        deadline = time.monotonic() + DELIVERY_DEADLINE + 5
+        while (left := producer.flush(1.0)) and time.monotonic() < deadline:
+            continue
+        if left:
+            self._failures["no answer in time"] += left
 
     def _send(self, topic: str, model: EmailIntent | Bounce | Engagement) -> None:
         value = encode(model)

@@ -75,16 +75,19 @@ class Subscription:
         self._group = group
         self._start = OFFSET_END if start == "latest" or (start is None and group is None) else OFFSET_BEGINNING
         self._handed_out: list[Message] = []
-        connection = Connection.of(connection)
-        settings = {
+        self._begins: list[TopicPartition] = []
+        self._connection = Connection.of(connection)
+        self._topics = list(topics)
+        self._credentials = self._connection.renewals.stamp()
+        self._settings = {
             "group.id": group or f"sidestep-reader-{uuid.uuid4().hex}",
             "enable.auto.commit": group is not None,
             **CONFIG,
             **kafka_config,
         }
-        self._consumer = Consumer(connection.librdkafka(**settings))
+        self._consumer = Consumer(self._connection.librdkafka(**self._settings))
         try:
-            self._open(connection, list(topics))
+            self._open()
         except BaseException:
             self._consumer.close()
             raise
@@ -97,6 +100,7 @@ class Subscription:
     def batch(self, most: int, timeout: float) -> list[Received]:
         """Up to `most` records, what has arrived; empty after `timeout` seconds. Those before count as handled."""
         self.handled()
+        self._renew()
         deadline = time.monotonic() + timeout
         first = self._consumer.poll(timeout)
         while first is not None and _passing(first.error()):
@@ -134,13 +138,34 @@ class Subscription:
             self.handled()
         self.close()
 
-    def _open(self, connection: Connection, topics: list[str]) -> None:
-        found = require(self._consumer, connection, topics)
+    def _renew(self) -> None:
+        """Where certificates or secrets have changed: on with another consumer, behind what was handled."""
+        stamp = self._connection.renewals.stamp()
+        if stamp == self._credentials:
+            return
+        old, self._consumer = self._consumer, Consumer(self._connection.librdkafka(**self._settings))
+        self._credentials = stamp
+        if self._group is None:
+            self._consumer.assign(self._positions(old))
+        old.close()  # it commits what was handled, before the group is joined anew
+        if self._group is not None:
+            self._consumer.subscribe(self._topics, on_assign=self._assign)
+
+    def _positions(self, consumer: Consumer) -> list[TopicPartition]:
+        """Where each partition goes on; one of which nothing has come yet, where it was to begin."""
+        begins = {(each.topic, each.partition): each for each in self._begins}
+        found = consumer.position(consumer.assignment())
+        return [each if each.offset >= 0 else begins[each.topic, each.partition] for each in found]
+
+    def _open(self) -> None:
+        topics = self._topics
+        found = require(self._consumer, self._connection, topics)
         if self._group is not None:
             self._consumer.subscribe(topics, on_assign=self._assign)
             return
         partitions = [TopicPartition(name, p, self._start) for name in topics for p in found[name].partitions]
-        self._consumer.assign([self._begin(p) for p in partitions])
+        self._begins = [self._begin(p) for p in partitions]
+        self._consumer.assign(self._begins)
 
     def _assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         """Where the group left off; a partition that it never read begins at `start`."""

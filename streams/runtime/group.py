@@ -17,6 +17,7 @@ from sidestep.streams.runtime.batches import Partition
 from sidestep.streams.runtime.coverage import GroupState, lags
 from sidestep.topics.cluster import QUIET
 from sidestep.topics.connection import Connection
+from sidestep.topics.renewing import Renewing
 
 REQUEST_SECONDS = 5.0
 
@@ -32,18 +33,18 @@ class Denied(Exception):
 class Group:
     """One consumer group and the topics that it reads."""
 
-    def __init__(self, connection: Connection, admin: AdminClient, name: str, topics: Mapping[str, int]):
+    def __init__(self, connection: Connection, admin: Renewing[AdminClient], name: str, topics: Mapping[str, int]):
         """`topics`: how many partitions each has; more of them are noticed later."""
         self._admin = admin
         self._name = name
         self._topics = dict(topics)
         # never subscribes, so it is no member; it sees what open transactions hold back, too
         ours = {"group.id": name, "enable.auto.commit": False, "isolation.level": "read_uncommitted"}
-        self._offsets_client = Consumer(connection.librdkafka(**ours, **QUIET))
+        self._asking = Renewing(connection.renewals, lambda: Consumer(connection.librdkafka(**ours, **QUIET)))
 
     def partitions(self) -> frozenset[Partition]:
         """All partitions of the topics. Metadata that lacks some does not make them fewer. Raises KafkaException."""
-        known = self._admin.list_topics(timeout=REQUEST_SECONDS).topics
+        known = self._admin.get().list_topics(timeout=REQUEST_SECONDS).topics
         for topic, count in self._topics.items():
             seen = len(known[topic].partitions) if topic in known else 0
             self._topics[topic] = max(count, seen)
@@ -51,7 +52,9 @@ class Group:
 
     def state(self) -> GroupState:
         """The group's members and what they have. Raises KafkaException, Denied."""
-        found: list[Any] = self._admin.list_groups(self._name, timeout=REQUEST_SECONDS)  # its types lack the members'
+        found: list[Any] = self._admin.get().list_groups(
+            self._name, timeout=REQUEST_SECONDS
+        )  # its types lack the members'
         group = next((each for each in found if each.id == self._name), None)
         if group is None:
             return GroupState(False, frozenset(), frozenset())
@@ -66,7 +69,7 @@ class Group:
     def lags(self) -> dict[Partition, int]:
         """Records that wait in each partition, owned or not. Raises KafkaException."""
         partitions = self._all()
-        asked = self._offsets_client.committed([TopicPartition(*tp) for tp in partitions], timeout=REQUEST_SECONDS)
+        asked = self._asking.get().committed([TopicPartition(*tp) for tp in partitions], timeout=REQUEST_SECONDS)
         committed = _offsets(asked)
         begins = self._seek(partitions - committed.keys(), BEGIN)
         return lags(committed, begins, self._seek(partitions, END))
@@ -76,7 +79,7 @@ class Group:
 
     def _seek(self, partitions: Iterable[Partition], where: int) -> dict[Partition, int]:
         wanted = [TopicPartition(*tp, where) for tp in partitions]
-        return _offsets(self._offsets_client.offsets_for_times(wanted, timeout=REQUEST_SECONDS)) if wanted else {}
+        return _offsets(self._asking.get().offsets_for_times(wanted, timeout=REQUEST_SECONDS)) if wanted else {}
 
 
 def _offsets(found: Iterable[TopicPartition]) -> dict[Partition, int]:

@@ -13,6 +13,7 @@ from sidestep.streams.runtime.kafka import MESSAGE_MAX, client, explain, produce
 from sidestep.streams.runtime.outgoing import Outgoing
 from sidestep.topics.connection import Connection
 from sidestep.topics.errors import PublishFailed
+from sidestep.topics.renewing import Renewing
 
 FLUSH_SECONDS = 60.0
 ROUND_SECONDS = 0.010
@@ -20,26 +21,23 @@ ROUND_SECONDS = 0.010
 the broker and whoever reads there as much as a hundred records: small rounds back to back make everybody late."""
 
 
+_SETTINGS = {
+    "enable.idempotence": True,
+    "delivery.report.only.error": True,
+    "delivery.timeout.ms": int(FLUSH_SECONDS * 1000),
+    "linger.ms": 5,
+    "batch.size": 1_000_000,
+    "message.max.bytes": MESSAGE_MAX,
+    "compression.type": "lz4",
+    "queue.buffering.max.messages": 1_000_000,
+}
+
+
 class Publisher:
     """An idempotent producer with every delivery checked."""
 
     def __init__(self, connection: Connection, name: str):
-        self._producer = Producer(
-            client(
-                connection,
-                name,
-                **{
-                    "enable.idempotence": True,
-                    "delivery.report.only.error": True,
-                    "delivery.timeout.ms": int(FLUSH_SECONDS * 1000),
-                    "linger.ms": 5,
-                    "batch.size": 1_000_000,
-                    "message.max.bytes": MESSAGE_MAX,
-                    "compression.type": "lz4",
-                    "queue.buffering.max.messages": 1_000_000,
-                },
-            )
-        )
+        self._producers = Renewing(connection.renewals, lambda: Producer(client(connection, name, **_SETTINGS)))
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="publisher")
         self._waiting: list[tuple[Outgoing, asyncio.Future[None]]] = []
         self._round: asyncio.Task[None] | None = None
@@ -86,14 +84,15 @@ class Publisher:
             if error is not None:
                 failures.append(f"{message.topic()}/{message.partition()}: {error.str()}")
 
+        producer = self._producers.get()  # a round ends with nothing on its way, so that another one may begin the next
         try:
             for outgoing in taken:
                 for (topic, partition), messages in outgoing.batches.items():
-                    if refused := produce_batch(self._producer, topic, partition, messages, failed):
+                    if refused := produce_batch(producer, topic, partition, messages, failed):
                         failures.append(f"{topic}/{partition}: {refused}")
                 for single in outgoing.singles:
-                    self._producer.produce(**single, on_delivery=failed)
-            unsent = self._producer.flush(FLUSH_SECONDS)
+                    producer.produce(**single, on_delivery=failed)
+            unsent = producer.flush(FLUSH_SECONDS)
         except (KafkaException, BufferError) as error:
             raise explain(error, "publishing") from error
         if unsent or failures:

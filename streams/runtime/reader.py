@@ -18,6 +18,8 @@ from sidestep.streams.runtime.batches import Partition
 from sidestep.streams.runtime.kafka import Fetched, client, fetched
 from sidestep.streams.runtime.record import Record
 from sidestep.topics.connection import Connection
+from sidestep.topics.errors import CredentialsError
+from sidestep.topics.renewing import Renewing
 
 log = logging.getLogger(__name__)
 
@@ -61,12 +63,26 @@ class Reader(threading.Thread):
     Consumer: confluent-kafka makes a second caller wait for the first with the interpreter's lock in its hands.
     """
 
-    def __init__(self, settings: dict[str, Any], loop: asyncio.AbstractEventLoop, deliver: Deliver, fail: Fail):
+    def __init__(
+        self,
+        connection: Connection,
+        name: str,
+        isolation: Isolation,
+        loop: asyncio.AbstractEventLoop,
+        deliver: Deliver,
+        fail: Fail,
+    ):
         super().__init__(name="reader", daemon=True)
         self._loop = loop
         self._deliver = deliver
         self._fail = fail
-        self._consumer = Consumer(settings | {"error_cb": self._on_error})
+
+        def new() -> Consumer:
+            return Consumer(consumer_settings(connection, name, isolation) | {"error_cb": self._on_error})
+
+        self._consumers = Renewing(connection.renewals, new)
+        self._starts: dict[tuple[str, int], int] = {}
+        self._resting: set[Partition] = set()
         self._commands: deque[Callable[[], None]] = deque()
         self._stopping = False
         self._reading = 0
@@ -83,6 +99,8 @@ class Reader(threading.Thread):
             # librdkafka remembers a pause beyond the assignment: a partition that comes back would rest for ever
             self._consumer.resume(self._consumer.assignment())
             self._consumer.unassign()
+            self._starts.clear()
+            self._resting.clear()
             self._reading = generation
 
         self._commands.append(carry_out)
@@ -96,6 +114,7 @@ class Reader(threading.Thread):
             if any((old.topic, old.partition) == tp for old in self._consumer.assignment()):
                 self._consumer.incremental_unassign([start])
             self._consumer.incremental_assign([start])
+            self._starts[start.topic, start.partition] = start.offset
 
         self._commands.append(carry_out)
         self._read_to.pop(tp, None)
@@ -106,11 +125,21 @@ class Reader(threading.Thread):
 
     def pause(self, tp: Partition) -> None:
         """Fetch no more of `tp` for now; what has been handed over stays with whoever took it."""
-        self._commands.append(lambda: self._consumer.pause([TopicPartition(tp.topic, tp.partition)]))
+
+        def carry_out() -> None:
+            self._resting.add(tp)
+            self._consumer.pause([TopicPartition(tp.topic, tp.partition)])
+
+        self._commands.append(carry_out)
 
     def resume(self, tp: Partition) -> None:
         """Go on with `tp` behind the last record handed over."""
-        self._commands.append(lambda: self._consumer.resume([TopicPartition(tp.topic, tp.partition)]))
+
+        def carry_out() -> None:
+            self._resting.discard(tp)
+            self._consumer.resume([TopicPartition(tp.topic, tp.partition)])
+
+        self._commands.append(carry_out)
 
     def end_offset(self, tp: Partition) -> int:
         """The partition's end as of the last second; -1: not known."""
@@ -127,6 +156,7 @@ class Reader(threading.Thread):
         while not self._stopping:
             while self._commands:
                 self._carry_out(self._commands.popleft())
+            self._carry_out(self._renew)
             first = self._consumer.poll(POLL_SECONDS)
             if first is not None:
                 self._hand_over(fetched([first, *self._consumer.consume(MESSAGES_A_CALL - 1, 0)]))
@@ -134,6 +164,24 @@ class Reader(threading.Thread):
                 measured = time.monotonic()
                 self._ends = self._measure()
         self._consumer.close()
+
+    @property
+    def _consumer(self) -> Consumer:
+        return self._consumers.client
+
+    def _renew(self) -> None:
+        """Where certificates or secrets have changed: on with another consumer, each partition behind the last record
+        that was handed over."""
+        self._consumers.renew(self._hand_on)
+
+    def _hand_on(self, old: Consumer) -> None:
+        positions = old.position(old.assignment())
+        for each in positions:
+            if each.offset < 0:  # nothing has come yet
+                each.offset = self._starts[each.topic, each.partition]
+        self._consumer.assign(positions)
+        self._consumer.pause([TopicPartition(*tp) for tp in self._resting])
+        old.close()
 
     def _measure(self) -> dict[Partition, int]:
         ends = {}
@@ -155,7 +203,7 @@ class Reader(threading.Thread):
     def _carry_out(self, command: Callable[[], None]) -> None:
         try:
             command()
-        except KafkaException as error:
+        except (KafkaException, CredentialsError) as error:
             # a pause or resume of what has just been unassigned; anything else shows as an error of its partition
             log.debug("reader command: %s", error)
 

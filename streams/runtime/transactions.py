@@ -61,8 +61,8 @@ class Transactions:
     """A ledger's transactional producer. Blocks; one transaction at a time. Raises SidestepError.
 
     `window`: the changelog of windowed tables. `seconds`: after them Kafka aborts a transaction that is left open. The
-    partition is taken over anew after a transaction was rolled back, and where something hangs after a connection
-    broke.
+    partition is taken over anew after a transaction was rolled back, where something hangs after a connection broke,
+    and when certificates or secrets were renewed.
     """
 
     def __init__(
@@ -83,6 +83,7 @@ class Transactions:
         self._take_over()
 
     def _take_over(self) -> None:
+        self._credentials = self._connection.renewals.stamp()
         timeout = int(self._seconds * 1000)
         settings = {**_SETTINGS, "transaction.timeout.ms": timeout, "error_cb": self._disturbed}
         self._producer, self.ended = take_over(self._connection, self._writer, settings)
@@ -107,7 +108,7 @@ class Transactions:
             self._looked = time.monotonic()
             self._anew = self._anew or bool(unsettled(self._connection, self._writer))
             self._unsure = False
-        if not self._anew:
+        if not self._anew and self._credentials == self._connection.renewals.stamp():
             return False
         self._take_over()
         return True

@@ -27,8 +27,9 @@ from mode.utils.futures import notify
 
 from sidestep.streams.runtime.batches import Batch, Lane, Partition
 from sidestep.streams.runtime.coordinator import WaryCoordinator, make_wary
+from sidestep.streams.runtime.credentials import renew_client
 from sidestep.streams.runtime.kafka import SILENT_SECONDS
-from sidestep.streams.runtime.reader import Reader, consumer_settings
+from sidestep.streams.runtime.reader import Reader
 from sidestep.streams.runtime.record import Record
 from sidestep.topics.errors import LogTruncated
 
@@ -54,6 +55,10 @@ class RebalanceListener(driver.ConsumerRebalanceListener):
 class ConsumerThread(driver.AIOKafkaConsumerThread):
     """The thread of aiokafka's consumer, which is a wary member of its group; see coordinator.py."""
 
+    def __init__(self, *arguments: Any, **options: Any):
+        super().__init__(*arguments, **options)
+        self._credentials = cast("BatchApp", self.app).connection.renewals.stamp()
+
     @property
     def coordinator(self) -> WaryCoordinator | None:
         """The member; None before the consumer has started."""
@@ -66,6 +71,14 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         silent = max(SILENT_SECONDS, 2 * float(self.app.conf.broker_session_timeout))
         consumer._client._request_timeout_ms = int(silent * 1000)
         return consumer
+
+    def renew(self) -> None:
+        """Where certificates or secrets have changed: the next connection is made with the renewed ones."""
+        app = cast("BatchApp", self.app)
+        stamp = app.connection.renewals.stamp()
+        if stamp != self._credentials and self._consumer is not None:
+            self._credentials = stamp
+            renew_client(self._consumer._client, app.connection)
 
     async def on_start(self) -> None:
         """Nothing is subscribed yet: the coordinator waits for that."""
@@ -124,6 +137,7 @@ class BatchConsumer(driver.Consumer):
             for lane in self.lanes.values():  # a batch that a pause of the flow kept back
                 self._serve(lane)
             self._still_polling()
+            cast(ConsumerThread, self._thread).renew()
             await asyncio.sleep(RECONCILE_SECONDS)
 
     def _still_polling(self) -> None:
@@ -151,8 +165,14 @@ class BatchConsumer(driver.Consumer):
 
     def _reading(self) -> Reader:
         if self.reader is None:
-            settings = consumer_settings(self.app.connection, f"{self.app.conf.id}-reader", self.app.isolation)
-            self.reader = Reader(settings, asyncio.get_running_loop(), self._on_records, self._on_read_error)
+            self.reader = Reader(
+                self.app.connection,
+                f"{self.app.conf.id}-reader",
+                self.app.isolation,
+                asyncio.get_running_loop(),
+                self._on_records,
+                self._on_read_error,
+            )
             self.reader.start()
         return self.reader
 

@@ -10,6 +10,7 @@ from sidestep.streams.local.embedded_kafka import EmbeddedKafka
 from sidestep.streams.runtime.batches import Partition
 from sidestep.streams.runtime.coverage import GroupState
 from sidestep.streams.runtime.group import Group
+from sidestep.topics.renewing import Renewing
 from tests.fixture_types import MakeTopic, WaitUntil
 
 PARTITIONS = 3
@@ -22,7 +23,8 @@ class Broker:
         self.topic = topic
         self.connection = kafka.connection
         self.admin = AdminClient(kafka.connection.librdkafka())
-        self.group = Group(self.connection, self.admin, topic, {topic: PARTITIONS})
+        self.renewing = Renewing(self.connection.renewals, lambda: self.admin)
+        self.group = Group(self.connection, self.renewing, topic, {topic: PARTITIONS})
         producer = Producer(kafka.connection.librdkafka())
         for number in range(PARTITIONS * 10):
             producer.produce(topic, b"x", partition=number % PARTITIONS)
@@ -81,7 +83,7 @@ def test_partitions_become_more_and_never_fewer(broker: Broker, wait_until: Wait
     assert broker.all() == broker.group.partitions()
     broker.admin.create_partitions([NewPartitions(broker.topic, PARTITIONS + 1)])[broker.topic].result(20)
     wait_until(lambda: broker.group.partitions() == broker.all(PARTITIONS + 1), 20)
-    lacking = Group(broker.connection, broker.admin, broker.topic, {broker.topic: PARTITIONS, "never-created": 2})
+    lacking = Group(broker.connection, broker.renewing, broker.topic, {broker.topic: PARTITIONS, "never-created": 2})
     gone = {Partition("never-created", 0), Partition("never-created", 1)}
     assert broker.all(PARTITIONS + 1) | gone == lacking.partitions()
     assert broker.topic in {tp.topic for tp in lacking.lags()}

@@ -9,7 +9,7 @@ from confluent_kafka import Producer
 
 from sidestep.streams.local.embedded_kafka import EmbeddedKafka
 from sidestep.streams.runtime.batches import Partition
-from sidestep.streams.runtime.reader import Isolation, Reader, consumer_settings
+from sidestep.streams.runtime.reader import Isolation, Reader
 from tests.fixture_types import MakeTopic
 
 
@@ -43,8 +43,14 @@ def read_all(kafka: EmbeddedKafka, topic: str, isolation: Isolation) -> tuple[li
         def deliver(_: int, records: Any) -> None:
             values.extend(record.value() for record in records[tp])
 
-        settings = consumer_settings(kafka.connection, "test-reader", isolation)
-        reader = Reader(settings, asyncio.get_running_loop(), deliver, lambda _, error: pytest.fail(error.str()))
+        reader = Reader(
+            kafka.connection,
+            "test-reader",
+            isolation,
+            asyncio.get_running_loop(),
+            deliver,
+            lambda _, error: pytest.fail(error.str()),
+        )
         reader.start()
         try:
             reader.add(tp, 0)
@@ -83,8 +89,14 @@ def test_the_lag_of_a_partition_that_is_read_anew_is_not_known_yet(kafka: Embedd
     tp = Partition(make_topic(), 0)
 
     async def scenario() -> None:
-        settings = consumer_settings(kafka.connection, "test-reader", "read_committed")
-        reader = Reader(settings, asyncio.get_running_loop(), lambda *_: None, lambda _, error: None)
+        reader = Reader(
+            kafka.connection,
+            "test-reader",
+            "read_committed",
+            asyncio.get_running_loop(),
+            lambda *_: None,
+            lambda _, error: None,
+        )
         reader.start()
         try:
             reader.add(tp, 0)
@@ -113,8 +125,14 @@ def test_a_paused_partition_that_comes_back_is_read(kafka: EmbeddedKafka, writer
         def deliver(_: int, records: Any) -> None:
             values.extend(record.value() for record in records[tp])
 
-        settings = consumer_settings(kafka.connection, "test-reader", "read_committed")
-        reader = Reader(settings, asyncio.get_running_loop(), deliver, lambda _, error: pytest.fail(error.str()))
+        reader = Reader(
+            kafka.connection,
+            "test-reader",
+            "read_committed",
+            asyncio.get_running_loop(),
+            deliver,
+            lambda _, error: pytest.fail(error.str()),
+        )
         reader.start()
         try:
             reader.add(tp, 0)
