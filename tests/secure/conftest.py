@@ -1,13 +1,32 @@
-"""One broker that trusts nobody, for all tests of this folder; its authority, and a provider of tokens."""
+"""One broker that trusts nobody, for all tests of this folder; its authority, and a provider of tokens; the whole
+system on it, in which everybody has the rights of the catalog and no others."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
+from confluent_kafka.admin import (
+    AclBinding,
+    AclBindingFilter,
+    AclOperation,
+    AclPermissionType,
+    AdminClient,
+    ResourcePatternType,
+    ResourceType,
+)
 
 from sidestep.streams.local.development_ca import DevelopmentCA, write_private
 from sidestep.streams.local.embedded_config import quick_start
+from sidestep.streams.local.nameserver import NameServer
 from sidestep.streams.local.secure_kafka import SecureKafka
+from sidestep.topics import admin
+from sidestep.topics.acls import Right, rights, service_principal
+from sidestep.topics.catalog import CATALOG
+from sidestep.topics.connection import Connection
+from tests.guarantees.harness.records import Feed
+from tests.guarantees.harness.system import System
+from tests.guarantees.harness.traffic import SERVICES, ZONES
+from tests.guarantees.harness.workers import wait_for
 from tests.secure.token_server import TokenServer
 
 Secret = Callable[[str, str], Path]
@@ -34,6 +53,66 @@ def secure_kafka(
     folder = tmp_path_factory.mktemp("secure")
     with SecureKafka(folder, authority, provider.issuer, java=quick_start()) as broker:
         yield broker
+
+
+@pytest.fixture
+def secure_system(secure_kafka: SecureKafka, tmp_path: Path) -> Iterator[System]:
+    """Empty topics, the rights of all principals, a name server, no workers yet. What it reads, it reads as admin; what
+    it feeds, it feeds as a service."""
+    clean(secure_kafka.connection)
+    grant(secure_kafka.connection, rights(SERVICES, tmp_path.name))
+    with NameServer(ZONES) as names:
+        made = System(secure_kafka.connection, names, tmp_path)
+        made.feed = Feed(secure_kafka.by_certificate(service_principal("shop")).connect())
+        try:
+            yield made
+        finally:
+            made.close()
+
+
+def clean(connection: Connection) -> None:
+    """All topics of the catalog, new and empty."""
+    client = AdminClient(connection.librdkafka())
+    existing = [topic.name for topic in CATALOG if topic.name in client.list_topics(timeout=10).topics]
+    for future in client.delete_topics(existing, operation_timeout=30).values() if existing else ():
+        future.result(30)
+    wait_for(lambda: not set(existing) & set(client.list_topics(timeout=10).topics), 20, "topics are gone")
+    admin.create(connection)
+    wait_for(lambda: _all_led(client), 20, "topics have leaders")
+
+
+def grant(connection: Connection, wanted: Iterable[Right]) -> None:
+    """The ACLs of these rights, and no others."""
+    client = AdminClient(connection.librdkafka())
+    any_acl = AclBindingFilter(
+        ResourceType.ANY, None, ResourcePatternType.ANY, None, None, AclOperation.ANY, AclPermissionType.ANY
+    )
+    for future in client.delete_acls([any_acl]).values():
+        future.result(30)
+    bindings = [_binding(right) for right in wanted]
+    for made in client.create_acls(bindings).values():
+        made.result(30)
+    wait_for(lambda: len(client.describe_acls(any_acl).result(10)) == len(bindings), 20, "all rights are in force")
+
+
+def _binding(right: Right) -> AclBinding:
+    kind = {"topic": "TOPIC", "group": "GROUP", "transactional-id": "TRANSACTIONAL_ID", "cluster": "BROKER"}
+    return AclBinding(
+        ResourceType[kind[right.resource]],
+        right.name,
+        ResourcePatternType[right.pattern.upper()],
+        f"User:{right.principal}",
+        "*",
+        AclOperation[right.operation],
+        AclPermissionType.ALLOW,
+    )
+
+
+def _all_led(client: AdminClient) -> bool:
+    topics = client.list_topics(timeout=10).topics
+    return all(
+        topic.name in topics and all(p.leader >= 0 for p in topics[topic.name].partitions.values()) for topic in CATALOG
+    )
 
 
 @pytest.fixture
