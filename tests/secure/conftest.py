@@ -2,7 +2,9 @@
 system on it, in which everybody has the rights of the catalog and no others."""
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import pytest
 from confluent_kafka.admin import (
@@ -20,16 +22,19 @@ from sidestep.streams.local.embedded_config import quick_start
 from sidestep.streams.local.nameserver import NameServer
 from sidestep.streams.local.secure_kafka import SecureKafka
 from sidestep.topics import admin
+from sidestep.topics.access import Access
 from sidestep.topics.acls import Right, rights, service_principal
 from sidestep.topics.catalog import CATALOG
 from sidestep.topics.connection import Connection
 from tests.guarantees.harness.records import Feed
 from tests.guarantees.harness.system import System
 from tests.guarantees.harness.traffic import SERVICES, ZONES
-from tests.guarantees.harness.workers import wait_for
+from tests.guarantees.harness.workers import WorkerProcess, wait_for
 from tests.secure.token_server import TokenServer
 
 Secret = Callable[[str, str], Path]
+STAGES = ("screen", "decide", "watch")
+MakeAccess = Callable[[str], Access]
 
 
 @pytest.fixture(scope="session")
@@ -57,17 +62,43 @@ def secure_kafka(
 
 @pytest.fixture
 def secure_system(secure_kafka: SecureKafka, tmp_path: Path) -> Iterator[System]:
-    """Empty topics, the rights of all principals, a name server, no workers yet. What it reads, it reads as admin; what
-    it feeds, it feeds as a service."""
-    clean(secure_kafka.connection)
-    grant(secure_kafka.connection, rights(SERVICES, tmp_path.name))
+    """Empty topics, the rights of all principals, a name server, no workers yet."""
+    yield from secured(secure_kafka, tmp_path)
+
+
+def secured(kafka: SecureKafka, folder: Path) -> Iterator[System]:
+    """A system that reads as admin and feeds as a service."""
+    clean(kafka.connection)
+    grant(kafka.connection, rights(SERVICES, folder.name))
     with NameServer(ZONES) as names:
-        made = System(secure_kafka.connection, names, tmp_path)
-        made.feed = Feed(secure_kafka.by_certificate(service_principal("shop")).connect())
+        made = System(kafka.connection, names, folder)
+        made.feed = Feed(kafka.by_certificate(service_principal("shop")).connect())
         try:
             yield made
         finally:
             made.close()
+
+
+@pytest.fixture
+def access_by(secure_kafka: SecureKafka, provider: TokenServer, secret: Secret) -> Callable[[str], MakeAccess]:
+    """access_by(way)(principal): how a principal gets in by a way."""
+
+    def by_password(principal: str) -> Access:
+        password = secret(f"{principal}.password", f"password of {principal}")
+        secure_kafka.set_passwords({principal: password})
+        return secure_kafka.by_password(principal, password)
+
+    def by_token(principal: str) -> Access:
+        provider.clients[principal] = f"secret of {principal}"
+        return secure_kafka.by_token(principal, secret(f"{principal}.secret", f"secret of {principal}"), provider.url)
+
+    return {"mtls": secure_kafka.by_certificate, "scram": by_password, "oauth": by_token}.__getitem__
+
+
+def start(system: System, role: str, access: Access) -> WorkerProcess:
+    """A worker that is let in so."""
+    settings = {name: value for name, value in asdict(access).items() if name != "broker"}
+    return system.start(role, broker=access.connect(), **settings)
 
 
 def clean(connection: Connection) -> None:
@@ -84,8 +115,9 @@ def clean(connection: Connection) -> None:
 def grant(connection: Connection, wanted: Iterable[Right]) -> None:
     """The ACLs of these rights, and no others."""
     client = AdminClient(connection.librdkafka())
+    nothing: Any = None  # its types lack that names may be left open
     any_acl = AclBindingFilter(
-        ResourceType.ANY, None, ResourcePatternType.ANY, None, None, AclOperation.ANY, AclPermissionType.ANY
+        ResourceType.ANY, nothing, ResourcePatternType.ANY, nothing, nothing, AclOperation.ANY, AclPermissionType.ANY
     )
     for future in client.delete_acls([any_acl]).values():
         future.result(30)
