@@ -10,6 +10,7 @@ from sidestep.topics.errors import SidestepError
 
 PACKAGE = "sidestep.streams.commands"
 COMMANDS = {
+    "doctor": (f"{PACKAGE}.doctor:doctor", "Say what is wrong with this set-up, and how to mend it."),
     "topics": (f"{PACKAGE}.topics:topics", "Create, check and list the topics."),
     "publish": (f"{PACKAGE}.records:publish", "Publish intents or feedback, one JSON object a line."),
     "tail": (f"{PACKAGE}.records:tail", "Show verdicts as they are made."),

@@ -5,14 +5,12 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Coroutine, Iterable, Iterator
-from pathlib import Path
 from typing import Any
 
 from prometheus_client.core import GaugeMetricFamily, Metric
 
 from sidestep.schemas import Tally
 from sidestep.schemas.codec import encode
-from sidestep.streams.errors import SettingsError
 from sidestep.streams.observe.metrics import Count, Done, Labelled
 from sidestep.streams.roles.role import Context
 from sidestep.streams.roles.stage_role import StageRole
@@ -20,9 +18,8 @@ from sidestep.streams.runtime.ledger import Ledger, LedgerSettings
 from sidestep.streams.runtime.outgoing import Keyed, Outgoing
 from sidestep.streams.runtime.publisher import Publisher
 from sidestep.streams.screen.holds import note
-from sidestep.streams.settings import Settings
+from sidestep.streams.thresholds_file import read_thresholds
 from sidestep.streams.watch.judge import WatchedBatch, Watcher
-from sidestep.streams.watch.thresholds import Thresholds, thresholds
 from sidestep.streams.watch.ticking import WatchTicks
 from sidestep.streams.watch_transaction import ROLE, SHARED, TRANSACTION_SECONDS
 from sidestep.topics.catalog import TALLIES, WATCH_CHANGELOG
@@ -49,7 +46,7 @@ class WatchRole(StageRole[WatchedBatch]):
         settings = context.settings
         self._watchers: dict[int, Watcher] = {}
         self._partitions = context.partitions
-        self._rules = _thresholds(settings)
+        self._rules = read_thresholds(settings)
         self._publisher = Publisher(settings.connection, f"{settings.group}-{self.name}-ticks")
         self._ticks = WatchTicks()
         ledger = LedgerSettings(
@@ -122,20 +119,6 @@ class WatchRole(StageRole[WatchedBatch]):
                 share.add_metric((name,), standing.share)
                 left.add_metric((name,), float("inf") if standing.mails_left is None else standing.mails_left)
         yield from (share, left, speed)
-
-
-def _thresholds(settings: Settings) -> Thresholds:
-    """Thresholds of the file, or as they ship. Raises SettingsError."""
-    if not settings.watch:
-        return thresholds()
-    try:
-        return thresholds(Path(settings.watch).read_text("utf-8"))
-    except OSError as error:
-        raise SettingsError(f"SIDESTEP_WATCH: {settings.watch} can't be read: {error.strerror}") from error
-    except ValueError as error:
-        raise SettingsError(
-            f"SIDESTEP_WATCH: {settings.watch} can't be used: {error}. Begin with a copy of streams/watch/watch.toml."
-        ) from error
 
 
 def _measured(batch: WatchedBatch) -> Done:

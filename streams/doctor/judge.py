@@ -1,0 +1,161 @@
+"""What follows from what a check has seen: rows of the doctor's table. Pure."""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from sidestep.streams.doctor.row import CheckRow, CheckStatus
+from sidestep.streams.screen.dns.trust import Said, Trust
+from sidestep.topics.needs import Shortfall
+
+DAY = 86_400
+EXPIRY_WARNING, EXPIRY_FAULT = 30, 7
+"""Days that a certificate lasts."""
+
+MIB, GIB = 1024**2, 1024**3
+DISK_WARNING, DISK_FAULT = 5 * GIB, GIB
+"""Octets that are free: a recovery writes a ledger anew beside the one that was set aside."""
+INODES_FAULT = 1_000
+
+SKEW_WARNING, SKEW_FAULT = 1.0, 30.0
+"""Seconds by which clocks differ. Intents are judged by the time of Screen's machine, certificates by the broker's."""
+FRESH = 5.0
+"""Seconds: what Kafka wrote last may be so old where workers commit every second."""
+
+SHOWN = 3
+"""Faults of one kind that have rows of their own."""
+
+
+class SeenCertificate(NamedTuple):
+    """A certificate: whose it is, and from when until when it is valid, Unix seconds."""
+
+    where: str
+    begins: float
+    ends: float
+
+
+def certificate(seen: SeenCertificate, now: float) -> CheckRow:
+    """The row of a certificate: 30 days are time to renew it, and 7 are none."""
+    days = int((seen.ends - now) // DAY)
+    mend = "Renew it now: it is read again within seconds, without a restart (docs/security.md)."
+    if seen.begins > now:
+        return CheckRow(
+            "certificate", "fault", f"{seen.where}: not valid for another {_span(seen.begins - now)}",
+            "Compare the clocks of this machine and of whoever issued it.",
+        )  # fmt: skip
+    if seen.ends <= now:
+        return CheckRow("certificate", "fault", f"{seen.where}: expired {_span(now - seen.ends)} ago", mend)
+    status: CheckStatus = "fault" if days < EXPIRY_FAULT else "warning" if days < EXPIRY_WARNING else "ok"
+    return CheckRow("certificate", status, f"{seen.where}: {days} days left", "" if status == "ok" else mend)
+
+
+def clock(written: float | None, now: float) -> CheckRow:
+    """The row of this machine's clock against Kafka's. `written`: the time of Kafka's clock when it last wrote
+    something of its own, Unix seconds; None: that could not be had."""
+    if written is None:
+        return CheckRow("clock", "unknown", "Kafka's clock can't be seen: it has written nothing of its own yet",
+                        "Run this again while workers are working.")  # fmt: skip
+    ahead = written - now
+    if ahead > SKEW_WARNING:
+        status: CheckStatus = "fault" if ahead > SKEW_FAULT else "warning"
+        return CheckRow("clock", status, f"this machine's clock is {_span(ahead)} or more behind Kafka's",
+                        "Set it right: run chrony or systemd-timesyncd, on both.")  # fmt: skip
+    if -ahead > FRESH:
+        what = f"by this clock Kafka wrote last {_span(-ahead)} ago: nobody works, or the clock is fast by that"
+        return CheckRow("clock", "unknown", what, "Run this again while workers are working.")
+    return CheckRow("clock", "ok", f"differs from Kafka's by less than {FRESH:.0f} s")
+
+
+def disk(folder: str, free: int, inodes: int | None, writable: bool) -> CheckRow:
+    """The row of the data folder's disk. `free`: octets; `inodes`: None where there is no such limit."""
+    what = f"{folder}: {free / GIB:.1f} GiB free"
+    mend = "Make room, or move the folder: a ledger that can't be written ends its worker."
+    if not writable:
+        return CheckRow(
+            "disk", "fault", f"{folder} can't be written by this user", f"chown it: chown -R $USER {folder}"
+        )
+    if free < DISK_FAULT or (inodes is not None and inodes < INODES_FAULT):
+        more = "" if inodes is None or inodes >= INODES_FAULT else f", and {inodes} more files"
+        return CheckRow("disk", "fault", what + more, mend)
+    if free < DISK_WARNING:
+        return CheckRow("disk", "warning", what, mend)
+    return CheckRow("disk", "ok", what)
+
+
+def open_files(folder: str, entry_mode: int, found: Sequence[str]) -> CheckRow:
+    """The row of a folder's permissions. `entry_mode`: of the folder itself; `found`: what in it is open to others."""
+    if not entry_mode & 0o077:
+        return CheckRow("files", "ok", f"{folder} is closed to others")
+    if not found:
+        return CheckRow("files", "warning", f"others may enter {folder}", f"chmod 700 {folder}")
+    some = found[0] if len(found) == 1 else f"{found[0]} and {len(found) - 1} more"
+    return CheckRow("files", "fault", f"others can read addresses and ledgers: {some}", f"chmod -R go= {folder}")
+
+
+def topics(differences: Sequence[str], found: Sequence[Shortfall], sound: int) -> Iterator[CheckRow]:
+    """The rows of the topics: as `sidestep topics check` says it. `sound`: topics that were compared."""
+    mend = "sidestep topics create makes what is missing; sidestep topics check has all differences."
+    yield from _each(CheckRow("topics", "fault", sentence, mend) for sentence in differences)
+    faults = [each for each in found if each.weight == "fault"]
+    yield from _each(CheckRow("topics", "fault", _said(each), each.do) for each in faults)
+    if advice := [each for each in found if each.weight == "advice"]:
+        what = f"{advice[0].where}: {advice[0].what} is {advice[0].here}, better: {advice[0].needed}"
+        more = f"; and {len(advice) - 1} more" if len(advice) > 1 else ""
+        yield CheckRow("topics", "warning", what + more, "sidestep topics check says what that means, and what to do.")
+    if not differences and not faults:
+        yield CheckRow("topics", "ok", f"{sound} topics are as the catalog says, and safe enough")
+
+
+def names(said: Mapping[str, Said], trust: Trust) -> CheckRow:
+    """The row of the name servers. `said`: what they say of each canary."""
+    silent = [name for name, each in said.items() if each == "silent"]
+    if not said:
+        return CheckRow("dns", "unknown", "SIDESTEP_DNS_CANARIES names no domain that could be asked for", "")
+    if not trust.sound:
+        return CheckRow(
+            "dns", "fault", f"the name servers are not to be believed: {'; '.join(trust.reasons)}",
+            "Name others in SIDESTEP_NAME_SERVERS, or canaries that these know (docs/operations.md says how they lie).",
+        )  # fmt: skip
+    if len(silent) == len(said):
+        return CheckRow("dns", "fault", "no name server answers: every address would be deferred as unknown",
+                        "Look at SIDESTEP_NAME_SERVERS, and at what lies between: UDP and TCP, port 53.")  # fmt: skip
+    if silent:
+        return CheckRow("dns", "warning", f"no answer for {', '.join(silent[:SHOWN])}: slow or overloaded name servers",
+                        "Look at SIDESTEP_NAME_SERVERS.")  # fmt: skip
+    return CheckRow("dns", "ok", f"the name servers know all {len(said)} canaries, and make nothing up")
+
+
+def hash_key(of_cluster: str, of_ours: str | None) -> CheckRow:
+    """The row of this hash key against the cluster's, by their fingerprints. `of_ours` None: there is none here."""
+    mend = "Give the one of the other Screen workers: SIDESTEP_HASH_KEY_FILE. With another one no Screen worker starts."
+    if of_ours is None:
+        return CheckRow("hash key", "warning", "the recipients in Kafka are keyed, and that key is not here", mend)
+    if of_ours != of_cluster:
+        return CheckRow("hash key", "fault", "not the one that the recipients in Kafka were keyed with", mend)
+    return CheckRow("hash key", "ok", "the one that the recipients in Kafka were keyed with")
+
+
+def misspelt(given: Iterable[str], known: Collection[str]) -> Iterator[CheckRow]:
+    """Rows of variables that nobody reads: a misspelt one is passed over in silence by everything else."""
+    for name in sorted(set(given) - set(known)):
+        yield CheckRow("settings", "warning", f"{name} is no setting, and nobody reads it",
+                       "Compare its name with docs/settings.md.")  # fmt: skip
+
+
+def _said(each: Shortfall) -> str:
+    return f"{each.where}: {each.what} is {each.here}, needed: {each.needed}. {each.means}"
+
+
+def _each(rows: Iterable[CheckRow]) -> Iterator[CheckRow]:
+    """The first few; the rest in one."""
+    rows = list(rows)
+    yield from rows[:SHOWN]
+    if left := rows[SHOWN:]:
+        yield left[0]._replace(what=f"{len(left)} more like these, the first of them: {left[0].what}")
+
+
+def _span(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+    if seconds < 2 * 3600:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.0f} h" if seconds < 2 * DAY else f"{seconds / DAY:.0f} days"

@@ -1,0 +1,110 @@
+"""Checks of Kafka: the first words with it, then all that can be asked once it answers."""
+
+import time
+from collections.abc import Iterator
+
+from confluent_kafka import IsolationLevel, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient, ClusterMetadata, OffsetSpec
+
+from sidestep.streams.doctor import judge
+from sidestep.streams.doctor.row import CheckRow
+from sidestep.streams.screen.control import read_notes, written_kinds
+from sidestep.streams.screen.hash_key import known_hash_key
+from sidestep.streams.screen.keys import Keys
+from sidestep.streams.settings import Settings
+from sidestep.topics import admin
+from sidestep.topics.catalog import BY_NAME, CONTROL
+from sidestep.topics.cluster import admin_client, reason
+from sidestep.topics.connection import Connection
+from sidestep.topics.described import described
+from sidestep.topics.diagnosis import why_not
+from sidestep.topics.errors import SidestepError
+from sidestep.topics.needs import INTERNAL, shortfalls
+from sidestep.topics.security import Plaintext
+
+SECONDS = 3.0
+"""For the first answer: whoever runs this wants to know, and runs it again."""
+
+
+class FirstWords:
+    """The connection to Kafka as far as it came. `metadata` None: `rows` say why."""
+
+    def __init__(self, settings: Settings):
+        """Raises CredentialsError where settings and files allow no connection."""
+        self.connection = settings.connection
+        self.metadata: ClusterMetadata | None = None
+        self._client = admin_client(self.connection)
+
+    def rows(self) -> Iterator[CheckRow]:
+        """Does Kafka answer, and can nobody listen?"""
+        try:
+            self.metadata = self._client.list_topics(timeout=SECONDS)
+        except KafkaException as error:
+            refusal = why_not(self.connection)
+            said = str(refusal or f"no Kafka answers at {self.connection} ({reason(error.args[0])})")
+            mend = (
+                "" if refusal else "Start it, or name another one: SIDESTEP_BROKER=HOST:PORT; then look at the network."
+            )
+            yield CheckRow("connection", "fault", said, mend)
+            return
+        yield _safety(self.connection, len(self.metadata.brokers))
+
+
+def topics(settings: Settings) -> Iterator[CheckRow]:
+    """The catalog's topics and the cluster's settings, compared with what they should be."""
+    connection = settings.connection
+    seen = described(connection)
+    found = shortfalls(seen, BY_NAME, round(settings.session_timeout * 1000))
+    yield from judge.topics(admin.check(connection), found, sum(name in seen.topics for name in BY_NAME))
+
+
+def clock(connection: Connection, metadata: ClusterMetadata) -> Iterator[CheckRow]:
+    """Kafka's clock, by the stamps that brokers put on what they write for themselves: offsets, transactions."""
+    asked = {
+        TopicPartition(name, number): OffsetSpec.max_timestamp()
+        for name in INTERNAL
+        if name in metadata.topics
+        for number, partition in metadata.topics[name].partitions.items()
+        if partition.leader >= 0
+    }
+    try:
+        written = _newest(admin_client(connection), asked)
+    except KafkaException as error:
+        yield CheckRow("clock", "unknown", f"Kafka's clock can't be seen: {reason(error.args[0])}",
+                       f"It takes DESCRIBE on {' and '.join(INTERNAL)}, as the operator has it.")  # fmt: skip
+        return
+    yield judge.clock(written, time.time())
+
+
+def hash_key(settings: Settings, metadata: ClusterMetadata) -> Iterator[CheckRow]:
+    """Whether this hash key is the one that the recipients in Kafka were keyed with; nothing where none is used yet."""
+    key = known_hash_key(settings)
+    if CONTROL.name not in metadata.topics:
+        return
+    try:
+        written = written_kinds(read_notes(settings.connection)).get("hash-key")
+    except SidestepError as error:
+        yield CheckRow("hash key", "unknown", f"whether it is the cluster's can't be seen: {error}",
+                       f"It takes READ on {CONTROL.name}, as the operator has it.")  # fmt: skip
+        return
+    if written is not None:
+        yield judge.hash_key(written.version, Keys(key).fingerprint if key is not None else None)
+
+
+def _newest(client: AdminClient, asked: dict[TopicPartition, OffsetSpec]) -> float | None:
+    if not asked:
+        return None
+    futures = client.list_offsets(asked, isolation_level=IsolationLevel.READ_UNCOMMITTED, request_timeout=SECONDS)
+    stamps = [future.result().timestamp for future in futures.values()]
+    return max(stamps) / 1000 if max(stamps) > 0 else None
+
+
+def _safety(connection: Connection, brokers: int) -> CheckRow:
+    count = f"{brokers} broker{'s' if brokers != 1 else ''}"
+    if isinstance(connection.security, Plaintext):
+        if connection.security.anywhere:
+            what = f"{connection}, {count}, in plain text: whoever is between reads along"
+            mend = "See that nobody can be there, or set SIDESTEP_SECURITY (docs/security.md)."
+            return CheckRow("connection", "warning", what, mend)
+        return CheckRow("connection", "ok", f"{connection}, {count}, in plain text on this machine")
+    return CheckRow("connection", "ok", f"{connection}, {count}, {type(connection.security).__name__} with TLS")
