@@ -55,8 +55,14 @@ FILE = click.Path(path_type=Path, dir_okay=False)
 @click.option("--policy", metavar="FILE", help="The policy that answers follow from. [env: SIDESTEP_POLICY]")
 @click.option("--sources", metavar="FILE", help="Who is asked besides DNS. [env: SIDESTEP_SOURCES]")
 @click.option("--data-dir", metavar="DIR", help="Folder for copies of feeds. [env: SIDESTEP_DATA_DIR]")
-@click.option("--tls-cert", type=FILE, envvar="SIDESTEP_TLS_CERT", show_envvar=True, help="Certificate chain, PEM.")
-@click.option("--tls-key", type=FILE, envvar="SIDESTEP_TLS_KEY", show_envvar=True, help="Its key, PEM.")
+@click.option(
+    "--tls-cert",
+    type=FILE,
+    envvar="SIDESTEP_LISTEN_TLS_CERTIFICATE",
+    show_envvar=True,
+    help="Certificate chain, PEM.",
+)
+@click.option("--tls-key", type=FILE, envvar="SIDESTEP_LISTEN_TLS_KEY", show_envvar=True, help="Its key, PEM.")
 @click.option("--insecure", is_flag=True, help="Plain text beyond loopback: something in front of it speaks TLS.")
 @click.option("--new-token", metavar="NAME", help="Make a token, print it once with its line for the file, and end.")
 def serve(
