@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.sidestep-installed
 
-.PHONY: help demo test check cover others long newest soak format lint bench bench-validate evaluate profile schemas lock clean
+.PHONY: help demo test check cover others long newest soak chart format lint bench bench-validate evaluate profile schemas lock clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
@@ -51,6 +51,16 @@ SOAK :=
 
 soak: $(STAMP)  ## random faults under load: SECONDS=1800 SEED=1 RATE=1500 SOAK="--kafka 4.3.1"
 	$(BIN)/python -m tests.soak --seconds $(SECONDS) --seed $(SEED) --rate $(RATE) $(SOAK)
+
+# Helm's engine as a program (.ci/helm), for tests/helm; it changes with its sources, and Go's cache makes it in a second
+GO ?= $(firstword $(shell command -v go) $(wildcard /usr/local/go/bin/go))
+
+chart:  ## builds what the tests of the Helm chart render it with; needs Go, a minute for the first time
+ifeq ($(GO),)
+	@echo "chart: no Go here; the tests that render the Helm chart will be skipped"
+else
+	cd .ci/helm && $(GO) build -buildvcs=false -trimpath -o ../../build/chart/render .
+endif
 
 format: $(STAMP)  ## lays the code out as ruff does, imports sorted
 	$(BIN)/ruff check --quiet --fix-only --select I .
