@@ -44,6 +44,17 @@ def given(case: str) -> dict[str, Any]:
     return values
 
 
+def changed(case: str, path: str, value: Any) -> dict[str, Any]:
+    """The values of a case with one of them changed."""
+    values = given(case)
+    *folders, name = path.split(".")
+    at = values
+    for folder in folders:
+        at = at.setdefault(folder, {})
+    at[name] = value
+    return values
+
+
 def render(cases: dict[str, dict[str, Any]], chart: Path = CHART) -> dict[str, Rendered]:
     """Each case's values, rendered. Skips the test where there is nothing to render with."""
     if not RENDER.exists():

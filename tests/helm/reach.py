@@ -74,10 +74,20 @@ def _admits(rule: Mapping[str, Any], direction: Direction, namespace: str, other
     peers = rule.get("to" if direction == "Egress" else "from")
     ports = rule.get("ports")
     # what is missing or empty admits everything
-    at_port = not ports or any(
-        (each["port"], each.get("protocol", "TCP")) == (way.port, way.protocol) for each in ports
-    )
+    at_port = not ports or way in map(_way, ports)
     return at_port and (not peers or any(_is(peer, namespace, other) for peer in peers))
+
+
+def _way(port: Mapping[str, Any]) -> Way:
+    if not isinstance(port.get("port"), int) or "endPort" in port:
+        raise ValueError(f"{port} is not understood: one number is")
+    return Way(port["port"], port.get("protocol", "TCP"))
+
+
+def ways_of(policies: Iterable[Manifest]) -> set[Way]:
+    """Every port that policies name, in either direction."""
+    rules = [rule for each in policies for way in ("ingress", "egress") for rule in each["spec"].get(way, [])]
+    return {_way(port) for rule in rules for port in rule.get("ports", [])}
 
 
 def _is(peer: Mapping[str, Any], namespace: str, other: Party) -> bool:

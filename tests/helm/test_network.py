@@ -4,8 +4,8 @@ from itertools import product
 
 import pytest
 
-from tests.helm.chart import NAMESPACE, Rendered, pods, rendered
-from tests.helm.reach import Host, Party, Pod, Way, reaches
+from tests.helm.chart import NAMESPACE, Rendered, changed, pods, render, rendered
+from tests.helm.reach import Host, Party, Pod, Way, reaches, ways_of
 
 STRIMZI = {"strimzi.io/cluster": "core", "strimzi.io/kind": "Kafka"}
 BROKER = Pod("broker", "kafka", STRIMZI)
@@ -38,14 +38,14 @@ def _ours(made: Rendered) -> list[Pod]:
     return [Pod(name, NAMESPACE, pod.labels) for name, pod in pods(made).items()]
 
 
-def matrix(case: str) -> set[str]:
-    """ "SOURCE > TARGET PORT/PROTOCOL" of all that gets through, from ours to anybody and from anybody to ours."""
-    made = rendered()[case]
+def matrix(made: Rendered) -> set[str]:
+    """All that gets through, from ours to anybody and from anybody to ours: "SOURCE > TARGET PORT/PROTOCOL"."""
     ours = _ours(made)
     everybody: list[Party] = [*ours, *OTHERS]
     pairs = [(a, b) for a, b in product(everybody, everybody) if a is not b and (a in ours or b in ours)]
     policies = made.of_kind("NetworkPolicy")
-    return {f"{a.name} > {b.name} {way}" for (a, b), way in product(pairs, WAYS) if reaches(policies, a, b, way)}
+    at = {*WAYS, *ways_of(policies)}
+    return {f"{a.name} > {b.name} {way}" for (a, b), way in product(pairs, at) if reaches(policies, a, b, way)}
 
 
 def ways(sources: str, targets: str, *ports: str) -> set[str]:
@@ -55,7 +55,7 @@ def ways(sources: str, targets: str, *ports: str) -> set[str]:
 
 def test_with_everything_on_each_reaches_what_it_works_with() -> None:
     """Workers Kafka's core listener; who asks the world DNS, feeds and mail servers; forms and Prometheus one port."""
-    assert matrix("mtls") == (
+    assert matrix(rendered()["mtls"]) == (
         ways("screen decide watch setup", "broker", "9094/tcp")
         | ways("screen decide watch setup serve", "dns", *DNS)
         | ways("screen serve", "name-server name-server-6", *DNS)
@@ -68,16 +68,24 @@ def test_with_everything_on_each_reaches_what_it_works_with() -> None:
 @pytest.mark.parametrize("case", ["plaintext", "tls"])
 def test_what_is_not_switched_on_reaches_nobody(case: str) -> None:
     """As it comes: Kafka and the cluster's DNS, and metrics. Nothing outside of the cluster."""
-    assert matrix(case) == (
+    assert matrix(rendered()[case]) == (
         ways("screen decide watch", "broker beside-broker", "9094/tcp")
         | ways("screen decide watch", "dns", *DNS)
         | ways("prometheus", "screen decide watch", "6066/tcp")
     )
 
 
+@pytest.mark.parametrize(("way", "port"), [("https", "443/tcp"), ("smtp", "25/tcp")])
+def test_each_way_out_has_a_switch_of_its_own(way: str, port: str) -> None:
+    """Feeds do not open the port of mail, and the mailbox probe not that of the web; nobody but Screen gets out."""
+    made = render({way: changed("tls", f"screen.{way}.enabled", True)})[way]
+    outside = "internet internet-6 name-server name-server-6 managed-kafka"
+    assert matrix(made) - matrix(rendered()["tls"]) == ways("screen", outside, port)
+
+
 def test_a_managed_kafka_is_reached_by_its_addresses() -> None:
     """At the port that was named, from all that speak to it."""
-    assert matrix("scram") == (
+    assert matrix(rendered()["scram"]) == (
         ways("screen decide watch setup", "managed-kafka", "9096/tcp")
         | ways("screen decide watch setup", "dns", *DNS)
         | ways("prometheus", "screen decide watch", "6066/tcp")
@@ -86,7 +94,7 @@ def test_a_managed_kafka_is_reached_by_its_addresses() -> None:
 
 def test_tokens_are_fetched_by_whoever_speaks_to_kafka() -> None:
     """The OIDC provider is reached by workers, and by nobody else."""
-    assert matrix("oauth") == (
+    assert matrix(rendered()["oauth"]) == (
         ways("screen decide watch", "broker beside-broker", "9094/tcp")
         | ways("screen decide watch", "identity", "8443/tcp")
         | ways("screen decide watch serve", "dns", *DNS)

@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,12 @@ from sidestep.streams.deadline import LEAVE_SECONDS
 from sidestep.streams.settings import Settings, load
 from sidestep.streams.web.validate.serving import STOP_SECONDS
 from tests.helm.chart import CASES, CHART, ROOT, PodOf, environment, given, pods, render, rendered
-from tests.test_compose import SETTINGS
 
+SETTINGS = {f"SIDESTEP_{each.name.upper()}" for each in fields(Settings)}
+SETTINGS |= {str(option.envvar) for option in serve.params if option.envvar}
 SECRETS = "/run/secrets/sidestep/"
 WORKERS = {"screen", "decide", "watch"}
+RIGHTS = ["acls", "apply", "--service", "shop,billing", "--principals", f"{SECRETS}principals/principals.toml"]
 
 
 def _of_all() -> list[tuple[str, PodOf, dict[str, Any]]]:
@@ -95,17 +98,21 @@ def test_each_pod_gets_its_own_secrets_and_no_others() -> None:
         "decide": {"sidestep-decide"} | common,
         "watch": {"sidestep-watch", "sidestep-thresholds"} | common,
         "serve": {"sidestep-serve", "sidestep-tokens"} | asked_by,
-        "setup": {"sidestep-admin", "core-cluster-ca-cert"},
+        "setup": {"sidestep-admin", "core-cluster-ca-cert", "sidestep-principals"},
     }
 
 
 def test_every_file_that_is_named_is_mounted_and_the_other_way_round() -> None:
     """A path in the environment leads into a mounted Secret, and no Secret is mounted for nothing."""
-    for name, pod, container in _of_all():
-        named = {value for value in environment(container).values() if value.startswith(SECRETS)}
+    for name, _, container in _of_all():
+        given_to_it = [*environment(container).values(), *container["args"]]
+        named = {value for value in given_to_it if value.startswith(SECRETS)}
         mounted = {each["mountPath"] for each in container["volumeMounts"] if each["mountPath"].startswith(SECRETS)}
         assert {str(Path(path).parent) for path in named} == mounted, name
-        assert {Path(path).name for path in mounted} == set(pod.sources), name
+    for made in rendered().values():
+        for pod in pods(made).values():
+            mounts = [mount["name"] for container in pod.containers for mount in container["volumeMounts"]]
+            assert {volume["name"] for volume in pod.spec["volumes"]} <= set(mounts), pod.component
 
 
 def test_every_setting_that_is_named_exists() -> None:
@@ -234,7 +241,7 @@ def test_one_pod_at_a_time_is_taken_away() -> None:
 def test_the_set_up_makes_topics_first() -> None:
     """Rights after topics; where the operator of the cluster gives rights, topics alone."""
     steps = [each["args"] for each in pods(rendered()["mtls"])["setup"].containers]
-    assert steps == [["topics", "create", "--replication", "3", "--partitions", "24"], ["acls", "apply"]]
+    assert steps == [["topics", "create", "--replication", "3", "--partitions", "24"], RIGHTS]
     steps = [each["args"] for each in pods(rendered()["scram"])["setup"].containers]
     assert steps == [["topics", "create", "--replication", "3"]]
 

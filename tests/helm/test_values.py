@@ -9,7 +9,7 @@ import jsonschema
 import pytest
 import yaml
 
-from tests.helm.chart import CASES, CHART, given, render
+from tests.helm.chart import CASES, CHART, changed, given, render
 
 DEFAULTS: dict[str, Any] = yaml.safe_load((CHART / "values.yaml").read_text())
 SCHEMA: dict[str, Any] = json.loads((CHART / "values.schema.json").read_text())
@@ -22,17 +22,6 @@ def merged(values: dict[str, Any], defaults: dict[str, Any] = DEFAULTS) -> dict[
         inside = isinstance(value, dict) and isinstance(both.get(name), dict)
         both[name] = merged(value, both[name]) if inside else value
     return both
-
-
-def changed(case: str, path: str, value: Any) -> dict[str, Any]:
-    """The values of a case with one of them changed."""
-    values = given(case)
-    *folders, name = path.split(".")
-    at = values
-    for folder in folders:
-        at = at.setdefault(folder, {})
-    at[name] = value
-    return values
 
 
 @pytest.mark.parametrize("case", CASES)
