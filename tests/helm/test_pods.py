@@ -120,6 +120,8 @@ def test_every_setting_that_is_named_exists() -> None:
     for name, pod, container in _of_all():
         given_to_it = environment(container)
         assert set(given_to_it) <= SETTINGS, name
+        about_serve = {name for name in given_to_it if name.startswith("SIDESTEP_LISTEN_")}
+        assert bool(about_serve) is (pod.component == "serve"), name
         if pod.component in WORKERS:
             settings = load(given_to_it)
             assert settings.data_dir.startswith("/var/lib/sidestep/"), name
@@ -185,7 +187,7 @@ def test_probes_ask_where_the_process_listens() -> None:
             "liveness": "/livez",
             "readiness": "/readyz",
         }
-        encrypted = ("SIDESTEP_WEB_TLS_KEY" if pod.component in WORKERS else "SIDESTEP_TLS_KEY") in environment(
+        encrypted = ("SIDESTEP_WEB_TLS_KEY" if pod.component in WORKERS else "SIDESTEP_LISTEN_TLS_KEY") in environment(
             container
         )
         assert {each["scheme"] for each in probes.values()} == {"HTTPS" if encrypted else "HTTP"}, name
