@@ -12,6 +12,7 @@ PACKAGE = "sidestep.streams.commands"
 COMMANDS = {
     "doctor": (f"{PACKAGE}.doctor:doctor", "Say what is wrong with this set-up, and how to mend it."),
     "topics": (f"{PACKAGE}.topics:topics", "Create, check and list the topics."),
+    "acls": (f"{PACKAGE}.acls:acls", "Show, apply and check what each principal may do in Kafka."),
     "publish": (f"{PACKAGE}.records:publish", "Publish intents or feedback, one JSON object a line."),
     "tail": (f"{PACKAGE}.records:tail", "Show verdicts as they are made."),
     "worker": (f"{PACKAGE}.worker:worker", "Run a worker."),

@@ -58,3 +58,7 @@ class SourcesError(SidestepError):
 
 class StopOverdue(SidestepError):
     """The worker was to end, and what it had in hand did not end in time."""
+
+
+class RightsError(SidestepError):
+    """Kafka's rights or quotas can't be read, can't be changed, or there are none."""

@@ -52,6 +52,7 @@ HARMLESS = {
     "importlib.resources.files": "data that comes with the product, as much a part of it as its code",
     "publicsuffixlist.PublicSuffixList": "a list that comes with its package",
     "random.Random": "numbers that follow from the seed it is given",
+    "shlex.join": "texts into the text of a command",
     "statistics.median": "a number of numbers",
     "sys.intern": "the same text, kept once",
     "yarl.URL": "text into a URL",

@@ -10,11 +10,10 @@ from sidestep.topics.catalog import BY_NAME, CATALOG, Topic
 from sidestep.topics.cluster import DEADLINE, UNREACHABLE, admin_client, cluster, reason
 from sidestep.topics.connection import Connection
 from sidestep.topics.errors import BrokerUnreachable, TopicsError
-from sidestep.topics.plan import TopicState, differences, partitions_to_create
+from sidestep.topics.plan import TopicState, config_of, differences, partitions_to_create
 
 REQUEST_DEADLINE = 30.0
 """Seconds for the cluster to create all topics."""
-SAFE_REPLICATION = 3
 
 
 def create(
@@ -35,7 +34,7 @@ def create(
     existing = {name: len(topic.partitions) for name, topic in cluster(client, connection).topics.items()}
     missing = partitions_to_create(partitions, existing, topics)
     new = [
-        NewTopic(t.name, missing[t.name], replication, config=_config(t, replication, config))
+        NewTopic(t.name, missing[t.name], replication, config={**config_of(t, replication), **(config or {})})
         for t in topics
         if t.name in missing
     ]
@@ -56,12 +55,6 @@ def states(connection: Connection | str) -> list[TopicState]:
     names = [topic.name for topic in CATALOG if topic.name in metadata.topics]
     configs = _configs(client, names)
     return [_state(name, metadata, configs[name]) for name in names if name in configs]
-
-
-def _config(topic: Topic, replication: int, more: Mapping[str, str] | None) -> dict[str, str]:
-    # a verdict acknowledged by one replica only is lost with it
-    safe = {"min.insync.replicas": "2"} if replication >= SAFE_REPLICATION else {}
-    return {**topic.config(), **safe, **(more or {})}
 
 
 def _created(name: str, future: "Future[None]") -> bool:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from sidestep.topics.catalog import CATALOG, Topic
 
 FOR_EVER = -1
+SAFE_REPLICATION = 3
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,13 @@ def partitions_to_create(
             wanted = topic.partitions if partitions is None or topic.partitions == 1 else partitions
             counts[topic.name] = counts.get(topic.same_partitions_as, wanted)
     return {topic.name: counts[topic.name] for topic in topics if topic.name not in existing}
+
+
+def config_of(topic: Topic, replication: int) -> dict[str, str]:
+    """Settings of a topic that is to be made, as Kafka spells them."""
+    # a verdict acknowledged by one replica only is lost with it
+    safe = {"min.insync.replicas": "2"} if replication >= SAFE_REPLICATION else {}
+    return {**topic.config(), **safe}
 
 
 def differences(states: Mapping[str, TopicState], topics: Iterable[Topic] = CATALOG) -> list[str]:

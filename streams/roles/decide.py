@@ -6,6 +6,7 @@ from typing import Any
 from sidestep.streams import hold_transaction, watch_transaction
 from sidestep.streams.decide.judge import Judge, Judged
 from sidestep.streams.decide.tables import DEDUPLICATION_SECONDS
+from sidestep.streams.errors import RightsError
 from sidestep.streams.observe.metrics import Count, Done, Labelled
 from sidestep.streams.roles.held_up import HeldUp
 from sidestep.streams.roles.role import Context
@@ -72,7 +73,19 @@ class DecideRole(StageRole[Judged]):
 
 
 def _end_hanging(settings: Settings, partitions: Mapping[str, int]) -> Ended:
-    """Who hangs is not known: the writer of holds is asked first, which disturbs nobody that works."""
+    """Who hangs is not known: the writer of holds is asked first, which disturbs nobody that works.
+
+    Raises RightsError where Kafka's ACLs keep Decide from what others write (docs/decisions/040).
+    """
+    try:
+        return _end_whoever_hangs(settings, partitions)
+    except RightsError as error:
+        raise RightsError(
+            f"this worker may not end what hangs there. Watch does, or the next `sidestep hold` ({error})"
+        ) from error
+
+
+def _end_whoever_hangs(settings: Settings, partitions: Mapping[str, int]) -> Ended:
     log = range(partitions[EVIDENCE.name])
     ended = hold_transaction.end_hanging(settings.connection, settings.group, log)
     ends = Offsets(settings.connection).ends([Place(EVIDENCE.name, partition) for partition in log])

@@ -11,10 +11,14 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 
 from sidestep.schemas import Tally
 from sidestep.schemas.codec import encode
+from sidestep.streams import hold_transaction
 from sidestep.streams.observe.metrics import Count, Done, Labelled
+from sidestep.streams.roles.held_up import HeldUp
 from sidestep.streams.roles.role import Context
 from sidestep.streams.roles.stage_role import StageRole
+from sidestep.streams.runtime.batches import Partition
 from sidestep.streams.runtime.ledger import Ledger, LedgerSettings
+from sidestep.streams.runtime.offsets import Offsets
 from sidestep.streams.runtime.outgoing import Keyed, Outgoing
 from sidestep.streams.runtime.publisher import Publisher
 from sidestep.streams.screen.holds import note
@@ -22,7 +26,7 @@ from sidestep.streams.thresholds_file import read_thresholds
 from sidestep.streams.watch.judge import WatchedBatch, Watcher
 from sidestep.streams.watch.ticking import WatchTicks
 from sidestep.streams.watch_transaction import ROLE, SHARED, TRANSACTION_SECONDS
-from sidestep.topics.catalog import TALLIES, WATCH_CHANGELOG
+from sidestep.topics.catalog import EVIDENCE, TALLIES, WATCH_CHANGELOG
 from sidestep.topics.errors import SidestepError
 
 ANOMALY_RECORDS = Count("sidestep_anomalies_total", "Records of incidents, by what they say.", ("pattern", "state"))
@@ -63,17 +67,29 @@ class WatchRole(StageRole[WatchedBatch]):
             transaction_seconds=TRANSACTION_SECONDS,
         )
         super().__init__(context, TALLIES.name, ledger, self._watcher, _measured)
+        log_partitions = range(context.partitions[EVIDENCE.name])
+        self._held_up = HeldUp(
+            self._looked_at,
+            ends=Offsets(settings.connection).ends,
+            end=lambda: hold_transaction.end_hanging(settings.connection, settings.group, log_partitions),
+        )
         context.report.metrics.declare(ANOMALY_RECORDS, WATCH_TALLIES, WATCH_WINDOWS, WATCH_CONTROLS)
         context.report.metrics.read("incidents", self._families)
 
     def chores(self) -> Iterable[Coroutine[Any, Any, None]]:
-        """The watch over partitions in which nothing happens, and the ticks."""
-        return (*super().chores(), self._keep_time())
+        """The watch over partitions in which nothing happens, the ticks, and the watch over the log: a hold that hangs
+        is ended here where ACLs keep Decide from that (docs/decisions/040)."""
+        return (*super().chores(), self._keep_time(), self._held_up.keep_watch())
 
     async def close(self) -> None:
         """Close all ledgers; what was handed to the publisher is sent."""
         await super().close()
         await self._publisher.close()
+
+    def _looked_at(self) -> list[Partition]:
+        """All partitions of the log, by the one worker that has the first partition of the tallies."""
+        one = any(tp.partition == 0 for tp in self._stage.partitions())
+        return [Partition(EVIDENCE.name, number) for number in range(self._partitions[EVIDENCE.name])] if one else []
 
     def _watcher(self, ledger: Ledger) -> Watcher:
         watcher = self._watchers[ledger.partition] = Watcher(ledger, self._partitions, self._rules, note)

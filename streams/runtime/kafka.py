@@ -6,7 +6,7 @@ from typing import Any, Protocol, cast
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
-from sidestep.streams.errors import Fenced
+from sidestep.streams.errors import Fenced, RightsError
 from sidestep.streams.runtime.outgoing import Keyed
 from sidestep.streams.runtime.record import Record
 from sidestep.topics.cluster import UNREACHABLE
@@ -16,6 +16,14 @@ from sidestep.topics.errors import BrokerUnreachable, PublishFailed, SidestepErr
 log = logging.getLogger(__name__)
 
 FENCED = {KafkaError._FENCED, KafkaError.PRODUCER_FENCED, KafkaError.INVALID_PRODUCER_EPOCH}
+
+REFUSED = {
+    KafkaError.TOPIC_AUTHORIZATION_FAILED,
+    KafkaError.GROUP_AUTHORIZATION_FAILED,
+    KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
+    KafkaError.CLUSTER_AUTHORIZATION_FAILED,
+}
+"""Codes by which Kafka's ACLs refuse something."""
 
 SILENT_SECONDS = 10.0
 """A broker that has not answered a request for so long is asked anew, on another connection and, where another one
@@ -74,4 +82,6 @@ def explain(error: BaseException, doing: str) -> SidestepError:
         return Fenced(f"{doing}: another worker has taken over. Nothing is lost; this worker leaves.")
     if code in UNREACHABLE:
         return BrokerUnreachable(f"{doing}: {cause.str()}. Is Kafka running, and does it answer at this address?")
+    if code in REFUSED:
+        return RightsError(f"{doing}: {cause.str()} `sidestep acls check` says which right is missing")
     return PublishFailed(f"{doing}: {cause.name()}: {cause.str()}")

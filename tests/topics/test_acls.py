@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -212,3 +213,24 @@ def test_each_principal_has_a_quota_or_is_a_stage(principal: str) -> None:
     expected = () if principal in ("screen", "decide", "watch") else KEYS
     assert expected == tuple(quota_of(principal))
     assert all(limit > 0 for limit in quota_of(principal).values())
+
+
+def test_the_page_has_the_rights_on_topics() -> None:
+    """docs/security.md shows who reads and who writes each topic."""
+    page = (Path(__file__).parents[2] / "docs/security.md").read_text("utf-8")
+    rows = [[cell.strip(" `") for cell in line.strip("|").split("|")] for line in page.splitlines() if "| " in line]
+    [heading] = [row for row in rows if row[:2] == ["topic", "service-NAME"]]
+    shown = {row[0]: dict(zip(heading[1:], row[1:], strict=True)) for row in rows if row[0] in BY_NAME}
+    assert shown == {
+        topic: {
+            who: " ".join(
+                word
+                for word in ("read", "write")
+                if f"{word.upper()} topic {topic}" in EXPECTED[who.replace("NAME", "shop")]
+            )
+            or "–"
+            for who in heading[1:]
+        }
+        for topic in BY_NAME
+    }
+    assert set(EXPECTED) == {who.replace("NAME", "shop") for who in heading[1:]}
