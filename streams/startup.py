@@ -37,7 +37,8 @@ async def await_topics(connection: Connection, health: Health) -> dict[str, int]
             return {state.name: state.partitions for state in states}
         if time.monotonic() - answered >= TOPICS_SECONDS:
             raise TopicsError(
-                "The topics do not fit the catalog:\n  " + "\n  ".join(wrong) + "\nRun `sidestep topics create`."
+                "The topics do not fit the catalog:\n  " + "\n  ".join(wrong) + "\nRun `sidestep topics create`. "
+                "Where Kafka has ACLs, topics are hidden from whoever has no right to them: `sidestep acls check`."
             )
         await asyncio.sleep(AGAIN_SECONDS)
 

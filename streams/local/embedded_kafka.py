@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -177,7 +177,7 @@ class EmbeddedKafka:
 
     def _start_once(self, jars: list[Path], lock: BinaryIO, last: bool) -> bool:
         """False: the port was taken meanwhile, try another one."""
-        ports = _free_ports(2)
+        ports = _free_ports(2, {listener.port for listener in self._server.listeners})
         self.port = ports[0] if self._any_port else self.port
         self._write_properties(self.port, ports[1])
         self._spawn(
@@ -255,10 +255,11 @@ def _environment() -> dict[str, str]:
     return {**os.environ, "LC_ALL": "C.UTF-8"}
 
 
-def _free_ports(count: int) -> list[int]:
-    sockets = [socket.create_server((HOST, 0)) for _ in range(count)]
+def _free_ports(count: int, but_for: Collection[int] = ()) -> list[int]:
+    """`but_for`: ports that are to be used, and free until then."""
+    sockets = [socket.create_server((HOST, 0)) for _ in range(count + len(but_for))]
     try:
-        return [s.getsockname()[1] for s in sockets]
+        return [port for s in sockets if (port := s.getsockname()[1]) not in but_for][:count]
     finally:
         for s in sockets:
             s.close()

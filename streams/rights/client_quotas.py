@@ -1,20 +1,14 @@
 """A cluster's quotas of users: read and set, in requests that librdkafka does not offer (KIP-546). Blocks. Raises
 RightsError."""
 
-import asyncio
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, TypeVar
+from collections.abc import Mapping
 
-from aiokafka import errors
-from aiokafka.client import AIOKafkaClient
 from aiokafka.protocol.api import Request, RequestStruct, Response
 from aiokafka.protocol.types import Array, Boolean, Float64, Int8, Int16, Int32, Schema, String
 
-from sidestep.streams.errors import RightsError
+from sidestep.streams.rights.raw_requests import Send, asked, check
 from sidestep.topics.connection import Connection
 
-Answer = TypeVar("Answer")
-SECONDS = 30.0
 USER = "user"
 SPECIFIED = 2
 """Of a question: whoever has a quota of this kind, the default one apart."""
@@ -84,49 +78,23 @@ class AlterClientQuotas(Request[_Alter]):  # type: ignore[misc]  # aiokafka has 
 
 def read_quotas(connection: Connection) -> dict[str, dict[str, float]]:
     """Limits of each user that has some, by Kafka's name without `User:`."""
+    doing = "reading quotas"
 
-    async def ask(client: AIOKafkaClient) -> dict[str, dict[str, float]]:
-        told = await _send(client, DescribeClientQuotas())
-        _check(told.error_code, told.error_message, "reading quotas")
+    async def ask(send: Send) -> dict[str, dict[str, float]]:
+        told = await send(DescribeClientQuotas())
+        check(told.error_code, told.error_message, doing)
         return {entity[0][1]: dict(values) for entity, values in told.entries or ()}
 
-    return _asked(connection, ask)
+    return asked(connection, doing, ask)
 
 
 def set_quotas(connection: Connection, limits: Mapping[str, Limits]) -> None:
     """Limits of users, by Kafka's names without `User:`; other limits of theirs stay."""
+    doing = "setting quotas"
 
-    async def ask(client: AIOKafkaClient) -> None:
-        for code, message, entity in (await _send(client, AlterClientQuotas(limits))).entries:
-            _check(code, message, f"setting quotas of {entity[0][1]}")
+    async def ask(send: Send) -> None:
+        for code, message, entity in (await send(AlterClientQuotas(limits))).entries:
+            check(code, message, f"{doing} of {entity[0][1]}")
 
     if limits:
-        _asked(connection, ask)
-
-
-async def _send(client: AIOKafkaClient, request: Any) -> Any:
-    return await client.send(client.get_random_node(), request)
-
-
-def _asked(connection: Connection, ask: Callable[[AIOKafkaClient], Awaitable[Answer]]) -> Answer:
-    async def bounded() -> Answer:
-        async with asyncio.timeout(SECONDS):
-            client = AIOKafkaClient(**connection.aiokafka(), client_id="quotas")
-            try:
-                await client.bootstrap()
-                return await ask(client)
-            finally:
-                await client.close()
-
-    try:
-        return asyncio.run(bounded())
-    except (errors.KafkaError, NotImplementedError, TimeoutError) as error:
-        raise RightsError(f"asking {connection} for quotas: {error or type(error).__name__}") from error
-
-
-def _check(code: int, message: str | None, doing: str) -> None:
-    if code:
-        raise RightsError(
-            f"{doing}: {message or errors.for_code(code).__name__}. To set them, connect as an administrator, or use "
-            "the commands of `sidestep acls show --format kafka`"
-        )
+        asked(connection, doing, ask)

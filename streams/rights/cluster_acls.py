@@ -1,10 +1,14 @@
-"""A cluster's ACLs: read, added, taken away. Blocks. Raises BrokerUnreachable, RightsError."""
+"""A cluster's ACLs: read, added, taken away. Blocks. Raises RightsError.
+
+They are read without librdkafka: of an answer that refuses, its client makes an empty list.
+"""
 
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Future
 from typing import Any
 
-from confluent_kafka import KafkaError, KafkaException
+from aiokafka.protocol.admin import DescribeAclsRequest
+from confluent_kafka import KafkaException
 from confluent_kafka.admin import (
     AclBinding,
     AclBindingFilter,
@@ -16,100 +20,78 @@ from confluent_kafka.admin import (
 )
 
 from sidestep.streams.errors import RightsError
-from sidestep.streams.rights.granted import Granted
-from sidestep.topics.cluster import UNREACHABLE, admin_client, cluster, reason
+from sidestep.streams.rights.granted import Granted, said
+from sidestep.streams.rights.raw_requests import SECONDS, Send, asked, check
+from sidestep.topics.cluster import admin_client, cluster, reason
 from sidestep.topics.connection import Connection
-from sidestep.topics.errors import BrokerUnreachable
 
-SECONDS = 30.0
-KINDS = {
+ANY = 1
+"""In a question, for kinds, patterns, operations and permissions."""
+KINDS = {2: "topic", 3: "group", 4: "cluster", 5: "transactional-id"}
+PATTERNS = {3: "literal", 4: "prefixed"}
+ALLOW = 3
+"""As numbers, what Kafka's protocol has for them."""
+_CLIENTS = {
     "topic": ResourceType.TOPIC,
     "group": ResourceType.GROUP,
-    "transactional-id": ResourceType.TRANSACTIONAL_ID,
     "cluster": ResourceType.BROKER,  # as librdkafka calls it
+    "transactional-id": ResourceType.TRANSACTIONAL_ID,
 }
-_KIND = {kind: name for name, kind in KINDS.items()}
 
 
 class ClusterAcls:
-    """The ACLs of one cluster, as the principal of the connection may see and change them."""
+    """The ACLs of one cluster, as the principal of the connection may see and change them. Raises BrokerUnreachable
+    where nobody answers."""
 
     def __init__(self, connection: Connection):
+        self._connection = connection
         self._client: AdminClient = admin_client(connection)
-        cluster(self._client, connection)  # says in our words that nobody answers
+        cluster(self._client, connection)  # says in our words who does not answer, or does not let us in
 
     def read(self) -> list[Granted]:
         """All of them but those on resources that Sidestep knows nothing of."""
-        whatever: Any = None  # its types do not say that this is how any name, principal and host are asked for
-        anything = AclBindingFilter(
-            ResourceType.ANY, whatever, ResourcePatternType.ANY, whatever, whatever, AclOperation.ANY,
-            AclPermissionType.ANY,
-        )  # fmt: skip
-        found = _result(self._client.describe_acls(anything, request_timeout=SECONDS), "reading ACLs")
-        return sorted(_granted(binding) for binding in found if binding.restype in _KIND)
+        doing = "reading ACLs"
+
+        async def ask(send: Send) -> list[Granted]:
+            told = await send(DescribeAclsRequest(ANY, None, ANY, None, None, ANY, ANY))
+            check(told.error_code, told.error_message, doing)
+            return [
+                Granted(user, KINDS[kind], PATTERNS[pattern], name, _operation(operation), permission == ALLOW, host)
+                for kind, name, pattern, acls in told.resources
+                for user, host, operation, permission in acls
+                if kind in KINDS
+            ]
+
+        return sorted(asked(self._connection, doing, ask))
 
     def add(self, acls: Iterable[Granted]) -> None:
         """ACLs that exist already stay as they are."""
-        if bindings := [_binding(acl) for acl in acls]:
+        if bindings := [AclBinding(*_parts(acl)) for acl in acls]:
             _all(self._client.create_acls(bindings, request_timeout=SECONDS), "adding ACLs")
 
     def remove(self, acls: Iterable[Granted]) -> None:
         """Exactly these."""
-        if filters := [_filter(acl) for acl in acls]:
+        if filters := [AclBindingFilter(*_parts(acl)) for acl in acls]:
             _all(self._client.delete_acls(filters, request_timeout=SECONDS), "taking ACLs away")
 
 
 def _all(futures: "Mapping[Any, Future[Any]]", doing: str) -> None:
     for future in futures.values():
-        _result(future, doing)
+        try:
+            future.result(SECONDS)
+        except KafkaException as error:
+            check(error.args[0].code(), reason(error.args[0]).partition(" Request(")[0], doing)
 
 
-def _result(future: "Future[Any]", doing: str) -> Any:
-    try:
-        return future.result(SECONDS)
-    except KafkaException as error:
-        raise _explained(error.args[0], doing) from None
-
-
-def _explained(error: KafkaError, doing: str) -> RightsError | BrokerUnreachable:
-    code = error.code()
-    if code in UNREACHABLE:
-        return BrokerUnreachable(f"{doing}: {reason(error)}")
-    if code == KafkaError.SECURITY_DISABLED:
-        return RightsError(
-            f"{doing}: this Kafka has no authorizer, so everybody may do everything. Set authorizer.class.name="
-            "org.apache.kafka.metadata.authorizer.StandardAuthorizer and super.users on brokers and controllers"
-        )
-    if code == KafkaError.CLUSTER_AUTHORIZATION_FAILED:
-        return RightsError(
-            f"{doing}: Kafka refuses it ({reason(error)}). Connect as an administrator; to read, DESCRIBE on the "
-            "cluster is enough, as the operator has it"
-        )
-    return RightsError(f"{doing}: {reason(error)}")
-
-
-def _granted(binding: Any) -> Granted:
-    """Of an AclBinding, whose types say that its parts may be texts and numbers."""
-    return Granted(
-        binding.principal,
-        _KIND[binding.restype],
-        binding.resource_pattern_type.name.lower(),
-        binding.name,
-        binding.operation.name,
-        binding.permission_type == AclPermissionType.ALLOW,
-        binding.host,
-    )
+def _operation(number: int) -> str:
+    """Its name; of one that came with a later Kafka its number."""
+    known = {operation.value: operation.name for operation in AclOperation}
+    return known.get(number, str(number))
 
 
 def _parts(acl: Granted) -> tuple[Any, ...]:
     permission = AclPermissionType.ALLOW if acl.allow else AclPermissionType.DENY
     pattern = ResourcePatternType[acl.pattern.upper()]
-    return KINDS[acl.resource], acl.name, pattern, acl.user, acl.host, AclOperation[acl.operation], permission
-
-
-def _binding(acl: Granted) -> AclBinding:
-    return AclBinding(*_parts(acl))
-
-
-def _filter(acl: Granted) -> AclBindingFilter:
-    return AclBindingFilter(*_parts(acl))
+    if acl.operation.isdigit():
+        raise RightsError(f"{acl.user} {said(acl)}: this operation is newer than our client: use kafka-acls.sh for it")
+    return _CLIENTS[acl.resource], acl.name, pattern, acl.user, acl.host, AclOperation[acl.operation], permission

@@ -10,6 +10,7 @@ from sidestep.streams.runtime.manifest import HEADER, MARKER, Manifest, Place, W
 from sidestep.streams.runtime.offsets import Offsets
 from sidestep.streams.screen.holds import note
 from sidestep.topics.catalog import CONTROL, EVIDENCE, WATCH_CHANGELOG
+from sidestep.topics.connection import Connection
 from tests.guarantees.harness.system import System
 from tests.guarantees.harness.traffic import Traffic
 from tests.guarantees.harness.workers import wait_for
@@ -25,8 +26,9 @@ def test_holds_that_hang_are_ended_by_those_who_wait_behind_them(system: System)
     traffic = Traffic(seed=11)
     screen, decide = system.start("screen").await_ready(), system.start("decide").await_ready()
     changelog = Place(WATCH_CHANGELOG.name, 2)
-    hang(system, "hold", "shop", Place(CONTROL.name, 0), b"")
-    hang(system, "watch-2", "news", changelog, MARKER)
+    group = system.folder.name
+    hang(system.connection, f"{group}-hold", "shop", Place(CONTROL.name, 0), b"")
+    hang(system.connection, f"{group}-watch-2", "news", changelog, MARKER)
     system.feed.send(traffic.plain(200, "after"))
     system.feed.flush()
     system.verdicts.await_all(traffic.expected, 120)
@@ -38,7 +40,7 @@ def test_holds_that_hang_are_ended_by_those_who_wait_behind_them(system: System)
     assert [screen.leave(), decide.leave()] == [0, 0]
 
 
-def hang(system: System, writer: str, service: str, marked: Place, marker: bytes) -> None:
+def hang(connection: Connection, transactional_id: str, service: str, marked: Place, marker: bytes) -> None:
     """The hold of one service, on all partitions, as its writer left it on a Kafka that forgets end markers. `marked`:
     where the record lies that tells what belongs to it; the note of a hold, or a `marker`."""
     now = int(time.time() * 1000)
@@ -50,7 +52,7 @@ def hang(system: System, writer: str, service: str, marked: Place, marker: bytes
     parts = {place: Part([(b"hold", encode(record), [])], place.partition == 1) for place in places}
     parts[control] = Part([(key.encode(), kept or b"", [])], True)
     parts[marked] = Part([(marker or key.encode(), b"7" if marker else kept or b"", [(HEADER, told)])], False)
-    with without_verification(system.connection):
-        write_transaction(system.connection, f"{system.folder.name}-{writer}", parts, commit=True)
-    ends = Offsets(system.connection).ends(places)
+    with without_verification(connection):
+        write_transaction(connection, transactional_id, parts, commit=True)
+    ends = Offsets(connection).ends(places)
     wait_for(lambda: sum(end.stable < end.high for end in ends.values()) == 3, 1, "three partitions hang")

@@ -1,5 +1,7 @@
 """A cluster's ACLs beside what they should be: what is missing, what is too much, and who may do harm."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,7 +20,7 @@ ADMIN = KNOWN.administrator_users
 EVIDENCE = ("topic", "literal", "email-evidence")
 
 
-def acl(user: str, resource: str, pattern: str, name: str, operation: str, **more: object) -> Granted:
+def acl(user: str, resource: str, pattern: str, name: str, operation: str, **more: Any) -> Granted:
     """One of a user's."""
     return Granted(f"User:{user}", resource, pattern, name, operation)._replace(**more)
 
