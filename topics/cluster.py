@@ -53,8 +53,8 @@ def require(client: _Client, connection: Connection, names: Iterable[str]) -> di
     found = cluster(client, connection).topics
     if missing := [name for name in names if name not in found]:
         raise TopicsError(
-            f"{', '.join(missing)} not found at {connection}: sidestep topics create --broker {connection}; or, where Kafka "
-            "has ACLs, they are hidden from this principal: sidestep acls check"
+            f"{', '.join(missing)} not found at {connection}: sidestep topics create --broker {connection}. "
+            "Where Kafka has ACLs, topics are hidden from whoever has no right to them: sidestep acls check"
         )
     return found
 

@@ -3,6 +3,7 @@
 They are read without librdkafka: of an answer that refuses, its client makes an empty list.
 """
 
+import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Future
 from typing import Any
@@ -25,6 +26,8 @@ from sidestep.streams.rights.raw_requests import SECONDS, Send, asked, check
 from sidestep.topics.cluster import admin_client, cluster, reason
 from sidestep.topics.connection import Connection
 
+KNOWN_SECONDS = 10.0
+"""From an answer of the controller until brokers go by it: some tenths, where they are well."""
 ANY = 1
 """In a question, for kinds, patterns, operations and permissions."""
 KINDS = {2: "topic", 3: "group", 4: "cluster", 5: "transactional-id"}
@@ -65,9 +68,14 @@ class ClusterAcls:
         return sorted(asked(self._connection, doing, ask))
 
     def add(self, acls: Iterable[Granted]) -> None:
-        """ACLs that exist already stay as they are."""
-        if bindings := [AclBinding(*_parts(acl)) for acl in acls]:
+        """ACLs that exist already stay as they are. Returns when a broker knows them: the controller is first."""
+        wanted = set(acls)
+        if wanted:
+            bindings = [AclBinding(*_parts(acl)) for acl in wanted]
             _all(self._client.create_acls(bindings, request_timeout=SECONDS), "adding ACLs")
+        deadline = time.monotonic() + KNOWN_SECONDS
+        while not wanted <= set(self.read()) and time.monotonic() < deadline:
+            time.sleep(0.1)  # between two questions, until the deadline
 
     def remove(self, acls: Iterable[Granted]) -> None:
         """Exactly these."""
@@ -84,7 +92,7 @@ def _all(futures: "Mapping[Any, Future[Any]]", doing: str) -> None:
 
 
 def _operation(number: int) -> str:
-    """Its name; of one that came with a later Kafka its number."""
+    """Name of an operation; its number where a later Kafka brought it."""
     known = {operation.value: operation.name for operation in AclOperation}
     return known.get(number, str(number))
 

@@ -4,9 +4,11 @@ Each method answers for all names that it is given; what ends otherwise than by 
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import Future
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 from aiokafka import errors
 from aiokafka.protocol.fetch import FetchRequest
@@ -48,7 +50,13 @@ REFUSALS = (
     KafkaError.CLUSTER_AUTHORIZATION_FAILED,
     KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
 )
+NO_COORDINATOR = (
+    KafkaError.NOT_COORDINATOR,
+    KafkaError.COORDINATOR_NOT_AVAILABLE,
+    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+)
 QUIET = {"log_level": 0}
+Answer = TypeVar("Answer")
 Outcome = dict[str, bool]
 """By name: whether it was allowed."""
 
@@ -121,20 +129,23 @@ class Attempts:
 
     def reset(self, groups: Iterable[str], topic: str) -> Outcome:
         """Commit offset 0 of a topic that may be described, as a member does."""
-        found = {}
-        for group in groups:
+
+        def reset(group: str) -> bool:
             wanted = ConsumerGroupTopicPartitions(group, [TopicPartition(topic, 0, 0)])
             [future] = self._admin.alter_consumer_group_offsets([wanted]).values()
-            found[group] = _done(future, lambda done: [each.error for each in done.topic_partitions])
-        return found
+            return _done(future, lambda done: [each.error for each in done.topic_partitions])
+
+        return {group: _settled(partial(reset, group)) for group in groups}
 
     def describe_groups(self, groups: Iterable[str]) -> Outcome:
         """Members and state."""
-        return _outcome(self._admin.describe_consumer_groups(list(groups), request_timeout=SECONDS))
+        wanted = list(groups)
+        return _settled(lambda: _outcome(self._admin.describe_consumer_groups(wanted, request_timeout=SECONDS)))
 
     def delete_groups(self, groups: Iterable[str]) -> Outcome:
         """A group with its offsets."""
-        return _outcome(self._admin.delete_consumer_groups(list(groups)), KafkaError.GROUP_ID_NOT_FOUND)
+        wanted = list(groups)
+        return _settled(lambda: _outcome(self._admin.delete_consumer_groups(wanted), KafkaError.GROUP_ID_NOT_FOUND))
 
     def take_ids(self, transactional_ids: Iterable[str]) -> Outcome:
         """Fence whoever has the id."""
@@ -175,6 +186,18 @@ class Attempts:
         found["read acls"] = _ours(lambda: ClusterAcls(self._connection).read())
         found["set quotas"] = _ours(lambda: set_quotas(self._connection, {"decide": {"producer_byte_rate": 1.0}}))
         return found
+
+
+def _settled(ask: Callable[[], Answer]) -> Answer:
+    """The answer once the groups' coordinators are there: at a group's first use they are not."""
+    deadline = time.monotonic() + SECONDS
+    while True:
+        try:
+            return ask()
+        except KafkaException as error:
+            if error.args[0].code() not in NO_COORDINATOR or time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)  # until they are, or the deadline
 
 
 async def _taken(kafka: RawLog, name: str) -> bool:

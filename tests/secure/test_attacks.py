@@ -176,7 +176,7 @@ def test_nobody_puts_a_service_on_hold(deployment: Deployment, attacker: str) ->
     """Neither with our own command, nor past its look at the topics."""
     now = int(time.time() * 1000)
     record = hold_record("shop", now + 3_600_000, "mine", now)
-    with pytest.raises(TopicsError, match="email-evidence"):
+    with pytest.raises(TopicsError, match="email-control not found"):
         write_hold(deployment.as_principal(attacker), "sidestep", record, lambda step: None)
     with pytest.raises(RightsError, match="sidestep acls check"):
         OperatorWriter(deployment.as_principal(attacker), "sidestep", range(4), "", lambda step: None)
