@@ -33,7 +33,12 @@ INTERRUPTED = 130
     metavar="DIR",
     help="Keep everything there, for `sidestep up` to go on with; must be new or empty.  [default: kept nowhere]",
 )
-def demo(intents: int, seed: int, day_seconds: float, data_dir: Path | None) -> None:
+@click.option(
+    "--secure",
+    is_flag=True,
+    help="With TLS, certificates, passwords (SCRAM) and ACLs: each service, the mailer and each worker may do its own.",
+)
+def demo(intents: int, seed: int, day_seconds: float, data_dir: Path | None, secure: bool) -> None:
     """See it work, from nothing, in a minute.
 
     Starts a Kafka, a name server with its own small world of domains, and two workers; publishes a day of several
@@ -49,7 +54,7 @@ def demo(intents: int, seed: int, day_seconds: float, data_dir: Path | None) -> 
     console = console_of_width()
     try:
         with ended_by_signals(), _folder(data_dir) as folder:
-            count = Demo(folder, intents, seed, day_seconds, console).run()
+            count = Demo(folder, intents, seed, day_seconds, console, secure).run()
     except KeyboardInterrupt:
         click.echo("stopped", err=True)
         raise SystemExit(INTERRUPTED) from None

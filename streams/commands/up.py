@@ -14,6 +14,7 @@ import click
 
 from sidestep.streams.roles import ROLES
 from sidestep.streams.settings import Settings, load
+from sidestep.topics.access import Access
 from sidestep.topics.connection import Connection
 
 if TYPE_CHECKING:
@@ -79,14 +80,15 @@ def _stay(settings: Settings, own_broker: bool, kafka_port: int) -> None:
 
     data = settings.data.resolve()
     with ExitStack() as stack:
-        connection = settings.connection
+        access = settings.access
         kafka = EmbeddedKafka(data / "kafka", kafka_port or None) if own_broker else None
         if kafka is not None:
             click.echo("starting Kafka …")
-            connection = stack.enter_context(kafka).connection
+            access = Access(stack.enter_context(kafka).address)
+        connection = access.connect()
         created = admin.create(connection)
         click.echo(f"Kafka at {connection}" + (f", {len(created)} topics created" if created else ""))
-        workers = _workers(settings, data, connection)
+        workers = _workers(settings, data, access)
         running = stack.enter_context(Workers(workers))
         click.echo(f"starting {' and '.join(TITLES)} …")
         running.await_ready()
@@ -105,21 +107,20 @@ def _check_broker(kafka: "EmbeddedKafka | None") -> None:
         raise EmbeddedBrokerError(f"Kafka ended by itself; see {kafka.log}")
 
 
-def _workers(settings: Settings, data: Path, connection: Connection) -> "list[WorkerProcess]":
+def _workers(settings: Settings, data: Path, access: Access) -> "list[WorkerProcess]":
     from sidestep.streams.local.processes import free_port, one_for_each_role
     from sidestep.streams.screen.hash_key import hash_key
 
     first = settings.web_port
     ports = [first + number if first else free_port() for number in range(len(ROLES))]
     common = {
-        "broker": connection.bootstrap,
         "hash_key": hash_key(settings).hex(),
         "hash_key_file": "",
         "name_servers": settings.name_servers,
         "policy": str(Path(settings.policy).resolve()) if settings.policy else "",
         "log_format": "text",
     }
-    return one_for_each_role(data, ports, common, os.environ)
+    return one_for_each_role(data, ports, lambda role: access, common, os.environ)
 
 
 def _welcome(connection: Connection, ports: list[int], data: Path) -> Iterator[str]:

@@ -7,16 +7,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from sidestep.schemas import Bounce
 from sidestep.streams.demo.incidents import Incidents
 from sidestep.streams.demo.mailer import Mailer
 from sidestep.streams.demo.offers import Offers
+from sidestep.streams.demo.parties import STRANGER, Parties
 from sidestep.streams.demo.planning import HOURS, IntentKey, Plan, key_of
 from sidestep.streams.demo.seen import Seen
 from sidestep.streams.demo.tally import DayTally
 from sidestep.streams.demo.verdict_log import AnomalyReader, VerdictReader
-from sidestep.topics.catalog import INTENTS
-from sidestep.topics.publish import Publisher
 
 TICK = 0.02
 """Seconds to wait for verdicts before it is looked again what is to be published."""
@@ -60,7 +58,7 @@ class Day:
         self,
         plan: Plan,
         seconds: float,
-        publisher: Publisher,
+        parties: Parties,
         reader: VerdictReader,
         anomalies: AnomalyReader,
         mailer: Mailer,
@@ -71,7 +69,7 @@ class Day:
         self._records = plan.records
         self._next = 0
         self._seconds = seconds
-        self._publisher = publisher
+        self._parties = parties
         self._reader = reader
         self._anomalies = anomalies
         self._mailer = mailer
@@ -104,7 +102,7 @@ class Day:
             self._look()
             if self._over():
                 break
-        self._publisher.flush()
+        self._parties.flush()
         self._look(last=True)
 
     def _over(self) -> bool:
@@ -127,14 +125,14 @@ class Day:
             for intent in self._offers.due(time.time()):
                 self._sent_at[key_of(intent)] = time.monotonic()
                 self.progress.published += 1
-                self._publisher.intent(intent)
+                self._parties.intent(intent)
         return self._next == end < len(self._records)
 
     def _hand_over(self, value: bytes, key: str | None, intent: IntentKey | None) -> None:
         if intent is not None:
             self._sent_at.setdefault(intent, time.monotonic())
         self.progress.published += 1
-        self._publisher.publish_bytes(INTENTS.name, value, key)
+        self._parties.octets(intent.service if intent is not None else STRANGER, value, key)
 
     def _take(self, verdict: Seen) -> None:
         key = verdict.key
@@ -146,10 +144,7 @@ class Day:
             self.tally.add(verdict, None)  # strange or repeated: the final count will say so
         if verdict.action == "send":
             for report in self._mailer.send(verdict):
-                if isinstance(report, Bounce):
-                    self._publisher.bounce(report)
-                else:
-                    self._publisher.engagement(report)
+                self._parties.report(report)
         self._offers.answer(verdict, time.time())
 
     def _look(self, last: bool = False) -> None:

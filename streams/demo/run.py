@@ -12,13 +12,13 @@ from sidestep.streams.demo import summary
 from sidestep.streams.demo.counting import VerdictCount, count
 from sidestep.streams.demo.day import Day, Happening, Progress
 from sidestep.streams.demo.display import Display, display
+from sidestep.streams.demo.entrance import Entrance, GuardedEntrance, OpenEntrance
 from sidestep.streams.demo.mailer import Mailer
 from sidestep.streams.demo.model import Traffic, traffic
 from sidestep.streams.demo.offers import Offers
+from sidestep.streams.demo.parties import DASHBOARD, OPERATOR, Parties
 from sidestep.streams.demo.planning import Plan, plan
 from sidestep.streams.demo.verdict_log import AnomalyReader, VerdictReader, all_keys, dead_letters
-from sidestep.streams.local.embedded_config import quick_start
-from sidestep.streams.local.embedded_kafka import EmbeddedKafka
 from sidestep.streams.local.nameserver import SMALL_WORLD, NameServer
 from sidestep.streams.local.processes import WorkerProcess, Workers, free_port, one_for_each_role
 from sidestep.streams.roles import ROLES
@@ -26,7 +26,6 @@ from sidestep.streams.screen.hash_key import hash_key
 from sidestep.streams.settings import Settings
 from sidestep.topics import admin
 from sidestep.topics.connection import Connection
-from sidestep.topics.publish import Publisher
 
 POLICY = Path(__file__).with_name("data") / "policy.toml"
 WATCH = Path(__file__).with_name("data") / "watch.toml"
@@ -40,8 +39,11 @@ STOP_PATIENCE = 10.0
 class Demo:
     """One run in `folder`. `run` gives the count that says whether all went well."""
 
-    def __init__(self, folder: Path, intents: int, seed: int, day_seconds: float, console: Console):
+    def __init__(
+        self, folder: Path, intents: int, seed: int, day_seconds: float, console: Console, secure: bool = False
+    ):
         self._folder = folder
+        self._entrance: Entrance = GuardedEntrance(folder) if secure else OpenEntrance(folder)
         self._intents = intents
         self._seed = seed
         self._day_seconds = day_seconds
@@ -53,28 +55,33 @@ class Demo:
         """Raises SidestepError, WorkerDied among them, and KeyboardInterrupt; nothing is left running."""
         with ExitStack() as stack:
             with self._step("Kafka is up"):
-                kafka = stack.enter_context(EmbeddedKafka(self._folder / "kafka", java=quick_start()))
+                kafka = stack.enter_context(self._entrance.kafka)
                 admin.create(kafka.connection)
+                self._entrance.open(self._traffic.services, Settings.group)
             names = stack.enter_context(NameServer(SMALL_WORLD))
             with self._step("workers are ready"):
-                workers = stack.enter_context(Workers(self._workers(kafka.connection, names)))
+                workers = stack.enter_context(Workers(self._workers(names)))
                 planned = plan(self._traffic, self._seed, self._intents)
                 names.load(planned.zones)
                 workers.await_ready()
-            outcome = self._day(kafka.connection, names, workers, planned)
+            outcome = self._day(names, workers, planned)
         summary.show(self._console, self._traffic.services, outcome)
         return outcome.count
 
-    def _day(self, connection: Connection, names: NameServer, workers: Workers, planned: Plan) -> summary.DaySummary:
+    def _connect(self, principal: str) -> Connection:
+        return self._entrance.access(principal).connect()
+
+    def _day(self, names: NameServer, workers: Workers, planned: Plan) -> summary.DaySummary:
         accidents = self._traffic.accidents
         mailer = Mailer(planned.fates, self._traffic.engagement, accidents.report_twice, self._seed)
         offers = Offers(self._traffic.services, accidents.offered_though_sent, self._seed)
+        connection = self._connect(DASHBOARD)
         reading = VerdictReader(connection), AnomalyReader(connection)
         with reading[0] as reader, reading[1] as anomalies, display(self._console) as shown:
             day = Day(
                 planned,
                 self._day_seconds,
-                Publisher(connection),
+                Parties(self._connect),
                 reader,
                 anomalies,
                 mailer,
@@ -88,7 +95,7 @@ class Demo:
         with self._step("verdicts counted once more, from the beginning"):
             workers.stop()  # so that no verdict can come after the count
             counted = count(day.published, all_keys(connection))
-            dead = dead_letters(connection)
+            dead = dead_letters(self._connect(OPERATOR))
         return summary.DaySummary(
             planned,
             day.tally,
@@ -124,10 +131,9 @@ class Demo:
             Happening(22.5, "late: what was deferred is offered again"),
         ]
 
-    def _workers(self, connection: Connection, names: NameServer) -> list[WorkerProcess]:
+    def _workers(self, names: NameServer) -> list[WorkerProcess]:
         key = hash_key(Settings(data_dir=str(self._folder)))  # kept, for whoever goes on with this folder
         settings = {
-            "broker": connection.bootstrap,
             "hash_key": key.hex(),
             "name_servers": f"{names.host}:{names.port}",
             "policy": POLICY,
@@ -137,7 +143,7 @@ class Demo:
             "log_format": "text",
         }
         ports = [free_port() for _ in ROLES]
-        return one_for_each_role(self._folder, ports, settings, _environment(), STOP_PATIENCE)
+        return one_for_each_role(self._folder, ports, self._entrance.access, settings, _environment(), STOP_PATIENCE)
 
     @contextmanager
     def _step(self, text: str) -> Iterator[None]:

@@ -10,6 +10,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, TopicPartiti
 
 from sidestep.schemas import Anomaly
 from sidestep.schemas.codec import decode
+from sidestep.streams.demo.parties import DASHBOARD, OPERATOR
 from sidestep.streams.demo.planning import IntentKey
 from sidestep.streams.demo.seen import Seen, decode_key, decode_seen
 from sidestep.topics.catalog import ANOMALIES, APPROVED, DEAD_LETTERS, REJECTED
@@ -25,12 +26,12 @@ SILENCE = 30.0
 
 
 class TopicReader:
-    """Committed records of whole topics, from their beginning, in one thread."""
+    """Committed records of whole topics, from their beginning, in one thread. `principal`: whose connection it is."""
 
-    def __init__(self, connection: Connection, *topics: str):
+    def __init__(self, connection: Connection, *topics: str, principal: str = DASHBOARD):
         self._connection = connection
         settings = {
-            "group.id": "sidestep-demo",
+            "group.id": f"{principal}/demo",  # named, never joined
             "enable.auto.commit": False,
             "isolation.level": "read_committed",
             "enable.partition.eof": True,
@@ -120,5 +121,5 @@ def all_keys(connection: Connection) -> list[IntentKey]:
 
 def dead_letters(connection: Connection) -> int:
     """How many records could not be read."""
-    with TopicReader(connection, DEAD_LETTERS.name) as reader:
+    with TopicReader(connection, DEAD_LETTERS.name, principal=OPERATOR) as reader:
         return sum(1 for _ in reader.to_the_end())

@@ -11,13 +11,15 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
 from typing import Self
 
 from sidestep.streams.roles import ROLES
+from sidestep.topics.access import Access
 from sidestep.topics.errors import SidestepError
 
 STOP_DEADLINE = 35.0
@@ -126,15 +128,19 @@ class WorkerProcess:
 def one_for_each_role(
     data: Path,
     ports: Iterable[int],
+    access: Callable[[str], Access],
     settings: Mapping[str, object],
     environment: Mapping[str, str],
     patience: float = STOP_DEADLINE,
 ) -> list[WorkerProcess]:
-    """A process for each role, with a data folder, a log and a port of its own; none is started yet."""
+    """A process for each role, with a data folder, a log and a port of its own; none is started yet.
+
+    `access`: how a role reaches Kafka.
+    """
     return [
         WorkerProcess(
             role,
-            {**settings, **ON_LOOPBACK, "data_dir": data / role, "web_port": port},
+            {**settings, **ON_LOOPBACK, **asdict(access(role)), "data_dir": data / role, "web_port": port},
             data / "logs" / f"{role}.log",
             environment,
             patience,
