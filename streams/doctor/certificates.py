@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from confluent_kafka.admin import ClusterMetadata
-from cryptography import x509
 
+from sidestep.streams.certificate_file import validity
 from sidestep.streams.doctor import judge
 from sidestep.streams.doctor.judge import SeenCertificate
 from sidestep.streams.doctor.row import CheckRow
@@ -48,15 +48,11 @@ def of_brokers(connection: Connection, metadata: ClusterMetadata) -> Iterator[Ch
 def _of_file(setting: str, file: Path, authorities: bool) -> CheckRow:
     where = f"{setting} {file}"
     try:
-        chain = x509.load_pem_x509_certificates(file.read_bytes())
+        found = validity(file, authorities)
     except (OSError, ValueError) as error:
         said = getattr(error, "strerror", None) or "no PEM certificates"
         return CheckRow("certificate", "fault", f"{where} can't be read ({said})", "Give a PEM file.")
-    # a chain is as good as the first of it that ends; of several authorities one is enough
-    choose = max if authorities else min
-    shown = choose(chain, key=lambda each: each.not_valid_after_utc)
-    seen = SeenCertificate(where, shown.not_valid_before_utc.timestamp(), shown.not_valid_after_utc.timestamp())
-    return judge.certificate(seen, time.time())
+    return judge.certificate(SeenCertificate(where, found.begins, found.ends), time.time())
 
 
 def _of_broker(context: ssl.SSLContext, host: str, port: int) -> CheckRow:

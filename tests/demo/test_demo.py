@@ -74,6 +74,16 @@ def test_every_intent_gets_its_verdict(tmp_path: Path) -> None:
     assert [] == list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
+def test_the_same_day_where_nobody_is_trusted(tmp_path: Path) -> None:
+    """TLS, certificates, passwords and ACLs: each intent has its verdict, and nothing is left behind, keys above all."""
+    command = [*COMMAND, *SMALL, "--secure"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=150, env=_elsewhere(tmp_path))
+    assert (0, "") == (done.returncode, done.stderr)
+    assert re.fullmatch(r"intents=(\d+) verdicts=\1 lost=0 repeated=0", done.stdout.splitlines()[-1]), done.stdout
+    assert [] == list(tmp_path.iterdir())
+
+
 def _elsewhere(tmp_path: Path) -> dict[str, str]:
     """Settings that are meant for another Sidestep must not matter; temporary files can be seen."""
     return {**os.environ, "TMPDIR": str(tmp_path), "SIDESTEP_BROKER": "127.0.0.1:1", "SIDESTEP_GROUP": "other"}

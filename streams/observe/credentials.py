@@ -1,0 +1,32 @@
+"""What a scrape shows of certificates and secrets: when they end, and whether renewed ones are in use."""
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+from prometheus_client.core import GaugeMetricFamily, Metric
+
+from sidestep.streams.certificate_file import validity
+
+AUTHORITIES = ("tls_ca",)
+
+
+def credential_families(files: Mapping[str, Path], trouble: Callable[[], str]) -> Iterator[Metric]:
+    """`files`: certificates by their setting. `trouble`: why renewed ones are not in use; empty: they are.
+
+    A file that can't be read has ended in 1970: it is as good as none.
+    """
+    ends = GaugeMetricFamily(
+        "sidestep_certificate_ends_seconds", "When a certificate ends, in seconds since 1970.", labels=("setting",)
+    )
+    for setting, file in files.items():
+        ends.add_metric((setting,), _ends(file, setting in AUTHORITIES))
+    yield ends
+    about = "1 while renewed certificates or secrets are not accepted and the old ones go on."
+    yield GaugeMetricFamily("sidestep_credentials_refused", about, float(bool(trouble())))
+
+
+def _ends(file: Path, authorities: bool) -> float:
+    try:
+        return validity(file, authorities).ends
+    except (OSError, ValueError):
+        return 0.0
