@@ -76,7 +76,7 @@ def test_every_intent_gets_its_verdict(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_the_same_day_where_nobody_is_trusted(tmp_path: Path) -> None:
-    """TLS, certificates, passwords and ACLs: each intent has its verdict, and nothing is left behind, keys above all."""
+    """TLS, certificates, passwords and ACLs: each intent has its verdict, and nothing is left behind, no key either."""
     command = [*COMMAND, *SMALL, "--secure"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=150, env=_elsewhere(tmp_path))
     assert (0, "") == (done.returncode, done.stderr)
