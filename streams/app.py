@@ -5,16 +5,14 @@ import contextlib
 import logging
 import signal
 import time
-from collections.abc import Callable, Coroutine, Iterable, Iterator
-from pathlib import Path
+from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
 
 from confluent_kafka import KafkaError
-from prometheus_client.core import Metric
 
 from sidestep.streams.deadline import LEAVE_SECONDS, Deadline
 from sidestep.streams.errors import WorkerCrashed
-from sidestep.streams.observe.credentials import credential_families
+from sidestep.streams.observe.credentials import read_credentials
 from sidestep.streams.observe.report import Report
 from sidestep.streams.roles import load_role
 from sidestep.streams.roles.role import Context, Role
@@ -55,7 +53,7 @@ class Worker:
         self._admin = Renewing(settings.connection.renewals, lambda: admin_client(settings.connection))
         self.failure: Exception | None = None
         self.report = Report()
-        self.report.metrics.read("credentials", self._credentials)
+        read_credentials(self.report.metrics, settings)
 
     async def run(self) -> None:
         """Work until stop() or a failure. Raises the failure."""
@@ -208,11 +206,6 @@ class Worker:
     def _on_broker_error(self, error: KafkaError) -> None:
         log.warning("kafka: %s", error.str())
         self.report.health.broker_error(error.str())
-
-    def _credentials(self) -> Iterator[Metric]:
-        names = ("tls_ca", "tls_certificate", "web_tls_certificate")
-        files = {name: Path(given) for name in names if (given := getattr(self._settings, name))}
-        return credential_families(files, lambda: self._settings.connection.renewals.trouble)
 
     def _lags(self) -> dict[Partition, int]:
         return {tp: lag for app in self._apps for tp, lag in app.lag().items()}

@@ -14,6 +14,7 @@ from prometheus_client.core import Metric
 
 from sidestep.streams.local.embedded_config import quick_start
 from sidestep.streams.local.embedded_kafka import EmbeddedKafka
+from sidestep.streams.observe.credentials import read_credentials
 from sidestep.streams.observe.report import Report
 from sidestep.streams.roles import ROLES, load_role
 from sidestep.streams.roles.role import Context
@@ -113,7 +114,9 @@ def metric_families(tmp_path_factory: pytest.TempPathFactory) -> list[Metric]:
 async def _metric_families(folder: Path) -> list[Metric]:
     report = Report()
     partitions = {topic.name: topic.partitions for topic in CATALOG}
-    context = Context(Settings(data_dir=str(folder)), partitions, report, print, print)
+    settings = Settings(data_dir=str(folder))
+    read_credentials(report.metrics, settings)
+    context = Context(settings, partitions, report, print, print)
     roles = [load_role(name)(context) for name in ROLES]
     families = report.metrics.families()
     for role in roles:

@@ -6,8 +6,19 @@ from pathlib import Path
 from prometheus_client.core import GaugeMetricFamily, Metric
 
 from sidestep.streams.certificate_file import validity
+from sidestep.streams.observe.metrics import Metrics
+from sidestep.streams.settings import Settings
 
 AUTHORITIES = ("tls_ca",)
+FILES = ("tls_ca", "tls_certificate", "web_tls_certificate")
+"""Settings that name certificates."""
+
+
+def read_credentials(metrics: Metrics, settings: Settings) -> None:
+    """Show those of a worker at each scrape."""
+    files = {name: Path(given) for name in FILES if (given := getattr(settings, name))}
+    renewals = settings.connection.renewals
+    metrics.read("credentials", lambda: credential_families(files, lambda: renewals.trouble))
 
 
 def credential_families(files: Mapping[str, Path], trouble: Callable[[], str]) -> Iterator[Metric]:
