@@ -19,7 +19,7 @@ Connect = Callable[[str], Connection]
 
 
 class Parties:
-    """Those who publish. One publisher for each connection, however many principals have that one."""
+    """The publishers of all parties. One for each connection, however many principals have that one."""
 
     def __init__(self, connect: Connect):
         self._connect = connect
