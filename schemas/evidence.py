@@ -78,7 +78,8 @@ class IntentEvidence(Struct, tag="intent", tag_field="kind", omit_defaults=True,
     attempt: int = 1
     classes: tuple[str, ...] = ()
     """disposable, relay, free, parked (of the domain); role, honeypot, machine-made (of the local part); typo,
-    near-miss (of a name close to a large provider's); trap-cluster (its mail goes where that of slips is collected)"""
+    near-miss (of a name close to a large provider's), misspelling (one of those that are known), faint-miss (a key away
+    from a short one's); trap-cluster (its mail goes where that of slips is collected)"""
     suggestion: str = ""
     reused: bool = False
     """Screen saw another intent under this id at another domain: Decide would never meet the two together."""

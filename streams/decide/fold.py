@@ -25,7 +25,7 @@ from sidestep.schemas.verdicts import Action
 from sidestep.streams.decide import life
 from sidestep.streams.decide.counted import Bombed
 from sidestep.streams.decide.feedback import count_feedback
-from sidestep.streams.decide.hosts import host_row, message_sent, silence
+from sidestep.streams.decide.hosts import domain_came, host_row, message_sent, silence
 from sidestep.streams.decide.hygiene import offered
 from sidestep.streams.decide.keys import source_key
 from sidestep.streams.decide.limits import limit
@@ -114,7 +114,7 @@ def _judge(
     pair = state.controls.service_at(evidence.service, evidence.domain)
     # a domain that can't be read keeps no row
     domain = state.domain(pair.domain_key, now) if pair.domain_key else DomainRow()
-    life.seen(domain, evidence, now)
+    comes = life.seen(domain, evidence, now)
     recipient = state.known(evidence.recipient_key, now) or NEVER
     hold = state.controls.hold_of(evidence.service)
     # nearly every intent is plain: it has nothing of what any rule needs to see
@@ -127,12 +127,15 @@ def _judge(
     source = stories.source if stories is not None else None
     fired = flags if stop is None else [stop, *flags]
     host = host_row(state, evidence.domain, domain, now)
-    quiet = silence(state, domain, host, policy, now)
+    hosts = (domain, host)
+    if comes and host is not None:
+        domain_came(host, evidence)
+    quiet = silence(state, evidence, hosts, recipient, policy, now)
     risk = state.risk = scales.weigh(evidence, fired, recipient, domain, quiet, source, now)
     if source is not None and (recipient is NEVER or fired) and evidence.recipient_key:
         offered(source, evidence, recipient, risk.nobody, fired)
     if stop is None:
-        stop, told = trap_risk(evidence, risk, source, (domain, host), policy, now)
+        stop, told = trap_risk(evidence, risk, source, hosts, policy, now)
         if told is not None:
             flags = [*flags, told]
     if stop is None and stories is not None and (evidence.source or evidence.campaign):
@@ -141,7 +144,7 @@ def _judge(
         service = state.service(pair.service_key, now)
         stop = limit(state, evidence, pair, domain, service, policy, now_ms * 1000)
         if stop is None and stories is not None:
-            _count_send(state, evidence, policy, (domain, host), service, stories, now)
+            _count_send(state, evidence, policy, hosts, service, stories, now)
     action: Action = "send" if stop is None else "defer" if stop.retry_us else "drop"
     code = SEND if stop is None else DEFER if stop.retry_us else DROP
     state.remember(evidence.id_key, IdRow(now, evidence.content_key[:8], evidence.attempt, code))

@@ -11,7 +11,7 @@ Mail servers go by the name that they share: mx1.mail.example and mx2.mail.examp
 from collections.abc import Iterable
 from functools import lru_cache
 
-from sidestep.schemas import FeedbackEvidence
+from sidestep.schemas import FeedbackEvidence, IntentEvidence
 from sidestep.streams.decide.keys import host_key
 from sidestep.streams.decide.policy import Policy
 from sidestep.streams.decide.state import State
@@ -25,6 +25,8 @@ ENOUGH = 50
 """Mailboxes of all hosts together, before it is known how many are silent anywhere."""
 MOST = 64
 """Silent mailboxes; more would make no difference, and the powers of their chances are whole numbers."""
+CLOSE = frozenset({"typo", "near-miss", "faint-miss", "trap-cluster"})
+"""Classes of a domain whose name is close to a large provider's."""
 EVERYWHERE = host_key("")
 """Key of the row of all hosts together, those of the large providers among them."""
 
@@ -73,14 +75,53 @@ def settle(row: DomainRow, now: int) -> None:
     row.settled_at, row.silent, row.alive, row.gone = now, 0, 0, 0
 
 
-def silence(state: State, domain: DomainRow, host: DomainRow | None, policy: Policy, now: int) -> str:
-    """The signal that the silence of a domain's host is: silent-host, silent-domain, or empty. What is silent is so by
-    chance where most mailboxes are."""
-    if host is not None and host.silent >= policy.silent and _is_strange(host, state.domain(EVERYWHERE, now), policy):
-        return "silent-host"
+def domain_came(host: DomainRow, evidence: IntentEvidence) -> None:
+    """A domain has come to the servers of this host: with a name of its own, or with one that is close to a large
+    provider's."""
+    host.domains += 1
+    host.slips += not CLOSE.isdisjoint(evidence.classes)
+
+
+def silence(
+    state: State,
+    evidence: IntentEvidence,
+    hosts: tuple[DomainRow, DomainRow | None],
+    recipient: RecipientRow,
+    policy: Policy,
+    now: int,
+) -> str:
+    """The signal that the silence of who takes the mail is: silent-host, slip-host, unseen-slip, silent-domain, or
+    empty. `hosts`: the domain, and the host that it shares with others. What is silent is so by chance where most
+    mailboxes are."""
+    domain, host = hosts
+    if host is not None:
+        if host.silent >= policy.silent and _is_strange(host, state.domain(EVERYWHERE, now), policy):
+            return "silent-host"
+        if host.slips >= policy.slips and _collects(host, policy):
+            return "slip-host"
+    if evidence.classes and _is_unseen_slip(evidence, domain, recipient, policy):
+        return "unseen-slip"
     if domain.silent < policy.silent_domain or domain.alive or domain.gone:
         return ""
     return "silent-domain" if _is_strange(domain, state.domain(EVERYWHERE, now), policy) else ""
+
+
+def _collects(host: DomainRow, policy: Policy) -> bool:
+    """Most of what came to its servers are slips, and nobody but some robot was ever seen there."""
+    of = host.slips + host.silent + host.alive
+    few = host.alive <= policy.silent_alive * of and host.gone <= policy.silent_gone * of
+    return few and host.slips >= policy.slip_share * host.domains
+
+
+def _is_unseen_slip(evidence: IntentEvidence, domain: DomainRow, recipient: RecipientRow, policy: Policy) -> bool:
+    """Close to a large provider's name, at servers that are nobody's whom Sidestep knows, and no person was ever seen.
+    A known misspelling from the first message on; the fainter the likeness, the more of them."""
+    if domain.provider or domain.alive or domain.gone:
+        return False
+    classes = evidence.classes
+    if "near-miss" in classes:
+        return domain.silent > 0 or ("misspelling" in classes and not recipient.last_approved)
+    return "faint-miss" in classes and recipient.unseen >= policy.faint
 
 
 def _is_strange(row: DomainRow, everywhere: DomainRow, policy: Policy) -> bool:
@@ -124,6 +165,20 @@ def told_of_host(row: DomainRow, name: str) -> str:
     seen = f"a person was seen at {row.alive:,}" if row.alive else "nobody was ever seen to read any of it"
     bounced = f"{row.gone:,} bounced" if row.gone else "none has bounced"
     return f"The servers of {name} take all mail: {row.silent:,} mailboxes are silent, {bounced}, and {seen}."
+
+
+def told_of_slips(row: DomainRow, name: str) -> str:
+    """The figures of a host that collects slips as a sentence."""
+    seen = f"a person was seen at {row.alive:,}" if row.alive else "nobody was ever seen"
+    return (
+        f"Of {row.domains:,} domains at the servers of {name} {row.slips:,} are close to a large provider's name, and "
+        f"{seen} there."
+    )
+
+
+def told_of_name(name: str) -> str:
+    """What a domain looks like at which nobody was seen, as a sentence."""
+    return f"{name} is close to a large provider's name, and nobody was ever seen there."
 
 
 def _of_mail(state: State, feedback: FeedbackEvidence, row: RecipientRow, when: int) -> DomainRow | None:

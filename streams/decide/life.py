@@ -19,11 +19,12 @@ MARKS = 8
 HOUR = 3600
 
 
-def seen(domain: DomainRow, evidence: IntentEvidence, now: int) -> None:
-    """Screen has looked the domain up: since when it has taken no mail, and when it came back."""
+def seen(domain: DomainRow, evidence: IntentEvidence, now: int) -> bool:
+    """Screen has looked the domain up: since when it has taken no mail, and when it came back. Whether it has come to
+    mail servers at which it was not before."""
     mx = evidence.mx
     if mx is None:
-        return
+        return False
     if mx.outcome == "yes" and mx.provider != domain.provider:
         domain.provider = mx.provider
     if mx.outcome == "no":
@@ -38,7 +39,10 @@ def seen(domain: DomainRow, evidence: IntentEvidence, now: int) -> None:
         if elsewhere:
             settle(domain, now)
         if changed:
+            comes = elsewhere or not domain.exchange
             domain.exchange = mx.exchanges[0]
+            return comes
+    return False
 
 
 def _came_back(domain: DomainRow, elsewhere: bool, now: int) -> None:

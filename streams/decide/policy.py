@@ -133,6 +133,9 @@ class Policy(Struct, frozen=True):
     silent_chance: float
     silent_alive: float
     silent_gone: float
+    slips: int
+    slip_share: float
+    faint: int
     spared: float
     source_least: int
     source_doubtful: float

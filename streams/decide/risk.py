@@ -41,6 +41,8 @@ PARTS: Mapping[str, str] = MappingProxyType(
         "trap-source": "source",
         "silent-domain": "host",
         "silent-host": "host",
+        "slip-host": "typo",
+        "unseen-slip": "typo",
     }
 )
 """The signals that raise the risk, and the part of it that each belongs to."""
@@ -53,7 +55,7 @@ SIGNALS = (
     "parked-domain", "typo-suspected", "role-address", "honeypot-address", "disposable-address", "listed-doubtful",
     "engaged", "consented", "known-trap", "doubtful-source", "dirty-source", "trap-source",
     "domain-changed-hands", "trap-cluster", "typo-domain", "silent-domain",
-    "silent-host",
+    "silent-host", "slip-host", "unseen-slip",
 )  # fmt: skip
 """All of them. Recipients' rows know them by their place here: add new ones at the end."""
 

@@ -117,6 +117,10 @@ class DomainRow(Struct, array_like=True, gc=False):
     """… those where a person was seen, …"""
     gone: int = 0
     """… and those that have bounced for good or were suspended."""
+    domains: int = 0
+    """Of a host of mail: domains that have come to its servers, …"""
+    slips: int = 0
+    """… and those of them that are close to a large provider's name."""
 
     @property
     def touched(self) -> int:

@@ -225,6 +225,11 @@ def _story(new_world: type[World]) -> list[Evidence]:
     learnt = ModelSnapshot(outcomes=1000, shifts={"never-mailed": 0.5, "listed-doubtful": 0.9})
     records.append(ModelRecord(version="model-1", at=later(), snapshot=encode(learnt).decode()))
     intent("learnt", "jane@doubtful.example", listed=(one,))
+    sink, own = (MxFinding("yes", "mx", now, 300, (name,)) for name in ("in1.sink.example", "mx.gmial.com"))
+    for name, kind in (("gmaik.example", "near-miss"), ("wbe.example", "faint-miss")):
+        intent(f"at-{name}", f"jane@{name}", classes=(kind,), mx=sink)
+    intent("collected", "jane@any.example", mx=sink)
+    intent("misspelled", "jane@gmial.com", classes=("near-miss", "misspelling"), mx=own)
     records.append(TickRecord(at=later()))
     return records
 

@@ -42,7 +42,9 @@ intents = st.fixed_dictionaries(
         "attempt": st.integers(1, 3),
         "stream": st.sampled_from(["", "newsletter"]),
         "test": st.sampled_from([False] * 5 + [True]),
-        "classes": st.sampled_from([(), (), ("role",), ("disposable", "free"), ("near-miss",)]),
+        "classes": st.sampled_from(
+            [(), (), ("role",), ("disposable", "free"), ("near-miss",), ("near-miss", "misspelling"), ("faint-miss",)]
+        ),
         "reused": st.sampled_from([False] * 7 + [True]),
         "source": st.sampled_from(["", "form", "import-2017"]),
         "campaign": st.sampled_from(["", "may"]),

@@ -4,7 +4,7 @@ Steps: approve, approve and say so, defer until the person has confirmed, drop.
 """
 
 from sidestep.schemas import IntentEvidence
-from sidestep.streams.decide.hosts import host_of, told_of_host
+from sidestep.streams.decide.hosts import host_of, told_of_host, told_of_name, told_of_slips
 from sidestep.streams.decide.hygiene import told
 from sidestep.streams.decide.policy import Policy
 from sidestep.streams.decide.risk import LEARNT, Risk, names_of
@@ -13,6 +13,8 @@ from sidestep.streams.decide.rules.reasons import finding
 from sidestep.streams.decide.tables import DomainRow, RecipientRow, SourceRow
 
 RULE = "trap-risk"
+HOSTS = frozenset({"host", "typo"})
+"""Parts of the risk of which the figures of who takes the mail may say more."""
 
 
 def trap_risk(
@@ -29,8 +31,8 @@ def trap_risk(
     if rule.mode == "off" or risk.whole < rule.flag_from:
         return None, None
     story = f" {told(source, evidence.source)}" if source is not None and "source" in risk.parts else ""
-    if "host" in risk.parts:
-        story += f" {_of_host(evidence, risk, *hosts)}"
+    if not HOSTS.isdisjoint(risk.parts):
+        story += _of_host(evidence, risk, *hosts)
     said = {"risk": f"{risk.whole:.2f}", "parts": _parts(risk), "source": story, "wait": ""}
     if risk.whole >= rule.drop_from:
         return finding(policy, evidence, RULE, said), None
@@ -51,9 +53,14 @@ def valid_since(recipient: RecipientRow, evidence: IntentEvidence, risk: Risk) -
 
 
 def _of_host(evidence: IntentEvidence, risk: Risk, domain: DomainRow, host: DomainRow | None) -> str:
-    if host is not None and "silent-host" in names_of(risk.signals):
-        return told_of_host(host, host_of(domain.exchange))
-    return told_of_host(domain, evidence.domain)
+    signals, name = names_of(risk.signals), host_of(domain.exchange)
+    if host is not None and "silent-host" in signals:
+        return f" {told_of_host(host, name)}"
+    if host is not None and "slip-host" in signals:
+        return f" {told_of_slips(host, name)}"
+    if "unseen-slip" in signals:
+        return f" {told_of_name(evidence.domain)}"
+    return f" {told_of_host(domain, evidence.domain)}" if "silent-domain" in signals else ""
 
 
 def _parts(risk: Risk) -> str:

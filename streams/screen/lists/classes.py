@@ -19,6 +19,7 @@ from sidestep.streams.screen.lists.machine_made import machine_made, machine_mad
 from sidestep.streams.screen.lists.mailbox_providers import large_providers, large_webmail, word_names
 from sidestep.streams.screen.lists.mx_providers import listed_suffix, parking_services, providers_version
 from sidestep.streams.screen.lists.shipped import fingerprint, read_table, read_words
+from sidestep.streams.screen.lists.typo import faint_misses
 
 REMEMBERED = 100_000
 """Local parts whose classes are remembered; some 20 MB."""
@@ -33,6 +34,8 @@ class Lists:
     free: frozenset[str]
     role: frozenset[str]
     misspelled: frozenset[str]
+    faint: frozenset[str]
+    """Domains that are a key away from a large provider's."""
     versions: dict[str, str]
     """Versions by list. Of a list from a package: the package's, then the fingerprint of what is used of it."""
 
@@ -108,6 +111,7 @@ def load_lists() -> Lists:
     free = (large_webmail() | read_words("free_providers")) - misspellings
     disposable = frozenset(blocklist) - relay - free - large_providers()
     role = frozenset(comparable_local(name) for name in read_words("role_local_parts"))
+    faint = faint_misses() - misspellings - relay - free - disposable
     versions = {
         "disposable": f"{version('disposable-email-domains')}-{fingerprint(disposable)}",
         "relay": fingerprint(relay),
@@ -121,8 +125,9 @@ def load_lists() -> Lists:
         "honeypot": honeypots().version,
         "machine-made": machine_made_version(),
         "parked": providers_version(),
+        "faint": fingerprint(faint),
     }
-    return Lists(disposable, relay, free, role, misspellings, versions)
+    return Lists(disposable, relay, free, role, misspellings, faint, versions)
 
 
 def mx_classes(mx: MxFinding | None) -> tuple[str, ...]:

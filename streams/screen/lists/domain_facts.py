@@ -39,6 +39,9 @@ class DomainBook:
     def _work_out(self, domain: str) -> DomainFacts:
         if len(self._facts) >= REMEMBERED:
             self._facts.clear()
-        facts = DomainFacts(self.partition(domain), self.lists.domain_classes(domain), self._suggest(domain))
+        near_miss, classes = self._suggest(domain), self.lists.domain_classes(domain)
+        if near_miss is None and domain in self.lists.faint:
+            classes += ("faint-miss",)
+        facts = DomainFacts(self.partition(domain), classes, near_miss)
         self._facts[domain] = facts
         return facts

@@ -23,7 +23,7 @@ no other's, and two unlucky names at one host are in no list."""
 class Suspicion(NamedTuple):
     """The suspicion that a near miss deserves. `meant`: the domain to suggest, "" where the name is left alone.
 
-    `classes`: typo, near-miss, trap-cluster.
+    `classes`: typo, near-miss, misspelling, trap-cluster.
     """
 
     classes: tuple[str, ...] = ()
@@ -40,8 +40,9 @@ def is_cluster(near_misses: Mapping[str, NearMiss]) -> bool:
 def weigh(domain: str, near_miss: NearMiss | None, mx: MxFinding, clustered: bool = False) -> Suspicion:
     """The suspicion that a near miss deserves. `clustered`: it shares its exchanges with others, see is_cluster.
 
-    In a cluster, parked or without mail: a slip. A mail service of its own: left alone, class near-miss. Otherwise a
-    known misspelling is a slip, and a name that is only near stays a question: class near-miss, with a suggestion.
+    In a cluster, parked or without mail: a slip. A mail service of its own: left alone, class near-miss, and
+    misspelling where the curated list has it. Otherwise a known misspelling is a slip, and a name that is only near
+    stays a question: class near-miss, with a suggestion.
     """
     if near_miss is None:
         return Suspicion()
@@ -50,7 +51,7 @@ def weigh(domain: str, near_miss: NearMiss | None, mx: MxFinding, clustered: boo
     if mx.outcome == "no" or mx.provider in parking_services():
         return Suspicion(("typo",), near_miss.domain)
     if _healthy(mx) and (_own(domain, mx) if near_miss.certain else True):
-        return Suspicion(("near-miss",))
+        return Suspicion(("near-miss", "misspelling") if near_miss.certain else ("near-miss",))
     return Suspicion(("typo",) if near_miss.certain else ("near-miss",), near_miss.domain)
 
 

@@ -12,6 +12,7 @@ from rapidfuzz.distance import OSA
 
 from sidestep.streams.screen.address.domain import suffixes
 from sidestep.streams.screen.address.mailbox import mailbox_rules
+from sidestep.streams.screen.lists import key_slips
 from sidestep.streams.screen.lists.mailbox_providers import large_providers, word_names
 from sidestep.streams.screen.lists.shipped import read_table, read_words
 
@@ -96,6 +97,22 @@ def slips_allowed(name: str) -> int:
 def suggest(domain: str) -> NearMiss | None:
     """The near miss that a domain is by the lists that ship; see Typos.suggest."""
     return typos().suggest(domain)
+
+
+@cache
+def faint_misses() -> frozenset[str]:
+    """The domains that a slip of one key makes of a large provider's, names that suggest() has nothing to say of among
+    them: too short, ordinary words, another first letter. By itself that means nothing."""
+    left_alone = typos().real
+    names = {domain.partition(".")[0] for domain in large_providers()}
+    slips = {name: set(key_slips.key_slips(name)) for name in names if len(name) >= key_slips.SHORTEST}
+    found = {
+        f"{slip}.{ending}"
+        for name, _, ending in (domain.partition(".") for domain in large_providers())
+        for slip in slips.get(name, ())
+        if len(slip) >= key_slips.SHORTEST and f"{slip}.*" not in left_alone
+    }
+    return frozenset(found) - left_alone
 
 
 @cache
