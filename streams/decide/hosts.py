@@ -94,16 +94,18 @@ def silence(
     empty. `hosts`: the domain, and the host that it shares with others. What is silent is so by chance where most
     mailboxes are."""
     domain, host = hosts
+    weights = policy.risk
+    # one that weighs nothing hides no other
     if host is not None:
-        if host.silent >= policy.silent and _is_strange(host, state.domain(EVERYWHERE, now), policy):
+        if host.silent >= policy.silent and weights["silent-host"] and _is_strange(state, host, policy, now):
             return "silent-host"
-        if host.slips >= policy.slips and _collects(host, policy):
+        if host.slips >= policy.slips and weights["slip-host"] and _collects(host, policy):
             return "slip-host"
-    if evidence.classes and _is_unseen_slip(evidence, domain, recipient, policy):
+    if evidence.classes and weights["unseen-slip"] and _is_unseen_slip(evidence, domain, recipient, policy):
         return "unseen-slip"
     if domain.silent < policy.silent_domain or domain.alive or domain.gone:
         return ""
-    return "silent-domain" if _is_strange(domain, state.domain(EVERYWHERE, now), policy) else ""
+    return "silent-domain" if _is_strange(state, domain, policy, now) else ""
 
 
 def _collects(host: DomainRow, policy: Policy) -> bool:
@@ -124,8 +126,8 @@ def _is_unseen_slip(evidence: IntentEvidence, domain: DomainRow, recipient: Reci
     return "faint-miss" in classes and recipient.unseen >= policy.faint
 
 
-def _is_strange(row: DomainRow, everywhere: DomainRow, policy: Policy) -> bool:
-    known = row.silent + row.alive
+def _is_strange(state: State, row: DomainRow, policy: Policy, now: int) -> bool:
+    everywhere, known = state.domain(EVERYWHERE, now), row.silent + row.alive
     if row.alive > policy.silent_alive * known or row.gone > policy.silent_gone * known:
         return False
     # whole numbers: powers of fractions differ in the last digit from machine to machine

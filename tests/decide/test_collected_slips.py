@@ -122,3 +122,13 @@ def test_a_name_at_a_known_provider_is_somebodys(world: World) -> None:
     """Mailboxes there are paid for."""
     sent = [write(world, "jane@gmaik.com", OWN, CLASSES["misspelled"], provider="ionos").action for _ in range(12)]
     assert ["send"] * 12 == sent
+
+
+def test_a_signal_that_weighs_nothing_hides_no_other(new_world: type[World]) -> None:
+    """Nor does it say anything."""
+    text = new_world.policy_text().replace("slip-host = 0.80 ", "slip-host = 0.0 ")
+    world = new_world(text)
+    collect(world, "near-miss", "near-miss")
+    assert "send" == write(world, "jane@any.example", SINK).action
+    verdict = write(world, "jane@gmaik.com", SINK, CLASSES["misspelled"])
+    assert "gmaik.com is close" in said(verdict)
