@@ -16,6 +16,9 @@ ORDER = (
     "watch", "sources", "endpoints",
 )  # fmt: skip
 
+OF_KAFKA = ("clock", "topics")
+"""What only Kafka can tell."""
+
 SECONDS = 6.0
 """For what needs nobody, DNS and the first words with Kafka; and as long again for what Kafka has to answer."""
 
@@ -33,10 +36,19 @@ def examine(settings: Settings, environment: Mapping[str, str], known: Collectio
     rows = run_all([Check("connection", connection, late), *_alone(settings, environment, known)], SECONDS)
     metadata = first[0].metadata if first else None
     if metadata is None:
-        rows += [CheckRow(name, "unknown", "Kafka can't be asked, see connection") for name in ("clock", "topics")]
+        rows += [CheckRow(name, "unknown", f"Kafka can't be asked about {name}, see connection") for name in OF_KAFKA]
     else:
         rows += run_all(_of_kafka(settings, first[0].connection, metadata), SECONDS)
-    return sorted(rows, key=lambda row: ORDER.index(row.check))
+    return sorted(_once(rows), key=lambda row: ORDER.index(row.check))
+
+
+def _once(rows: list[CheckRow]) -> Iterator[CheckRow]:
+    """Each fault once: a key that is open to others breaks whatever needs it."""
+    told: set[str] = set()
+    for row in rows:
+        if row.status != "fault" or row.what not in told:
+            yield row
+        told.add(row.what)
 
 
 def _alone(settings: Settings, environment: Mapping[str, str], known: Collection[str]) -> Iterator[Check]:

@@ -22,6 +22,9 @@ from sidestep.topics.errors import SidestepError
 from sidestep.topics.needs import INTERNAL, shortfalls
 from sidestep.topics.security import Plaintext
 
+WAYS = {"tls": "TLS", "mtls": "mutual TLS", "scram": "TLS and SCRAM", "oauth": "TLS and OAUTHBEARER"}
+"""Of SIDESTEP_SECURITY; plain text apart."""
+
 SECONDS = 3.0
 """For the first answer: whoever runs this wants to know, and runs it again."""
 
@@ -32,6 +35,7 @@ class FirstWords:
     def __init__(self, settings: Settings):
         """Raises CredentialsError where settings and files allow no connection."""
         self.connection = settings.connection
+        self._security = settings.security
         self.metadata: ClusterMetadata | None = None
         self._client = admin_client(self.connection)
 
@@ -47,7 +51,7 @@ class FirstWords:
             )
             yield CheckRow("connection", "fault", said, mend)
             return
-        yield _safety(self.connection, len(self.metadata.brokers))
+        yield _safety(self.connection, len(self.metadata.brokers), self._security)
 
 
 def topics(settings: Settings) -> Iterator[CheckRow]:
@@ -67,20 +71,25 @@ def clock(connection: Connection, metadata: ClusterMetadata) -> Iterator[CheckRo
         for number, partition in metadata.topics[name].partitions.items()
         if partition.leader >= 0
     }
+    mend = f"It takes DESCRIBE on {' or '.join(INTERNAL)}, as the operator has it."
+    if not asked:  # Kafka does not show what may not be described
+        yield CheckRow(
+            "clock", "unknown", "Kafka's clock can't be seen: it shows none of its own topics, or has none", mend
+        )
+        return
     try:
         written = _newest(admin_client(connection), asked)
     except KafkaException as error:
-        yield CheckRow("clock", "unknown", f"Kafka's clock can't be seen: {reason(error.args[0])}",
-                       f"It takes DESCRIBE on {' and '.join(INTERNAL)}, as the operator has it.")  # fmt: skip
+        yield CheckRow("clock", "unknown", f"Kafka's clock can't be seen: {reason(error.args[0])}", mend)
         return
     yield judge.clock(written, time.time())
 
 
 def hash_key(settings: Settings, metadata: ClusterMetadata) -> Iterator[CheckRow]:
     """Whether this hash key is the one that the recipients in Kafka were keyed with; nothing where none is used yet."""
-    key = known_hash_key(settings)
     if CONTROL.name not in metadata.topics:
         return
+    key = known_hash_key(settings)
     try:
         written = written_kinds(read_notes(settings.connection)).get("hash-key")
     except SidestepError as error:
@@ -92,14 +101,12 @@ def hash_key(settings: Settings, metadata: ClusterMetadata) -> Iterator[CheckRow
 
 
 def _newest(client: AdminClient, asked: dict[TopicPartition, OffsetSpec]) -> float | None:
-    if not asked:
-        return None
     futures = client.list_offsets(asked, isolation_level=IsolationLevel.READ_UNCOMMITTED, request_timeout=SECONDS)
     stamps = [future.result().timestamp for future in futures.values()]
     return max(stamps) / 1000 if max(stamps) > 0 else None
 
 
-def _safety(connection: Connection, brokers: int) -> CheckRow:
+def _safety(connection: Connection, brokers: int, security: str) -> CheckRow:
     count = f"{brokers} broker{'s' if brokers != 1 else ''}"
     if isinstance(connection.security, Plaintext):
         if connection.security.anywhere:
@@ -107,4 +114,4 @@ def _safety(connection: Connection, brokers: int) -> CheckRow:
             mend = "See that nobody can be there, or set SIDESTEP_SECURITY (docs/security.md)."
             return CheckRow("connection", "warning", what, mend)
         return CheckRow("connection", "ok", f"{connection}, {count}, in plain text on this machine")
-    return CheckRow("connection", "ok", f"{connection}, {count}, {type(connection.security).__name__} with TLS")
+    return CheckRow("connection", "ok", f"{connection}, {count}, {WAYS[security]}")

@@ -75,9 +75,8 @@ def secrets(settings: Settings, environment: Mapping[str, str]) -> Iterator[Chec
     """Files that must be open to nobody else."""
     named = [getattr(settings, name) for name in SECRETS] + [environment.get(name, "") for name in OF_SERVE]
     files = [Path(name) for name in dict.fromkeys(named) if name]
-    kept = settings.data / "hash-key"
     sound = 0
-    for file in [*files, *([kept] if kept.exists() else [])]:
+    for file in files:
         try:
             check_private(file)
             sound += 1

@@ -8,14 +8,18 @@ from confluent_kafka import Consumer, KafkaError, TopicPartition
 from sidestep.streams.runtime.kafka import client, fetched
 from sidestep.streams.runtime.record import Record
 from sidestep.topics.connection import Connection
-from sidestep.topics.errors import BrokerUnreachable
+from sidestep.topics.errors import BrokerUnreachable, NotLetIn
 
 SILENT_SECONDS = 30.0
 MANY = 1_000
+REFUSED = (KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.GROUP_AUTHORIZATION_FAILED)
 
 
 def read_to_end(connection: Connection, topic: str, partitions: Sequence[int], name: str) -> Iterator[Record]:
-    """All committed records, in order within a partition. `name` is the client's. Blocks. Raises BrokerUnreachable."""
+    """All committed records, in order within a partition. `name` is the client's. Blocks.
+
+    Raises BrokerUnreachable, NotLetIn at once where it may not be read.
+    """
     settings = {"group.id": f"{name}-unused", "enable.auto.commit": False, "enable.partition.eof": True}
     settings["fetch.wait.max.ms"] = 20  # the end is told when Kafka has waited that long for more
     consumer = Consumer(client(connection, name, **settings, **{"auto.offset.reset": "earliest"}))
@@ -36,6 +40,8 @@ def _records(consumer: Consumer, topic: str, missing: int) -> Iterator[Record]:
                 yield record
             elif error.code() == KafkaError._PARTITION_EOF:
                 missing -= 1
+            elif error.code() in REFUSED:
+                raise NotLetIn(f"{topic} can't be read: {error.str()}. It takes a principal with READ on it")
         if time.monotonic() - answered > SILENT_SECONDS:
             raise BrokerUnreachable(
                 f"{topic}: no answer within {SILENT_SECONDS:.0f} s. Is Kafka up, and has `sidestep topics "
