@@ -25,6 +25,9 @@ FIELDS_MAX = 64
 LINGER_SECONDS = 2.0
 """For the rest of a body that nobody wants, so that the client reads why."""
 
+LOG_SECONDS = 1.0
+"""Between two lines about clients that speak no HTTP."""
+
 http_log = logging.getLogger("sidestep.streams.web.http")
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -146,9 +149,17 @@ def _settings_error(listen: Listen, error: Exception) -> SettingsError:
 
 
 class _WithoutContent(logging.Filter):
-    """Log lines of aiohttp without the header that could not be read: that may be the one with the token."""
+    """Log lines of aiohttp without the header that could not be read: that may be the one with the token. One a second:
+    strangers decide how many there would be."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._next = 0.0
 
     def filter(self, record: logging.LogRecord) -> bool:
+        if record.created < self._next:
+            return False
+        self._next = record.created + LOG_SECONDS
         kind = record.exc_info[0] if record.exc_info else None
         record.msg, record.args = "a connection failed: %s", (kind.__name__ if kind is not None else "no HTTP",)
         record.exc_info = record.exc_text = None

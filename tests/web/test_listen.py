@@ -1,6 +1,7 @@
 """The HTTP server that the worker's endpoints and /v1/validate share, over real sockets."""
 
 import asyncio
+import logging
 
 import pytest
 from aiohttp import ClientSession, web
@@ -35,6 +36,26 @@ def test_a_compressed_body_stays_as_it_came() -> None:
             await server.stop()
 
     assert asyncio.run(post()) == ("11", "sidestep")
+
+
+def test_strangers_do_not_fill_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    """What is no HTTP is told once a second, without what it was."""
+
+    async def noise() -> None:
+        server = _server()
+        await server.start()
+        try:
+            for _ in range(20):
+                reader, writer = await asyncio.open_connection(server.host, server.port)
+                writer.write(b"secret nonsense\r\n\r\n")
+                await reader.read()
+                writer.close()
+        finally:
+            await server.stop()
+
+    with caplog.at_level(logging.DEBUG, "sidestep.streams.web"):
+        asyncio.run(noise())
+    assert caplog.text.count("a connection failed") <= 3 and "nonsense" not in caplog.text
 
 
 @pytest.mark.parametrize(("host", "exposed"), [("127.0.0.1", False), ("0.0.0.0", True)])
