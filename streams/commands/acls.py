@@ -71,7 +71,7 @@ def show(services: tuple[str, ...], file: Path | None, principal: str | None, fo
     strimzi  KafkaUser and KafkaTopic resources (YAML)
     json     one JSON object a principal
     """
-    known, settings = _registry(services, file), load()
+    known, settings = read_registry(services, file), load()
     options["server"] = options["server"] or settings.broker
     wanted = (principal,) if principal else known.principals()
     if unknown := set(wanted) - set(known.principals()):
@@ -116,7 +116,7 @@ def apply(
     from sidestep.streams.rights.client_quotas import read_quotas, set_quotas
     from sidestep.streams.rights.cluster_acls import ClusterAcls
 
-    known, settings = _registry(services, file), load(broker=broker)
+    known, settings = read_registry(services, file), load(broker=broker)
     wanted = _usage("SIDESTEP_GROUP", lambda: known.wanted(settings.group))
     cluster = ClusterAcls(settings.connection)
     limits = {} if no_quotas else other_limits(known, read_quotas(settings.connection))
@@ -144,7 +144,7 @@ def check(services: tuple[str, ...], file: Path | None, broker: str | None) -> N
     from sidestep.streams.rights.no_acl import without_acls, without_quotas
     from sidestep.topics.described import described
 
-    known, settings = _registry(services, file), load(broker=broker)
+    known, settings = read_registry(services, file), load(broker=broker)
     wanted = _usage("SIDESTEP_GROUP", lambda: known.wanted(settings.group))
     found = findings(wanted, ClusterAcls(settings.connection).read(), known.administrator_users)
     found += without_acls(described(settings.connection), wanted)
@@ -157,7 +157,8 @@ def check(services: tuple[str, ...], file: Path | None, broker: str | None) -> N
         raise SystemExit(1)
 
 
-def _registry(services: tuple[str, ...], file: Path | None) -> Registry:
+def read_registry(services: tuple[str, ...], file: Path | None) -> Registry:
+    """What --service and --principals name. Raises click.BadParameter."""
     names = [name.strip() for text in services for name in text.split(",") if name.strip()]
     try:
         text = file.read_text("utf-8") if file else ""

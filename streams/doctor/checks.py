@@ -5,25 +5,28 @@ from functools import partial
 
 from confluent_kafka.admin import ClusterMetadata
 
-from sidestep.streams.doctor import certificates, judge, kafka, machine, names
+from sidestep.streams.doctor import certificates, judge, kafka, machine, names, rights
 from sidestep.streams.doctor.row import CheckRow
 from sidestep.streams.doctor.run import Check, run_all
+from sidestep.streams.rights.registry import Registry
 from sidestep.streams.settings import Settings
 from sidestep.topics.connection import Connection
 
 ORDER = (
-    "settings", "connection", "certificate", "clock", "topics", "dns", "disk", "files", "secrets", "hash key", "policy",
-    "watch", "sources", "endpoints",
+    "settings", "connection", "certificate", "clock", "topics", "acls", "dns", "disk", "files", "secrets", "hash key",
+    "policy", "watch", "sources", "endpoints",
 )  # fmt: skip
 
-OF_KAFKA = ("clock", "topics")
+OF_KAFKA = ("clock", "topics", "acls")
 """What only Kafka can tell."""
 
 SECONDS = 6.0
 """For what needs nobody, DNS and the first words with Kafka; and as long again for what Kafka has to answer."""
 
 
-def examine(settings: Settings, environment: Mapping[str, str], known: Collection[str]) -> list[CheckRow]:
+def examine(
+    settings: Settings, environment: Mapping[str, str], known: Collection[str], registry: Registry
+) -> list[CheckRow]:
     """The rows of all checks, in ORDER. `known`: names of variables that somebody reads. Blocks for seconds."""
     first: list[kafka.FirstWords] = []
 
@@ -38,7 +41,7 @@ def examine(settings: Settings, environment: Mapping[str, str], known: Collectio
     if metadata is None:
         rows += [CheckRow(name, "unknown", f"Kafka can't be asked about {name}, see connection") for name in OF_KAFKA]
     else:
-        rows += run_all(_of_kafka(settings, first[0].connection, metadata), SECONDS)
+        rows += run_all(_of_kafka(settings, registry, first[0].connection, metadata), SECONDS)
     return sorted(_once(rows), key=lambda row: ORDER.index(row.check))
 
 
@@ -69,7 +72,10 @@ def _alone(settings: Settings, environment: Mapping[str, str], known: Collection
         yield Check(name, partial(find, settings))
 
 
-def _of_kafka(settings: Settings, connection: Connection, metadata: ClusterMetadata) -> Iterator[Check]:
+def _of_kafka(
+    settings: Settings, registry: Registry, connection: Connection, metadata: ClusterMetadata
+) -> Iterator[Check]:
+    yield Check("acls", lambda: rights.acls(settings, registry))
     yield Check("topics", lambda: kafka.topics(settings))
     yield Check("hash key", lambda: kafka.hash_key(settings, metadata))
     yield Check("clock", lambda: kafka.clock(connection, metadata))

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from sidestep.streams.doctor.row import CheckRow, CheckStatus
+from sidestep.streams.rights.granted import RightsFinding
 from sidestep.streams.screen.dns.trust import Said, Trust
 from sidestep.topics.needs import Shortfall
 
@@ -103,6 +104,18 @@ def topics(differences: Sequence[str], found: Sequence[Shortfall], sound: int) -
         yield CheckRow("topics", "warning", what + more, "sidestep topics check says what that means, and what to do.")
     if not differences and not faults:
         yield CheckRow("topics", "ok", f"{sound} topics are as the catalog says, and safe enough")
+
+
+def acls(found: Sequence[RightsFinding]) -> Iterator[CheckRow]:
+    """The rows of the rights in Kafka: as `sidestep acls check` says it."""
+    faults = [each for each in found if each.weight == "fault"]
+    yield from _each(CheckRow("acls", "fault", f"{each.who}: {each.what}. {each.means}", each.do) for each in faults)
+    if advice := [each for each in found if each.weight == "advice"]:
+        more = f"; and {len(advice) - 1} more" if len(advice) > 1 else ""
+        mend = "sidestep acls check says what that means, and what to do."
+        yield CheckRow("acls", "warning", f"{advice[0].who}: {advice[0].what}{more}", mend)
+    if not faults:
+        yield CheckRow("acls", "ok", "principals have the rights that their work needs, and no others")
 
 
 def names(said: Mapping[str, Said], trust: Trust) -> CheckRow:

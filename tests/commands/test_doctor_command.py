@@ -55,7 +55,7 @@ def test_without_kafka_the_rest_is_looked_at(tmp_path: Path) -> None:
     found = _found(result)
     assert (1, "fault") == (result.exit_code, found["connection"][0]["status"])
     assert "SIDESTEP_BROKERS is no setting" in found["settings"][0]["what"]
-    assert {"unknown"} == {found[name][0]["status"] for name in ("topics", "clock", "dns", "hash key")}
+    assert {"unknown"} == {found[name][0]["status"] for name in ("topics", "clock", "acls", "dns", "hash key")}
     assert {"ok"} == {found[name][0]["status"] for name in ("disk", "policy", "watch", "sources", "endpoints")}
 
 
@@ -97,5 +97,6 @@ def test_with_kafka(committed: Connection, tmp_path: Path) -> None:
     assert {"ok", "warning"} == {row["status"] for row in found["topics"]}, "one replica only is advised against"
     assert f"{len(BY_NAME)} topics" in found["topics"][-1]["what"]
     assert ["ok", "ok"] == [found[name][0]["status"] for name in ("dns", "hash key")]
+    assert "everybody may do everything" in found["acls"][0]["what"]
     assert ["ok", "fault"] == [row["status"] for row in _found(keyed)["hash key"]]
     assert [0, 1] == [sound.exit_code, keyed.exit_code]

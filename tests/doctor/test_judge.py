@@ -7,6 +7,7 @@ import pytest
 from sidestep.streams.doctor import judge
 from sidestep.streams.doctor.judge import DAY, GIB, SeenCertificate
 from sidestep.streams.doctor.row import CheckRow, CheckStatus, worst
+from sidestep.streams.rights.granted import RightsFinding
 from sidestep.streams.screen.dns.trust import Said, Trust
 from sidestep.topics.needs import Shortfall
 
@@ -99,6 +100,16 @@ def test_topics_that_differ_and_settings_that_do_not_do() -> None:
     broken = list(judge.topics(missing, [_shortfall("fault", "min.insync.replicas")], 8))
     assert ["fault"] * 5 == [row.status for row in broken]
     assert broken[3].what.startswith("2 more like these") and broken[4].mend == "Set it."
+
+
+def test_rights_that_are_missing_or_too_much() -> None:
+    """As with topics: faults one by one, advice in one row."""
+    fault = RightsFinding("fault", "User:shop", "WRITE on topic email-evidence is too much", "Harm.", "Take it away.")
+    advice = RightsFinding("advice", "brokers", "can't be read", "Not known.", "Connect as the operator.")
+    assert ["ok"] == [row.status for row in judge.acls([])]
+    assert ["warning", "ok"] == [row.status for row in judge.acls([advice, advice])]
+    (row, _) = judge.acls([fault, advice])
+    assert ("fault", "Take it away.") == (row.status, row.mend) and "User:shop" in row.what
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,11 @@ from sidestep.streams.cli import main
 from sidestep.streams.local.development_ca import DevelopmentCA
 from sidestep.streams.local.secure_kafka import SecureKafka
 from sidestep.topics.access import Access
+from sidestep.topics.acls import Right, rights
 from sidestep.topics.catalog import INTENTS
 from tests.guarantees.harness.system import System
+from tests.guarantees.harness.traffic import SERVICES
+from tests.secure.conftest import grant
 
 PAST = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
 
@@ -56,13 +59,26 @@ def test_the_doctor_as_each_sees_it(secure_system: System, secure_kafka: SecureK
     as_operator = _rows(secure_kafka.by_certificate("operator"), secure_system, tmp_path)
     assert "ok" == as_operator["connection"][0]["status"]
     assert ["ok"] * 3 == [row["status"] for row in as_operator["certificate"]], "ours, the authority's, the broker's"
-    assert "ok" == as_operator["clock"][0]["status"]
+    assert ["ok", "ok"] == [as_operator[check][0]["status"] for check in ("clock", "acls")]
     assert not [row for rows in as_operator.values() for row in rows if row["status"] == "fault"]
     as_decide = _rows(secure_kafka.by_certificate("decide"), secure_system, tmp_path)
+    assert "unknown" == as_decide["acls"][0]["status"] and "DESCRIBE" in as_decide["acls"][0]["mend"]
     assert "unknown" == as_decide["clock"][0]["status"] and "DESCRIBE" in as_decide["clock"][0]["mend"]
     assert not [row for rows in as_decide.values() for row in rows if row["status"] == "fault"]
     (hidden,) = _rows(secure_kafka.by_certificate("decide"), secure_system, tmp_path)["hash key"][1:]
     assert "unknown" == hidden["status"] and "READ on email-control" in hidden["mend"]
+
+
+def test_the_doctor_finds_rights_that_are_wrong(
+    secure_system: System, secure_kafka: SecureKafka, tmp_path: Path
+) -> None:
+    """What is missing, and what is too much; a service is known by its ACLs."""
+    right = Right("service-shop", "topic", "literal", "email-evidence", "WRITE")
+    grant(secure_kafka.connection, [*rights(SERVICES, tmp_path.name)[1:], right])
+    rows = _rows(secure_kafka.by_certificate("operator"), secure_system, tmp_path)["acls"]
+    assert {"fault"} == {row["status"] for row in rows}
+    said = " ".join(row["what"] for row in rows)
+    assert "is missing" in said and "User:service-shop: WRITE on topic email-evidence is too much" in said
 
 
 def test_the_doctor_who_is_not_let_in(secure_system: System, secure_kafka: SecureKafka, tmp_path: Path) -> None:
