@@ -124,3 +124,17 @@ def environment(container: dict[str, Any]) -> dict[str, str]:
     names = [each["name"] for each in container["env"]]
     assert len(names) == len(set(names)), "a name is given twice"
     return {each["name"]: each.get("value", "10.1.2.3") for each in container["env"]}
+
+
+SECRETS = "/run/secrets/sidestep/"
+"""Where Secrets and ConfigMaps are mounted."""
+
+
+def containers() -> list[tuple[str, PodOf, dict[str, Any]]]:
+    """The containers of all cases: "CASE: COMPONENT", the pod, the container."""
+    return [
+        (f"{case}: {pod.component}", pod, container)
+        for case, made in rendered().items()
+        for pod in pods(made).values()
+        for container in pod.containers
+    ]
