@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from aiokafka import errors
 from confluent_kafka import KafkaException, Producer
 
-from sidestep.streams.errors import Hanging
+from sidestep.streams.errors import Hanging, RightsError
 from sidestep.streams.runtime.examine import examine
 from sidestep.streams.runtime.hanging import Ended, Fate, Unresolvable
 from sidestep.streams.runtime.kafka import client, explain
@@ -29,6 +29,8 @@ Answer = TypeVar("Answer")
 
 log = logging.getLogger(__name__)
 
+REFUSED = (errors.TopicAuthorizationFailedError, errors.TransactionalIdAuthorizationFailed)
+"""By Kafka's ACLs."""
 ASK_SECONDS = 60.0
 SETTLE_SECONDS = 0.3
 """Others' transactions in shared partitions end in some ten milliseconds; end markers of the predecessor as well."""
@@ -119,6 +121,8 @@ def _ask(connection: Connection, writer: Writer, work: Callable[[RawLog], Awaita
 
 def _explained(error: Exception, writer: Writer) -> SidestepError:
     text = f"looking into what hangs of {writer.transactional_id}: {type(error).__name__} {error}"
+    if isinstance(error, REFUSED):
+        return RightsError(f"{text}. `sidestep acls check` says which right is missing")
     return BrokerUnreachable(f"{text}. Is Kafka running, and may this worker read {writer.changelog.topic}?")
 
 

@@ -1,104 +1,41 @@
 """Workers with their rights and nothing more, on a Kafka that allows nothing else; and what others try against them."""
 
-import asyncio
-import threading
+import json
 import time
-from collections.abc import Iterator
-from dataclasses import asdict
-from pathlib import Path
+from collections.abc import Iterable, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
 from confluent_kafka import Consumer, KafkaError
-from confluent_kafka.admin import AdminClient
 
-from sidestep.schemas import EmailIntent, Verdict
-from sidestep.streams.app import Worker
-from sidestep.streams.cli import main
+from sidestep.schemas import Reaction, Verdict
+from sidestep.schemas.codec import encode
 from sidestep.streams.errors import RightsError
 from sidestep.streams.local.nameserver import NameServer
 from sidestep.streams.local.secure_kafka import SecureKafka
 from sidestep.streams.roles import ROLES, held_up
-from sidestep.streams.runtime.manifest import Place
-from sidestep.streams.runtime.offsets import Offsets
+from sidestep.streams.runtime.manifest import HEADER, MARKER, Manifest, Place, Wrote
+from sidestep.streams.runtime.offsets import Ends, Offsets
+from sidestep.streams.runtime.partitioner import partition_of
 from sidestep.streams.screen.hold_writer import write_hold
 from sidestep.streams.screen.holds import hold_record
 from sidestep.streams.screen.operator_writer import OperatorWriter
-from sidestep.streams.settings import Settings
-from sidestep.topics import admin
 from sidestep.topics.catalog import CATALOG, CONTROL, EVIDENCE
 from sidestep.topics.connection import Connection
 from sidestep.topics.errors import TopicsError
-from sidestep.topics.publish import Publisher
 from sidestep.topics.subscribe import Subscription, Verdicts
 from tests.fixture_types import WaitUntil
 from tests.guarantees.harness.traffic import ZONES
 from tests.guarantees.test_held_up import hang
+from tests.runtime.raw_transactions import Part, without_verification, write_transaction
 from tests.secure.attempts import Attempts
+from tests.secure.deployment import SERVICE, Deployment, new_topics
 from tests.secure.refusals import refusals
+from tests.watch.scene import tally
 
-SERVICE = "service-shop"
 ATTACKERS = (SERVICE, "mailer", "dashboard", "auditor")
-DOMAIN = "d0.example"
-
-
-class Deployment:
-    """A worker of each role with its own principal's certificate, in a thread; others connect by `as_principal`."""
-
-    def __init__(self, kafka: SecureKafka, folder: Path, name_servers: str):
-        self.kafka = kafka
-        self._sent = 0
-        common: dict[str, Any] = {"web_port": 0, "session_timeout": 6, "hash_key": "5a" * 31 + "01", "dns_canaries": ""}
-        settings = {
-            role: Settings(
-                **asdict(kafka.by_certificate(role)), data_dir=str(folder / role), name_servers=name_servers, **common
-            )
-            for role in ROLES
-        }
-        self.workers = {role: Worker(settings[role], [role]) for role in ROLES}
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), name="workers")
-
-    def as_principal(self, name: str) -> Connection:
-        """The connection of a client with this principal's certificate."""
-        return self.kafka.by_certificate(name).connect()
-
-    def command(self, principal: str, *arguments: str) -> Result:
-        """A sidestep command in a principal's shell."""
-        environment = self.kafka.by_certificate(principal).environment()
-        return CliRunner().invoke(main, arguments, env=environment)
-
-    def verdict_of_a_new_intent(self, principal: str = "dashboard", service: str = "shop") -> Verdict:
-        """An intent that `principal` hears the verdict of."""
-        self._sent += 1
-        mine = f"intent-{self._sent}"
-        with Verdicts(self.as_principal(principal)) as verdicts, Publisher(self.as_principal(SERVICE)) as publisher:
-            publisher.intent(EmailIntent(id=mine, to=f"a{self._sent}@{DOMAIN}", service=service))
-            publisher.flush()
-            deadline = time.monotonic() + 20
-            while time.monotonic() < deadline:
-                for verdict in verdicts.batch(100, 0.2):
-                    if isinstance(verdict, Verdict) and verdict.id == mine:
-                        return verdict
-        raise AssertionError(f"no verdict; workers: {self.failures()}")
-
-    def failures(self) -> dict[str, Exception]:
-        """What has ended workers."""
-        return {role: worker.failure for role, worker in self.workers.items() if worker.failure is not None}
-
-    def start(self) -> None:
-        """Workers join their groups."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """All workers leave."""
-        for worker in self.workers.values():
-            self._loop.call_soon_threadsafe(worker.stop)
-        self._thread.join(40)
-
-    async def _run(self) -> None:
-        self._loop = asyncio.get_running_loop()
-        await asyncio.gather(*(worker.run() for worker in self.workers.values()), return_exceptions=True)
+BURST = {"unknown-burst": Reaction("hold-service", 3600)}
 
 
 @pytest.fixture(scope="module")
@@ -117,18 +54,6 @@ def deployment(secure_kafka: SecureKafka, tmp_path_factory: pytest.TempPathFacto
             yield made
         finally:
             made.stop()
-
-
-def new_topics(connection: Connection) -> None:
-    """All of the catalog, empty."""
-    client = AdminClient(connection.librdkafka())
-    existing = {topic.name for topic in CATALOG} & set(client.list_topics(timeout=10).topics)
-    for future in client.delete_topics(list(existing), operation_timeout=30).values() if existing else ():
-        future.result(30)
-    deadline = time.monotonic() + 20
-    while existing & set(client.list_topics(timeout=10).topics) and time.monotonic() < deadline:
-        time.sleep(0.05)  # until they are gone
-    admin.create(connection)
 
 
 def test_roles_people_and_readers_do_their_work_and_are_refused_nothing(deployment: Deployment) -> None:
@@ -152,6 +77,86 @@ def test_roles_people_and_readers_do_their_work_and_are_refused_nothing(deployme
         Attempts(at(SERVICE)).write(["email-evidence"])
         assert (SERVICE, "DESCRIBE", "Topic:LITERAL:email-evidence") in refused(), "the witness is awake"
     assert {} == deployment.failures()
+
+
+def test_what_cannot_be_read_is_set_aside_by_each_stage(deployment: Deployment) -> None:
+    """Rubbish of a service, and, if somebody could write it there, in the log and among the tallies."""
+    with refusals(deployment.kafka) as refused:
+        deployment.write(SERVICE, "email-intents", b"rubbish")
+        deployment.write("admin", "email-evidence", b"rubbish")
+        deployment.write("admin", "email-tallies", b"rubbish")
+        missing, deadline = {"email-intents", "email-evidence", "email-tallies"}, time.monotonic() + 20
+        with Subscription(deployment.as_principal("operator"), ["email-dead-letters"], start="earliest") as letters:
+            while missing and time.monotonic() < deadline:
+                missing -= {(letter.headers["topic"] or b"").decode() for letter in letters.batch(10, 1)}
+        assert set() == missing
+        assert set() == refused()
+    assert {} == deployment.failures()
+
+
+def test_an_incident_is_told_and_a_service_held(deployment: Deployment, wait_until: WaitUntil) -> None:
+    """Watch's transactions: anomaly, control records in the log, their note. The tallies are made up."""
+    place, now = partition_of("burst", 4), int(time.time())
+    burst: dict[str, Any] = {"approved": 200, "dropped": 150, "unknown": 150, "hard_bounces": 50}
+    with refusals(deployment.kafka) as refused:
+        for one in (
+            tally(now, "", policy="test", reactions=BURST),
+            tally(now + 5, "burst", source="import", **burst),
+            tally(now + 120, ""),
+        ):
+            deployment.write("admin", "email-tallies", encode(one), place, one.service.encode())
+        with Subscription(deployment.as_principal("dashboard"), ["email-anomalies"], start="earliest") as anomalies:
+            assert wait_until(lambda: anomalies.batch(1, 1), 20)[0].value.name == "burst"
+        held = deployment.command("operator", "hold", "list", "--json").output
+        assert "burst" in {json.loads(line)["service"] for line in held.splitlines()}
+        assert set() == refused()
+    assert {} == deployment.failures()
+
+
+def test_a_new_worker_recovers_its_ledger_and_ends_what_hangs(
+    deployment: Deployment, wait_until: WaitUntil, caplog: pytest.LogCaptureFixture
+) -> None:
+    """On another disk, after predecessors whose last transactions were rolled back and hang in one partition. Decide
+    may look for what hangs in the log meanwhile, and may not end it there."""
+    left = {
+        "decide": (Place("email-approved", 1), Place("email-ledger-changelog", 1)),
+        "watch": (Place("email-evidence", 1), Place("email-watch-changelog", 1)),
+    }
+    with refusals(deployment.kafka) as refused:
+        for role, (place, changelog) in left.items():
+            deployment.end(role)
+            leave_hanging(deployment.kafka.connection, f"sidestep-{role}-1", place, changelog)
+        places = [place for place, _ in left.values()]
+        assert all(end.stable < end.high for end in ends_of(deployment, places))
+        for role in left:
+            deployment.begin(role)
+        assert "send" == deployment.verdict_of_a_new_intent().action
+        for role in left:
+            wait_until(partial(said, caplog, f"a transaction of sidestep-{role}-1 hung and was rolled back"), 20)
+        wait_until(lambda: all(end.stable >= end.high for end in ends_of(deployment, places)), 20)
+        assert {("decide", "TransactionalId:LITERAL:sidestep-hold")} >= {(who, what) for who, _, what in refused()}
+    assert {} == deployment.failures()
+
+
+def leave_hanging(connection: Connection, transactional_id: str, place: Place, changelog: Place) -> None:
+    """A transaction that was rolled back in the changelog, and whose end is missing in the other place."""
+    told = Manifest({place: Wrote(0, 1), changelog: Wrote(0, 1)}).encode()
+    parts = {
+        place: Part([(b"key", b"value", [])], False),
+        changelog: Part([(MARKER, b"7", [(HEADER, told)])], True),
+    }
+    with without_verification(connection):
+        write_transaction(connection, transactional_id, parts, commit=False)
+
+
+def said(caplog: pytest.LogCaptureFixture, text: str) -> bool:
+    """By a worker."""
+    return text in caplog.text
+
+
+def ends_of(deployment: Deployment, places: Iterable[Place]) -> Iterable[Ends]:
+    """Where committed records and all records end."""
+    return Offsets(deployment.kafka.connection).ends(places).values()
 
 
 @pytest.mark.parametrize("attacker", ATTACKERS)
@@ -211,6 +216,5 @@ def test_a_hold_that_hangs_is_ended_by_watch(
     assert "defer" == deployment.verdict_of_a_new_intent(service="news").action
     assert "this worker may not end what hangs there. Watch does" in caplog.text
     places = [Place(EVIDENCE.name, number) for number in range(4)]
-    ends = Offsets(deployment.kafka.connection).ends
-    wait_until(lambda: all(end.stable >= end.high for end in ends(places).values()))
+    wait_until(lambda: all(end.stable >= end.high for end in ends_of(deployment, places)))
     assert {} == deployment.failures()
