@@ -16,6 +16,7 @@ COMMANDS = {
     "publish": (f"{PACKAGE}.records:publish", "Publish intents or feedback, one JSON object a line."),
     "tail": (f"{PACKAGE}.records:tail", "Show verdicts as they are made."),
     "worker": (f"{PACKAGE}.worker:worker", "Run a worker."),
+    "ready": (f"{PACKAGE}.ready:ready", "Say whether a worker is ready: for health checks."),
     "up": (f"{PACKAGE}.up:up", "Start a broker and all workers on this machine."),
     "demo": (f"{PACKAGE}.demo:demo", "See it work, from nothing, in a minute."),
     "simulate": (f"{PACKAGE}.simulate:simulate", "Invent a company's email of two years, with its traps."),
