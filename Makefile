@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.sidestep-installed
 
-.PHONY: help demo test check cover others long newest soak chart format lint bench bench-validate evaluate profile schemas lock clean
+.PHONY: help demo test check cover others long newest soak chart format lint bench bench-validate evaluate profile schemas lock certs image images sbom advisories clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
@@ -95,6 +95,35 @@ lock:  ## brings requirements.lock up to date with pyproject.toml
 	build/lock/bin/pip-compile --quiet --extra dev --build-deps-for editable --allow-unsafe --generate-hashes \
 		--strip-extras --no-header --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
 		--annotation-style line --output-file requirements.lock pyproject.toml
+
+# what docker-compose.yml mounts; again and again does no harm: what is there and lasts is kept
+SERVICES :=
+RENEW :=
+
+certs: $(STAMP)  ## certificates and secrets for docker-compose.yml (SERVICES="billing crm", RENEW="decide tokens")
+	@$(BIN)/python .deploy/certs.py --services "$(SERVICES)" --renew "$(RENEW)"
+
+image:  ## the container image; the same commit gives the same image (needs docker buildx)
+	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) docker buildx build --tag sidestep:0.1.0 \
+		--build-arg SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) --output type=docker,rewrite-timestamp=true .
+
+PIN := [a-z0-9./-]+:v?[0-9][a-z0-9.-]*@sha256:[0-9a-f]{64}
+
+images:  ## whether the images that are pinned by digest have newer ones under the same name (needs docker buildx, network)
+	@grep -ohE '$(PIN)' docker-compose.yml Dockerfile | sort -u | while IFS=@ read -r name pinned; do \
+		now=$$(docker buildx imagetools inspect "$$name" --format '{{.Manifest.Digest}}') || exit 1; \
+		[ "$$now" = "$$pinned" ] && echo "same   $$name" || echo "newer  $$name  pinned $$pinned  now $$now"; done
+
+# both in environments of their own: they must not get into the lock
+sbom:  ## the bill of materials, CycloneDX: build/sbom.cdx.json
+	test -x build/sbom/bin/python || $(PYTHON) -m venv build/sbom
+	build/sbom/bin/python -m pip install --quiet "cyclonedx-python-lib[json-validation]==11.12.0"
+	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) build/sbom/bin/python .deploy/sbom.py build/sbom.cdx.json
+
+advisories:  ## known weaknesses of what requirements.lock pins (needs the network)
+	test -x build/advisories/bin/python || $(PYTHON) -m venv build/advisories
+	build/advisories/bin/python -m pip install --quiet "pip-audit==2.10.1"
+	build/advisories/bin/pip-audit --strict --requirement requirements.lock --require-hashes --disable-pip
 
 clean:  ## removes what was built, not the environment
 	rm -rf build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis stacks

@@ -1,53 +1,53 @@
-"""docker-compose.yml and what belongs to it, read as Docker would read them."""
+"""The containers of docker-compose.yml, read as Docker would read them: what each may do, and when it starts."""
 
-import asyncio
+import json
 import re
-import socket
+import shutil
 import subprocess
-import sys
+from collections.abc import Iterator
 from dataclasses import fields
-from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
-from prometheus_client.core import Metric
+from click.testing import CliRunner
 
+from sidestep.streams.cli import main
 from sidestep.streams.commands.serve import serve
-from sidestep.streams.observe.health import Health
-from sidestep.streams.observe.metrics import Metrics
 from sidestep.streams.settings import Settings
 from sidestep.streams.web.validate.serving import ServeOptions
-from sidestep.streams.web.worker import WorkerEndpoints
+from tests.compose_file import COMPOSE, DOCKERFILE, ROOT, SERVICES, WORKERS, aliases, environment
 
-ROOT = Path(__file__).parents[1]
-COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
-SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
-RULES = yaml.safe_load((ROOT / ".deploy/alerts.yml").read_text())["groups"][0]["rules"]
-DOCKERFILE = (ROOT / "Dockerfile").read_text()
+DIGEST = re.compile(r"[\w./-]+:v?\d+(\.\d+)+[\w.-]*@sha256:[0-9a-f]{64}")
 
 SETTINGS = {f"SIDESTEP_{f.name.upper()}" for f in fields(Settings)}
 SETTINGS |= {str(option.envvar) for option in serve.params if option.envvar}
-ONE_SHOT = {"topics"}
+
+BY_HAND = {"topics", "acls", "operator", "example"}
+"""They end by themselves."""
+PROFILES = {
+    "two": {"screen-2", "decide-2", "watch-2"},
+    "browser": {"kafka-browser"},
+    "operator": {"operator"},
+    "example": {"example"},
+}
+PLAIN_TEXT = {"prometheus", "grafana", "kafka-browser"}
+"""Pages for people on this machine; published on loopback alone."""
 
 
-def test_the_services_are_there() -> None:
-    """Kafka, the one-shot that makes the topics, a worker; what else there is only when asked for."""
-    assert {name for name, service in SERVICES.items() if "profiles" not in service} == {"kafka", "topics", "worker"}
-    assert {name for name, service in SERVICES.items() if "profiles" in service} == {
-        "worker-2",
-        "validate",
-        "prometheus",
-    }
-
-
-def test_workers_share_nothing_but_the_hash_key() -> None:
-    """Each worker has its own ledger and its own port; the key comes from the same variable."""
-    first, second = SERVICES["worker"], SERVICES["worker-2"]
-    assert first["volumes"] != second["volumes"]
-    assert first["ports"] != second["ports"]
-    assert first["environment"] == second["environment"]
-    assert first["environment"]["SIDESTEP_HASH_KEY"] == "${SIDESTEP_HASH_KEY:-}"
+@pytest.mark.parametrize("service", SERVICES)
+def test_containers_may_do_little(service: str) -> None:
+    """No capabilities, no new privileges, a root file system that can't be written to, not root, and a share of the
+    machine."""
+    what = SERVICES[service]
+    assert what["read_only"] is True
+    assert what["cap_drop"] == ["ALL"]
+    assert what["security_opt"] == ["no-new-privileges:true"]
+    assert re.fullmatch(r"[1-9]\d+:\d+", what["user"])
+    assert {"cpus", "memory", "pids"} == set(what["deploy"]["resources"]["limits"])
+    assert not {"privileged", "cap_add", "devices", "pid", "ipc", "network_mode", "extra_hosts", "group_add"} & set(
+        what
+    )
+    assert all(":/var/run/docker.sock" not in volume for volume in what.get("volumes", []))
 
 
 @pytest.mark.parametrize("service", SERVICES)
@@ -55,134 +55,132 @@ def test_ports_are_published_on_loopback_only(service: str) -> None:
     """Nothing is reachable from another machine unless someone decides so."""
     for port in SERVICES[service].get("ports", []):
         assert re.fullmatch(r"127\.0\.0\.1:\d+:\d+", port)
-    assert SERVICES[service].get("network_mode") is None
 
 
-def test_no_wildcard_address_stands_in_the_file() -> None:
-    """0.0.0.0 is nowhere in it."""
-    assert "0.0.0.0" not in (ROOT / "docker-compose.yml").read_text()
+def test_what_is_published_is_encrypted_but_for_pages() -> None:
+    """Kafka and validate speak TLS on this machine as well; pages for people do not."""
+    published = {name for name, what in SERVICES.items() if what.get("ports")}
+    assert {"kafka", "validate"} | PLAIN_TEXT == published
+    assert {"SIDESTEP_LISTEN_TLS_CERTIFICATE", "SIDESTEP_LISTEN_TLS_KEY"} <= set(environment("validate"))
+    assert "--insecure" not in SERVICES["validate"]["command"]
 
 
-def test_networks_are_separate() -> None:
-    """Kafka's inner network has no way out, Prometheus does not see Kafka, every network is declared."""
-    networks = {name: set(service["networks"]) for name, service in SERVICES.items()}
-    assert COMPOSE["networks"]["pipeline"]["internal"] is True
-    assert not networks["prometheus"] & networks["kafka"]
-    assert not networks["validate"] & networks["kafka"]
-    assert networks["topics"] == {"pipeline"}
-    assert set.union(*networks.values()) == set(COMPOSE["networks"])
+@pytest.mark.parametrize("name", ["docker-compose.yml", "Dockerfile", ".deploy/kafka/server.properties"])
+def test_no_wildcard_address_stands_anywhere(name: str) -> None:
+    """Whoever listens says in which network."""
+    assert not re.search(r"0\.0\.0\.0|\[::\]|://:\d", (ROOT / name).read_text())
 
 
 def test_images_are_pinned() -> None:
-    """Every image has a version, also those that ours is built from."""
-    images = [service["image"] for service in SERVICES.values()] + re.findall(r"^FROM (\S+)", DOCKERFILE, re.M)
-    for image in images:
-        assert re.search(r":v?\d+(\.\d+)+[\w.-]*$", image), image
+    """By version for people and by digest for machines; ours is built here."""
+    images = {what["image"] for what in SERVICES.values()} - {"sidestep:0.1.0"}
+    bases = re.findall(r"^ARG PYTHON=(\S+)$", DOCKERFILE, re.M)
+    assert len(bases) == 1
+    for image in images | set(bases):
+        assert DIGEST.fullmatch(image), image
+    assert re.findall(r"^FROM (\S+)", DOCKERFILE, re.M) == ["${PYTHON}", "${PYTHON}"]
 
 
-@pytest.mark.parametrize("service", sorted(set(SERVICES) - ONE_SHOT))
+@pytest.mark.parametrize("service", sorted(set(SERVICES) - BY_HAND))
 def test_long_running_services_are_checked_and_restarted(service: str) -> None:
     """Each has a health check and comes back after a crash or a reboot."""
     assert SERVICES[service]["healthcheck"]["test"][0] == "CMD"
     assert SERVICES[service]["restart"] == "unless-stopped"
 
 
-def test_the_worker_starts_after_the_topics() -> None:
-    """A late topic would cost the first join 45 s: Kafka healthy, topics made, then the worker."""
-    assert SERVICES["topics"]["depends_on"]["kafka"]["condition"] == "service_healthy"
-    assert SERVICES["worker"]["depends_on"]["topics"]["condition"] == "service_completed_successfully"
+def _waits_for(what: dict[str, Any]) -> dict[str, str]:
+    return {name: each["condition"] for name, each in what.get("depends_on", {}).items()}
+
+
+@pytest.mark.parametrize("service", [name for name, what in SERVICES.items() if what["image"].startswith("sidestep:")])
+def test_commands_and_options_exist(service: str) -> None:
+    """Ours are asked for their help with the very words that stand there."""
+    words = [word for word in SERVICES[service]["command"] if word != "-"]
+    done = CliRunner().invoke(main, [*words, "--help"])
+    assert done.exit_code == 0, done.output
+    assert all(option in done.output for option in words if option.startswith("--"))
+
+
+def test_the_order_of_the_start() -> None:
+    """Tokens, Kafka, topics, rights, then those who need them: a worker without rights would end at once."""
+    order = {
+        name: {k: v["condition"] for k, v in what.get("depends_on", {}).items()} for name, what in SERVICES.items()
+    }
+    assert order["kafka"] == {"tokens": "service_healthy"}
+    assert order["topics"] == {"kafka": "service_healthy"}
+    assert order["acls"] == {"topics": "service_completed_successfully"}
+    for worker in WORKERS:
+        assert order[worker] == dict.fromkeys(("topics", "acls"), "service_completed_successfully")
+
+
+def test_who_is_there_without_being_asked_for() -> None:
+    """A whole Sidestep; a second worker of each role, the browser and what is done by hand only on request."""
+    for profile, names in PROFILES.items():
+        assert names == {name for name, what in SERVICES.items() if what.get("profiles") == [profile]}
+    always = {"kafka", "tokens", "topics", "acls", "screen", "decide", "watch", "validate", "prometheus", "grafana"}
+    assert always == {name for name, what in SERVICES.items() if "profiles" not in what}
+
+
+def test_second_workers_share_no_ledger() -> None:
+    """Each worker has its own volume and its own name for Prometheus; all else is the same."""
+    for first in ("screen", "decide", "watch"):
+        second = f"{first}-2"
+        assert SERVICES[first]["volumes"] != SERVICES[second]["volumes"]
+        own = {"volumes", "networks", "profiles", "environment"}
+        assert {k: v for k, v in SERVICES[first].items() if k not in own} == {
+            k: v for k, v in SERVICES[second].items() if k not in own
+        }
+        hosts = {environment(name)["SIDESTEP_WEB_HOST"] for name in (first, second)}
+        assert hosts == {f"{first}-metrics", f"{second}-metrics"}
+
+
+@pytest.mark.parametrize("service", [name for name, what in SERVICES.items() if what["image"].startswith("sidestep:")])
+def test_no_volume_is_made_unseen(service: str) -> None:
+    """The image has a volume for ledgers: it is a named one, or nothing is kept. Docker would leave one of no name."""
+    mounted = [each for kind in ("volumes", "tmpfs") for each in SERVICES[service].get(kind, [])]
+    assert 1 == len([each for each in mounted if "/var/lib/sidestep" in each])
 
 
 def test_volumes_are_declared() -> None:
-    """What must outlive a container lies in a named volume; files mounted from here exist."""
-    for service in SERVICES.values():
-        for volume in service.get("volumes", []):
+    """What must outlive a container lies in a named volume; what is mounted from here is there, and read only."""
+    for what in SERVICES.values():
+        for volume in what.get("volumes", []):
             source = volume.split(":")[0]
-            assert (ROOT / source).is_file() if source.startswith(".") else source in COMPOSE["volumes"]
+            if source.startswith("."):
+                assert (ROOT / source).exists() and volume.endswith(":ro")
+            else:
+                assert source in COMPOSE["volumes"]
 
 
 def test_every_setting_that_is_named_exists() -> None:
     """A misspelt variable would be passed over in silence."""
     named = set(re.findall(r"\bSIDESTEP_[A-Z_]+", DOCKERFILE))
-    for service in SERVICES.values():
-        named |= {name for name in service.get("environment", {}) if name.startswith("SIDESTEP")}
+    for service in SERVICES:
+        named |= {name for name in environment(service) if name.startswith("SIDESTEP")}
     assert named
     assert named <= SETTINGS
 
 
-def test_containers_reach_kafka_where_it_listens() -> None:
-    """The address given to ours is the one that Kafka advertises to containers."""
-    advertised = SERVICES["kafka"]["environment"]["KAFKA_ADVERTISED_LISTENERS"]
-    for service in ("topics", "worker"):
-        assert f"://{SERVICES[service]['environment']['SIDESTEP_BROKER']}" in advertised
-
-
-@pytest.mark.parametrize("service", ["topics", "worker", "validate"])
-def test_our_containers_may_do_little(service: str) -> None:
-    """No capabilities, no new privileges, a root file system that can't be written to; not root inside."""
-    ours = SERVICES[service]
-    assert ours["read_only"] is True
-    assert ours["cap_drop"] == ["ALL"]
-    assert "no-new-privileges:true" in ours["security_opt"]
-    assert re.findall(r"^USER (\S+)", DOCKERFILE, re.M) == ["sidestep"]
-
-
-def test_the_image_gets_only_what_it_runs() -> None:
-    """What the Dockerfile copies is let through by .dockerignore, and nothing else is."""
-    copied = set(" ".join(re.findall(r"^COPY (?!--from)(.*) \S+$", DOCKERFILE, re.M)).split())
-    allowed = set(re.findall(r"^!(\S+)$", (ROOT / ".dockerignore").read_text(), re.M))
-    assert copied == allowed
-    assert (ROOT / ".dockerignore").read_text().splitlines()[1] == "*"
-
-
-@pytest.mark.parametrize(("assigned", "expected"), [(True, 0), (False, 1)])
-def test_the_workers_health_check_follows_readyz(assigned: bool, expected: int) -> None:
-    """The command of the health check, run against a real server: 0 when ready, 1 when not."""
-    health = Health()
-    health.broker_ok()
-    if assigned:
-        health.assigned({("email-intents", 0)})
-    assert asyncio.run(_check(health)) == expected
-
-
-async def _check(health: Health) -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    _, command, *arguments = SERVICES["worker"]["healthcheck"]["test"]
-    assert command == "python"
-    code = arguments[-1].replace("6066", str(port))
-    server = WorkerEndpoints("127.0.0.1", port, health, Metrics())
-    await server.start()
-    done = await asyncio.to_thread(subprocess.run, [sys.executable, "-c", code], timeout=30, check=False)
-    await server.stop()
-    return done.returncode
-
-
-def test_the_workers_port_is_the_one_that_is_used() -> None:
-    """Default port, published port, health check and Prometheus' target are the same."""
-    port = Settings().web_port
-    target = yaml.safe_load((ROOT / ".deploy/prometheus.yml").read_text())["scrape_configs"][0]["dns_sd_configs"][0]
-    assert (target["names"], target["port"]) == (["workers"], port)
-    assert SERVICES["worker"]["networks"]["monitoring"]["aliases"] == ["workers"]
-    assert SERVICES["worker"]["ports"] == [f"127.0.0.1:{port}:{port}"]
-    assert str(port) in SERVICES["worker"]["healthcheck"]["test"][-1]
-
-
 def test_validate_is_asked_where_it_listens() -> None:
-    """Default port, published port and health check; its tokens come from a secret that nobody else has."""
+    """Default port, published port and health check."""
     validate, port = SERVICES["validate"], ServeOptions.port
     assert validate["ports"][0].endswith(f":{port}")
-    assert str(port) in validate["healthcheck"]["test"][-1]
-    assert "volumes" not in validate
-    assert [name for name, service in SERVICES.items() if service.get("secrets")] == ["validate"]
-    assert validate["environment"]["SIDESTEP_TOKENS"] == f"/run/secrets/{validate['secrets'][0]}"
-    assert set(validate["secrets"]) == set(COMPOSE["secrets"])
+    assert str(port) in validate["healthcheck"]["test"]
+    assert {environment("validate")["SIDESTEP_LISTEN_HOST"]} == aliases("validate", "forms")
 
 
-@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule["alert"])
-def test_alerts_are_about_metrics_that_exist(rule: dict[str, Any], metric_families: list[Metric]) -> None:
-    """An alert on a metric that nobody exports would never fire."""
-    used = re.findall(r"\bsidestep_\w+", rule["expr"])
-    assert used or "up{" in rule["expr"]
-    assert {re.sub(r"_(total|bucket)$", "", name) for name in used} <= {family.name for family in metric_families}
+def _docker() -> Iterator[str]:
+    for command in (["docker", "compose"], ["docker-compose"]):
+        if shutil.which(command[0]) and subprocess.run([*command, "version"], capture_output=True).returncode == 0:
+            yield " ".join(command)
+
+
+def test_docker_reads_it_as_we_do() -> None:
+    """`docker compose config`, where Docker is: no fault, the same services, with all profiles."""
+    found = next(_docker(), None)
+    if found is None:
+        pytest.skip("no `docker compose` on this machine: docker-compose.yml was read by this test alone")
+    command = [*found.split(), "-f", str(ROOT / "docker-compose.yml"), "--profile", "*", "config", "--format", "json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert set(SERVICES) == set(json.loads(done.stdout)["services"])

@@ -1,0 +1,56 @@
+"""Secrets of docker-compose.yml: each in the containers that need it, as a file, and in nothing that is kept."""
+
+import json
+import re
+
+from tests.compose_file import COMPOSE, ROOT, SERVICES, WORKERS, environment, given
+
+
+def test_each_gets_its_own_secrets_alone() -> None:
+    """The key of a principal is in the containers of that principal and nowhere else."""
+    holders: dict[str, set[str]] = {}
+    for service in SERVICES:
+        for secret in given(service).values():
+            holders.setdefault(secret, set()).add(service)
+    assert set(COMPOSE["secrets"]) == set(holders)
+    shared = {name: who for name, who in holders.items() if len(who) > 1}
+    assert set(SERVICES) - {"validate", "grafana", "tokens"} == shared.pop("ca")
+    assert {"prometheus", *WORKERS} == shared.pop("web-token")
+    assert {"screen", "screen-2"} == shared.pop("hash-key")
+    for kind in ("certificate", "key"):
+        assert {"topics", "acls"} == shared.pop(f"admin-{kind}")
+        for role in ("screen", "decide", "watch"):
+            assert {role, f"{role}-2"} == shared.pop(f"{role}-{kind}")
+    assert {} == shared
+
+
+def test_no_secret_stands_in_an_environment_or_a_command() -> None:
+    """Only paths of files do, and no file is the authority's key."""
+    for service in SERVICES:
+        for name, value in environment(service).items():
+            secret = re.search(r"(KEY|SECRET|PASSWORD|TOKEN)S?(_FILE|__FILE)?$", name)
+            assert not secret or value.startswith("/run/secrets/"), name
+        mounted = {f"/run/secrets/{target}" for target in given(service)}
+        assert set(re.findall(r"/run/secrets/[\w.-]+", json.dumps(SERVICES[service]))) <= mounted, service
+    assert not [what for what in COMPOSE["secrets"].values() if "ca.key" in what["file"] or set(what) != {"file"}]
+    assert "env_file" not in (ROOT / "docker-compose.yml").read_text()
+
+
+def test_files_read_the_secrets_that_are_mounted() -> None:
+    """server.properties, prometheus.yml, dex.yaml and kafka-browser.yml name what their container gets."""
+    read = {
+        "kafka": ".deploy/kafka/server.properties",
+        "prometheus": ".deploy/prometheus.yml",
+        "tokens": ".deploy/tokens/dex.yaml",
+        "kafka-browser": ".deploy/kafka-browser.yml",
+    }
+    for service, file in read.items():
+        named = set(re.findall(r"/run/secrets/([\w-]+)", (ROOT / file).read_text()))
+        assert named and named <= set(given(service))
+
+
+def test_nothing_of_it_gets_into_git_or_an_image() -> None:
+    """certs/ and .env are ignored by both."""
+    ignored = (ROOT / ".gitignore").read_text().splitlines()
+    assert {"certs/", ".env"} <= set(ignored)
+    assert (ROOT / ".dockerignore").read_text().splitlines()[1] == "*"
