@@ -21,7 +21,7 @@ from email.message import EmailMessage
 from email.policy import SMTP, SMTPUTF8
 
 from sidestep.schemas import Bounce, Verdict
-from sidestep.topics import Publisher, Verdicts
+from sidestep.topics import Access, Publisher, Verdicts
 from sidestep.topics.catalog import APPROVED
 
 GROUP = "mailer"
@@ -159,14 +159,17 @@ def bounce(verdict: Verdict, reply: str) -> Bounce:
 def main() -> None:
     """Until it is ended; kill -9 does."""
     options = argparse.ArgumentParser(description="Send what Sidestep approved.")
-    options.add_argument("--broker", default="127.0.0.1:9092")
+    options.add_argument(
+        "--broker", help="instead of SIDESTEP_BROKER; how Kafka lets us in is said by SIDESTEP_SECURITY and its like"
+    )
     options.add_argument("--relay", default="127.0.0.1:25", metavar="HOST:PORT")
     options.add_argument("--sender", default="news@example.org")
     options.add_argument("--database", default="sent.sqlite")
     options.add_argument("--again", action="store_true", help="send again what a crash has left in doubt")
     given = options.parse_args()
     sent, relay = Sent(given.database), Relay(given.relay, given.sender)
-    with Publisher(given.broker) as publisher, Verdicts(given.broker, group=GROUP, topics=[APPROVED.name]) as verdicts:
+    kafka = Access.from_environment().at(given.broker).connect()
+    with Publisher(kafka) as publisher, Verdicts(kafka, group=GROUP, topics=[APPROVED.name]) as verdicts:
         for verdict in verdicts:
             if isinstance(verdict, Verdict):
                 became = deliver(verdict, sent, relay, publisher, given.again)

@@ -15,7 +15,7 @@ import uuid
 from collections.abc import Iterator
 
 from sidestep.schemas import EmailIntent, Verdict
-from sidestep.topics import Publisher, Verdicts
+from sidestep.topics import Access, Publisher, Verdicts
 
 SERVICE = "sign-up"
 
@@ -24,11 +24,14 @@ def main() -> int:
     """0: each address has its final verdict."""
     options = argparse.ArgumentParser(description="Ask Sidestep whether these addresses may be mailed.")
     options.add_argument("addresses", nargs="+", metavar="ADDRESS")
-    options.add_argument("--broker", default="127.0.0.1:9092")
+    options.add_argument(
+        "--broker", help="instead of SIDESTEP_BROKER; how Kafka lets us in is said by SIDESTEP_SECURITY and its like"
+    )
     options.add_argument("--wait", type=float, default=30.0, metavar="SECONDS")
     given = options.parse_args()
     # the reader comes first: without a group it begins with what is published from now on
-    with Verdicts(given.broker) as verdicts, Publisher(given.broker) as publisher:
+    kafka = Access.from_environment().at(given.broker).connect()
+    with Verdicts(kafka) as verdicts, Publisher(kafka) as publisher:
         intents = {intent.id: intent for intent in map(welcome, given.addresses)}
         for intent in intents.values():
             publisher.intent(intent)

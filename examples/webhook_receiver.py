@@ -16,7 +16,7 @@ import argparse
 from functools import partial
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
-from sidestep.topics import Publisher, SidestepError
+from sidestep.topics import Access, Publisher, SidestepError
 from sidestep.topics.catalog import BOUNCES
 
 LARGEST = 1_000_000
@@ -61,11 +61,14 @@ class Receiver(BaseHTTPRequestHandler):
 def main() -> None:
     """Until it is ended."""
     options = argparse.ArgumentParser(description="Put webhook bodies into email-bounces. Checks no signature!")
-    options.add_argument("--broker", default="127.0.0.1:9092")
+    options.add_argument(
+        "--broker", help="instead of SIDESTEP_BROKER; how Kafka lets us in is said by SIDESTEP_SECURITY and its like"
+    )
     options.add_argument("--port", type=int, default=8080)
     given = options.parse_args()
     # providers wait some ten seconds for an answer
-    with Publisher(given.broker, **{"delivery.timeout.ms": 5_000}) as publisher:
+    kafka = Access.from_environment().at(given.broker).connect()
+    with Publisher(kafka, **{"delivery.timeout.ms": 5_000}) as publisher:
         server = HTTPServer(("127.0.0.1", given.port), partial(Receiver, publisher))
         print(f"listening on 127.0.0.1:{server.server_port}", flush=True)
         server.serve_forever()

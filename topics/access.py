@@ -5,7 +5,7 @@ Publisher(Access.from_environment().connect())
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 from sidestep.topics.connection import Connection
@@ -55,6 +55,10 @@ class Access:
         given = {f.name: environment[_variable(f.name)] for f in fields(cls) if _variable(f.name) in environment}
         anywhere = given.pop("plaintext_anywhere", "").strip().lower() in ("true", "1")
         return cls(plaintext_anywhere=anywhere, **given)
+
+    def at(self, broker: str | None) -> "Access":
+        """The same at another address; None: at this one."""
+        return self if broker is None else replace(self, broker=broker)
 
     def environment(self) -> dict[str, str]:
         """The variables that say the same to another process; those that are not given are there, and empty."""

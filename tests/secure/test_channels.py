@@ -156,6 +156,14 @@ def test_tls_to_a_port_for_plain_text(ways: dict[str, Access], kafka: EmbeddedKa
             _ask(replace(access, broker=kafka.address))
 
 
+def test_an_expired_certificate_of_a_broker_is_not_believed(ways: dict[str, Access], authority: DevelopmentCA) -> None:
+    """Here, a server of ours that is not Kafka."""
+    with TokenServer(authority.folder / "old", authority, begins=LONG_AGO) as old:
+        for access in ways.values():
+            with pytest.raises(NotLetIn, match="certificate has expired"):
+                _ask(replace(access, broker=old.address))
+
+
 def test_a_certificate_for_another_name_is_not_believed(ways: dict[str, Access], authority: DevelopmentCA) -> None:
     """Whoever has a certificate of the same authority could be in the middle: here, a server of ours that is not Kafka
     and bears another name."""

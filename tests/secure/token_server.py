@@ -2,6 +2,7 @@
 ES256, the keys in a file for the broker. What it hands out can be made wrong on purpose."""
 
 import base64
+import datetime
 import json
 import secrets
 import ssl
@@ -27,7 +28,12 @@ class TokenServer:
     """Runs while the context is open. `clients`: secrets by client id; they may change meanwhile."""
 
     def __init__(
-        self, folder: Path, authority: DevelopmentCA, life: float = 300, hosts: tuple[str, ...] = (HOST, "localhost")
+        self,
+        folder: Path,
+        authority: DevelopmentCA,
+        life: float = 300,
+        hosts: tuple[str, ...] = (HOST, "localhost"),
+        begins: datetime.datetime | None = None,
     ):
         folder.mkdir(parents=True, exist_ok=True)
         self.clients: dict[str, str] = {}
@@ -39,7 +45,7 @@ class TokenServer:
         self._key = ec.generate_private_key(ec.SECP256R1())
         self.issuer = Issuer(NAME, (folder / "jwks.json").resolve())
         self.issuer.keys.write_text(json.dumps({"keys": [self._public()]}), "utf-8")
-        files = authority.issue("token-server", hosts)
+        files = authority.issue("token-server", hosts, begins=begins)
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         context.load_cert_chain(files.certificate, files.key)
         self._server = ThreadingHTTPServer((HOST, 0), self._handler())
