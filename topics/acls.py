@@ -21,7 +21,12 @@ CLUSTER = "kafka-cluster"
 GROUP = "sidestep"
 """Prefix of groups and transactional ids, where Settings.group says nothing else."""
 STAGES = ("screen", "decide", "watch")
-OUTSIDE = {"operator": "operators", "mailer": "mailers", "dashboard": "dashboards", "auditor": "auditors"}
+RECEIVER = "receiver"
+"""`sidestep receive`, which writes feedback and reads nothing."""
+OUTSIDE = {
+    "operator": "operators", "mailer": "mailers", "dashboard": "dashboards", "auditor": "auditors",
+    RECEIVER: "receivers",
+}  # fmt: skip
 """Principals and what the catalog calls them; those of stages are called the same."""
 BROWSER = "kafka-browser"
 """A person's look into all that auditors and operators may read."""
@@ -131,7 +136,7 @@ def _groups(principal: str, group: str) -> Iterator[Allowed]:
     if principal in STAGES:
         yield "group", "literal", f"{group}-{principal}", "READ"
         yield "group", "literal", f"{group}-{principal}-reader-unused", "DESCRIBE"  # streams/runtime/reader.py
-    else:  # a name of a principal has no "/", so that nobody's groups are another one's
+    elif principal != RECEIVER:  # a name of a principal has no "/", so that nobody's groups are another one's
         yield "group", "literal", principal, "READ"
         yield "group", "prefixed", f"{principal}/", "READ"
         yield "group", "prefixed", ANYBODY, "DESCRIBE"

@@ -52,7 +52,7 @@ BOUNCES = Topic(
     "anything",
     Bounce,
     "a bounce or a complaint",
-    producers=("services", "mailers"),
+    producers=("services", "mailers", "receivers"),
     consumers=("screen",),
     retention_ms=7 * DAY_MS,
 )
@@ -61,7 +61,7 @@ ENGAGEMENT = Topic(
     "anything",
     Engagement,
     "delivered, opened, clicked, replied, unsubscribed",
-    producers=("services", "mailers"),
+    producers=("services", "mailers", "receivers"),
     consumers=("screen",),
     retention_ms=7 * DAY_MS,
 )

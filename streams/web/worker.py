@@ -10,13 +10,12 @@ import logging
 import time
 from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from aiohttp import web
 
 from sidestep.streams.errors import SettingsError
-from sidestep.streams.observe.health import Health, HealthAnswer
-from sidestep.streams.observe.metrics import Metrics
+from sidestep.streams.observe.health import HealthAnswer
 from sidestep.streams.settings import Settings
 from sidestep.streams.web.admission import admission, without_bodies
 from sidestep.streams.web.certificate import ServerCertificate
@@ -51,6 +50,23 @@ STOP_SECONDS = 1.0
 log = logging.getLogger(__name__)
 
 
+class HealthView(Protocol):
+    """What tells of the health of a process."""
+
+    def livez(self) -> HealthAnswer:
+        """Whether it is worth keeping."""
+
+    def readyz(self) -> HealthAnswer:
+        """Whether it does its share."""
+
+
+class MetricsView(Protocol):
+    """What shows the metrics of a process."""
+
+    def render(self, accept: str = "") -> tuple[bytes, str]:
+        """The text of a scrape and its content type."""
+
+
 class WorkerEndpoints:
     """The server of a worker's endpoints. `start` and `stop` once each, on one event loop; port 0 serves nothing."""
 
@@ -58,8 +74,8 @@ class WorkerEndpoints:
         self,
         host: str,
         port: int,
-        health: Health,
-        metrics: Metrics,
+        health: HealthView,
+        metrics: MetricsView,
         *,
         tokens: EndpointTokens | None = None,
         certificate: ServerCertificate | None = None,
@@ -99,7 +115,7 @@ class WorkerEndpoints:
         await self._server.stop()
 
 
-def worker_endpoints(settings: Settings, health: Health, metrics: Metrics) -> WorkerEndpoints:
+def worker_endpoints(settings: Settings, health: HealthView, metrics: MetricsView) -> WorkerEndpoints:
     """The endpoints as the settings have them. Raises SettingsError and CredentialsError."""
     return WorkerEndpoints(
         settings.web_host,
@@ -123,8 +139,8 @@ def check_endpoints(host: str, encrypted: bool, plaintext: bool, token: bool) ->
 
 
 def application(
-    health: Health,
-    metrics: Metrics,
+    health: HealthView,
+    metrics: MetricsView,
     tokens: EndpointTokens | None = None,
     clock_ns: Callable[[], int] = time.monotonic_ns,
 ) -> web.Application:

@@ -1,10 +1,8 @@
 """The composition root of `sidestep serve`: from settings to exit. No Kafka."""
 
-import asyncio
 import contextlib
 import gc
 import logging
-import signal
 from collections.abc import Coroutine, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +23,7 @@ from sidestep.streams.web.exposure import SettingNames, check_exposure
 from sidestep.streams.web.followed import follow
 from sidestep.streams.web.guarded import ConnectionLimits
 from sidestep.streams.web.listen import HttpServer, Listen
+from sidestep.streams.web.until_stopped import stopped_by_signals, until_stopped
 from sidestep.streams.web.validate.answer import Answerer, CurrentVersions
 from sidestep.streams.web.validate.api import BODY_SECONDS, Api
 from sidestep.streams.web.validate.checking import Checker
@@ -63,7 +62,7 @@ async def serve(settings: Settings, options: ServeOptions) -> None:
     check_exposure(options.host, NAMES, certificate is not None, options.insecure)
     tokens = _tokens(options)
     policy = parse(read_policy(settings))
-    stop = _stopped_by_signals()
+    stop = stopped_by_signals()
     async with contextlib.AsyncExitStack() as stack:
         sources = open_sources(settings, name_servers(settings))
         stack.push_async_callback(sources.close)
@@ -78,7 +77,7 @@ async def serve(settings: Settings, options: ServeOptions) -> None:
         log.info("serving /v1/validate", extra={"at": server.url})
         gc.freeze()  # the lists stay for good: no full collection need walk them while somebody waits
         log.info("ready", extra={"tokens": len(tokens), "policy": policy.version})
-        await _until_stopped(stop, *_chores(tokens, certificate, sources))
+        await until_stopped(stop, *_chores(tokens, certificate, sources))
         log.info("leaving: finishing what is under way")
     log.info("left cleanly")
 
@@ -112,19 +111,6 @@ def _chores(
         yield sources.feeds.run()
 
 
-async def _until_stopped(stop: asyncio.Event, *chores: Coroutine[Any, Any, None]) -> None:
-    """Wait until told to stop. A chore that fails is the whole server's failure: its answers would go stale."""
-    tasks = {asyncio.create_task(work) for work in (stop.wait(), *chores)}
-    try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        for task in done:
-            task.result()
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-
 def _tokens(options: ServeOptions) -> TokenFile:
     if options.tokens is None:
         raise SettingsError(f"nobody may ask without a token: name a tokens file with --tokens FILE; {HOW_TO_MAKE_ONE}")
@@ -136,11 +122,3 @@ def _rate(text: str) -> Rate:
         return parse_rate(text)
     except ValueError as error:
         raise SettingsError(f"--rate: {error}") from None
-
-
-def _stopped_by_signals() -> asyncio.Event:
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        with contextlib.suppress(NotImplementedError):  # Windows
-            asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    return stop

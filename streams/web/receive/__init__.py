@@ -1,0 +1,1 @@
+"""`sidestep receive`: webhooks of providers, checked before they get into Kafka."""
