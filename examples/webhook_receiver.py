@@ -2,11 +2,10 @@
 
     python examples/webhook_receiver.py --port 8080        # POST http://127.0.0.1:8080/, from your proxy
 
-IT CHECKS NO SIGNATURE. Whoever can reach it can make Sidestep believe that anybody's mail bounced. A real receiver
-checks, before anything is published, that the body comes from the provider: SES by the signature of the SNS message
-(after which a SubscriptionConfirmation has to be confirmed once), SendGrid by its Ed25519 or ECDSA header, Mailgun,
-Resend by an HMAC, Postmark and SparkPost by basic authentication. It listens on loopback, and should stay there: TLS,
-limits of rate and of open connections are the business of the proxy before it.
+IT CHECKS NO SIGNATURE. Whoever can reach it can make Sidestep believe that anybody's mail bounced. `sidestep receive`
+(docs/receive.md) does all that this does not: it checks what each provider signs, refuses replays, speaks TLS and bounds
+rates and connections. This shows how little it takes to put a body into Kafka. It listens on loopback, and should stay
+there.
 
 The answer is 200 only when Kafka has the body: a provider sends again what was answered with 503, and Sidestep counts
 an event once however often it comes.

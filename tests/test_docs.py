@@ -12,6 +12,7 @@ import yaml
 from prometheus_client.core import Metric
 
 from sidestep.streams import errors as errors_of_streams
+from sidestep.streams.commands.receive import receive
 from sidestep.streams.commands.serve import serve
 from sidestep.streams.settings import Settings
 from sidestep.topics import errors
@@ -60,7 +61,8 @@ def test_every_setting_is_documented(setting: Field[Any]) -> None:
 def test_settings_that_the_pages_name_exist() -> None:
     """No page tells of a knob that is not there."""
     named = set().union(*(re.findall(r"SIDESTEP_([A-Z_]+[A-Z])", page.read_text()) for page in DOCS.rglob("*.md")))
-    of_commands = {str(option.envvar).removeprefix("SIDESTEP_").lower() for option in serve.params if option.envvar}
+    options = [*serve.params, *receive.params]
+    of_commands = {str(option.envvar).removeprefix("SIDESTEP_").lower() for option in options if option.envvar}
     assert {name.lower() for name in named} <= {setting.name for setting in fields(Settings)} | of_commands
 
 

@@ -33,7 +33,8 @@ LIBRARIES = {
 HARMLESS = {
     "click.style": "codes of a terminal's colours around a text",
     "cryptography.exceptions": "a class of errors",
-    "cryptography.hazmat.primitives.asymmetric.ed25519": "verifies a signature: a function of key, text and signature",
+    "cryptography.hazmat.primitives": "checks of signatures and keys from octets: functions of their arguments",
+    "cryptography.x509": "octets into certificates",
     "datetime": "moments as values; `now` and its like are looked for below",
     "disposable_email_domains.blocklist": "a list that comes with its package, read once when that is imported",
     "dns.exception": "a class of errors",

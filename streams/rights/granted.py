@@ -11,7 +11,7 @@ from sidestep.topics.catalog import BY_NAME, CATALOG
 EVERYBODY = USER + "*"
 ANY = "*"
 """Literal name of all resources of a kind; host of all hosts."""
-OUTSIDERS = {"services", "mailers"}
+OUTSIDERS = {"services", "mailers", "receivers"}
 GUARDED = tuple(topic.name for topic in CATALOG if OUTSIDERS.isdisjoint(topic.producers))
 """Topics that only stages and operators write."""
 CHANGES = ("WRITE", "DELETE", "ALTER", "ALTER_CONFIGS", "ALL")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidestep.topics.acls import CLUSTER, Right, is_principal, principals, rights, rights_of, service_principal
+from sidestep.topics.acls import CLUSTER, OUTSIDE, Right, is_principal, principals, rights, rights_of, service_principal
 from sidestep.topics.catalog import BY_NAME, CATALOG
 from sidestep.topics.quotas import KEYS, quota_of
 
@@ -67,6 +67,7 @@ EXPECTED = {
         "READ topic email-approved", "WRITE topic email-bounces", "WRITE topic email-engagement",
         "READ group mailer", "READ group mailer/*", ANYBODY,
     },
+    "receiver": {"WRITE topic email-bounces", "WRITE topic email-engagement"},
     "dashboard": {
         *(f"READ topic email-{name}" for name in ("approved", "rejected", "tallies", "anomalies")),
         "READ group dashboard", "READ group dashboard/*", ANYBODY, "DESCRIBE group sidestep-anomalies-unused",
@@ -183,7 +184,7 @@ def test_nobody_may_more_than_read_write_and_describe() -> None:
 def test_the_catalog_names_nobody_who_has_no_principal() -> None:
     """A party that is misspelt there would silently have no rights."""
     parties = {party for topic in CATALOG for party in (*topic.producers, *topic.consumers)}
-    assert {"services", "mailers", "dashboards", "auditors", "operators", "screen", "decide", "watch"} == parties
+    assert {"screen", "decide", "watch", *OUTSIDE.values(), "services"} == parties
 
 
 @pytest.mark.parametrize("service", ["", "a b", "*", "a,CN=admin", "a/b", "-a", "é", "a" * 101])

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 Refusal = Literal[
-    "no-door", "path", "credentials", "no-signature", "signature", "malformed", "stale", "replayed", "topic-arn",
+    "no-door", "credentials", "no-signature", "signature", "malformed", "stale", "replayed", "topic-arn",
     "certificate", "header-twice",
 ]  # fmt: skip
 """Why a request is refused: for metrics and the log, never for whoever asked."""
@@ -42,7 +42,7 @@ class Incoming:
         return values[0] if values else ""
 
     def needed(self, *names: str) -> tuple[str, ...]:
-        """These headers. Raises Refused where one is missing, empty or not ASCII."""
+        """The headers of these names. Raises Refused where one is missing, empty or not ASCII."""
         values = tuple(map(self.header, names))
         if not all(value and value.isascii() for value in values):
             raise Refused("no-signature")

@@ -50,7 +50,7 @@ class StandardWebhooksCheck:
 
 
 def _headers(incoming: Incoming) -> tuple[str, ...]:
-    """Those of one prefix. Both at once is nothing that a sender does."""
+    """Headers of one prefix. Both at once is nothing that a sender does."""
     given = [prefix for prefix in PREFIXES if incoming.header(f"{prefix}-signature")]
     if len(given) != 1:
         raise Refused("header-twice" if given else "no-signature")

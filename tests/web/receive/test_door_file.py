@@ -122,7 +122,7 @@ def test_a_doors_file_that_is_spoilt_opens_no_door(play: Play, doors: Doors) -> 
     right = doors.path.read_text()
 
     async def scene(world: World) -> list[int]:
-        statuses = []
+        statuses: list[int] = []
         for text in ("[[door", None, right.replace('name = "resend"', 'name = "renamed"'), right):
             if text is None:
                 await asyncio.to_thread(doors.path.unlink)

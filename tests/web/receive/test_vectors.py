@@ -96,7 +96,7 @@ def test_mailguns_form() -> None:
 def test_the_text_that_sns_signs(version: str, subject: str | None) -> None:
     """In the order of its documentation, Subject only where there is one; both versions of the signature."""
     sns = Sns()
-    sent = sns.send(version, **({} if subject is None else {"Subject": subject}))
+    sent = sns.send(version) if subject is None else sns.send(version, Subject=subject)
     message = read_message(sent.body, [ARN])
     check_signature(message, sns.certificate)
     fields = json.loads(sent.body)
