@@ -3,7 +3,7 @@
     python examples/webhook_receiver.py --port 8080        # POST http://127.0.0.1:8080/, from your proxy
 
 IT CHECKS NO SIGNATURE. Whoever can reach it can make Sidestep believe that anybody's mail bounced. `sidestep receive`
-(docs/receive.md) does all that this does not: it checks what each provider signs, refuses replays, speaks TLS and bounds
+(docs/receive.md) does what this does not: it checks what each provider signs, refuses replays, speaks TLS and bounds
 rates and connections. This shows how little it takes to put a body into Kafka. It listens on loopback, and should stay
 there.
 
