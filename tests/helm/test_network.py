@@ -3,8 +3,9 @@
 from itertools import product
 
 import pytest
+import yaml
 
-from tests.helm.chart import NAMESPACE, Rendered, changed, pods, render, rendered
+from tests.helm.chart import NAMESPACE, ROOT, Rendered, changed, pods, render, rendered
 from tests.helm.reach import Host, Party, Pod, Way, reaches, ways_of
 
 STRIMZI = {"strimzi.io/cluster": "core", "strimzi.io/kind": "Kafka"}
@@ -128,3 +129,15 @@ def test_the_set_up_has_its_ways_before_all_else_is_there() -> None:
 def test_a_pod_without_a_policy_is_free() -> None:
     """The computation itself: nothing is denied where nothing selects, so the matrices above show policies at work."""
     assert reaches([], BROKER, OTHERS[0], Way(443))
+
+
+def test_the_segmentation_is_that_of_docker_compose() -> None:
+    """Who is in which network there reaches the same here: Kafka, the world, and whoever asks for metrics."""
+    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+    roles = {"screen": "screen", "decide": "decide", "watch": "watch", "validate": "serve"}
+    found = matrix(rendered()["mtls"])
+    for network, way in {"core": "> broker 9094/tcp", "outside": "> internet 443/tcp"}.items():
+        inside = {roles[name] for name in roles if network in services[name]["networks"]}
+        assert inside == {line.split()[0] for line in found if line.endswith(way)} - {"setup"}, network
+    asked = {line.split()[2] for line in found if line.startswith("prometheus > ")}
+    assert asked == {roles[name] for name in roles if "scrape" in services[name]["networks"]}
