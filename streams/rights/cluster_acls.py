@@ -4,7 +4,7 @@ They are read without librdkafka: of an answer that refuses, its client makes an
 """
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from typing import Any
 
@@ -68,19 +68,23 @@ class ClusterAcls:
         return sorted(asked(self._connection, doing, ask))
 
     def add(self, acls: Iterable[Granted]) -> None:
-        """ACLs that exist already stay as they are. Returns when a broker knows them: the controller is first."""
-        wanted = set(acls)
-        if wanted:
-            bindings = [AclBinding(*_parts(acl)) for acl in wanted]
+        """ACLs that exist already stay as they are. Returns when a broker goes by them: the controller is first."""
+        if new := set(acls):
+            bindings = [AclBinding(*_parts(acl)) for acl in new]
             _all(self._client.create_acls(bindings, request_timeout=SECONDS), "adding ACLs")
-        deadline = time.monotonic() + KNOWN_SECONDS
-        while not wanted <= set(self.read()) and time.monotonic() < deadline:
-            time.sleep(0.1)  # between two questions, until the deadline
+            self._await(lambda: new <= set(self.read()))
 
     def remove(self, acls: Iterable[Granted]) -> None:
-        """Exactly these."""
-        if filters := [AclBindingFilter(*_parts(acl)) for acl in acls]:
+        """Exactly these. Returns when a broker has forgotten them."""
+        if old := set(acls):
+            filters = [AclBindingFilter(*_parts(acl)) for acl in old]
             _all(self._client.delete_acls(filters, request_timeout=SECONDS), "taking ACLs away")
+            self._await(lambda: old.isdisjoint(self.read()))
+
+    def _await(self, known: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + KNOWN_SECONDS
+        while not known() and time.monotonic() < deadline:
+            time.sleep(0.1)  # between two questions, until the deadline
 
 
 def _all(futures: "Mapping[Any, Future[Any]]", doing: str) -> None:

@@ -4,23 +4,17 @@ system on it, in which everybody has the rights of the catalog and no others."""
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import pytest
-from confluent_kafka.admin import (
-    AclBinding,
-    AclBindingFilter,
-    AclOperation,
-    AclPermissionType,
-    AdminClient,
-    ResourcePatternType,
-    ResourceType,
-)
+from confluent_kafka.admin import AdminClient
 
 from sidestep.streams.local.development_ca import DevelopmentCA, write_private
 from sidestep.streams.local.embedded_config import quick_start
 from sidestep.streams.local.nameserver import NameServer
 from sidestep.streams.local.secure_kafka import SecureKafka
+from sidestep.streams.rights.cluster_acls import ClusterAcls
+from sidestep.streams.rights.granted import as_granted
+from sidestep.streams.rights.registry import USER
 from sidestep.topics import admin
 from sidestep.topics.access import Access
 from sidestep.topics.acls import Right, rights, service_principal
@@ -114,30 +108,11 @@ def clean(connection: Connection) -> None:
 
 def grant(connection: Connection, wanted: Iterable[Right]) -> None:
     """The ACLs of these rights, and no others."""
-    client = AdminClient(connection.librdkafka())
-    nothing: Any = None  # its types lack that names may be left open
-    any_acl = AclBindingFilter(
-        ResourceType.ANY, nothing, ResourcePatternType.ANY, nothing, nothing, AclOperation.ANY, AclPermissionType.ANY
-    )
-    for future in client.delete_acls([any_acl]).values():
-        future.result(30)
-    bindings = [_binding(right) for right in wanted]
-    for made in client.create_acls(bindings).values():
-        made.result(30)
-    wait_for(lambda: len(client.describe_acls(any_acl).result(10)) == len(bindings), 20, "all rights are in force")
-
-
-def _binding(right: Right) -> AclBinding:
-    kind = {"topic": "TOPIC", "group": "GROUP", "transactional-id": "TRANSACTIONAL_ID", "cluster": "BROKER"}
-    return AclBinding(
-        ResourceType[kind[right.resource]],
-        right.name,
-        ResourcePatternType[right.pattern.upper()],
-        f"User:{right.principal}",
-        "*",
-        AclOperation[right.operation],
-        AclPermissionType.ALLOW,
-    )
+    acls = ClusterAcls(connection)
+    acls.remove(acls.read())
+    new = {as_granted(USER + right.principal, right) for right in wanted}
+    acls.add(new)
+    wait_for(lambda: set(acls.read()) == new, 20, "all rights are in force, and no others")
 
 
 def _all_led(client: AdminClient) -> bool:

@@ -1,19 +1,16 @@
 """The rights of each principal on a real Kafka that allows nothing else: they work, everything else is refused."""
 
-import time
 from collections.abc import Callable, Iterator
 
 import pytest
 
 from sidestep.streams.local.secure_kafka import SecureKafka
-from sidestep.streams.rights.cluster_acls import ClusterAcls
-from sidestep.streams.rights.granted import as_granted
-from sidestep.streams.rights.registry import USER
 from sidestep.topics import admin
 from sidestep.topics.acls import Right, principals, rights, rights_of
 from sidestep.topics.catalog import BY_NAME
 from sidestep.topics.connection import Connection
 from tests.secure.attempts import Attempts, Outcome
+from tests.secure.conftest import grant
 
 GROUP = "matrix"
 STRANGER = "stranger"
@@ -42,16 +39,9 @@ def as_principal(secure_kafka: SecureKafka) -> AsPrincipal:
 def granted(secure_kafka: SecureKafka, as_principal: AsPrincipal) -> Iterator[None]:
     """All topics, the rights of all principals, and no other ACL."""
     admin.create(secure_kafka.connection)
-    acls = ClusterAcls(secure_kafka.connection)
-    acls.remove(acls.read())
-    wanted = [as_granted(USER + right.principal, right) for right in rights(["shop", "shop-eu"], GROUP)]
-    acls.add(wanted)
-    deadline = time.monotonic() + 10
-    while sorted(wanted) != acls.read():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    grant(secure_kafka.connection, rights(["shop", "shop-eu"], GROUP))
     yield
-    acls.remove(acls.read())
+    grant(secure_kafka.connection, ())
 
 
 def allowed(principal: str, resource: str, operation: str, names: tuple[str, ...]) -> Outcome:
