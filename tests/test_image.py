@@ -1,6 +1,7 @@
 """The image: what is in it, as whom it runs, and that nothing gets in unseen."""
 
 import re
+import tomllib
 
 from tests.compose_file import DOCKERFILE, ROOT
 
@@ -26,3 +27,11 @@ def test_the_image_gets_only_what_it_runs() -> None:
     copied = set(" ".join(re.findall(r"^COPY (?!--from)(.*) \S+$", DOCKERFILE, re.M)).split())
     allowed = set(re.findall(r"^!(\S+)$", (ROOT / ".dockerignore").read_text(), re.M))
     assert copied == allowed
+
+
+def test_the_version_is_the_same_everywhere() -> None:
+    """What is built, tagged and started is what pyproject.toml says."""
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    assert [version] == re.findall(r'image\.version="([^"]+)"', DOCKERFILE)
+    for name in ("docker-compose.yml", "Makefile"):
+        assert {version} == set(re.findall(r"\bsidestep:(\d[\w.]*)", (ROOT / name).read_text()))

@@ -55,9 +55,6 @@ def test_plain_text_is_refused(composed: Running, listener: str) -> None:
         plain.settimeout(5)
         answer = plain.recv(1024)
     assert not answer or answer[0] == 21  # nothing, or an alert of TLS
-    plain_access = Access(composed.address(listener))
-    with pytest.raises(KafkaException):
-        AdminClient(plain_access.connect().librdkafka()).list_topics(timeout=2)
 
 
 @pytest.mark.parametrize("listener", ["CORE", "READERS", "DEVELOPMENT"])
@@ -91,7 +88,7 @@ def test_a_token_for_kafka_is_a_service(composed: Running) -> None:
 def test_a_token_for_something_else_is_refused(composed: Running) -> None:
     """It is signed by the same provider, for the same client, and not for Kafka."""
     with pytest.raises(KafkaException):
-        topics(composed.by_token("openid"), 4)
+        topics(composed.by_token("openid"), 2)
     assert TOPIC in topics(composed.by_token(environment("example")["SIDESTEP_OAUTH_SCOPE"]), 4)
 
 
