@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from sidestep.streams.commands.options import broker_option
+from sidestep.streams.errors import RightsError
 from sidestep.streams.rights import forms, strimzi
 from sidestep.streams.rights.registry import Registry, registry
 from sidestep.streams.settings import load
@@ -141,14 +142,17 @@ def check(services: tuple[str, ...], file: Path | None, broker: str | None) -> N
     from sidestep.streams.rights.client_quotas import read_quotas
     from sidestep.streams.rights.cluster_acls import ClusterAcls
     from sidestep.streams.rights.granted import findings
-    from sidestep.streams.rights.no_acl import without_acls, without_quotas
+    from sidestep.streams.rights.no_acl import unknown_quotas, without_acls, without_quotas
     from sidestep.topics.described import described
 
     known, settings = read_registry(services, file), load(broker=broker)
     wanted = _usage("SIDESTEP_GROUP", lambda: known.wanted(settings.group))
     found = findings(wanted, ClusterAcls(settings.connection).read(), known.administrator_users)
     found += without_acls(described(settings.connection), wanted)
-    found += without_quotas(other_limits(known, read_quotas(settings.connection)))
+    try:
+        found += without_quotas(other_limits(known, read_quotas(settings.connection)))
+    except RightsError as error:  # some providers have quotas of their own instead
+        found.append(unknown_quotas(str(error)))
     for each in sorted(found, key=lambda each: each.weight != "fault"):
         click.echo(_as_block(each))
     if not found:

@@ -48,3 +48,14 @@ def without_quotas(limits: Quotas) -> Iterator[RightsFinding]:
             "A client that runs wild takes the brokers' time from others.",
             "sidestep acls apply",
         )
+
+
+def unknown_quotas(why: str) -> RightsFinding:
+    """Where nobody tells them."""
+    return RightsFinding(
+        "advice",
+        "quotas",
+        "can't be read",
+        f"Whether a client that runs wild is slowed down is not known: {why}.",
+        "It takes DESCRIBE_CONFIGS on the cluster; see docs/security.md for providers with quotas of their own.",
+    )

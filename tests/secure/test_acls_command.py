@@ -101,6 +101,19 @@ def test_what_is_missing_is_told(acls: ClusterAcls, run: Run, wait_until: WaitUn
     assert (1, True) == (found.exit_code, "User:decide: WRITE on topic email-approved is missing" in found.output)
 
 
+def test_what_cannot_be_seen_is_advice(acls: ClusterAcls, run: Run) -> None:
+    """With ACLs alone to be read, quotas and super users are not known; what is known is told all the same."""
+    acls.add([*WANTED, Granted("User:looker", "cluster", "literal", "kafka-cluster", "DESCRIBE"), SURPLUS])
+    result = run("check", *WHOSE, who="looker")
+    assert 1 == result.exit_code, result.output
+    lines = [line for line in result.output.splitlines() if not line.startswith(" ")]
+    assert [
+        "fault   User:mailer: WRITE on topic email-approved is too much",
+        "advice  brokers: allow.everyone.if.no.acl.found and super.users can't be read",
+        "advice  quotas: can't be read",
+    ] == lines
+
+
 @pytest.mark.parametrize("command", ["apply", "check"])
 def test_who_may_not_ask_is_told_so(acls: ClusterAcls, run: Run, command: str) -> None:
     """An answer that refuses is not taken for a cluster without ACLs."""
