@@ -132,3 +132,20 @@ def test_a_signal_that_weighs_nothing_hides_no_other(new_world: type[World]) -> 
     assert "send" == write(world, "jane@any.example", SINK).action
     verdict = write(world, "jane@gmaik.com", SINK, CLASSES["misspelled"])
     assert "gmaik.com is close" in said(verdict)
+
+
+def test_a_misspelling_that_was_confirmed_is_asked_about_when_it_falls_silent(world: World) -> None:
+    """Not at each message: the person has just said that the address is right."""
+    mine = CLASSES["misspelled"]
+    sent = [write(world, "jane@gmaik.com", OWN, mine, consent_at=world.now + DAY).action]
+    world.wait(40 * DAY)
+    sent += [write(world, "jane@gmaik.com", OWN, mine).action for _ in range(3)]
+    assert ["send", "send", "send", "defer"] == sent
+
+
+def test_where_one_has_left_there_were_people(world: World) -> None:
+    """Who collects slips takes everything."""
+    assert "defer" == write(world, "joan@gmaik.com", OWN, CLASSES["misspelled"]).action
+    write(world, "jane@gmaik.com", OWN, CLASSES["misspelled"], consent_at=world.now + DAY)
+    world.feedback("bounce", to="jane@gmaik.com", hard=True, scope="recipient")
+    assert "send" == write(world, "joan@gmaik.com", OWN, CLASSES["misspelled"]).action
