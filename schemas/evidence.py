@@ -96,6 +96,8 @@ class IntentEvidence(Struct, tag="intent", tag_field="kind", omit_defaults=True,
     """What block lists, feeds and reputation services say."""
     mailbox: MailboxFinding | None = None
     """None: nobody was asked, the usual case."""
+    proved: str = ""
+    """The key whose signature proves that the service says this; empty: none, so its name is a claim."""
 
 
 class FeedbackEvidence(Struct, tag="feedback", tag_field="kind", omit_defaults=True, gc=False):
@@ -115,6 +117,8 @@ class FeedbackEvidence(Struct, tag="feedback", tag_field="kind", omit_defaults=T
     status: str = ""
     occurred_at: int = 0
     origin: str = ""
+    proved: str = ""
+    """The key whose signature proves who says this; empty: none."""
 
 
 class PolicyRecord(Struct, tag="policy", tag_field="kind", omit_defaults=True):

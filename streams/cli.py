@@ -14,6 +14,7 @@ COMMANDS = {
     "topics": (f"{PACKAGE}.topics:topics", "Create, check and list the topics."),
     "acls": (f"{PACKAGE}.acls:acls", "Show, apply and check what each principal may do in Kafka."),
     "publish": (f"{PACKAGE}.records:publish", "Publish intents or feedback, one JSON object a line."),
+    "signers": (f"{PACKAGE}.signers:signers", "Keys of services that sign: make one, check the file."),
     "tail": (f"{PACKAGE}.records:tail", "Show verdicts as they are made."),
     "worker": (f"{PACKAGE}.worker:worker", "Run a worker."),
     "ready": (f"{PACKAGE}.ready:ready", "Say whether a worker is ready: for health checks."),

@@ -18,6 +18,8 @@ def _setting(default: Any, about: str, secret: bool = False) -> Any:
 
 
 BATCH_MOST = 10_000
+SIGNATURE_WINDOW = 604_800.0
+"""Seconds: as long as the topics of services retain records, and a day less than Decide knows ids and events."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,14 @@ class Settings:
         "", "secret that keys recipients' hashes, 64 hex digits; made and kept in the data folder where absent", True
     )
     hash_key_file: str = _setting("", "file with that secret, open to nobody else; in place of SIDESTEP_HASH_KEY")
+    signers: str = _setting(
+        "",
+        "file (TOML) of the keys that sign records, and of whose have to be signed; followed while the worker runs; "
+        "empty: signatures are not looked at, services are who they say they are",
+    )
+    signature_window: float = _setting(
+        SIGNATURE_WINDOW, "a signature is good for so long; at most a week, a day less than ids are known"
+    )
     policy: str = _setting(
         "", "policy file (TOML), followed while the worker runs; empty: the one that ships with Sidestep"
     )
@@ -146,6 +156,8 @@ def _check(settings: Settings) -> None:
     for name in ("dns_timeout", "commit_interval", "session_timeout"):
         if not 0 < getattr(settings, name) < 86_400:  # so written that NaN is refused too
             raise SettingsError(f"{name} must be above 0 and less than a day, in seconds")
+    if not 0 < settings.signature_window <= SIGNATURE_WINDOW:
+        raise SettingsError("signature_window must be above 0 and at most 604800 s, a day less than ids are known")
     if not 0 <= settings.dead_letter_share <= 1:
         raise SettingsError("dead_letter_share must be from 0 to 1")
     if not 0 <= settings.web_port <= 65_535:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from sidestep.topics.publish import Publisher
     from sidestep.topics.received import Received, Unreadable
     from sidestep.topics.security import OAuth, Plaintext, Scram, Security, Tls
+    from sidestep.topics.signer import Signer
     from sidestep.topics.subscribe import Subscription, Verdicts
 else:
     _HOMES = {
@@ -39,6 +40,7 @@ else:
         "Scram": "security",
         "Security": "security",
         "SidestepError": "errors",
+        "Signer": "signer",
         "Subscription": "subscribe",
         "Tls": "security",
         "TopicsError": "errors",
@@ -68,6 +70,7 @@ __all__ = [
     "Scram",
     "Security",
     "SidestepError",
+    "Signer",
     "Subscription",
     "Tls",
     "TopicsError",

@@ -9,7 +9,7 @@ Leaving the block waits until Kafka has taken every record, and raises PublishFa
 import time
 from collections import Counter
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, overload
 
 from confluent_kafka import KafkaError, Message, Producer
 
@@ -22,6 +22,7 @@ from sidestep.topics.connection import Connection
 from sidestep.topics.errors import PublishFailed
 from sidestep.topics.keys import record_key
 from sidestep.topics.renewing import Renewing
+from sidestep.topics.signer import Signer
 
 DELIVERY_DEADLINE = 30.0
 """Seconds after which a record that Kafka has not taken is given up."""
@@ -45,11 +46,18 @@ class Publisher:
     """Publishes to email-intents, email-bounces and email-engagement. Not for several threads at once.
 
     A text for the connection is bootstrap servers in plain text. `kafka_config` are more of librdkafka's settings, such
-    as compression.type; they win over those here.
+    as compression.type; they win over those here. With a `signer` every record is signed (docs/signing.md).
     """
 
-    def __init__(self, connection: Connection | str, **kafka_config: Any):
+    @overload
+    def __init__(self, connection: Connection | str, *, signer: Signer | None, **kafka_config: Any) -> None: ...
+
+    @overload  # a dict of settings that is unpacked names no signer
+    def __init__(self, connection: Connection | str, **kafka_config: Any) -> None: ...
+
+    def __init__(self, connection: Connection | str, *, signer: Signer | None = None, **kafka_config: Any):
         self._connection = Connection.of(connection)
+        self._signer = signer
         self._failures: Counter[str] = Counter()
         self._trouble = ""
         settings = {**CONFIG, "error_cb": self._on_error, **kafka_config}
@@ -74,9 +82,12 @@ class Publisher:
         """
         self._producers.renew(self._empty)
         producer = self._producers.client
+        sent = list(headers.items()) if headers else []
+        if self._signer is not None:
+            sent = self._signer.sign(topic, value, sent)
         while True:
             try:
-                producer.produce(topic, value, key, on_delivery=self._on_failure, headers=headers)
+                producer.produce(topic, value, key, on_delivery=self._on_failure, headers=sent)
                 break
             except BufferError:  # bounded: records leave the queue or fail within DELIVERY_DEADLINE
                 producer.poll(0.1)

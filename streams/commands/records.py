@@ -15,6 +15,7 @@ from sidestep.streams.settings import load
 from sidestep.topics.catalog import APPROVED, BOUNCES, BY_NAME, CATALOG, ENGAGEMENT, INTENTS, REJECTED
 from sidestep.topics.keys import record_key
 from sidestep.topics.publish import Publisher
+from sidestep.topics.signer import Signer
 
 WRITABLE = [INTENTS.name, BOUNCES.name, ENGAGEMENT.name]
 
@@ -23,19 +24,26 @@ WRITABLE = [INTENTS.name, BOUNCES.name, ENGAGEMENT.name]
 @click.argument("file", type=click.File("rb"))
 @click.option("--topic", type=click.Choice(WRITABLE), default=INTENTS.name, show_default=True)
 @click.option("--no-check", is_flag=True, help="Send the lines as they are, whatever is in them.")
+@click.option("--sign", "key_id", metavar="KEY-ID", help="Sign each with the key of this id, which is in --key-file.")
+@click.option("--key-file", type=click.Path(dir_okay=False), help="As sidestep signers new-key makes it.")
 @broker_option
-def publish(file: IO[bytes], topic: str, no_check: bool, broker: str | None) -> None:
+def publish(
+    file: IO[bytes], topic: str, no_check: bool, key_id: str | None, key_file: str | None, broker: str | None
+) -> None:
     """Publish each line of FILE (- is standard input), a JSON object.
 
     A line that breaks the contract is reported with its number and left out; the exit code is 1 then.
     """
     from sidestep.topics.cluster import admin_client, require
 
+    if (key_id is None) != (key_file is None):
+        raise click.UsageError("--sign and --key-file go together")
+    signer = Signer(key_id, key_file) if key_id is not None and key_file is not None else None
     connection = load(broker=broker).connection
     # says at once what would otherwise be said after the delivery deadline
     require(admin_client(connection), connection, [topic])
     sent = bad = 0
-    with Publisher(connection) as publisher, _progress(file) as lines:
+    with Publisher(connection, signer=signer) as publisher, _progress(file) as lines:
         for number, line in enumerate(lines, 1):
             if not (line := line.strip()):
                 continue

@@ -13,12 +13,19 @@ from sidestep.streams.decide.policy_file import read_policy
 from sidestep.streams.decide.policy_text import version_of
 from sidestep.streams.observe.health import Health
 from sidestep.streams.observe.labels import LabelBounds
-from sidestep.streams.observe.metrics import Done, Metrics
+from sidestep.streams.observe.metrics import Count, Done, Labelled, Metrics
 from sidestep.streams.observe.report import BEAT_SECONDS
 from sidestep.streams.observe.scrape import by_partition
 from sidestep.streams.roles.policy_reload import PolicyReload
 from sidestep.streams.roles.role import Context
-from sidestep.streams.roles.screen_metrics import EVIDENCE_RECORDS, dns_families, policy_families, source_families
+from sidestep.streams.roles.screen_metrics import (
+    EVIDENCE_RECORDS,
+    SIGNATURES,
+    dns_families,
+    policy_families,
+    signers_families,
+    source_families,
+)
 from sidestep.streams.runtime.batch_app import BatchApp
 from sidestep.streams.runtime.batches import Batch, Partition
 from sidestep.streams.runtime.dead_letters import DeadLetterLimit
@@ -37,6 +44,7 @@ from sidestep.streams.screen.lists.typo import suggest
 from sidestep.streams.screen.recent_ids import RecentIds
 from sidestep.streams.screen.screened import Screened
 from sidestep.streams.screen.screener import Screener
+from sidestep.streams.screen.signers_file import SignersFile
 from sidestep.streams.screen.sources.build import open_sources
 from sidestep.streams.screen.ticks import Ticks
 from sidestep.streams.settings import name_servers
@@ -70,6 +78,7 @@ class ScreenRole:
         self._announcer = Announcer(settings.connection, self._publisher, self._partitions, self._keys.fingerprint)
         self._policy = ""
         self._ticks = Ticks()
+        self._signers = SignersFile(Path(settings.signers), settings.signature_window) if settings.signers else None
         self._sources = open_sources(settings, name_servers(settings))
         self._screener = self._make_screener(context)
         self._contribute(context.report.metrics)
@@ -88,15 +97,18 @@ class ScreenRole:
             failpoint=context.failpoint,
             ticks=self._ticks,
             history=self._sources.prober.history if self._sources.prober is not None else None,
+            signers=self._signers.now if self._signers is not None else None,
         )
 
     def _contribute(self, metrics: Metrics) -> None:
         bounds = LabelBounds()
-        metrics.declare(EVIDENCE_RECORDS)
+        metrics.declare(EVIDENCE_RECORDS, SIGNATURES)
         metrics.read("parked", self._parked_families)
         metrics.read("dns", lambda: dns_families(self._sources.resolver, bounds))
         metrics.read("sources", lambda: source_families(self._sources.status()))
         metrics.read("policy", lambda: policy_families(self._report.health.policy_refused))
+        signers = self._signers
+        metrics.read("signers", lambda: signers_families(signers is not None and signers.refused))
 
     async def prepare(self) -> None:
         """Fetch the feeds that were never fetched, and have the log's control records say what is judged by."""
@@ -110,6 +122,8 @@ class ScreenRole:
         yield keep_in_log(self._renew)
         if self._settings.policy:  # the one that ships changes with Sidestep alone, and then its rules do as well
             yield self._policy_reload(Path(self._settings.policy)).follow()
+        if self._signers is not None:
+            yield self._signers.follow()
         if self._sources.feeds is not None:
             yield self._sources.feeds.run(self._renew)
 
@@ -134,7 +148,7 @@ class ScreenRole:
         await self._publisher.close()
 
     def _done(self, batch: Batch, screened: Screened, seconds: float) -> None:
-        counts = {EVIDENCE_RECORDS: screened.kinds}
+        counts: dict[Count, Labelled] = {EVIDENCE_RECORDS: screened.kinds, SIGNATURES: screened.signatures}
         done = Done(len(batch.records), seconds, dead_letters=screened.reasons, counts=counts)
         self._report.batch_done(self.name, batch.tp.topic, done)
 

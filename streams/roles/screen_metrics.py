@@ -11,6 +11,11 @@ from sidestep.streams.screen.dns.resolver import Resolver
 from sidestep.streams.screen.sources.status import SourceStatus
 
 EVIDENCE_RECORDS = Count("sidestep_evidence_total", "Records written to the log, by kind.", ("kind",))
+SIGNATURES = Count(
+    "sidestep_signatures_total",
+    "Records whose signature was looked at, by the key that they name, where it is known, and by what became of it.",
+    ("key", "outcome"),
+)
 LABELS = ("kind", "source")
 
 
@@ -37,6 +42,12 @@ def policy_families(refused: bool) -> Iterator[Metric]:
     """Whether the policy file can be used."""
     about = "1 while the worker's policy file can't be used, and the policy before it stays in force."
     yield GaugeMetricFamily("sidestep_policy_refused", about, float(refused))
+
+
+def signers_families(refused: bool) -> Iterator[Metric]:
+    """Whether the signers file can be used."""
+    about = "1 while the signers file can't be used, and what has to be signed becomes a dead letter."
+    yield GaugeMetricFamily("sidestep_signers_refused", about, float(refused))
 
 
 def source_families(states: Iterable[SourceStatus]) -> Iterator[Metric]:

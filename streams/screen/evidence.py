@@ -20,6 +20,8 @@ class ReadIntent(Subject, frozen=True, gc=False):
     reused: bool
     origin: str
     """topic/partition/offset."""
+    proved: str = ""
+    """The key whose signature held; empty: none."""
 
 
 def intent_evidence(read: ReadIntent, answers: Answers, found: Findings, keys: Keys, now: float) -> IntentEvidence:
@@ -53,13 +55,22 @@ def intent_evidence(read: ReadIntent, answers: Answers, found: Findings, keys: K
     )
     if sound and (answers.listed or answers.mailbox is not None):
         evidence.listed, evidence.mailbox = answers.listed, answers.mailbox
+    if read.proved:
+        evidence.proved = read.proved
     return evidence
 
 
 def feedback_evidence(
-    feedback: Bounce | Engagement, address: ParsedAddress, reasons: Reasons, keys: Keys, now: float, origin: str
+    feedback: Bounce | Engagement,
+    address: ParsedAddress,
+    reasons: Reasons,
+    keys: Keys,
+    now: float,
+    origin: str,
+    proved: str = "",
 ) -> FeedbackEvidence:
-    """One bounce, complaint or sign of engagement, classified. Not for a trap that was hit."""
+    """One bounce, complaint or sign of engagement, classified. Not for a trap that was hit. `proved`: the key whose
+    signature held."""
     assert feedback.kind != "trap-hit", "trap_evidence is for those"
     evidence = FeedbackEvidence(
         event=feedback.kind,
@@ -71,6 +82,7 @@ def feedback_evidence(
         intent_id=feedback.intent_id,
         occurred_at=read_time("occurred_at", feedback.occurred_at, now),
         origin=origin,
+        proved=proved,
     )
     if isinstance(feedback, Bounce) and feedback.kind == "bounce":
         evidence.reason, evidence.scope, evidence.hard = reasons.meaning(feedback)

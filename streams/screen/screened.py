@@ -12,6 +12,7 @@ from sidestep.streams.runtime.dead_letters import dead_letter
 from sidestep.streams.runtime.outgoing import Keyed, Outgoing, Single
 from sidestep.streams.runtime.record import Record
 from sidestep.streams.screen.evidence import ReadIntent
+from sidestep.streams.screen.signers import REASONS, TopicSigners
 from sidestep.streams.screen.traps import note
 from sidestep.topics.catalog import CONTROL, DEAD_LETTERS, EVIDENCE, INTENTS
 
@@ -19,15 +20,22 @@ log = logging.getLogger(__name__)
 
 
 class Screened:
-    """`kinds` of evidence and `reasons` of dead letters are for the metrics; `example` is the text of a refusal."""
+    """`kinds` of evidence, `reasons` of dead letters and `signatures` by key and outcome are for the metrics; `example`
+    is the text of a refusal."""
 
-    def __init__(self, batch: Batch) -> None:
+    def __init__(self, batch: Batch, check: TopicSigners | None = None) -> None:
+        """`check`: who may say what in this topic; None: nobody is asked for a signature."""
         self.origin = f"{batch.tp.topic}/{batch.tp.partition}/"
         self.waiting: dict[str, list[ReadIntent]] = defaultdict(list)
         """Intents that wait, by what is asked for."""
         self.kinds: Counter[str] = Counter()
         self.reasons: Counter[str] = Counter()
+        self.signatures: Counter[tuple[str, str]] = Counter()
+        self.forged = 0
+        """How many of the refused lack a right signature: whoever may write to a topic can make any number of them, so
+        they don't tell of a producer that is broken."""
         self.example = ""
+        self.check = check
         self._batch = batch
         self._kind = "intent" if batch.tp.topic == INTENTS.name else "feedback"
         self._ready: dict[int, list[Keyed]] = defaultdict(list)
@@ -53,6 +61,11 @@ class Screened:
         self._notes.append({"key": key, "value": kept})
         self.kinds["trap"] += 1
 
+    def held(self, proved: str) -> None:
+        """The signature of a record held; "": it has none."""
+        if proved:
+            self.signatures[proved, "held"] += 1
+
     def refuse(self, record: Record, error: Exception) -> None:
         """Keep a record as a dead letter: it breaks the contract, or we can't deal with it, which is logged as well."""
         if isinstance(error, ContractError):
@@ -62,7 +75,11 @@ class Screened:
             code, text = "internal-error", f"{type(error).__name__}: {error}"
         self._dead.append(dead_letter(record, code, text, DEAD_LETTERS.name))
         self.reasons[code] += 1
-        self.example = text
+        if code in REASONS:
+            self.forged += 1
+            self.signatures[self.check.claimed(record) if self.check is not None else "", code] += 1
+        else:
+            self.example = text
 
     def refuse_at(self, offset: int, error: Exception) -> None:
         """The same for the record at an offset of the batch."""

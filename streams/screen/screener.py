@@ -20,12 +20,14 @@ from sidestep.streams.screen.evidence import ReadIntent, feedback_evidence, inte
 from sidestep.streams.screen.examiner import Examiner
 from sidestep.streams.screen.feedback.reasons import Reasons
 from sidestep.streams.screen.findings import Findings
-from sidestep.streams.screen.intake import Feedback, content_type, read_feedback, read_intent
+from sidestep.streams.screen.intake import Feedback, read_intent
 from sidestep.streams.screen.keys import Keys
 from sidestep.streams.screen.lists.domain_facts import DomainBook
 from sidestep.streams.screen.parking import CarPark, Parked
+from sidestep.streams.screen.proved import read_proved_feedback, read_proved_intent
 from sidestep.streams.screen.recent_ids import RecentIds
 from sidestep.streams.screen.screened import Screened
+from sidestep.streams.screen.signers import Signers, TopicSigners
 from sidestep.streams.screen.sources.answers import NOT_ASKED, Answers
 from sidestep.streams.screen.sources.inquiry import Inquiry
 from sidestep.streams.screen.sources.probe.memory import MailboxHistory
@@ -51,8 +53,9 @@ class Screener:
         failpoint: Callable[[str], None],
         ticks: Ticks,
         history: MailboxHistory | None = None,
+        signers: Callable[[], Signers] | None = None,
     ):
-        """`history` hears what feedback says of mailboxes."""
+        """`history` hears what feedback says of mailboxes. `signers` gives those of now; None: nothing is signed."""
         self._book = book
         self._inquiry = inquiry
         self._examiner = Examiner(book.lists)
@@ -66,6 +69,7 @@ class Screener:
         self._car_park = CarPark(parked_max)
         self._failpoint = failpoint
         self._ticks = ticks
+        self._signers = signers
 
     def forget(self, assigned: set[Partition]) -> None:
         """Drop what is remembered of partitions that went elsewhere."""
@@ -83,8 +87,7 @@ class Screener:
         """Returns when all of the batch is in the log. Raises SidestepError when it can't be; then nothing of it may
         be acked."""
         screened = await self._screen_at_once(batch)
-        limit = self._limits.setdefault(batch.tp, self._new_limit())
-        limit.note(len(batch.records), screened.refused, screened.example)
+        self._limit(batch, screened)
         places = self._car_park.of(batch.tp)
         parked = Parked(places, screened.waiting)
         self._failpoint("screen-before-publish")
@@ -95,6 +98,12 @@ class Screener:
         # on the first failure the worker leaves: the rest is not waited for
         await asyncio.gather(*(self._answer(key, group, screened, parked) for key, group in parked.groups().items()))
         return screened
+
+    def _limit(self, batch: Batch, screened: Screened) -> None:
+        """Raises TooManyDeadLetters; forged records are left out of the account."""
+        limit = self._limits.setdefault(batch.tp, self._new_limit())
+        if records := len(batch.records) - screened.forged:
+            limit.note(records, screened.refused - screened.forged, screened.example)
 
     async def _answer(self, key: str, group: list[ReadIntent], screened: Screened, parked: Parked[ReadIntent]) -> None:
         """All intents of a batch that wait for the same answers."""
@@ -110,7 +119,8 @@ class Screener:
         self._ticks.wrote(wrote, time.time())
 
     async def _screen_at_once(self, batch: Batch) -> Screened:
-        screened, now = Screened(batch), time.time()
+        check = self._signers().of_topic(batch.tp.topic) if self._signers is not None else None
+        screened, now = Screened(batch, check), time.time()
         if batch.tp.topic == INTENTS.name:
             self._screen_intents(batch, screened, now)
         else:
@@ -124,7 +134,7 @@ class Screener:
         recent, known, at_once = self._recent[batch.tp], self._inquiry.known, self._examiner.at_once
         for record in batch.records:
             try:
-                read = self._read_intent(record, recent, screened.origin, now)
+                read = self._read_intent(record, recent, screened, now)
                 answers = NOT_ASKED if read.address.reason else known(read.address)
                 if answers is None:
                     screened.waiting[self._inquiry.key(read.address)].append(read)
@@ -136,15 +146,20 @@ class Screener:
                 screened.refuse(record, error)
         self._add_together(near_misses, screened, now)
 
-    def _read_intent(self, record: Record, recent: RecentIds, origin: str, now: float) -> ReadIntent:
-        intent = read_intent(record.value(), now)
+    def _read_intent(self, record: Record, recent: RecentIds, screened: Screened, now: float) -> ReadIntent:
+        if screened.check is None:
+            intent, proved = read_intent(record.value(), now), ""
+        else:
+            intent, proved = read_proved_intent(record, screened.check, now)
+            screened.held(proved)
         address = parse(intent.to)
         facts = self._book.facts(address.domain) if address.domain else None
         keys, offset = self._keys, record.offset()
+        origin = f"{screened.origin}{offset}"
         id_key = keys.intent(intent.service, intent.id)
         content_key = keys.content(id_key, intent.to, intent.stream, intent.test)
         reused = recent.reused(id_key, content_key)
-        return ReadIntent(intent.to, address, facts, intent, offset, id_key, content_key, reused, f"{origin}{offset}")
+        return ReadIntent(intent.to, address, facts, intent, offset, id_key, content_key, reused, origin, proved)
 
     def _add_together(self, heard: Sequence[tuple[ReadIntent, Answers]], screened: Screened, now: float) -> None:
         """Evidence of intents whose answers came together."""
@@ -164,17 +179,20 @@ class Screener:
     async def _screen_feedback(self, batch: Batch, screened: Screened, now: float) -> None:
         kind = Bounce if batch.tp.topic == BOUNCES.name else Engagement
         # a bounce as its server wrote it takes a hundred times as long to read as one in our schema
-        said = await asyncio.get_running_loop().run_in_executor(None, _read_feedback, batch.records, kind, now)
-        for record, events in zip(batch.records, said, strict=True):
+        said = await asyncio.get_running_loop().run_in_executor(
+            None, _read_feedback, batch.records, kind, now, screened.check
+        )
+        for record, read in zip(batch.records, said, strict=True):
             try:
-                if isinstance(events, Exception):
-                    raise events
-                self._add_feedback(events, f"{screened.origin}{record.offset()}", screened, now)
+                if isinstance(read, Exception):
+                    raise read
+                self._add_feedback(*read, f"{screened.origin}{record.offset()}", screened, now)
             except Exception as error:  # noqa: BLE001 - kept with the record
                 screened.refuse(record, error)
 
-    def _add_feedback(self, events: list[Feedback], origin: str, screened: Screened, now: float) -> None:
+    def _add_feedback(self, events: list[Feedback], proved: str, origin: str, screened: Screened, now: float) -> None:
         """All events of a record, or none of them where one has no recipient. Raises ContractError."""
+        screened.held(proved)
         addresses = [parse(event.recipient) for event in events]
         unsound = next((address.reason for address in addresses if address.reason), "")
         if unsound:
@@ -184,18 +202,20 @@ class Screener:
                 record = trap_evidence(event, address, self._keys, now, origin)
                 screened.add_trap(record, places_of(target_of(record), self._book.partitions))
                 continue
-            evidence = feedback_evidence(event, address, self._reasons, self._keys, now, origin)
+            evidence = feedback_evidence(event, address, self._reasons, self._keys, now, origin, proved)
             if self._history is not None:
                 self._history.hear(evidence, address.identity)
             screened.add(evidence, self._book.facts(address.domain).partition)
 
 
-def _read_feedback(records: list[Record], kind: type[Feedback], now: float) -> list[list[Feedback] | Exception]:
-    """What each Kafka record says, or why it can't be read. Runs in a thread."""
-    said: list[list[Feedback] | Exception] = []
+def _read_feedback(
+    records: list[Record], kind: type[Feedback], now: float, check: TopicSigners | None
+) -> list[tuple[list[Feedback], str] | Exception]:
+    """What each Kafka record says and which key proves it, or why it can't be read. Runs in a thread."""
+    said: list[tuple[list[Feedback], str] | Exception] = []
     for record in records:
         try:
-            said.append(read_feedback(record.value(), kind, content_type(record), now))
+            said.append(read_proved_feedback(record, kind, check, now))
         except Exception as error:  # noqa: BLE001 - kept with the record
             said.append(error)
     return said

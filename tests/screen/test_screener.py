@@ -5,8 +5,9 @@ The name server is a real one on loopback; in Kafka's place stands a list that c
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
+from itertools import chain, repeat
 from typing import Any
 
 import pytest
@@ -26,11 +27,14 @@ from sidestep.streams.screen.lists.domain_facts import DomainBook
 from sidestep.streams.screen.lists.typo import suggest
 from sidestep.streams.screen.recent_ids import RecentIds
 from sidestep.streams.screen.screener import Screener
+from sidestep.streams.screen.signers import Signers
 from sidestep.streams.screen.sources.inquiry import Inquiry
 from sidestep.streams.screen.ticks import Ticks
 from sidestep.topics.catalog import BOUNCES, CONTROL, DEAD_LETTERS, ENGAGEMENT, EVIDENCE, INTENTS
 from sidestep.topics.errors import PublishFailed
 from tests.kafka_records import delivered
+
+Headers = Sequence[tuple[str, bytes | None]]
 
 PARTITIONS = 4
 LISTS = load_lists()
@@ -73,12 +77,19 @@ class Desk:
         self.lanes: dict[Partition, Lane] = {}
         self.ends: dict[Partition, int] = {}
 
-    def batch(self, *values: bytes | None, topic: str = INTENTS.name, partition: int = 0) -> Batch:
-        """The next batch of a partition, with these records."""
+    def batch(
+        self, *values: bytes | None, topic: str = INTENTS.name, partition: int = 0, headers: Iterable[Headers] = ()
+    ) -> Batch:
+        """The next batch of a partition, with these records, and their headers where they have some."""
         tp = Partition(topic, partition)
-        lane = self.lanes.setdefault(tp, Lane(tp, 100, 500, 0.0, lambda: 0.0))
+        lane = self.lanes.setdefault(tp, Lane(tp, 6_000, 20_000, 0.0, lambda: 0.0))
         first = self.ends.get(tp, 0)
-        lane.feed([delivered(first + number, value, tp=tp, key=b"key") for number, value in enumerate(values)])
+        lane.feed(
+            [
+                delivered(first + number, value, tp=tp, key=b"key", headers=given)
+                for number, (value, given) in enumerate(zip(values, chain(headers, repeat(())), strict=False))
+            ]
+        )
         self.ends[tp] = first + len(values)
         batch = lane.next_step().batch
         assert batch is not None, "the last batch has not been released"
@@ -91,7 +102,11 @@ class Desk:
 
 @asynccontextmanager
 async def desk(
-    parked_max: int = 100, share: float = 0.5, window: int = 1000, canary: Sequence[str] = ()
+    parked_max: int = 100,
+    share: float = 0.5,
+    window: int = 1000,
+    canary: Sequence[str] = (),
+    signers: Callable[[], Signers] | None = None,
 ) -> AsyncIterator[Desk]:
     """All of it, until the block ends."""
     async with NameServer(ZONES) as ns:
@@ -108,6 +123,7 @@ async def desk(
             parked_max=parked_max,
             failpoint=reached.append,
             ticks=Ticks(),
+            signers=signers,
         )
         yield Desk(ns, screener, press, resolver, reached)
         await resolver.close()

@@ -1,0 +1,205 @@
+"""Who may say what: the keys that are known, whose services each may name, and what is asked of a record. Pure.
+
+A service is proved by a key of its own; so its name stands for its principal, and whatever is kept by service is kept
+by principal. docs/signing.md is about it, docs/decisions/045 why.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
+
+from sidestep.schemas.codec import ContractError
+from sidestep.streams.runtime.record import Record
+from sidestep.topics.signing import (
+    HMAC_SHA_256,
+    Ed25519Verifier,
+    HmacSeal,
+    Verifier,
+    signature_of,
+    signed_prefix,
+    signed_rest,
+)
+
+Demand = Literal["required", "optional", "off"]
+"""What is asked of a service's records. optional: those that are signed must be right. off: nobody looks."""
+
+ANY_SERVICE = "*"
+AHEAD = 300.0
+"""Seconds by which a signer's clock may be ahead of Screen's."""
+SIGNED_MAX = 4 * 1024 * 1024
+"""Octets: nothing that is longer is verified. What is read of a record is less (codec.MAX_RECORD, mime.OCTETS_MAX)."""
+REASONS = frozenset(
+    {
+        "signature-missing",
+        "signature-unreadable",
+        "signature-key-unknown",
+        "signature-wrong",
+        "signature-expired",
+        "signature-ahead",
+        "service-not-the-signers",
+        "stream-not-the-signers",
+        "topic-not-the-signers",
+        "repeated-member",
+    }
+)
+"""Of dead letters that anybody can cause who may write into a topic: they never count towards stopping a worker."""
+
+
+@dataclass(frozen=True)
+class SignerKey:
+    """A key: who signs with it, and what they may say."""
+
+    key_id: str
+    algorithm: str
+    key: bytes = field(repr=False)
+    """The secret, or the public key."""
+    services: frozenset[str]
+    """With ANY_SERVICE in it: all."""
+    streams: frozenset[str] = frozenset()
+    """Of their intents; empty: all."""
+    topics: frozenset[str] = frozenset()
+    """Empty: all."""
+    until: float = float("inf")
+    """Unix time after which nothing that it has signed is taken."""
+
+    def check_says(self, service: str, stream: str | None) -> None:
+        """Raises ContractError where these are not the signer's. `stream` None: feedback, which has none, and may name
+        no service: then it is the signer's own."""
+        if service not in self.services and ANY_SERVICE not in self.services and (service or stream is not None):
+            raise ContractError("service-not-the-signers", f"key {self.key_id} may not sign for the service it names")
+        if stream is not None and self.streams and stream not in self.streams:
+            raise ContractError("stream-not-the-signers", f"key {self.key_id} may not sign for the stream it names")
+
+
+class Proof(NamedTuple):
+    """What was found out about who says a record, before it is read."""
+
+    key: SignerKey | None = None
+    """Whose signature held; None: not signed."""
+    fault: ContractError | None = None
+    """Why it did not, where the service may be one that nobody looks at."""
+
+
+UNSIGNED = Proof()
+
+
+class Signers:
+    """All keys, and what is asked of which service."""
+
+    def __init__(
+        self,
+        keys: Iterable[SignerKey] = (),
+        demands: Mapping[str, Demand] | None = None,
+        default: Demand = "required",
+        window: float = 604_800.0,
+    ):
+        """`window`: seconds for which a signature is good. Without keys nobody is let in, but where that is said."""
+        self.keys = {key.key_id.encode(): key for key in keys}
+        self.window = window
+        self.demands = dict(demands or {})
+        self.default = default
+        asked = {default, *self.demands.values()}
+        self.strict = asked == {"required"}
+        """Every record has to be signed."""
+        self.lenient = "off" in asked
+        """Of some services nobody looks at signatures."""
+        self._of_topics: dict[str, TopicSigners] = {}
+
+    def demand(self, service: str) -> Demand:
+        """What is asked of its records."""
+        return self.demands.get(service, self.default)
+
+    def of_topic(self, topic: str) -> "TopicSigners":
+        """What is known of them for the records of a topic."""
+        found = self._of_topics.get(topic)
+        if found is None:
+            found = self._of_topics[topic] = TopicSigners(self, topic)
+        return found
+
+
+class TopicSigners:
+    """The keys, ready for the records of one topic. `look` before a record is read, `prove` after."""
+
+    def __init__(self, signers: Signers, topic: str):
+        self._signers = signers
+        self._window = signers.window
+        self._known = {
+            key_id: (_verifier(key, signed_prefix(topic, key_id)).holds, key, Proof(key))
+            for key_id, key in signers.keys.items()
+            if not key.topics or topic in key.topics
+        }
+
+    def look(self, record: Record, now: float) -> Proof:
+        """Whose signature a record has. Raises ContractError where nobody's service can save it."""
+        try:
+            return self._look(record, now)
+        except ContractError as fault:
+            if not self._signers.lenient:
+                raise
+            return Proof(fault=fault)
+
+    def prove(self, proof: Proof, service: str, stream: str | None = None) -> str:
+        """The id of the key that proves that a service says this; "": nothing does, and nothing has to. `stream` None:
+        what is said has none. Raises ContractError."""
+        key, fault = proof
+        if self._signers.lenient and self._signers.demand(service) == "off":
+            return ""
+        if fault is not None:
+            raise fault
+        if key is not None:
+            key.check_says(service, stream)
+            return key.key_id
+        if self._signers.demand(service) == "required":
+            raise _missing()
+        return ""
+
+    def claimed(self, record: Record) -> str:
+        """The key that a record names, for metrics: "" for one that is not known."""
+        try:
+            fields, _ = signature_of(record.headers() or ())
+        except (ContractError, UnicodeDecodeError, SystemError):
+            return ""
+        return fields[0].decode() if fields is not None and fields[0] in self._signers.keys else ""
+
+    def _look(self, record: Record, now: float) -> Proof:
+        try:
+            fields, counting = signature_of(record.headers() or ())
+        except (UnicodeDecodeError, SystemError):
+            raise ContractError("signature-unreadable", "the record's headers can't be read as text") from None
+        if fields is None:
+            if self._signers.strict:
+                raise _missing()
+            return UNSIGNED
+        value = record.value()
+        if value is None or len(value) > SIGNED_MAX:
+            raise ContractError(
+                "signature-unreadable", "a record without a value, or of more than 4 MiB, is not verified"
+            )
+        key_id, time, mac = fields
+        known = self._known.get(key_id)
+        if known is None:
+            raise self._unknown(key_id)
+        holds, key, proof = known
+        if not holds(signed_rest(time, counting, value), mac):
+            raise ContractError("signature-wrong", "the signature is not the key's for these octets in this topic")
+        if not -AHEAD <= now - int(time) / 1000 <= self._window or now > key.until:
+            raise self._untimely(int(time) / 1000, now)
+        return proof
+
+    def _untimely(self, signed: float, now: float) -> ContractError:
+        if signed > now + AHEAD:
+            return ContractError("signature-ahead", "it was signed in time to come: the signer's clock is ahead")
+        return ContractError("signature-expired", "the signature, or its key, is too old: a record that is sent again")
+
+    def _unknown(self, key_id: bytes) -> ContractError:
+        if key_id in self._signers.keys:
+            return ContractError("topic-not-the-signers", f"key {key_id.decode()} may not sign for this topic")
+        return ContractError("signature-key-unknown", "the signature names a key that is not known here")
+
+
+def _verifier(key: SignerKey, prefix: bytes) -> Verifier:
+    return HmacSeal(key.key, prefix) if key.algorithm == HMAC_SHA_256 else Ed25519Verifier(key.key, prefix)
+
+
+def _missing() -> ContractError:
+    return ContractError("signature-missing", "the record is not signed, and its service's have to be")

@@ -1,0 +1,157 @@
+"""What signatures do to a batch in Screen: forged records are kept apart and stop nobody, what is proved is told."""
+
+import time
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+
+from sidestep.streams.errors import TooManyDeadLetters
+from sidestep.streams.runtime.outgoing import Single
+from sidestep.streams.screen.signers import SignerKey, Signers
+from sidestep.topics.catalog import BOUNCES, INTENTS
+from sidestep.topics.signing import HEADER, HMAC_SHA_256, HmacSeal, header_text, signed_prefix, signed_rest
+from tests.decide.world import World
+from tests.screen.test_screener import Desk, Headers, intent, run
+
+SECRETS = {"shop-1": b"of the shop, in 32 octets or more", "billing-1": b"of billing, in 32 octets or more!"}
+KEYS = [SignerKey(f"{name}-1", HMAC_SHA_256, SECRETS[f"{name}-1"], frozenset({name})) for name in ("shop", "billing")]
+
+
+def signed(value: bytes, key_id: str = "shop-1", topic: str = INTENTS.name) -> Headers:
+    """The headers of a record that the holder of a key signs now."""
+    at = b"%d" % (time.time() * 1000)
+    seal = HmacSeal(SECRETS[key_id], signed_prefix(topic, key_id.encode()))
+    return [(HEADER, header_text(key_id.encode(), at, seal.seal(signed_rest(at, (), value))))]
+
+
+def reasons(dead: Iterable[Single]) -> list[str]:
+    """Why they are dead letters."""
+    return [dict(letter["headers"])["reason"].decode() for letter in dead]  # type: ignore[union-attr]
+
+
+def everybody() -> Signers:
+    """Every service has to sign."""
+    return Signers(KEYS)
+
+
+def attack() -> tuple[bytes, bytes]:
+    """The forger's intent, with the service and the id of another one's, and that one's own."""
+    theirs = intent("inv-1001", "jane@fast.example", service="billing")
+    return intent("inv-1001", "victim@fast.example", service="billing"), theirs
+
+
+async def _judged(at: Desk, *headers: Headers) -> list[tuple[str, str, str]]:
+    """Recipient, decision and deciding rule of what came of the attack."""
+    await at.knows("fast.example")
+    await at.screener.screen(at.batch(*attack(), headers=headers))
+    verdicts = World().append(*at.press.evidence())
+    return [(v.to, v.decision, v.rules[0].id if v.rules else "") for v in verdicts]
+
+
+def test_without_signatures_a_service_is_who_it_says() -> None:
+    """Somebody takes billing's id with an intent of his own, and billing's invoice gets nowhere."""
+
+    async def scenario(at: Desk) -> None:
+        forged, real = await _judged(at, [], [])
+        assert ("victim@fast.example", "approved") == forged[:2]
+        assert ("jane@fast.example", "rejected", "id-reused") == real
+        assert ["", ""] == [evidence.proved for evidence in at.press.evidence()]
+
+    run(scenario)
+
+
+@pytest.mark.parametrize(
+    ("forgery", "reason"),
+    [("unsigned", "signature-missing"), ("his own key", "service-not-the-signers"), ("copied", "signature-wrong")],
+)
+def test_with_signatures_he_is_refused(forgery: str, reason: str) -> None:
+    """However he goes about it; and billing's invoice is approved, with the key that proves it."""
+
+    async def scenario(at: Desk) -> None:
+        forged, real = attack()
+        his = {"unsigned": [], "his own key": signed(forged), "copied": signed(real, "billing-1")}[forgery]
+        assert [("jane@fast.example", "approved", "")] == await _judged(at, his, signed(real, "billing-1"))
+        assert ["billing-1"] == [evidence.proved for evidence in at.press.evidence()]
+        assert [reason] == reasons(at.press.dead())
+        assert [forged] == [letter["value"] for letter in at.press.dead()]
+
+    run(scenario, signers=everybody)
+
+
+def test_forged_records_never_stop_the_worker() -> None:
+    """Five thousand of any kind. Signed ones that can't be read still do, as a broken producer does."""
+
+    async def scenario(at: Desk) -> None:
+        await at.knows("fast.example")
+        junk, good = b"no JSON", intent("good")
+        kinds: list[Headers] = [[], [(HEADER, b"1;shop-1;1800000000000;x")], [(HEADER, b"2;x")], signed(good)]
+        forged = [(junk, kinds[number % 4]) for number in range(5_000)]
+        values, headers = zip(*forged, (good, signed(good)), strict=True)
+        screened = await at.screener.screen(at.batch(*values, headers=headers))
+        assert (5_000, 5_000) == (screened.refused, screened.forged)
+        assert ["good"] == [evidence.id for evidence in at.press.evidence()]
+        assert {("shop-1", "held"): 1, ("", "signature-missing"): 1_250, ("shop-1", "signature-wrong"): 2_500,
+                ("", "signature-unreadable"): 1_250} == screened.signatures  # fmt: skip
+        with pytest.raises(TooManyDeadLetters, match="59 of the last 60"):
+            await at.screener.screen(at.batch(*[junk] * 59, headers=[signed(junk)] * 59))
+
+    run(scenario, signers=everybody, window=60)
+
+
+def test_feedback_is_proved_as_well() -> None:
+    """In our schema and a provider's own; a forged bounce marks nobody."""
+
+    async def scenario(at: Desk) -> None:
+        await at.knows("fast.example")
+        ours = b'{"recipient": "jane@fast.example", "status": "5.1.1", "service": "shop"}'
+        text = b'{"RecordType": "Bounce", "ID": 1, "Type": "HardBounce", "Email": "jane@fast.example"}'
+        other = ours.replace(b"shop", b"billing")
+        headers = [signed(value, topic=BOUNCES.name) for value in (ours, text, other)]
+        await at.screener.screen(at.batch(ours, text, other, ours, topic=BOUNCES.name, headers=[*headers, []]))
+        assert ["shop-1", "shop-1"] == [evidence.proved for evidence in at.press.evidence()]
+        assert ["service-not-the-signers", "signature-missing"] == reasons(at.press.dead())
+
+    run(scenario, signers=everybody)
+
+
+def test_a_member_that_is_said_twice_is_refused_where_it_is_signed() -> None:
+    """A gateway that reads the first one would let pass what Screen does not read."""
+
+    async def scenario(at: Desk) -> None:
+        await at.knows("fast.example")
+        twice = intent("1").replace(b"{", b'{"service": "billing", ', 1)
+        bounce = b'{"recipient": "x@fast.example", "recipient": "jane@fast.example"}'
+        await at.screener.screen(at.batch(twice, headers=[signed(twice)]))
+        await at.screener.screen(at.batch(bounce, topic=BOUNCES.name, headers=[signed(bounce, topic=BOUNCES.name)]))
+        assert ["repeated-member"] * 2 == reasons(at.press.dead())
+        assert [] == at.press.evidence()
+
+    run(scenario, signers=everybody)
+
+
+def test_who_waits_for_dns_keeps_what_was_proved() -> None:
+    """The evidence that follows later says it too."""
+
+    async def scenario(at: Desk) -> None:
+        value = intent("1", "j@slow.example")
+        await at.screener.screen(at.batch(value, headers=[signed(value)]))
+        assert ["shop-1"] == [evidence.proved for evidence in at.press.evidence()]
+
+    run(scenario, signers=everybody)
+
+
+def test_the_signers_of_now_count() -> None:
+    """A key that is taken out signs nothing more from the next batch on."""
+    now: list[Any] = [Signers(KEYS)]
+
+    async def scenario(at: Desk) -> None:
+        await at.knows("fast.example")
+        value = intent("1")
+        await at.screener.screen(at.batch(value, headers=[signed(value)]))
+        now[0] = Signers(KEYS[1:])
+        await at.screener.screen(at.batch(value, headers=[signed(value)]))
+        assert 1 == len(at.press.evidence())
+        assert ["signature-key-unknown"] == reasons(at.press.dead())
+
+    run(scenario, signers=lambda: now[0])
