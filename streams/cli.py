@@ -22,7 +22,7 @@ COMMANDS = {
     "demo": (f"{PACKAGE}.demo:demo", "See it work, from nothing, in a minute."),
     "simulate": (f"{PACKAGE}.simulate:simulate", "Invent a company's email of two years, with its traps."),
     "serve": (f"{PACKAGE}.serve:serve", "Answer POST /v1/validate: check addresses while a person types them."),
-    "receive": (f"{PACKAGE}.receive:receive", "Take providers' webhooks, check them, put them into Kafka."),
+    "receive": (f"{PACKAGE}.receive:receive", "Take webhooks, checked, and bounces by mail into Kafka."),
     "check-address": (f"{PACKAGE}.check_address:check_address", "Say what is known of addresses, from a shell."),
     "parse-feedback": (f"{PACKAGE}.feedback:parse_feedback", "Read bounces, complaints and webhook bodies."),
     "feedback": (f"{PACKAGE}.feedback:feedback", "Check the rules for bounces."),

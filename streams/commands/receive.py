@@ -19,11 +19,19 @@ FILE = click.Path(path_type=Path, dir_okay=False)
 @click.option(
     "--doors",
     type=FILE,
-    required=True,
     envvar="SIDESTEP_DOORS",
     show_envvar=True,
     help="Doors file (TOML): providers, services, files of secrets. Read again when it changes.",
 )
+@click.option(
+    "--lmtp",
+    default="",
+    metavar="HOST:PORT",
+    envvar="SIDESTEP_LMTP",
+    show_envvar=True,
+    help="Take mail that comes back, from our own mail server by LMTP; unix:PATH for a socket.",
+)
+@click.option("--lmtp-anywhere", is_flag=True, help="LMTP beyond loopback: nobody else is on that network.")
 @click.option(
     "--host",
     default=ReceiveOptions.host,
@@ -52,7 +60,7 @@ FILE = click.Path(path_type=Path, dir_okay=False)
 @click.option("--insecure", is_flag=True, help="Plain text beyond loopback: something in front of it speaks TLS.")
 @broker_option
 def receive(broker: str | None, **options: Any) -> None:
-    """Take webhooks of email providers, check that they are theirs, and put them into Kafka.
+    """Take webhooks of email providers, check that they are theirs, and put them into Kafka; and bounces by LMTP.
 
     Each door of the doors file is an endpoint for one provider and one service. Health and metrics are at
     SIDESTEP_WEB_HOST and SIDESTEP_WEB_PORT.

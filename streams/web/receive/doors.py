@@ -28,6 +28,8 @@ SCHEMES: dict[str, Scheme] = {
 """How each provider signs."""
 KEYED = ("ecdsa", "mailgun", "standard-webhooks")
 DOORS_MAX = 200
+RESERVED = ("lmtp", "none")
+"""Names in metrics: of the mailbox, and of no door."""
 RATE = "100/s,max_burst=1000"
 
 Name = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
@@ -97,6 +99,8 @@ def parse_doors(text: str) -> tuple[DoorEntry, ...]:
 
 def entry_fault(entry: DoorEntry) -> str:
     """What is wrong with an entry, as a sentence; "" for nothing."""
+    if entry.name in RESERVED:
+        return f"{' and '.join(RESERVED)} are no names of doors"
     if entry.provider not in SCHEMES:
         return f"provider is one of {', '.join(SCHEMES)}; `other` is for whoever has a password or a secret path only"
     if not entry.service.isprintable():

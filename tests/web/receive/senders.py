@@ -155,3 +155,30 @@ def sparkpost(secret: str = PATH) -> Sent:
     """A body of SparkPost's, to a door that has a secret path alone."""
     event = {"type": "bounce", "bounce_class": "10", "rcpt_to": "kuro@example.net", "event_id": "ev1"}
     return Sent(f"/sparkpost/{secret}", json.dumps([{"msys": {"message_event": event}}]).encode())
+
+
+REPORT = (
+    b"From: MAILER-DAEMON@mx.example.net\r\n"
+    b"To: bounces+token=kuro@shop.example\r\n"
+    b"Subject: Undelivered Mail Returned to Sender\r\n"
+    b"Message-ID: <1@mx.example.net>\r\n"
+    b"MIME-Version: 1.0\r\n"
+    b'Content-Type: multipart/report; report-type=delivery-status; boundary="=b"\r\n'
+    b"\r\n"
+    b"--=b\r\n\r\n"
+    b"Your message could not be delivered.\r\n"
+    b".a line with a dot in front\r\n"
+    b"--=b\r\n"
+    b"Content-Type: message/delivery-status\r\n\r\n"
+    b"Reporting-MTA: dns; mx.example.net\r\n\r\n"
+    b"Final-Recipient: rfc822; kuro@example.net\r\n"
+    b"Action: failed\r\n"
+    b"Status: 5.1.1\r\n"
+    b"Diagnostic-Code: smtp; 550 5.1.1 user unknown\r\n"
+    b"--=b\r\n"
+    b"Content-Type: message/rfc822\r\n\r\n"
+    b"From: shop@shop.example\r\nTo: kuro@example.net\r\nMessage-ID: <m1@shop.example>\r\nSubject: Hello\r\n\r\n"
+    b"Hello\r\n"
+    b"--=b--\r\n"
+)
+"""A delivery report (RFC 3464), octet for octet."""

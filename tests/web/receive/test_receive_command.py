@@ -2,6 +2,7 @@
 
 import os
 import signal
+import smtplib
 import socket
 import ssl
 import subprocess
@@ -26,7 +27,7 @@ from sidestep.topics.received import Received
 from sidestep.topics.subscribe import Subscription
 from tests.fixture_types import WaitUntil
 from tests.web.receive.conftest import Doors
-from tests.web.receive.senders import PATH, SVIX_SECRET, SendGrid, Sent, mailgun, postmark, resend, sparkpost
+from tests.web.receive.senders import PATH, REPORT, SVIX_SECRET, SendGrid, Sent, mailgun, postmark, resend, sparkpost
 
 COMMAND = [sys.executable, "-c", "from sidestep.streams.cli import main; main()", "receive"]
 
@@ -84,8 +85,9 @@ def test_what_providers_sign_is_read_as_feedback(
     now = time.time()
     good = [doors.sendgrid.send(now), mailgun(at=now), resend(at=now), postmark(), sparkpost()]
     bad = [SendGrid().send(now), mailgun("key-" + "x" * 32, now), resend(at=now - 900), postmark(password="x" * 32)]
+    lmtp = tmp_path / "lmtp"
     options = ("--doors", doors.path, "--broker", clean_topics, "--port", port, "--tls-cert", issued.certificate,
-               "--tls-key", issued.key)  # fmt: skip
+               "--tls-key", issued.key, "--lmtp", f"unix:{lmtp}")  # fmt: skip
     with _running(log, web_port, *options) as process:
         ready = f"http://127.0.0.1:{web_port}/readyz"
         wait_until(lambda: process.poll() is not None or _status(ready) == 200, 30)
@@ -96,18 +98,24 @@ def test_what_providers_sign_is_read_as_feedback(
         assert [200] * len(good) == [_status(url + sent.path, sent, trusting) for sent in good]
         assert time.monotonic() - began < 10
         assert 200 == _status(url + good[0].path, good[0], trusting), "again: taken, and not published"
+        with smtplib.LMTP(str(lmtp)) as client:
+            assert {} == client.sendmail("", ["bounces+token=kuro@shop.example"], REPORT)
         scraped = urllib.request.urlopen(f"http://127.0.0.1:{web_port}/metrics", timeout=10).read().decode()
         assert 'sidestep_received_total{door="sendgrid",outcome="published"} 1.0' in scraped
+        assert 'sidestep_received_total{door="lmtp",outcome="published"} 1.0' in scraped
         assert "sidestep_receive_kafka_up 1.0" in scraped
         process.send_signal(signal.SIGTERM)
         assert process.wait(30) == 0, log.read_text()
-    records = _records(clean_topics, (BOUNCES.name, ENGAGEMENT.name), len(good))
-    assert sorted(sent.body for sent in good) == sorted(record.value.octets for record in records)
+    records = _records(clean_topics, (BOUNCES.name, ENGAGEMENT.name), len(good) + 1)
+    assert sorted([*(sent.body for sent in good), REPORT]) == sorted(record.value.octets for record in records)
     for record in records:
         form = (record.headers["content-type"] or b"").decode()
         (feedback,) = read_feedback(record.value.octets, Bounce, form, now)
         assert isinstance(feedback, Bounce) and feedback.hard and feedback.recipient == "kuro@example.net"
-        assert record.headers["service"] in (b"shop", b"billing") and record.headers["provider"]
+        assert record.headers["provider"]
+        assert record.headers.get("service") in (
+            (None,) if record.headers["door"] == b"lmtp" else (b"shop", b"billing")
+        )
         assert (record.headers["received-at"] or b"").startswith(b"20")
     said = log.read_text()
     assert "left cleanly" in said
