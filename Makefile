@@ -59,7 +59,7 @@ chart:  ## builds what the tests of the Helm chart render it with; needs Go, a m
 ifeq ($(GO),)
 	@echo "chart: no Go here; the tests that render the Helm chart will be skipped"
 else
-	cd .ci/helm && $(GO) build -buildvcs=false -trimpath -gcflags='all=-N -l' -ldflags='-s -w' -o ../../build/chart/render .
+	.ci/helm/build $(GO)
 endif
 
 format: $(STAMP)  ## lays the code out as ruff does, imports sorted
