@@ -6,8 +6,8 @@ length in decimal, a colon, the octets and a comma:
     sidestep-signature-1, topic, key id, time as the header has it, then name and value of each header that counts, in
     the record's order, then the record's value
 
-Headers that count are content-type and all that begin with `sidestep-`, the signature apart: those Sidestep reads.
-Others may be added or lost on the way. docs/signing.md says it for other languages, with vectors.
+Headers that count are content-type, those that `sidestep receive` writes and all that begin with `sidestep-`, the
+signature apart. Others may be added or lost on the way. docs/signing.md says it for other languages, with vectors.
 """
 
 import re
@@ -27,6 +27,8 @@ HEADER = "sidestep-signature"
 DOMAIN = b"sidestep-signature-1"
 """What is signed begins with it: nothing that the same key signs for another purpose can be taken for a record."""
 VERSION = b"1"
+COUNTING = frozenset({"content-type", "provider", "service", "door", "received-at", "envelope-from", "envelope-to"})
+"""Headers that count besides those that begin with `sidestep-`, in lower case."""
 HEADER_MAX = 300
 """Octets: the longest signature has 64 + 64 and some more."""
 TIME_MAX = 15
@@ -182,7 +184,7 @@ def signature_of(headers: HeaderPairs) -> tuple[SignatureFields | None, HeaderPa
             if found is not None:
                 raise ContractError("signature-unreadable", f"there are several headers {HEADER}: one is expected")
             found = given or b""
-        elif lower == "content-type" or lower.startswith("sidestep-"):
+        elif lower in COUNTING or lower.startswith("sidestep-"):
             counting.append((name, given))
     return (None if found is None else parse_signature(found)), counting
 

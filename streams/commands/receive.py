@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from sidestep.streams.commands.options import broker_option
+from sidestep.streams.commands.options import broker_option, signer_given, signer_options
 from sidestep.streams.commands.run_loop import run_loop
 from sidestep.streams.observe.logs import configure
 from sidestep.streams.settings import load
@@ -58,8 +58,9 @@ FILE = click.Path(path_type=Path, dir_okay=False)
 )
 @click.option("--tls-key", type=FILE, envvar="SIDESTEP_LISTEN_TLS_KEY", show_envvar=True, help="Its key, PEM.")
 @click.option("--insecure", is_flag=True, help="Plain text beyond loopback: something in front of it speaks TLS.")
+@signer_options
 @broker_option
-def receive(broker: str | None, **options: Any) -> None:
+def receive(broker: str | None, key_id: str | None, key_file: str | None, **options: Any) -> None:
     """Take webhooks of email providers, check that they are theirs, and put them into Kafka; and bounces by LMTP.
 
     Each door of the doors file is an endpoint for one provider and one service. Health and metrics are at
@@ -67,4 +68,4 @@ def receive(broker: str | None, **options: Any) -> None:
     """
     settings = load(broker=broker)
     configure(settings.log_format, settings.log_level)
-    run_loop(run(settings, ReceiveOptions(**options)))
+    run_loop(run(settings, ReceiveOptions(**options, signer=signer_given(key_id, key_file))))

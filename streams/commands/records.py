@@ -9,13 +9,12 @@ from typing import IO, Literal
 import click
 
 from sidestep.schemas.codec import ContractError, decode
-from sidestep.streams.commands.options import broker_option
+from sidestep.streams.commands.options import broker_option, signer_given, signer_options
 from sidestep.streams.commands.render import as_json_line, as_text_line
 from sidestep.streams.settings import load
 from sidestep.topics.catalog import APPROVED, BOUNCES, BY_NAME, CATALOG, ENGAGEMENT, INTENTS, REJECTED
 from sidestep.topics.keys import record_key
 from sidestep.topics.publish import Publisher
-from sidestep.topics.signer import Signer
 
 WRITABLE = [INTENTS.name, BOUNCES.name, ENGAGEMENT.name]
 
@@ -24,8 +23,7 @@ WRITABLE = [INTENTS.name, BOUNCES.name, ENGAGEMENT.name]
 @click.argument("file", type=click.File("rb"))
 @click.option("--topic", type=click.Choice(WRITABLE), default=INTENTS.name, show_default=True)
 @click.option("--no-check", is_flag=True, help="Send the lines as they are, whatever is in them.")
-@click.option("--sign", "key_id", metavar="KEY-ID", help="Sign each with the key of this id, which is in --key-file.")
-@click.option("--key-file", type=click.Path(dir_okay=False), help="As sidestep signers new-key makes it.")
+@signer_options
 @broker_option
 def publish(
     file: IO[bytes], topic: str, no_check: bool, key_id: str | None, key_file: str | None, broker: str | None
@@ -36,9 +34,7 @@ def publish(
     """
     from sidestep.topics.cluster import admin_client, require
 
-    if (key_id is None) != (key_file is None):
-        raise click.UsageError("--sign and --key-file go together")
-    signer = Signer(key_id, key_file) if key_id is not None and key_file is not None else None
+    signer = signer_given(key_id, key_file)
     connection = load(broker=broker).connection
     # says at once what would otherwise be said after the delivery deadline
     require(admin_client(connection), connection, [topic])

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from sidestep.streams.errors import SettingsError
 from sidestep.streams.screen.signers import SignerKey, Signers
-from sidestep.streams.screen.signers_file import read_signers
+from sidestep.streams.screen.signers_file import TOPICS, read_signers
 from sidestep.streams.settings import SIGNATURE_WINDOW
 from sidestep.topics.signing import ED25519, HMAC_SHA_256, KEY_OCTETS, is_key_id
 
@@ -29,11 +29,19 @@ def signers() -> None:
     "--service", "services", multiple=True, required=True, help="Whom it signs for; several times for several."
 )
 @click.option("--stream", "streams", multiple=True, help="Which streams of theirs; without it: all.")
+@click.option("--topic", "topics", multiple=True, type=click.Choice(sorted(TOPICS)), help="Where; without it: in all.")
 @click.option(
     "--file", "key_file", type=FILE, required=True, help="Where the service's secret goes; must not be there yet."
 )
 @click.option("--algorithm", type=click.Choice([HMAC_SHA_256, ED25519]), default=HMAC_SHA_256, show_default=True)
-def new_key(key_id: str, services: tuple[str, ...], streams: tuple[str, ...], key_file: Path, algorithm: str) -> None:
+def new_key(
+    key_id: str,
+    services: tuple[str, ...],
+    streams: tuple[str, ...],
+    topics: tuple[str, ...],
+    key_file: Path,
+    algorithm: str,
+) -> None:
     """Make a key: its secret into a file, its lines for the signers file on the screen.
 
     HMAC: service and Screen have the same secret. Ed25519: Screen has the public half, which can't sign; a check costs
@@ -49,6 +57,8 @@ def new_key(key_id: str, services: tuple[str, ...], streams: tuple[str, ...], ke
     click.echo(f"services = {json.dumps(services)}")
     if streams:
         click.echo(f"streams = {json.dumps(streams)}")
+    if topics:
+        click.echo(f"topics = {json.dumps(topics)}")
     click.echo(_half(algorithm, key, key_file))
 
 

@@ -14,7 +14,7 @@ from sidestep.topics.connection import Connection
 
 ORDER = (
     "settings", "connection", "certificate", "clock", "topics", "acls", "dns", "disk", "files", "secrets", "hash key",
-    "policy", "watch", "sources", "endpoints",
+    "policy", "watch", "sources", "signers", "endpoints",
 )  # fmt: skip
 
 OF_KAFKA = ("clock", "topics", "acls")
@@ -67,6 +67,7 @@ def _alone(settings: Settings, environment: Mapping[str, str], known: Collection
         ("policy", machine.policy),
         ("watch", machine.watch),
         ("sources", machine.sources),
+        ("signers", machine.signers),
         ("endpoints", machine.endpoints),
     ):
         yield Check(name, partial(find, settings))

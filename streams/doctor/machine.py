@@ -4,6 +4,7 @@ import os
 import shutil
 import stat
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from sidestep.streams.decide.policy_text import parse
 from sidestep.streams.doctor import judge
 from sidestep.streams.doctor.row import CheckRow
 from sidestep.streams.screen.hash_key import known_hash_key
+from sidestep.streams.screen.signers_file import read_signers
 from sidestep.streams.screen.sources.build import read_sources
 from sidestep.streams.screen.sources.check import check_sources
 from sidestep.streams.settings import Settings
@@ -125,6 +127,16 @@ def endpoints(settings: Settings) -> Iterator[CheckRow]:
     else:
         mend = f"See that nobody else is, or give {NAMES.certificate} and {NAMES.key}."
         yield CheckRow("endpoints", "warning", f"{where}: whoever is on that network reads the token", mend)
+
+
+def signers(settings: Settings) -> Iterator[CheckRow]:
+    """The signers file."""
+    if settings.signers:
+        read = partial(read_signers, Path(settings.signers), settings.signature_window)
+        yield _usable("signers", settings.signers, read)
+    else:
+        said = "no file is named: a service is who its records say, whoever may write them"
+        yield CheckRow("signers", "ok", said, "docs/signing.md says how services prove who they are.")
 
 
 def _usable(check: str, file: str, read: Callable[[], object]) -> CheckRow:

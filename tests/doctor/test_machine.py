@@ -32,14 +32,15 @@ def _private(path: Path, text: str) -> str:
 
 
 @pytest.mark.parametrize("find", [machine.policy, machine.watch, machine.sources, machine.disk, machine.files,
-                                  machine.endpoints])  # fmt: skip
+                                  machine.signers, machine.endpoints])  # fmt: skip
 def test_without_anything_all_is_well(find: Find, tmp_path: Path) -> None:
     """What ships is sound, and a data folder need not be there yet."""
     assert "ok" == _one(find(Settings(data_dir=str(tmp_path / "new" / "data")))).status
 
 
 @pytest.mark.parametrize(
-    ("find", "setting"), [(machine.policy, "policy"), (machine.watch, "watch"), (machine.sources, "sources")]
+    ("find", "setting"),
+    [(machine.policy, "policy"), (machine.watch, "watch"), (machine.sources, "sources"), (machine.signers, "signers")],
 )
 def test_a_file_that_can_not_be_used_is_named(find: Find, setting: str, tmp_path: Path) -> None:
     """Missing, and broken."""
@@ -47,7 +48,7 @@ def test_a_file_that_can_not_be_used_is_named(find: Find, setting: str, tmp_path
     for _ in range(2):
         row = _one(find(Settings(data_dir=str(tmp_path), **{setting: str(file)})))  # type: ignore[arg-type]
         assert "fault" == row.status and row.what.count(str(file)) == 1
-        file.write_text("[nonsense\n")
+        _private(file, "[nonsense\n")
 
 
 def test_the_hash_key(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from typing import Protocol
 from sidestep.topics.connection import Connection
 from sidestep.topics.errors import PublishFailed
 from sidestep.topics.publish import Headers, Publisher
+from sidestep.topics.signer import Signer
 
 DELIVERY_MS = 5_000
 """Milliseconds after which a record is given up: providers wait some ten seconds for an answer."""
@@ -58,9 +59,9 @@ class ConfirmingPublisher:
         self._thread.start()
 
     @classmethod
-    def to(cls, connection: Connection) -> "ConfirmingPublisher":
-        """A publisher to a cluster; nothing is asked yet."""
-        return cls(lambda: Publisher(connection, **{"delivery.timeout.ms": DELIVERY_MS}))
+    def to(cls, connection: Connection, signer: Signer | None = None) -> "ConfirmingPublisher":
+        """A publisher to a cluster; nothing is asked yet. `signer` belongs to its thread from now on."""
+        return cls(lambda: Publisher(connection, signer=signer, **{"delivery.timeout.ms": DELIVERY_MS}))
 
     async def publish(self, topic: str, value: bytes, headers: Headers) -> None:
         """Returns when Kafka has the record. Raises NotTaken."""

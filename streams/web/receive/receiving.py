@@ -25,6 +25,7 @@ from sidestep.streams.web.receive.received_metrics import ReceivedMetrics
 from sidestep.streams.web.receive.receiver_health import ReceiverHealth
 from sidestep.streams.web.until_stopped import stopped_by_signals, until_stopped
 from sidestep.streams.web.worker import worker_endpoints
+from sidestep.topics.signer import Signer
 
 NAMES = SettingNames(
     host="--host ",
@@ -55,6 +56,8 @@ class ReceiveOptions:
     tls_cert: Path | None = None
     tls_key: Path | None = None
     insecure: bool = False
+    signer: Signer | None = None
+    """Signs what goes into Kafka; None: nobody does."""
 
 
 async def receive(settings: Settings, options: ReceiveOptions, amazon: Amazon | None = None) -> None:
@@ -69,7 +72,7 @@ async def receive(settings: Settings, options: ReceiveOptions, amazon: Amazon | 
         amazon = amazon or Amazon()
         stack.push_async_callback(amazon.close)
         doors = DoorFile(options.doors, amazon) if options.doors is not None else None
-        publisher = ConfirmingPublisher.to(connection)
+        publisher = ConfirmingPublisher.to(connection, options.signer)
         stack.push_async_callback(publisher.close)
         health = ReceiverHealth(lambda: doors.fault if doors is not None else "")
         metrics = ReceivedMetrics(version("sidestep"))

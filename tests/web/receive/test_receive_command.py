@@ -12,6 +12,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -20,12 +21,16 @@ from click.testing import CliRunner
 from sidestep.schemas import Bounce
 from sidestep.streams.cli import main
 from sidestep.streams.local.development_ca import DevelopmentCA
+from sidestep.streams.runtime.batches import Partition
 from sidestep.streams.screen.intake import read_feedback
+from sidestep.streams.screen.signers import ANY_SERVICE, SignerKey, Signers
 from sidestep.topics.catalog import BOUNCES, ENGAGEMENT
 from sidestep.topics.connection import Connection
 from sidestep.topics.received import Received
+from sidestep.topics.signing import HMAC_SHA_256
 from sidestep.topics.subscribe import Subscription
 from tests.fixture_types import WaitUntil
+from tests.kafka_records import delivered
 from tests.web.receive.conftest import Doors
 from tests.web.receive.senders import PATH, REPORT, SVIX_SECRET, SendGrid, Sent, mailgun, postmark, resend, sparkpost
 
@@ -85,9 +90,14 @@ def test_what_providers_sign_is_read_as_feedback(
     now = time.time()
     good = [doors.sendgrid.send(now), mailgun(at=now), resend(at=now), postmark(), sparkpost()]
     bad = [SendGrid().send(now), mailgun("key-" + "x" * 32, now), resend(at=now - 900), postmark(password="x" * 32)]
-    lmtp = tmp_path / "lmtp"
+    lmtp, octets = tmp_path / "lmtp", sha256(b"of the receiver").digest()
+    key = SignerKey("receiver", HMAC_SHA_256, octets, frozenset({ANY_SERVICE}))
+    secret = tmp_path / "receiver.key"
+    secret.write_text(f"{HMAC_SHA_256}:{octets.hex()}")
+    secret.chmod(0o600)
     options = ("--doors", doors.path, "--broker", clean_topics, "--port", port, "--tls-cert", issued.certificate,
-               "--tls-key", issued.key, "--lmtp", f"unix:{lmtp}")  # fmt: skip
+               "--tls-key", issued.key, "--lmtp", f"unix:{lmtp}",
+               "--sign", "receiver", "--key-file", secret)  # fmt: skip
     with _running(log, web_port, *options) as process:
         ready = f"http://127.0.0.1:{web_port}/readyz"
         wait_until(lambda: process.poll() is not None or _status(ready) == 200, 30)
@@ -109,6 +119,9 @@ def test_what_providers_sign_is_read_as_feedback(
     records = _records(clean_topics, (BOUNCES.name, ENGAGEMENT.name), len(good) + 1)
     assert sorted([*(sent.body for sent in good), REPORT]) == sorted(record.value.octets for record in records)
     for record in records:
+        check, headers = Signers([key]).of_topic(record.topic), list(record.headers.items())
+        signed = delivered(0, record.value.octets, tp=Partition(record.topic, 0), headers=headers)
+        assert key == check.look(signed, now).key
         form = (record.headers["content-type"] or b"").decode()
         (feedback,) = read_feedback(record.value.octets, Bounce, form, now)
         assert isinstance(feedback, Bounce) and feedback.hard and feedback.recipient == "kuro@example.net"
