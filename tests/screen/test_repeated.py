@@ -14,7 +14,9 @@ from sidestep.streams.screen.repeated import repeats_member
 PLAIN = b'{"id":"x","to":"a@d0.example","service":"shop"}'
 texts = st.text(st.characters(codec="utf-8"), max_size=6)
 values = st.recursive(
-    st.none() | st.booleans() | st.integers() | texts, lambda inner: st.lists(inner) | st.dictionaries(texts, inner)
+    st.none() | st.booleans() | st.integers() | texts,
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(texts, inner, max_size=3),
+    max_leaves=6,
 )
 
 
@@ -63,7 +65,7 @@ def test_any_json_that_a_library_writes_is_let_through(value: Any, ascii_only: b
     assert not repeats_member(json.dumps(value, ensure_ascii=ascii_only).encode())
 
 
-@given(st.dictionaries(texts, values, min_size=1), st.data(), st.booleans())
+@given(st.dictionaries(texts, values, min_size=1, max_size=3), st.data(), st.booleans())
 def test_any_member_said_once_more_is_found(said: dict[str, Any], data: st.DataObject, ascii_only: bool) -> None:
     """Whatever the rest is."""
     name = data.draw(st.sampled_from(sorted(said)))
