@@ -83,5 +83,5 @@ def explain(error: BaseException, doing: str) -> SidestepError:
     if code in UNREACHABLE:
         return BrokerUnreachable(f"{doing}: {cause.str()}. Is Kafka running, and does it answer at this address?")
     if code in REFUSED:
-        return RightsError(f"{doing}: {cause.str()} `sidestep acls check` says which right is missing")
+        return RightsError(f"{doing}: {cause.str()}; `sidestep acls check` says which right is missing")
     return PublishFailed(f"{doing}: {cause.name()}: {cause.str()}")

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from confluent_kafka import KafkaError, KafkaException
 
-from sidestep.streams.errors import Fenced
+from sidestep.streams.errors import Fenced, RightsError
 from sidestep.streams.runtime import transactions as module
 from sidestep.streams.runtime.hanging import Ended
 from sidestep.streams.runtime.manifest import Place, Writer
@@ -30,6 +30,7 @@ AGAIN = fault(KafkaError._TIMED_OUT, retriable=True)
 ROLL_BACK = fault(KafkaError._MSG_TIMED_OUT, txn_requires_abort=True)
 FENCED = fault(KafkaError._FENCED, fatal=True)
 REFUSED = fault(KafkaError.TOPIC_AUTHORIZATION_FAILED)
+ODD = fault(KafkaError.INVALID_TXN_STATE)
 
 
 class Failing:
@@ -110,7 +111,7 @@ def test_after_a_roll_back_the_partition_is_taken_over_anew(make: Make) -> None:
     assert not transactions.settle()
 
 
-@pytest.mark.parametrize("error, expected", [(FENCED, Fenced), (REFUSED, PublishFailed)])
+@pytest.mark.parametrize("error, expected", [(FENCED, Fenced), (REFUSED, RightsError), (ODD, PublishFailed)])
 def test_an_error_that_is_neither_stops_the_worker(
     make: Make, error: KafkaException, expected: type[SidestepError]
 ) -> None:
@@ -139,5 +140,5 @@ def test_offsets_are_asked_for_until_partitions_have_leaders(monkeypatch: pytest
     monkeypatch.setattr(Offsets, "_ask_once", ask)
     assert {ROWS: Ends(7, 7)} == Offsets(NOWHERE).ends([ROWS])
     faults.append(REFUSED)
-    with pytest.raises(PublishFailed, match="asking for the offsets of 1 partitions"):
+    with pytest.raises(RightsError, match="asking for the offsets of 1 partitions"):
         Offsets(NOWHERE).ends([ROWS])
