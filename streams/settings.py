@@ -42,6 +42,9 @@ class Settings:
     oauth_client_id: str = _setting("", "client id, for oauth (client credentials)")
     oauth_client_secret_file: str = _setting("", "file with the client's secret; read for every token")
     oauth_scope: str = _setting("", "scope to ask for; empty: none")
+    oauth_extensions: str = _setting(
+        "", "NAME=VALUE,… to go along with each token (RFC 7628); Confluent Cloud wants logicalCluster, identityPoolId"
+    )
     oauth_ca: str = _setting("", "PEM file of the authorities of the provider's certificate; empty: the system's")
     data_dir: str = _setting("sidestep-data", "folder of the ledger and of the embedded broker")
     group: str = _setting("sidestep", "prefix of consumer groups and transactional ids")

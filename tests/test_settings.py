@@ -16,6 +16,7 @@ from sidestep.topics.catalog import IDS_CHANGELOG
 
 KEY = sha256(b"of the tests").hexdigest()
 OTHER_SAMPLES = {"hash_key": KEY, "broker": "127.0.0.1:17", "security": "tls", "oauth_token_url": "https://x"}
+OTHER_SAMPLES |= {"oauth_extensions": "name=value"}
 WAYS = {"tls": "mtls", "sasl": "scram", "oauth": "oauth"}
 
 

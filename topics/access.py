@@ -17,7 +17,7 @@ PREFIX = "SIDESTEP_"
 OF_TLS = ("tls_ca", "tls_certificate", "tls_key")
 OF_SCRAM = ("sasl_user", "sasl_password_file")
 OF_OAUTH = ("oauth_token_url", "oauth_client_id", "oauth_client_secret_file")
-OF_OAUTH_MORE = ("oauth_scope", "oauth_ca")
+OF_OAUTH_MORE = ("oauth_scope", "oauth_ca", "oauth_extensions")
 WANTED = {"plaintext": (), "tls": (), "mtls": ("tls_certificate", "tls_key"), "scram": OF_SCRAM, "oauth": OF_OAUTH}
 """What each way can't do without."""
 TAKEN = {
@@ -47,6 +47,7 @@ class Access:
     oauth_client_secret_file: str = ""
     oauth_scope: str = ""
     oauth_ca: str = ""
+    oauth_extensions: str = ""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> "Access":
@@ -96,7 +97,21 @@ class Access:
     def _client_credentials(self) -> ClientCredentials:
         secret = Path(self.oauth_client_secret_file)
         ca = _file(self.oauth_ca)
-        return ClientCredentials(self.oauth_token_url, self.oauth_client_id, secret, self.oauth_scope, ca)
+        extensions = _extensions(self.oauth_extensions)
+        return ClientCredentials(self.oauth_token_url, self.oauth_client_id, secret, self.oauth_scope, ca, extensions)
+
+
+def _extensions(text: str) -> dict[str, str]:
+    """NAME=VALUE[,NAME=VALUE…]; names are letters, and `auth` is taken (RFC 7628, section 3.1)."""
+    found = {}
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        name, equals, value = part.partition("=")
+        if not (equals and value and value.isprintable() and name.isascii() and name.isalpha()) or name == "auth":
+            raise CredentialsError(
+                f"SIDESTEP_OAUTH_EXTENSIONS: {part!r} is not NAME=VALUE, with letters for a name, and not auth"
+            )
+        found[name] = value
+    return found
 
 
 def _variable(name: str) -> str:

@@ -10,8 +10,8 @@ import ssl
 import threading
 import time
 import urllib.parse
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -43,7 +43,7 @@ class ClientCredentials:
     """Who asks whom for tokens. `secret`: the file that holds the client's secret, read whenever a token is fetched.
 
     `url`: of the token endpoint, https unless it is on this machine. `ca`: authorities to trust there, None: the
-    system's. Raises CredentialsError.
+    system's. `extensions` are shown to Kafka beside the token (RFC 7628, section 3.1). Raises CredentialsError.
     """
 
     url: str
@@ -51,6 +51,7 @@ class ClientCredentials:
     secret: Path
     scope: str = ""
     ca: Path | None = None
+    extensions: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         parts = urllib.parse.urlsplit(self.url)
@@ -97,18 +98,18 @@ class Tokens:
         """When the token at hand ends, in seconds since 1970; None: there is none."""
         return self._token.ends if self._token is not None else None
 
-    def for_librdkafka(self, _config: str) -> tuple[str, float]:
-        """librdkafka's oauth_cb."""
+    def for_librdkafka(self, _config: str) -> tuple[str, float, str, dict[str, str]]:
+        """librdkafka's oauth_cb: token, end, principal (left to the token), extensions."""
         token = self.get()
-        return token.value, token.ends
+        return token.value, token.ends, "", self.extensions()
 
     async def token(self) -> str:
         """aiokafka's token provider: asked by each connection."""
         return (await asyncio.to_thread(self.get)).value
 
     def extensions(self) -> dict[str, str]:
-        """aiokafka's token provider: nothing goes along with the token (RFC 7628, section 3.1)."""
-        return {}
+        """aiokafka's token provider: what goes along with the token."""
+        return dict(self._credentials.extensions)
 
 
 def fetch(credentials: ClientCredentials, now: float) -> AccessToken:

@@ -65,6 +65,22 @@ def test_each_way_lets_both_libraries_in(ways: dict[str, Access], way: str) -> N
     assert asyncio.run(_ask_aiokafka(ways[way]))
 
 
+def test_extensions_go_along_with_the_token(ways: dict[str, Access]) -> None:
+    """In both libraries; Kafka takes those that it has no use for."""
+    access = replace(ways["oauth"], oauth_extensions="logicalCluster=lkc-1, identityPoolId=pool-2")
+    assert _ask(access)
+    assert asyncio.run(_ask_aiokafka(access))
+    settings = access.connect().librdkafka()
+    assert {"logicalCluster": "lkc-1", "identityPoolId": "pool-2"} == settings["oauth_cb"]("")[3]
+
+
+@pytest.mark.parametrize("text", ["auth=x", "a-b=c", "x", "x=", "=y", "x=a\x01b"])
+def test_extensions_that_could_break_out_are_refused(ways: dict[str, Access], text: str) -> None:
+    """What stands between them is a control character."""
+    with pytest.raises(CredentialsError, match="SIDESTEP_OAUTH_EXTENSIONS"):
+        replace(ways["oauth"], oauth_extensions=text).connect()
+
+
 def test_one_token_serves_many_clients(ways: dict[str, Access], provider: TokenServer) -> None:
     """The provider is asked once for all clients of a process."""
     connection = ways["oauth"].connect()
