@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from sidestep.schemas import Verdict
 from sidestep.schemas.codec import decode_evidence, encode
 from sidestep.streams.decide.batch import Decided, decide, load, load_controls
-from sidestep.streams.runtime.judging import PartitionLedger, Unread, fold_and_commit
+from sidestep.streams.runtime.judging import PartitionLedger, Unread, check_stamps, fold_and_commit
 from sidestep.streams.runtime.outgoing import Keyed, Outgoing, Single
 from sidestep.streams.runtime.partitioner import partition_of
 from sidestep.streams.runtime.record import Record
@@ -55,10 +55,11 @@ class Judge:
         """Version of the policy in force; empty: none stands in the log yet."""
         return self._controls.versions.policy
 
-    def _fold(self, records: list[Record]) -> Judged:
+    def _fold(self, records: list[Record], closely: bool) -> Judged:
         began = time.monotonic()
         ledger = self._ledger
-        evidence, dead = self._unread.split(records, decode_evidence)
+        evidence, dead = self._unread.split(records, decode_evidence, closely)
+        check_stamps([record.at for _, record in evidence])
         state = load(evidence, self._controls, ledger.read, ledger.between)
         decided = decide(evidence, state, self._topic, ledger.partition)
         writes = Writes()

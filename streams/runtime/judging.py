@@ -5,6 +5,8 @@ import logging
 from collections.abc import Callable, Iterable
 from typing import Protocol, TypeVar
 
+from msgspec import to_builtins
+
 from sidestep.streams.runtime.dead_letters import dead_letter
 from sidestep.streams.runtime.outgoing import Outgoing, Single
 from sidestep.streams.runtime.record import Record
@@ -15,6 +17,9 @@ from sidestep.topics.errors import PublishFailed
 log = logging.getLogger(__name__)
 
 TRIES = 5
+MOST = 253_402_300_799_999
+"""The last millisecond of the year 9999: no field of any record has use for a larger number, nor for one below the
+negative of it."""
 
 JudgedT = TypeVar("JudgedT")
 ModelT = TypeVar("ModelT")
@@ -42,15 +47,16 @@ class PartitionLedger(Protocol):
 def fold_and_commit(
     ledger: PartitionLedger,
     records: list[Record],
-    fold: Callable[[list[Record]], JudgedT],
+    fold: Callable[[list[Record], bool], JudgedT],
     begin_anew: Callable[[], None],
 ) -> JudgedT | None:
     """Fold what the ledger does not have yet of `records` (in offset order); None: it has them all.
 
     `fold` commits. Where that was rolled back, `begin_anew` drops what is remembered of the ledger, and it is tried
-    again, TRIES times in all. Raises SidestepError.
+    again, TRIES times in all. Where a number is too large for a row (OverflowError), it is told to look at each record
+    closely, and to leave out those with such numbers. Raises SidestepError.
     """
-    why = ""
+    why, closely = "", False
     for _ in range(TRIES):
         marker = ledger.marker
         if records[0].offset() <= marker:
@@ -58,7 +64,13 @@ def fold_and_commit(
         if not records:
             return None
         try:
-            return fold(records)
+            return fold(records, closely)
+        except OverflowError as error:
+            if closely:
+                raise
+            log.warning("a record has a number that no row can keep, looking at each: %s", error)
+            closely = True
+            begin_anew()
         except Aborted as error:
             why = str(error)
             log.warning("transaction rolled back, folding again: %s", why)
@@ -67,6 +79,25 @@ def fold_and_commit(
         f"partition {ledger.partition}: the transaction was rolled back {TRIES} times: {why}. Nothing of it "
         "counts; mend what Kafka complains of, and start this worker again."
     )
+
+
+def check_stamps(stamps: Iterable[int], most: int = MOST) -> None:
+    """Raises OverflowError for a stamp that no clock shows: a partition's clock would never go back from there."""
+    if max(stamps, default=0) > most:
+        raise OverflowError(f"a stamp is beyond {most}")
+
+
+def _within(model: ModelT) -> ModelT:
+    waiting = [to_builtins(model)]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            waiting += value.values()
+        elif isinstance(value, list | tuple):
+            waiting += value
+        elif isinstance(value, int) and not -MOST <= value <= MOST:
+            raise ValueError(f"{value} is beyond what any number here can be")
+    return model
 
 
 class Unread:
@@ -79,9 +110,12 @@ class Unread:
         self._partition = partition
 
     def split(
-        self, records: list[Record], decode: Callable[[bytes | None], ModelT]
+        self, records: list[Record], decode: Callable[[bytes | None], ModelT], closely: bool = False
     ) -> tuple[list[tuple[int, ModelT]], list[Single]]:
-        """What `decode` can read, with its offsets, and dead letters for the rest."""
+        """What `decode` can read, with its offsets, and dead letters for the rest. `closely`: also for what has a
+        number beyond MOST."""
+        if closely:
+            return self._one_by_one(records, lambda value: _within(decode(value)))
         try:
             return [(record.offset(), decode(record.value())) for record in records], []
         except (ValueError, RecursionError, TypeError):

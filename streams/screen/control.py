@@ -18,6 +18,7 @@ from sidestep.schemas.codec import encode
 from sidestep.streams.errors import HashKeyMismatch
 from sidestep.streams.runtime.outgoing import Keyed, Outgoing, Sender
 from sidestep.streams.runtime.to_the_end import read_to_end
+from sidestep.streams.screen.notes import read_note
 from sidestep.streams.screen.ticks import Ticks
 from sidestep.topics.catalog import CONTROL, EVIDENCE
 from sidestep.topics.connection import Connection
@@ -51,18 +52,20 @@ def policy_notes(connection: Connection) -> list[Written]:
     Raises BrokerUnreachable.
     """
     values = [value for key, value in _records(connection) if key == "policy" and value]
-    return [msgspec.json.decode(value, type=Written) for value in values]
+    found = [read_note("policy", value, Written) for value in values]
+    return [written for written in found if written is not None]
 
 
 def _records(connection: Connection) -> Iterator[tuple[str, bytes]]:
     """Key and value of each record in email-control, to its end."""
     for record in read_to_end(connection, CONTROL.name, (0,), "sidestep-control"):
-        yield (record.key() or b"").decode(), record.value() or b""
+        yield (record.key() or b"").decode("utf-8", "replace"), record.value() or b""
 
 
 def written_kinds(notes: Mapping[str, bytes]) -> dict[str, Written]:
     """What the notes say of the kinds that Screen writes; there are notes of others, such as holds."""
-    return {kind: msgspec.json.decode(notes[kind], type=Written) for kind in KINDS if kind in notes}
+    found = {kind: read_note(kind, notes[kind], Written) for kind in KINDS if kind in notes}
+    return {kind: written for kind, written in found.items() if written is not None}
 
 
 def check_key(written: Mapping[str, Written], fingerprint: str) -> None:

@@ -1,7 +1,7 @@
 """A service on hold, or one source of it: what may be asked for, its record in the log, the note kept of it. Pure."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,6 +9,7 @@ import msgspec
 
 from sidestep.schemas import HoldRecord, SourceHoldRecord
 from sidestep.schemas.intents import Label, ServiceName
+from sidestep.streams.screen.notes import notes_below
 
 LONGEST_DAYS = 366
 REASON_MAX = 200
@@ -109,14 +110,8 @@ def note(record: HoldRecord | SourceHoldRecord, partitions: int) -> tuple[str, b
 
 def in_force(notes: Mapping[str, bytes], now_ms: int) -> list[Hold]:
     """What email-control's notes (value by key) say of holds that have not ended, by service and source."""
-    found = (hold for hold in _holds(notes) if hold.until > now_ms)
+    found = (hold for hold in notes_below(KEY, notes, Hold) if hold.until > now_ms)
     return sorted(found, key=lambda hold: (hold.service, hold.source))
-
-
-def _holds(notes: Mapping[str, bytes]) -> Iterator[Hold]:
-    for key, value in notes.items():
-        if key.startswith(KEY):
-            yield msgspec.json.decode(value, type=Hold)
 
 
 def _read(text: str, now_ms: int) -> int:

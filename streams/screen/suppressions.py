@@ -7,7 +7,7 @@ No address is kept anywhere: an address stands in records and notes as the keyed
 import binascii
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import msgspec
@@ -19,6 +19,7 @@ from sidestep.streams.screen.address.mailbox import mailbox_rules
 from sidestep.streams.screen.address.parse import parse
 from sidestep.streams.screen.holds import rfc3339
 from sidestep.streams.screen.keys import SIZE, Keys
+from sidestep.streams.screen.notes import notes_below
 
 BASE64 = re.compile(r"[0-9A-Za-z+/]{22}==")
 """A key of ours as the log's JSON has it."""
@@ -120,14 +121,8 @@ def as_json(found: Suppression) -> str:
 
 def in_force(notes: Mapping[str, bytes], now_ms: int) -> list[Suppression]:
     """What email-control's notes (value by key) say of suppressions that have not ended, the latest first."""
-    found = [it for it in _suppressions(notes) if not it.until or it.until > now_ms]
+    found = [it for it in notes_below(KEY, notes, Suppression) if not it.until or it.until > now_ms]
     return sorted(found, key=lambda it: (-it.at, it.subject))
-
-
-def _suppressions(notes: Mapping[str, bytes]) -> Iterator[Suppression]:
-    for key, value in notes.items():
-        if key.startswith(KEY):
-            yield msgspec.json.decode(value, type=Suppression)
 
 
 def _of_hash(text: str) -> Target:

@@ -6,7 +6,7 @@ As for suppressions no address is kept: an address stands in records and notes a
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 import msgspec
 
@@ -14,6 +14,7 @@ from sidestep.schemas import TrapRecord
 from sidestep.streams.screen.holds import rfc3339
 from sidestep.streams.screen.intake import read_time
 from sidestep.streams.screen.keys import Keys
+from sidestep.streams.screen.notes import notes_below
 from sidestep.streams.screen.suppressions import BASE64, HASH, Target, own_key, partitions_of, read_subject, said_line
 
 KEY = "trap/"
@@ -94,10 +95,4 @@ def as_json(found: KnownTrap) -> str:
 
 def known_traps(notes: Mapping[str, bytes]) -> list[KnownTrap]:
     """What email-control's notes (value by key) say of known traps, the latest first."""
-    return sorted(_traps(notes), key=lambda it: (-it.at, it.subject))
-
-
-def _traps(notes: Mapping[str, bytes]) -> Iterator[KnownTrap]:
-    for key, value in notes.items():
-        if key.startswith(KEY):
-            yield msgspec.json.decode(value, type=KnownTrap)
+    return sorted(notes_below(KEY, notes, KnownTrap), key=lambda it: (-it.at, it.subject))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from sidestep.schemas import HoldRecord, ModelRecord, SourceHoldRecord
 from sidestep.schemas.codec import decode_tally, encode
 from sidestep.schemas.evidence import Control
-from sidestep.streams.runtime.judging import PartitionLedger, Unread, fold_and_commit
+from sidestep.streams.runtime.judging import MOST, PartitionLedger, Unread, check_stamps, fold_and_commit
 from sidestep.streams.runtime.outgoing import Keyed, Outgoing, Single
 from sidestep.streams.runtime.partitioner import partition_of
 from sidestep.streams.runtime.record import Record
@@ -80,9 +80,10 @@ class Watcher:
         self.speeds: Mapping[str, float] = speeds(self._state, load_pace_rules())
         """By MX provider, likewise: the share of what it got that is left, 1 where it has not slowed us down."""
 
-    def _fold(self, records: list[Record]) -> WatchedBatch:
+    def _fold(self, records: list[Record], closely: bool) -> WatchedBatch:
         began = time.monotonic()
-        tallies, dead = self._unread.split(records, decode_tally)
+        tallies, dead = self._unread.split(records, decode_tally, closely)
+        check_stamps([tally.second for _, tally in tallies], MOST // 1000)
         watched = watch(tallies, self._state, self._rules, self._partitions[EVIDENCE.name])
         writes = Writes()
         writes.rows.update(self._state.writes())

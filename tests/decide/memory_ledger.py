@@ -38,14 +38,18 @@ class MemoryLedger:
         return [(partition, key) for name, partition, key in self.placed if name == topic]
 
     def commit(self, outgoing: Outgoing, writes: Writes, marker: int) -> float:
-        """Keep it all."""
-        for table, rows in writes.rows.items():
-            stored = self.stored.setdefault(table.name, {})
-            for key, row in rows.items():
-                if row is None:
-                    stored.pop(key, None)
-                else:
-                    stored[key] = table.encode(row)
+        """Keep it all; what can't be encoded is told before anything has changed."""
+        encoded = [
+            (table.name, key, None if row is None else table.encode(row))
+            for table, rows in writes.rows.items()
+            for key, row in rows.items()
+        ]
+        for name, key, value in encoded:
+            stored = self.stored.setdefault(name, {})
+            if value is None:
+                stored.pop(key, None)
+            else:
+                stored[key] = value
         for (topic, partition), records in outgoing.batches.items():
             self.outputs.setdefault(topic, []).extend(record["value"] or b"" for record in records)
             self.placed.extend((topic, partition, record["key"]) for record in records)

@@ -10,7 +10,7 @@ from sidestep.schemas.codec import decode_evidence
 from sidestep.streams.errors import HashKeyMismatch
 from sidestep.streams.runtime.outgoing import Outgoing
 from sidestep.streams.runtime.publisher import Publisher
-from sidestep.streams.screen import announcer, control
+from sidestep.streams.screen import announcer, control, holds, suppressions
 from sidestep.streams.screen.announcer import Announcer, overtaken
 from sidestep.streams.screen.control import Written
 from sidestep.topics.catalog import CONTROL, EVIDENCE
@@ -207,3 +207,13 @@ def test_only_what_stands_between_its_notes_overtakes(notes: str, expected: bool
     said = {"mine": Written("a", 0, 1), "same": Written("a", 0, 2), "other": Written("b", 0, 3)}
     policy = PolicyRecord(version="a", text="", at=1)
     assert expected is overtaken([said[word] for word in notes.split()], policy)
+
+
+def test_a_note_that_cannot_be_read_keeps_nobody_from_starting(caplog: pytest.LogCaptureFixture) -> None:
+    """It is passed over, and told of; email-control is compacted and would keep it for ever."""
+    sound = b'{"version":"v","partitions":4,"at":1}'
+    notes = {"policy": b"{", "lists": sound, "hash-key": b'{"version":7}', "hold/shop": b"\xff", "suppress/x": b"[]"}
+    assert {"lists": Written("v", 4, 1)} == control.written_kinds(notes)
+    assert [] == holds.in_force(notes, 0)
+    assert [] == suppressions.in_force(notes, 0)
+    assert caplog.text.count("can't be read and is passed over") >= 3

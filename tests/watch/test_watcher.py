@@ -1,5 +1,7 @@
 """The watcher: what it writes where, what the policy lets it hold, and what it does with what can't be read."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +20,7 @@ from sidestep.topics.errors import PublishFailed
 from tests.decide.memory_ledger import MemoryLedger
 from tests.watch.scene import DAY, HOUR, MINUTE, RULES, Scene
 
+EXAMPLES = Path(__file__).parents[2] / "schemas" / "examples" / "email-tallies"
 LENGTH = RULES.watch.windows.length
 BURST: dict[str, Any] = {"approved": 300, "dropped": 100, "unknown": 100, "source": "import"}
 CLEAN = {"approved": 900, "source": "form"}
@@ -96,6 +99,20 @@ def test_what_is_no_tally_is_a_dead_letter() -> None:
     scene.wait(2 * MINUTE)
     scene.tick()
     assert ["unknown-burst"] == [one.pattern for one in scene.anomalies()]
+
+
+@pytest.mark.parametrize("number", [10**30, 2**64, 2**63, 2**53, -(10**30)])
+def test_no_number_stops_a_watcher(number: int) -> None:
+    """Wherever in a tally it stands: its neighbours count, and the watcher's time does not move."""
+    whole = json.loads((EXAMPLES / "newsletter.json").read_text("utf-8"))
+    for change in ({"second": number}, {"intents": {"approved": number}}, {"feedback": {"hard_bounces": number}}):
+        scene = _scene()
+        value = json.dumps({**whole, "second": scene.now} | change).encode()
+        scene.append(value, scene.tally(scene.now, **BURST))
+        scene.append(value)
+        scene.wait(2 * MINUTE)
+        scene.tick()
+        assert "unknown-burst" in [one.pattern for one in scene.anomalies() if one.name == "shop"], change
 
 
 class RollingBack(MemoryLedger):
