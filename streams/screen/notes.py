@@ -22,7 +22,7 @@ def read_note(key: str, value: bytes, kind: type[Note]) -> Note | None:
 
 
 def notes_below(prefix: str, notes: Mapping[str, bytes], kind: type[Note]) -> Iterator[Note]:
-    """Those whose keys begin so, as far as they can be read."""
+    """Notes whose keys begin so, as far as they can be read."""
     for key, value in notes.items():
         if key.startswith(prefix) and (found := read_note(key, value, kind)) is not None:
             yield found
