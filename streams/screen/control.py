@@ -52,7 +52,7 @@ def policy_notes(connection: Connection) -> list[Written]:
     Raises BrokerUnreachable.
     """
     values = [value for key, value in _records(connection) if key == "policy" and value]
-    found = [read_note("policy", value, Written) for value in values]
+    found = [read_note(value, Written) for value in values]
     return [written for written in found if written is not None]
 
 
@@ -64,7 +64,9 @@ def _records(connection: Connection) -> Iterator[tuple[str, bytes]]:
 
 def written_kinds(notes: Mapping[str, bytes]) -> dict[str, Written]:
     """What the notes say of the kinds that Screen writes; there are notes of others, such as holds."""
-    found = {kind: read_note(kind, notes[kind], Written) for kind in KINDS if kind in notes}
+    found = {kind: read_note(notes[kind], Written) for kind in KINDS if kind in notes}
+    if spoilt := [kind for kind, written in found.items() if written is None]:
+        log.error("notes in email-control can't be read and are passed over: %s", ", ".join(spoilt))
     return {kind: written for kind, written in found.items() if written is not None}
 
 

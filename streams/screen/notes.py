@@ -1,7 +1,6 @@
 """What email-control keeps, read with care: one note that can't be read must neither keep workers from starting, for
-the topic is compacted and would keep it for ever, nor hide the others."""
+the topic is compacted and would keep it for ever, nor hide the others. Pure."""
 
-import logging
 from collections.abc import Iterator, Mapping
 from typing import TypeVar
 
@@ -9,20 +8,17 @@ import msgspec
 
 Note = TypeVar("Note")
 
-log = logging.getLogger(__name__)
 
-
-def read_note(key: str, value: bytes, kind: type[Note]) -> Note | None:
-    """One note; None where it can't be read, which the log tells."""
+def read_note(value: bytes, kind: type[Note]) -> Note | None:
+    """One note; None where it can't be read."""
     try:
         return msgspec.json.decode(value, type=kind)
-    except (ValueError, RecursionError) as error:
-        log.error("a note in email-control can't be read and is passed over: %r (%s)", key[:100], error)
+    except (ValueError, RecursionError):
         return None
 
 
 def notes_below(prefix: str, notes: Mapping[str, bytes], kind: type[Note]) -> Iterator[Note]:
     """Notes whose keys begin so, as far as they can be read."""
     for key, value in notes.items():
-        if key.startswith(prefix) and (found := read_note(key, value, kind)) is not None:
+        if key.startswith(prefix) and (found := read_note(value, kind)) is not None:
             yield found
