@@ -22,6 +22,7 @@ from sidestep.streams.local.development_ca import DevelopmentCA
 from sidestep.streams.local.embedded_config import HOST, Listener, Server
 from sidestep.streams.local.embedded_kafka import EmbeddedKafka
 from sidestep.topics.access import Access
+from sidestep.topics.cluster import QUIET
 from sidestep.topics.connection import Connection
 from sidestep.topics.secret_files import read_secret
 
@@ -112,7 +113,7 @@ def set_passwords(connection: Connection, passwords: Mapping[str, Path]) -> None
     changes: list[UserScramCredentialAlteration] = [
         UserScramCredentialUpsertion(user, how, read_secret(password).encode()) for user, password in passwords.items()
     ]
-    client = AdminClient(connection.librdkafka())  # it must live until all have answered
+    client = AdminClient(connection.librdkafka(**QUIET))  # it must live until all have answered
     for future in client.alter_user_scram_credentials(changes).values():
         future.result(30)
 
