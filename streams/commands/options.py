@@ -1,12 +1,14 @@
 """Options that several commands have."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
 from sidestep.topics.signer import Signer
 
+FILE = click.Path(path_type=Path, dir_okay=False)
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -33,3 +35,45 @@ def signer_given(key_id: str | None, key_file: str | None) -> Signer | None:
     if (key_id is None) != (key_file is None):
         raise click.UsageError("--sign and --key-file go together")
     return Signer(key_id, key_file) if key_id is not None and key_file is not None else None
+
+
+def listen_options(host: str, port: int) -> Callable[[F], F]:
+    """Adds --host, --port, --tls-cert, --tls-key and --insecure of a server that is not a worker's own; with these
+    defaults."""
+    given = [
+        click.option(
+            "--host",
+            default=host,
+            envvar="SIDESTEP_LISTEN_HOST",
+            show_envvar=True,
+            show_default=True,
+            help="Where to listen. Anything but loopback needs TLS, or --insecure.",
+        ),
+        click.option(
+            "--port",
+            default=port,
+            envvar="SIDESTEP_LISTEN_PORT",
+            show_envvar=True,
+            show_default=True,
+            type=int,
+            help="0: any that is free; the log says which.",
+        ),
+        click.option(
+            "--tls-cert",
+            type=FILE,
+            envvar="SIDESTEP_LISTEN_TLS_CERTIFICATE",
+            show_envvar=True,
+            help="Certificate chain, PEM.",
+        ),
+        click.option("--tls-key", type=FILE, envvar="SIDESTEP_LISTEN_TLS_KEY", show_envvar=True, help="Its key, PEM."),
+        click.option(
+            "--insecure", is_flag=True, help="Plain text beyond loopback: something in front of it speaks TLS."
+        ),
+    ]
+
+    def add(function: F) -> F:
+        for option in reversed(given):
+            function = option(function)
+        return function
+
+    return add

@@ -1,10 +1,10 @@
 """`sidestep serve`: POST /v1/validate for forms, one process until SIGTERM."""
 
-from pathlib import Path
 from typing import Any
 
 import click
 
+from sidestep.streams.commands.options import FILE, listen_options
 from sidestep.streams.commands.run_loop import run_loop
 from sidestep.streams.observe.logs import configure
 from sidestep.streams.settings import load
@@ -13,27 +13,8 @@ from sidestep.streams.web.validate.serving import serve as answer
 from sidestep.streams.web.validate.token_file import new_token as fresh_token
 from sidestep.streams.web.validate.tokens import DEFAULT_RATE, line_of
 
-FILE = click.Path(path_type=Path, dir_okay=False)
-
 
 @click.command("serve")
-@click.option(
-    "--host",
-    default=ServeOptions.host,
-    envvar="SIDESTEP_LISTEN_HOST",
-    show_envvar=True,
-    show_default=True,
-    help="Where to listen. Anything but loopback needs TLS, or --insecure.",
-)
-@click.option(
-    "--port",
-    default=ServeOptions.port,
-    envvar="SIDESTEP_LISTEN_PORT",
-    show_envvar=True,
-    show_default=True,
-    type=int,
-    help="0: any that is free; the log says which.",
-)
 @click.option(
     "--tokens",
     type=FILE,
@@ -55,15 +36,7 @@ FILE = click.Path(path_type=Path, dir_okay=False)
 @click.option("--policy", metavar="FILE", help="The policy that answers follow from. [env: SIDESTEP_POLICY]")
 @click.option("--sources", metavar="FILE", help="Who is asked besides DNS. [env: SIDESTEP_SOURCES]")
 @click.option("--data-dir", metavar="DIR", help="Folder for copies of feeds. [env: SIDESTEP_DATA_DIR]")
-@click.option(
-    "--tls-cert",
-    type=FILE,
-    envvar="SIDESTEP_LISTEN_TLS_CERTIFICATE",
-    show_envvar=True,
-    help="Certificate chain, PEM.",
-)
-@click.option("--tls-key", type=FILE, envvar="SIDESTEP_LISTEN_TLS_KEY", show_envvar=True, help="Its key, PEM.")
-@click.option("--insecure", is_flag=True, help="Plain text beyond loopback: something in front of it speaks TLS.")
+@listen_options(ServeOptions.host, ServeOptions.port)
 @click.option("--new-token", metavar="NAME", help="Make a token, print it once with its line for the file, and end.")
 def serve(
     new_token: str | None,
