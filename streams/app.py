@@ -81,9 +81,9 @@ class Worker:
         if self.failure is None:
             self.failure = error
             self.report.health.fatal(str(error))
-            self._ending()
             self._stop.set()
             self._failed.set()
+            self._ending()
 
     def _make_roles(self) -> None:
         context = Context(self._settings, self._partitions, self.report, self.fail, self._failpoint)

@@ -26,6 +26,9 @@ _SECONDS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 15.0, 60.0)
 # From an empty changelog to a year of a large one.
 _RECOVERY_SECONDS = (0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 1_800.0)
 
+BUILD_INFO = "sidestep_build_info"
+"""Shown by every process of Sidestep."""
+
 Labelled = Mapping[str, int] | Mapping[tuple[str, str], int]
 """Numbers by the value of the one label, or by the values of both labels in their order."""
 
@@ -73,7 +76,7 @@ class Metrics:
         self._counters: dict[Count, _BoundedCounter] = {}
         self.declare(DEAD_LETTERS, RECOVERED_RECORDS, HANGING, SCRAPE_ERRORS)
         self._declare_histograms()
-        build = self._gauge("sidestep_build_info", "Version of Sidestep and of Python.", "version", "python")
+        build = self._gauge(BUILD_INFO, "Version of Sidestep and of Python.", "version", "python")
         build.labels(version or "unknown", platform.python_version()).set(1)
         self._scrape = Scrape(lambda source: self._counters[SCRAPE_ERRORS].add({source: 1}))
         self.registry.register(self._scrape)

@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Proc
 from prometheus_client.exposition import choose_encoder
 
 from sidestep.streams.observe.labels import LabelBounds
+from sidestep.streams.observe.metrics import BUILD_INFO
 
 DOORS_MOST = 200
 NO_DOOR = "none"
@@ -35,9 +36,7 @@ class ReceivedMetrics:
         self._kafka = Gauge(
             "sidestep_receive_kafka_up", "1 while Kafka answers and takes records.", registry=self.registry
         )
-        build = Gauge(
-            "sidestep_build_info", "Version of Sidestep and of Python.", ("version", "python"), registry=self.registry
-        )
+        build = Gauge(BUILD_INFO, "Version of Sidestep and of Python.", ("version", "python"), registry=self.registry)
         build.labels(version or "unknown", platform.python_version()).set(1)
         ProcessCollector(registry=self.registry)
 
