@@ -153,7 +153,10 @@ for verdict in Verdicts("h:1"):
 from sidestep.topics import Publsher
 """
 ABOUT_SERVICE = [
-    'error: Argument 1 to "Publisher" has incompatible type "int"; expected "Connection | str"  [arg-type]',
+    'error: No overload variant of "Publisher" matches argument type "int"  [call-overload]',
+    "note: Possible overload variants:",
+    "note:     def Publisher(connection: Connection | str, *, signer: Signer | None, **kafka_config: Any) -> Publisher",
+    "note:     def Publisher(connection: Connection | str, **kafka_config: Any) -> Publisher",
     'note: Revealed type is "sidestep.schemas.verdicts.Verdict | sidestep.topics.received.Unreadable"',
     'error: Module "sidestep.topics" has no attribute "Publsher"; maybe "Publisher"?  [attr-defined]',
 ]
