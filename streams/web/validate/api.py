@@ -14,9 +14,10 @@ from importlib.resources import files
 import msgspec
 from aiohttp import web
 
+from sidestep.streams.gcra import Rate
 from sidestep.streams.web.bearer import bearer
 from sidestep.streams.web.listen import Handler
-from sidestep.streams.web.strangers import Strangers
+from sidestep.streams.web.strangers import STRANGERS_RATE, Strangers
 from sidestep.streams.web.validate import problems
 from sidestep.streams.web.validate.answer import Results
 from sidestep.streams.web.validate.checking import Checker
@@ -46,13 +47,20 @@ _encode = msgspec.json.Encoder().encode
 class Api:
     """The HTTP API. `stopping` turns /readyz, so that a load balancer looks elsewhere; requests are still answered."""
 
-    def __init__(self, checker: Checker, tokens: TokenFile, *, clock_ns: Callable[[], int] = time.monotonic_ns) -> None:
-        """`clock_ns`: nanoseconds, only forward."""
+    def __init__(
+        self,
+        checker: Checker,
+        tokens: TokenFile,
+        *,
+        clock_ns: Callable[[], int] = time.monotonic_ns,
+        strangers: Rate = STRANGERS_RATE,
+    ) -> None:
+        """`clock_ns`: nanoseconds, only forward. `strangers`: of requests without a known token, for each address."""
         self.stopping = False
         self._checker = checker
         self._tokens = tokens
         self._allowances = Allowances()
-        self._strangers = Strangers()
+        self._strangers = Strangers(strangers)
         self._clock_ns = clock_ns
 
     def application(self) -> web.Application:

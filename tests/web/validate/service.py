@@ -117,7 +117,7 @@ def serving(
         answerer = Answerer(policy, lists, CurrentVersions(policy.version, lists.versions))
         checker = Checker(Inquiry(resolver), DomainBook(lists, suggest, partitions=1), answerer, **options)
         rate = parse_rate("1000000/s,max_burst=1000000")
-        server = server_of(Api(checker, TokenFile(tokens, rate)), "127.0.0.1", 0)
+        server = server_of(Api(checker, TokenFile(tokens, rate), strangers=rate), "127.0.0.1", 0)
         await server.start()
         started.append(Service(server, ns, tokens, lambda: loop.is_closed() or loop.call_soon_threadsafe(stop.set)))
         ready.set()
