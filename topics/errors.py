@@ -27,3 +27,11 @@ class CredentialsError(SidestepError):
 
 class NotLetIn(BrokerUnreachable):
     """A Kafka is there, and does not let this client in, or is not the one that it should be."""
+
+
+def words_of(error: Exception) -> str:
+    """What the system or OpenSSL says, in the fewest words that it has for it."""
+    for name in ("verify_message", "reason", "strerror"):
+        if said := getattr(error, name, None):
+            return str(said)
+    return str(error) or type(error).__name__

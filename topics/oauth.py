@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sidestep.topics.errors import CredentialsError
+from sidestep.topics.errors import CredentialsError, words_of
 from sidestep.topics.loopback import is_loopback
 from sidestep.topics.secret_files import read_secret
 
@@ -139,7 +139,7 @@ def _post(credentials: ClientCredentials) -> tuple[int, bytes]:
         response = connection.getresponse()
         return response.status, response.read(ANSWER_MAX)
     except (OSError, http.client.HTTPException) as error:
-        raise CredentialsError(f"no token from {credentials.url} ({_words(error)}): is the provider up?") from None
+        raise CredentialsError(f"no token from {credentials.url} ({words_of(error)}): is the provider up?") from None
     finally:
         connection.close()
 
@@ -152,7 +152,7 @@ def _connection(credentials: ClientCredentials, parts: urllib.parse.SplitResult)
         context = ssl.create_default_context(cafile=credentials.ca)
     except (OSError, ssl.SSLError) as error:
         raise CredentialsError(
-            f"SIDESTEP_OAUTH_CA={credentials.ca} can't be used ({_words(error)}): a PEM file"
+            f"SIDESTEP_OAUTH_CA={credentials.ca} can't be used ({words_of(error)}): a PEM file"
         ) from None
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     return http.client.HTTPSConnection(host, parts.port, timeout=TIMEOUT, context=context)
@@ -184,9 +184,3 @@ def _refusal(credentials: ClientCredentials, status: int, answer: dict[str, Any]
         "unauthorized_client": "allow the client the grant client_credentials",
     }.get(code, "see that SIDESTEP_OAUTH_TOKEN_URL is the provider's token endpoint")
     return f"{credentials.url} gave no token (HTTP {status}, {words}): {advice}"
-
-
-def _words(error: Exception) -> str:
-    return (
-        getattr(error, "verify_message", None) or getattr(error, "strerror", None) or str(error) or type(error).__name__
-    )

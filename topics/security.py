@@ -12,14 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from sidestep.topics.errors import CredentialsError
+from sidestep.topics.errors import CredentialsError, words_of
+from sidestep.topics.file_stamp import FileStamp, stamp_of
 from sidestep.topics.oauth import Tokens
 from sidestep.topics.secret_files import check_private, read_secret
 
 LOOK_SECONDS = 1.0
 """Between two looks at the files: a renewed one is in use that much later at most."""
-Stamp = tuple[tuple[int, int, int], ...]
-"""Of each file: when it was changed, its size, its number on disk."""
+Stamp = tuple[FileStamp, ...]
+"""Of each file."""
 MECHANISM = "SCRAM-SHA-512"
 
 
@@ -102,7 +103,9 @@ class Tls:
         try:
             context = ssl.create_default_context(cafile=self._ca)
         except (OSError, ssl.SSLError) as error:
-            raise CredentialsError(f"SIDESTEP_TLS_CA={self._ca} can't be used ({_words(error)}): a PEM file") from None
+            raise CredentialsError(
+                f"SIDESTEP_TLS_CA={self._ca} can't be used ({words_of(error)}): a PEM file"
+            ) from None
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         if self._certificate is not None and self._key is not None:
             check_private(self._key)
@@ -114,7 +117,7 @@ class Tls:
             context.load_cert_chain(certificate, key, password=_no_password)
         except (OSError, ValueError) as error:
             raise CredentialsError(
-                f"SIDESTEP_TLS_CERTIFICATE={certificate} and SIDESTEP_TLS_KEY={key} can't be used ({_words(error)}): "
+                f"SIDESTEP_TLS_CERTIFICATE={certificate} and SIDESTEP_TLS_KEY={key} can't be used ({words_of(error)}): "
                 "PEM files that belong together, the key without a password"
             ) from None
 
@@ -186,16 +189,10 @@ class WatchedFiles:
         """Changes when one of them does. A file that is not there leaves it as it was: it is being replaced."""
         if self._files and self._clock() - self._looked >= LOOK_SECONDS:
             self._looked = self._clock()
-            try:
-                found = [file.stat() for file in self._files]
-            except OSError:
-                return self._stamp
-            self._stamp = tuple((each.st_mtime_ns, each.st_size, each.st_ino) for each in found)
+            found = tuple(map(stamp_of, self._files))
+            if None not in found:
+                self._stamp = found
         return self._stamp
-
-
-def _words(error: Exception) -> str:
-    return getattr(error, "reason", None) or getattr(error, "strerror", None) or str(error)
 
 
 def _no_password() -> str:

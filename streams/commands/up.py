@@ -108,7 +108,8 @@ def _check_broker(kafka: "EmbeddedKafka | None") -> None:
 
 
 def _workers(settings: Settings, data: Path, access: Access) -> "list[WorkerProcess]":
-    from sidestep.streams.local.processes import free_port, one_for_each_role
+    from sidestep.streams.local.ports import free_port
+    from sidestep.streams.local.processes import one_for_each_role
     from sidestep.streams.screen.hash_key import hash_key
 
     first = settings.web_port

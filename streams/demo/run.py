@@ -20,7 +20,8 @@ from sidestep.streams.demo.parties import DASHBOARD, OPERATOR, Parties
 from sidestep.streams.demo.planning import Plan, plan
 from sidestep.streams.demo.verdict_log import AnomalyReader, VerdictReader, all_keys, dead_letters
 from sidestep.streams.local.nameserver import SMALL_WORLD, NameServer
-from sidestep.streams.local.processes import WorkerProcess, Workers, free_port, one_for_each_role
+from sidestep.streams.local.ports import free_port
+from sidestep.streams.local.processes import WorkerProcess, Workers, one_for_each_role
 from sidestep.streams.roles import ROLES
 from sidestep.streams.screen.hash_key import hash_key
 from sidestep.streams.settings import Settings

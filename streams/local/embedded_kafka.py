@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -33,6 +33,7 @@ from sidestep.streams.local.embedded_config import (
     server_properties,
 )
 from sidestep.streams.local.embedded_jars import ANOTHER_WAY, Lock, classpath, local_repository, read_lock
+from sidestep.streams.local.ports import free_ports
 from sidestep.topics.connection import Connection
 
 START_DEADLINE = 60.0
@@ -177,7 +178,7 @@ class EmbeddedKafka:
 
     def _start_once(self, jars: list[Path], lock: BinaryIO, last: bool) -> bool:
         """False: the port was taken meanwhile, try another one."""
-        ports = _free_ports(2, {listener.port for listener in self._server.listeners})
+        ports = free_ports(2, {listener.port for listener in self._server.listeners})
         self.port = ports[0] if self._any_port else self.port
         self._write_properties(self.port, ports[1])
         self._spawn(
@@ -253,16 +254,6 @@ def new_cluster() -> str:
 def _environment() -> dict[str, str]:
     # without a UTF-8 locale Java can't enter a folder whose name is not ASCII
     return {**os.environ, "LC_ALL": "C.UTF-8"}
-
-
-def _free_ports(count: int, but_for: Collection[int] = ()) -> list[int]:
-    """`but_for`: ports that are to be used, and free until then."""
-    sockets = [socket.create_server((HOST, 0)) for _ in range(count + len(but_for))]
-    try:
-        return [port for s in sockets if (port := s.getsockname()[1]) not in but_for][:count]
-    finally:
-        for s in sockets:
-            s.close()
 
 
 def _check_free(port: int) -> None:

@@ -7,7 +7,6 @@ import http.client
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -216,9 +215,3 @@ def _how(status: int) -> str:
     """The supervisor's status -> words; it can only hand on a signal as 256 less its number."""
     signals = {256 - number for number in signal.valid_signals()}
     return f"killed by {signal.Signals(256 - status).name}" if status in signals else f"exit status {status}"
-
-
-def free_port() -> int:
-    """One that nobody listens on just now."""
-    with socket.create_server((HOST, 0)) as server:
-        return int(server.getsockname()[1])

@@ -5,7 +5,6 @@ Principals are names: CN of a certificate, user of SCRAM, `sub` of a token. `adm
 the broker itself.
 """
 
-import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,9 +20,9 @@ from confluent_kafka.admin import (
 from sidestep.streams.local.development_ca import DevelopmentCA
 from sidestep.streams.local.embedded_config import HOST, Listener, Server
 from sidestep.streams.local.embedded_kafka import EmbeddedKafka
+from sidestep.streams.local.ports import free_ports
 from sidestep.topics.access import Access
 from sidestep.topics.cluster import QUIET
-from sidestep.topics.connection import Connection
 from sidestep.topics.secret_files import read_secret
 
 ADMIN = "admin"
@@ -56,7 +55,8 @@ class SecureKafka(EmbeddedKafka):
         self.authority = authority
         authority.renew(BROKER, LOCAL_NAMES)
         authority.renew(ADMIN)
-        self._ports = {name: _free_port() for name in ("SCRAM", *(["OAUTH"] if issuer else []))}
+        names = ("SCRAM", *(["OAUTH"] if issuer else []))
+        self._ports = dict(zip(names, free_ports(len(names)), strict=True))
         listeners = tuple(Listener(name, port, port, "SASL_SSL") for name, port in self._ports.items())
         properties = {**_tls(authority), **_rights(), **_scram(), **(_oauth(issuer) if issuer else {})}
         server = Server(
@@ -103,19 +103,15 @@ class SecureKafka(EmbeddedKafka):
         )
 
     def set_passwords(self, passwords: Mapping[str, Path]) -> None:
-        """Users of SCRAM and the files of their passwords. The broker must run."""
-        set_passwords(self.connection, passwords)
-
-
-def set_passwords(connection: Connection, passwords: Mapping[str, Path]) -> None:
-    """Make users of SCRAM known to a cluster, or give them other passwords."""
-    how = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, ITERATIONS)
-    changes: list[UserScramCredentialAlteration] = [
-        UserScramCredentialUpsertion(user, how, read_secret(password).encode()) for user, password in passwords.items()
-    ]
-    client = AdminClient(connection.librdkafka(**QUIET))  # it must live until all have answered
-    for future in client.alter_user_scram_credentials(changes).values():
-        future.result(30)
+        """Make users of SCRAM known, or give them other passwords: files by user. The broker must run."""
+        how = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, ITERATIONS)
+        changes: list[UserScramCredentialAlteration] = [
+            UserScramCredentialUpsertion(user, how, read_secret(password).encode())
+            for user, password in passwords.items()
+        ]
+        client = AdminClient(self.connection.librdkafka(**QUIET))  # it must live until all have answered
+        for future in client.alter_user_scram_credentials(changes).values():
+            future.result(30)
 
 
 def _tls(authority: DevelopmentCA) -> dict[str, object]:
@@ -157,8 +153,3 @@ def _oauth(issuer: Issuer) -> dict[str, object]:
         f"{prefix}.oauthbearer.sasl.oauthbearer.expected.issuer": issuer.name,
         f"{prefix}.oauthbearer.sasl.oauthbearer.expected.audience": AUDIENCE,
     }
-
-
-def _free_port() -> int:
-    with socket.create_server((HOST, 0)) as server:
-        return int(server.getsockname()[1])

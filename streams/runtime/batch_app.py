@@ -22,7 +22,7 @@ from sidestep.topics.errors import BrokerUnreachable, SidestepError
 
 WAITS_ON = 86_400.0
 """Seconds. What Faust waits for after a rebalance it must not give up; /readyz says meanwhile that Kafka does not
-answer. How long a single request may take is said in transport.py."""
+answer. How long a single request may take is said in consumer_thread.py."""
 
 Open = Callable[[Partition], Awaitable[int | None]]
 """Makes a partition ready and says at which offset to begin; None: at the group's committed one."""

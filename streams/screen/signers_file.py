@@ -20,6 +20,7 @@ from sidestep.streams.errors import SettingsError
 from sidestep.streams.screen.signers import Demand, SignerKey, Signers
 from sidestep.topics.catalog import BOUNCES, ENGAGEMENT, INTENTS
 from sidestep.topics.errors import CredentialsError
+from sidestep.topics.file_stamp import stamp_of
 from sidestep.topics.secret_files import check_private, read_secret
 from sidestep.topics.signing import ED25519, HMAC_SHA_256, Ed25519Verifier, is_key_id, parse_key
 
@@ -152,7 +153,7 @@ class SignersFile:
 
     def _stamp(self) -> tuple[object, ...]:
         """Of the file and of everything that it names: when it was changed, size, number on disk."""
-        return tuple(map(_stamp_of, (self._path, *self._secrets())))
+        return tuple(map(stamp_of, (self._path, *self._secrets())))
 
     def _secrets(self) -> list[Path]:
         try:
@@ -161,11 +162,3 @@ class SignersFile:
         except (OSError, ValueError, AttributeError):
             return []
         return [self._path.parent / name for name in named if isinstance(name, str)]
-
-
-def _stamp_of(path: Path) -> tuple[int, int, int] | None:
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_mtime_ns, found.st_size, found.st_ino

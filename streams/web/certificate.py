@@ -7,8 +7,8 @@ from typing import Self
 
 from sidestep.streams.errors import SettingsError
 from sidestep.streams.web.exposure import SettingNames
-from sidestep.streams.web.followed import stamp_of
 from sidestep.topics.errors import CredentialsError
+from sidestep.topics.file_stamp import stamp_of
 from sidestep.topics.secret_files import check_private
 
 log = logging.getLogger(__name__)

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from sidestep.streams.errors import SettingsError
 from sidestep.streams.web.bearer import bearer, digest
-from sidestep.streams.web.followed import stamp_of
 from sidestep.topics.errors import CredentialsError
+from sidestep.topics.file_stamp import stamp_of
 from sidestep.topics.secret_files import check_private
 
 log = logging.getLogger(__name__)

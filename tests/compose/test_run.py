@@ -19,6 +19,7 @@ from click.testing import CliRunner
 
 from sidestep.schemas import Verdict
 from sidestep.streams.cli import main
+from sidestep.streams.local.ports import free_port
 from sidestep.topics.subscribe import Verdicts
 from tests.compose.harness import Running
 from tests.compose_file import ROOT, SERVICES
@@ -38,17 +39,12 @@ def workers(composed: Running, tmp_path_factory: pytest.TempPathFactory) -> Iter
         for role in ROLES:
             more = {
                 "SIDESTEP_WEB_HOST": "127.0.0.1",
-                "SIDESTEP_WEB_PORT": str(_free_port()),
+                "SIDESTEP_WEB_PORT": str(free_port()),
                 "SIDESTEP_DNS_CANARIES": "",
             }
             stack.enter_context(composed.started(role, tmp_path_factory.mktemp(role), **more))
             settings[role] = composed.environment(role) | more
         yield settings
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 def test_an_intent_gets_its_verdict(composed: Running, workers: dict[str, dict[str, str]], tmp_path: Path) -> None:
@@ -90,7 +86,7 @@ def test_prometheus_is_let_in_with_its_token(composed: Running, workers: dict[st
 
 def test_forms_are_answered(composed: Running, tmp_path: Path, wait_until: WaitUntil) -> None:
     """validate starts over TLS, its health check passes, and it answers whoever has the token of `make certs`."""
-    port = _free_port()
+    port = free_port()
     here = {"validate-forms": "127.0.0.1", "6067": str(port)}
     words = [
         composed.here(here.get(word, word), "validate") for word in SERVICES["validate"]["healthcheck"]["test"][2:]

@@ -3,7 +3,6 @@
 import asyncio
 import json
 import logging
-import socket
 import ssl
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +13,7 @@ import pytest
 
 from sidestep.streams.errors import SettingsError
 from sidestep.streams.local.development_ca import DevelopmentCA
+from sidestep.streams.local.ports import free_port
 from sidestep.streams.observe.health import Health
 from sidestep.streams.observe.metrics import Metrics
 from sidestep.streams.settings import load
@@ -35,13 +35,6 @@ def token_file(tmp_path: Path) -> Path:
     return path
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 Answer = tuple[int, str, dict[str, str]]
 
 
@@ -51,7 +44,7 @@ def _ask(
     """(path, Authorization) each -> status, text, headers."""
 
     async def ask() -> list[Answer]:
-        server = WorkerEndpoints(HOST, _free_port(), Health(), Metrics(), tokens=tokens)
+        server = WorkerEndpoints(HOST, free_port(), Health(), Metrics(), tokens=tokens)
         await server.start()
         try:
             async with aiohttp.ClientSession(f"http://{HOST}:{server.port}") as session:
@@ -206,7 +199,7 @@ def test_all_settings_together(
     names: dict[str, object] = {"PLAINTEXT": "true"}
     if encrypted:
         names = {"TLS_CERTIFICATE": issued.certificate, "TLS_KEY": issued.key}
-    names |= {"HOST": "0.0.0.0", "PORT": str(_free_port()), "TOKEN_FILE": token_file}
+    names |= {"HOST": "0.0.0.0", "PORT": str(free_port()), "TOKEN_FILE": token_file}
     settings = load({f"SIDESTEP_WEB_{name}": str(value) for name, value in names.items()})
     trusting = ssl.create_default_context(cafile=authority.certificate) if encrypted else False
     url = f"{'https' if encrypted else 'http'}://{HOST}:{settings.web_port}/metrics"

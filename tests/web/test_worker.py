@@ -11,6 +11,7 @@ import pytest
 import uvloop
 
 from sidestep.streams.errors import SettingsError
+from sidestep.streams.local.ports import free_port
 from sidestep.streams.observe.health import Health
 from sidestep.streams.observe.metrics import Metrics
 from sidestep.streams.web.worker import WorkerEndpoints
@@ -22,16 +23,9 @@ LOOPS = [asyncio.new_event_loop, uvloop.new_event_loop]
 """Workers run on uvloop, whose errors are not quite asyncio's."""
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 @asynccontextmanager
 async def _served(health: Health, metrics: Metrics) -> AsyncIterator[aiohttp.ClientSession]:
-    server = WorkerEndpoints(HOST, _free_port(), health, metrics)
+    server = WorkerEndpoints(HOST, free_port(), health, metrics)
     await server.start()
     try:
         async with aiohttp.ClientSession(f"http://{HOST}:{server.port}") as session:
@@ -164,7 +158,7 @@ def test_a_stopped_server_frees_its_port() -> None:
     """The port can be bound again at once, as a restarted worker does."""
 
     async def twice() -> None:
-        port = _free_port()
+        port = free_port()
         for _ in range(2):
             server = WorkerEndpoints(HOST, port, _ready_health(), Metrics())
             await server.start()

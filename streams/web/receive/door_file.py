@@ -14,7 +14,6 @@ from pathlib import Path
 from sidestep.streams.errors import SettingsError
 from sidestep.streams.gcra import Rate
 from sidestep.streams.web.bearer import digest
-from sidestep.streams.web.followed import FileStamp, stamp_of
 from sidestep.streams.web.receive.doors import DoorEntry, parse_doors
 from sidestep.streams.web.receive.incoming import Check, Unsigned
 from sidestep.streams.web.receive.mailgun_check import MailgunCheck
@@ -23,6 +22,7 @@ from sidestep.streams.web.receive.sns_check import CertificateStore, SnsCheck
 from sidestep.streams.web.receive.sns_message import ARN
 from sidestep.streams.web.receive.standard_webhooks_check import StandardWebhooksCheck
 from sidestep.topics.errors import CredentialsError
+from sidestep.topics.file_stamp import FileStamp, stamp_of
 from sidestep.topics.secret_files import SECRET_MAX, check_private
 
 FILE_MAX = 1024 * 1024

@@ -7,9 +7,9 @@ from pathlib import Path
 from sidestep.streams.errors import SettingsError
 from sidestep.streams.gcra import Rate
 from sidestep.streams.web.bearer import digest
-from sidestep.streams.web.followed import stamp_of
 from sidestep.streams.web.validate.tokens import PREFIX, Token, Tokens, parse_tokens
 from sidestep.topics.errors import CredentialsError
+from sidestep.topics.file_stamp import stamp_of
 from sidestep.topics.secret_files import check_private
 
 log = logging.getLogger(__name__)

@@ -3,7 +3,6 @@
 import os
 import signal
 import smtplib
-import socket
 import ssl
 import subprocess
 import sys
@@ -21,6 +20,7 @@ from click.testing import CliRunner
 from sidestep.schemas import Bounce
 from sidestep.streams.cli import main
 from sidestep.streams.local.development_ca import DevelopmentCA
+from sidestep.streams.local.ports import free_port
 from sidestep.streams.runtime.batches import Partition
 from sidestep.streams.screen.intake import read_feedback
 from sidestep.streams.screen.signers import ANY_SERVICE, SignerKey, Signers
@@ -35,12 +35,6 @@ from tests.web.receive.conftest import Doors
 from tests.web.receive.senders import PATH, REPORT, SVIX_SECRET, SendGrid, Sent, mailgun, postmark, resend, sparkpost
 
 COMMAND = [sys.executable, "-c", "from sidestep.streams.cli import main; main()", "receive"]
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextmanager
@@ -86,7 +80,7 @@ def test_what_providers_sign_is_read_as_feedback(
     authority = DevelopmentCA(tmp_path / "ca")
     issued = authority.issue("receive", ["127.0.0.1"])
     trusting = ssl.create_default_context(cafile=str(authority.certificate))
-    port, web_port, log = _free_port(), _free_port(), tmp_path / "log"
+    port, web_port, log = free_port(), free_port(), tmp_path / "log"
     now = time.time()
     good = [doors.sendgrid.send(now), mailgun(at=now), resend(at=now), postmark(), sparkpost()]
     bad = [SendGrid().send(now), mailgun("key-" + "x" * 32, now), resend(at=now - 900), postmark(password="x" * 32)]
@@ -138,8 +132,8 @@ def test_what_providers_sign_is_read_as_feedback(
 @pytest.mark.slow
 def test_without_kafka_providers_come_again(tmp_path: Path, doors: Doors, wait_until: WaitUntil) -> None:
     """503 while nobody answers, in less time than a provider waits; it lives, and is not ready."""
-    port, web_port, log = _free_port(), _free_port(), tmp_path / "log"
-    options = ("--doors", doors.path, "--broker", f"127.0.0.1:{_free_port()}", "--port", port)
+    port, web_port, log = free_port(), free_port(), tmp_path / "log"
+    options = ("--doors", doors.path, "--broker", f"127.0.0.1:{free_port()}", "--port", port)
     with _running(log, web_port, *options) as process:
         url = f"http://127.0.0.1:{port}"
         wait_until(lambda: process.poll() is not None or _status(f"{url}/livez") == 200, 30)

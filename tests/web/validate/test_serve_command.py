@@ -20,6 +20,7 @@ from click.testing import CliRunner
 from sidestep.streams.cli import main
 from sidestep.streams.local.development_ca import DevelopmentCA
 from sidestep.streams.local.nameserver import NameServer
+from sidestep.streams.local.ports import free_port
 from sidestep.streams.web.validate.tokens import line_of
 from tests.fixture_types import WaitUntil
 from tests.private_files import open_to_others
@@ -53,12 +54,6 @@ def pem(tmp_path: Path) -> tuple[Path, Path]:
     authority = DevelopmentCA(tmp_path / "ca")
     issued = authority.issue("serve", ["127.0.0.1"])
     return issued.certificate, issued.key
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextmanager
@@ -95,7 +90,7 @@ def test_it_serves_over_tls_until_it_is_told_to_stop(
 ) -> None:
     """From options to an answer, feeds included; SIGTERM ends it with 0, and its log holds neither token nor
     address."""
-    port, log = _free_port(), tmp_path / "log"
+    port, log = free_port(), tmp_path / "log"
     sources = tmp_path / "sources.toml"
     sources.write_text('[feeds.ours]\nsource = "ours.txt"\nreason = "trap"\n')
     (tmp_path / "ours.txt").write_text("good.example\n")
