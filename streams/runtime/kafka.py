@@ -50,12 +50,23 @@ def fetched(messages: list[Message]) -> list[Fetched]:
 
 def produce_batch(
     producer: Producer, topic: str, partition: int, records: list[Keyed], on_delivery: OnDelivery | None = None
-) -> str:
-    """Hand over a batch; why one of its records was not taken, empty: all were."""
+) -> KafkaError | None:
+    """Hand over a batch; why one of its records was not taken, None: all were."""
     plain = cast("list[dict[str, Any]]", records)  # librdkafka's client leaves `_error` in those that it does not take
     if producer.produce_batch(topic, plain, partition=partition, on_delivery=on_delivery) == len(records):
-        return ""
-    return next(str(record["_error"]) for record in plain if "_error" in record)
+        return None
+    return next(cast("KafkaError", record["_error"]) for record in plain if "_error" in record)
+
+
+def behind(producer: Producer, error: KafkaException) -> KafkaException:
+    """The error that ended a transactional producer, where librdkafka says no more than that one did: that of being
+    fenced comes while records are handed over. Otherwise the error itself."""
+    if error.args[0].code() == KafkaError._FATAL:
+        try:
+            producer.begin_transaction()
+        except KafkaException as first:
+            return first
+    return error
 
 
 def client(connection: Connection, name: str, **settings: Any) -> dict[str, Any]:

@@ -89,7 +89,7 @@ class Publisher:
             for outgoing in taken:
                 for (topic, partition), messages in outgoing.batches.items():
                     if refused := produce_batch(producer, topic, partition, messages, failed):
-                        failures.append(f"{topic}/{partition}: {refused}")
+                        failures.append(f"{topic}/{partition}: {refused.str()}")
                 for single in outgoing.singles:
                     producer.produce(**single, on_delivery=failed)
             unsent = producer.flush(FLUSH_SECONDS)

@@ -9,14 +9,13 @@ from typing import cast
 
 from confluent_kafka import KafkaError, KafkaException, Message
 
-from sidestep.streams.runtime.kafka import MESSAGE_MAX, OnDelivery, explain, produce_batch
+from sidestep.streams.runtime.kafka import MESSAGE_MAX, OnDelivery, behind, explain, produce_batch
 from sidestep.streams.runtime.manifest import HEADER, MARKER, Place, Sequences, Writer
 from sidestep.streams.runtime.outgoing import Headers, Keyed, Outgoing
 from sidestep.streams.runtime.record import Record
 from sidestep.streams.runtime.tables import pack_pairs
 from sidestep.streams.runtime.takeover import take_over, unsettled
 from sidestep.topics.connection import Connection
-from sidestep.topics.errors import PublishFailed
 
 log = logging.getLogger(__name__)
 
@@ -103,7 +102,10 @@ class Transactions:
         Where nothing hangs nobody is fenced: a worker that was cut off for long has an heir by now, and learns so from
         its next transaction.
         """
-        self._producer.poll(0)  # it tells of lost connections here
+        try:
+            self._producer.poll(0)  # it tells of lost connections here, and raises what has ended it
+        except KafkaException as error:
+            raise explain(error, f"looking after {self._writer.changelog}") from error
         if self._unsure and time.monotonic() - self._looked >= LOOK_SECONDS:
             self._looked = time.monotonic()
             self._anew = self._anew or bool(unsettled(self._connection, self._writer))
@@ -152,7 +154,7 @@ class Transactions:
 
     def _produce(self, place: Place, records: list[Keyed]) -> None:
         if records and (refused := produce_batch(self._producer, *place, records)):
-            raise PublishFailed(f"{place}: Kafka's client did not take a record: {refused}")
+            raise KafkaException(refused)
 
     def _counts(self, outgoing: Outgoing, changes: Changes) -> Counter[Place]:
         counts = Counter({Place(*place): len(records) for place, records in outgoing.batches.items() if records})
@@ -173,7 +175,7 @@ class Transactions:
 
     def _roll_back(self, error: KafkaException) -> None:
         if not error.args[0].txn_requires_abort():
-            raise explain(error, f"committing {self._writer.changelog}") from error
+            raise explain(behind(self._producer, error), f"committing {self._writer.changelog}") from error
         try:
             self._producer.abort_transaction(TRANSACTION_SECONDS)
         except KafkaException as second:

@@ -17,7 +17,7 @@ from sidestep.schemas.codec import encode
 from sidestep.schemas.evidence import Control
 from sidestep.streams.errors import Fenced
 from sidestep.streams.hold_transaction import NOTE, SETTINGS, TRANSACTION_SECONDS, writer
-from sidestep.streams.runtime.kafka import FENCED, explain
+from sidestep.streams.runtime.kafka import FENCED, behind, explain
 from sidestep.streams.runtime.manifest import HEADER, Place, Sequences
 from sidestep.streams.runtime.outgoing import Headers
 from sidestep.streams.runtime.takeover import take_over
@@ -68,6 +68,7 @@ class OperatorWriter:
             self._failpoint("hold-before-commit")
             producer.commit_transaction(SECONDS)
         except KafkaException as error:
+            error = behind(producer, error)
             self._abort()
             raise self._explained(error) from error
         except BaseException:

@@ -3,9 +3,11 @@
 import asyncio
 import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from confluent_kafka import KafkaException
 from rocksdict import Cache
 
 from sidestep.streams.decide.tables import CLOCK, ClockRow
@@ -30,7 +32,12 @@ from tests.guarantees.harness.workers import SESSION_SECONDS, wait_for
 FENCED = 3
 
 
-def ledger(connection: Connection, folder: Path, progress: Progress = lambda *_: None) -> Ledger:
+def ledger(
+    connection: Connection,
+    folder: Path,
+    progress: Progress = lambda *_: None,
+    failpoint: Callable[[str], None] = lambda _: None,
+) -> Ledger:
     """Partition 0's, as a worker opens it."""
     settings = LedgerSettings(
         connection=connection, group=folder.parent.name, role="decide", data=folder,
@@ -38,7 +45,7 @@ def ledger(connection: Connection, folder: Path, progress: Progress = lambda *_:
         window_changelog=IDS_CHANGELOG.name, own_topics=(APPROVED.name,), shared_topics={},
         window_seconds=86_400, cache=Cache(8 * 1024 * 1024),
     )  # fmt: skip
-    return Ledger(settings, 0, lambda _: None, progress)
+    return Ledger(settings, 0, failpoint, progress)
 
 
 def output(value: bytes) -> Outgoing:
@@ -62,6 +69,54 @@ def test_a_ledger_that_was_taken_over_can_commit_nothing(clean_topics: Connectio
     assert [message.value() for message in read(clean_topics, APPROVED.name)] == [b"1", b"3"]
     older.close()
     newer.close()
+
+
+@pytest.mark.parametrize("rows", [{b"clock": ClockRow(99)}, {}], ids=["a-batch", "a-record"])
+def test_a_ledger_that_learns_of_its_heir_inside_a_transaction(
+    clean_topics: Connection, tmp_path: Path, rows: dict[bytes, ClockRow | None]
+) -> None:
+    """Kafka refuses the first records before the next ones are handed over, which librdkafka then takes no more."""
+
+    def refused(name: str) -> None:
+        if name == "inside-transaction" and older.marker == 0:
+            wait_for(lambda: not sound(older), 20, "its producer learns of it")
+
+    older = ledger(clean_topics, tmp_path / "older", failpoint=refused)
+    older.commit(output(b"1"), Writes(), 0)
+    newer = ledger(clean_topics, tmp_path / "newer")
+    writes = Writes()
+    writes.of(CLOCK).update(rows)
+    with pytest.raises(Fenced, match="another worker has taken over"):
+        older.commit(output(b"2"), writes, 1)
+    assert [message.value() for message in read(clean_topics, APPROVED.name)] == [b"1"]
+    older.close()
+    newer.close()
+
+
+def test_a_ledger_that_learns_of_its_heir_between_two_transactions(clean_topics: Connection, tmp_path: Path) -> None:
+    """What its producer is told while nothing is written is the same error."""
+    older = ledger(clean_topics, tmp_path / "older")
+    newer = ledger(clean_topics, tmp_path / "newer")
+    older._transactions._producer.begin_transaction()
+    older._transactions._producer.produce(APPROVED.name, b"2", b"k", 0)
+
+    def settled() -> bool:
+        older.settle()
+        return False
+
+    with pytest.raises(Fenced, match="another worker has taken over"):
+        wait_for(settled, 20, "it learns of it")
+    older.close()
+    newer.close()
+
+
+def sound(opened: Ledger) -> bool:
+    """Whether its producer has not been told of an error that ends it."""
+    try:
+        opened._transactions._producer.poll(0)
+    except KafkaException:
+        return False
+    return True
 
 
 class Reopened:
