@@ -1,7 +1,7 @@
 """The log (topic email-evidence): what Screen found out, and the control records that change a decision.
 
-Times are integers, milliseconds since 1970, stamped by Screen. Keys are BLAKE2b digests of 16 octets (base64 in JSON);
-the recipient's is keyed with the secret that only Screen holds, so that no address enters long-lived state.
+Times are integers, milliseconds since 1970, stamped by Screen. Keys are BLAKE2b digests of 16 octets (base64 in JSON),
+made with the secret that only Screen holds: who reads the ledger can try neither addresses nor ids against its rows.
 """
 
 from typing import Any, Literal

@@ -1,7 +1,7 @@
 """The keys that Decide works with: digests of 16 octets (BLAKE2b, RFC 7693). Pure.
 
-Ids are hashed because they are long and of any form; recipients with a secret key, so that neither the log's keys nor
-the ledger tell who was written to, even to someone who hashes all addresses there are.
+One secret gives a key of its own to each purpose. So nothing that is stored can be tried without the secret: neither
+the log's keys nor the ledger tell who was written to, even to someone who hashes all addresses and all ids there are.
 """
 
 import hashlib
@@ -12,13 +12,14 @@ _JOIN = "\x1f"
 
 
 class Keys:
-    """Makes keys; `secret` is 32 octets, the same for all Screen workers for ever."""
+    """Makes keys; `secret` is 32 octets, the same for all Screen workers."""
 
     def __init__(self, secret: bytes):
+        # histories rest on it since before there were purposes: `person` alone keeps it apart from all others
         self._recipient = hashlib.blake2b(digest_size=SIZE, key=secret, person=b"recipient")
-        self._id = hashlib.blake2b(digest_size=SIZE, person=b"id")
-        self._content = hashlib.blake2b(digest_size=SIZE, person=b"content")
-        self._event = hashlib.blake2b(digest_size=SIZE, person=b"event")
+        self._id, self._content = _hasher(secret, b"id"), _hasher(secret, b"content")
+        self._event, self._token = _hasher(secret, b"event"), _hasher(secret, b"token")
+        self._pseudonym = _hasher(secret, b"pseudonym")
         self.fingerprint = hashlib.blake2b(b"fingerprint", digest_size=8, key=secret).hexdigest()
         """Tells whether two workers hold the same secret, without telling the secret."""
 
@@ -46,3 +47,25 @@ class Keys:
         hasher = self._event.copy()
         hasher.update(_JOIN.join(parts).encode("utf-8", "surrogatepass"))
         return hasher.digest()
+
+    def token(self, *parts: str | bytes) -> bytes:
+        """Of what a token vouches for. Parts may hold any octets: each is hashed with its length."""
+        return _of_parts(self._token, parts)
+
+    def pseudonym(self, *parts: str | bytes) -> bytes:
+        """Of a person who must be told from others where nobody may learn who it is; likewise."""
+        return _of_parts(self._pseudonym, parts)
+
+
+def _hasher(secret: bytes, purpose: bytes) -> hashlib.blake2b:
+    """A hash with a key derived for one purpose, to be copied for each digest."""
+    key = hashlib.blake2b(purpose, digest_size=32, key=secret, person=b"derive").digest()
+    return hashlib.blake2b(digest_size=SIZE, key=key, person=purpose)
+
+
+def _of_parts(hasher: hashlib.blake2b, parts: tuple[str | bytes, ...]) -> bytes:
+    hasher = hasher.copy()
+    for part in parts:
+        octets = part.encode("utf-8", "surrogatepass") if isinstance(part, str) else part
+        hasher.update(len(octets).to_bytes(4, "big") + octets)
+    return hasher.digest()

@@ -16,23 +16,46 @@ printable = st.text(max_size=20).filter(str.isprintable)
 
 def test_keys_have_sixteen_octets() -> None:
     """Enough that no two of them meet by chance."""
-    made = (KEYS.recipient("a@b.c"), KEYS.intent("s", "1"), KEYS.content(b"k" * 16, "a", ""), KEYS.event("a", "b"))
+    made = (
+        KEYS.recipient("a@b.c"),
+        KEYS.intent("s", "1"),
+        KEYS.content(b"k" * 16, "a", ""),
+        KEYS.event("a", "b"),
+        KEYS.token("a", b"b"),
+        KEYS.pseudonym("a"),
+    )
     assert {SIZE} == {len(key) for key in made} == {16}
 
 
 def test_keys_stay_the_same_for_ever() -> None:
     """They stand in the ledger: a changed digest would lose everybody's history. Made by hashlib alone."""
     secret = bytes(range(32))
+    keys = Keys(secret)
     by_hand = hashlib.blake2b(b"jane@example.com", digest_size=16, key=secret, person=b"recipient").digest()
-    assert by_hand == Keys(secret).recipient("jane@example.com")
-    assert hashlib.blake2b(b"shop\x1f1", digest_size=16, person=b"id").digest() == KEYS.intent("shop", "1")
+    assert by_hand == keys.recipient("jane@example.com")
+    assert _by_hand(secret, b"id", b"shop\x1f1") == keys.intent("shop", "1")
+    assert _by_hand(secret, b"content", b"k" * 16 + b"news\x1fjane@a.b") == keys.content(b"k" * 16, "jane@a.b", "news")
+    assert _by_hand(secret, b"event", b"bounce\x1fshop\x1f1") == keys.event("bounce", "shop", "1")
+    assert _by_hand(secret, b"token", b"\0\0\0\x04shop\0\0\0\x02\0k") == keys.token("shop", b"\0k")
+    assert _by_hand(secret, b"pseudonym", b"\0\0\0\x04jane") == keys.pseudonym("jane")
 
 
-def test_only_recipients_depend_on_the_secret() -> None:
-    """Whoever hashes all addresses there are finds none; ids are no secret and the same for every worker."""
-    assert KEYS.recipient("jane@example.com") != OTHER.recipient("jane@example.com")
-    assert KEYS.intent("shop", "1") == OTHER.intent("shop", "1")
-    assert KEYS.event("bounce", "shop", "1") == OTHER.event("bounce", "shop", "1")
+def _by_hand(secret: bytes, purpose: bytes, said: bytes) -> bytes:
+    derived = hashlib.blake2b(purpose, digest_size=32, key=secret, person=b"derive").digest()
+    return hashlib.blake2b(said, digest_size=16, key=derived, person=purpose).digest()
+
+
+def test_all_keys_depend_on_the_secret() -> None:
+    """Whoever hashes all addresses and all ids that there are finds none of them."""
+    for one, other in (
+        (KEYS.recipient("jane@example.com"), OTHER.recipient("jane@example.com")),
+        (KEYS.intent("shop", "1"), OTHER.intent("shop", "1")),
+        (KEYS.content(b"k" * 16, "jane@example.com", ""), OTHER.content(b"k" * 16, "jane@example.com", "")),
+        (KEYS.event("bounce", "shop", "1"), OTHER.event("bounce", "shop", "1")),
+        (KEYS.token("shop", "1"), OTHER.token("shop", "1")),
+        (KEYS.pseudonym("jane@example.com"), OTHER.pseudonym("jane@example.com")),
+    ):
+        assert one != other
 
 
 def test_the_fingerprint_tells_secrets_apart() -> None:
@@ -43,8 +66,9 @@ def test_the_fingerprint_tells_secrets_apart() -> None:
 
 
 def test_the_kinds_of_keys_never_meet() -> None:
-    """An intent and an event of the same name share one table."""
+    """An intent and an event of the same name share one table; who may read a token learns no id."""
     assert KEYS.intent("shop", "1") != KEYS.event("shop", "1")
+    assert KEYS.token("jane") != KEYS.pseudonym("jane")
 
 
 @given(st.tuples(printable, printable), st.tuples(printable, printable))
@@ -57,6 +81,20 @@ def test_an_intents_key_is_its_own(one: tuple[str, str], other: tuple[str, str])
 def test_an_events_key_is_its_own(one: list[str], other: list[str]) -> None:
     """Nor can what an event says."""
     assert (one == other) == (KEYS.event(*one) == KEYS.event(*other))
+
+
+parts = st.lists(st.text(max_size=5) | st.binary(max_size=5), max_size=4)
+
+
+@given(parts, parts)
+def test_a_tokens_parts_are_their_own(one: list[str | bytes], other: list[str | bytes]) -> None:
+    """Whatever stands in them: no separator can be forged. Texts are their octets."""
+    same = [_octets(part) for part in one] == [_octets(part) for part in other]
+    assert same == (KEYS.token(*one) == KEYS.token(*other))
+
+
+def _octets(part: str | bytes) -> bytes:
+    return part.encode("utf-8", "surrogatepass") if isinstance(part, str) else part
 
 
 @given(st.text(), st.text())
