@@ -120,6 +120,7 @@ def message(verdict: Verdict, sender: str) -> EmailMessage:
     mail["Message-ID"] = f"<{name}@{sender.rpartition('@')[2]}>"
     # by these a bounce, which quotes them, is put down to its intent
     mail["X-Sidestep-Service"], mail["X-Sidestep-Intent"] = verdict.service, verdict.id
+    mail["X-Sidestep-Token"] = verdict.token
     mail.set_content(str(given.get("text", "")))
     return mail
 
@@ -150,6 +151,7 @@ def bounce(verdict: Verdict, reply: str) -> Bounce:
         recipient=verdict.to,
         service=verdict.service,
         intent_id=verdict.id,
+        token=verdict.token,
         id=f"relay:{verdict.service}/{verdict.id}"[:200],  # published again after a crash, it counts once
         reply=reply[:4000],
         occurred_at=time.time(),

@@ -98,6 +98,8 @@ class IntentEvidence(Struct, tag="intent", tag_field="kind", omit_defaults=True,
     """None: nobody was asked, the usual case."""
     proved: str = ""
     """The key whose signature proves that the service says this; empty: none, so its name is a claim."""
+    token: str = ""
+    """What the verdict hands to the mailer, so that what comes back is known to be of this message; a test has none."""
 
 
 class FeedbackEvidence(Struct, tag="feedback", tag_field="kind", omit_defaults=True, gc=False):
@@ -119,6 +121,12 @@ class FeedbackEvidence(Struct, tag="feedback", tag_field="kind", omit_defaults=T
     origin: str = ""
     proved: str = ""
     """The key whose signature proves who says this; empty: none."""
+    tied: str = ""
+    """token: it carries the token of a message to this recipient; wrong-token: one that is not; empty: none."""
+    tied_at: int = 0
+    """The day on which that token was made, its beginning."""
+    door: str = ""
+    """Where it came in, as `sidestep receive` says; a claim unless `proved`."""
 
 
 class PolicyRecord(Struct, tag="policy", tag_field="kind", omit_defaults=True):
@@ -204,7 +212,13 @@ class TrapRecord(Struct, tag="trap", tag_field="kind", omit_defaults=True):
     lifted: bool = False
     """It was a mistake."""
     event_key: bytes = b""
-    """Of a provider's report: counts once by it."""
+    """Of a provider's report: counts once by it. What follows is of such a report, too, and means what it means of
+    feedback."""
+    service: str = ""
+    proved: str = ""
+    tied: str = ""
+    tied_at: int = 0
+    door: str = ""
 
 
 class Pace(Struct, omit_defaults=True, frozen=True):

@@ -9,6 +9,9 @@ from sidestep.schemas.intents import Address, Time
 Text = Annotated[str, Meta(max_length=4000)]
 OptionalId = Annotated[str, Meta(max_length=200)]
 OptionalService = Annotated[str, Meta(max_length=100)]
+Token = Annotated[
+    str, Meta(max_length=100, description="The verdict's token: by it we know that this is about a message of ours.")
+]
 
 Scope = Literal["recipient", "domain", "message", "us", "transient"]
 """Whom a bounce blames. `us` (block, reputation, authentication) never marks a recipient."""
@@ -35,6 +38,7 @@ class Bounce(Struct, omit_defaults=True, kw_only=True):
     hard: bool | None = None
     scope: Scope | None = None
     occurred_at: Time = None
+    token: Token = ""
 
 
 class Engagement(Struct, omit_defaults=True, kw_only=True):
@@ -46,3 +50,4 @@ class Engagement(Struct, omit_defaults=True, kw_only=True):
     service: OptionalService = ""
     intent_id: OptionalId = ""
     occurred_at: Time = None
+    token: Token = ""

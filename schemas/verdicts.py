@@ -64,3 +64,10 @@ class Verdict(Struct, omit_defaults=True, kw_only=True, gc=False):
     source: str = ""
     test: bool = False
     metadata: dict[str, Any] | None = None
+    token: Annotated[
+        str,
+        Meta(
+            description="Of an approved message: give it along (VERP, a header, the provider's metadata), so that what "
+            "comes back is known to be of it."
+        ),
+    ] = ""

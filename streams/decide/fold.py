@@ -236,6 +236,8 @@ def _verdict(
             verdict.retry_at = findings[0].retry_us / 1_000_000
     if risk.parts:
         verdict.risk_parts = risk.parts
+    if evidence.token and action == "send":
+        verdict.token = evidence.token
     if evidence.suggestion:
         verdict.suggestion = evidence.suggestion
     if evidence.source:

@@ -65,6 +65,7 @@ class Mailer:
             id=f"dsn-{verdict.id}-{verdict.attempt}",
             service=verdict.service,
             intent_id=verdict.id,
+            token=verdict.token,
             status=status,
             reply=reply,
         )
@@ -77,6 +78,7 @@ class Mailer:
                 id=f"arf-{verdict.id}",
                 service=verdict.service,
                 intent_id=verdict.id,
+                token=verdict.token,
             )
         if fate == "silent":  # nobody reads it, and the server says nothing against it: a spam trap, for example
             return self._engagement(verdict, "delivered")
@@ -96,6 +98,7 @@ class Mailer:
             id=f"{kind}-{verdict.id}-{verdict.attempt}",
             service=verdict.service,
             intent_id=verdict.id,
+            token=verdict.token,
         )
 
     def _draw(self, verdict: Seen, what: str) -> float:

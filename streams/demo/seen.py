@@ -22,6 +22,7 @@ class Seen(Struct, gc=False):
     risk: float = 0.0
     suggestion: str = ""
     test: bool = False
+    token: str = ""
 
     @property
     def key(self) -> IntentKey:

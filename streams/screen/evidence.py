@@ -6,8 +6,10 @@ from sidestep.streams.screen.feedback.reasons import Reasons
 from sidestep.streams.screen.findings import Findings, Subject
 from sidestep.streams.screen.intake import read_time
 from sidestep.streams.screen.keys import Keys
+from sidestep.streams.screen.provenance import NOWHERE, Provenance
 from sidestep.streams.screen.sources.answers import Answers
 from sidestep.streams.screen.suppressions import TEXT_MAX
+from sidestep.streams.screen.tokens import Tie, check_token, make_token
 
 
 class ReadIntent(Subject, frozen=True, gc=False):
@@ -57,6 +59,8 @@ def intent_evidence(read: ReadIntent, answers: Answers, found: Findings, keys: K
         evidence.listed, evidence.mailbox = answers.listed, answers.mailbox
     if read.proved:
         evidence.proved = read.proved
+    if sound and not intent.test:
+        evidence.token = make_token(keys, intent.service, evidence.recipient_key, read.content_key, now)
     return evidence
 
 
@@ -67,22 +71,26 @@ def feedback_evidence(
     keys: Keys,
     now: float,
     origin: str,
-    proved: str = "",
+    way: Provenance = NOWHERE,
 ) -> FeedbackEvidence:
-    """One bounce, complaint or sign of engagement, classified. Not for a trap that was hit. `proved`: the key whose
-    signature held."""
+    """One bounce, complaint or sign of engagement, classified. Not for a trap that was hit."""
     assert feedback.kind != "trap-hit", "trap_evidence is for those"
+    recipient_key = keys.recipient(address.identity)
+    tie = check_token(keys, feedback.token, recipient_key, feedback.service)
     evidence = FeedbackEvidence(
         event=feedback.kind,
         at=int(now * 1000),
         domain=address.domain,
-        event_key=_event_key(feedback, keys),
-        recipient_key=keys.recipient(address.identity),
+        event_key=_event_key(feedback, recipient_key, keys, way, tie),
+        recipient_key=recipient_key,
         service=feedback.service,
         intent_id=feedback.intent_id,
         occurred_at=read_time("occurred_at", feedback.occurred_at, now),
         origin=origin,
-        proved=proved,
+        proved=way.proved,
+        tied=tie.tied,
+        tied_at=tie.at,
+        door=way.door,
     )
     if isinstance(feedback, Bounce) and feedback.kind == "bounce":
         evidence.reason, evidence.scope, evidence.hard = reasons.meaning(feedback)
@@ -90,34 +98,43 @@ def feedback_evidence(
     return evidence
 
 
-def trap_evidence(hit: Bounce, address: ParsedAddress, keys: Keys, now: float, origin: str) -> TrapRecord:
+def trap_evidence(
+    hit: Bounce, address: ParsedAddress, keys: Keys, now: float, origin: str, way: Provenance = NOWHERE
+) -> TrapRecord:
     """A trap that was hit, as a provider has reported it. `origin`: topic/partition/offset of the report; the record
     names it as who says so."""
     now_ms = int(now * 1000)
     words = "".join(letter if letter.isprintable() else " " for letter in hit.reply or hit.reason)
+    recipient_key = keys.recipient(address.identity)
+    tie = check_token(keys, hit.token, recipient_key, hit.service)
     return TrapRecord(
         domain=address.domain,
         by=origin,
         at=now_ms,
-        recipient_key=keys.recipient(address.identity),
+        recipient_key=recipient_key,
         reason=" ".join(words.split())[:TEXT_MAX],
         hit_at=min(read_time("occurred_at", hit.occurred_at, now), now_ms),
-        event_key=_event_key(hit, keys),
+        event_key=_event_key(hit, recipient_key, keys, way, tie),
+        service=hit.service,
+        proved=way.proved,
+        tied=tie.tied,
+        tied_at=tie.at,
+        door=way.door,
     )
 
 
-def _event_key(feedback: Bounce | Engagement, keys: Keys) -> bytes:
-    """By its id within its service; without one the same thing said twice counts once."""
+def _event_key(
+    feedback: Bounce | Engagement, recipient_key: bytes, keys: Keys, way: Provenance, tie: Tie
+) -> bytes:
+    """By its id within its service, its kind and its recipient; without an id the same thing said twice counts once.
+
+    Nobody who only claims something can use up the id of who proves it: so how it is known belongs to it as well.
+    """
     family = "bounce" if isinstance(feedback, Bounce) else "engagement"
+    known = feedback.kind, recipient_key.hex(), way.proved, tie.tied
     if feedback.id:
-        return keys.event(family, feedback.service, feedback.id)
-    said: tuple[str, ...] = (
-        feedback.service,
-        feedback.intent_id,
-        feedback.recipient,
-        feedback.kind,
-        str(feedback.occurred_at),
-    )
+        return keys.event(family, feedback.service, feedback.id, *known)
+    said: tuple[str, ...] = (feedback.service, feedback.intent_id, str(feedback.occurred_at), *known)
     if isinstance(feedback, Bounce):
         said += (feedback.status, feedback.reason, feedback.reply)
     return keys.event(f"{family}-content", *said)

@@ -10,7 +10,6 @@ from typing import Any
 
 from sidestep.schemas import Bounce, EmailIntent, Engagement
 from sidestep.schemas.codec import ContractError, decode, encode
-from sidestep.streams.runtime.record import Record
 from sidestep.streams.screen.feedback.outcome import Outcome, to_feedback
 from sidestep.streams.screen.feedback.parse import parse
 
@@ -68,15 +67,6 @@ def read_feedback(value: bytes | None, kind: type[Feedback], form: str, now: flo
         raise ours from None  # half a surrogate pair, or a field that no provider sends so
 
 
-def content_type(record: Record) -> str:
-    """The content-type header of a Kafka record; "" where there is none, or headers that can't be read."""
-    try:
-        headers = record.headers() or ()
-    except (UnicodeDecodeError, SystemError):
-        return ""
-    return next((value.decode("latin-1") for name, value in headers if value and name.lower() == "content-type"), "")
-
-
 def read_time(name: str, value: float | str | None, now: float) -> int:
     """Unix seconds or RFC 3339 text -> milliseconds; None -> 0. Raises ContractError for what can't be meant."""
     if value is None:
@@ -108,7 +98,7 @@ def _of_outcome(outcome: Outcome, now: float) -> Feedback | None:
     try:
         return _of_our_schema(encode(feedback), kind, now)
     except ContractError:
-        feedback.occurred_at, feedback.intent_id, feedback.service = None, "", ""
+        feedback.occurred_at, feedback.intent_id, feedback.service, feedback.token = None, "", "", ""
         return _of_our_schema(encode(feedback), kind, now)
 
 

@@ -4,7 +4,8 @@ service is the signer's. Pure."""
 from sidestep.schemas import EmailIntent
 from sidestep.schemas.codec import MAX_RECORD, ContractError
 from sidestep.streams.runtime.record import Record
-from sidestep.streams.screen.intake import Feedback, content_type, read_feedback, read_intent
+from sidestep.streams.screen.intake import Feedback, read_feedback, read_intent
+from sidestep.streams.screen.provenance import Provenance, complete, door_of, header_of
 from sidestep.streams.screen.repeated import repeats_member
 from sidestep.streams.screen.signers import TopicSigners
 
@@ -22,21 +23,27 @@ def read_proved_intent(record: Record, check: TopicSigners, now: float) -> tuple
 
 def read_proved_feedback(
     record: Record, kind: type[Feedback], check: TopicSigners | None, now: float
-) -> tuple[list[Feedback], str]:
-    """What one record says, in one event or several, and the key that proves it. Raises ContractError.
+) -> tuple[list[Feedback], Provenance]:
+    """What one record says, in one event or several, and where it comes from. Raises ContractError.
 
     An event without a service is the signer's own. What is too long for our schema is a provider's, whose members are
     not looked at.
     """
     value = record.value()
     if check is None:
-        return read_feedback(value, kind, content_type(record), now), ""
+        return _read(record, kind, now), Provenance(door=door_of(record))
     proof = check.look(record, now)
     if proof.key is not None and value is not None and len(value) <= MAX_RECORD and repeats_member(value):
         raise _repeated()
-    events = read_feedback(value, kind, content_type(record), now)
+    events = _read(record, kind, now)
     proved = {check.prove(proof, event.service) for event in events}
-    return events, proved.pop() if len(proved) == 1 else ""
+    return events, Provenance(proved.pop() if len(proved) == 1 else "", door_of(record))
+
+
+def _read(record: Record, kind: type[Feedback], now: float) -> list[Feedback]:
+    events = read_feedback(record.value(), kind, header_of(record, "content-type"), now)
+    complete(record, events)
+    return events
 
 
 def _repeated() -> ContractError:

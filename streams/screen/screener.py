@@ -25,6 +25,7 @@ from sidestep.streams.screen.keys import Keys
 from sidestep.streams.screen.lists.domain_facts import DomainBook
 from sidestep.streams.screen.parking import CarPark, Parked
 from sidestep.streams.screen.proved import read_proved_feedback, read_proved_intent
+from sidestep.streams.screen.provenance import Provenance
 from sidestep.streams.screen.recent_ids import RecentIds
 from sidestep.streams.screen.screened import Screened
 from sidestep.streams.screen.signers import Signers, TopicSigners
@@ -190,19 +191,19 @@ class Screener:
             except Exception as error:  # noqa: BLE001 - kept with the record
                 screened.refuse(record, error)
 
-    def _add_feedback(self, events: list[Feedback], proved: str, origin: str, screened: Screened, now: float) -> None:
+    def _add_feedback(self, events: list[Feedback], way: Provenance, origin: str, screened: Screened, now: float) -> None:
         """All events of a record, or none of them where one has no recipient. Raises ContractError."""
-        screened.held(proved)
+        screened.held(way.proved)
         addresses = [parse(event.recipient) for event in events]
         unsound = next((address.reason for address in addresses if address.reason), "")
         if unsound:
             raise ContractError("no-recipient", f"the recipient is not an email address ({unsound})")
         for event, address in zip(events, addresses, strict=True):
             if isinstance(event, Bounce) and event.kind == "trap-hit":
-                record = trap_evidence(event, address, self._keys, now, origin)
+                record = trap_evidence(event, address, self._keys, now, origin, way)
                 screened.add_trap(record, places_of(target_of(record), self._book.partitions))
                 continue
-            evidence = feedback_evidence(event, address, self._reasons, self._keys, now, origin, proved)
+            evidence = feedback_evidence(event, address, self._reasons, self._keys, now, origin, way)
             if self._history is not None:
                 self._history.hear(evidence, address.identity)
             screened.add(evidence, self._book.facts(address.domain).partition)
@@ -210,9 +211,9 @@ class Screener:
 
 def _read_feedback(
     records: list[Record], kind: type[Feedback], now: float, check: TopicSigners | None
-) -> list[tuple[list[Feedback], str] | Exception]:
-    """What each Kafka record says and which key proves it, or why it can't be read. Runs in a thread."""
-    said: list[tuple[list[Feedback], str] | Exception] = []
+) -> list[tuple[list[Feedback], Provenance] | Exception]:
+    """What each Kafka record says and where it comes from, or why it can't be read. Runs in a thread."""
+    said: list[tuple[list[Feedback], Provenance] | Exception] = []
     for record in records:
         try:
             said.append(read_proved_feedback(record, kind, check, now))

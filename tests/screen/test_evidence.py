@@ -24,6 +24,7 @@ from sidestep.streams.screen.lists.classes import Lists, load_lists
 from sidestep.streams.screen.lists.domain_facts import DomainBook
 from sidestep.streams.screen.lists.mx_providers import parking_services
 from sidestep.streams.screen.lists.typo import suggest
+from sidestep.streams.screen.provenance import Provenance
 from sidestep.streams.screen.sources.answers import Answers
 
 NOW = 1_800_000_000.25
@@ -55,7 +56,7 @@ def evidence_of(lists: Lists) -> EvidenceOf:
         intent = EmailIntent(id="1", to=to, service="shop", **fields)
         address = parse(to)
         facts = book.facts(address.domain) if address.domain else None
-        read = ReadIntent(to, address, facts, intent, 7, b"i", b"c", False, "email-intents/0/7")
+        read = ReadIntent(to, address, facts, intent, 7, b"i" * 16, b"c" * 16, False, "email-intents/0/7")
         heard = Answers(MX[mx] if isinstance(mx, str) else mx, *answers)
         (found,) = Examiner(lists).examine([(read, heard)])
         return intent_evidence(read, heard, found, KEYS, NOW)
@@ -146,8 +147,9 @@ def test_an_address_that_cannot_be_read_has_no_history(evidence_of: EvidenceOf) 
     assert ("no-at-sign", "") == ((nothing := evidence_of("jane")).syntax, nothing.domain)
 
 
-def _feedback(feedback: Bounce | Engagement) -> FeedbackEvidence:
-    return feedback_evidence(feedback, parse(feedback.recipient), load_reasons(), KEYS, NOW, "email-bounces/1/2")
+def _feedback(feedback: Bounce | Engagement, proved: str = "") -> FeedbackEvidence:
+    way = Provenance(proved)
+    return feedback_evidence(feedback, parse(feedback.recipient), load_reasons(), KEYS, NOW, "email-bounces/1/2", way)
 
 
 def test_a_bounce_is_classified() -> None:
@@ -178,16 +180,40 @@ def test_a_complaint_blames_nobody(kind: Any) -> None:
 
 
 def test_an_event_is_known_by_its_id_within_its_service() -> None:
-    """Whatever else it says; of bounces and engagement each has ids of its own."""
+    """Whatever else it says; each kind, and each recipient, has ids of its own: nobody uses up another event's."""
     one = Bounce(recipient="jane@example.com", id="1", service="shop")
-    assert _feedback(one).event_key == _feedback(Bounce(recipient="x@example.org", id="1", service="shop")).event_key
+    same = Bounce(recipient="Jane@EXAMPLE.com", id="1", service="shop", status="5.1.1", reply="no")
+    assert _feedback(one).event_key == _feedback(same).event_key
     others: list[Bounce | Engagement] = [
+        Bounce(recipient="x@example.com", id="1", service="shop"),
+        Bounce(recipient="jane@example.com", id="1", service="shop", kind="complaint"),
+        Bounce(recipient="jane@example.com", id="1", service="shop", kind="not-spam"),
         Bounce(recipient="jane@example.com", id="2", service="shop"),
         Bounce(recipient="jane@example.com", id="1", service="bank"),
         Bounce(recipient="jane@example.com", service="shop"),
         Engagement(recipient="jane@example.com", id="1", service="shop", kind="opened"),
     ]
-    assert 5 == len({_feedback(feedback).event_key for feedback in [one, *others]})
+    assert 8 == len({_feedback(feedback).event_key for feedback in [one, *others]})
+
+
+def test_who_only_claims_an_event_does_not_use_up_its_id(evidence_of: EvidenceOf) -> None:
+    """With a token, or a signature, the same id is another event; of either, the same one twice counts once."""
+    said: dict[str, Any] = {"recipient": "jane@example.com", "id": "1", "service": "shop"}
+    token = evidence_of("jane@example.com").token
+    ways = [({}, ""), ({"token": token}, ""), ({"token": "0" * 30}, ""), ({}, "receiver"), ({"token": token}, "receiver")]
+    keys = [_feedback(Bounce(**said | more), proved).event_key for more, proved in ways * 2]
+    assert (5, keys[:5]) == (len(set(keys)), keys[5:])
+
+
+def test_an_intent_has_a_token_that_ties_what_comes_back_to_it(evidence_of: EvidenceOf) -> None:
+    """Of its recipient and service; tests, and addresses that can't be read, have none."""
+    token = evidence_of("jane@example.com").token
+    tied = _feedback(Bounce(recipient="JANE@example.com", token=token, service="shop"))
+    assert ("token", 1_799_971_200_000) == (tied.tied, tied.tied_at)
+    for recipient, service in (("john@example.com", "shop"), ("jane@example.com", "bank")):
+        assert "wrong-token" == _feedback(Engagement(recipient=recipient, kind="opened", token=token, service=service)).tied
+    assert ("", 0) == ((none := _feedback(Bounce(recipient="jane@example.com"))).tied, none.tied_at)
+    assert ("", "") == (evidence_of("jane@example.com", test=True).token, evidence_of("jane..doe@example.com").token)
 
 
 def test_an_event_without_an_id_is_known_by_what_it_says() -> None:

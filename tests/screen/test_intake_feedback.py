@@ -9,7 +9,8 @@ import pytest
 from sidestep.schemas import Bounce, Engagement
 from sidestep.schemas.codec import ContractError, encode
 from sidestep.streams.runtime.record import Record
-from sidestep.streams.screen.intake import content_type, read_feedback
+from sidestep.streams.screen.intake import read_feedback
+from sidestep.streams.screen.provenance import header_of
 
 NOW = 1_795_000_000.0
 SURROGATE = b'{"recipient": "\\udfff@d0.example", "kind": "opened"}'
@@ -88,7 +89,7 @@ def test_headers_that_cant_be_read_are_no_obstacle() -> None:
         def headers(self) -> NoReturn:
             raise UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte")
 
-    assert "" == content_type(cast("Record", Odd()))
+    assert "" == header_of(cast("Record", Odd()), "content-type")
 
 
 SHARED = Path(__file__).parents[2] / ".." / "shared" / "data" / "bounces"

@@ -19,6 +19,8 @@ class Complaint(NamedTuple):
     type: str
     recipients: list[str]
     user_agent: str
+    sender: str = ""
+    """Return path of the message that was complained about, a VERP address of ours perhaps."""
 
 
 def is_complaint(headers: Headers) -> bool:
@@ -46,6 +48,7 @@ def parse(text: str) -> Complaint:
         (first.get("feedback-type") or "abuse").lower(),
         _recipients(fields),
         first.get("user-agent", ""),
+        first.get("original-mail-from", ""),
     )
 
 

@@ -11,7 +11,10 @@ from sidestep.streams.screen.feedback.mime import Headers, Message
 
 INTENT_FIELDS = ("x-sidestep-intent", "x-sidestep-intent-id", "x-intent-id")
 SERVICE_FIELDS = ("x-sidestep-service", "x-service")
+TOKEN_FIELDS = ("x-sidestep-token",)
 _VERP = re.compile(r"(?i)\bbounces?[+\-]([A-Za-z0-9][\w.\-]{0,150}?)(?:=[^@\s<>]{1,200})?@[^@\s<>]{1,255}")
+_TOKEN = re.compile(r"(?i)(?:(.+)[.\-])?([0-9a-f]{30})")
+"""A token alone, or behind the intent's id."""
 ADDRESSED = ("to", "x-original-to", "delivered-to", "envelope-to")
 
 
@@ -21,23 +24,31 @@ class Origin(NamedTuple):
     intent_id: str = ""
     service: str = ""
     message_id: str = ""
+    token: str = ""
+
+
+class Verp(NamedTuple):
+    """What an address of ours says of the message that it was made for; "" where it says nothing."""
+
+    intent_id: str = ""
+    token: str = ""
 
 
 def origin_of(message: Message, rest: str = "") -> Origin:
     """The origin by the returned message's header, by our fields in the report's own, or by the address it was sent to.
 
-    `rest`: the returned message behind a report for people. VERP: `bounce+<intent id>@…`, or
-    `bounce+<intent id>=recipient=domain@…`.
+    `rest`: the returned message behind a report for people. VERP: `bounce+<token>@…`, `bounce+<intent id>@…`,
+    `bounce+<intent id>.<token>@…`, each perhaps with `=recipient=domain` before the @.
     """
     original = original_headers(message, rest)
+    both = original, message.headers
+    addresses = [message.headers.get(name) for name in ADDRESSED] + [original.get("return-path")]
+    ways = [verp(address) for address in addresses]
     return Origin(
-        (
-            _first((original, message.headers), INTENT_FIELDS)
-            or _verp(message.headers)
-            or _verp(original, "return-path")
-        )[:200],
-        _first((original, message.headers), SERVICE_FIELDS)[:100],
+        (_first(both, INTENT_FIELDS) or next((way.intent_id for way in ways if way.intent_id), ""))[:200],
+        _first(both, SERVICE_FIELDS)[:100],
         (original.get("message-id") or message.headers.get("message-id")).strip("<> ")[:300],
+        (_first(both, TOKEN_FIELDS) or next((way.token for way in ways if way.token), ""))[:100],
     )
 
 
@@ -45,9 +56,10 @@ def _first(headers: tuple[Headers, ...], names: tuple[str, ...]) -> str:
     return next((value for header in headers for name in names if (value := header.get(name).strip())), "")
 
 
-def _verp(headers: Headers, *names: str) -> str:
-    for name in names or ADDRESSED:
-        match = _VERP.search(headers.get(name)[:1000])
-        if match:
-            return match[1]
-    return ""
+def verp(text: str) -> Verp:
+    """What the first VERP address in a text says."""
+    found = _VERP.search(text[:1000])
+    if found is None:
+        return Verp()
+    token = _TOKEN.fullmatch(found[1])
+    return Verp(found[1]) if token is None else Verp(token[1] or "", token[2])

@@ -33,6 +33,7 @@ class Outcome(Struct, frozen=True, kw_only=True):
     """Event id, by which the outcome counts once: the provider's, or a digest of the content."""
     service: str = ""
     intent_id: str = ""
+    token: str = ""
     occurred_at: float | str | None = None
     """Unix seconds or RFC 3339, as given."""
     rule: str = ""
@@ -50,6 +51,7 @@ def to_feedback(outcome: Outcome) -> Bounce | Engagement | None:
         "id": outcome.id,
         "service": outcome.service,
         "intent_id": outcome.intent_id,
+        "token": outcome.token,
         "occurred_at": outcome.occurred_at,
     }
     if outcome.event in ("complaint", "not-spam"):

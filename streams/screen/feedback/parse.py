@@ -10,7 +10,7 @@ from sidestep.streams.screen.feedback.auto_replies import is_auto_reply, is_unsu
 from sidestep.streams.screen.feedback.classify import WIDE, Classifier, Ruling, shipped
 from sidestep.streams.screen.feedback.diagnostic import Diagnostic
 from sidestep.streams.screen.feedback.mime import OCTETS_MAX, ORIGINALS, Message, messages, read
-from sidestep.streams.screen.feedback.origin import Origin, origin_of
+from sidestep.streams.screen.feedback.origin import Origin, origin_of, verp
 from sidestep.streams.screen.feedback.outcome import Event, Outcome, OutcomeKind
 from sidestep.streams.screen.feedback.reasons import hardness, scope_of
 from sidestep.streams.screen.feedback.smtp import find_command, find_host, find_reply, find_status, more_telling
@@ -101,12 +101,14 @@ def _forwarded(message: Message, depth: int) -> list[Outcome]:
 def _complaints(message: Message, complaint: arf.Complaint) -> list[Outcome]:
     origin = origin_of(message)
     event: Event = "trap-hit" if arf.is_trap_hit(message.headers) else arf.event_of(complaint.type)
+    token = origin.token or verp(complaint.sender).token
     names = complaint.recipients or bounces.original_recipients(message, "")[:1] or [""]
     kind = KINDS.get(event, "complaint")
     return [
         Outcome(
             kind=kind, event=event, recipient=name, reason="feedback", source="arf", rule=f"type {complaint.type}"[:60],
             id=digest("arf", event, name, origin.message_id), service=origin.service, intent_id=origin.intent_id,
+            token=token,
         )
         for name in names
     ]  # fmt: skip
@@ -119,7 +121,7 @@ def _no_bounce(message: Message, origin: Origin) -> list[Outcome]:
     sender = next(iter(ADDRESS.findall(headers.get("from")[:1000])), "")
     said = digest("reply", sender, headers.get("message-id"), headers.get("subject"))
     common: dict[str, Any] = {
-        "recipient": sender, "service": origin.service, "intent_id": origin.intent_id, "id": said,
+        "recipient": sender, "service": origin.service, "intent_id": origin.intent_id, "token": origin.token, "id": said,
     }  # fmt: skip
     if is_unsubscription(headers, bounces.human_text(message)):
         return [Outcome(kind="engagement", event="unsubscribed", reason="feedback", source="unsubscription", **common)]
@@ -170,7 +172,7 @@ def outcome_of(diagnostic: Diagnostic, ruling: Ruling, origin: Origin, source: s
         hard=hardness(ruling.reason, diagnostic.status, diagnostic.reply),
         scope="" if delivered or away else scope_of(ruling.reason),
         id=digest(source, diagnostic.recipient.lower(), origin.message_id, diagnostic.status, ruling.reason, text),
-        service=origin.service, intent_id=origin.intent_id, rule=ruling.rule, source=source,
+        service=origin.service, intent_id=origin.intent_id, token=origin.token, rule=ruling.rule, source=source,
     )  # fmt: skip
 
 

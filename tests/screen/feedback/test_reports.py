@@ -94,6 +94,48 @@ def test_the_intent_is_found_in_the_address_the_report_was_sent_to() -> None:
     assert "order-17" == parse(octets)[0].intent_id
 
 
+TOKEN = "5165b9ff2c3d4e5f60718293a4b5c6"
+
+
+@pytest.mark.parametrize(
+    ("local_part", "intent_id"),
+    [
+        (f"bounces+{TOKEN}", ""),
+        (f"bounce-{TOKEN.upper()}", ""),
+        (f"bounces+{TOKEN}=kuro=example.net", ""),
+        (f"bounces+order-17.{TOKEN}", "order-17"),
+        (f"bounces+order-17-{TOKEN}=kuro=example.net", "order-17"),
+    ],
+)
+@pytest.mark.parametrize(
+    "place",
+    [
+        "To: <{}@example.org>\n\n",
+        "X-Original-To: {}@example.org\n\n",
+        "Content-Type: message/rfc822\n\nReturn-Path: <{}@example.org>\n\nHello",
+        "Content-Type: message/feedback-report\n\nOriginal-Rcpt-To: kuro@example.net\nOriginal-Mail-From: <{}@example.org>",
+    ],
+)
+def test_the_token_is_found_where_the_return_path_stands(place: str, local_part: str, intent_id: str) -> None:
+    """In the address that the report was sent to, in the returned message, in a complaint; alone or behind the id."""
+    said = place.format(local_part)
+    if said.startswith("Content-Type"):
+        kind, _, text = said.removeprefix("Content-Type: ").partition("\n\n")
+        octets = multipart(("message/delivery-status", FIELDS), (kind, text))
+    else:
+        octets = multipart(("message/delivery-status", FIELDS)).replace(b"To: shiro@example.org", said.strip().encode())
+    outcome = parse(octets)[0]
+    assert TOKEN == outcome.token.lower()
+    assert outcome.source == "arf" or intent_id == outcome.intent_id
+
+
+def test_the_token_is_found_in_the_header_of_the_returned_message() -> None:
+    """As a mailer sets it; whoever reports without it leaves it out."""
+    header = ("text/rfc822-headers", f"X-Sidestep-Token: {TOKEN}\n")
+    assert TOKEN == parse(multipart(("message/delivery-status", FIELDS), header))[0].token
+    assert "" == parse(multipart(("message/delivery-status", FIELDS)))[0].token
+
+
 def test_the_same_report_has_the_same_ids() -> None:
     """Delivered twice it counts once; another recipient's is another."""
     octets = multipart(("text/plain", "sorry"), ("message/delivery-status", FIELDS))

@@ -10,12 +10,13 @@ from sidestep.streams.screen.feedback.parse import parse
 
 Body = dict[str, Any]
 
+TOKEN = "5165b9ff2c3d4e5f60718293a4b5c6"
 MAIL = {
     "timestamp": "2024-05-06T07:08:09.000Z",
     "source": "shiro@example.org",
     "messageId": "0100018f-m1",
     "destination": ["kuro@example.net"],
-    "headers": [{"name": "X-Sidestep-Intent", "value": "order-17"}],
+    "headers": [{"name": "X-Sidestep-Intent", "value": "order-17"}, {"name": "X-Sidestep-Token", "value": TOKEN}],
     "tags": {"sidestep_service": ["shop"]},
 }
 
@@ -58,23 +59,25 @@ SENDGRID = {
     "sg_event_id": "ev1",
     "sg_message_id": "m1",
     "intent_id": "order-17",
+    "sidestep_token": TOKEN,
+    "sidestep_token": TOKEN,
 }
 MAILGUN = {
     "id": "ev1",
     "timestamp": 1714979289.5,
     "recipient": "kuro@example.net",
-    "user-variables": {"intent_id": "order-17"},
+    "user-variables": {"intent_id": "order-17", "sidestep_token": TOKEN},
     "message": {"headers": {"message-id": "m1@example.org"}},
 }
-POSTMARK = {"MessageID": "m1", "Metadata": {"intent_id": "order-17"}}
+POSTMARK = {"MessageID": "m1", "Metadata": {"intent_id": "order-17", "sidestep_token": TOKEN}}
 SPARKPOST = {
     "event_id": "ev1",
     "message_id": "m1",
     "rcpt_to": "kuro@example.net",
     "timestamp": "1714979289",
-    "rcpt_meta": {"intent_id": "order-17"},
+    "rcpt_meta": {"intent_id": "order-17", "sidestep_token": TOKEN},
 }
-RESEND = {"email_id": "m1", "to": ["kuro@example.net"], "tags": {"intent_id": "order-17"}}
+RESEND = {"email_id": "m1", "to": ["kuro@example.net"], "tags": {"intent_id": "order-17", "sidestep_token": TOKEN}}
 
 
 def sendgrid(event: str, **fields: object) -> list[Body]:
@@ -239,11 +242,11 @@ def read(body: object) -> list[Outcome]:
 
 @pytest.mark.parametrize("name", EVENTS)
 def test_an_event_of(name: str) -> None:
-    """Kind, event, reason and hardness; the recipient, our intent and the provider are told."""
+    """Kind, event, reason and hardness; the recipient, our intent with its token and the provider are told."""
     body, *expected = EVENTS[name]
     (outcome,) = read(body)
     assert expected == [outcome.kind, outcome.event, outcome.reason, outcome.hard]
-    assert ("kuro@example.net", "order-17") == (outcome.recipient, outcome.intent_id)
+    assert ("kuro@example.net", "order-17", TOKEN) == (outcome.recipient, outcome.intent_id, outcome.token)
     assert outcome.source == name.split()[0]
 
 

@@ -9,6 +9,7 @@ INTENT_KEYS = (
     "intent_id", "intent-id", "sidestep_intent_id", "sidestep-intent-id", "x-sidestep-intent", "sidestep_intent",
 )  # fmt: skip
 SERVICE_KEYS = ("sidestep_service", "sidestep-service", "x-sidestep-service")
+TOKEN_KEYS = ("sidestep_token", "sidestep-token", "x-sidestep-token")
 TEXT_MAX = 4000
 
 
@@ -30,6 +31,7 @@ class WebhookEvent(NamedTuple):
     """The provider tries again: never final, whatever the words say."""
     intent_id: str = ""
     service: str = ""
+    token: str = ""
 
 
 def text(value: Any) -> str:
@@ -64,13 +66,13 @@ def moment(value: Any) -> float | str | None:
 
 
 def correlation(*sources: Any) -> dict[str, Any]:
-    """The `intent_id` and `service` that were given along with the message: metadata, tags, headers, variables."""
-    found = {"intent_id": "", "service": ""}
+    """The `intent_id`, `service` and `token` that were given along with the message: metadata, tags, headers, variables."""
+    found = {"intent_id": "", "service": "", "token": ""}
     for source in sources:
         pairs = _pairs(source)
-        for name, keys in (("intent_id", INTENT_KEYS), ("service", SERVICE_KEYS)):
+        for name, keys in (("intent_id", INTENT_KEYS), ("service", SERVICE_KEYS), ("token", TOKEN_KEYS)):
             found[name] = found[name] or next((pairs[key] for key in keys if pairs.get(key)), "")
-    return {"intent_id": found["intent_id"][:200], "service": found["service"][:100]}
+    return {"intent_id": found["intent_id"][:200], "service": found["service"][:100], "token": found["token"][:100]}
 
 
 def _pairs(source: Any) -> dict[str, str]:

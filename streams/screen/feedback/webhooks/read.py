@@ -59,7 +59,7 @@ def _outcome(event: WebhookEvent, source: str, classify: Classify) -> Outcome:
     common: dict[str, Any] = {
         "event": event.event, "recipient": event.recipient, "id": f"{source}:{event.id}"[:200],
         "service": event.service,
-        "intent_id": event.intent_id, "occurred_at": event.occurred_at, "source": source,
+        "intent_id": event.intent_id, "token": event.token, "occurred_at": event.occurred_at, "source": source,
         "reply": " ".join(event.reply.split())[:REPLY_MAX],
     }  # fmt: skip
     if event.event == "bounce":
@@ -107,7 +107,7 @@ def _own(body: Any) -> list[Outcome]:
 def _of_schema(feedback: Bounce | Engagement) -> Outcome:
     common: dict[str, Any] = {
         "event": feedback.kind, "recipient": feedback.recipient, "id": feedback.id, "service": feedback.service,
-        "intent_id": feedback.intent_id, "occurred_at": feedback.occurred_at, "source": "sidestep",
+        "intent_id": feedback.intent_id, "token": feedback.token, "occurred_at": feedback.occurred_at, "source": "sidestep",
     }  # fmt: skip
     if isinstance(feedback, Engagement):
         delivered = feedback.kind == "delivered"
