@@ -321,7 +321,7 @@ def test_a_trap_hit_becomes_a_control_record_and_a_note() -> None:
             jane.reason,
         )
         assert gmail == twin
-        assert jane.event_key == gmail.event_key
+        assert jane.event_key != gmail.event_key
         domains = {"gmail.com", "googlemail.com", "fast.example"}
         places = {(topic, partition) for topic, partition, _ in at.press.records()}
         assert {*((EVIDENCE.name, BOOK.partition(name)) for name in domains), (CONTROL.name, 0)} == places
