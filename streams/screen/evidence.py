@@ -123,9 +123,7 @@ def trap_evidence(
     )
 
 
-def _event_key(
-    feedback: Bounce | Engagement, recipient_key: bytes, keys: Keys, way: Provenance, tie: Tie
-) -> bytes:
+def _event_key(feedback: Bounce | Engagement, recipient_key: bytes, keys: Keys, way: Provenance, tie: Tie) -> bytes:
     """By its id within its service, its kind and its recipient; without an id the same thing said twice counts once.
 
     Nobody who only claims something can use up the id of who proves it: so how it is known belongs to it as well.

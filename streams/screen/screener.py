@@ -191,7 +191,9 @@ class Screener:
             except Exception as error:  # noqa: BLE001 - kept with the record
                 screened.refuse(record, error)
 
-    def _add_feedback(self, events: list[Feedback], way: Provenance, origin: str, screened: Screened, now: float) -> None:
+    def _add_feedback(
+        self, events: list[Feedback], way: Provenance, origin: str, screened: Screened, now: float
+    ) -> None:
         """All events of a record, or none of them where one has no recipient. Raises ContractError."""
         screened.held(way.proved)
         addresses = [parse(event.recipient) for event in events]

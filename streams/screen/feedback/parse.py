@@ -121,7 +121,8 @@ def _no_bounce(message: Message, origin: Origin) -> list[Outcome]:
     sender = next(iter(ADDRESS.findall(headers.get("from")[:1000])), "")
     said = digest("reply", sender, headers.get("message-id"), headers.get("subject"))
     common: dict[str, Any] = {
-        "recipient": sender, "service": origin.service, "intent_id": origin.intent_id, "token": origin.token, "id": said,
+        "recipient": sender, "id": said,
+        "service": origin.service, "intent_id": origin.intent_id, "token": origin.token,
     }  # fmt: skip
     if is_unsubscription(headers, bounces.human_text(message)):
         return [Outcome(kind="engagement", event="unsubscribed", reason="feedback", source="unsubscription", **common)]

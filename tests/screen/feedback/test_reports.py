@@ -113,7 +113,7 @@ TOKEN = "5165b9ff2c3d4e5f60718293a4b5c6"
         "To: <{}@example.org>\n\n",
         "X-Original-To: {}@example.org\n\n",
         "Content-Type: message/rfc822\n\nReturn-Path: <{}@example.org>\n\nHello",
-        "Content-Type: message/feedback-report\n\nOriginal-Rcpt-To: kuro@example.net\nOriginal-Mail-From: <{}@example.org>",
+        "Content-Type: message/feedback-report\n\nOriginal-Rcpt-To: k@b.example\nOriginal-Mail-From: <{}@example.org>",
     ],
 )
 def test_the_token_is_found_where_the_return_path_stands(place: str, local_part: str, intent_id: str) -> None:

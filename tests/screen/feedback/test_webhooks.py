@@ -60,7 +60,6 @@ SENDGRID = {
     "sg_message_id": "m1",
     "intent_id": "order-17",
     "sidestep_token": TOKEN,
-    "sidestep_token": TOKEN,
 }
 MAILGUN = {
     "id": "ev1",

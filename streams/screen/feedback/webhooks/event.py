@@ -66,13 +66,14 @@ def moment(value: Any) -> float | str | None:
 
 
 def correlation(*sources: Any) -> dict[str, Any]:
-    """The `intent_id`, `service` and `token` that were given along with the message: metadata, tags, headers, variables."""
+    """The `intent_id`, `service` and `token` that went along with the message: metadata, tags, headers, variables."""
     found = {"intent_id": "", "service": "", "token": ""}
     for source in sources:
         pairs = _pairs(source)
         for name, keys in (("intent_id", INTENT_KEYS), ("service", SERVICE_KEYS), ("token", TOKEN_KEYS)):
             found[name] = found[name] or next((pairs[key] for key in keys if pairs.get(key)), "")
-    return {"intent_id": found["intent_id"][:200], "service": found["service"][:100], "token": found["token"][:100]}
+    most = {"intent_id": 200, "service": 100, "token": 100}
+    return {name: value[: most[name]] for name, value in found.items()}
 
 
 def _pairs(source: Any) -> dict[str, str]:

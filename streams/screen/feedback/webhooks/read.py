@@ -107,7 +107,8 @@ def _own(body: Any) -> list[Outcome]:
 def _of_schema(feedback: Bounce | Engagement) -> Outcome:
     common: dict[str, Any] = {
         "event": feedback.kind, "recipient": feedback.recipient, "id": feedback.id, "service": feedback.service,
-        "intent_id": feedback.intent_id, "token": feedback.token, "occurred_at": feedback.occurred_at, "source": "sidestep",
+        "intent_id": feedback.intent_id, "token": feedback.token, "occurred_at": feedback.occurred_at,
+        "source": "sidestep",
     }  # fmt: skip
     if isinstance(feedback, Engagement):
         delivered = feedback.kind == "delivered"
