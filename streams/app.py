@@ -16,6 +16,7 @@ from sidestep.streams.observe.credentials import read_credentials
 from sidestep.streams.observe.report import Report
 from sidestep.streams.roles import load_role
 from sidestep.streams.roles.role import Context, Role
+from sidestep.streams.roles.topics_of import topics_of
 from sidestep.streams.runtime.batch_app import BatchApp
 from sidestep.streams.runtime.batches import Partition
 from sidestep.streams.runtime.collector import fit_batches
@@ -106,13 +107,16 @@ class Worker:
         await asyncio.gather(starting, return_exceptions=True)
 
     async def _start_all(self) -> None:
-        self._partitions = await await_topics(self._settings.connection, self.report.health)
+        self._partitions = await self._await_topics()
         self._start_task(self.report.beat(self._lags, self._broker_answers))
         self._make_roles()
         for role in self._roles:
             await self._start(role)
         fit_batches()
         log.info("working", extra={"roles": ",".join(self._names), "kafka": str(self._settings.connection)})
+
+    async def _await_topics(self) -> dict[str, int]:
+        return await await_topics(self._settings.connection, self.report.health, topics_of(self._names, self._settings))
 
     async def _start(self, role: Role) -> None:
         await role.prepare()

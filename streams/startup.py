@@ -3,9 +3,11 @@
 import asyncio
 import logging
 import time
+from collections.abc import Iterable
 
 from sidestep.streams.observe.health import Health
 from sidestep.topics import admin
+from sidestep.topics.catalog import CATALOG, Topic
 from sidestep.topics.connection import Connection
 from sidestep.topics.errors import BrokerUnreachable, TopicsError
 from sidestep.topics.plan import TopicState, differences
@@ -20,16 +22,16 @@ TOPICS_SECONDS = 10.0
 """For which topics may be missing: a broker that has just started may not know all that there are."""
 
 
-async def await_topics(connection: Connection, health: Health) -> dict[str, int]:
+async def await_topics(connection: Connection, health: Health, topics: Iterable[Topic] = CATALOG) -> dict[str, int]:
     """Partitions of each topic; however long it takes until Kafka answers, which health and log tell meanwhile.
 
     Raises TopicsError where the topics do not fit the catalog.
     """
-    answered = float("inf")
+    topics, answered = tuple(topics), float("inf")
     while True:
-        states = await _await_states(connection, health)
+        states = await _await_states(connection, health, topics)
         answered = min(answered, time.monotonic())
-        differing = differences({state.name: state for state in states})
+        differing = differences({state.name: state for state in states}, topics)
         wrong = [line for line in differing if "does not exist" in line or " partitions, but" in line]
         if not wrong:
             for line in differing:
@@ -43,11 +45,11 @@ async def await_topics(connection: Connection, health: Health) -> dict[str, int]
         await asyncio.sleep(AGAIN_SECONDS)
 
 
-async def _await_states(connection: Connection, health: Health) -> list[TopicState]:
+async def _await_states(connection: Connection, health: Health, topics: tuple[Topic, ...]) -> list[TopicState]:
     told = float("-inf")
     while True:
         try:
-            states = await asyncio.to_thread(admin.states, connection)
+            states = await asyncio.to_thread(admin.states, connection, topics)
         except BrokerUnreachable as error:
             health.broker_error(str(error))
             if time.monotonic() - told >= TOLD_SECONDS:

@@ -9,7 +9,7 @@ from sidestep.streams import startup
 from sidestep.streams.deadline import Deadline
 from sidestep.streams.observe.health import Health
 from sidestep.topics import admin
-from sidestep.topics.catalog import CATALOG
+from sidestep.topics.catalog import CATALOG, Topic
 from sidestep.topics.connection import Connection
 from sidestep.topics.errors import BrokerUnreachable, TopicsError
 from sidestep.topics.plan import TopicState
@@ -26,7 +26,8 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Health]:
     def say(*given: list[TopicState] | Exception) -> Health:
         left = list(given)
 
-        def states(_: Connection) -> list[TopicState]:
+        def states(_: Connection, topics: tuple[Topic, ...]) -> list[TopicState]:
+            assert topics == CATALOG
             answer = left.pop(0) if len(left) > 1 else left[0]
             if isinstance(answer, Exception):
                 raise answer

@@ -11,6 +11,7 @@ from typing import Literal, NamedTuple
 
 from sidestep.topics.catalog import CATALOG, Topic
 from sidestep.topics.needs import INTERNAL
+from sidestep.topics.own_topics import own_topic
 
 Resource = Literal["topic", "group", "transactional-id", "cluster"]
 Pattern = Literal["literal", "prefixed"]
@@ -37,6 +38,8 @@ SETTLE = ("decide", "watch", "operator")
 (streams/runtime/takeover.py)."""
 LOOK = (*STAGES, "operator", BROWSER)
 """Who compares the cluster's topics with the catalog: a worker before it starts, `sidestep topics check`."""
+LOOK_AT_OWN = ("screen", "operator", BROWSER)
+"""The same of topics that a service has to itself: of the stages Screen alone knows them."""
 ONCE = {"email-control": "sidestep-control-unused", "email-anomalies": "sidestep-anomalies-unused"}
 """Topics that are read to their end, and the group that this client names and never joins."""
 ANYBODY = "sidestep-reader-"
@@ -71,18 +74,24 @@ def service_principal(service: str) -> str:
     return SERVICE + service
 
 
-def rights(services: Iterable[str] = (), group: str = GROUP) -> tuple[Right, ...]:
-    """All rights of all principals. `group`: Settings.group. Raises ValueError for names that can't be."""
-    return tuple(right for principal in principals(services) for right in rights_of(principal, group))
+def rights(services: Iterable[str] = (), group: str = GROUP, own: Iterable[str] = ()) -> tuple[Right, ...]:
+    """All rights of all principals. `group`: Settings.group; `own`: names of topics that services have to themselves.
+    Raises ValueError for names that can't be."""
+    own = tuple(own)
+    return tuple(right for principal in principals(services) for right in rights_of(principal, group, own))
 
 
-def rights_of(principal: str, group: str = GROUP) -> tuple[Right, ...]:
-    """All rights of one principal, each once. Raises ValueError for an unknown one, and for a group that can't be."""
+def rights_of(principal: str, group: str = GROUP, own: Iterable[str] = ()) -> tuple[Right, ...]:
+    """All rights of one principal, each once. Raises ValueError for an unknown one, and for a group that can't be.
+
+    A service that has a topic to itself, of whatever kind, writes nowhere else.
+    """
     if not _NAME.fullmatch(group):
         raise ValueError(f"SIDESTEP_GROUP={group!r} can't begin the names of groups: letters, digits, . _ and - can")
     if not is_principal(principal):
         raise ValueError(f"{principal!r} is no principal: {', '.join((*principals(), SERVICE + 'NAME'))} are")
-    found = [*_topics(principal), *_groups(principal, group), *_transactions(principal, group), *_cluster(principal)]
+    topics = [*_topics(principal, own), *_groups(principal, group)]
+    found = [*topics, *_transactions(principal, group), *_cluster(principal)]
     return tuple(Right(principal, *each) for each in dict.fromkeys(found))
 
 
@@ -112,12 +121,14 @@ def _parties(principal: str) -> set[str]:
     """What the catalog calls it."""
     if principal == BROWSER:
         return {"auditors", "operators"}
-    return {"services"} if principal.startswith(SERVICE) else {OUTSIDE.get(principal, principal)}
+    return {"services", principal} if principal.startswith(SERVICE) else {OUTSIDE.get(principal, principal)}
 
 
-def _topics(principal: str) -> Iterator[Allowed]:
+def _topics(principal: str, own: Iterable[str]) -> Iterator[Allowed]:
+    alone = [own_topic(name) for name in own]
+    elsewhere = not (principal.startswith(SERVICE) and any(principal in topic.producers for topic in alone))
     for topic in CATALOG:
-        reads, writes = may_read(principal, topic), may_write(principal, topic)
+        reads, writes = may_read(principal, topic), may_write(principal, topic) and elsewhere
         if reads:
             yield "topic", "literal", topic.name, "READ"
         if writes:
@@ -126,9 +137,19 @@ def _topics(principal: str) -> Iterator[Allowed]:
             yield "topic", "literal", topic.name, "DESCRIBE"
         if principal in LOOK:
             yield "topic", "literal", topic.name, "DESCRIBE_CONFIGS"
+    yield from _own_topics(principal, alone)
     for name in INTERNAL if principal == "operator" else ():  # topics check looks at their replicas
         yield "topic", "literal", name, "DESCRIBE"
         yield "topic", "literal", name, "DESCRIBE_CONFIGS"
+
+
+def _own_topics(principal: str, alone: Iterable[Topic]) -> Iterator[Allowed]:
+    for topic in alone:
+        if may_write(principal, topic):
+            yield "topic", "literal", topic.name, "WRITE"
+        if principal in LOOK_AT_OWN:
+            yield "topic", "literal", topic.name, "READ" if may_read(principal, topic) else "DESCRIBE"
+            yield "topic", "literal", topic.name, "DESCRIBE_CONFIGS"
 
 
 def _groups(principal: str, group: str) -> Iterator[Allowed]:

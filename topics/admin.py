@@ -6,7 +6,7 @@ from concurrent.futures import Future
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, ClusterMetadata, ConfigResource, NewTopic
 
-from sidestep.topics.catalog import BY_NAME, CATALOG, Topic
+from sidestep.topics.catalog import CATALOG, Topic
 from sidestep.topics.cluster import DEADLINE, UNREACHABLE, admin_client, cluster, reason
 from sidestep.topics.connection import Connection
 from sidestep.topics.errors import BrokerUnreachable, TopicsError
@@ -42,19 +42,20 @@ def create(
     return [name for name, future in futures.items() if _created(name, future)]
 
 
-def check(connection: Connection | str) -> list[str]:
+def check(connection: Connection | str, topics: Iterable[Topic] = CATALOG) -> list[str]:
     """What differs from the catalog, a sentence each; empty: nothing."""
-    return differences({state.name: state for state in states(connection)})
+    topics = tuple(topics)
+    return differences({state.name: state for state in states(connection, topics)}, topics)
 
 
-def states(connection: Connection | str) -> list[TopicState]:
+def states(connection: Connection | str, topics: Iterable[Topic] = CATALOG) -> list[TopicState]:
     """The catalog's topics as the cluster has them, in the catalog's order; those it lacks are left out."""
     connection = Connection.of(connection)
     client = admin_client(connection)
     metadata = cluster(client, connection)
-    names = [topic.name for topic in CATALOG if topic.name in metadata.topics]
-    configs = _configs(client, names)
-    return [_state(name, metadata, configs[name]) for name in names if name in configs]
+    here = [topic for topic in topics if topic.name in metadata.topics]
+    configs = _configs(client, [topic.name for topic in here])
+    return [_state(topic, metadata, configs[topic.name]) for topic in here if topic.name in configs]
 
 
 def _created(name: str, future: "Future[None]") -> bool:
@@ -87,8 +88,8 @@ def _configs(client: AdminClient, names: list[str]) -> dict[str, dict[str, str]]
     return found
 
 
-def _state(name: str, metadata: ClusterMetadata, config: dict[str, str]) -> TopicState:
-    partitions = metadata.topics[name].partitions
+def _state(topic: Topic, metadata: ClusterMetadata, config: dict[str, str]) -> TopicState:
+    partitions = metadata.topics[topic.name].partitions
     replication = min((len(p.replicas) for p in partitions.values()), default=0)
-    wanted = {key: config[key] for key in BY_NAME[name].config() if key in config}
-    return TopicState(name, len(partitions), replication, wanted)
+    wanted = {key: config[key] for key in topic.config() if key in config}
+    return TopicState(topic.name, len(partitions), replication, wanted)

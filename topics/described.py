@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient, ConfigResource, TopicMetadata
 
-from sidestep.topics.catalog import CATALOG
+from sidestep.topics.catalog import CATALOG, Topic
 from sidestep.topics.cluster import DEADLINE, admin_client, cluster, reason
 from sidestep.topics.connection import Connection
 from sidestep.topics.needs import INTERNAL, Config, SeenCluster, SeenTopic
@@ -14,18 +14,18 @@ BROKER = ConfigResource.Type.BROKER
 TOPIC = ConfigResource.Type.TOPIC
 
 
-def described(connection: Connection | str) -> SeenCluster:
+def described(connection: Connection | str, topics: Iterable[Topic] = CATALOG) -> SeenCluster:
     """Brokers, the catalog's topics and Kafka's own. Raises BrokerUnreachable; who may not ask is told in `hidden`."""
     connection = Connection.of(connection)
     client = admin_client(connection)
     metadata = cluster(client, connection)
-    wanted = [name for name in (*(topic.name for topic in CATALOG), *INTERNAL) if name in metadata.topics]
+    wanted = [name for name in (*(topic.name for topic in topics), *INTERNAL) if name in metadata.topics]
     hidden: dict[str, str] = {}
     brokers = _configs(client, [ConfigResource(BROKER, str(number)) for number in metadata.brokers], hidden)
-    topics = _configs(client, [ConfigResource(TOPIC, name) for name in wanted], hidden)
+    configs = _configs(client, [ConfigResource(TOPIC, name) for name in wanted], hidden)
     return SeenCluster(
         {int(number): config for number, config in sorted(brokers.items())},
-        {name: _topic(name, metadata.topics[name], topics.get(name, {})) for name in wanted},
+        {name: _topic(name, metadata.topics[name], configs.get(name, {})) for name in wanted},
         hidden,
     )
 

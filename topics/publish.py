@@ -46,17 +46,23 @@ class Publisher:
     """Publishes to email-intents, email-bounces and email-engagement. Not for several threads at once.
 
     A text for the connection is bootstrap servers in plain text. `kafka_config` are more of librdkafka's settings, such
-    as compression.type; they win over those here. With a `signer` every record is signed (docs/signing.md).
+    as compression.type; they win over those here. With a `signer` every record is signed (docs/signing.md). `own`: the
+    NAME of a service whose topics are its own, email-intents.NAME and so on; "": the general ones.
     """
 
     @overload
-    def __init__(self, connection: Connection | str, *, signer: Signer | None, **kafka_config: Any) -> None: ...
+    def __init__(
+        self, connection: Connection | str, *, signer: Signer | None = None, own: str = "", **kafka_config: Any
+    ) -> None: ...
 
     @overload  # a dict of settings that is unpacked names no signer
     def __init__(self, connection: Connection | str, **kafka_config: Any) -> None: ...
 
-    def __init__(self, connection: Connection | str, *, signer: Signer | None = None, **kafka_config: Any):
+    def __init__(
+        self, connection: Connection | str, *, signer: Signer | None = None, own: str = "", **kafka_config: Any
+    ):
         self._connection = Connection.of(connection)
+        self._behind = f".{own}" if own else ""
         self._signer = signer
         self._failures: Counter[str] = Counter()
         self._trouble = ""
@@ -127,7 +133,7 @@ class Publisher:
     def _send(self, topic: str, model: EmailIntent | Bounce | Engagement) -> None:
         value = encode(model)
         decode(type(model), value)  # msgspec checks lengths and ranges when it decodes, not when a model is made
-        self.publish_bytes(topic, value, record_key(model))
+        self.publish_bytes(topic + self._behind, value, record_key(model))
 
     def _on_failure(self, error: KafkaError | None, _message: Message) -> None:
         if error is not None:

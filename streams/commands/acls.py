@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from sidestep.streams.commands.options import broker_option
+from sidestep.streams.commands.options import broker_option, own_given, own_option
 from sidestep.streams.errors import RightsError
 from sidestep.streams.rights import forms, strimzi
 from sidestep.streams.rights.registry import Registry, registry
-from sidestep.streams.settings import load
+from sidestep.streams.settings import Settings, load
 from sidestep.streams.terminal import printable
 from sidestep.topics.acls import rights_of
+from sidestep.topics.own_topics import with_own
 
 if TYPE_CHECKING:
     from sidestep.streams.rights.granted import RightsFinding
@@ -24,7 +25,7 @@ AS_IT_SHOULD = "all principals have their rights, and no more"
 
 
 def whose(function: F) -> F:
-    """Adds --service and --principals."""
+    """Adds --service, --principals and --own."""
     named = click.option(
         "--service",
         "services",
@@ -39,7 +40,7 @@ def whose(function: F) -> F:
         metavar="FILE",
         help="File (TOML): services = [...], what Kafka calls the principals; see docs/security.md.",
     )
-    return named(file(function))
+    return named(file(own_option(function)))
 
 
 @click.group()
@@ -63,7 +64,14 @@ def acls() -> None:
 )
 @click.option("--partitions", type=click.IntRange(1, 10_000), help="strimzi: of each topic, instead of the default.")
 @click.option("--replication", type=click.IntRange(1, 9), default=3, show_default=True, help="strimzi: copies.")
-def show(services: tuple[str, ...], file: Path | None, principal: str | None, form: str, **options: Any) -> None:
+def show(
+    services: tuple[str, ...],
+    file: Path | None,
+    own: tuple[str, ...],
+    principal: str | None,
+    form: str,
+    **options: Any,
+) -> None:
     """Print rights and quotas. Asks no broker.
 
     \b
@@ -72,7 +80,8 @@ def show(services: tuple[str, ...], file: Path | None, principal: str | None, fo
     strimzi  KafkaUser and KafkaTopic resources (YAML)
     json     one JSON object a principal
     """
-    known, settings = read_registry(services, file), load()
+    settings = load()
+    known = read_registry(services, file, own, settings)
     options["server"] = options["server"] or settings.broker
     wanted = (principal,) if principal else known.principals()
     if unknown := set(wanted) - set(known.principals()):
@@ -84,10 +93,11 @@ def show(services: tuple[str, ...], file: Path | None, principal: str | None, fo
 
 def _shown(known: Registry, wanted: tuple[str, ...], group: str, form: str, options: dict[str, Any]) -> Iterator[str]:
     if form == "strimzi" and len(wanted) > 1:
-        for lines in strimzi.kafka_topics(options["cluster"], options["partitions"], options["replication"]):
+        topics = with_own(known.topics)
+        for lines in strimzi.kafka_topics(options["cluster"], options["partitions"], options["replication"], topics):
             yield from (*lines, "---")
     for number, principal in enumerate(wanted):
-        rights = rights_of(principal, group)
+        rights = rights_of(principal, group, known.topics)
         if form == "kafka":
             yield from forms.kafka_tools(known, rights, options["server"], options["config"])
         elif form == "strimzi":
@@ -107,7 +117,13 @@ def _shown(known: Registry, wanted: tuple[str, ...], group: str, form: str, opti
 @click.option("--no-quotas", is_flag=True, help="Leave quotas as they are.")
 @broker_option
 def apply(
-    services: tuple[str, ...], file: Path | None, prune: bool, dry_run: bool, no_quotas: bool, broker: str | None
+    services: tuple[str, ...],
+    file: Path | None,
+    own: tuple[str, ...],
+    prune: bool,
+    dry_run: bool,
+    no_quotas: bool,
+    broker: str | None,
 ) -> None:
     """Give each principal its rights and quotas. Connects as the settings say: as an administrator.
 
@@ -117,7 +133,8 @@ def apply(
     from sidestep.streams.rights.client_quotas import read_quotas, set_quotas
     from sidestep.streams.rights.cluster_acls import ClusterAcls
 
-    known, settings = read_registry(services, file), load(broker=broker)
+    settings = load(broker=broker)
+    known = read_registry(services, file, own, settings)
     wanted = _usage("SIDESTEP_GROUP", lambda: known.wanted(settings.group))
     cluster = ClusterAcls(settings.connection)
     limits = {} if no_quotas else other_limits(known, read_quotas(settings.connection))
@@ -133,7 +150,7 @@ def apply(
 @acls.command()
 @whose
 @broker_option
-def check(services: tuple[str, ...], file: Path | None, broker: str | None) -> None:
+def check(services: tuple[str, ...], file: Path | None, own: tuple[str, ...], broker: str | None) -> None:
     """Compare a cluster's ACLs with what each principal needs, and say who may do harm.
 
     Needs DESCRIBE and DESCRIBE_CONFIGS on the cluster, as the operator has them. Exit code 1 if there is a fault.
@@ -145,10 +162,11 @@ def check(services: tuple[str, ...], file: Path | None, broker: str | None) -> N
     from sidestep.streams.rights.no_acl import unknown_quotas, without_acls, without_quotas
     from sidestep.topics.described import described
 
-    known, settings = read_registry(services, file), load(broker=broker)
+    settings = load(broker=broker)
+    known = read_registry(services, file, own, settings)
     wanted = _usage("SIDESTEP_GROUP", lambda: known.wanted(settings.group))
     found = findings(wanted, ClusterAcls(settings.connection).read(), known.administrator_users)
-    found += without_acls(described(settings.connection), wanted)
+    found += without_acls(described(settings.connection, with_own(known.topics)), wanted)
     try:
         found += without_quotas(other_limits(known, read_quotas(settings.connection)))
     except RightsError as error:  # some providers have quotas of their own instead
@@ -161,14 +179,17 @@ def check(services: tuple[str, ...], file: Path | None, broker: str | None) -> N
         raise SystemExit(1)
 
 
-def read_registry(services: tuple[str, ...], file: Path | None) -> Registry:
-    """What --service and --principals name. Raises click.BadParameter."""
+def read_registry(
+    services: tuple[str, ...], file: Path | None, own: tuple[str, ...] = (), settings: Settings | None = None
+) -> Registry:
+    """What --service, --principals, --own and the signers file of the settings name. Raises click.BadParameter."""
     names = [name.strip() for text in services for name in text.split(",") if name.strip()]
     try:
         text = file.read_text("utf-8") if file else ""
     except (OSError, UnicodeDecodeError) as error:
         raise click.BadParameter(f"{file} can't be read: {error}", param_hint="--principals") from None
-    return _usage("--principals" if file else "--service", lambda: registry(text, names))
+    topics = own_given(own, settings)
+    return _usage("--principals" if file else "--service", lambda: registry(text, names, topics))
 
 
 def _usage(hint: str, make: Callable[[], T]) -> T:

@@ -26,7 +26,12 @@ OF_TESTS = ("SIDESTEP_FAILPOINT",)
 @click.option("--data-dir", metavar="DIR", help="The data folder to look at.  [env: SIDESTEP_DATA_DIR]")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def doctor(
-    broker: str | None, services: tuple[str, ...], file: Path | None, data_dir: str | None, as_json: bool
+    broker: str | None,
+    services: tuple[str, ...],
+    file: Path | None,
+    own: tuple[str, ...],
+    data_dir: str | None,
+    as_json: bool,
 ) -> None:
     """Say what is wrong with this set-up, and how to mend it.
 
@@ -43,7 +48,7 @@ def doctor(
     except SidestepError as error:
         rows = [CheckRow("settings", "fault", str(error), "Nothing else was looked at.")]
     else:
-        rows = _examined(settings, read_registry(services, file))
+        rows = _examined(settings, read_registry(services, file, own))
     click.echo(in_json(rows) if as_json else "\n".join(as_table(rows, shutil.get_terminal_size().columns)))
     if worst(rows) == "fault":
         raise SystemExit(1)

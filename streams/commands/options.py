@@ -1,11 +1,14 @@
 """Options that several commands have."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
+from sidestep.streams.settings import Settings
+from sidestep.streams.terminal import printable
+from sidestep.topics.own_topics import own_topic
 from sidestep.topics.signer import Signer
 
 FILE = click.Path(path_type=Path, dir_okay=False)
@@ -21,6 +24,32 @@ def broker_option(function: F) -> F:
         show_envvar=True,
         help="Kafka bootstrap servers, several with commas.  [default: 127.0.0.1:9092]",
     )(function)
+
+
+def own_option(function: F) -> F:
+    """Adds --own, as `own`; own_given makes names of it."""
+    return click.option(
+        "--own",
+        multiple=True,
+        metavar="TOPIC,…",
+        help="Topics that services have to themselves, such as email-intents.shop. Those that the signers file names "
+        "(SIDESTEP_SIGNERS) are known without it.",
+    )(function)
+
+
+def own_given(own: Iterable[str], settings: Settings | None) -> tuple[str, ...]:
+    """The topics that --own names, and those of the signers file. Raises click.BadParameter, SettingsError and
+    CredentialsError."""
+    names = [name.strip() for text in own for name in text.split(",") if name.strip()]
+    try:
+        named = [own_topic(name).name for name in names]
+    except ValueError as error:
+        raise click.BadParameter(printable(str(error)), param_hint="--own") from None
+    if settings is not None and settings.signers:
+        from sidestep.streams.screen.signers_file import read_own_topics
+
+        named += read_own_topics(Path(settings.signers))
+    return tuple(dict.fromkeys(named))
 
 
 def signer_options(function: F) -> F:

@@ -12,8 +12,10 @@ from sidestep.schemas.codec import ContractError, decode
 from sidestep.streams.commands.options import broker_option, signer_given, signer_options
 from sidestep.streams.commands.render import as_json_line, as_text_line
 from sidestep.streams.settings import load
+from sidestep.streams.terminal import printable
 from sidestep.topics.catalog import APPROVED, BOUNCES, BY_NAME, CATALOG, ENGAGEMENT, INTENTS, REJECTED
 from sidestep.topics.keys import record_key
+from sidestep.topics.own_topics import general_of, own_topic
 from sidestep.topics.publish import Publisher
 
 WRITABLE = [INTENTS.name, BOUNCES.name, ENGAGEMENT.name]
@@ -21,7 +23,14 @@ WRITABLE = [INTENTS.name, BOUNCES.name, ENGAGEMENT.name]
 
 @click.command()
 @click.argument("file", type=click.File("rb"))
-@click.option("--topic", type=click.Choice(WRITABLE), default=INTENTS.name, show_default=True)
+@click.option(
+    "--topic",
+    callback=lambda _context, _option, name: _writable(name),
+    metavar="TOPIC",
+    default=INTENTS.name,
+    show_default=True,
+    help=f"{', '.join(WRITABLE)}, or one of these that a service has to itself: email-intents.NAME.",
+)
 @click.option("--no-check", is_flag=True, help="Send the lines as they are, whatever is in them.")
 @signer_options
 @broker_option
@@ -44,7 +53,7 @@ def publish(
             if not (line := line.strip()):
                 continue
             try:
-                key = None if no_check else record_key(decode(BY_NAME[topic].schema, line))
+                key = None if no_check else record_key(decode(BY_NAME[general_of(topic)].schema, line))
             except ContractError as error:
                 bad += 1
                 click.echo(f"line {number}: {error}", err=True)
@@ -99,6 +108,15 @@ def tail(
                 break
     if count is not None and shown < count:
         raise SystemExit(1)
+
+
+def _writable(name: str) -> str:
+    if name not in WRITABLE:
+        try:
+            own_topic(name)
+        except ValueError as error:
+            raise click.BadParameter(printable(str(error))) from None
+    return name
 
 
 @contextmanager

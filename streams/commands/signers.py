@@ -69,6 +69,9 @@ def check(file: Path) -> None:
     found = read_signers(file, SIGNATURE_WINDOW)
     for key in found.keys.values():
         click.echo(_line(key))
+    for owner in found.topics.values():
+        streams = f", streams {', '.join(sorted(owner.streams))}" if owner.streams else ""
+        click.echo(f"{owner.topic}: for {', '.join(sorted(owner.services))}{streams}")
     click.echo(_demands(found))
 
 

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sidestep.streams.commands.options import broker_option
+from sidestep.streams.commands.options import broker_option, own_given, own_option
 from sidestep.streams.settings import load
-from sidestep.topics.catalog import BY_NAME, CATALOG, DAY_MS, Topic
+from sidestep.topics.catalog import CATALOG, DAY_MS, Topic
+from sidestep.topics.own_topics import with_own
 
 if TYPE_CHECKING:
     from sidestep.topics.needs import Shortfall
@@ -32,11 +33,16 @@ def list_topics(as_json: bool) -> None:
 @click.option("--partitions", type=click.IntRange(1, 10_000), help="Partitions of each topic, instead of the default.")
 @click.option("--replication", type=click.IntRange(1, 9), default=1, show_default=True, help="Copies; 3 in production.")
 @click.option("--config", "settings", multiple=True, metavar="NAME=VALUE", help="A setting for every new topic.")
-def create(broker: str | None, partitions: int | None, replication: int, settings: tuple[str, ...]) -> None:
+@own_option
+def create(
+    broker: str | None, partitions: int | None, replication: int, settings: tuple[str, ...], own: tuple[str, ...]
+) -> None:
     """Create the topics that are missing; leave the others alone."""
     from sidestep.topics import admin
 
-    names = admin.create(load(broker=broker).connection, partitions, replication, dict(map(_setting, settings)))
+    loaded = load(broker=broker)
+    wanted, config = with_own(own_given(own, loaded)), dict(map(_setting, settings))
+    names = admin.create(loaded.connection, partitions, replication, config, topics=wanted)
     for name in names:
         click.echo(f"created {name}")
     if not names:
@@ -46,7 +52,8 @@ def create(broker: str | None, partitions: int | None, replication: int, setting
 @topics.command()
 @broker_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object for each shortfall.")
-def check(broker: str | None, as_json: bool) -> None:
+@own_option
+def check(broker: str | None, as_json: bool, own: tuple[str, ...]) -> None:
     """Compare a cluster with the catalog, and its settings with what the guarantee needs.
 
     Each shortfall says what it means and what to do. Exit code 1 if there is a fault; advice alone is exit code 0.
@@ -56,8 +63,10 @@ def check(broker: str | None, as_json: bool) -> None:
     from sidestep.topics.needs import shortfalls
 
     settings = load(broker=broker)
-    differences = admin.check(settings.connection)
-    found = shortfalls(described(settings.connection), BY_NAME, round(settings.session_timeout * 1000))
+    topics = with_own(own_given(own, settings))
+    differences = admin.check(settings.connection, topics)
+    names, session_ms = [topic.name for topic in topics], round(settings.session_timeout * 1000)
+    found = shortfalls(described(settings.connection, topics), names, session_ms)
     if as_json:
         lines = [json.dumps({"weight": "fault", "where": "catalog", "means": sentence}) for sentence in differences]
         lines += [json.dumps(asdict(shortfall)) for shortfall in found]

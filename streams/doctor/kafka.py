@@ -8,12 +8,13 @@ from confluent_kafka.admin import AdminClient, ClusterMetadata, OffsetSpec
 
 from sidestep.streams.doctor import judge
 from sidestep.streams.doctor.row import CheckRow
+from sidestep.streams.roles.topics_of import topics_of
 from sidestep.streams.screen.control import read_notes, written_kinds
 from sidestep.streams.screen.hash_key import known_hash_key
 from sidestep.streams.screen.keys import Keys
 from sidestep.streams.settings import Settings
 from sidestep.topics import admin
-from sidestep.topics.catalog import BY_NAME, CONTROL
+from sidestep.topics.catalog import CONTROL
 from sidestep.topics.cluster import admin_client, reason
 from sidestep.topics.connection import Connection
 from sidestep.topics.described import described
@@ -57,9 +58,10 @@ class FirstWords:
 def topics(settings: Settings) -> Iterator[CheckRow]:
     """The catalog's topics and the cluster's settings, compared with what they should be."""
     connection = settings.connection
-    seen = described(connection)
-    found = shortfalls(seen, BY_NAME, round(settings.session_timeout * 1000))
-    yield from judge.topics(admin.check(connection), found, sum(name in seen.topics for name in BY_NAME))
+    topics = topics_of(("screen",), settings)
+    seen, names = described(connection, topics), [topic.name for topic in topics]
+    found = shortfalls(seen, names, round(settings.session_timeout * 1000))
+    yield from judge.topics(admin.check(connection, topics), found, sum(name in seen.topics for name in names))
 
 
 def clock(connection: Connection, metadata: ClusterMetadata) -> Iterator[CheckRow]:

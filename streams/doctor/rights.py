@@ -1,6 +1,7 @@
 """The check of the rights that principals have in Kafka."""
 
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 import msgspec
 
@@ -11,6 +12,7 @@ from sidestep.streams.rights.cluster_acls import ClusterAcls
 from sidestep.streams.rights.granted import Granted, findings
 from sidestep.streams.rights.no_acl import without_acls
 from sidestep.streams.rights.registry import USER, Registry
+from sidestep.streams.screen.signers_file import read_own_topics
 from sidestep.streams.settings import Settings
 from sidestep.topics.acls import SERVICE
 from sidestep.topics.described import described
@@ -28,10 +30,16 @@ def acls(settings: Settings, known: Registry) -> Iterator[CheckRow]:
             mend = "It takes DESCRIBE on the cluster, as the operator has it; sidestep acls check says why."
             yield CheckRow("acls", "unknown", what, mend)
         return
-    registry = _with_services(known, granted)
+    registry = _with_services(_with_own(known, settings), granted)
     wanted = registry.wanted(settings.group)
     found = findings(wanted, granted, registry.administrator_users)
     yield from judge.acls([*found, *without_acls(described(settings.connection), wanted)])
+
+
+def _with_own(known: Registry, settings: Settings) -> Registry:
+    """With the topics that services have to themselves by the signers file."""
+    named = read_own_topics(Path(settings.signers)) if settings.signers else ()
+    return msgspec.structs.replace(known, topics=tuple(dict.fromkeys((*known.topics, *named))))
 
 
 def _with_services(known: Registry, granted: Iterable[Granted]) -> Registry:

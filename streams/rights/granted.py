@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple
 from sidestep.streams.rights.registry import USER
 from sidestep.topics.acls import STAGES, Right
 from sidestep.topics.catalog import BY_NAME, CATALOG
+from sidestep.topics.own_topics import owner_of
 
 EVERYBODY = USER + "*"
 ANY = "*"
@@ -166,6 +167,8 @@ def _harm(acl: Granted, protected: Iterable[Granted]) -> str:
         return "Whoever may do this gets every other right."
     if acl.resource == "topic" and acl.operation in CHANGES and _ours(acl, GUARDED):
         return "Only Sidestep's own stages may write there: what stands in these topics is believed."
+    if acl.resource == "topic" and acl.operation in CHANGES and any(owner_of(it.name) for it in taken):
+        return "A service has this topic to itself: whoever writes there speaks in its name."
     if acl.resource == "topic" and acl.operation in CHANGES[1:] and _ours(acl, BY_NAME):
         return "Topics can be deleted or changed, and records lost by that."
     if acl.resource == "transactional-id" and acl.operation in ("WRITE", "ALL") and taken:

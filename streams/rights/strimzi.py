@@ -10,7 +10,7 @@ from typing import Literal
 
 from sidestep.streams.rights.forms import OPERATIONS, by_name
 from sidestep.topics.acls import Right
-from sidestep.topics.catalog import CATALOG
+from sidestep.topics.catalog import CATALOG, Topic
 from sidestep.topics.plan import config_of, partitions_to_create
 from sidestep.topics.quotas import quota_of
 
@@ -48,10 +48,15 @@ def kafka_user(principal: str, rights: Iterable[Right], cluster: str, authentica
         yield from (f"    {QUOTAS[key]}: {limit:.0f}" for key, limit in quota.items())
 
 
-def kafka_topics(cluster: str, partitions: int | None, replicas: int) -> Iterator[list[str]]:
-    """Lines of a KafkaTopic for each topic of the catalog."""
-    counts = partitions_to_create(partitions, {})
-    for topic in CATALOG:
+def kafka_topics(
+    cluster: str, partitions: int | None, replicas: int, topics: Iterable[Topic] = CATALOG
+) -> Iterator[list[str]]:
+    """Lines of a KafkaTopic for each topic. Raises ValueError for a name that Kubernetes does not take."""
+    topics = tuple(topics)
+    counts = partitions_to_create(partitions, {}, topics)
+    for topic in topics:
+        if not _NAME.fullmatch(topic.name):
+            raise ValueError(f"{topic.name} can't be a KafkaTopic: Kubernetes' names are lower case, digits, - and .")
         lines = [*_head("KafkaTopic", topic.name, cluster), f"  partitions: {counts[topic.name]}"]
         config = [f"    {key}: {json.dumps(value)}" for key, value in config_of(topic, replicas).items()]
         yield [*lines, f"  replicas: {replicas}", "  config:", *config]

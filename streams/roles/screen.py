@@ -50,6 +50,7 @@ from sidestep.streams.screen.ticks import Ticks
 from sidestep.streams.settings import name_servers
 from sidestep.topics.catalog import EVIDENCE
 from sidestep.topics.errors import BrokerUnreachable, PublishFailed
+from sidestep.topics.own_topics import owner_of
 
 RENEWAL_SECONDS = 86_400.0
 """Between two looks; what is a week old then is written again (screen/control.py)."""
@@ -78,7 +79,11 @@ class ScreenRole:
         self._announcer = Announcer(settings.connection, self._publisher, self._partitions, self._keys.fingerprint)
         self._policy = ""
         self._ticks = Ticks()
-        self._signers = SignersFile(Path(settings.signers), settings.signature_window) if settings.signers else None
+        self._own = [name for name in context.partitions if owner_of(name)]
+        """Topics that services have to themselves: those that the signers file named as the worker started."""
+        self._signers = (
+            SignersFile(Path(settings.signers), settings.signature_window, self._own) if settings.signers else None
+        )
         self._sources = open_sources(settings, name_servers(settings))
         self._screener = self._make_screener(context)
         self._contribute(context.report.metrics)
@@ -108,7 +113,7 @@ class ScreenRole:
         metrics.read("sources", lambda: source_families(self._sources.status()))
         metrics.read("policy", lambda: policy_families(self._report.health.policy_refused))
         signers = self._signers
-        metrics.read("signers", lambda: signers_families(signers is not None and signers.refused))
+        metrics.read("signers", lambda: signers_families(signers))
 
     async def prepare(self) -> None:
         """Fetch the feeds that were never fetched, and have the log's control records say what is judged by."""
@@ -132,7 +137,7 @@ class ScreenRole:
 
     def register(self, app: BatchApp) -> None:
         """An agent for each kind of input."""
-        agent.register(app, self._screener, self._done, self._fail)
+        agent.register(app, self._screener, self._own, self._done, self._fail)
 
     async def open_partition(self, tp: Partition) -> int | None:
         """Screen begins at the group's committed offset: there is nothing to recover."""

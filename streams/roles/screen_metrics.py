@@ -8,6 +8,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from sidestep.streams.observe.labels import LabelBounds
 from sidestep.streams.observe.metrics import Count
 from sidestep.streams.screen.dns.resolver import Resolver
+from sidestep.streams.screen.signers_file import SignersFile
 from sidestep.streams.screen.sources.status import SourceStatus
 
 EVIDENCE_RECORDS = Count("sidestep_evidence_total", "Records written to the log, by kind.", ("kind",))
@@ -44,10 +45,13 @@ def policy_families(refused: bool) -> Iterator[Metric]:
     yield GaugeMetricFamily("sidestep_policy_refused", about, float(refused))
 
 
-def signers_families(refused: bool) -> Iterator[Metric]:
-    """Whether the signers file can be used."""
+def signers_families(signers: SignersFile | None) -> Iterator[Metric]:
+    """Whether the signers file can be used, and how many topics it names that this worker does not read."""
+    refused, unread = (signers.refused, len(signers.unread)) if signers is not None else (False, 0)
     about = "1 while the signers file can't be used, and what has to be signed becomes a dead letter."
     yield GaugeMetricFamily("sidestep_signers_refused", about, float(refused))
+    about = "Topics of services' own that the signers file names and this worker does not read: it has to start anew."
+    yield GaugeMetricFamily("sidestep_own_topics_unread", about, float(unread))
 
 
 def source_families(states: Iterable[SourceStatus]) -> Iterator[Metric]:

@@ -4,7 +4,7 @@ agent."""
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from sidestep.streams.runtime.batch_app import BatchApp, declare
 from sidestep.streams.runtime.batches import Batch
@@ -14,14 +14,16 @@ from sidestep.topics.catalog import BOUNCES, ENGAGEMENT, INTENTS
 
 log = logging.getLogger(__name__)
 
-TOPICS = (INTENTS, BOUNCES, ENGAGEMENT)
+TOPICS = (INTENTS.name, BOUNCES.name, ENGAGEMENT.name)
 
 Done = Callable[[Batch, Screened, float], None]
 """Hears of a batch that is in the log, and of the seconds that this took."""
 
 
-def register(app: BatchApp, screener: Screener, done: Done, fail: Callable[[Exception], None]) -> None:
-    """Declare the agents on `app`."""
+def register(
+    app: BatchApp, screener: Screener, own: Iterable[str], done: Done, fail: Callable[[Exception], None]
+) -> None:
+    """Declare the agents on `app`. `own`: topics that services have to themselves."""
 
     async def process(batch: Batch, ack: Callable[[], object]) -> None:
         began = time.monotonic()
@@ -35,5 +37,5 @@ def register(app: BatchApp, screener: Screener, done: Done, fail: Callable[[Exce
             return
         ack()
 
-    for topic in TOPICS:
-        declare(app, topic.name, process)
+    for topic in (*TOPICS, *own):
+        declare(app, topic, process)

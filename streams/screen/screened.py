@@ -15,6 +15,7 @@ from sidestep.streams.screen.evidence import ReadIntent
 from sidestep.streams.screen.signers import REASONS, TopicSigners
 from sidestep.streams.screen.traps import note
 from sidestep.topics.catalog import CONTROL, DEAD_LETTERS, EVIDENCE, INTENTS
+from sidestep.topics.own_topics import general_of
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +38,7 @@ class Screened:
         self.example = ""
         self.check = check
         self._batch = batch
-        self._kind = "intent" if batch.tp.topic == INTENTS.name else "feedback"
+        self._kind = "intent" if general_of(batch.tp.topic) == INTENTS.name else "feedback"
         self._ready: dict[int, list[Keyed]] = defaultdict(list)
         self._dead: list[Single] = []
         self._traps: dict[int, list[Keyed]] = defaultdict(list)
@@ -62,7 +63,7 @@ class Screened:
         self.kinds["trap"] += 1
 
     def held(self, proved: str) -> None:
-        """The signature of a record held; "": it has none."""
+        """A record was proved, by a signature or by its topic; "": by nothing."""
         if proved:
             self.signatures[proved, "held"] += 1
 

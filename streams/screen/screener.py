@@ -35,6 +35,13 @@ from sidestep.streams.screen.sources.probe.memory import MailboxHistory
 from sidestep.streams.screen.ticks import Ticks
 from sidestep.streams.screen.traps import places_of, target_of
 from sidestep.topics.catalog import BOUNCES, EVIDENCE, INTENTS
+from sidestep.topics.own_topics import general_of
+
+TURN_SECONDS = 0.025
+"""For which a batch of intents may keep other partitions waiting: thousands of signatures by Ed25519 take half a
+second, whether they are right or not."""
+LOOK_EVERY = 64
+"""Records between two looks at the clock."""
 
 
 class Screener:
@@ -122,18 +129,22 @@ class Screener:
     async def _screen_at_once(self, batch: Batch) -> Screened:
         check = self._signers().of_topic(batch.tp.topic) if self._signers is not None else None
         screened, now = Screened(batch, check), time.time()
-        if batch.tp.topic == INTENTS.name:
-            self._screen_intents(batch, screened, now)
+        if general_of(batch.tp.topic) == INTENTS.name:
+            await self._screen_intents(batch, screened, now)
         else:
             await self._screen_feedback(batch, screened, now)
         return screened
 
     # -- intents -------------------------------------------------------------------------------------------------------
 
-    def _screen_intents(self, batch: Batch, screened: Screened, now: float) -> None:
+    async def _screen_intents(self, batch: Batch, screened: Screened, now: float) -> None:
         near_misses: list[tuple[ReadIntent, Answers]] = []
         recent, known, at_once = self._recent[batch.tp], self._inquiry.known, self._examiner.at_once
-        for record in batch.records:
+        turn_ends = time.monotonic() + TURN_SECONDS
+        for number, record in enumerate(batch.records):
+            if number % LOOK_EVERY == 0 and time.monotonic() >= turn_ends:
+                await asyncio.sleep(0)  # other partitions' turn
+                turn_ends = time.monotonic() + TURN_SECONDS
             try:
                 read = self._read_intent(record, recent, screened, now)
                 answers = NOT_ASKED if read.address.reason else known(read.address)
@@ -178,7 +189,7 @@ class Screener:
     # -- feedback ------------------------------------------------------------------------------------------------------
 
     async def _screen_feedback(self, batch: Batch, screened: Screened, now: float) -> None:
-        kind = Bounce if batch.tp.topic == BOUNCES.name else Engagement
+        kind = Bounce if general_of(batch.tp.topic) == BOUNCES.name else Engagement
         # a bounce as its server wrote it takes a hundred times as long to read as one in our schema
         said = await asyncio.get_running_loop().run_in_executor(
             None, _read_feedback, batch.records, kind, now, screened.check

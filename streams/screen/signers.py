@@ -1,7 +1,8 @@
 """Who may say what: the keys that are known, whose services each may name, and what is asked of a record. Pure.
 
-A service is proved by a key of its own; so its name stands for its principal, and whatever is kept by service is kept
-by principal. docs/signing.md is about it, docs/decisions/045 why.
+A service is proved by a key of its own, or by a topic of its own, to which nobody else may write; so its name stands
+for its principal, and whatever is kept by service is kept by principal. docs/signing.md is about it,
+docs/decisions/045 and 051 why.
 """
 
 from collections.abc import Iterable, Mapping
@@ -10,6 +11,7 @@ from typing import Literal, NamedTuple
 
 from sidestep.schemas.codec import ContractError
 from sidestep.streams.runtime.record import Record
+from sidestep.topics.own_topics import general_of, owner_of
 from sidestep.topics.signing import (
     HMAC_SHA_256,
     Ed25519Verifier,
@@ -24,6 +26,8 @@ Demand = Literal["required", "optional", "off"]
 """What is asked of a service's records. optional: those that are signed must be right. off: nobody looks."""
 
 ANY_SERVICE = "*"
+OF_TOPIC = "topic:"
+"""Before the name of a topic that proves who says what stands in it."""
 AHEAD = 300.0
 """Seconds by which a signer's clock may be ahead of Screen's."""
 SIGNED_MAX = 4 * 1024 * 1024
@@ -39,14 +43,51 @@ REASONS = frozenset(
         "service-not-the-signers",
         "stream-not-the-signers",
         "topic-not-the-signers",
+        "topic-nobodys",
         "repeated-member",
     }
 )
 """Of dead letters that anybody can cause who may write into a topic: they never count towards stopping a worker."""
 
 
+class Speaker:
+    """Somebody who can prove that he says a record, and what he may say."""
+
+    key_id: str
+    """What the evidence has as `proved`."""
+    services: frozenset[str]
+    """With ANY_SERVICE in it: all."""
+    streams: frozenset[str]
+    """Of their intents; empty: all."""
+
+    def check_says(self, service: str, stream: str | None) -> None:
+        """Raises ContractError where these are not the speaker's. `stream` None: feedback, which has none, and may name
+        no service: then it is the speaker's own."""
+        if service not in self.services and ANY_SERVICE not in self.services and (service or stream is not None):
+            raise ContractError("service-not-the-signers", f"{self} may not speak for the service it names")
+        if stream is not None and self.streams and stream not in self.streams:
+            raise ContractError("stream-not-the-signers", f"{self} may not speak for the stream it names")
+
+
 @dataclass(frozen=True)
-class SignerKey:
+class TopicSpeaker(Speaker):
+    """Writers of a topic that services have to themselves."""
+
+    topic: str
+    services: frozenset[str]
+    streams: frozenset[str] = frozenset()
+
+    @property
+    def key_id(self) -> str:  # type: ignore[override]
+        """No key's: those have no colon."""
+        return f"{OF_TOPIC}{self.topic}"
+
+    def __str__(self) -> str:
+        return f"who writes to {self.topic}"
+
+
+@dataclass(frozen=True)
+class SignerKey(Speaker):
     """A key: who signs with it, and what they may say."""
 
     key_id: str
@@ -54,21 +95,14 @@ class SignerKey:
     key: bytes = field(repr=False)
     """The secret, or the public key."""
     services: frozenset[str]
-    """With ANY_SERVICE in it: all."""
     streams: frozenset[str] = frozenset()
-    """Of their intents; empty: all."""
     topics: frozenset[str] = frozenset()
-    """Empty: all."""
+    """General ones, and with each those that services have to themselves. Empty: all."""
     until: float = float("inf")
     """Unix time after which nothing that it has signed is taken."""
 
-    def check_says(self, service: str, stream: str | None) -> None:
-        """Raises ContractError where these are not the signer's. `stream` None: feedback, which has none, and may name
-        no service: then it is the signer's own."""
-        if service not in self.services and ANY_SERVICE not in self.services and (service or stream is not None):
-            raise ContractError("service-not-the-signers", f"key {self.key_id} may not sign for the service it names")
-        if stream is not None and self.streams and stream not in self.streams:
-            raise ContractError("stream-not-the-signers", f"key {self.key_id} may not sign for the stream it names")
+    def __str__(self) -> str:
+        return f"key {self.key_id}"
 
 
 class Proof(NamedTuple):
@@ -78,6 +112,8 @@ class Proof(NamedTuple):
     """Whose signature held; None: not signed."""
     fault: ContractError | None = None
     """Why it did not, where the service may be one that nobody looks at."""
+    owner: TopicSpeaker | None = None
+    """Whose topic it stands in; None: everybody's."""
 
 
 UNSIGNED = Proof()
@@ -92,9 +128,12 @@ class Signers:
         demands: Mapping[str, Demand] | None = None,
         default: Demand = "required",
         window: float = 604_800.0,
+        topics: Iterable[TopicSpeaker] = (),
     ):
-        """`window`: seconds for which a signature is good. Without keys nobody is let in, but where that is said."""
+        """`window`: seconds for which a signature is good; `topics`: those that services have to themselves. Without
+        keys and topics nobody is let in, but where that is said."""
         self.keys = {key.key_id.encode(): key for key in keys}
+        self.topics = {each.topic: each for each in topics}
         self.window = window
         self.demands = dict(demands or {})
         self.default = default
@@ -126,40 +165,59 @@ class TopicSigners:
         self._known = {
             key_id: (_verifier(key, signed_prefix(topic, key_id)).holds, key, Proof(key))
             for key_id, key in signers.keys.items()
-            if not key.topics or topic in key.topics
+            if not key.topics or general_of(topic) in key.topics
         }
+        owner = signers.topics.get(topic)
+        self._nobodys = bool(owner_of(topic)) and owner is None
+        self._unsigned = UNSIGNED if owner is None else Proof(owner=owner)
+        self._strict = signers.strict and owner is None
+        """Here every record has to be signed."""
+        if owner is not None:
+            self._known = {
+                key_id: (holds, key, Proof(key, owner=owner)) for key_id, (holds, key, _) in self._known.items()
+            }
 
     def look(self, record: Record, now: float) -> Proof:
         """Whose signature a record has. Raises ContractError where nobody's service can save it."""
+        if self._nobodys:
+            raise ContractError(
+                "topic-nobodys", "the topic is one service's own, and the signers file names it no more"
+            )
         try:
             return self._look(record, now)
         except ContractError as fault:
             if not self._signers.lenient:
                 raise
-            return Proof(fault=fault)
+            return self._unsigned._replace(fault=fault)
 
     def prove(self, proof: Proof, service: str, stream: str | None = None) -> str:
-        """The id of the key that proves that a service says this; "": nothing does, and nothing has to. `stream` None:
-        what is said has none. Raises ContractError."""
-        key, fault = proof
+        """What proves that a service says this: the id of a key, or the name of a topic behind OF_TOPIC; "": nothing
+        does, and nothing has to. `stream` None: what is said has none. Raises ContractError."""
+        key, fault, owner = proof
+        if owner is not None:
+            owner.check_says(service, stream)
         if self._signers.lenient and self._signers.demand(service) == "off":
-            return ""
+            return owner.key_id if owner is not None else ""
         if fault is not None:
             raise fault
         if key is not None:
             key.check_says(service, stream)
             return key.key_id
+        if owner is not None:
+            return owner.key_id
         if self._signers.demand(service) == "required":
             raise _missing()
         return ""
 
     def claimed(self, record: Record) -> str:
-        """The key that a record names, for metrics: "" for one that is not known."""
+        """Who a record would be from, for metrics: the key that it names, where it is known; otherwise the topic, where
+        it is somebody's own; "": who knows."""
+        owner = self._unsigned.owner.key_id if self._unsigned.owner is not None else ""
         try:
             fields, _ = signature_of(record.headers() or ())
         except (ContractError, UnicodeDecodeError, SystemError):
-            return ""
-        return fields[0].decode() if fields is not None and fields[0] in self._signers.keys else ""
+            return owner
+        return fields[0].decode() if fields is not None and fields[0] in self._signers.keys else owner
 
     def _look(self, record: Record, now: float) -> Proof:
         try:
@@ -167,9 +225,9 @@ class TopicSigners:
         except (UnicodeDecodeError, SystemError):
             raise ContractError("signature-unreadable", "the record's headers can't be read as text") from None
         if fields is None:
-            if self._signers.strict:
+            if self._strict:
                 raise _missing()
-            return UNSIGNED
+            return self._unsigned
         value = record.value()
         if value is None or len(value) > SIGNED_MAX:
             raise ContractError(

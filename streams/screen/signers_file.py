@@ -9,6 +9,7 @@ import logging
 import tomllib
 from base64 import b64decode
 from binascii import Error
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -17,17 +18,17 @@ import msgspec
 from msgspec import Meta, Struct
 
 from sidestep.streams.errors import SettingsError
-from sidestep.streams.screen.signers import Demand, SignerKey, Signers
-from sidestep.topics.catalog import BOUNCES, ENGAGEMENT, INTENTS
+from sidestep.streams.screen.signers import Demand, SignerKey, Signers, TopicSpeaker
 from sidestep.topics.errors import CredentialsError
 from sidestep.topics.file_stamp import stamp_of
+from sidestep.topics.own_topics import GENERAL, own_topic
 from sidestep.topics.secret_files import check_private, read_secret
 from sidestep.topics.signing import ED25519, HMAC_SHA_256, Ed25519Verifier, is_key_id, parse_key
 
 LOOK_SECONDS = 2.0
 FILE_MAX = 4 * 1024 * 1024
 HOW_TO_CHECK = "`sidestep signers check FILE` tells what is wrong"
-TOPICS = frozenset({INTENTS.name, BOUNCES.name, ENGAGEMENT.name})
+TOPICS = frozenset(GENERAL)
 
 Names = Annotated[list[Annotated[str, Meta(min_length=1, max_length=200)]], Meta(min_length=1)]
 
@@ -45,6 +46,13 @@ class KeyEntry(Struct, forbid_unknown_fields=True, kw_only=True):
     until: datetime | None = None
 
 
+class TopicEntry(Struct, forbid_unknown_fields=True, kw_only=True):
+    """A table [topics."GENERAL.NAME"] of the file."""
+
+    services: Names
+    streams: list[str] = []
+
+
 class ServiceEntry(Struct, forbid_unknown_fields=True, kw_only=True):
     """A table [services.NAME] of the file."""
 
@@ -57,10 +65,25 @@ class SignersDocument(Struct, forbid_unknown_fields=True, kw_only=True):
     default: Demand = "required"
     services: dict[str, ServiceEntry] = {}
     keys: dict[str, KeyEntry] = {}
+    topics: dict[str, TopicEntry] = {}
 
 
 def read_signers(path: Path, window: float) -> Signers:
     """The signers of a file. Raises SettingsError and CredentialsError, which quote no secret."""
+    document = _read(path)
+    keys = [_key(path, key_id, entry) for key_id, entry in document.keys.items()]
+    demands = {name: entry.signature for name, entry in document.services.items()}
+    topics = [_topic(path, name, entry) for name, entry in document.topics.items()]
+    return Signers(keys, demands, document.default, window, topics)
+
+
+def read_own_topics(path: Path) -> tuple[str, ...]:
+    """Names of the topics that services have to themselves by a signers file, whose secrets need not be here. Raises
+    SettingsError and CredentialsError."""
+    return tuple(_topic(path, name, entry).topic for name, entry in _read(path).topics.items())
+
+
+def _read(path: Path) -> SignersDocument:
     check_private(path)
     try:
         with path.open("rb") as file:
@@ -72,9 +95,14 @@ def read_signers(path: Path, window: float) -> Signers:
         raise SettingsError(f"the signers file {path}: {error}") from None
     if len(octets) > FILE_MAX:
         raise SettingsError(f"the signers file {path} is larger than {FILE_MAX // 1024 // 1024} MiB")
-    keys = [_key(path, key_id, entry) for key_id, entry in document.keys.items()]
-    demands = {name: entry.signature for name, entry in document.services.items()}
-    return Signers(keys, demands, document.default, window)
+    return document
+
+
+def _topic(path: Path, name: str, entry: TopicEntry) -> TopicSpeaker:
+    try:
+        return TopicSpeaker(own_topic(name).name, frozenset(entry.services), frozenset(entry.streams))
+    except ValueError as error:
+        raise SettingsError(f"the signers file {path}: {error}") from None
 
 
 def _key(path: Path, key_id: str, entry: KeyEntry) -> SignerKey:
@@ -115,14 +143,21 @@ def _octets(folder: Path, entry: KeyEntry) -> tuple[str, bytes]:
 class SignersFile:
     """The signers of a file; `signers` are those of now."""
 
-    def __init__(self, path: Path, window: float):
-        """Read it. Raises SettingsError and CredentialsError."""
+    def __init__(self, path: Path, window: float, subscribed: Iterable[str] = ()):
+        """Read it. Raises SettingsError and CredentialsError. `subscribed`: the topics that this worker reads, which
+        it can't change while it runs."""
         self._path = path
         self._window = window
+        self._subscribed = frozenset(subscribed)
         self.signers = read_signers(path, window)
         self._used = self._seen = self._stamp()
         self.refused = False
         """The file can't be used, so nobody's signatures are taken."""
+
+    @property
+    def unread(self) -> frozenset[str]:
+        """Topics that the file names and this worker does not read, as it has started before they stood there."""
+        return frozenset(self.signers.topics) - self._subscribed
 
     def now(self) -> Signers:
         """The signers of now."""
@@ -145,6 +180,10 @@ class SignersFile:
             self.signers = read_signers(self._path, self._window)
             self.refused = False
             log.info("the signers file was read again", extra={"keys": len(self.signers.keys)})
+            if self.unread:
+                log.warning(
+                    "nothing is read of %s yet: restart the workers that screen", ", ".join(sorted(self.unread))
+                )
         except (SettingsError, CredentialsError) as error:
             self.signers, self.refused = Signers(window=self._window), True
             log.error(

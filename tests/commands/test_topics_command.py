@@ -48,6 +48,27 @@ def test_a_difference_is_exit_code_1(clean_topics: Connection, wait_until: WaitU
     wait_until(lambda: run("topics", "check", "--broker", str(clean_topics)).exit_code == 0)
 
 
+def test_topics_that_services_have_to_themselves(
+    clean_topics: Connection, wait_until: WaitUntil, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those of the option, and those of the signers file: made beside the catalog's, and compared."""
+    name = f"email-intents.{tmp_path.name}"
+    file = tmp_path / "signers.toml"
+    file.write_text(f'[topics."{name}"]\nservices = ["shop"]', "utf-8")
+    file.chmod(0o600)
+    monkeypatch.setenv("SIDESTEP_SIGNERS", str(file))
+    other = f"email-bounces.{tmp_path.name}"
+    missing = run("topics", "check", "--broker", str(clean_topics))
+    assert f"{name} does not exist: sidestep topics create" == missing.output.splitlines()[0]
+    made = run("topics", "create", "--broker", str(clean_topics), "--own", other, "--partitions", "2")
+    assert [f"created {other}", f"created {name}"] == made.output.splitlines()
+    wait_until(lambda: run("topics", "check", "--broker", str(clean_topics), "--own", other).exit_code == 0)
+    assert 2 == run("topics", "create", "--own", "email-evidence.x").exit_code
+    client = AdminClient(clean_topics.librdkafka())
+    for future in client.delete_topics([name, other]).values():
+        future.result(10)
+
+
 def test_what_the_guarantee_needs_is_compared(tmp_path: Path) -> None:
     """A fault is exit code 1; each finding says what it means and what to do; --json is an object a line."""
     wrong = {"transaction.max.timeout.ms": 30_000, "group.min.session.timeout.ms": 20_000}

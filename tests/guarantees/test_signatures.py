@@ -85,13 +85,14 @@ def test_only_what_a_service_has_signed_gets_a_verdict(system: System) -> None:
     wait_for(lambda: reasons().total() >= sum(wanted.values()), SECONDS, "dead letters", every=0.5)
     assert wanted == reasons()
     assert expected == set(system.verdicts.seen) and set(system.verdicts.seen.values()) == {1}
-    assert {"shop-1": 80, "billing-1": 10} == Counter(_proved(system))
+    assert {"shop-1": 80, "billing-1": 10} == Counter(proved_by(system))
     counted = screen.metric("sidestep_signatures_total")
     assert (90, half) == (_sum(counted, 'outcome="held"'), _sum(counted, 'outcome="signature-wrong"'))
     assert [screen.leave(), decide.leave()] == [0, 0]
 
 
-def _proved(system: System) -> list[str]:
+def proved_by(system: System) -> list[str]:
+    """The `proved` of all intents in the log."""
     values = (json.loads(record.value() or b"{}") for record in read(system.connection, EVIDENCE.name))
     return [value.get("proved", "") for value in values if value.get("kind") == "intent"]
 

@@ -103,6 +103,20 @@ def test_strimzis_topics_are_the_catalogs() -> None:
     }
 
 
+def test_strimzi_makes_topics_that_services_have_to_themselves() -> None:
+    """With the settings of their general ones; a name that Kubernetes does not take is told."""
+    found = list(
+        yaml.safe_load_all(show("--format", "strimzi", "--own", "email-intents.shop,email-bounces.crm").output)
+    )
+    topics = {each["metadata"]["name"]: each["spec"] for each in found if each["kind"] == "KafkaTopic"}
+    assert topics["email-intents.shop"] == topics["email-intents"]
+    [crm] = [each for each in found if each["metadata"]["name"] == "service-crm"]
+    writes = [acl["resource"]["name"] for acl in crm["spec"]["authorization"]["acls"] if "Write" in acl["operations"]]
+    assert ["email-bounces.crm"] == writes
+    result = CliRunner().invoke(main, ["acls", "show", "--format", "strimzi", "--own", "email-intents.a_b"])
+    assert (2, True) == (result.exit_code, "email-intents.a_b can't be a KafkaTopic" in result.output)
+
+
 @pytest.mark.parametrize(("given", "type_"), [("scram-sha-512", "scram-sha-512"), ("oauth", None), ("none", None)])
 def test_how_strimzi_knows_a_user_is_said(given: str, type_: str | None) -> None:
     """Tokens are checked by the listener, so that the user has rights and quotas only."""

@@ -173,3 +173,17 @@ def test_quotas_that_differ_are_set_and_no_others() -> None:
     assert {} == other_limits(known, {**right, "connect": {"producer_byte_rate": 1.0}})
     wrong = {**right, "CN=mailer": {**quota_of("mailer"), "request_percentage": 1.0}}
     assert {"CN=mailer": {"request_percentage": 50}} == other_limits(known, wrong)
+
+
+@pytest.mark.parametrize("pattern", [("literal", "email-intents.shop"), ("prefixed", "email-intents")])
+def test_who_writes_a_services_own_topic_speaks_in_its_name(pattern: tuple[str, str]) -> None:
+    """A stranger, and another service of ours, by whatever ACL."""
+    known = Registry(services=("shop", "billing"), topics=("email-intents.shop",))
+    wanted = known.wanted()
+    right = [as_granted(user, each) for user, rights in wanted.items() for each in rights]
+    strange, ours = (acl(user, "topic", *pattern, "WRITE") for user in ("mallory", "service-billing"))
+    found = findings(wanted, [*right, strange, ours], ADMIN)
+    assert [("fault", "User:mallory"), ("fault", "User:service-billing")] == sorted(
+        (each.weight, each.who) for each in found
+    )
+    assert ["A service has this topic to itself"] == [each.means[:34] for each in found if each.who == "User:mallory"]

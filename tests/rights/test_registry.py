@@ -30,6 +30,15 @@ def test_without_a_file_users_are_called_as_principals() -> None:
     assert ("screen", ("admin",)) == (registry("").name("screen"), registry("").administrators)
 
 
+def test_topics_of_their_own_make_services() -> None:
+    """From the file and from elsewhere; the mailer is none."""
+    found = registry('topics = ["email-intents.shop"]', ["crm"], ["email-bounces.mailer", "email-bounces.billing"])
+    assert ("crm", "shop", "billing") == found.services
+    assert ("email-intents.shop", "email-bounces.mailer", "email-bounces.billing") == found.topics
+    written = {right.name for right in found.wanted()["User:service-shop"] if right.operation == "WRITE"}
+    assert {"email-intents.shop"} == written
+
+
 @pytest.mark.parametrize(
     ("text", "means"),
     [
@@ -38,6 +47,7 @@ def test_without_a_file_users_are_called_as_principals() -> None:
         ("services = 'a'", "Expected `array`"),
         ("services = ['a b']", "'a b' can't be part of a principal's name"),
         ("user = 'CN='", "lacks {}"),
+        ("topics = ['email-evidence.x']", "'email-evidence.x' is no topic of a service's own"),
         ("[users]\nscren = 'x'", r"\[users\] names scren: screen, decide, "),
         ("[users]\nscreen = 'x'\ndecide = 'x'", "two principals are both called x"),
         ("[users]\nscreen = 'decide'", "two principals are both called decide"),

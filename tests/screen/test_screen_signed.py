@@ -1,16 +1,19 @@
 """What signatures do to a batch in Screen: forged records are kept apart and stop nobody, what is proved is told."""
 
+import asyncio
 import time
 from collections.abc import Iterable
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from sidestep.streams.errors import TooManyDeadLetters
+from sidestep.streams.runtime.batches import Batch
 from sidestep.streams.runtime.outgoing import Single
-from sidestep.streams.screen.signers import SignerKey, Signers
+from sidestep.streams.screen.signers import SignerKey, Signers, TopicSpeaker
 from sidestep.topics.catalog import BOUNCES, INTENTS
-from sidestep.topics.signing import HEADER, HMAC_SHA_256, HmacSeal, header_text, signed_prefix, signed_rest
+from sidestep.topics.signing import ED25519, HEADER, HMAC_SHA_256, HmacSeal, header_text, signed_prefix, signed_rest
 from tests.decide.world import World
 from tests.screen.test_screener import Desk, Headers, intent, run
 
@@ -155,3 +158,73 @@ def test_the_signers_of_now_count() -> None:
         assert ["signature-key-unknown"] == reasons(at.press.dead())
 
     run(scenario, signers=lambda: now[0])
+
+
+def test_a_flood_of_dear_signatures_lets_others_have_their_turn() -> None:
+    """An Ed25519 check takes 100 µs and a batch has thousands; what waits in another partition goes on in between."""
+    public = Ed25519PrivateKey.generate().public_key().public_bytes_raw()
+    dear = SignerKey("dear", ED25519, public, frozenset({"dear"}))
+    ended = []
+
+    async def scenario(at: Desk) -> None:
+        await at.knows("fast.example")
+        header = (HEADER, header_text(b"dear", b"%d" % (time.time() * 1000), bytes(64)))
+        flood = at.batch(*[intent("x")] * 3_000, headers=[[header]] * 3_000)
+        honest = at.batch(intent("1"), partition=1, headers=[signed(intent("1"))])
+
+        async def screen(name: str, batch: Batch) -> None:
+            await at.screener.screen(batch)
+            ended.append(name)
+
+        await asyncio.gather(screen("flood", flood), screen("honest", honest))
+        assert ["honest", "flood"] == ended
+        assert {"signature-wrong"} == set(reasons(at.press.dead()))
+
+    run(scenario, signers=lambda: Signers([*KEYS, dear]))
+
+
+def own(name: str) -> str:
+    """The topic that a service has for its intents."""
+    return f"{INTENTS.name}.{name}"
+
+
+def owners() -> Signers:
+    """Two services with topics of their own, which sign nothing."""
+    return Signers(topics=[TopicSpeaker(own(name), frozenset({name})) for name in ("shop", "billing")])
+
+
+def test_a_topic_of_its_own_proves_who_cannot_sign() -> None:
+    """The forger has the shop's credentials: in its topic he can say nothing in billing's name, and everybody's topic
+    takes nothing unsigned."""
+
+    async def scenario(at: Desk) -> None:
+        forged, real = attack()
+        await at.knows("fast.example")
+        for topic in (own("shop"), INTENTS.name):
+            await at.screener.screen(at.batch(forged, topic=topic))
+        await at.screener.screen(at.batch(real, topic=own("billing")))
+        [evidence] = at.press.evidence()
+        assert ("jane@fast.example", "topic:email-intents.billing", "email-intents.billing/0/0") == (
+            evidence.to, evidence.proved, evidence.origin,
+        )  # fmt: skip
+        assert ["service-not-the-signers", "signature-missing"] == reasons(at.press.dead())
+        assert [("jane@fast.example", "approved")] == [(v.to, v.decision) for v in World().append(evidence)]
+
+    run(scenario, signers=owners)
+
+
+def test_bounces_of_its_own_are_read_as_others() -> None:
+    """In our schema and a provider's; signed by nobody, proved by the topic."""
+
+    async def scenario(at: Desk) -> None:
+        await at.knows("fast.example")
+        ours = b'{"recipient": "jane@fast.example", "status": "5.1.1", "service": "shop"}'
+        text = b'{"RecordType": "Bounce", "ID": 1, "Type": "HardBounce", "Email": "jane@fast.example"}'
+        twice = ours.replace(b"{", b'{"service": "billing", ', 1)
+        topic = f"{BOUNCES.name}.shop"
+        screened = await at.screener.screen(at.batch(ours, text, twice, topic=topic))
+        assert [f"topic:{topic}"] * 2 == [evidence.proved for evidence in at.press.evidence()]
+        assert ["repeated-member"] == reasons(at.press.dead())
+        assert {(f"topic:{topic}", "held"): 2, (f"topic:{topic}", "repeated-member"): 1} == screened.signatures
+
+    run(scenario, signers=lambda: Signers(topics=[TopicSpeaker(f"{BOUNCES.name}.shop", frozenset({"shop"}))]))

@@ -7,7 +7,7 @@ import pytest
 
 from sidestep.schemas.codec import ContractError
 from sidestep.streams.runtime.batches import Partition
-from sidestep.streams.screen.signers import AHEAD, REASONS, SignerKey, Signers
+from sidestep.streams.screen.signers import AHEAD, REASONS, Demand, SignerKey, Signers, TopicSpeaker
 from sidestep.topics.catalog import BOUNCES, INTENTS
 from sidestep.topics.signing import (
     HEADER,
@@ -184,3 +184,65 @@ def test_a_verification_costs_little_more_than_reading() -> None:
     """HMAC: some 2 µs where an intent is read in 1.7, says `python -m tests.bench.signing`."""
     cost = measure(times=3_000, rounds=9)
     assert cost["of that: verification"] < 2.2 * cost["reading an intent"], cost
+
+
+OWN = "email-intents.shop"
+OWNERS = [TopicSpeaker(OWN, frozenset({"shop"}), frozenset({"transactional"}))]
+
+
+@pytest.mark.parametrize("default", ["required", "optional", "off"])
+@pytest.mark.parametrize(
+    ("service", "stream", "expected"),
+    [
+        ("shop", "transactional", "topic:email-intents.shop"),
+        ("billing", "transactional", ":service-not-the-signers"),
+        ("shop", "newsletter", ":stream-not-the-signers"),
+    ],
+)
+def test_a_topic_of_its_own_proves_a_service(default: Demand, service: str, stream: str, expected: str) -> None:
+    """Whatever is asked of signatures: the topic is the connection, which Kafka has proved. Nobody else's is said."""
+    signers = Signers(topics=OWNERS, default=default)
+    assert expected == said(signers, [], service, stream, topic=OWN)
+
+
+@pytest.mark.parametrize("default", ["required", "optional", "off"])
+def test_a_topic_that_the_file_names_no_more_is_nobodys(default: Demand) -> None:
+    """Taken out, or the whole file emptied: nothing that stands there is believed, signed or not."""
+    signers = Signers(KEYS, default=default)
+    for headers in ([], [header(topic=OWN)]):
+        assert ":topic-nobodys" == said(signers, headers, topic=OWN)
+
+
+def test_in_everybodys_topic_it_proves_nothing() -> None:
+    """There the service has to sign, or is who it says where nobody has to."""
+    assert ":signature-missing" == said(Signers(topics=OWNERS), [])
+    assert "" == said(Signers(topics=OWNERS, default="optional"), [])
+
+
+def test_who_signs_in_a_topic_of_its_own_must_do_it_right() -> None:
+    """Both have to allow what is said: a gateway's key for everybody says nobody else there. The key is the proof."""
+    gateway = key("gateway", BILLING, "*", topics=frozenset({INTENTS.name}))
+    signers = Signers([*KEYS, gateway], topics=OWNERS)
+    right = header(b"gateway", BILLING, topic=OWN)
+    assert "gateway" == said(signers, [right], "shop", "transactional", topic=OWN)
+    assert ":service-not-the-signers" == said(signers, [right], "billing", "transactional", topic=OWN)
+    assert ":service-not-the-signers" == said(
+        signers, [header(b"billing-1", BILLING, topic=OWN)], "shop", "transactional", topic=OWN
+    )
+    assert ":signature-wrong" == said(signers, [header()], "shop", "transactional", topic=OWN)
+
+
+def test_feedback_without_a_service_is_the_topics_own() -> None:
+    """As it is the signer's."""
+    bounces = TopicSpeaker("email-bounces.shop", frozenset({"shop"}))
+    signers = Signers(topics=[bounces])
+    assert "topic:email-bounces.shop" == said(signers, [], "", None, topic=bounces.topic)
+    assert ":service-not-the-signers" == said(signers, [], "billing", None, topic=bounces.topic)
+
+
+def test_refusals_count_against_the_topic_they_stand_in() -> None:
+    """Where they name no key that is known."""
+    check = Signers(KEYS, topics=OWNERS).of_topic(OWN)
+    for headers, who in (([], "topic:email-intents.shop"), ([header(b"x")], "topic:email-intents.shop"),
+                         ([header()], "shop-1")):  # fmt: skip
+        assert who == check.claimed(delivered(0, VALUE, tp=Partition(OWN, 0), headers=headers))

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from sidestep.streams.errors import SettingsError
-from sidestep.streams.screen.signers_file import SignersFile, read_signers
+from sidestep.streams.screen.signers_file import SignersFile, read_own_topics, read_signers
 from sidestep.topics.errors import CredentialsError
 
 SECRET = "hmac-sha-256:3f1c09d2e5a74b8860c1f2973ad45e0b9c7d61284eaf50b3d81f6e92a40c7b15"
@@ -59,6 +59,9 @@ def test_what_the_file_says(file: Path) -> None:
         ('[keys."a;b"]\nservices = ["a"]\nsecret_file = "shop.key"', "its name"),
         ('[keys.x]\nservices = ["a"]\nsecret_file = "shop.key"\ntopics = ["email-evidence"]', "email-evidence"),
         ('[services.a]\nsignature = "no"', "no"),
+        ('[topics."email-evidence.shop"]\nservices = ["shop"]', "email-evidence.shop"),
+        ('[topics."email-intents"]\nservices = ["shop"]', "email-intents"),
+        ('[topics."email-intents.shop"]\nservices = []', "topics"),
     ],
 )
 def test_a_slip_stops_the_start_and_is_named(file: Path, text: str, about: str) -> None:
@@ -102,6 +105,30 @@ def test_a_secret_that_changes_is_taken(file: Path) -> None:
     followed.look()
     followed.look()
     assert followed.signers.keys[b"shop-1"].key.hex().startswith("4e")
+
+
+OWN = '[topics."email-intents.shop"]\nservices = ["shop"]\nstreams = ["newsletter"]\n'
+
+
+def test_topics_that_services_have_to_themselves(file: Path) -> None:
+    """Beside keys, or without any: whoever makes topics and rights of it needs none of the secrets."""
+    written(file, KEY.format("shop-1") + OWN)
+    found = read_signers(file, 60.0)
+    [owner] = found.topics.values()
+    assert ("email-intents.shop", ["shop"], ["newsletter"]) == (owner.topic, [*owner.services], [*owner.streams])
+    (file.parent / "shop.key").unlink()
+    assert ("email-intents.shop",) == read_own_topics(file)
+
+
+def test_a_topic_that_comes_later_waits_for_a_restart(file: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """What a worker reads is settled as it starts: the log and a metric say what it does not. Fewer need none."""
+    followed = SignersFile(file, 60.0)
+    written(file, OWN)
+    followed.look()
+    followed.look()
+    assert {"email-intents.shop"} == followed.unread
+    assert "nothing is read of email-intents.shop yet: restart the workers that screen" in caplog.text
+    assert set() == SignersFile(file, 60.0, ["email-intents.shop", "email-bounces.gone"]).unread
 
 
 @pytest.mark.parametrize("change", ["emptied", "gone", "spoilt", "open", "without its secret"])

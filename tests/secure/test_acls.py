@@ -9,6 +9,7 @@ from sidestep.topics import admin
 from sidestep.topics.acls import Right, principals, rights, rights_of
 from sidestep.topics.catalog import BY_NAME
 from sidestep.topics.connection import Connection
+from sidestep.topics.own_topics import with_own
 from tests.secure.attempts import Attempts, Outcome
 from tests.secure.conftest import grant
 
@@ -16,7 +17,8 @@ GROUP = "matrix"
 STRANGER = "stranger"
 """Whom Kafka knows and no ACL names."""
 EVERYONE = (*principals(["shop", "shop-eu"]), STRANGER)
-TOPICS = tuple(BY_NAME)
+OWN = ("email-intents.shop", "email-bounces.shop")
+TOPICS = (*BY_NAME, *OWN)
 GROUPS = (
     f"{GROUP}-screen", f"{GROUP}-decide", f"{GROUP}-watch", "service-shop", "service-shop/a", "service-shop-eu",
     "mailer", "mailer/a", "mailer-a", "dashboard", "auditor", "operator", "kafka-browser", "anybody",
@@ -37,16 +39,16 @@ def as_principal(secure_kafka: SecureKafka) -> AsPrincipal:
 
 @pytest.fixture(scope="module")
 def granted(secure_kafka: SecureKafka, as_principal: AsPrincipal) -> Iterator[None]:
-    """All topics, the rights of all principals, and no other ACL."""
-    admin.create(secure_kafka.connection)
-    grant(secure_kafka.connection, rights(["shop", "shop-eu"], GROUP))
+    """All topics, two that a service has to itself, the rights of all principals, and no other ACL."""
+    admin.create(secure_kafka.connection, topics=with_own(OWN))
+    grant(secure_kafka.connection, rights(["shop", "shop-eu"], GROUP, OWN))
     yield
     grant(secure_kafka.connection, ())
 
 
 def allowed(principal: str, resource: str, operation: str, names: tuple[str, ...]) -> Outcome:
     """What its rights say."""
-    own = rights_of(principal, GROUP) if principal != STRANGER else ()
+    own = rights_of(principal, GROUP, OWN) if principal != STRANGER else ()
     return {name: any(gives(right, resource, operation, name) for right in own) for name in names}
 
 

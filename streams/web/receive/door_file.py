@@ -93,6 +93,11 @@ class DoorFile:
         """Names of the doors, in their order."""
         return list(self._doors)
 
+    @property
+    def topics(self) -> set[str]:
+        """Where the doors publish."""
+        return {door.entry.topic for door in self._doors.values()}
+
     def find(self, name: str) -> Door | None:
         """The door of that name."""
         return self._doors.get(name)

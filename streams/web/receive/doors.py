@@ -17,6 +17,8 @@ import msgspec
 from msgspec import Meta, Struct
 
 from sidestep.streams.gcra import Rate, parse_rate
+from sidestep.topics.catalog import BOUNCES, ENGAGEMENT
+from sidestep.topics.own_topics import general_of, own_topic
 
 Scheme = Literal["ecdsa", "mailgun", "sns", "standard-webhooks", "none"]
 
@@ -30,6 +32,7 @@ KEYED = ("ecdsa", "mailgun", "standard-webhooks")
 DOORS_MAX = 200
 RESERVED = ("lmtp", "none")
 """Names in metrics: of the mailbox, and of no door."""
+FEEDBACK = (BOUNCES.name, ENGAGEMENT.name)
 RATE = "100/s,max_burst=1000"
 
 Name = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
@@ -44,8 +47,9 @@ class DoorEntry(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, r
     provider: str
     service: Annotated[str, Meta(min_length=1, max_length=100)]
     """Service whose mail this is about; goes along in a header of the record."""
-    topic: Literal["email-bounces", "email-engagement"] = "email-bounces"
-    """Screen reads any feedback from either."""
+    topic: str = BOUNCES.name
+    """email-bounces or email-engagement, or one of these that the service has to itself: email-bounces.NAME. Screen
+    reads any feedback from either."""
     path_secret: File = ""
     key: File = ""
     """Public key (SendGrid), signing key (Mailgun), secret (Standard Webhooks)."""
@@ -105,6 +109,8 @@ def entry_fault(entry: DoorEntry) -> str:
         return f"provider is one of {', '.join(SCHEMES)}; `other` is for whoever has a password or a secret path only"
     if not entry.service.isprintable():
         return "service contains a character that can't be printed"
+    if entry.topic not in FEEDBACK and not _is_own(entry.topic):
+        return f"topic is {' or '.join(FEEDBACK)}, or one of them with .NAME behind it that a service has to itself"
     if bool(entry.user) != bool(entry.password):
         return "user and password belong together"
     try:
@@ -112,6 +118,13 @@ def entry_fault(entry: DoorEntry) -> str:
     except ValueError as error:
         return f"rate: {error}"
     return _secrets_fault(entry)
+
+
+def _is_own(topic: str) -> bool:
+    try:
+        return general_of(own_topic(topic).name) in FEEDBACK
+    except ValueError:
+        return False
 
 
 def _secrets_fault(entry: DoorEntry) -> str:

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from confluent_kafka import KafkaException
 
@@ -21,12 +21,15 @@ log = logging.getLogger(__name__)
 class ReceiverHealth:
     """The health that /livez and /readyz tell."""
 
-    def __init__(self, doors_fault: Callable[[], str] = lambda: "") -> None:
-        """`doors_fault`: why nobody is let in; "" for nothing."""
+    def __init__(
+        self, doors_fault: Callable[[], str] = lambda: "", topics: Callable[[], Iterable[str]] = tuple
+    ) -> None:
+        """`doors_fault`: why nobody is let in; "" for nothing. `topics`: where doors publish, the general apart."""
         self.stopping = False
         self.kafka = "Kafka has not answered yet."
         """Why Kafka would not take a record; empty: it would."""
         self._doors_fault = doors_fault
+        self._topics = topics
 
     def livez(self) -> HealthAnswer:
         """Always: whoever hears it has been answered."""
@@ -45,7 +48,8 @@ class ReceiverHealth:
         while True:
             before = self.kafka
             try:
-                await asyncio.to_thread(lambda: require(client.get(), connection, [BOUNCES.name, ENGAGEMENT.name]))
+                topics = sorted({BOUNCES.name, ENGAGEMENT.name, *self._topics()})
+                await asyncio.to_thread(require, client.get(), connection, topics)
                 self.kafka = ""
             except (SidestepError, KafkaException) as error:
                 self.kafka = str(error)

@@ -74,7 +74,9 @@ async def receive(settings: Settings, options: ReceiveOptions, amazon: Amazon | 
         doors = DoorFile(options.doors, amazon) if options.doors is not None else None
         publisher = ConfirmingPublisher.to(connection, options.signer)
         stack.push_async_callback(publisher.close)
-        health = ReceiverHealth(lambda: doors.fault if doors is not None else "")
+        health = ReceiverHealth(
+            lambda: doors.fault if doors is not None else "", lambda: doors.topics if doors is not None else ()
+        )
         metrics = ReceivedMetrics(version("sidestep"))
         endpoints = worker_endpoints(settings, health, metrics)
         await _start(stack, endpoints)
