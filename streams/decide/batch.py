@@ -24,7 +24,14 @@ from sidestep.schemas import (
 from sidestep.streams.decide.counted import Counted
 from sidestep.streams.decide.fold import fold
 from sidestep.streams.decide.hosts import host_keys
-from sidestep.streams.decide.keys import campaign_key, provider_key, service_key, service_provider_key, source_key
+from sidestep.streams.decide.keys import (
+    attempt_key,
+    campaign_key,
+    provider_key,
+    service_key,
+    service_provider_key,
+    source_key,
+)
 from sidestep.streams.decide.policy_tally import policy_tally
 from sidestep.streams.decide.sources import source_keys
 from sidestep.streams.decide.state import Controls, State
@@ -138,6 +145,8 @@ def _needs(records: Records) -> Needs:
                 needs.sources.add(campaign_key(record.service, record.campaign))
             if record.reused:
                 needs.contents.append(record.content_key)
+            if record.attempt != 1:
+                needs.contents.append(attempt_key(record.content_key, record.attempt))
         elif type(record) is FeedbackEvidence:
             needs.subjects.add((record.service, record.domain))
             needs.recipients.add(record.recipient_key)

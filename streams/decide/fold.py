@@ -38,7 +38,7 @@ from sidestep.streams.decide.rules.ladder import Ladder
 from sidestep.streams.decide.rules.trap_risk import trap_risk, valid_since
 from sidestep.streams.decide.slow_down import another_minute
 from sidestep.streams.decide.sources import is_watched, meter, sent
-from sidestep.streams.decide.standing import Follows, refuse, situation
+from sidestep.streams.decide.standing import Follows, judged, refuse, situation
 from sidestep.streams.decide.state import Controls, State, Stories
 from sidestep.streams.decide.suppress import suppress
 from sidestep.streams.decide.sweep import sweep
@@ -49,7 +49,6 @@ from sidestep.streams.decide.tables import (
     ControlRow,
     DomainRow,
     HoldRow,
-    IdRow,
     RecipientRow,
     ServiceRow,
 )
@@ -147,7 +146,7 @@ def _judge(
             _count_send(state, evidence, policy, hosts, service, stories, now)
     action: Action = "send" if stop is None else "defer" if stop.retry_us else "drop"
     code = SEND if stop is None else DEFER if stop.retry_us else DROP
-    state.remember(evidence.id_key, IdRow(now, evidence.content_key[:8], evidence.attempt, code))
+    judged(state, evidence, code)
     if stop is not None:
         flags = [stop, *flags]
         # a stranger whom a source has brought is remembered as well: its address counts once

@@ -32,3 +32,8 @@ def host_key(host: str) -> bytes:
 def service_provider_key(service: str, provider: str) -> bytes:
     """Key in SERVICES of a service at all domains whose mail a provider runs, likewise."""
     return f"{service}@mx:{provider}".encode()
+
+
+def attempt_key(content_key: bytes, attempt: int) -> bytes:
+    """Key in IDS of one attempt of a content; longer than those of ids and contents."""
+    return content_key + b"%d" % attempt

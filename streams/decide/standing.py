@@ -4,18 +4,24 @@
     unknown           not answered       any             -                    FIRST                judged
     unknown           not answered       any             (Screen's hint)      TAKEN_ELSEWHERE      id-reused
     this content      -                  judged already  any                  REPEATED             passed over
-    this content      -                  higher          deferred             OFFERED_AGAIN        judged
-    this content      -                  higher          approved or dropped  OFFERED_THOUGH_FINAL already-decided
+    this content      not answered       below the first any                  BEGUN_ANEW           judged
+    this content      not the same one   the next one    deferred             OFFERED_AGAIN        judged
+    this content      not answered       a later one     deferred             OUT_OF_TURN          attempt-out-of-turn
+    this content      not answered       a later one     approved or dropped  OFFERED_THOUGH_FINAL already-decided
     other content     not answered       any             -                    TAKEN                id-reused
-    unknown or other  answered already   judged already  any                  ANSWERED             passed over
+    any               answered already   judged already  any                  ANSWERED             passed over
 
-README, "Deliveries", has the rows as users read them: a test compares. docs/decisions/004-known-ids.md says why.
+README, "Deliveries", has the rows as users read them: a test compares. docs/decisions/004-known-ids.md says why,
+047-what-an-id-stands-for.md why an attempt takes its turn.
 """
 
 from enum import Enum
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from sidestep.schemas import IntentEvidence
+from sidestep.streams.decide.keys import attempt_key
 from sidestep.streams.decide.rules.case import Finding
 from sidestep.streams.decide.state import State
 from sidestep.streams.decide.tables import DEDUPLICATION_SECONDS, DEFER, DROP, IdRow
@@ -30,6 +36,7 @@ class Follows(Enum):
     JUDGED = "judged"
     PASSED_OVER = "passed over"
     ALREADY_DECIDED = "already-decided"
+    OUT_OF_TURN = "attempt-out-of-turn"
     ID_REUSED = "id-reused"
 
 
@@ -46,17 +53,23 @@ _REPEATED = (
     "the same one verdict: a known id is passed over in silence, for 8 days",
 )
 _TAKEN = (
-    "the same id with another recipient or stream",
+    "the same id with anything else that a verdict tells the mailer: recipient, stream, campaign, source, metadata",
     "its own verdict, rejected by `id-reused` (across domains: see Limits)",
 )
-FIRST = Situation(
-    Follows.JUDGED,
+_PUBLISHED = (
     "an intent is published",
     "exactly one verdict for its service, id and attempt, for whoever reads committed records",
 )
+FIRST = Situation(Follows.JUDGED, *_PUBLISHED)
+BEGUN_ANEW = Situation(Follows.JUDGED, *_PUBLISHED)
 REPEATED = Situation(Follows.PASSED_OVER, *_REPEATED)
 ANSWERED = Situation(Follows.PASSED_OVER, *_REPEATED)
 OFFERED_AGAIN = Situation(Follows.JUDGED, "a deferred intent is offered again with the next `attempt`", "a new verdict")
+OUT_OF_TURN = Situation(
+    Follows.OUT_OF_TURN,
+    "a deferred intent is offered again with an `attempt` beyond the next",
+    "rejected by `attempt-out-of-turn`; the next one is judged all the same",
+)
 OFFERED_THOUGH_FINAL = Situation(
     Follows.ALREADY_DECIDED,
     "an intent that was approved or dropped is offered again with a higher `attempt`",
@@ -65,49 +78,104 @@ OFFERED_THOUGH_FINAL = Situation(
 TAKEN = Situation(Follows.ID_REUSED, *_TAKEN)
 TAKEN_ELSEWHERE = Situation(Follows.ID_REUSED, *_TAKEN)
 
-TABLE = (FIRST, REPEATED, OFFERED_AGAIN, OFFERED_THOUGH_FINAL, TAKEN, TAKEN_ELSEWHERE, ANSWERED)
+TABLE = (
+    FIRST, BEGUN_ANEW, REPEATED, OFFERED_AGAIN, OUT_OF_TURN, OFFERED_THOUGH_FINAL, TAKEN, TAKEN_ELSEWHERE, ANSWERED,
+)  # fmt: skip
 
 
 def situation(state: State, evidence: IntentEvidence) -> Situation:
     """Which row of the table an intent meets. Looks only."""
     ids = state.ids
     if evidence.id_key not in ids and evidence.content_key not in ids:  # nearly every intent
-        return TAKEN_ELSEWHERE if evidence.reused else FIRST
+        if evidence.attempt == 1 or _answered(state, evidence) is None:
+            return TAKEN_ELSEWHERE if evidence.reused else FIRST
+        return ANSWERED
     now = state.controls.clock_ms // 1000
     known = _remembered(state, evidence.id_key, now)
     if known is not None and known.content == RESERVED:
         known = None
     if known is not None and known.content == evidence.content_key[:8]:
-        if evidence.attempt <= known.attempt:
-            return REPEATED
-        return OFFERED_AGAIN if known.action == DEFER else OFFERED_THOUGH_FINAL
+        return _of_this_content(state, evidence, known)
     answered = _remembered(state, evidence.content_key, now)
     if answered is not None and evidence.attempt <= answered.attempt:
+        return ANSWERED
+    if evidence.attempt > 1 and _answered(state, evidence) is not None:
         return ANSWERED
     if known is not None:
         return TAKEN
     return TAKEN_ELSEWHERE if evidence.reused else FIRST
 
 
+def judged(state: State, evidence: IntentEvidence, action: int) -> None:
+    """Notes what became of an intent that was judged."""
+    now, content = state.controls.clock_ms // 1000, evidence.content_key[:8]
+    if evidence.attempt == 1:
+        state.remember(evidence.id_key, IdRow(now, content, 1, action))
+        return
+    known = _remembered(state, evidence.id_key, now)
+    follows = known is not None and known.content == content and evidence.attempt == known.attempt + 1
+    began = known.began if known is not None and follows else evidence.attempt
+    state.remember(evidence.id_key, IdRow(now, content, evidence.attempt, action, began))
+    if began > 1:  # a lower one may begin anew, and makes this one a later one
+        _note_answered(state, evidence, now)
+
+
 def refuse(state: State, evidence: IntentEvidence, met: Situation) -> Finding:
     """A fault of the service: notes it, so that the same one is not answered twice, and says what is wrong."""
     now = state.controls.clock_ms // 1000
-    content = evidence.content_key[:8]
-    if met is OFFERED_THOUGH_FINAL:
-        last = state.ids[evidence.id_key]
-        state.remember(evidence.id_key, IdRow(now, content, evidence.attempt, last.action))
+    _note_answered(state, evidence, now)
+    if met is OUT_OF_TURN:
+        last = state.ids[evidence.id_key].attempt
+        text = (
+            f"This is attempt {evidence.attempt} of an intent whose last one was attempt {last}: only attempt "
+            f"{last + 1} can follow. Nothing else has changed."
+        )
+    elif met is OFFERED_THOUGH_FINAL:
+        last_row = state.ids[evidence.id_key]
+        # known for as long as somebody still offers it, with the attempt that was judged
+        state.remember(evidence.id_key, replace(last_row, at=now))
         text = (
             "An earlier attempt of this intent has had its final verdict. Only a deferred intent may be offered again."
         )
-        return Finding(met.follows.value, text)
-    state.remember(evidence.content_key, IdRow(now, content, evidence.attempt, DROP))
-    if met is TAKEN_ELSEWHERE:
-        # Screen's hint is gone after its restart: when this comes again without it, the id must lead to its content
-        state.remember(evidence.id_key, IdRow(now, RESERVED, 0, DROP))
-    text = (
-        f"The service {evidence.service} has used this id before, for another recipient or stream. Ids must be unique."
-    )
+    else:
+        if met is TAKEN_ELSEWHERE:
+            # Screen's hint is gone after its restart: when this comes again without it, the id must lead to its content
+            state.remember(evidence.id_key, IdRow(now, RESERVED, 0, DROP))
+        text = (
+            f"The service {evidence.service} has used this id before, for another recipient, stream, campaign, source "
+            "or other metadata. Ids must be unique."
+        )
     return Finding(met.follows.value, text)
+
+
+def _of_this_content(state: State, evidence: IntentEvidence, known: IdRow) -> Situation:
+    attempt = evidence.attempt
+    if known.began <= attempt <= known.attempt:
+        return REPEATED
+    answered = _answered(state, evidence) if attempt > 1 else None
+    turn = attempt == known.attempt + 1 and known.action == DEFER
+    # what came too early may come again in its turn; only the very record that was refused then may not
+    if answered is not None and not (turn and answered.content != evidence.origin.encode()):
+        return ANSWERED
+    if attempt < known.began:
+        return BEGUN_ANEW
+    if known.action != DEFER:
+        return OFFERED_THOUGH_FINAL
+    return OFFERED_AGAIN if turn else OUT_OF_TURN
+
+
+def _note_answered(state: State, evidence: IntentEvidence, now: int) -> None:
+    """An attempt of this content has had its verdict, whatever stands under the id."""
+    if evidence.attempt == 1:
+        state.remember(evidence.content_key, IdRow(now, evidence.content_key[:8], 1, DROP))
+    else:
+        key = attempt_key(evidence.content_key, evidence.attempt)
+        state.remember(key, IdRow(now, evidence.origin.encode(), evidence.attempt, DROP))
+
+
+def _answered(state: State, evidence: IntentEvidence) -> IdRow | None:
+    now = state.controls.clock_ms // 1000
+    return _remembered(state, attempt_key(evidence.content_key, evidence.attempt), now)
 
 
 def _remembered(state: State, key: bytes, now: int) -> IdRow | None:

@@ -250,12 +250,16 @@ class SourceRow(Struct, array_like=True, gc=False):
 
 
 class IdRow(Struct, array_like=True, gc=False):
-    """An intent (or feedback) that has been counted."""
+    """An intent (or feedback) that has been counted; or one attempt of a content that has had its verdict (content: the
+    record it came from)."""
 
     at: int
     content: bytes = b""
     attempt: int = 1
+    """The last one that was judged, …"""
     action: int = 0
+    began: int = 1
+    """… and the first: 1, unless the ledger knew nothing of its id any more."""
 
 
 SEND, DROP, DEFER, COUNTED = 0, 1, 2, 3

@@ -37,13 +37,22 @@ def test_a_deferred_intent_is_judged_anew_with_its_next_attempt(world: World) ->
 
 
 def test_an_attempt_after_approval_is_refused_once(world: World) -> None:
-    """It would be a second message; repetitions of the refusal are passed over."""
+    """It would be a second message; each of them has its one refusal."""
     world.intent()
     verdict = world.intent(attempt=2)
     assert ("drop", ["already-decided"]) == (verdict.action, _rules(verdict))
     assert world.passes_over(attempt=2)
     assert ["already-decided"] == _rules(world.intent(attempt=5))
-    assert world.passes_over(attempt=3)
+    assert ["already-decided"] == _rules(world.intent(attempt=3))
+    assert all(world.passes_over(attempt=attempt) for attempt in (1, 2, 3, 5))
+
+
+def test_an_id_is_known_for_as_long_as_somebody_offers_it(world: World) -> None:
+    """A service that never stops is refused for ever, not sent a second message after eight days."""
+    world.intent()
+    for attempt in range(2, 5):
+        world.wait(WINDOW)
+        assert ["already-decided"] == _rules(world.intent(attempt=attempt))
 
 
 def test_an_attempt_after_a_drop_is_refused(world: World) -> None:
