@@ -1,7 +1,8 @@
 """Counts per service and second of log time (topic email-tallies): what Watch looks for patterns in.
 
 One Tally for each service, second and partition of email-evidence in which something was counted; Watch adds the
-partitions up. It comes when the log's time leaves the second. Test intents and whatever came again are left out.
+partitions up. It comes when the log's time leaves the second. Whatever came again is left out; test intents are counted
+apart.
 
 One more, of the service "", adds all services up: what providers see of the whole company, and what the model learns.
 It also holds the feedback that names no service.
@@ -149,3 +150,6 @@ class Tally(Struct, omit_defaults=True, kw_only=True):
     paced: Annotated[
         list[str], Meta(description="MX providers whose limits the partitions share by that policy; *: every one.")
     ] = []
+    tests: Annotated[
+        Outcomes, Meta(description="Test intents that were approved, dropped and deferred: they count nowhere else.")
+    ] = NO_INTENTS

@@ -71,3 +71,6 @@ class Verdict(Struct, omit_defaults=True, kw_only=True, gc=False):
             "comes back is known to be of it."
         ),
     ] = ""
+    proved: Annotated[
+        str, Meta(description="What has proved that the service says this; left out: nothing, so its name is a claim.")
+    ] = ""

@@ -147,6 +147,7 @@ def describe(policy: Policy) -> str:
     ):
         if named:
             lines += ["", f"limits by {title}", *(f"  {name:<30}{rate.text}" for name, rate in named.items())]
+    lines += ["", "limits of tests", *(f"  {name:<30}{rate.text}" for name, rate in _rates(policy.test_limits))]
     lines += ["", *_warm_up(policy.ramp), "", *_slow_down(policy.slow_down)]
     lines += ["", "what Watch does"]
     lines += [f"  {pattern:<30}{reaction_text(reaction)}" for pattern, reaction in policy.reactions.items()]

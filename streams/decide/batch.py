@@ -30,6 +30,7 @@ from sidestep.streams.decide.keys import (
     provider_key,
     service_key,
     service_provider_key,
+    service_tests_key,
     source_key,
 )
 from sidestep.streams.decide.policy_tally import policy_tally
@@ -101,6 +102,8 @@ class Needs:
     exchanges: set[str] = field(default_factory=set)
     looked_up: set[str] = field(default_factory=set)
     """Domains of which no record says what servers they have now."""
+    tests: set[bytes] = field(default_factory=set)
+    """Keys of the rates of test intents."""
     ids: list[bytes] = field(default_factory=list)
     contents: list[bytes] = field(default_factory=list)
 
@@ -116,7 +119,7 @@ def load(records: Records, controls: Controls, read: Read, between: Between) -> 
     state.domains |= read(DOMAIN_RATES, host_keys(needs.exchanges, by_row))
     sources |= {service_key(service) for service in {service for service, _ in subjects} if service}
     pairs = {f"{service}@{domain}".encode() for service, domain in subjects}
-    state.services = read(SERVICES, pairs | {service_provider_key(*pair) for pair in hosted})
+    state.services = read(SERVICES, pairs | needs.tests | {service_provider_key(*pair) for pair in hosted})
     state.recipients = read(BOUNCE_HISTORY, needs.recipients)
     if any(isinstance(record, FeedbackEvidence | TrapRecord) for _, record in records):  # they count for who brought it
         sources |= source_keys(state.recipients.values())
@@ -145,6 +148,8 @@ def _needs(records: Records) -> Needs:
                 needs.sources.add(campaign_key(record.service, record.campaign))
             if record.reused:
                 needs.contents.append(record.content_key)
+            if record.test:
+                needs.tests.add(service_tests_key(record.service, bool(record.proved)))
             if record.attempt != 1:
                 needs.contents.append(attempt_key(record.content_key, record.attempt))
         elif type(record) is FeedbackEvidence:
@@ -189,7 +194,7 @@ def decide(records: Records, state: State, topic: str, partition: int) -> Decide
     """Fold the records, which stand in this partition of the log, into the state. Raises NoPolicy."""
     controls, tallies = state.controls, state.tallies
     decided = Decided([], [])
-    counted = Counted([], [])
+    counted = Counted([], [], [])
     others, announced = state.others, state.announced
     second = controls.clock_ms // 1000
     for offset, record in records:
@@ -198,10 +203,12 @@ def decide(records: Records, state: State, topic: str, partition: int) -> Decide
         if now != second:  # what moved the clock belongs to the second that begins
             tallies.add(second, counted)
             decided.tallies.extend(tallies.close(partition))
-            counted, second = Counted([], []), now
+            counted, second = Counted([], [], []), now
         if verdict is not None:
             decided.verdicts.append(verdict)
-            if not verdict.test:
+            if verdict.test:
+                counted.tests.append(verdict)
+            else:
                 counted.intents.append((record, verdict, state.risk))  # type: ignore[arg-type]  # only intents have verdicts
         elif announced:
             decided.tallies.append(_announcement(announced.pop(), controls, partition))

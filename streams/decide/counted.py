@@ -55,3 +55,5 @@ class Counted(NamedTuple):
     intents: list[tuple[IntentEvidence, Verdict, Risk]]
     """Test intents left out."""
     others: list[CameBack | TrapHit | Bombed]
+    tests: list[Verdict]
+    """On test intents."""

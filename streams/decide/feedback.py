@@ -34,6 +34,8 @@ def count_feedback(state: State, feedback: FeedbackEvidence) -> None:
     else:
         _sign_of_life(state, feedback, when, now)
     row = state.known(feedback.recipient_key, now)
+    if row is not None and row.alone and feedback.service not in ("", row.service):
+        state.recipient(feedback.recipient_key, now).alone = 0  # others have to do with it, too
     bad = feedback.event == "bounce" and feedback.hard and feedback.scope == "recipient"
     # such an event has changed the row already: it counts as written
     lesson = take_lesson(state, row, bad) if bad or feedback.event in PERSONS else None

@@ -7,7 +7,6 @@ ever. Time is the greatest stamp seen in this partition so far.
 from sidestep.schemas import (
     Evidence,
     FeedbackEvidence,
-    FiredRule,
     HoldRecord,
     IntentEvidence,
     ListsRecord,
@@ -32,7 +31,7 @@ from sidestep.streams.decide.limits import limit
 from sidestep.streams.decide.model import read_snapshot
 from sidestep.streams.decide.policy import Policy
 from sidestep.streams.decide.policy_text import parse_logged
-from sidestep.streams.decide.risk import NO_RISK, Risk, Scales
+from sidestep.streams.decide.risk import NO_RISK, Scales
 from sidestep.streams.decide.rules.case import NEVER, Case, Finding
 from sidestep.streams.decide.rules.ladder import Ladder
 from sidestep.streams.decide.rules.trap_risk import trap_risk, valid_since
@@ -53,6 +52,8 @@ from sidestep.streams.decide.tables import (
     ServiceRow,
 )
 from sidestep.streams.decide.traps import mark_trap
+from sidestep.streams.decide.trial import try_out
+from sidestep.streams.decide.verdict import verdict_of
 from sidestep.streams.errors import NoPolicy, PolicyError
 
 WATCH = "watch"
@@ -100,9 +101,10 @@ def _fold_intent(state: State, evidence: IntentEvidence, position: LogPosition) 
     if met.follows is Follows.PASSED_OVER:
         return None
     if met.follows is Follows.JUDGED:
-        return _judge(state, evidence, policy, ladder, scales, position)
+        judge = _try_out if evidence.test else _judge
+        return judge(state, evidence, policy, ladder, scales, position)
     state.risk = NO_RISK
-    return _verdict(state, evidence, position, "drop", [refuse(state, evidence, met)], NO_RISK)
+    return verdict_of(state, evidence, position, "drop", [refuse(state, evidence, met)], NO_RISK)
 
 
 def _judge(
@@ -122,8 +124,8 @@ def _judge(
     flags: list[Finding] = []
     if traits:
         stop, flags = ladder.climb(Case(evidence, recipient, hold, policy, now, domain), traits)
-    stories = None if evidence.test else state.stories(evidence.service, evidence.source, evidence.campaign, now)
-    source = stories.source if stories is not None else None
+    stories = state.stories(evidence.service, evidence.source, evidence.campaign, now)
+    source = stories.source
     fired = flags if stop is None else [stop, *flags]
     host = host_row(state, evidence.domain, domain, now)
     hosts = (domain, host)
@@ -137,25 +139,38 @@ def _judge(
         stop, told = trap_risk(evidence, risk, source, hosts, policy, now)
         if told is not None:
             flags = [*flags, told]
-    if stop is None and stories is not None and (evidence.source or evidence.campaign):
+    if stop is None and (evidence.source or evidence.campaign):
         stop = meter(state, evidence, stories, recipient, policy, now)
     if stop is None:
         service = state.service(pair.service_key, now)
         stop = limit(state, evidence, pair, domain, service, policy, now_ms * 1000)
-        if stop is None and stories is not None:
+        if stop is None:
             _count_send(state, evidence, policy, hosts, service, stories, now)
-    action: Action = "send" if stop is None else "defer" if stop.retry_us else "drop"
-    code = SEND if stop is None else DEFER if stop.retry_us else DROP
-    judged(state, evidence, code)
+    action = _note(state, evidence, stop)
     if stop is not None:
         flags = [stop, *flags]
         # a stranger whom a source has brought is remembered as well: its address counts once
-        if (recipient is not NEVER or (source is not None and evidence.recipient_key)) and not evidence.test:
+        if recipient is not NEVER or (source is not None and evidence.recipient_key):
             _count_stop(state, evidence, policy, now)
-    verdict = _verdict(state, evidence, position, action, flags, risk)
+    verdict = verdict_of(state, evidence, position, action, flags, risk)
     if stop is None and (since := valid_since(recipient, evidence, risk)):
         verdict.valid_since = float(since)
     return verdict
+
+
+def _try_out(
+    state: State, evidence: IntentEvidence, policy: Policy, ladder: Ladder, scales: Scales, position: LogPosition
+) -> Verdict:
+    """The verdict on a test intent, of which nothing is noted but its id."""
+    stop, flags, risk = try_out(state, evidence, policy, ladder, scales)
+    action = _note(state, evidence, stop)
+    return verdict_of(state, evidence, position, action, flags if stop is None else [stop, *flags], risk)
+
+
+def _note(state: State, evidence: IntentEvidence, stop: Finding | None) -> Action:
+    action: Action = "send" if stop is None else "defer" if stop.retry_us else "drop"
+    judged(state, evidence, SEND if stop is None else DEFER if stop.retry_us else DROP)
+    return action
 
 
 def _count_send(
@@ -209,43 +224,6 @@ def _halve(row: DomainRow | ServiceRow) -> None:
     row.sends >>= 1
     row.hard_bounces >>= 1
     row.complaints >>= 1
-
-
-def _verdict(
-    state: State, evidence: IntentEvidence, position: LogPosition, action: Action, findings: list[Finding], risk: Risk
-) -> Verdict:
-    # what most verdicts have none of is set afterwards: a dozen arguments cost msgspec a quarter of what all would
-    verdict = Verdict(
-        id=evidence.id,
-        attempt=evidence.attempt,
-        to=evidence.to,
-        service=evidence.service,
-        decision="approved" if action == "send" else "rejected",
-        action=action,
-        risk=risk.whole,
-        evidence=position,
-        versions=state.controls.versions,
-        decided_at=state.controls.clock_ms / 1000,
-        stream=evidence.stream,
-        campaign=evidence.campaign,
-    )
-    if findings:
-        verdict.rules = [FiredRule(finding.rule, finding.text) for finding in findings]
-        if action == "defer":
-            verdict.retry_at = findings[0].retry_us / 1_000_000
-    if risk.parts:
-        verdict.risk_parts = risk.parts
-    if evidence.token and action == "send":
-        verdict.token = evidence.token
-    if evidence.suggestion:
-        verdict.suggestion = evidence.suggestion
-    if evidence.source:
-        verdict.source = evidence.source
-    if evidence.test:
-        verdict.test = True
-    if evidence.metadata is not None:
-        verdict.metadata = evidence.metadata
-    return verdict
 
 
 def _fold_control(

@@ -34,6 +34,11 @@ def service_provider_key(service: str, provider: str) -> bytes:
     return f"{service}@mx:{provider}".encode()
 
 
+def service_tests_key(service: str, proved: bool) -> bytes:
+    """Key in SERVICES of a service's test intents, those that are proved apart from those that claim to be its."""
+    return f"{service}@test:{'proved' if proved else ''}".encode()
+
+
 def attempt_key(content_key: bytes, attempt: int) -> bytes:
     """Key in IDS of one attempt of a content; longer than those of ids and contents."""
     return content_key + b"%d" % attempt

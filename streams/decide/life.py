@@ -17,6 +17,8 @@ STRANGER_SECONDS = 86_400
 MARKS = 8
 """Times of one kind that a row keeps: the first one and the latest ones."""
 HOUR = 3600
+CLAIMED, PROVED = 1, 2
+"""RecipientRow.alone: of messages that say that they are the service's, and of some that were proved to be."""
 
 
 def seen(domain: DomainRow, evidence: IntentEvidence, now: int) -> bool:
@@ -56,6 +58,7 @@ def approved(row: RecipientRow, evidence: IntentEvidence, settled_at: int, watch
     it would be reported that a person reads it."""
     if not row.last_approved:
         row.service, row.source = evidence.service, evidence.source
+        row.alone = 0 if _heard_of(row) else PROVED if evidence.proved else CLAIMED
     elif row.last_approved < settled_at:
         row.unanswered = row.unseen = 0  # whoever is there now has had nothing yet
     if row.last_approved and now - row.last_approved > row.silence:
@@ -65,6 +68,8 @@ def approved(row: RecipientRow, evidence: IntentEvidence, settled_at: int, watch
     row.unseen += watched
     as_first = evidence.source == row.source and evidence.service == row.service and not evidence.campaign
     row.last = None if as_first else LastMessage(evidence.service, evidence.source, evidence.campaign)
+    if row.alone and (row.service != evidence.service or evidence.proved):
+        row.alone = PROVED if row.service == evidence.service else 0
 
 
 def meant(row: RecipientRow, evidence: IntentEvidence, now: int) -> None:
@@ -121,6 +126,12 @@ def unsubscribed(row: RecipientRow, when: int) -> None:
     """The person has opted out: somebody is there."""
     row.unsubscribed_at = max(row.unsubscribed_at, when)
     row.unanswered = row.unseen = 0
+
+
+def _heard_of(row: RecipientRow) -> bool:
+    """Something has come back already, of whose messages ever."""
+    came = (row.hard_bounced_at, row.suspended_at, row.complained_at, row.unsubscribed_at)
+    return any(came) or bool(row.last_delivered or row.last_engaged)
 
 
 def _accepted(row: RecipientRow, when: int) -> None:

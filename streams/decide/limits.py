@@ -25,10 +25,7 @@ def limit(
     policy: Policy,
     now_us: int,
 ) -> Finding | None:
-    """All limits must let it through; only then does it count against them. Test intents are let through and not
-    counted."""
-    if evidence.test:
-        return None
+    """All limits must let it through; only then does it count against them."""
     if domain.slowed is not None or state.controls.by_provider:
         return _pass(_buckets(Passing(evidence, policy, now_us), state, pair, domain, service))
     # what follows is the same for the two of them, without a bucket made for each intent

@@ -143,6 +143,7 @@ class Policy(Struct, frozen=True):
     source_traps: float
     reasons: dict[str, dict[str, str]]
     """Templates of sentences by rule and form, see rules/reasons.py."""
+    test_limits: Limits
     provider_limits: SharedLimits = SharedLimits({})
     service_provider_limits: SharedLimits = SharedLimits({})
     ramp: Ramp = NO_RAMP
@@ -159,6 +160,12 @@ class Policy(Struct, frozen=True):
     def rates(self, service: str, domain: str) -> tuple[Rate | None, Rate | None]:
         """The limits of the domain, and of the service at the domain; None where the rule is off."""
         return self._of_domain(domain), self._of_service(service, domain)
+
+    def test_rate(self, service: str) -> Rate | None:
+        """The limit of a service's test intents; None where the rule is off."""
+        if self.rules["test-limit"].mode == "off":
+            return None
+        return self.test_limits.named.get(service, self.test_limits.default)
 
     def _of_domain(self, domain: str) -> Rate | None:
         if self.rules["domain-limit"].mode == "off":

@@ -48,6 +48,7 @@ class Before(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     stream: Name = ""
     source: Name = ""
     campaign: Name = ""
+    test: bool = False
     mx: Mx = "yes"
     provider: Name = ""
     reason: Name = ""
@@ -62,6 +63,7 @@ class CaseText(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     stream: Name = ""
     source: Name = ""
     campaign: Name = ""
+    test: bool = False
     attempt: Annotated[int, Meta(ge=1, le=1000)] = 1
     classes: tuple[Name, ...] = ()
     """As docs/addresses.md has them."""

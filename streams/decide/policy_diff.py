@@ -26,6 +26,7 @@ def differences(old: Policy, new: Policy) -> list[str]:
             _rates(old.service_provider_limits.named),
             _rates(new.service_provider_limits.named),
         ),
+        *_of("limits.tests", _limits(old.test_limits), _limits(new.test_limits)),
         *_of("warm-up", _ramp(old.ramp), _ramp(new.ramp)),
         *_of("slow-down", _slow_down(old.slow_down), _slow_down(new.slow_down)),
         *_of("watch", _reactions(old), _reactions(new)),

@@ -36,6 +36,8 @@ RISK_PARAMETERS: Mapping[str, int | float] = MappingProxyType(
     }
 )
 """Whole numbers and shares, and what holds where a policy out of the log, of an earlier version, does not say."""
+WITH_DEFAULT = ("domain", "service-at-domain", "tests")
+"""Limits that hold for everybody whom they do not name."""
 SHARED = ("mx-provider", "service-at-provider")
 """Limits that several partitions share; none has to be there."""
 REQUIRED = {"policy", "rules", "limits", "risk", "risk-parameters", *SECTIONS}
@@ -97,7 +99,7 @@ def _check_value(where: str, value: Any, kind: type) -> list[str]:
 
 
 def _check_limits(limits: dict[str, Any]) -> list[str]:
-    known = {"domain", "service-at-domain", *SHARED}
+    known = {*WITH_DEFAULT, *SHARED}
     faults = [f"[limits.{name}]: unknown" for name in limits.keys() - known]
     for section in SHARED:
         values = limits.get(section, {})
@@ -106,7 +108,7 @@ def _check_limits(limits: dict[str, Any]) -> list[str]:
             continue
         for name, text in values.items():
             faults += _check_rate(f"[limits.{section}] {name}", text)
-    for section in ("domain", "service-at-domain"):
+    for section in WITH_DEFAULT:
         values = limits.get(section)
         if not isinstance(values, dict) or "default" not in values:
             faults.append(f'[limits.{section}]: needs at least default = "COUNT/UNIT,max_burst=N"')

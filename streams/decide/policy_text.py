@@ -54,6 +54,7 @@ def _policy(text: str, document: dict[str, Any], faults: list[str]) -> Policy:
         service_limits=_limits(document["limits"]["service-at-domain"]),
         risk={name: float(document["risk"][name]) for name in SIGNALS},
         **{name: document["risk-parameters"][name] for name in RISK_PARAMETERS},
+        test_limits=_limits(document["limits"]["tests"]),
         provider_limits=_shared(document["limits"].get("mx-provider", {})),
         service_provider_limits=_shared(document["limits"].get("service-at-provider", {})),
         ramp=ramp(document["warm-up"]),
@@ -72,6 +73,8 @@ def _complete(document: dict[str, Any]) -> None:
     for name in document.keys() - KNOWN | {"cases"} & document.keys():
         del document[name]
     complete(document)
+    if isinstance(limits := document.get("limits"), dict):
+        limits.setdefault("tests", {"default": "1/s"})  # of a policy without the rule, which is off
     rules, risk, parameters = (document.get(name) for name in ("rules", "risk", "risk-parameters"))
     if isinstance(rules, dict):
         for name in rules.keys() - {rule.id for rule in RULES}:

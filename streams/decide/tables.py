@@ -198,6 +198,8 @@ class RecipientRow(Struct, array_like=True, gc=False):
     """… of so many different services, sources and campaigns: a bit for each, more or less."""
     unseen: int = 0
     """Of the messages since the last sign of a person, those of services of which such signs are reported."""
+    alone: int = 0
+    """No other service has to do with it (life.CLAIMED, life.PROVED); 0: others have, or it is not known."""
 
     @property
     def touched(self) -> int:

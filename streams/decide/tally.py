@@ -62,6 +62,8 @@ class OpenTallies:
         """Count what one second gave."""
         if counted.intents:
             self._add_intents(second, counted.intents)
+        for verdict in counted.tests:
+            self._row(verdict.service, second).tests[_COLUMNS[verdict.action]] += 1
         for other in counted.others:
             add_other(lambda service: self._row(service, second), other)
 

@@ -38,6 +38,7 @@ def _total(rows: list[TallyRow]) -> TallyRow | None:
     for row in rows:
         _sum(total.intents, row.intents)
         _sum(total.returns, row.returns)
+        _sum(total.tests, row.tests)
         total.hard_bounces += row.hard_bounces
         for counts, more in _counts(total, row):
             for name, times in more.items():
@@ -108,6 +109,7 @@ def _tally(service: str, partition: int, row: TallyRow) -> Tally:
         signals=_top(row.signals),
         learnt={name: Learnt(*counts) for name, counts in sorted(row.learnt.items())},
         bombed=_top(row.bombed),
+        tests=_outcomes(row.tests),
         samples={kind: ids for kind, ids in zip(SAMPLED, row.samples, strict=True) if ids},
     )
 

@@ -58,3 +58,5 @@ class TallyRow(Struct, array_like=True):
     learnt: dict[str, list[int]] = field(default_factory=dict)
     bombed: dict[str, int] = field(default_factory=dict)
     samples: list[list[str]] = field(default_factory=lambda: [[] for _ in SAMPLED])
+    tests: list[int] = field(default_factory=lambda: [0, 0, 0])
+    """Test intents that were approved, dropped, deferred."""

@@ -75,14 +75,16 @@ def policy(text: str = SHIPPED_TEXT, at: int = START, partitions: int = 1) -> Po
 
 
 def policy_text(modes: dict[str, str] | None = None, /, **limits: str) -> str:
-    """The shipped policy with other modes; `domain`, `service`, `provider` (google): the only limit of that
+    """The shipped policy with other modes; `domain`, `service`, `tests`, `provider` (google): the only limit of that
     kind."""
     text = SHIPPED_TEXT
     for rule, mode in (modes or {}).items():
         text, count = re.subn(rf'(?ms)^(\[rules\.{rule}\].*?^mode = )"\w+"', rf'\1"{mode}"', text)
         assert count == 1, rule
     for name, rate in limits.items():
-        section = {"domain": "domain", "service": "service-at-domain", "provider": "mx-provider"}[name]
+        section = {"domain": "domain", "service": "service-at-domain", "provider": "mx-provider", "tests": "tests"}[
+            name
+        ]
         entry = "google" if name == "provider" else "default"
         text, count = re.subn(rf"(?m)(^\[limits\.{section}\][^\n]*\n)[^[#]*", rf'\1{entry} = "{rate}"\n', text)
         assert count == 1, name

@@ -64,6 +64,7 @@ def _limit(id: str) -> Rule:
 
 RULES: tuple[Rule, ...] = (
     _rule("service-on-hold", DEFERRING, history.service_on_hold, needs.HELD),
+    _limit("test-limit"),
     _rule("address-syntax", ("reject",), address.address_syntax, needs.UNSOUND),
     _rule("known-trap", REJECTING, history.known_trap, needs.KNOWN_TRAP),
     _rule("suppressed", REJECTING, history.suppressed, needs.SUPPRESSED),

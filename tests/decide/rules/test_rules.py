@@ -16,6 +16,7 @@ RULES = {rule.id: rule for rule in TABLE}
 LADDER = [rule.id for rule in TABLE if rule.function is not None]
 DAY = 86_400_000
 BESIDE = {
+    "test-limit",
     "trap-risk",
     "source-on-hold",
     "source-held",
