@@ -25,6 +25,8 @@ class Judged:
     decisions: Counter[tuple[str, str]] = field(default_factory=Counter)
     """Verdicts by (decision, action)."""
     rules: Counter[str] = field(default_factory=Counter)
+    tests: Counter[str] = field(default_factory=Counter)
+    """Verdicts on test intents by action."""
     dead_letters: int = 0
     marked: Counter[str] = field(default_factory=Counter)
     """New known traps by who has reported them: person or provider."""
@@ -72,6 +74,7 @@ class Judge:
             transaction_seconds=took,
             decisions=_decisions(verdicts),
             rules=Counter([rule.id for verdict in verdicts if verdict.rules for rule in verdict.rules]),
+            tests=Counter([verdict.action for verdict in verdicts if verdict.test]),
             dead_letters=len(dead),
             marked=Counter(state.marked),
         )

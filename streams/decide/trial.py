@@ -50,7 +50,7 @@ def try_out(state: State, evidence: IntentEvidence, policy: Policy, ladder: Ladd
 
 
 def _no_room(state: State, evidence: IntentEvidence, policy: Policy) -> Finding | None:
-    """Its service's rate of tests is used up. No slot is promised, so that no flood pushes the next one far away."""
+    """A finding where the rate of tests is used up. No slot is promised: no flood pushes the next one far away."""
     rate = policy.test_rate(evidence.service)
     if rate is None:
         return None

@@ -25,6 +25,7 @@ OUTAGE_SECONDS = 7 * 86_400
 
 VERDICTS = Count("sidestep_verdicts_total", "Verdicts in committed transactions.", ("decision", "action"))
 RULES = Count("sidestep_verdict_rules_total", "Rules that fired in those verdicts.", ("rule",))
+TESTS = Count("sidestep_test_verdicts_total", "Of those verdicts, those on test intents.", ("action",))
 TRAPS = Count("sidestep_known_traps_total", "New known traps, by who has reported them.", ("by",))
 
 
@@ -59,7 +60,7 @@ class DecideRole(StageRole[Judged]):
             ends=Offsets(settings.connection).ends,
             end=lambda: _end_hanging(settings, context.partitions),
         )
-        context.report.metrics.declare(VERDICTS, RULES, TRAPS)
+        context.report.metrics.declare(VERDICTS, RULES, TESTS, TRAPS)
 
     def chores(self) -> Iterable[Coroutine[Any, Any, None]]:
         """The watches over partitions in which nothing happens, or nothing can."""
@@ -97,5 +98,10 @@ def _end_whoever_hangs(settings: Settings, partitions: Mapping[str, int]) -> End
 
 def _measured(judged: Judged) -> Done:
     dead_letters = {"not-evidence": judged.dead_letters} if judged.dead_letters else {}
-    counts: dict[Count, Labelled] = {VERDICTS: judged.decisions, RULES: judged.rules, TRAPS: judged.marked}
+    counts: dict[Count, Labelled] = {
+        VERDICTS: judged.decisions,
+        RULES: judged.rules,
+        TESTS: judged.tests,
+        TRAPS: judged.marked,
+    }
     return Done(judged.records, judged.seconds, judged.transaction_seconds, dead_letters, counts)

@@ -38,7 +38,7 @@ from sidestep.streams.decide.rules.ladder import RULES
 from tests.decide.world import World
 
 DAY = 86_400_000
-LIMITS = {"domain": "60/min,max_burst=3", "service": "30/min,max_burst=2"}
+LIMITS = {"domain": "60/min,max_burst=3", "service": "30/min,max_burst=2", "tests": "1/min"}
 
 
 class Golden:
@@ -133,6 +133,8 @@ def _story(new_world: type[World]) -> list[Evidence]:
     intent("role", "info@example.com", classes=("role",))
     intent("unknown", "jane@slow.example", mx="unknown")
     intent("unknown", "jane@slow.example", mx="unknown", attempt=2)
+    intent("unknown", "jane@slow.example", mx="yes", attempt=9)
+    intent("unknown", "jane@slow.example", mx="yes", attempt=9)
     intent("unknown", "jane@slow.example", mx="yes", attempt=3)
     intent("unknown", "jane@slow.example", mx="yes", attempt=4)
     intent("plain", "john@example.com")
@@ -173,6 +175,7 @@ def _story(new_world: type[World]) -> list[Evidence]:
     intent("trapped", "jane@busy.example")
     records.append(TrapRecord("busy.example", "ops", later(), busy, lifted=True))
     intent("test", "jane@busy.example", test=True)
+    intent("test-2", "jane@busy.example", test=True)
     intent("back-again", "jane@nomail.example", mx="yes")
     feedback("bounce", "again@example.com", id="b3", hard=True, scope="recipient", reason="userunknown", service="shop")
     later(400 * DAY)
@@ -254,7 +257,7 @@ def test_what_an_engine_says_never_changes(files: Golden) -> None:
 def test_the_golden_log_meets_every_rule(judged: World) -> None:
     """Otherwise it would not be worth much."""
     named = {fired.id for verdict in judged.verdicts() for fired in verdict.rules}
-    assert {*(rule.id for rule in RULES), "id-reused", "already-decided"} == named
+    assert {*(rule.id for rule in RULES), "id-reused", "already-decided", "attempt-out-of-turn"} == named
     assert {"send", "drop", "defer"} == {verdict.action for verdict in judged.verdicts()}
 
 

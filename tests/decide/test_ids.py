@@ -142,32 +142,3 @@ def test_verdicts_carry_what_the_service_gave(world: World) -> None:
     assert ("email-evidence", 0, 1) == (verdict.evidence.topic, verdict.evidence.partition, verdict.evidence.offset)
     assert world.policy_record().version == verdict.versions.policy
     assert world.now / 1000 == verdict.decided_at
-
-
-def test_test_intents_are_judged_and_leave_no_trace(new_world: type[World]) -> None:
-    """Same verdicts; rates, history and tallies are as if they had never been."""
-    world = new_world(new_world.policy_text(domain="1/hour", service="1/hour"))
-    for number in range(3):
-        assert "send" == world.intent(f"t{number}", test=True).action
-    assert ("drop", True) == (
-        (verdict := world.intent("t4", test=True, mx="no", to="x@example.org")).action,
-        verdict.test,
-    )
-    row = world.row(DOMAIN_RATES, b"example.com")
-    assert (0, 0, 0) == (row.sends, row.tat_us, row.slot_us)
-    assert {} == world.contents().get("bounce_history", {})
-    world.tick()
-    assert [] == world.tallies()
-    verdict = world.intent("real")
-    assert ("send", 0.05) == (verdict.action, verdict.risk), "never mailed: the tests were no mail"
-    assert "defer" == world.intent("real-2").action
-
-
-def test_test_intents_meet_the_rules_but_not_the_limits(new_world: type[World]) -> None:
-    """A limit that is used up is no reason to stop a test, a hard bounce is."""
-    world = new_world(new_world.policy_text(domain="1/hour"))
-    world.intent("1")
-    assert "defer" == world.intent("2").action
-    assert "send" == world.intent("3", test=True).action
-    world.feedback("bounce", hard=True, scope="recipient")
-    assert "drop" == world.intent("4", test=True).action

@@ -21,7 +21,7 @@ GOOGLE = MxFinding("yes", "mx", 1, 300, ("mx.google.com",), "google")
 
 
 def test_what_is_new_is_counted_and_nothing_else(world: World) -> None:
-    """Watch puts services on hold by these figures: what comes again, and tests, must not be in them."""
+    """Watch puts services on hold by these figures: what comes again must not be in them, and tests stand apart."""
     records = [
         world.intent_record("1", classes=("role", "free"), mx=GOOGLE, source="form", campaign="may", stream="news"),
         world.intent_record("1", classes=("role", "free"), mx=GOOGLE, source="form", campaign="may", stream="news"),
@@ -48,6 +48,7 @@ def test_what_is_new_is_counted_and_nothing_else(world: World) -> None:
             streams=Breakdown({"news": first}),
             signals={"never-mailed": 3, "role-address": 1},
             samples={"never-mailed": ["1"], "unknown": ["2"]},
+            tests=Outcomes(approved=1),
         )
     ]
 
