@@ -4,6 +4,7 @@ One decoder a type, made once: msgspec compiles them. A record that can't be rea
 (for metrics and dead letters) and a sentence.
 """
 
+import re
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
@@ -40,6 +41,8 @@ class ContractError(ValueError):
         self.code = code
 
 
+_QUOTED = re.compile(r" '.*'(?= - at )", re.DOTALL)
+
 _encoder = msgspec.json.Encoder()
 _decoders: dict[Any, msgspec.json.Decoder[Any]] = {kind: msgspec.json.Decoder(kind) for kind in MODELS.values()}
 
@@ -53,6 +56,12 @@ decode_tally = cast("Callable[[bytes | None], Tally]", _decoders[Tally].decode)
 """JSON octets -> a tally, likewise: Watch reads only what Decide wrote."""
 
 
+def without_values(error: Exception) -> str:
+    """What an error of msgspec says, without the value that it may quote: that can be anything, a person's address too,
+    and the sentence goes into logs."""
+    return _QUOTED.sub("", str(error))
+
+
 def decode(kind: type[T], value: bytes | None) -> T:
     """JSON octets -> a model of `kind`. Raises ContractError, and nothing else, for whatever can't be read."""
     if value is None:
@@ -63,7 +72,7 @@ def decode(kind: type[T], value: bytes | None) -> T:
         model: T = _decoders[kind].decode(value)
         return model
     except msgspec.ValidationError as error:
-        raise ContractError("wrong-shape", str(error)) from None
+        raise ContractError("wrong-shape", without_values(error)) from None
     except msgspec.DecodeError as error:
         raise ContractError("not-json", str(error)) from None
     except RecursionError:

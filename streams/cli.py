@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from sidestep.streams.terminal import printable_lines
 from sidestep.topics.errors import SidestepError
 
 PACKAGE = "sidestep.streams.commands"
@@ -73,7 +74,7 @@ class LazyGroup(click.Group):
         try:
             return super().invoke(ctx)
         except SidestepError as error:
-            click.echo(f"sidestep: {error}", err=True)
+            click.echo(printable_lines(f"sidestep: {error}"), err=True)
             ctx.exit(2)
 
 

@@ -4,6 +4,16 @@ what to do next."""
 from sidestep.topics.errors import SidestepError
 
 
+class Unsaid(Exception):
+    """An error of ours in a log, in place of itself: where it happened, and no word of what it was about."""
+
+
+def without_text(error: BaseException) -> Unsaid:
+    """What is logged of an error that came of what strangers sent: its class and its traceback, which shows no values.
+    Its text may quote an address, or half of one."""
+    return Unsaid(f"{type(error).__name__}; its text may quote what was received").with_traceback(error.__traceback__)
+
+
 class SettingsError(SidestepError):
     """A setting is missing or makes no sense."""
 

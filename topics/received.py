@@ -43,8 +43,16 @@ def received(message: "Message") -> Received:
         max(message.timestamp()[1], 0),
         _octets(message.key()),
         _value(message.topic() or "", _octets(message.value())),
-        dict(cast("list[tuple[str, bytes | None]]", message.headers() or [])),
+        _headers(message),
     )
+
+
+def _headers(message: "Message") -> dict[str, bytes | None]:
+    """None of them where the name of one is not UTF-8: nobody who may write to a topic can stop its readers."""
+    try:
+        return dict(cast("list[tuple[str, bytes | None]]", message.headers() or []))
+    except (UnicodeDecodeError, SystemError):
+        return {}
 
 
 def _value(topic: str, octets: bytes | None) -> Any:

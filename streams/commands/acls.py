@@ -88,7 +88,7 @@ def show(
         names = ", ".join(known.principals())
         raise click.BadParameter(f"{printable(unknown.pop())} is none of {names}", param_hint="--principal")
     for line in _usage("--service", lambda: list(_shown(known, wanted, settings.group, form, options))):
-        click.echo(line)
+        click.echo(printable(line))
 
 
 def _shown(known: Registry, wanted: tuple[str, ...], group: str, form: str, options: dict[str, Any]) -> Iterator[str]:
@@ -144,7 +144,7 @@ def apply(
         cluster.remove(found.surplus if prune else ())
         set_quotas(settings.connection, found.limits)
     lines = list(found.lines("to be " if dry_run else "", prune))
-    click.echo("\n".join(lines or [AS_IT_SHOULD]))
+    click.echo("\n".join(map(printable, lines or [AS_IT_SHOULD])))
 
 
 @acls.command()
@@ -201,5 +201,5 @@ def _usage(hint: str, make: Callable[[], T]) -> T:
 
 def _as_block(each: "RightsFinding") -> str:
     weight = click.style(f"{each.weight:<7}", fg="red" if each.weight == "fault" else "yellow", bold=True)
-    margin = " " * 8
-    return f"{weight} {printable(each.who)}: {printable(each.what)}\n{margin}{each.means}\n{margin}{each.do}"
+    lines = (f"{each.who}: {each.what}", each.means, each.do)
+    return f"{weight} " + f"\n{' ' * 8}".join(map(printable, lines))

@@ -11,6 +11,7 @@ from sidestep.schemas.codec import ContractError, decode
 from sidestep.streams.commands.incident_lines import table
 from sidestep.streams.commands.options import broker_option
 from sidestep.streams.settings import load
+from sidestep.streams.terminal import json_line
 
 SEVERITIES = ("critical", "warning", "notice")
 
@@ -34,7 +35,7 @@ def anomalies(everything: bool, as_json: bool, broker: str | None) -> None:
     records = read_to_end(connection, ANOMALIES.name, partitions, "sidestep-anomalies")
     incidents = standing(record.value() for record in records)
     shown = [one for one in incidents if everything or one.state != "closed"]
-    for line in (msgspec.json.encode(one).decode() for one in shown) if as_json else table(shown, time.time()):
+    for line in (json_line(msgspec.to_builtins(one)) for one in shown) if as_json else table(shown, time.time()):
         click.echo(line)
 
 

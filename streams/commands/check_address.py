@@ -1,7 +1,6 @@
 """sidestep check-address: everything that is known of addresses, one JSON string a line, in the order given."""
 
 import asyncio
-import json
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
@@ -22,7 +21,7 @@ from sidestep.streams.screen.lists.typo import suggest
 from sidestep.streams.screen.sources.answers import NOT_ASKED, OFFLINE, Answers
 from sidestep.streams.screen.sources.build import open_sources
 from sidestep.streams.settings import Settings, load, name_servers
-from sidestep.streams.terminal import printable
+from sidestep.streams.terminal import json_line, printable
 
 WINDOW = 4_096
 """Lines between the one read last and the one written last: one slow name must not hold up the look-ups behind it."""
@@ -182,7 +181,7 @@ def _address_of(host: str, port: int) -> tuple[str, int]:
 
 def _json(answer: Checked | BadLine) -> str:
     # ASCII alone: addresses come from strangers, terminals and pipes differ, and lone surrogates have no UTF-8
-    return json.dumps(_fields(answer))
+    return json_line(_fields(answer))
 
 
 def _fields(answer: Checked | BadLine) -> dict[str, Any]:
@@ -191,15 +190,15 @@ def _fields(answer: Checked | BadLine) -> dict[str, Any]:
 
 def _text(answer: Checked | BadLine) -> str:
     if isinstance(answer, BadLine):
-        return click.style("error  ", fg="red") + f"line {answer.line}: {answer.text}"
+        return click.style("error  ", fg="red") + f"line {answer.line}: {printable(answer.text)}"
     who = printable(answer.address)
     if answer.reason:
-        return click.style("invalid", fg="red") + f" {who}  {answer.reason}"
+        return click.style("invalid", fg="red") + f" {who}  {printable(answer.reason)}"
     mx = click.style(f"{answer.mx:<7}", fg=COLOURS[answer.mx])
     notes = [UNKNOWN.get(answer.mx_reason, answer.mx_reason), answer.mx_provider, *answer.classes]
     notes += [f"listed by {x.list}: {x.reason}" for x in answer.listed if x.reason]
     if answer.mailbox is not None:
         notes.append(f"mailbox {answer.mailbox.outcome} ({answer.mailbox.reason})")
     if answer.suggestion:
-        notes.append(f"perhaps {printable(answer.suggestion)}")
-    return f"{mx} {who}  " + ", ".join(filter(None, notes))
+        notes.append(f"perhaps {answer.suggestion}")
+    return f"{mx} {who}  " + printable(", ".join(filter(None, notes)))

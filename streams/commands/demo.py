@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from sidestep.streams.errors import SettingsError
+from sidestep.streams.terminal import printable_lines
 from sidestep.topics.errors import SidestepError
 
 FAILED = 1
@@ -59,7 +60,7 @@ def demo(intents: int, seed: int, day_seconds: float, data_dir: Path | None, sec
         click.echo("stopped", err=True)
         raise SystemExit(INTERRUPTED) from None
     except SidestepError as error:
-        click.echo(f"sidestep: {error}", err=True)
+        click.echo(printable_lines(f"sidestep: {error}"), err=True)
         raise SystemExit(FAILED) from None
     for line in _next(data_dir):
         click.echo(line)

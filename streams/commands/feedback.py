@@ -1,6 +1,5 @@
 """`sidestep parse-feedback` and `sidestep feedback check`: outcomes of a report or webhook body; the rules' linter."""
 
-import json
 import tomllib
 from pathlib import Path
 from typing import IO, Any
@@ -12,6 +11,7 @@ from sidestep.streams.screen.feedback.lint import every_rule, problems
 from sidestep.streams.screen.feedback.outcome import Outcome
 from sidestep.streams.screen.feedback.parse import parse
 from sidestep.streams.screen.feedback.reasons import load_reasons
+from sidestep.streams.terminal import json_line, printable
 
 SHOWN = ("kind", "recipient", "status", "reply", "reason", "hard", "scope")
 ALSO = ("code", "event", "id", "intent_id", "service", "rule", "source")
@@ -33,9 +33,7 @@ def parse_feedback(messages: tuple[IO[bytes], ...], as_json: bool, content_type:
 
 
 def _json_line(name: str, outcome: Outcome) -> str:
-    return json.dumps(
-        {"file": name} | {field: getattr(outcome, field) for field in (*SHOWN, *ALSO)}, ensure_ascii=False
-    )
+    return json_line({"file": name} | {field: getattr(outcome, field) for field in (*SHOWN, *ALSO)})
 
 
 def _text_line(name: str, outcome: Outcome) -> str:
@@ -49,7 +47,7 @@ def _text_line(name: str, outcome: Outcome) -> str:
         outcome.status,
         f"({outcome.rule})",
     )
-    return f"{name}: " + " ".join(word for word in words if word and word != "()")
+    return printable(f"{name}: " + " ".join(word for word in words if word and word != "()"))
 
 
 @click.group()
@@ -71,7 +69,7 @@ def check(file: Path | None) -> None:
     rules = _compiled(texts, file)
     faults = problems(rules, load_reasons())
     for fault in faults:
-        click.echo(fault, err=True)
+        click.echo(printable(fault), err=True)
     if faults:
         raise SystemExit(1)
     click.echo(
@@ -94,5 +92,5 @@ def _compiled(texts: dict[str, Any], file: Path | None) -> Classifier:
     try:
         return compiled(texts)
     except (tomllib.TOMLDecodeError, KeyError, TypeError, AttributeError) as error:
-        click.echo(f"{file or 'the rules'}: {type(error).__name__}: {error}", err=True)
+        click.echo(printable(f"{file or 'the rules'}: {type(error).__name__}: {error}"), err=True)
         raise SystemExit(1) from error

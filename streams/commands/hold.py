@@ -1,6 +1,5 @@
 """sidestep hold: services, or single sources of theirs, whose intents are deferred until a time."""
 
-import json
 import time
 from collections.abc import Callable, Iterator
 from typing import TypeVar
@@ -10,7 +9,7 @@ import click
 from sidestep.streams.commands.options import broker_option
 from sidestep.streams.screen.holds import Hold, hold_record, in_force, release_record, rfc3339, until_ms
 from sidestep.streams.settings import load
-from sidestep.streams.terminal import printable
+from sidestep.streams.terminal import json_line, printable
 
 T = TypeVar("T")
 
@@ -69,7 +68,7 @@ def add(service: str, source: str, until: str, reason: str, broker: str | None) 
     record = _checked(None, lambda: hold_record(service, end, reason, now_ms, source))
     settings = load(broker=broker)
     partitions = write_hold(settings.connection, settings.group, record, from_environment())
-    click.echo(f"{_name(service, source)} is on hold until {rfc3339(end)}, in all {partitions} partitions")
+    click.echo(f"{printable(_name(service, source))} is on hold until {rfc3339(end)}, in all {partitions} partitions")
 
 
 @hold.command()
@@ -87,7 +86,7 @@ def release(service: str, source: str, broker: str | None) -> None:
     record = _checked(None, lambda: release_record(service, _now_ms(), source))
     settings = load(broker=broker)
     partitions = write_hold(settings.connection, settings.group, record, from_environment())
-    click.echo(f"{_name(service, source)} is released, in all {partitions} partitions")
+    click.echo(f"{printable(_name(service, source))} is released, in all {partitions} partitions")
 
 
 def _checked(option: str | None, make: Callable[[], T]) -> T:
@@ -103,7 +102,7 @@ def _now_ms() -> int:
 
 def _as_json(holds: list[Hold]) -> Iterator[str]:
     for found in holds:
-        yield json.dumps(
+        yield json_line(
             {
                 "service": found.service,
                 "source": found.source,

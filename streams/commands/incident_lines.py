@@ -38,7 +38,8 @@ def table(incidents: Iterable[Anomaly], now: float) -> Iterator[str]:
     yield f"{'severity':<9} {'pattern':<{patterns}}  {'whose':<{names}}  {'since':<17}  state"
     for one, name in found:
         severity = style(f"{one.severity:<9}", fg=COLOURS[one.severity])
-        yield f"{severity} {one.pattern:<{patterns}}  {name:<{names}}  {clock(one.opened_at)}  {_standing(one, now)}"
+        whose = f"{printable(one.pattern):<{patterns}}  {name:<{names}}"
+        yield f"{severity} {whose}  {clock(one.opened_at)}  {_standing(one, now)}"
         yield f"          {printable(one.text)}"
 
 

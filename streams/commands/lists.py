@@ -1,7 +1,6 @@
 """`sidestep lists`: the feeds and lists in use, their refresh by hand, and the gate for a file."""
 
 import asyncio
-import json
 import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -26,7 +25,7 @@ from sidestep.streams.screen.sources.feeds.parse import EntryKind, ParsedFeed
 from sidestep.streams.screen.sources.feeds.refresh import FeedStatus, NoProgress, Refresh
 from sidestep.streams.screen.sources.file import SourcesFile
 from sidestep.streams.settings import Settings, load
-from sidestep.streams.terminal import printable
+from sidestep.streams.terminal import json_line, printable
 
 COLOURS = {"taken": "green", "unchanged": "green", "refused": "red", "failed": "yellow"}
 FILE_MAX = 1_073_741_824
@@ -99,11 +98,11 @@ def check(file: Path, kind: EntryKind | None, against: str | None, data_dir: str
     parsed = asyncio.run(_parsed(file, kind))
     faults = gate(parsed, kind, state.entries, large_providers())
     for sentence in faults.sentences:
-        click.echo(f"{file}: {printable(sentence)}", err=True)
+        click.echo(printable(f"{file}: {sentence}"), err=True)
     if faults.sentences:
         raise SystemExit(1)
     for sentence in left_out(parsed):
-        click.echo(f"{file}: warning: {printable(sentence)}", err=True)
+        click.echo(printable(f"{file}: warning: {sentence}"), err=True)
     click.echo(f"OK: {file}: {len(parsed.entries)} {kind}")
 
 
@@ -143,7 +142,7 @@ def _as_json(feeds: list[FeedStatus], shipped: dict[str, str], named: SourcesFil
         "reputation": list(named.reputation),
         "probe": named.probe.enabled,
     }
-    return json.dumps(document)
+    return json_line(document)
 
 
 def _zones(named: SourcesFile) -> list[str]:
@@ -167,9 +166,9 @@ def _as_text(feeds: list[FeedStatus], shipped: dict[str, str], named: SourcesFil
 
 def _row(feed: FeedStatus, now: float) -> str:
     taken, asked = _age(feed.taken_at, now), _age(feed.checked_at, now)
-    outcome = click.style(feed.outcome or "never asked", fg=COLOURS.get(feed.outcome))
-    version = feed.version or "-"
-    return f"{feed.name:<24}{feed.kind:<11}{feed.entries:>9}  {version:<14}{taken:<10}{asked:<10}{outcome}"
+    outcome = click.style(printable(feed.outcome) or "never asked", fg=COLOURS.get(feed.outcome))
+    version = printable(feed.version) or "-"
+    return f"{printable(feed.name):<24}{feed.kind:<11}{feed.entries:>9}  {version:<14}{taken:<10}{asked:<10}{outcome}"
 
 
 def _age(at: int, now: float) -> str:

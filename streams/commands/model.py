@@ -15,6 +15,7 @@ from sidestep.streams.decide.policy_text import parse
 from sidestep.streams.decide.risk import SIGNALS
 from sidestep.streams.screen.holds import rfc3339
 from sidestep.streams.settings import load
+from sidestep.streams.terminal import json_line, printable
 
 NOTE = "model"
 """Key of its note in email-control."""
@@ -45,11 +46,11 @@ def show(as_json: bool, broker: str | None) -> None:
         click.echo("nothing has been learnt yet: a worker with the role watch does, once enough has come back")
         return
     if as_json:
-        click.echo(value.decode())
+        click.echo(json_line(msgspec.json.decode(value)))
         return
     record = msgspec.json.decode(value, type=ModelRecord)
     for line in described(record, parse(read_policy(settings))):
-        click.echo(line)
+        click.echo(printable(line))
 
 
 def described(record: ModelRecord, policy: Policy) -> Iterator[str]:

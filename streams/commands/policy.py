@@ -20,6 +20,7 @@ from sidestep.streams.decide.rules.reasons import shipped_reasons
 from sidestep.streams.errors import PolicyError
 from sidestep.streams.gcra import Rate
 from sidestep.streams.screen.lists.typo import NearMiss
+from sidestep.streams.terminal import printable, printable_lines
 
 MINUTE_US = 60_000_000
 
@@ -49,11 +50,11 @@ def check(file: Path) -> None:
 
     found = _usable(file, faults_of)
     for sentence in warnings(found, suggest, providers()):
-        click.echo(f"{file}: warning: {sentence}", err=True)
-    click.echo(f"OK: {file}: policy {found.name!r}, version {found.version}\n")
-    click.echo(describe(found))
+        click.echo(printable(f"{file}: warning: {sentence}"), err=True)
+    click.echo(printable(f"OK: {file}: policy {found.name!r}, version {found.version}") + "\n")
+    click.echo(printable_lines(describe(found)))
     for sentence in otherwise(found):
-        click.echo(sentence)
+        click.echo(printable(sentence))
 
 
 @policy.command()
@@ -66,7 +67,7 @@ def show(file: Path | None, toml: bool) -> None:
         return
     found = _usable(file or SHIPPED)
     click.echo(f"policy {found.name!r}, version {found.version}\n")
-    click.echo(describe(found))
+    click.echo(printable_lines(describe(found)))
 
 
 @policy.command()
@@ -78,7 +79,7 @@ def diff(old: Path, new: Path | None) -> None:
     Exit code 1 if they differ, as of diff. Comments and the order of entries make no difference.
     """
     found = differences(_usable(old), _usable(new or SHIPPED))
-    click.echo("\n".join(found) if found else "both judge alike")
+    click.echo("\n".join(map(printable, found)) if found else "both judge alike")
     if found:
         raise SystemExit(1)
 
@@ -97,12 +98,12 @@ def upgrade(file: Path, write: bool) -> None:
     except PolicyError as error:
         raise click.ClickException(f"{file}: {error}") from None
     for sentence in upgraded.added:
-        click.echo(f"added: {sentence}", err=True)
+        click.echo(printable(f"added: {sentence}"), err=True)
     if not upgraded.added:
         click.echo("nothing is missing", err=True)
     faults = problems(upgraded.text)
     for fault in faults:
-        click.echo(f"{file}: {fault}", err=True)
+        click.echo(printable(f"{file}: {fault}"), err=True)
     if faults:
         click.echo(f"{file} is left as it was: mend this first", err=True)
         raise SystemExit(1)
@@ -117,7 +118,7 @@ def _usable(file: Path, faults_in: Callable[[str], list[str]] = problems) -> Pol
     text = _read(file)
     faults = faults_in(text)
     for fault in faults:
-        click.echo(f"{file}: {fault}", err=True)
+        click.echo(printable(f"{file}: {fault}"), err=True)
     if faults:
         raise SystemExit(1)
     return parse(text)

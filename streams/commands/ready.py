@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from sidestep.streams.settings import load
+from sidestep.streams.terminal import printable
 from sidestep.streams.web.readiness import status
 
 READY = {"ok", "standby"}
@@ -23,5 +24,5 @@ def ready(host: str | None, port: int | None, certificate: Path | None) -> None:
     settings = load(web_host=host, web_port=port)
     given = certificate or (Path(settings.web_tls_certificate) if settings.web_tls_certificate else None)
     found = status(settings.web_host, settings.web_port, given)
-    click.echo(found)
+    click.echo(printable(found))
     raise SystemExit(found not in READY)

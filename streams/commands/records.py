@@ -56,7 +56,7 @@ def publish(
                 key = None if no_check else record_key(decode(BY_NAME[general_of(topic)].schema, line))
             except ContractError as error:
                 bad += 1
-                click.echo(f"line {number}: {error}", err=True)
+                click.echo(f"line {number}: {printable(str(error))}", err=True)
                 continue
             publisher.publish_bytes(topic, line, key)
             sent += 1

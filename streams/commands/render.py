@@ -1,7 +1,6 @@
 """Records as lines: one for people, one for programs. Pure."""
 
 import base64
-import json
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,7 +10,7 @@ from click import style
 from sidestep.schemas.anomalies import Anomaly
 from sidestep.schemas.verdicts import Verdict
 from sidestep.streams.commands.incident_lines import anomaly_line
-from sidestep.streams.terminal import printable
+from sidestep.streams.terminal import json_line, printable
 from sidestep.topics.received import Received, Unreadable
 
 COLOURS = {"send": "green", "defer": "yellow", "drop": "red"}
@@ -31,7 +30,7 @@ def as_json_line(record: Received) -> str:
     }
     if record.headers:
         line["headers"] = {name: _text(value) for name, value in record.headers.items()}
-    return json.dumps(line | _value(record.value))
+    return json_line(line | _value(record.value))
 
 
 def as_text_line(record: Received) -> str:
@@ -44,7 +43,7 @@ def as_text_line(record: Received) -> str:
         return f"{time} {anomaly_line(value)}"
     position = f"{record.topic}/{record.partition}/{record.offset}"
     if isinstance(value, Unreadable):
-        return f"{time} {position} " + style(f"unreadable ({value.code}): {printable(value.text)}", fg="red")
+        return f"{time} {position} " + style(f"unreadable ({printable(value.code)}): {printable(value.text)}", fg="red")
     text = _text(value) if isinstance(value, bytes | None) else msgspec.json.encode(value).decode()
     return f"{time} {position} {printable(_text(record.key) or '-')} {printable(text or '-')}"
 

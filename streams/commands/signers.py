@@ -1,6 +1,5 @@
 """`sidestep signers`: keys for services that sign their records, and a look at the signers file."""
 
-import json
 import os
 import secrets
 from base64 import b64encode
@@ -13,6 +12,7 @@ from sidestep.streams.errors import SettingsError
 from sidestep.streams.screen.signers import SignerKey, Signers
 from sidestep.streams.screen.signers_file import TOPICS, read_signers
 from sidestep.streams.settings import SIGNATURE_WINDOW
+from sidestep.streams.terminal import json_line, printable
 from sidestep.topics.signing import ED25519, HMAC_SHA_256, KEY_OCTETS, is_key_id
 
 FILE = click.Path(path_type=Path, dir_okay=False)
@@ -51,14 +51,14 @@ def new_key(
         raise click.BadParameter("letters, digits, . _ and - can be in it, 64 at most", param_hint="KEY-ID")
     key = secrets.token_bytes(KEY_OCTETS)
     _write(key_file, f"{algorithm}:{key.hex()}\n")
-    click.echo(f"secret, for the service alone: {key_file}", err=True)
+    click.echo(printable(f"secret, for the service alone: {key_file}"), err=True)
     click.echo("lines for the signers file (SIDESTEP_SIGNERS):", err=True)
-    click.echo(f"[keys.{json.dumps(key_id)}]")
-    click.echo(f"services = {json.dumps(services)}")
+    click.echo(f"[keys.{json_line(key_id)}]")
+    click.echo(f"services = {json_line(services)}")
     if streams:
-        click.echo(f"streams = {json.dumps(streams)}")
+        click.echo(f"streams = {json_line(streams)}")
     if topics:
-        click.echo(f"topics = {json.dumps(topics)}")
+        click.echo(f"topics = {json_line(topics)}")
     click.echo(_half(algorithm, key, key_file))
 
 
@@ -68,19 +68,19 @@ def check(file: Path) -> None:
     """Say what FILE lets whom sign, or what is wrong with it (exit code 2)."""
     found = read_signers(file, SIGNATURE_WINDOW)
     for key in found.keys.values():
-        click.echo(_line(key))
+        click.echo(printable(_line(key)))
     for owner in found.topics.values():
         streams = f", streams {', '.join(sorted(owner.streams))}" if owner.streams else ""
-        click.echo(f"{owner.topic}: for {', '.join(sorted(owner.services))}{streams}")
-    click.echo(_demands(found))
+        click.echo(printable(f"{owner.topic}: for {', '.join(sorted(owner.services))}{streams}"))
+    click.echo(printable(_demands(found)))
 
 
 def _half(algorithm: str, key: bytes, key_file: Path) -> str:
     """What Screen has to know of it."""
     if algorithm == HMAC_SHA_256:
-        return f"secret_file = {json.dumps(key_file.name)}"
+        return f"secret_file = {json_line(key_file.name)}"
     public = Ed25519PrivateKey.from_private_bytes(key).public_key().public_bytes_raw()
-    return f"public_key = {json.dumps(b64encode(public).decode())}"
+    return f"public_key = {json_line(b64encode(public).decode())}"
 
 
 def _write(path: Path, text: str) -> None:

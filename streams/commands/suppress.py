@@ -142,4 +142,4 @@ def _table(found: Sequence[Suppression]) -> Iterator[str]:
     for it in found:
         until = rfc3339(it.until) if it.until else "for good"
         times = f"{rfc3339(it.at):<20}  {until:<20}"
-        yield f"{it.subject:<{width}}  {times}  {printable(it.by):<{by}}  {printable(it.reason)}"
+        yield f"{printable(it.subject):<{width}}  {times}  {printable(it.by):<{by}}  {printable(it.reason)}"

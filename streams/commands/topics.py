@@ -1,6 +1,5 @@
 """sidestep topics: what the catalog says, and whether a cluster agrees."""
 
-import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -8,6 +7,7 @@ import click
 
 from sidestep.streams.commands.options import broker_option, own_given, own_option
 from sidestep.streams.settings import load
+from sidestep.streams.terminal import json_line, printable
 from sidestep.topics.catalog import CATALOG, DAY_MS, Topic
 from sidestep.topics.own_topics import with_own
 
@@ -25,7 +25,7 @@ def topics() -> None:
 def list_topics(as_json: bool) -> None:
     """Print the catalog: what is in each topic, who writes it, who reads it. Asks no broker."""
     for topic in CATALOG:
-        click.echo(json.dumps(_as_dict(topic)) if as_json else _as_text(topic))
+        click.echo(json_line(_as_dict(topic)) if as_json else _as_text(topic))
 
 
 @topics.command()
@@ -68,10 +68,12 @@ def check(broker: str | None, as_json: bool, own: tuple[str, ...]) -> None:
     names, session_ms = [topic.name for topic in topics], round(settings.session_timeout * 1000)
     found = shortfalls(described(settings.connection, topics), names, session_ms)
     if as_json:
-        lines = [json.dumps({"weight": "fault", "where": "catalog", "means": sentence}) for sentence in differences]
-        lines += [json.dumps(asdict(shortfall)) for shortfall in found]
+        lines = [json_line({"weight": "fault", "where": "catalog", "means": sentence}) for sentence in differences]
+        lines += [json_line(asdict(shortfall)) for shortfall in found]
     else:
-        lines = (differences or ["all topics are as the catalog says"]) + [_as_block(shortfall) for shortfall in found]
+        lines = ([printable(each) for each in differences] or ["all topics are as the catalog says"]) + [
+            _as_block(shortfall) for shortfall in found
+        ]
     click.echo("\n".join(lines), nl=bool(lines))
     if differences or any(shortfall.weight == "fault" for shortfall in found):
         raise SystemExit(1)
@@ -101,7 +103,7 @@ def _as_block(shortfall: "Shortfall") -> str:
     weight = click.style(f"{shortfall.weight:<7}", fg="red" if shortfall.weight == "fault" else "yellow", bold=True)
     margin = " " * 8
     what = f"{shortfall.where}: {shortfall.what} is {shortfall.here}, needed: {shortfall.needed}"
-    return f"{weight} {what}\n{margin}{shortfall.means}\n{margin}{shortfall.do}"
+    return f"{weight} {printable(what)}\n{margin}{printable(shortfall.means)}\n{margin}{printable(shortfall.do)}"
 
 
 def _as_text(topic: Topic) -> str:

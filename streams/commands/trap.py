@@ -136,4 +136,4 @@ def _table(found: Sequence[KnownTrap]) -> Iterator[str]:
     yield f"{'what':<{width}}  {'since':<20}  {'hit':<20}  {'by':<{by}}  reason"
     for it in found:
         times = f"{rfc3339(it.at):<20}  {rfc3339(it.hit_at) if it.hit_at else '-':<20}"
-        yield f"{it.subject:<{width}}  {times}  {printable(it.by):<{by}}  {printable(it.reason)}".rstrip()
+        yield f"{printable(it.subject):<{width}}  {times}  {printable(it.by):<{by}}  {printable(it.reason)}".rstrip()

@@ -1,6 +1,5 @@
 """The doctor's rows as a table for people, and as JSON for programs. Pure."""
 
-import json
 from collections import Counter
 from collections.abc import Iterator
 from textwrap import wrap
@@ -8,6 +7,7 @@ from textwrap import wrap
 from click import style
 
 from sidestep.streams.doctor.row import CheckRow, worst
+from sidestep.streams.terminal import json_line
 
 COLOURS = {"ok": "green", "warning": "yellow", "fault": "red", "unknown": "cyan"}
 STATUS_WIDTH = 8
@@ -18,7 +18,7 @@ LEAST = 30
 
 def as_json(rows: list[CheckRow]) -> str:
     """One object: the worst status, and every row."""
-    return json.dumps({"status": worst(rows), "checks": [row._asdict() for row in rows]}, ensure_ascii=False)
+    return json_line({"status": worst(rows), "checks": [row._asdict() for row in rows]})
 
 
 def as_table(rows: list[CheckRow], columns: int) -> Iterator[str]:

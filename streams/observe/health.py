@@ -15,6 +15,8 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from sidestep.streams.masking import without_local_parts
+
 Partition = tuple[str, int]
 """Topic and partition number. Faust's TP fits: it is a tuple and equal to it."""
 
@@ -263,4 +265,6 @@ def _sentence(text: str, error: str) -> str:
 
 
 def _answer(status: str, reasons: list[str]) -> HealthAnswer:
-    return (200 if status in ("ok", "standby") else 503), {"status": status, "reasons": reasons}
+    # reasons hold what errors say, and an error of a library may quote what it was given
+    body = {"status": status, "reasons": list(map(without_local_parts, reasons))}
+    return (200 if status in ("ok", "standby") else 503), body

@@ -2,7 +2,7 @@
 
 Log lines hold what senders wrote, so nothing in them may pass for another line or drive a terminal: control characters
 come out as escapes. Sidestep's own code logs no addresses; those in the texts of libraries' exceptions lose their local
-part here.
+part here (masking.py).
 """
 
 import json
@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Any, TextIO
 
 from sidestep.streams.errors import SettingsError
+from sidestep.streams.masking import without_local_parts
 
 FORMATS = ("auto", "text", "json")
 LEVELS = ("debug", "info", "warning", "error")
@@ -24,10 +25,6 @@ _LOUD = ("faust", "mode", "aiokafka", "kafka", "aiohttp", "asyncio", "urllib3")
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 _CORE = frozenset({"time", "level", "logger", "message", "exception"})
-
-# Quoted local parts: RFC 5321 4.1.2. The look-behind and the possessive ++ keep a long text without an at sign linear.
-_WORD = r'[^\s@<>"(),;:]'
-_LOCAL_PART = re.compile(rf'(?:"[^"\n]{{1,128}}"|(?<!{_WORD}){_WORD}++)@(?=[^\s@])')
 
 _PLAIN = re.compile(r"[\w.:/+-]+")
 
@@ -143,11 +140,6 @@ def escaped(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
-
-
-def without_local_parts(text: str) -> str:
-    """`text` with `***` for what stands before each at sign."""
-    return _LOCAL_PART.sub("***@", text) if "@" in text else text
 
 
 def _extra(record: logging.LogRecord) -> dict[str, Any]:

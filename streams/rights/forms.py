@@ -1,12 +1,12 @@
 """Rights and quotas as other tools want them: a table for people, Kafka's own commands, JSON. Pure."""
 
-import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from shlex import join
 from typing import Any
 
 from sidestep.streams.rights.registry import USER, Registry
+from sidestep.streams.terminal import json_line
 from sidestep.topics.acls import Operation, Pattern, Resource, Right
 from sidestep.topics.quotas import quota_of
 
@@ -87,7 +87,7 @@ def as_json(principal: str, user: str, rights: Iterable[Right]) -> str:
     """One object: principal, user, quota, rights."""
     fields: dict[str, Any] = {"principal": principal, "user": user, "quota": quota_of(principal)}
     fields["rights"] = [{key: value for key, value in each._asdict().items() if key != "principal"} for each in rights]
-    return json.dumps(fields)
+    return json_line(fields)
 
 
 def _wrapped(names: Iterable[str], width: int) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """From what was read and found out to a record of the log. Pure."""
 
 from sidestep.schemas import Bounce, EmailIntent, Engagement, FeedbackEvidence, IntentEvidence, TrapRecord
+from sidestep.streams.masking import without_local_parts
 from sidestep.streams.screen.address.parse import ParsedAddress
 from sidestep.streams.screen.feedback.reasons import Reasons
 from sidestep.streams.screen.findings import Findings, Subject
@@ -104,7 +105,9 @@ def trap_evidence(
     """A trap that was hit, as a provider has reported it. `origin`: topic/partition/offset of the report; the record
     names it as who says so."""
     now_ms = int(now * 1000)
-    words = "".join(letter if letter.isprintable() else " " for letter in hit.reply or hit.reason)
+    # mail servers repeat the address that they were given; this is kept for good
+    said = without_local_parts(hit.reply or hit.reason)
+    words = "".join(letter if letter.isprintable() else " " for letter in said)
     recipient_key = keys.recipient(address.identity)
     tie = check_token(keys, hit.token, recipient_key, hit.service)
     return TrapRecord(

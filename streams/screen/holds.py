@@ -9,9 +9,12 @@ import msgspec
 
 from sidestep.schemas import HoldRecord, SourceHoldRecord
 from sidestep.schemas.intents import Label, ServiceName
+from sidestep.streams.masking import without_local_parts
 from sidestep.streams.screen.notes import notes_below
 
 LONGEST_DAYS = 366
+LAST_MS = 253_402_300_799_000
+"""The end of the year 9999."""
 REASON_MAX = 200
 """Characters. The reason stands in every verdict of the service."""
 UNITS = {"s": 1, "min": 60, "h": 3_600, "d": 86_400, "w": 604_800}
@@ -62,7 +65,7 @@ def hold_record(
 ) -> HoldRecord | SourceHoldRecord:
     """The control record that puts `service`, or one source of it, on hold. Raises ValueError for a name or a reason
     that cannot be."""
-    reason = reason.strip()
+    reason = without_local_parts(reason).strip()
     if not reason:
         raise ValueError("the reason is empty; it stands in every verdict of the service")
     if len(reason) > REASON_MAX or not reason.isprintable():
@@ -129,5 +132,7 @@ def _read(text: str, now_ms: int) -> int:
 
 
 def rfc3339(ms: int) -> str:
-    """Milliseconds since 1970 -> UTC to the second, such as 2026-10-01T08:00:00Z."""
-    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    """Milliseconds since 1970 -> UTC to the second, such as 2026-10-01T08:00:00Z. Of what no calendar has, the nearest
+    that one has: a note with an absurd time must not hide the others."""
+    within = min(max(ms, 0), LAST_MS)
+    return datetime.fromtimestamp(within / 1000, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from sidestep.schemas import FeedbackEvidence, IntentEvidence, TrapRecord
 from sidestep.schemas.codec import ContractError, encode
+from sidestep.streams.errors import without_text
 from sidestep.streams.runtime.batches import Batch
 from sidestep.streams.runtime.dead_letters import dead_letter
 from sidestep.streams.runtime.outgoing import Keyed, Outgoing, Single
@@ -72,7 +73,7 @@ class Screened:
         if isinstance(error, ContractError):
             code, text = error.code, str(error)
         else:
-            log.error("%s%d: an error of ours", self.origin, record.offset(), exc_info=error)
+            log.error("%s%d: an error of ours", self.origin, record.offset(), exc_info=without_text(error))
             code, text = "internal-error", f"{type(error).__name__}: {error}"
         self._dead.append(dead_letter(record, code, text, DEAD_LETTERS.name))
         self.reasons[code] += 1

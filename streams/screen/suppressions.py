@@ -5,7 +5,6 @@ No address is kept anywhere: an address stands in records and notes as the keyed
 """
 
 import binascii
-import json
 import re
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -13,6 +12,7 @@ from typing import NamedTuple
 import msgspec
 
 from sidestep.schemas import SuppressRecord
+from sidestep.streams.masking import without_local_parts
 from sidestep.streams.runtime.partitioner import partition_of
 from sidestep.streams.screen.address.domain import read_domain
 from sidestep.streams.screen.address.mailbox import mailbox_rules
@@ -20,6 +20,7 @@ from sidestep.streams.screen.address.parse import parse
 from sidestep.streams.screen.holds import rfc3339
 from sidestep.streams.screen.keys import SIZE, Keys
 from sidestep.streams.screen.notes import notes_below
+from sidestep.streams.terminal import json_line
 
 BASE64 = re.compile(r"[0-9A-Za-z+/]{22}==")
 """A key of ours as the log's JSON has it."""
@@ -94,7 +95,7 @@ def partitions_of(subject: Target, count: int) -> list[int]:
 
 def suppress_record(subject: Target, until: int, reason: str, by: str, now_ms: int) -> SuppressRecord:
     """The control record that stops all mail to it; `until` 0: for good. Raises ValueError for texts that cannot be."""
-    reason, by = said_line("the reason", reason), said_line("who says so", by)
+    reason, by = said_reason(reason), said_line("who says so", by)
     return SuppressRecord(subject.domain, reason, by, now_ms, subject.recipient_key, until)
 
 
@@ -116,7 +117,7 @@ def note(subject: Target, record: SuppressRecord) -> tuple[str, bytes | None]:
 def as_json(found: Suppression) -> str:
     """A line of a list that can be read again."""
     fields = {"subject": found.subject, "reason": found.reason, "by": found.by, "since": rfc3339(found.at)}
-    return json.dumps(fields | ({"until": rfc3339(found.until)} if found.until else {}), ensure_ascii=False)
+    return json_line(fields | ({"until": rfc3339(found.until)} if found.until else {}))
 
 
 def in_force(notes: Mapping[str, bytes], now_ms: int) -> list[Suppression]:
@@ -148,3 +149,9 @@ def said_line(what: str, text: str) -> str:
     if len(text) > TEXT_MAX or not text.isprintable():
         raise ValueError(f"{what} must be at most {TEXT_MAX} characters on one line, all of them printable")
     return text
+
+
+def said_reason(text: str) -> str:
+    """A reason likewise, without the local parts of the addresses in it: it is kept for as long as what it is the
+    reason of. Raises ValueError."""
+    return said_line("the reason", without_local_parts(text))

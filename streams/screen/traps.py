@@ -4,7 +4,6 @@ kept of them. Pure.
 As for suppressions no address is kept: an address stands in records and notes as the keyed hash of its mailbox.
 """
 
-import json
 import re
 from collections.abc import Mapping
 
@@ -15,7 +14,17 @@ from sidestep.streams.screen.holds import rfc3339
 from sidestep.streams.screen.intake import read_time
 from sidestep.streams.screen.keys import Keys
 from sidestep.streams.screen.notes import notes_below
-from sidestep.streams.screen.suppressions import BASE64, HASH, Target, own_key, partitions_of, read_subject, said_line
+from sidestep.streams.screen.suppressions import (
+    BASE64,
+    HASH,
+    Target,
+    own_key,
+    partitions_of,
+    read_subject,
+    said_line,
+    said_reason,
+)
+from sidestep.streams.terminal import json_line
 
 KEY = "trap/"
 """Of a note in email-control, before the subject."""
@@ -64,7 +73,7 @@ def hit_ms(text: str, now_ms: int) -> int:
 
 def trap_record(trap: Target, by: str, reason: str, hit_at: int, now_ms: int) -> TrapRecord:
     """The control record that makes it a known trap. Raises ValueError for texts that cannot be."""
-    reason = said_line("the reason", reason) if reason.strip() else ""
+    reason = said_reason(reason) if reason.strip() else ""
     return TrapRecord(trap.domain, said_line("who says so", by), now_ms, trap.recipient_key, reason, hit_at)
 
 
@@ -90,7 +99,7 @@ def as_json(found: KnownTrap) -> str:
     """A line of a list that can be read again."""
     fields = {"subject": found.subject, "reason": found.reason, "by": found.by, "since": rfc3339(found.at)}
     hit = {"hit_at": rfc3339(found.hit_at)} if found.hit_at else {}
-    return json.dumps(fields | hit, ensure_ascii=False)
+    return json_line(fields | hit)
 
 
 def known_traps(notes: Mapping[str, bytes]) -> list[KnownTrap]:

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sidestep.streams.errors import SettingsError
+from sidestep.streams.masking import without_local_parts
 from sidestep.streams.observe.logs import (
     REPEATED_MOST,
     WINDOW_SECONDS,
@@ -21,7 +22,6 @@ from sidestep.streams.observe.logs import (
     configure,
     escaped,
     rfc3339,
-    without_local_parts,
 )
 
 ANY_TEXT = st.text(st.characters())

@@ -16,6 +16,7 @@ import msgspec
 from msgspec.structs import replace
 
 from sidestep.schemas import MxFinding
+from sidestep.streams.errors import without_text
 from sidestep.streams.screen.dns.answer import UNKNOWN_TTL, Answer, Dialogue, Question
 from sidestep.streams.screen.dns.canaries import Canaries
 from sidestep.streams.screen.dns.failures import FailedNames
@@ -168,8 +169,8 @@ class Resolver:
         try:
             finding = await self._look_up(domain, deadline)
             finding = await self._canaries.weigh(finding, before, surprising and finding.outcome == "no", deadline)
-        except Exception:
-            log.exception("look-up of %r failed", domain)
+        except Exception as error:
+            log.error("a look-up failed, an error of ours; please report it", exc_info=without_text(error))
             finding = unknown("internal")
         return self._keep(domain, finding)
 

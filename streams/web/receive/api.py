@@ -16,6 +16,7 @@ from http import HTTPStatus
 
 from aiohttp import web
 
+from sidestep.streams.errors import without_text
 from sidestep.streams.gcra import advance, earliest
 from sidestep.streams.web.listen import Handler
 from sidestep.streams.web.receive.confirming import NotTaken
@@ -251,6 +252,6 @@ async def _no_details(request: web.Request, handler: Handler) -> web.StreamRespo
         return await handler(request)
     except web.HTTPException as error:
         return web.Response(status=error.status, text=f"{HTTPStatus(error.status).phrase}\n")
-    except Exception:
-        log.exception("an error of ours; please report it")
+    except Exception as error:
+        log.error("an error of ours; please report it", exc_info=without_text(error))
         return web.Response(status=HTTPStatus.SERVICE_UNAVAILABLE, headers=_again(AGAIN_SECONDS))

@@ -9,7 +9,7 @@ from typing import Any
 from aiosmtpd.lmtp import LMTP
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-from sidestep.streams.errors import SettingsError
+from sidestep.streams.errors import SettingsError, without_text
 from sidestep.streams.web.exposure import SettingNames, is_loopback
 from sidestep.streams.web.receive.bounce_mailbox import LATER, MESSAGE_MAX, BounceMailbox
 
@@ -174,7 +174,7 @@ class _Handler:
 
     async def handle_exception(self, error: Exception) -> str:
         """An error of ours: the mail server keeps the message."""
-        log.error("an error of ours; please report it", exc_info=error)
+        log.error("an error of ours; please report it", exc_info=without_text(error))
         return LATER
 
 

@@ -14,6 +14,7 @@ from importlib.resources import files
 import msgspec
 from aiohttp import web
 
+from sidestep.streams.errors import without_text
 from sidestep.streams.gcra import Rate
 from sidestep.streams.web.bearer import bearer
 from sidestep.streams.web.listen import Handler
@@ -171,8 +172,8 @@ async def _tell_problems(request: web.Request, handler: Handler) -> web.StreamRe
         return _told(problem)
     except web.HTTPException as error:
         return _told(problems.of_http(error.status, dict(error.headers)))
-    except Exception:
-        log.exception("an error of ours; please report it")
+    except Exception as error:
+        log.error("an error of ours; please report it", exc_info=without_text(error))
         return _told(problems.internal())
 
 

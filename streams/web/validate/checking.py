@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable, Iterable
 from typing import TypeVar
 
 from sidestep.schemas import MxFinding
+from sidestep.streams.errors import without_text
 from sidestep.streams.screen.address.parse import ParsedAddress
 from sidestep.streams.screen.examiner import Examiner
 from sidestep.streams.screen.findings import Subject, subject
@@ -152,8 +153,8 @@ class Checker:
         try:
             async with slots.slot(asker):
                 return await self._inquiry.ask(address)
-        except Exception:
-            log.exception("asking failed, an error of ours; please report it")
+        except Exception as error:
+            log.error("asking failed, an error of ours; please report it", exc_info=without_text(error))
             return Answers(MxFinding("unknown", "internal"))
 
 

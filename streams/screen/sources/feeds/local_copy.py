@@ -10,6 +10,7 @@ from pathlib import Path
 from msgspec import Struct
 from msgspec.structs import replace
 
+from sidestep.streams.errors import without_text
 from sidestep.streams.screen.sources.feeds.book import FeedForm
 from sidestep.streams.screen.sources.feeds.candidate import Candidate, candidate
 from sidestep.streams.screen.sources.feeds.download import FetchFailed
@@ -114,7 +115,7 @@ class LocalCopy:
             why = error.strerror or type(error).__name__
             return await self._note("failed", (f"it can't be kept in the data folder: {why}",))
         except Exception as error:  # whatever is in a stranger's file, it must not end the worker
-            log.exception("feed %s can't be refreshed", self.name)
+            log.error("feed %s can't be refreshed", self.name, exc_info=without_text(error))
             return await self._note("failed", (f"a fault of ours, please report it: {type(error).__name__}",))
 
     async def _weigh(self, found: Candidate | None, accept: bool) -> Refresh:

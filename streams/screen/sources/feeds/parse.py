@@ -18,13 +18,17 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
+from sidestep.streams.masking import without_local_parts
 from sidestep.streams.screen.address.domain import NAME_MAX, is_host_name, read_domain
 from sidestep.streams.screen.address.parse import parse as parse_address
 
 EntryKind = Literal["domains", "addresses", "exchanges", "sha256", "sha1", "md5"]
+NAMES = ("domains", "exchanges")
+"""Kinds whose lines a sentence may repeat: the others are of people."""
 WIDTHS = {"sha256": 32, "sha1": 20, "md5": 16}
 """Octets of the digests of each kind of hash."""
 
+_LOOKED_AT = 400  # octets of a line that is shown: enough for an address that begins within what is
 _TELL_EVERY = 20_000  # lines
 _RUN = 20_000  # entries
 _HEXADECIMAL = re.compile(r"[0-9a-fA-F]+\Z")
@@ -75,7 +79,8 @@ def read(
             lines += 1
             unreadable += 1
             if len(examples) < thresholds()["examples"]:
-                examples.append(f"{name} line {number}: {shown(octets)} {error}")
+                said = shown(octets) if kind in NAMES else "what stands there"
+                examples.append(f"{name} line {number}: {said} {error}")
         if lines % _TELL_EVERY == 0:
             tell(lines)
     return ParsedFeed(_unique(entries), lines, unreadable, tuple(examples))
@@ -88,8 +93,8 @@ def _numbered(parts: Iterable[tuple[str, Iterable[bytes]]]) -> Iterator[tuple[st
 
 
 def shown(octets: bytes, most: int = 60) -> str:
-    """A line from a stranger, quoted, short, without control characters."""
-    text = octets[: most + 1].decode("utf-8", "backslashreplace").strip()
+    """A line from a stranger, quoted, short, without control characters and local parts."""
+    text = without_local_parts(octets[:_LOOKED_AT].decode("utf-8", "backslashreplace")).strip()[: most + 1]
     return ascii(text[:most] + ("…" if len(text) > most else "")) if not text.isprintable() else repr(text[:most])
 
 
