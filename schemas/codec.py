@@ -41,7 +41,7 @@ class ContractError(ValueError):
         self.code = code
 
 
-_QUOTED = re.compile(r" '.*'(?= - at )", re.DOTALL)
+_QUOTED = re.compile(r""" (['"]).*\1(?= - at )""", re.DOTALL)
 
 _encoder = msgspec.json.Encoder()
 _decoders: dict[Any, msgspec.json.Decoder[Any]] = {kind: msgspec.json.Decoder(kind) for kind in MODELS.values()}

@@ -1,6 +1,7 @@
 """What all tests share: one real Kafka for the suite, started when the first test asks for it."""
 
 import asyncio
+import logging
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -23,6 +24,7 @@ from sidestep.topics import admin
 from sidestep.topics.catalog import CATALOG
 from sidestep.topics.connection import Connection
 from tests.fixture_types import Found, MakeTopic, WaitUntil
+from tests.leaks import LogWatch, in_folder
 
 BROKERS = {"kafka", "own_kafka", "faulty_kafka", "cluster", "secure_kafka"}
 """The fixtures that start one."""
@@ -37,6 +39,24 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if not BROKERS.isdisjoint(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.broker)
+
+
+_LOG_WATCH = LogWatch()
+
+
+def pytest_configure() -> None:
+    """Hears what is logged in the tests' own process."""
+    logging.getLogger().addHandler(_LOG_WATCH)
+
+
+@pytest.fixture(autouse=True)
+def _no_address_is_told(request: pytest.FixtureRequest) -> Iterator[None]:
+    """After each test: no address in the logs, scrapes and ledgers that it leaves."""
+    folder = request.getfixturevalue("tmp_path") if "tmp_path" in request.fixturenames else None
+    _LOG_WATCH.taken()
+    yield
+    found = _LOG_WATCH.taken() + (in_folder(folder) if folder is not None else [])
+    assert not found, "addresses in plain form:\n" + "\n".join(found[:20])
 
 
 def _wait_until(condition: Callable[[], Found | None], seconds: float = 10.0, every: float = 0.02) -> Found:

@@ -16,13 +16,14 @@ from sidestep.streams.commands.receive import receive
 from sidestep.streams.commands.serve import serve
 from sidestep.streams.settings import Settings
 from sidestep.topics import errors
+from sidestep.topics.catalog import CATALOG, DAY_MS
 
 DOCS = Path(__file__).parents[1] / "docs"
 OPERATIONS = (DOCS / "operations.md").read_text()
 
 
-def _generator() -> Any:
-    spec = importlib.util.spec_from_file_location("generate_settings", DOCS / "generate_settings.py")
+def _generator(name: str = "generate_settings") -> Any:
+    spec = importlib.util.spec_from_file_location(name, DOCS / f"{name}.py")
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -49,6 +50,19 @@ def test_a_stale_settings_page_is_noticed(tmp_path: Path, capsys: pytest.Capture
     assert "generate_settings.py" in capsys.readouterr().err
     assert generator.main([]) == 0
     assert generator.main(["--check"]) == 0
+
+
+def test_the_table_of_topics_is_the_catalogs() -> None:
+    """Retention, reason, addresses and readers in personal-data.md; if not: python docs/generate_retention.py."""
+    generator, page = _generator("generate_retention"), (DOCS / "personal-data.md").read_text()
+    assert page == generator.render(page) and generator.main(["--check"]) == 0
+    for topic in CATALOG:
+        assert f"| `{topic.name}` |" in page and topic.why_so_long
+
+
+def test_no_topic_with_addresses_is_kept_for_longer_than_a_month() -> None:
+    """What is compacted or kept for longer holds no address."""
+    assert [t.name for t in CATALOG if t.addresses and not 0 < (t.retention_ms or 0) <= 30 * DAY_MS] == []
 
 
 @pytest.mark.parametrize("setting", fields(Settings), ids=lambda setting: setting.name)

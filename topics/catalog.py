@@ -21,6 +21,10 @@ class Topic:
     consumers: tuple[str, ...]
     retention_ms: int | None
     """None: kept for ever (compacted)."""
+    why_so_long: str
+    """What its records are kept so long for; where that is for ever, how one ends all the same. Ends a sentence."""
+    addresses: bool = False
+    """Whether addresses of recipients stand in it in plain form; otherwise only as keyed hashes."""
     cleanup: str = "delete"
     partitions: int = DEFAULT_PARTITIONS
     max_message_bytes: int = 1_048_588
@@ -46,6 +50,8 @@ INTENTS = Topic(
     producers=("services",),
     consumers=("screen",),
     retention_ms=7 * DAY_MS,
+    why_so_long="Screen may be away for a weekend, and what a service has sent can be looked at when it asks why",
+    addresses=True,
 )
 BOUNCES = Topic(
     "email-bounces",
@@ -55,6 +61,8 @@ BOUNCES = Topic(
     producers=("services", "mailers", "receivers"),
     consumers=("screen",),
     retention_ms=7 * DAY_MS,
+    why_so_long="Screen may be away for a weekend; what it means for its recipient is in the ledger by then",
+    addresses=True,
 )
 ENGAGEMENT = Topic(
     "email-engagement",
@@ -64,6 +72,8 @@ ENGAGEMENT = Topic(
     producers=("services", "mailers", "receivers"),
     consumers=("screen",),
     retention_ms=7 * DAY_MS,
+    why_so_long="Screen may be away for a weekend",
+    addresses=True,
 )
 EVIDENCE = Topic(
     "email-evidence",
@@ -73,6 +83,8 @@ EVIDENCE = Topic(
     producers=("screen", "watch", "operators"),
     consumers=("decide", "auditors"),
     retention_ms=30 * DAY_MS,
+    why_so_long="for a month a verdict can be proved again, and a policy tried on the past; Decide may be away so long",
+    addresses=True,
 )
 APPROVED = Topic(
     "email-approved",
@@ -82,6 +94,8 @@ APPROVED = Topic(
     producers=("decide",),
     consumers=("mailers", "dashboards", "auditors"),
     retention_ms=30 * DAY_MS,
+    why_so_long="a verdict can be explained as long as the evidence is there that it follows from",
+    addresses=True,
     same_partitions_as="email-evidence",
 )
 REJECTED = Topic(
@@ -92,6 +106,8 @@ REJECTED = Topic(
     producers=("decide",),
     consumers=("services", "dashboards", "auditors"),
     retention_ms=30 * DAY_MS,
+    why_so_long="a verdict can be explained as long as the evidence is there that it follows from",
+    addresses=True,
     same_partitions_as="email-evidence",
 )
 TALLIES = Topic(
@@ -102,6 +118,7 @@ TALLIES = Topic(
     producers=("decide", "watch"),
     consumers=("watch", "dashboards"),
     retention_ms=7 * DAY_MS,
+    why_so_long="Watch may be away for a weekend; what it has learnt is in its ledger",
 )
 ANOMALIES = Topic(
     "email-anomalies",
@@ -111,6 +128,7 @@ ANOMALIES = Topic(
     producers=("watch",),
     consumers=("services", "operators", "dashboards", "auditors"),
     retention_ms=90 * DAY_MS,
+    why_so_long="what comes back every few weeks is seen in the incidents of a quarter",
 )
 DEAD_LETTERS = Topic(
     "email-dead-letters",
@@ -120,6 +138,8 @@ DEAD_LETTERS = Topic(
     producers=("screen", "decide", "watch"),
     consumers=("operators",),
     retention_ms=30 * DAY_MS,
+    why_so_long="whoever sent it has a month to notice and to mend it, for which all of its octets are needed",
+    addresses=True,
     max_message_bytes=2_300_000,  # the largest record of any other topic, and the reason with it
     same_partitions_as="email-evidence",
 )
@@ -131,6 +151,7 @@ CONTROL = Topic(
     producers=("screen", "watch", "operators"),
     consumers=("screen", "operators"),
     retention_ms=None,
+    why_so_long="what is in force is what was written last; what is taken back ends with a tombstone",
     cleanup="compact",
     partitions=1,
 )
@@ -142,6 +163,7 @@ LEDGER_CHANGELOG = Topic(
     producers=("decide",),
     consumers=("decide",),
     retention_ms=None,
+    why_so_long="a ledger is rebuilt from it; a row ends with a tombstone, 24 months of log time after the last event",
     cleanup="compact",
     same_partitions_as="email-evidence",
 )
@@ -153,6 +175,7 @@ IDS_CHANGELOG = Topic(
     producers=("decide",),
     consumers=("decide",),
     retention_ms=15 * DAY_MS,
+    why_so_long="an intent that comes again is known for 8 days of log time, and the log may be a week late",
     same_partitions_as="email-evidence",
 )
 
@@ -164,6 +187,7 @@ WATCH_CHANGELOG = Topic(
     producers=("watch",),
     consumers=("watch",),
     retention_ms=None,
+    why_so_long="Watch's ledger is rebuilt from it; a story ends with a tombstone, 400 days after it was heard of last",
     cleanup="compact",
     same_partitions_as="email-tallies",
 )

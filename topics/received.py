@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from sidestep.schemas.codec import ContractError, decode
 from sidestep.topics.catalog import BY_NAME
+from sidestep.topics.headers import UnreadableHeaders, headers_of
 
 if TYPE_CHECKING:  # what was received can be looked at without Kafka's client
     from confluent_kafka import Message
@@ -50,8 +51,8 @@ def received(message: "Message") -> Received:
 def _headers(message: "Message") -> dict[str, bytes | None]:
     """None of them where the name of one is not UTF-8: nobody who may write to a topic can stop its readers."""
     try:
-        return dict(cast("list[tuple[str, bytes | None]]", message.headers() or []))
-    except (UnicodeDecodeError, SystemError):
+        return dict(headers_of(message))
+    except UnreadableHeaders:
         return {}
 
 

@@ -91,6 +91,8 @@ def _as_dict(topic: Topic) -> dict[str, object]:
         "name": topic.name,
         "key": topic.key,
         "about": topic.about,
+        "why_so_long": topic.why_so_long,
+        "addresses": topic.addresses,
         "producers": topic.producers,
         "consumers": topic.consumers,
         "partitions": topic.partitions,
@@ -110,4 +112,9 @@ def _as_text(topic: Topic) -> str:
     kept = "compacted" if topic.retention_ms is None else f"{topic.retention_ms // DAY_MS} days"
     parties = f"{', '.join(topic.producers)} -> {', '.join(topic.consumers)}"
     name = click.style(f"{topic.name:<23}", bold=True)
-    return f"{name} {kept:<10} {topic.about}\n{'':<23} {'':<10} key: {topic.key}; {parties}"
+    lines = (f"key: {topic.key}; {parties}", f"{_of_people(topic)}; kept so long because {topic.why_so_long}")
+    return f"{name} {kept:<10} {topic.about}" + "".join(f"\n{'':<34} {line}" for line in lines)
+
+
+def _of_people(topic: Topic) -> str:
+    return "addresses in plain form" if topic.addresses else "no addresses"

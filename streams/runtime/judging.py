@@ -132,6 +132,6 @@ class Unread:
                 read.append((record.offset(), decode(record.value())))
             except (ValueError, RecursionError, TypeError) as error:
                 # what is wrong with it stands in the dead letter: the error may quote an address, and logs have none
-                log.error("%s/%d@%d can't be read (%s), and is a dead letter", *place, self._code)
+                log.error("%s/%d/%d can't be read (%s), and is a dead letter", *place, self._code)
                 dead.append(dead_letter(record, self._code, str(error), self._topic, self._partition))
         return read, dead

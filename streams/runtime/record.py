@@ -27,8 +27,8 @@ class Record(Protocol):
         """Octets of the value; None: it has none."""
 
     def headers(self) -> Sequence[tuple[str, bytes | None]] | None:
-        """Names and octets, in the producer's order. Raises UnicodeDecodeError or SystemError for names that are not
-        text."""
+        """Names and octets, in the producer's order. To be asked by headers_of (topics/headers.py) alone: with names
+        that are not text, asking twice ends the process."""
 
     def timestamp(self) -> tuple[int, int]:
         """What the time is (see confluent_kafka.TIMESTAMP_…), and the time in milliseconds since 1970."""

@@ -8,6 +8,7 @@ import msgspec
 from sidestep.schemas import Bounce, Engagement
 from sidestep.streams.runtime.record import Record
 from sidestep.streams.screen.feedback.origin import verp
+from sidestep.topics.headers import UnreadableHeaders, headers_of
 
 DOOR, SERVICE, ENVELOPE = "door", "service", "envelope-to"
 TEXT_MAX = 100
@@ -28,8 +29,8 @@ NOWHERE = Provenance()
 def header_of(record: Record, name: str) -> str:
     """A header of a Kafka record, its name in any case of letters; "" where there is none, or none that can be read."""
     try:
-        headers = record.headers() or ()
-    except (UnicodeDecodeError, SystemError):
+        headers = headers_of(record)
+    except UnreadableHeaders:
         return ""
     return next((value.decode("latin-1") for each, value in headers if value and each.lower() == name), "")
 

@@ -11,6 +11,7 @@ from typing import Literal, NamedTuple
 
 from sidestep.schemas.codec import ContractError
 from sidestep.streams.runtime.record import Record
+from sidestep.topics.headers import UnreadableHeaders, headers_of
 from sidestep.topics.own_topics import general_of, owner_of
 from sidestep.topics.signing import (
     HMAC_SHA_256,
@@ -214,15 +215,15 @@ class TopicSigners:
         it is somebody's own; "": who knows."""
         owner = self._unsigned.owner.key_id if self._unsigned.owner is not None else ""
         try:
-            fields, _ = signature_of(record.headers() or ())
-        except (ContractError, UnicodeDecodeError, SystemError):
+            fields, _ = signature_of(headers_of(record))
+        except (ContractError, UnreadableHeaders):
             return owner
         return fields[0].decode() if fields is not None and fields[0] in self._signers.keys else owner
 
     def _look(self, record: Record, now: float) -> Proof:
         try:
-            fields, counting = signature_of(record.headers() or ())
-        except (UnicodeDecodeError, SystemError):
+            fields, counting = signature_of(headers_of(record))
+        except UnreadableHeaders:
             raise ContractError("signature-unreadable", "the record's headers can't be read as text") from None
         if fields is None:
             if self._strict:

@@ -18,13 +18,14 @@ from tests.guarantees.harness.records import Input, read
 from tests.guarantees.harness.system import System
 from tests.guarantees.harness.traffic import Traffic
 from tests.guarantees.harness.workers import wait_for
+from tests.leaks import MARK
 
 pytestmark = pytest.mark.timeout(120)
 
 
 def intent(**fields: Any) -> bytes:
     """An intent that would be sound but for `fields`."""
-    return json.dumps({"id": "x", "to": "a@d0.example", "service": "shop"} | fields).encode()
+    return json.dumps({"id": "x", "to": f"{MARK}@d0.example", "service": "shop"} | fields).encode()
 
 
 UNREADABLE_INTENTS: dict[str, tuple[str, bytes | None]] = {

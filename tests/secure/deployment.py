@@ -23,6 +23,7 @@ from sidestep.topics.catalog import CATALOG
 from sidestep.topics.connection import Connection
 from sidestep.topics.publish import Publisher
 from sidestep.topics.subscribe import Verdicts
+from tests.leaks import MARK
 
 SERVICE = "service-shop"
 DOMAIN = "d0.example"
@@ -56,7 +57,7 @@ class Deployment:
         self._sent += 1
         mine = f"intent-{self._sent}"
         with Verdicts(self.as_principal(principal)) as verdicts, Publisher(self.as_principal(SERVICE)) as publisher:
-            publisher.intent(EmailIntent(id=mine, to=f"a{self._sent}@{DOMAIN}", service=service))
+            publisher.intent(EmailIntent(id=mine, to=f"{MARK}{self._sent}@{DOMAIN}", service=service))
             publisher.flush()
             deadline = time.monotonic() + 30
             while time.monotonic() < deadline:

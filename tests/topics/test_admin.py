@@ -45,7 +45,7 @@ def test_a_topic_that_goes_between_two_questions_is_missing(
 
 def test_what_the_cluster_refuses_is_a_topics_error(kafka: EmbeddedKafka) -> None:
     """Three copies on one node can't be had; Kafka's own reason is passed on."""
-    topic = Topic("test-too-many-copies", "none", None, "-", ("a",), ("b",), 1000)
+    topic = Topic("test-too-many-copies", "none", None, "-", ("a",), ("b",), 1000, "-")
     with pytest.raises(TopicsError, match=r"test-too-many-copies could not be created: .*[Rr]eplication"):
         admin.create(kafka.connection, replication=3, topics=[topic])
 

@@ -3,6 +3,7 @@
 The vocabulary is data/reasons.toml.
 """
 
+import re
 import tomllib
 from collections.abc import Set
 from functools import cache
@@ -11,6 +12,11 @@ from typing import NamedTuple, cast
 
 from sidestep.schemas import Bounce
 from sidestep.schemas.feedback import Scope
+
+OTHER = "other"
+"""For a reason that is no name."""
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9_.:-]{0,39}")
 
 
 class Meaning(NamedTuple):
@@ -41,7 +47,12 @@ class Reasons:
         hard = known.hard if bounce.hard is None else bounce.hard
         if bounce.hard and not bounce.scope and reason not in self._meanings:
             scope = "recipient"  # "hard" without any reason can only be meant of the mailbox
-        return Meaning(reason, scope, hard)
+        return Meaning(self._named(reason), scope, hard)
+
+    def _named(self, reason: str) -> str:
+        """As it is counted for weeks: a name. Whoever reports a bounce may write anything there, a server's answer and
+        the address in it too."""
+        return reason if reason in self._meanings or not reason or _NAME.fullmatch(reason) else OTHER
 
     def of(self, reason: str) -> Meaning:
         """The meaning of a reason; of one that is not in the vocabulary: transient, soft."""

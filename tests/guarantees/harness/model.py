@@ -23,9 +23,13 @@ from sidestep.streams.runtime.record import Record
 from sidestep.streams.runtime.recovery import POSITION
 from sidestep.streams.runtime.store import Store
 from sidestep.streams.runtime.tables import unpack_pairs
-from sidestep.topics.catalog import APPROVED, EVIDENCE, IDS_CHANGELOG, LEDGER_CHANGELOG, REJECTED, TALLIES
+from sidestep.topics.catalog import APPROVED, CATALOG, EVIDENCE, IDS_CHANGELOG, LEDGER_CHANGELOG, REJECTED, TALLIES
 from sidestep.topics.connection import Connection
 from tests.guarantees.harness.records import Key, read
+from tests.leaks import in_rows
+
+KEPT_FOR_LONG = [topic.name for topic in CATALOG if not topic.addresses]
+"""Topics in which no address stands in plain form."""
 
 Rows = dict[str, dict[bytes, Any]]
 """By table, by key."""
@@ -169,6 +173,7 @@ def ledger_rows(path: Path) -> tuple[int, Rows]:
     marker = -1
     for name, windowed in (("rows", False), ("window", True)):
         store = Store(path / name, cache, DEDUPLICATION_SECONDS + 86_400 if windowed else None)
+        assert in_rows(str(path), store.items(b"")) == [], "addresses in plain form"
         for key, value in store.items(b""):
             if key == MARKER:
                 marker = int(value)
@@ -181,6 +186,7 @@ def ledger_rows(path: Path) -> tuple[int, Rows]:
 def changelog_rows(connection: Connection) -> dict[int, Rows]:
     """The ledgers that the changelogs give, by partition."""
     partitions: dict[int, Rows] = {}
+    assert_no_addresses(connection, *KEPT_FOR_LONG)
     for message in read(connection, LEDGER_CHANGELOG.name):
         key = message.key()
         if key is not None and key != MARKER:
@@ -189,6 +195,12 @@ def changelog_rows(connection: Connection) -> dict[int, Rows]:
         for key, value in unpack_pairs(message.value() or b""):
             _put(partitions.setdefault(message.partition(), {}), True, key, value)
     return {number: {table: kept for table, kept in rows.items() if kept} for number, rows in partitions.items()}
+
+
+def assert_no_addresses(connection: Connection, *topics: str) -> None:
+    """No record of these topics holds an address of the traffic."""
+    for name in topics:
+        assert in_rows(name, ((m.key() or b"", m.value()) for m in read(connection, name))) == []
 
 
 def _put(rows: Rows, windowed: bool, key: bytes, value: bytes | None) -> None:

@@ -68,5 +68,7 @@ class System:
     def close(self) -> None:
         """End everything."""
         for worker in self._workers:
+            if worker.alive:
+                worker.keep_metrics()
             worker.kill()
         self.verdicts.close()

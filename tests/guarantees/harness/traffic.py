@@ -11,6 +11,7 @@ from sidestep.schemas import Bounce, EmailIntent, Engagement, Verdict
 from sidestep.topics.catalog import BOUNCES, ENGAGEMENT, INTENTS
 from tests.canaries import CANARY_ZONES
 from tests.guarantees.harness.records import Input, Key
+from tests.leaks import MARK
 
 SERVICES = ("shop", "news", "crm")
 GOOD = [f"d{number}.example" for number in range(12)]
@@ -79,7 +80,7 @@ class Traffic:
         self._count += 1
         return EmailIntent(
             id=f"{label}-{self._count}",
-            to=f"user{self._random.randrange(2000)}@{domain}",
+            to=f"{MARK}{self._random.randrange(2000)}@{domain}",
             service=self._random.choice(SERVICES),
             stream=self._random.choice(("", "newsletter")),
             campaign=label,
@@ -91,7 +92,7 @@ class Traffic:
 
     def _reused(self, intent: EmailIntent) -> EmailIntent:
         self._count += 1
-        return msgspec.structs.replace(intent, to=f"other{self._count}@{self._random.choice(GOOD)}", attempt=1)
+        return msgspec.structs.replace(intent, to=f"{MARK}-other{self._count}@{self._random.choice(GOOD)}", attempt=1)
 
     def _publish(self, intent: EmailIntent) -> Input:
         self._published.append(intent)

@@ -1,0 +1,42 @@
+"""Headers of a record as Kafka's client gives them, where it can. Pure.
+
+confluent-kafka 2.x keeps a list with holes in it when a header's name is not UTF-8, and whoever looks into that list
+ends the process (signal 11): the interpreter sees the error of the first call only where it is made through C, and
+no second call has one. So this is the one place that asks for headers.
+"""
+
+from collections.abc import Sequence
+from operator import methodcaller
+from typing import Any, Protocol
+
+Header = tuple[str, bytes | None]
+
+_SPOILT = "\udcff"
+"""No header that comes over the wire is called that: a lone surrogate has no UTF-8."""
+# through C, so that the interpreter looks whether an error was left behind
+_asked = methodcaller("headers")
+
+
+class UnreadableHeaders(ValueError):
+    """The name of a header is not UTF-8."""
+
+
+class HasHeaders(Protocol):
+    """What is asked: a message of confluent-kafka, or what stands in for one."""
+
+    def headers(self) -> Any:
+        """Name and value of each; None: there are none."""
+
+
+def headers_of(record: HasHeaders) -> Sequence[Header]:
+    """The headers of a record in their order, names that stand there twice as well. Raises UnreadableHeaders, each time
+    that it is asked."""
+    try:
+        found: Sequence[Header] = _asked(record) or ()
+    except (SystemError, UnicodeDecodeError):
+        if (replace := getattr(record, "set_headers", None)) is not None:
+            replace([(_SPOILT, None)])
+        raise UnreadableHeaders("the name of a header is not UTF-8") from None
+    if found and found[0][0] == _SPOILT:
+        raise UnreadableHeaders("the name of a header is not UTF-8")
+    return found
