@@ -5,6 +5,7 @@ from sidestep.schemas.codec import ContractError, decode, encode
 from sidestep.schemas.evidence import (
     Evidence,
     FeedbackEvidence,
+    FormerKeys,
     HoldRecord,
     IntentEvidence,
     Listing,
@@ -36,6 +37,7 @@ __all__ = [
     "Evidence",
     "FeedbackEvidence",
     "FiredRule",
+    "FormerKeys",
     "HoldRecord",
     "IntentEvidence",
     "Learnt",

@@ -57,6 +57,16 @@ class MailboxFinding(Struct, omit_defaults=True, frozen=True, gc=False):
     """Seconds for which the answer holds."""
 
 
+class FormerKeys(Struct, omit_defaults=True, frozen=True, gc=False):
+    """What the same record was keyed with before, while the ledger may have rows under that; empty: it had no such
+    key, or has the same one still."""
+
+    recipient_key: bytes = b""
+    id_key: bytes = b""
+    """Of the intent, or of the event."""
+    content_key: bytes = b""
+
+
 class IntentEvidence(Struct, tag="intent", tag_field="kind", omit_defaults=True, gc=False):
     """One intent with everything known about its address before it is judged."""
 
@@ -100,6 +110,8 @@ class IntentEvidence(Struct, tag="intent", tag_field="kind", omit_defaults=True,
     """The key whose signature proves that the service says this; empty: none, so its name is a claim."""
     token: str = ""
     """What the verdict hands to the mailer, so that what comes back is known to be of this message; a test has none."""
+    former: tuple[FormerKeys, ...] = ()
+    """Only while the secret is being changed."""
 
 
 class FeedbackEvidence(Struct, tag="feedback", tag_field="kind", omit_defaults=True, gc=False):
@@ -127,6 +139,8 @@ class FeedbackEvidence(Struct, tag="feedback", tag_field="kind", omit_defaults=T
     """The day on which that token was made, its beginning."""
     door: str = ""
     """Where it came in, as `sidestep receive` says; a claim unless `proved`."""
+    former: tuple[FormerKeys, ...] = ()
+    """Only while the secret is being changed."""
 
 
 class PolicyRecord(Struct, tag="policy", tag_field="kind", omit_defaults=True):
@@ -182,6 +196,8 @@ class SuppressRecord(Struct, tag="suppress", tag_field="kind", omit_defaults=Tru
     """0: for good."""
     lifted: bool = False
     """It is taken back."""
+    former: tuple[FormerKeys, ...] = ()
+    """Only while the secret is being changed."""
 
 
 class SourceHoldRecord(Struct, tag="source-hold", tag_field="kind", omit_defaults=True):
@@ -219,6 +235,9 @@ class TrapRecord(Struct, tag="trap", tag_field="kind", omit_defaults=True):
     tied: str = ""
     tied_at: int = 0
     door: str = ""
+    """Of a provider's report: counts once by it."""
+    former: tuple[FormerKeys, ...] = ()
+    """Only while the secret is being changed."""
 
 
 class Pace(Struct, omit_defaults=True, frozen=True):

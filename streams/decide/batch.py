@@ -23,6 +23,7 @@ from sidestep.schemas import (
 )
 from sidestep.streams.decide.counted import Counted
 from sidestep.streams.decide.fold import fold
+from sidestep.streams.decide.former import Moving
 from sidestep.streams.decide.hosts import host_keys
 from sidestep.streams.decide.keys import (
     attempt_key,
@@ -152,17 +153,34 @@ def _needs(records: Records) -> Needs:
                 needs.tests.add(service_tests_key(record.service, bool(record.proved)))
             if record.attempt != 1:
                 needs.contents.append(attempt_key(record.content_key, record.attempt))
+            if record.former:
+                _need_former(needs, record)
         elif type(record) is FeedbackEvidence:
             needs.subjects.add((record.service, record.domain))
             needs.recipients.add(record.recipient_key)
             needs.ids.append(record.event_key)
             needs.looked_up.add(record.domain)
+            _need_former(needs, record)
         elif isinstance(record, SuppressRecord | TrapRecord):
             needs.recipients.add(record.recipient_key)
             needs.domains.add(record.domain.encode())
             if isinstance(record, TrapRecord) and record.event_key:
                 needs.ids.append(record.event_key)
+            _need_former(needs, record)
     return needs
+
+
+def _need_former(needs: Needs, record: Moving) -> None:
+    """The rows that the same has under keys of before."""
+    for former in record.former:
+        if former.recipient_key:
+            needs.recipients.add(former.recipient_key)
+        if former.id_key:
+            needs.ids.append(former.id_key)
+        if isinstance(record, IntentEvidence) and record.reused:
+            needs.contents.append(former.content_key)
+        if isinstance(record, IntentEvidence) and record.attempt != 1:
+            needs.contents.append(attempt_key(former.content_key, record.attempt))
 
 
 def _hosted(records: Records, controls: Controls) -> set[tuple[str, str]]:
@@ -181,8 +199,12 @@ def _contents(records: Records, ids: list[bytes], known: Iterable[bytes]) -> lis
         again |= {key for key, count in Counter(ids).items() if count > 1}
     if not again:
         return []
-    intents = (record for _, record in records if type(record) is IntentEvidence)
-    return [intent.content_key for intent in intents if intent.id_key in again]
+    intents = [record for _, record in records if type(record) is IntentEvidence]
+    contents = [intent.content_key for intent in intents if intent.id_key in again]
+    for intent in intents:
+        if intent.former and (intent.id_key in again or any(former.id_key in again for former in intent.former)):
+            contents += [intent.content_key, *(former.content_key for former in intent.former)]
+    return contents
 
 
 def _announcement(record: PolicyRecord, controls: Controls, partition: int) -> Tally:

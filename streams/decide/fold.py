@@ -24,6 +24,7 @@ from sidestep.schemas.verdicts import Action
 from sidestep.streams.decide import life
 from sidestep.streams.decide.counted import Bombed
 from sidestep.streams.decide.feedback import count_feedback
+from sidestep.streams.decide.former import move
 from sidestep.streams.decide.hosts import domain_came, host_row, message_sent, silence
 from sidestep.streams.decide.hygiene import offered
 from sidestep.streams.decide.keys import source_key
@@ -71,12 +72,17 @@ def fold(state: State, record: Evidence, position: LogPosition) -> Verdict | Non
         if record.at >= ends_ms:
             sweep(state, before_ms)
     if isinstance(record, IntentEvidence):
+        if record.former:
+            move(state, record)
         return _fold_intent(state, record, position)
     if isinstance(record, FeedbackEvidence):
+        move(state, record)
         count_feedback(state, record)
     elif isinstance(record, SuppressRecord):
+        move(state, record)
         suppress(state, record)
     elif isinstance(record, TrapRecord):
+        move(state, record)
         mark_trap(state, record)
     elif isinstance(record, PolicyRecord | ListsRecord | ModelRecord | HoldRecord | SourceHoldRecord):
         _fold_control(state, record)

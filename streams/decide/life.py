@@ -58,7 +58,7 @@ def approved(row: RecipientRow, evidence: IntentEvidence, settled_at: int, watch
     it would be reported that a person reads it."""
     if not row.last_approved:
         row.service, row.source = evidence.service, evidence.source
-        row.alone = 0 if _heard_of(row) else PROVED if evidence.proved else CLAIMED
+        row.alone = 0 if heard_of(row) else PROVED if evidence.proved else CLAIMED
     elif row.last_approved < settled_at:
         row.unanswered = row.unseen = 0  # whoever is there now has had nothing yet
     if row.last_approved and now - row.last_approved > row.silence:
@@ -128,7 +128,7 @@ def unsubscribed(row: RecipientRow, when: int) -> None:
     row.unanswered = row.unseen = 0
 
 
-def _heard_of(row: RecipientRow) -> bool:
+def heard_of(row: RecipientRow) -> bool:
     """Something has come back already, of whose messages ever."""
     came = (row.hard_bounced_at, row.suspended_at, row.complained_at, row.unsubscribed_at)
     return any(came) or bool(row.last_delivered or row.last_engaged)
@@ -143,7 +143,10 @@ def _accepted(row: RecipientRow, when: int) -> None:
 
 def _marked(marks: tuple[int, ...], when: int) -> tuple[int, ...]:
     """In the order of time, however late a report comes; the same moment once."""
-    if when in marks:
-        return marks
-    marks = tuple(sorted((*marks, when)))
-    return marks if len(marks) <= MARKS else (marks[0], *marks[2:])
+    return marks if when in marks else kept_marks((*marks, when))
+
+
+def kept_marks(times: tuple[int, ...]) -> tuple[int, ...]:
+    """Of many times the first and the latest ones, each once, in their order."""
+    marks = tuple(sorted(set(times)))
+    return marks if len(marks) <= MARKS else (marks[0], *marks[1 - MARKS :])

@@ -27,6 +27,12 @@ class ReadIntent(Subject, frozen=True, gc=False):
     """The key whose signature held; empty: none."""
 
 
+def intent_keys(intent: EmailIntent, keys: Keys) -> tuple[bytes, bytes]:
+    """Of its id, and of what it says."""
+    id_key = keys.intent(intent.service, intent.id)
+    return id_key, keys.content(id_key, intent.to, intent.stream, intent.test)
+
+
 def intent_evidence(read: ReadIntent, answers: Answers, found: Findings, keys: Keys, now: float) -> IntentEvidence:
     """Everything about one intent. `answers` count only where the address is sound: nobody is asked about others."""
     intent, address = read.intent, read.address

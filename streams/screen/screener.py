@@ -16,7 +16,7 @@ from sidestep.streams.runtime.dead_letters import DeadLetterLimit
 from sidestep.streams.runtime.outgoing import Outgoing, Sender
 from sidestep.streams.runtime.record import Record
 from sidestep.streams.screen.address.parse import parse
-from sidestep.streams.screen.evidence import ReadIntent, feedback_evidence, intent_evidence, trap_evidence
+from sidestep.streams.screen.evidence import ReadIntent, feedback_evidence, intent_evidence, intent_keys, trap_evidence
 from sidestep.streams.screen.examiner import Examiner
 from sidestep.streams.screen.feedback.reasons import Reasons
 from sidestep.streams.screen.findings import Findings
@@ -168,8 +168,7 @@ class Screener:
         facts = self._book.facts(address.domain) if address.domain else None
         keys, offset = self._keys, record.offset()
         origin = f"{screened.origin}{offset}"
-        id_key = keys.intent(intent.service, intent.id)
-        content_key = keys.content(id_key, intent.to, intent.stream, intent.test)
+        id_key, content_key = intent_keys(intent, keys)
         reused = recent.reused(id_key, content_key)
         return ReadIntent(intent.to, address, facts, intent, offset, id_key, content_key, reused, origin, proved)
 
