@@ -27,12 +27,13 @@ from sidestep.streams.web.validate.tokens import line_of
 ROOT = Path(__file__).parents[1]
 LOOPBACK = ("localhost", "127.0.0.1")
 SERVERS = {
-    "kafka": ("kafka-core", "kafka-producers", "kafka-readers", "kafka-development", *LOOPBACK),
+    "kafka": ("kafka-core", "kafka-producers", "kafka-readers", "kafka-receivers", "kafka-development", *LOOPBACK),
     "tokens": ("tokens", *LOOPBACK),
     "validate": ("validate", *LOOPBACK),
     "screen": ("workers", *LOOPBACK),
     "decide": ("workers", *LOOPBACK),
     "watch": ("workers", *LOOPBACK),
+    "receiver": ("receiver", *LOOPBACK),
 }
 """Who is asked, and under which names. Workers are asked by Prometheus, all under one."""
 CLIENTS = ("admin", "operator", "mailer", "dashboard", "auditor", "kafka-browser")
@@ -40,12 +41,34 @@ WORKERS = ("screen", "screen-2", "decide", "decide-2", "watch", "watch-2")
 USERS: dict[str, tuple[str, ...]] = {
     **{name: (name,) for name in ("kafka", "tokens", "validate", "kafka-browser")},
     **{name: (name, f"{name}-2") for name in ("screen", "decide", "watch")},
+    "receiver": ("receive",),
     "web-token": ("prometheus", *WORKERS),
+    "receiver-web-token": ("prometheus", "receive"),
     "hash-key": ("screen", "screen-2"),
     "browser-password": ("kafka-browser",),
     "validate-token": ("validate",),
 }
 """Who has to be started again. Grafana keeps the password of its first start: it is changed there."""
+FOLDERS = ("signers", "doors")
+"""Mounted whole, so that what changes in them is seen at once: Screen's, and the receiver's."""
+SIGNERS = """\
+# Who may say what, docs/signing.md. `make certs` hands on what you change here and put beside it.
+# optional: what is not signed is taken and proves nothing. "required" once all sign or have topics of their own
+default = "optional"
+
+[keys.receiver]
+services = ["*"]
+topics = ["email-bounces", "email-engagement"]
+secret_file = "receiver.key"
+"""
+DOORS = """\
+# Doors for webhooks, docs/receive.md. `make certs` hands on what you change here and put beside it.
+[[door]]
+name = "example"
+provider = "other"
+service = "example"
+path-secret = "example-path.secret"
+"""
 ALWAYS = "example"
 """The service of the profile `example`."""
 SERVICE = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,98}[A-Za-z0-9])?")
@@ -58,7 +81,11 @@ def prepare(folder: Path, services: Iterable[str] = (), renew: Iterable[str] = (
     again = set(renew)
     made = [*_clients(folder, services, again), *_certificates(folder, again), *_secrets(folder, again)]
     _tell(folder)
-    _mount(folder)
+    for name, text in _texts(folder).items():
+        if _write_once(folder / name, text):
+            made.append(name)
+    for part in (".", *FOLDERS):
+        _mount(folder / part, folder / "mounted" / part)
     return list(dict.fromkeys(made))
 
 
@@ -101,6 +128,7 @@ def _secrets(folder: Path, again: set[str]) -> Iterator[str]:
     texts: dict[str, Callable[[], str]] = {
         "hash-key": lambda: secrets.token_hex(32),
         "web-token": secrets.token_urlsafe,
+        "receiver-web-token": secrets.token_urlsafe,
         "grafana-password": secrets.token_urlsafe,
         "browser-password": secrets.token_urlsafe,
         "validate-token": new_token,
@@ -135,18 +163,34 @@ def _tell(folder: Path) -> None:
     _write(folder / "principals.toml", f"services = {json.dumps(services_of(folder))}\n")
 
 
+def _texts(folder: Path) -> dict[str, str]:
+    """Files that are yours to change once they are there: who may say what, and the doors for webhooks."""
+    secret = folder / "signers/receiver.key"
+    key = secret.read_text("utf-8") if secret.exists() else f"hmac-sha-256:{secrets.token_hex(32)}\n"
+    texts = {"signers/receiver.key": key, "doors/receiver.key": key, "signers/signers.toml": SIGNERS}
+    if not (folder / "doors/doors.toml").exists():
+        texts |= {"doors/example-path.secret": f"{secrets.token_hex(32)}\n", "doors/doors.toml": DOORS}
+    return texts
+
+
+def _write_once(file: Path, text: str) -> bool:
+    file.parent.mkdir(mode=0o700, exist_ok=True)
+    if missing := not file.exists():
+        write_private(file, text.encode())
+    return missing
+
+
 def _client(secret: Path) -> dict[str, str]:
     """As Dex wants it (YAML takes JSON). The name becomes the principal."""
     return {"id": secret.stem, "name": secret.stem, "secret": secret.read_text().strip()}
 
 
-def _mount(folder: Path) -> None:
+def _mount(folder: Path, mounted: Path) -> None:
     """Copies for containers, and none of what is gone."""
-    mounted = folder / "mounted"
     mounted.mkdir(mode=0o755, exist_ok=True)
     private = {folder / "ca.key", folder / "validate-token.secret"}
     for file in mounted.iterdir():
-        if not (folder / file.name).exists():
+        if file.is_file() and not (folder / file.name).exists():
             file.unlink()
     for file in folder.iterdir():
         if file.is_file() and file not in private and not file.name.startswith("."):

@@ -13,8 +13,11 @@ import yaml
 from cryptography import x509
 
 from sidestep.streams.local.development_ca import DevelopmentCA
+from sidestep.streams.screen.signers_file import read_signers
 from sidestep.streams.web.bearer import digest
+from sidestep.streams.web.receive.door_file import DoorFile
 from tests.compose_file import COMPOSE, ROOT, SERVICES, WORKERS, aliases, environment, listeners
+from tests.web.receive.test_door_file import NoCertificates
 
 SCRIPT = ROOT / ".deploy" / "certs.py"
 
@@ -60,7 +63,26 @@ def test_nobody_else_gets_at_it(made: Path) -> None:
     assert stat.S_IMODE(made.stat().st_mode) == 0o700
     outside = {file.name for file in made.iterdir() if file.is_file() and file.stat().st_mode & 0o077}
     assert {"ca.pem"} == outside
-    assert {0o444} == {stat.S_IMODE(file.stat().st_mode) for file in (made / "mounted").iterdir()}
+    mounted = [file for file in (made / "mounted").rglob("*") if file.is_file()]
+    assert {0o444} == {stat.S_IMODE(file.stat().st_mode) for file in mounted}
+
+
+def test_signers_and_doors_are_made_once_and_yours_from_then_on(certs: ModuleType, tmp_path: Path) -> None:
+    """Screen and the receiver can use them as they come, with one key; what you change is handed on, what goes goes."""
+    folder = tmp_path / "certs"
+    certs.prepare(folder)
+    signers = read_signers(folder / "signers/signers.toml", 60.0)
+    key = (folder / "doors/receiver.key").read_text("utf-8")
+    assert signers.keys[b"receiver"].key.hex() in key
+    assert ["example"] == DoorFile(folder / "doors/doors.toml", NoCertificates()).names
+    (folder / "doors/doors.toml").write_text("# mine", "utf-8")
+    (folder / "doors/example-path.secret").rename(folder / "doors/mine.secret")
+    certs.prepare(folder)
+    mounted = folder / "mounted/doors"
+    assert ("# mine", key) == (
+        (mounted / "doors.toml").read_text("utf-8"), (mounted / "receiver.key").read_text("utf-8"),
+    )  # fmt: skip
+    assert {"doors.toml", "mine.secret", "receiver.key"} == {file.name for file in mounted.iterdir()}
 
 
 def test_the_authoritys_key_is_mounted_nowhere(made: Path) -> None:

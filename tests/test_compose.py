@@ -12,15 +12,17 @@ import pytest
 from click.testing import CliRunner
 
 from sidestep.streams.cli import main
+from sidestep.streams.commands.receive import receive
 from sidestep.streams.commands.serve import serve
 from sidestep.streams.settings import Settings
+from sidestep.streams.web.receive.receiving import ReceiveOptions
 from sidestep.streams.web.validate.serving import ServeOptions
 from tests.compose_file import COMPOSE, DOCKERFILE, ROOT, SERVICES, WORKERS, aliases, environment
 
 DIGEST = re.compile(r"[\w./-]+:v?\d+(\.\d+)+[\w.-]*@sha256:[0-9a-f]{64}")
 
 SETTINGS = {f"SIDESTEP_{f.name.upper()}" for f in fields(Settings)}
-SETTINGS |= {str(option.envvar) for option in serve.params if option.envvar}
+SETTINGS |= {str(option.envvar) for command in (serve, receive) for option in command.params if option.envvar}
 
 BY_HAND = {"topics", "acls", "operator", "example"}
 """They end by themselves."""
@@ -29,7 +31,10 @@ PROFILES = {
     "browser": {"kafka-browser"},
     "operator": {"operator"},
     "example": {"example"},
+    "receive": {"receive"},
 }
+MADE = "./certs/mounted/"
+"""What `make certs` makes."""
 PLAIN_TEXT = {"prometheus", "grafana", "kafka-browser"}
 """Pages for people on this machine; published on loopback alone."""
 
@@ -58,11 +63,12 @@ def test_ports_are_published_on_loopback_only(service: str) -> None:
 
 
 def test_what_is_published_is_encrypted_but_for_pages() -> None:
-    """Kafka and validate speak TLS on this machine as well; pages for people do not."""
+    """Kafka, validate and the receiver speak TLS on this machine as well; pages for people do not."""
     published = {name for name, what in SERVICES.items() if what.get("ports")}
-    assert {"kafka", "validate"} | PLAIN_TEXT == published
-    assert {"SIDESTEP_LISTEN_TLS_CERTIFICATE", "SIDESTEP_LISTEN_TLS_KEY"} <= set(environment("validate"))
-    assert "--insecure" not in SERVICES["validate"]["command"]
+    assert {"kafka", "validate", "receive"} | PLAIN_TEXT == published
+    for service in ("validate", "receive"):
+        assert {"SIDESTEP_LISTEN_TLS_CERTIFICATE", "SIDESTEP_LISTEN_TLS_KEY"} <= set(environment(service))
+        assert "--insecure" not in SERVICES[service]["command"]
 
 
 @pytest.mark.parametrize("name", ["docker-compose.yml", "Dockerfile", ".deploy/kafka/server.properties"])
@@ -146,7 +152,9 @@ def test_volumes_are_declared() -> None:
     for what in SERVICES.values():
         for volume in what.get("volumes", []):
             source = volume.split(":")[0]
-            if source.startswith("."):
+            if source.startswith(MADE):
+                assert volume.endswith(":ro")  # tests/test_certs.py sees them made
+            elif source.startswith("."):
                 assert (ROOT / source).exists() and volume.endswith(":ro")
             else:
                 assert source in COMPOSE["volumes"]
@@ -167,6 +175,17 @@ def test_validate_is_asked_where_it_listens() -> None:
     assert validate["ports"][0].endswith(f":{port}")
     assert str(port) in validate["healthcheck"]["test"]
     assert {environment("validate")["SIDESTEP_LISTEN_HOST"]} == aliases("validate", "forms")
+
+
+def test_the_receiver_is_asked_where_it_listens() -> None:
+    """By the proxy at its port and no other one of this machine's, by Prometheus where it meets nobody else."""
+    port = ReceiveOptions.port
+    published = [each for what in SERVICES.values() for each in what.get("ports", [])]
+    assert ["127.0.0.1:6069:6068"] == SERVICES["receive"]["ports"] and port == 6068
+    assert len({each.split(":")[1] for each in published}) == len(published)
+    found = environment("receive")
+    assert {found["SIDESTEP_LISTEN_HOST"]} == aliases("receive", "doors")
+    assert {found["SIDESTEP_WEB_HOST"]} == aliases("receive", "door-scrape")
 
 
 def _docker() -> Iterator[str]:

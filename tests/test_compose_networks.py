@@ -26,13 +26,15 @@ CORE = {frozenset(pair) for pair in combinations(["kafka", "topics", "acls", "op
 SCRAPE = {frozenset(pair) for pair in combinations(["prometheus", *WORKERS], 2)}
 PRODUCERS = {frozenset(pair) for pair in combinations(["kafka", "tokens", "example"], 2)}
 READERS = {frozenset(("kafka", "kafka-browser"))}
+INNER = {"core", "producers", "readers", "receivers", "scrape", "door-scrape"}
+RECEIVERS = {frozenset(("kafka", "receive")), frozenset(("prometheus", "receive"))}
 DASHBOARDS = {frozenset(("grafana", "prometheus"))}
 
 
 def test_who_meets_whom() -> None:
     """All pairs of services that share a network, and those alone. What is not here can't exchange an octet."""
     met = {frozenset(pair) for pair in combinations(SERVICES, 2) if may_meet(*pair)}
-    assert CORE | SCRAPE | PRODUCERS | READERS | DASHBOARDS == met
+    assert CORE | SCRAPE | PRODUCERS | READERS | RECEIVERS | DASHBOARDS == met
 
 
 def test_a_producer_meets_kafka_and_the_provider_of_tokens() -> None:
@@ -50,7 +52,7 @@ def test_who_watches_and_who_answers_forms_does_not_meet_kafka(service: str) -> 
 
 def test_inner_networks_have_no_way_out() -> None:
     """Names are looked up by Screen and by validate; nobody else gets to the internet, and they do not meet there."""
-    assert {"core", "producers", "readers", "scrape"} == {n for n, what in NETWORKS.items() if what.get("internal")}
+    assert INNER == {n for n, what in NETWORKS.items() if what.get("internal")}
     ways_out = {name for name, what in NETWORKS.items() if not what.get("internal") and not _stays_here(name)}
     assert {"outside"} == ways_out
     assert _keeps_apart("outside")
@@ -69,7 +71,7 @@ def test_every_network_is_used_and_declared() -> None:
 def test_each_of_kafkas_listeners_is_bound_to_one_network() -> None:
     """To an alias that Kafka has in that network alone: in the other networks nothing listens at that port."""
     bound = {name: host for name, (host, _) in listeners().items() if host != "localhost"}
-    named = {"CORE": "core", "PRODUCERS": "producers", "READERS": "readers", "DEVELOPMENT": "development"}
+    named = {name.upper(): name for name in ("core", "producers", "readers", "receivers", "development")}
     assert set(named) == set(bound)
     assert set(networks("kafka")) == set(named.values())
     for listener, network in named.items():
@@ -81,9 +83,15 @@ def test_each_of_kafkas_listeners_is_bound_to_one_network() -> None:
     assert len({port for _, port in listeners().values()}) == len(listeners())
 
 
-@pytest.mark.parametrize("service", ["topics", "acls", "operator", "example", *WORKERS])
+def test_the_receiver_meets_kafka_and_whoever_watches_it() -> None:
+    """No worker, no service, nothing of the internet; Kafka's core listener does not listen where it is."""
+    assert {"receivers", "doors", "door-scrape"} == set(networks("receive"))
+    assert {"kafka", "prometheus"} == {name for name in SERVICES if name != "receive" and may_meet(name, "receive")}
+
+
+@pytest.mark.parametrize("service", ["topics", "acls", "operator", "example", "receive", *WORKERS])
 def test_clients_ask_at_the_listener_of_their_network(service: str) -> None:
     """The address given to ours is the one that Kafka advertises in that network."""
-    network = "producers" if service == "example" else "core"
+    network = {"example": "producers", "receive": "receivers"}.get(service, "core")
     advertised = kafka_properties()["advertised.listeners"]
     assert f"{network.upper()}://{environment(service)['SIDESTEP_BROKER']}" in advertised

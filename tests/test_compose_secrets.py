@@ -16,6 +16,8 @@ def test_each_gets_its_own_secrets_alone() -> None:
     shared = {name: who for name, who in holders.items() if len(who) > 1}
     assert set(SERVICES) - {"validate", "grafana", "tokens"} == shared.pop("ca")
     assert {"prometheus", *WORKERS} == shared.pop("web-token")
+    assert {"prometheus", "receive"} == shared.pop("receiver-web-token")
+    assert {"topics", "acls"} == shared.pop("signers")
     assert {"screen", "screen-2"} == shared.pop("hash-key")
     for kind in ("certificate", "key"):
         assert {"topics", "acls"} == shared.pop(f"admin-{kind}")
@@ -31,9 +33,24 @@ def test_no_secret_stands_in_an_environment_or_a_command() -> None:
             secret = re.search(r"(KEY|SECRET|PASSWORD|TOKEN)S?(_FILE|__FILE)?$", name)
             assert not secret or value.startswith("/run/secrets/"), name
         mounted = {f"/run/secrets/{target}" for target in given(service)}
+        mounted |= {volume.split(":")[1] for volume in SERVICES[service].get("volumes", [])}
         assert set(re.findall(r"/run/secrets/[\w.-]+", json.dumps(SERVICES[service]))) <= mounted, service
     assert not [what for what in COMPOSE["secrets"].values() if "ca.key" in what["file"] or set(what) != {"file"}]
     assert "env_file" not in (ROOT / "docker-compose.yml").read_text()
+
+
+def test_folders_of_secrets_are_mounted_where_they_are_read() -> None:
+    """The keys of those who sign are Screen's, the doors' secrets the receiver's."""
+    folders = {
+        volume: {name for name, what in SERVICES.items() if volume in what.get("volumes", [])}
+        for what in SERVICES.values()
+        for volume in what.get("volumes", [])
+        if volume.startswith("./certs/")
+    }
+    assert {
+        "./certs/mounted/signers:/run/secrets/signers:ro": {"screen", "screen-2"},
+        "./certs/mounted/doors:/run/secrets/doors:ro": {"receive"},
+    } == folders
 
 
 def test_files_read_the_secrets_that_are_mounted() -> None:

@@ -37,6 +37,7 @@ ADDRESSES = {
     "kafka-producers": "127.0.0.2",
     "kafka-readers": "127.0.0.3",
     "kafka-development": "127.0.0.4",
+    "kafka-receivers": "127.0.0.5",
 }
 
 

@@ -35,7 +35,7 @@ def publish(access: Access) -> KafkaError | None:
     return fates[0]
 
 
-@pytest.mark.parametrize("listener", ["CORE", "READERS", "DEVELOPMENT"])
+@pytest.mark.parametrize("listener", ["CORE", "READERS", "RECEIVERS", "DEVELOPMENT"])
 def test_a_certificate_is_a_principal(composed: Running, listener: str) -> None:
     """Its CN is whom the rights are given to, and it sees what it may use; who is unheard of sees nothing."""
     DevelopmentCA(composed.folder).renew("service-unheard-of")
@@ -46,7 +46,7 @@ def test_a_certificate_is_a_principal(composed: Running, listener: str) -> None:
     assert set() == topics(composed.by_certificate("service-unheard-of", listener))
 
 
-@pytest.mark.parametrize("listener", ["CORE", "PRODUCERS", "READERS", "DEVELOPMENT"])
+@pytest.mark.parametrize("listener", ["CORE", "PRODUCERS", "READERS", "RECEIVERS", "DEVELOPMENT"])
 def test_plain_text_is_refused(composed: Running, listener: str) -> None:
     """Whatever comes without TLS gets no answer."""
     host, _, port = composed.address(listener).partition(":")
@@ -57,7 +57,7 @@ def test_plain_text_is_refused(composed: Running, listener: str) -> None:
     assert not answer or answer[0] == 21  # nothing, or an alert of TLS
 
 
-@pytest.mark.parametrize("listener", ["CORE", "READERS", "DEVELOPMENT"])
+@pytest.mark.parametrize("listener", ["CORE", "READERS", "RECEIVERS", "DEVELOPMENT"])
 def test_without_a_certificate_nobody_gets_in(composed: Running, listener: str, tmp_path: Path) -> None:
     """None at all, and one of another authority with a good name."""
     stranger = DevelopmentCA(tmp_path).issue("admin")

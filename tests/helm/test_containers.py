@@ -8,16 +8,20 @@ import pytest
 import yaml
 
 from sidestep.streams.cli import main
+from sidestep.streams.commands.receive import receive
 from sidestep.streams.commands.serve import serve
 from sidestep.streams.deadline import LEAVE_SECONDS
 from sidestep.streams.settings import Settings, load
+from sidestep.streams.web.receive.receiving import STOP_SECONDS as RECEIVER_STOP_SECONDS
 from sidestep.streams.web.validate.serving import STOP_SECONDS
 from tests.helm.chart import CHART, SECRETS, containers, environment, pods, rendered
 
 SETTINGS = {f"SIDESTEP_{each.name.upper()}" for each in fields(Settings)}
-SETTINGS |= {str(option.envvar) for option in serve.params if option.envvar}
+SETTINGS |= {str(option.envvar) for command in (serve, receive) for option in command.params if option.envvar}
 WORKERS = {"screen", "decide", "watch"}
-RIGHTS = ["acls", "apply", "--service", "shop,billing", "--principals", f"{SECRETS}principals/principals.toml"]
+SERVERS = {"serve", "receive"}
+OWN = ["--own", "email-intents.crm"]
+RIGHTS = ["acls", "apply", "--service", "shop,billing", *OWN, "--principals", f"{SECRETS}principals/principals.toml"]
 
 
 def test_every_setting_that_is_named_exists() -> None:
@@ -25,8 +29,8 @@ def test_every_setting_that_is_named_exists() -> None:
     for name, pod, container in containers():
         given_to_it = environment(container)
         assert set(given_to_it) <= SETTINGS, name
-        about_serve = {name for name in given_to_it if name.startswith("SIDESTEP_LISTEN_")}
-        assert bool(about_serve) is (pod.component == "serve"), name
+        listens = {name for name in given_to_it if name.startswith("SIDESTEP_LISTEN_")}
+        assert bool(listens) is (pod.component in SERVERS), name
         if pod.component in WORKERS:
             settings = load(given_to_it)
             assert settings.data_dir.startswith("/var/lib/sidestep/"), name
@@ -76,9 +80,9 @@ def test_a_worker_may_take_its_time_to_leave() -> None:
     """Kubernetes kills later than a worker gives up by itself, and `serve` has answered whom it still had."""
     for name, pod, container in containers():
         pause = container.get("lifecycle", {}).get("preStop", {}).get("sleep", {}).get("seconds", 0)
-        needed = STOP_SECONDS if pod.component == "serve" else LEAVE_SECONDS
+        needed = {"serve": STOP_SECONDS, "receive": RECEIVER_STOP_SECONDS}.get(pod.component, LEAVE_SECONDS)
         assert pod.spec["terminationGracePeriodSeconds"] > pause + needed + 5, name
-        assert (pause > 0) is (pod.component == "serve"), name
+        assert (pause > 0) is (pod.component in SERVERS), name
 
 
 def test_probes_ask_where_the_process_listens() -> None:
@@ -102,16 +106,16 @@ def test_probes_ask_where_the_process_listens() -> None:
 
 
 def test_serve_listens_where_it_is_asked() -> None:
-    """The port of the container is that of its environment."""
-    for case in ("mtls", "oauth"):
-        container = pods(rendered()[case])["serve"].containers[0]
+    """The port of the container is that of its environment; the receiver's as well."""
+    for case, component in (("mtls", "serve"), ("oauth", "serve"), ("mtls", "receive")):
+        container = pods(rendered()[case])[component].containers[0]
         assert environment(container)["SIDESTEP_LISTEN_PORT"] == str(container["ports"][0]["containerPort"])
 
 
 def test_the_set_up_makes_topics_first() -> None:
     """Rights after topics; where the operator of the cluster gives rights, topics alone."""
     steps = [each["args"] for each in pods(rendered()["mtls"])["setup"].containers]
-    assert steps == [["topics", "create", "--replication", "3", "--partitions", "24"], RIGHTS]
+    assert steps == [["topics", "create", "--replication", "3", "--partitions", "24", *OWN], RIGHTS]
     steps = [each["args"] for each in pods(rendered()["scram"])["setup"].containers]
     assert steps == [["topics", "create", "--replication", "3"]]
 

@@ -31,7 +31,7 @@ OTHERS: list[Party] = [
     Host("metadata", "169.254.169.254"),
     Host("node-dns", "169.254.20.10"),
 ]
-WAYS = [Way(port) for port in (25, 53, 80, 443, 6066, 6067, 8443, 9092, 9094, 9096)] + [Way(53, "UDP")]
+WAYS = [Way(port) for port in (25, 53, 80, 443, 6066, 6067, 6068, 8443, 9092, 9094, 9096)] + [Way(53, "UDP")]
 DNS = ("53/tcp", "53/udp")
 
 
@@ -57,11 +57,12 @@ def ways(sources: str, targets: str, *ports: str) -> set[str]:
 def test_with_everything_on_each_reaches_what_it_works_with() -> None:
     """Workers Kafka's core listener; who asks the world DNS, feeds and mail servers; forms and Prometheus one port."""
     assert matrix(rendered()["mtls"]) == (
-        ways("screen decide watch setup", "broker", "9094/tcp")
-        | ways("screen decide watch setup serve", "dns", *DNS)
+        ways("screen decide watch receive setup", "broker", "9094/tcp")
+        | ways("screen decide watch receive setup serve", "dns", *DNS)
         | ways("screen serve", "name-server name-server-6", *DNS)
         | ways("screen serve", "internet internet-6 name-server name-server-6 managed-kafka", "25/tcp", "443/tcp")
-        | ways("prometheus", "screen decide watch", "6066/tcp")
+        | ways("prometheus", "screen decide watch receive", "6066/tcp")
+        | ways("ingress", "receive", "6068/tcp")
         | ways("shop", "serve", "6067/tcp")
     )
 
@@ -82,6 +83,13 @@ def test_each_way_out_has_a_switch_of_its_own(way: str, port: str) -> None:
     made = render({way: changed("tls", f"screen.{way}.enabled", True)})[way]
     outside = "internet internet-6 name-server name-server-6 managed-kafka"
     assert matrix(made) - matrix(rendered()["tls"]) == ways("screen", outside, port)
+
+
+def test_a_receiver_fetches_certificates_of_amazon_only_where_it_is_told_to() -> None:
+    """For SES alone; it reaches 443 outside of the cluster then, and nobody else gets further."""
+    made = render({"sns": changed("mtls", "receive.https.enabled", True)})["sns"]
+    outside = "internet internet-6 name-server name-server-6 managed-kafka"
+    assert matrix(made) - matrix(rendered()["mtls"]) == ways("receive", outside, "443/tcp")
 
 
 def test_a_managed_kafka_is_reached_by_its_addresses() -> None:
@@ -134,10 +142,10 @@ def test_a_pod_without_a_policy_is_free() -> None:
 def test_the_segmentation_is_that_of_docker_compose() -> None:
     """Who is in which network there reaches the same here: Kafka, the world, and whoever asks for metrics."""
     services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
-    roles = {"screen": "screen", "decide": "decide", "watch": "watch", "validate": "serve"}
+    roles = {"screen": "screen", "decide": "decide", "watch": "watch", "validate": "serve", "receive": "receive"}
     found = matrix(rendered()["mtls"])
-    for network, way in {"core": "> broker 9094/tcp", "outside": "> internet 443/tcp"}.items():
-        inside = {roles[name] for name in roles if network in services[name]["networks"]}
-        assert inside == {line.split()[0] for line in found if line.endswith(way)} - {"setup"}, network
+    for nets, way in {("core", "receivers"): "> broker 9094/tcp", ("outside",): "> internet 443/tcp"}.items():
+        inside = {roles[name] for name in roles if set(nets) & set(services[name]["networks"])}
+        assert inside == {line.split()[0] for line in found if line.endswith(way)} - {"setup"}, nets
     asked = {line.split()[2] for line in found if line.startswith("prometheus > ")}
-    assert asked == {roles[name] for name in roles if "scrape" in services[name]["networks"]}
+    assert asked == {roles[name] for name in roles if {"scrape", "door-scrape"} & set(services[name]["networks"])}

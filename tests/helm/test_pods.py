@@ -72,10 +72,11 @@ def test_each_pod_gets_its_own_secrets_and_no_others() -> None:
     common = {"core-cluster-ca-cert", "sidestep-web", "sidestep-web-token"}
     asked_by = {"sidestep-policy", "sidestep-sources"}
     assert {name: set(pod.sources.values()) for name, pod in found.items()} == {
-        "screen": {"sidestep-screen", "sidestep-hash-key"} | common | asked_by,
+        "screen": {"sidestep-screen", "sidestep-hash-key", "sidestep-signers"} | common | asked_by,
         "decide": {"sidestep-decide"} | common,
         "watch": {"sidestep-watch", "sidestep-thresholds"} | common,
         "serve": {"sidestep-serve", "sidestep-tokens"} | asked_by,
+        "receive": {"sidestep-receiver", "sidestep-doors", "sidestep-receiver-key", "sidestep-receive"} | common,
         "setup": {"sidestep-admin", "core-cluster-ca-cert", "sidestep-principals"},
     }
 
@@ -101,6 +102,7 @@ def test_ledgers_have_volumes_of_their_own() -> None:
         "decide": "StatefulSet",
         "watch": "StatefulSet",
         "serve": "Deployment",
+        "receive": "Deployment",
         "setup": "Job",
     }
     for each in made.of_kind("StatefulSet"):

@@ -55,6 +55,9 @@ WRONG: list[tuple[str, str, Any]] = [
     ("mtls", "decide.storage.accessMode", "ReadWriteMany"),
     ("mtls", "decide.resources", {"limits": {"memory": None}}),
     ("mtls", "settings.SIDESTEP_HASH_KEY", "00ff"),
+    ("mtls", "receive.sign.keyId", "a key"),
+    ("mtls", "receive.doors.file", "doors.toml"),
+    ("mtls", "setup.ownTopics", ["email-evidence.crm"]),
     ("mtls", "settings.SIDESTEP_LOG_LEVEL", 3),
     ("mtls", "securityContext", {}),
 ]
@@ -89,6 +92,11 @@ MISSING = [
     ("mtls", "serve.tokens.secret", "", "serve.tokens.secret must be given"),
     ("mtls", "serve.tls.secret", "", "serve.tls.secret must be given"),
     ("mtls", "serve.from", [], "serve.from must be given"),
+    ("mtls", "receive.kafka.certificate", "", "receive.kafka.certificate must be given"),
+    ("mtls", "receive.doors.secret", "", "receive.doors.secret must be given"),
+    ("mtls", "receive.sign.secret", "", "receive.sign.secret must be given"),
+    ("mtls", "receive.tls.secret", "", "receive.tls.secret must be given"),
+    ("mtls", "receive.from", [], "receive.from must be given"),
     ("mtls", "setup.kafka.certificate", "", "setup.kafka.certificate must be given"),
     ("tls", "setup.enabled", True, "setup.acls must be false with kafka.security tls"),
 ]

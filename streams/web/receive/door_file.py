@@ -94,6 +94,11 @@ class DoorFile:
         return list(self._doors)
 
     @property
+    def refused(self) -> int:
+        """How many doors let nobody in; 1 where the file itself can't be used, as then nobody knows."""
+        return 1 if self.fault else sum(1 for door in self._doors.values() if door.fault)
+
+    @property
     def topics(self) -> set[str]:
         """Where the doors publish."""
         return {door.entry.topic for door in self._doors.values()}

@@ -36,6 +36,9 @@ class ReceivedMetrics:
         self._kafka = Gauge(
             "sidestep_receive_kafka_up", "1 while Kafka answers and takes records.", registry=self.registry
         )
+        self._doors = Gauge(
+            "sidestep_doors_refused", "Doors that let nobody in, as their files can't be used.", registry=self.registry
+        )
         build = Gauge(BUILD_INFO, "Version of Sidestep and of Python.", ("version", "python"), registry=self.registry)
         build.labels(version or "unknown", platform.python_version()).set(1)
         ProcessCollector(registry=self.registry)
@@ -46,8 +49,11 @@ class ReceivedMetrics:
         self._received.labels(door, outcome).inc()
         self._seconds.labels(door).observe(seconds)
 
-    def read(self, connections: Callable[[], int], kafka: Callable[[], bool]) -> None:
-        """Where the numbers come from that are read at a scrape."""
+    def read(
+        self, connections: Callable[[], int], kafka: Callable[[], bool], doors: Callable[[], int] = lambda: 0
+    ) -> None:
+        """Where the numbers come from that are read at a scrape. `doors`: those that let nobody in."""
+        self._doors.set_function(doors)
         self._connections.set_function(connections)
         self._kafka.set_function(lambda: float(kafka()))
 

@@ -97,7 +97,11 @@ async def receive(settings: Settings, options: ReceiveOptions, amazon: Amazon | 
             await _start(
                 stack, LmtpServer(options.lmtp, BounceMailbox(publisher.publish, metrics), options.lmtp_anywhere)
             )
-        metrics.read(lambda: server.connected if server else 0, lambda: not (health.kafka or publisher.trouble))
+        metrics.read(
+            lambda: server.connected if server else 0,
+            lambda: not (health.kafka or publisher.trouble),
+            lambda: doors.refused if doors is not None else 0,
+        )
         await until_stopped(stop, follow(looks), endpoints.follow(), health.watch(connection))
         health.stopping = True
         log.info("leaving: finishing what is under way")

@@ -13,7 +13,8 @@
 {{- define "sidestep.kafka.env" -}}
 {{- include "sidestep.kafka.check" . }}
 {{- $kafka := .top.Values.kafka }}
-{{- $user := .role.kafka.user | default (eq .component "setup" | ternary "admin" .component) }}
+{{- $principals := dict "setup" "admin" "receive" "receiver" }}
+{{- $user := .role.kafka.user | default (get $principals .component | default .component) }}
 - { name: SIDESTEP_BROKER, value: {{ $kafka.brokers | quote }} }
 - { name: SIDESTEP_SECURITY, value: {{ $kafka.security | quote }} }
 - { name: SIDESTEP_GROUP, value: {{ .top.Values.group | quote }} }

@@ -82,6 +82,12 @@ spec:
   ports: {{ include "sidestep.ports" (dict "ports" (list 6066)) }}
 {{- end }}
 
+{{- define "sidestep.network.doors" -}}
+{{- include "sidestep.need" (dict "value" .Values.receive.from "name" "receive.from" "why" "nobody comes to the doors who is not named; give peers as NetworkPolicy has them") -}}
+- from: {{ toJson .Values.receive.from }}
+  ports: {{ include "sidestep.ports" (dict "ports" (list 6068)) }}
+{{- end }}
+
 {{- define "sidestep.network.forms" -}}
 {{- include "sidestep.need" (dict "value" .Values.serve.from "name" "serve.from" "why" "nobody may ask who is not named; give peers as NetworkPolicy has them") -}}
 - from: {{ toJson .Values.serve.from }}

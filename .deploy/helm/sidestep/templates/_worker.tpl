@@ -1,7 +1,7 @@
 {{/* The pod of a worker: .top, .component and .role, its values. */}}
 
-{{- define "sidestep.worker.secrets" -}}
-{{- include "sidestep.kafka.secrets" . }}
+{{/* Of whoever has /metrics: workers and the receiver. */}}
+{{- define "sidestep.endpoints.secrets" -}}
 {{- with .top.Values.web.tls.secret }}
 web: {{ dict "secret" . | toJson }}
 {{- end }}
@@ -9,10 +9,18 @@ web: {{ dict "secret" . | toJson }}
 {{- include "sidestep.need" (dict "value" .secret "name" "web.token.secret" "why" "beyond loopback nobody gets metrics without a token; name the Secret that holds it") }}
 web-token: {{ dict "secret" .secret | toJson }}
 {{- end }}
+{{- end }}
+
+{{- define "sidestep.worker.secrets" -}}
+{{- include "sidestep.kafka.secrets" . }}
+{{ include "sidestep.endpoints.secrets" . }}
 {{- if eq .component "screen" }}
 {{- include "sidestep.need" (dict "value" .role.hashKey.secret "name" "screen.hashKey.secret" "why" "all workers key recipients with the same secret; name the Secret that holds it") }}
 hash-key: {{ dict "secret" .role.hashKey.secret | toJson }}
 {{- include "sidestep.screen.secrets" . }}
+{{- with .role.signers.secret }}
+signers: {{ dict "secret" . | toJson }}
+{{- end }}
 {{- end }}
 {{- if eq .component "watch" }}
 {{- with .role.thresholds.configMap }}
@@ -44,11 +52,7 @@ sources: {{ dict "secret" . | toJson }}
 {{- end }}
 {{- end }}
 
-{{- define "sidestep.worker.env" -}}
-{{- include "sidestep.kafka.env" . }}
-{{ include "sidestep.settings" . }}
-# a folder of its own in the volume: the volume's root is the cluster's and open to the group
-- { name: SIDESTEP_DATA_DIR, value: /var/lib/sidestep/data }
+{{- define "sidestep.endpoints.env" -}}
 # the pod's address, so that the same manifest does for IPv4 and IPv6
 - name: SIDESTEP_WEB_HOST
   valueFrom: { fieldRef: { fieldPath: status.podIP } }
@@ -62,8 +66,19 @@ sources: {{ dict "secret" . | toJson }}
 {{- fail "web.tls.secret must be given: the Secret with the certificate of /livez, /readyz and /metrics; or web.plaintext: true" }}
 {{- end }}
 - { name: SIDESTEP_WEB_TOKEN_FILE, value: {{ print "/run/secrets/sidestep/web-token/" .top.Values.web.token.entry | quote }} }
+{{- end }}
+
+{{- define "sidestep.worker.env" -}}
+{{- include "sidestep.kafka.env" . }}
+{{ include "sidestep.settings" . }}
+# a folder of its own in the volume: the volume's root is the cluster's and open to the group
+- { name: SIDESTEP_DATA_DIR, value: /var/lib/sidestep/data }
+{{ include "sidestep.endpoints.env" . }}
 {{- if eq .component "screen" }}
 - { name: SIDESTEP_HASH_KEY_FILE, value: {{ print "/run/secrets/sidestep/hash-key/" .role.hashKey.entry | quote }} }
+{{- if .role.signers.secret }}
+- { name: SIDESTEP_SIGNERS, value: {{ print "/run/secrets/sidestep/signers/" .role.signers.entry | quote }} }
+{{- end }}
 {{- include "sidestep.screen.env" . }}
 {{- end }}
 {{- if eq .component "watch" }}
