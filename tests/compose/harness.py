@@ -129,7 +129,11 @@ class Running(NamedTuple):
             value = value.replace(f"{host}:{port}", f"{ADDRESSES[host]}:{self.ports[name]}")
         secrets = {f"/run/secrets/{target}": source for target, source in given(service).items()}
         if value in secrets:  # the one beside it: those for containers are open to others
-            return str(self.folder / Path(COMPOSE["secrets"][secrets[value]]["file"]).name)
+            return str(self.folder / Path(COMPOSE["secrets"][secrets[value]]["file"]).relative_to("certs/mounted"))
+        for volume in SERVICES[service].get("volumes", []):
+            source, target = volume.split(":")[:2]
+            if value.startswith(f"{target}/") and source.startswith("./certs/mounted/"):
+                return str(self.folder / Path(source).name / value.removeprefix(f"{target}/"))
         return value.replace("https://tokens:5556", self.provider.base)
 
     @contextmanager

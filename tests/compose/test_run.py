@@ -104,6 +104,38 @@ def test_forms_are_answered(composed: Running, tmp_path: Path, wait_until: WaitU
     assert response.status == 200, said
 
 
+def test_webhooks_come_in(
+    composed: Running, workers: dict[str, dict[str, str]], tmp_path: Path, wait_until: WaitUntil
+) -> None:
+    """The receiver starts with doors and key of `make certs`; what comes to its door, Screen takes as signed."""
+    port, web = free_port(), free_port()
+    more = {"SIDESTEP_LISTEN_HOST": "127.0.0.1", "SIDESTEP_LISTEN_PORT": str(port), "SIDESTEP_WEB_HOST": "127.0.0.1"}
+    secret = (composed.folder / "doors/example-path.secret").read_text().strip()
+    context = ssl.create_default_context(cafile=str(composed.folder / "ca.pem"))
+    body = json.dumps({"recipient": "jane@nowhere.example", "status": "5.1.1", "service": "example"})
+
+    def told() -> int:
+        connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=10, context=context)
+        try:
+            connection.request("POST", f"/example/{secret}", body, {"Content-Type": "application/json"})
+            return connection.getresponse().status
+        except OSError:
+            return 0
+
+    with composed.started("receive", tmp_path, **more, SIDESTEP_WEB_PORT=str(web)):
+        assert wait_until(lambda: told() == 200, 30)
+    signed = 'sidestep_signatures_total{key="receiver",outcome="held"}'
+    assert wait_until(lambda: signed in _metrics(composed, workers["screen"]), 30)
+
+
+def _metrics(composed: Running, settings: dict[str, str]) -> str:
+    token = (composed.folder / "web-token.secret").read_text().strip()
+    context = ssl.create_default_context(cafile=str(composed.folder / "ca.pem"))
+    connection = http.client.HTTPSConnection("127.0.0.1", int(settings["SIDESTEP_WEB_PORT"]), context=context)
+    connection.request("GET", "/metrics", headers={"Authorization": f"Bearer {token}"})
+    return connection.getresponse().read().decode()
+
+
 def test_the_doctor_finds_nothing_wrong(composed: Running, tmp_path: Path) -> None:
     """As the operator: certificates, topics and everybody's rights are as they should be; no names are looked up."""
     settings = composed.environment("operator") | {"SIDESTEP_DATA_DIR": str(tmp_path), "SIDESTEP_DNS_CANARIES": ""}
