@@ -16,6 +16,7 @@ COMMANDS = {
     "acls": (f"{PACKAGE}.acls:acls", "Show, apply and check what each principal may do in Kafka."),
     "publish": (f"{PACKAGE}.records:publish", "Publish intents or feedback, one JSON object a line."),
     "signers": (f"{PACKAGE}.signers:signers", "Keys of services that sign: make one, check the file."),
+    "verdict-keys": (f"{PACKAGE}.verdict_keys:verdict_keys", "Keys that sign verdicts: make one, check readers' file."),
     "tail": (f"{PACKAGE}.records:tail", "Show verdicts as they are made."),
     "worker": (f"{PACKAGE}.worker:worker", "Run a worker."),
     "ready": (f"{PACKAGE}.ready:ready", "Say whether a worker is ready: for health checks."),

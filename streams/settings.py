@@ -60,6 +60,12 @@ class Settings:
     signature_window: float = _setting(
         SIGNATURE_WINDOW, "a signature is good for so long; at most a week, a day less than ids are known"
     )
+    verdict_key: str = _setting(
+        "", "id of the key that signs verdicts, in SIDESTEP_VERDICT_KEY_FILE; for Decide workers"
+    )
+    verdict_key_file: str = _setting(
+        "", "file with that key (Ed25519), open to nobody else; read at the start; empty: verdicts are not signed"
+    )
     policy: str = _setting(
         "", "policy file (TOML), followed while the worker runs; empty: the one that ships with Sidestep"
     )
@@ -146,6 +152,10 @@ def _check(settings: Settings) -> None:
         raise SettingsError("broker must name Kafka's bootstrap servers: HOST:PORT[,HOST:PORT…]")
     if settings.hash_key and settings.hash_key_file:
         raise SettingsError("SIDESTEP_HASH_KEY and SIDESTEP_HASH_KEY_FILE are both given: leave one of them out")
+    if bool(settings.verdict_key) != bool(settings.verdict_key_file):
+        raise SettingsError(
+            "SIDESTEP_VERDICT_KEY and SIDESTEP_VERDICT_KEY_FILE go together: the key's id, and its file"
+        )
     if settings.hash_key:
         try:
             parse_hash_key(settings.hash_key)

@@ -20,10 +20,11 @@ if TYPE_CHECKING:
         TopicsError,
     )
     from sidestep.topics.publish import Publisher
-    from sidestep.topics.received import Received, Unreadable
+    from sidestep.topics.received import Received, Unproved, Unreadable
     from sidestep.topics.security import OAuth, Plaintext, Scram, Security, Tls
     from sidestep.topics.signer import Signer
     from sidestep.topics.subscribe import Subscription, Verdicts
+    from sidestep.topics.verdict_keys import VerdictKeys
 else:
     _HOMES = {
         "Access": "access",
@@ -44,7 +45,9 @@ else:
         "Subscription": "subscribe",
         "Tls": "security",
         "TopicsError": "errors",
+        "Unproved": "received",
         "Unreadable": "received",
+        "VerdictKeys": "verdict_keys",
         "Verdicts": "subscribe",
     }
 
@@ -74,6 +77,8 @@ __all__ = [
     "Subscription",
     "Tls",
     "TopicsError",
+    "Unproved",
     "Unreadable",
+    "VerdictKeys",
     "Verdicts",
 ]

@@ -21,6 +21,10 @@ class Unreadable:
     octets: bytes | None
 
 
+class Unproved(Unreadable):
+    """A value that nobody may act on, as nothing proves that it is a verdict: see Verdicts(…, verify=…)."""
+
+
 @dataclass(frozen=True)
 class Received:
     """One record. `value` is the topic's model, octets where the topic has none, or Unreadable."""
@@ -42,8 +46,8 @@ def received(message: "Message") -> Received:
         message.partition() or 0,
         message.offset() or 0,
         max(message.timestamp()[1], 0),
-        _octets(message.key()),
-        _value(message.topic() or "", _octets(message.value())),
+        octets_of(message.key()),
+        _value(message.topic() or "", octets_of(message.value())),
         _headers(message),
     )
 
@@ -66,5 +70,6 @@ def _value(topic: str, octets: bytes | None) -> Any:
         return Unreadable(error.code, str(error), octets)
 
 
-def _octets(value: bytes | str | None) -> bytes | None:
+def octets_of(value: bytes | str | None) -> bytes | None:
+    """A value or a key as the client's types have it -> octets."""
     return value.encode() if isinstance(value, str) else value

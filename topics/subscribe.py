@@ -9,11 +9,15 @@ With a group, reading resumes where the group left off: at least once. A record 
 asked for, or the block is left without an exception; so after a crash the last ones (a second's worth) come again, and
 `service` and `id` of a verdict tell. Without a group every reader sees everything and nothing is remembered.
 Only committed transactions are read.
+
+With `verify=VerdictKeys("verdict-keys.toml")` what nobody can prove to be Decide's verdict is handed out as Unproved,
+which is an Unreadable, and counted in `refused` (docs/signing.md).
 """
 
 import contextlib
 import time
 import uuid
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -29,11 +33,13 @@ from confluent_kafka import (
 )
 
 from sidestep.schemas.verdicts import Verdict
-from sidestep.topics.catalog import APPROVED, REJECTED
+from sidestep.topics.catalog import APPROVED, BY_NAME, REJECTED
 from sidestep.topics.cluster import DEADLINE, QUIET, reason, require
 from sidestep.topics.connection import Connection
 from sidestep.topics.errors import BrokerUnreachable, LogTruncated, TopicsError
-from sidestep.topics.received import Received, Unreadable, received
+from sidestep.topics.received import Received, Unreadable, headers_of, octets_of, received
+from sidestep.topics.verdict_check import VerdictCheck
+from sidestep.topics.verdict_keys import VerdictKeys
 
 Start = Literal["resume", "latest", "earliest"]
 CONFIG: dict[str, Any] = {
@@ -60,6 +66,9 @@ class Subscription:
     `start` says where a reader begins that has nothing to resume from: a group begins at the earliest record unless
     told otherwise, a reader without a group at the latest, that is, with what is published from now on. Raises
     BrokerUnreachable and TopicsError, and later LogTruncated if retention was quicker than the group.
+
+    `verify`: whose verdicts are taken; for topics of verdicts alone. CredentialsError is raised where the file of the
+    keys can't be used, also later.
     """
 
     def __init__(
@@ -68,8 +77,12 @@ class Subscription:
         topics: Sequence[str],
         group: str | None = None,
         start: Start | None = None,
+        verify: VerdictKeys | None = None,
         **kafka_config: Any,
     ):
+        self._check = VerdictCheck(verify) if verify is not None else None
+        if self._check is not None and (others := [name for name in topics if not _has_verdicts(name)]):
+            raise ValueError(f"verify is for topics of verdicts, which {others[0]} is not")
         if start == "resume" and group is None:
             raise ValueError("start='resume' needs a group to resume")
         self._group = group
@@ -99,6 +112,8 @@ class Subscription:
 
     def batch(self, most: int, timeout: float) -> list[Received]:
         """Up to `most` records, what has arrived; empty after `timeout` seconds. Those before count as handled."""
+        if self._check is not None:
+            self._check.renew()
         self.handled()
         self._renew()
         deadline = time.monotonic() + timeout
@@ -109,14 +124,25 @@ class Subscription:
             return []
         rest = self._consumer.consume(most - 1, 0) if most > 1 else []
         self._handed_out = [m for m in (first, *rest) if not _passing(m.error())]
-        return [received(message) for message in self._handed_out]
+        return [self._received(message) for message in self._handed_out]
+
+    def _received(self, message: Message) -> Received:
+        record = received(message)
+        if self._check is None:
+            return record
+        return self._check.checked(record, octets_of(message.value()), headers_of(message))
+
+    @property
+    def refused(self) -> Counter[str]:
+        """What was handed out as Unproved, by the reason's code; empty without `verify`."""
+        return self._check.refused.copy() if self._check is not None else Counter()
 
     def handled(self) -> None:
         """What was handed out is done with and need not come again. The next poll or batch says so as well."""
         if self._group is not None and self._handed_out:
             # a partition that was given away meanwhile: its new owner reads them again
             with contextlib.suppress(KafkaException):
-                self._consumer.store_offsets(offsets=_after(self._handed_out))
+                self._consumer.store_offsets(offsets=self._after(self._handed_out))
         self._handed_out = []
 
     def close(self) -> None:
@@ -137,6 +163,15 @@ class Subscription:
         if error is None:
             self.handled()
         self.close()
+
+    def _after(self, messages: Sequence[Message]) -> list[TopicPartition]:
+        """Where each partition goes on behind these; beside it, in the group, how far its verdicts have come."""
+        ends: dict[tuple[str, int], int] = {}
+        for message in messages:
+            ends[(message.topic() or "", message.partition() or 0)] = (message.offset() or 0) + 1
+        if self._check is None:
+            return [TopicPartition(*place, offset) for place, offset in ends.items()]
+        return [TopicPartition(*place, offset, self._check.note(*place)) for place, offset in ends.items()]
 
     def _renew(self) -> None:
         """Where certificates or secrets have changed: on with another consumer, behind what was handled."""
@@ -175,6 +210,8 @@ class Subscription:
                 raise KafkaException(partition.error)
             if partition.offset < 0:
                 partition.offset = self._start
+            if self._check is not None:
+                self._check.resume(partition.topic, partition.partition, partition.metadata)
         consumer.assign([self._begin(partition) for partition in known])
 
     def _begin(self, partition: TopicPartition) -> TopicPartition:
@@ -207,9 +244,10 @@ class Verdicts:
         group: str | None = None,
         topics: Sequence[str] = (APPROVED.name, REJECTED.name),
         start: Start | None = None,
+        verify: VerdictKeys | None = None,
         **kafka_config: Any,
     ):
-        self._records = Subscription(connection, topics, group, start, **kafka_config)
+        self._records = Subscription(connection, topics, group, start, verify, **kafka_config)
 
     def poll(self, timeout: float) -> Verdict | Unreadable | None:
         """The next verdict, or None after `timeout` seconds."""
@@ -219,6 +257,11 @@ class Verdicts:
     def batch(self, most: int, timeout: float) -> list[Verdict | Unreadable]:
         """Up to `most` verdicts, what has arrived; they count as handled at the next call."""
         return [record.value for record in self._records.batch(most, timeout)]
+
+    @property
+    def refused(self) -> Counter[str]:
+        """What was handed out as Unproved, by the reason's code; empty without `verify`."""
+        return self._records.refused
 
     def handled(self) -> None:
         """What was handed out is done with."""
@@ -255,8 +298,5 @@ def _passing(error: KafkaError | None) -> bool:
     return True
 
 
-def _after(messages: Sequence[Message]) -> list[TopicPartition]:
-    ends: dict[tuple[str, int], int] = {}
-    for message in messages:
-        ends[(message.topic() or "", message.partition() or 0)] = (message.offset() or 0) + 1
-    return [TopicPartition(topic, partition, offset) for (topic, partition), offset in ends.items()]
+def _has_verdicts(topic: str) -> bool:
+    return topic in BY_NAME and BY_NAME[topic].schema is Verdict

@@ -4,11 +4,13 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import IO, Literal
 
 import click
 
 from sidestep.schemas.codec import ContractError, decode
+from sidestep.schemas.verdicts import Verdict
 from sidestep.streams.commands.options import broker_option, signer_given, signer_options
 from sidestep.streams.commands.render import as_json_line, as_text_line
 from sidestep.streams.settings import load
@@ -78,6 +80,12 @@ def publish(
 @click.option("--from-beginning", is_flag=True, help="Everything that is retained, then what comes.")
 @click.option("--count", type=click.IntRange(1), help="Stop after so many records.")
 @click.option("--timeout", type=click.FloatRange(0), help="Stop after so many seconds without a record.")
+@click.option(
+    "--verdict-keys",
+    "keys_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Show as verdicts only what these keys prove, and of the rest why not.",
+)
 @broker_option
 def tail(
     names: tuple[str, ...],
@@ -85,6 +93,7 @@ def tail(
     from_beginning: bool,
     count: int | None,
     timeout: float | None,
+    keys_file: Path | None,
     broker: str | None,
 ) -> None:
     """Show verdicts as they are made, or the records of any other topic.
@@ -92,11 +101,15 @@ def tail(
     The exit code is 1 if --timeout came before --count.
     """
     from sidestep.topics.subscribe import Subscription
+    from sidestep.topics.verdict_keys import VerdictKeys
 
+    if keys_file is not None and (others := [name for name in names if BY_NAME[name].schema is not Verdict]):
+        raise click.UsageError(f"--verdict-keys is for verdicts, and {others[0]} has none")
+    verify = VerdictKeys(keys_file) if keys_file is not None else None
     show = as_json_line if as_json else as_text_line
     start: Literal["earliest", "latest"] = "earliest" if from_beginning else "latest"
     shown = 0
-    with Subscription(load(broker=broker).connection, names, start=start) as records:
+    with Subscription(load(broker=broker).connection, names, start=start, verify=verify) as records:
         idle_since = time.monotonic()
         while count is None or shown < count:
             left = 1.0 if timeout is None else idle_since + timeout - time.monotonic()

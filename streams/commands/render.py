@@ -11,7 +11,7 @@ from sidestep.schemas.anomalies import Anomaly
 from sidestep.schemas.verdicts import Verdict
 from sidestep.streams.commands.incident_lines import anomaly_line
 from sidestep.streams.terminal import json_line, printable
-from sidestep.topics.received import Received, Unreadable
+from sidestep.topics.received import Received, Unproved, Unreadable
 
 COLOURS = {"send": "green", "defer": "yellow", "drop": "red"}
 
@@ -43,7 +43,8 @@ def as_text_line(record: Received) -> str:
         return f"{time} {anomaly_line(value)}"
     position = f"{record.topic}/{record.partition}/{record.offset}"
     if isinstance(value, Unreadable):
-        return f"{time} {position} " + style(f"unreadable ({printable(value.code)}): {printable(value.text)}", fg="red")
+        what = "not proved" if isinstance(value, Unproved) else "unreadable"
+        return f"{time} {position} " + style(f"{what} ({printable(value.code)}): {printable(value.text)}", fg="red")
     text = _text(value) if isinstance(value, bytes | None) else msgspec.json.encode(value).decode()
     return f"{time} {position} {printable(_text(record.key) or '-')} {printable(text or '-')}"
 

@@ -1,6 +1,5 @@
 """`sidestep signers`: keys for services that sign their records, and a look at the signers file."""
 
-import os
 import secrets
 from base64 import b64encode
 from pathlib import Path
@@ -8,7 +7,7 @@ from pathlib import Path
 import click
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from sidestep.streams.errors import SettingsError
+from sidestep.streams.commands.key_file import write_key
 from sidestep.streams.screen.signers import SignerKey, Signers
 from sidestep.streams.screen.signers_file import TOPICS, read_signers
 from sidestep.streams.settings import SIGNATURE_WINDOW
@@ -50,7 +49,7 @@ def new_key(
     if not is_key_id(key_id):
         raise click.BadParameter("letters, digits, . _ and - can be in it, 64 at most", param_hint="KEY-ID")
     key = secrets.token_bytes(KEY_OCTETS)
-    _write(key_file, f"{algorithm}:{key.hex()}\n")
+    write_key(key_file, f"{algorithm}:{key.hex()}\n")
     click.echo(printable(f"secret, for the service alone: {key_file}"), err=True)
     click.echo("lines for the signers file (SIDESTEP_SIGNERS):", err=True)
     click.echo(f"[keys.{json_line(key_id)}]")
@@ -81,15 +80,6 @@ def _half(algorithm: str, key: bytes, key_file: Path) -> str:
         return f"secret_file = {json_line(key_file.name)}"
     public = Ed25519PrivateKey.from_private_bytes(key).public_key().public_bytes_raw()
     return f"public_key = {json_line(b64encode(public).decode())}"
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except OSError as error:
-        raise SettingsError(f"{path} can't be made ({error.strerror}); give another --file") from None
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text)
 
 
 def _line(key: SignerKey) -> str:

@@ -13,6 +13,8 @@ from sidestep.streams.runtime.partitioner import partition_of
 from sidestep.streams.runtime.record import Record
 from sidestep.streams.runtime.tables import Writes
 from sidestep.topics.catalog import APPROVED, DEAD_LETTERS, EVIDENCE, REJECTED, TALLIES
+from sidestep.topics.verdict_proof import HEADER
+from sidestep.topics.verdict_signer import VerdictSigner
 
 
 @dataclass
@@ -35,11 +37,19 @@ class Judged:
 class Judge:
     """Folds the evidence of one partition into its ledger.
 
-    `tally_partitions`: how many partitions email-tallies has; a tally lies in that of its service.
+    `tally_partitions`: how many partitions email-tallies has; a tally lies in that of its service. `signer`: whose
+    proofs go with the verdicts; None: they go without.
     """
 
-    def __init__(self, ledger: PartitionLedger, tally_partitions: int, topic: str = EVIDENCE.name):
+    def __init__(
+        self,
+        ledger: PartitionLedger,
+        tally_partitions: int,
+        topic: str = EVIDENCE.name,
+        signer: VerdictSigner | None = None,
+    ):
         self._ledger = ledger
+        self._signer = signer
         self._tally_partitions = tally_partitions
         self._topic = topic
         self._unread = Unread("not-evidence", DEAD_LETTERS.name, ledger.partition)
@@ -95,7 +105,24 @@ class Judge:
             count = self._tally_partitions
             for number in range(count) if tally.policy else (partition_of(tally.service, count),):
                 batches[TALLIES.name, number].append(record)
-        return Outgoing(batches, dead)
+        if self._signer is None:
+            return Outgoing(batches, dead)
+        signed = [
+            *self._signed(self._signer, APPROVED.name, approved),
+            *self._signed(self._signer, REJECTED.name, rejected),
+        ]
+        approved.clear()
+        rejected.clear()
+        return Outgoing(batches, [*signed, *dead])
+
+    def _signed(self, signer: VerdictSigner, topic: str, verdicts: list[Keyed]) -> list[Single]:
+        """The client sends records with headers one by one."""
+        partition = self._ledger.partition
+        proofs = signer.proofs(topic, partition, [each["value"] or b"" for each in verdicts])
+        return [
+            {"topic": topic, "partition": partition, **each, "headers": [(HEADER, proof)]}
+            for each, proof in zip(verdicts, proofs, strict=True)
+        ]
 
 
 def _decisions(verdicts: list[Verdict]) -> Counter[tuple[str, str]]:

@@ -14,7 +14,7 @@ from sidestep.topics.connection import Connection
 
 ORDER = (
     "settings", "connection", "certificate", "clock", "topics", "acls", "dns", "disk", "files", "secrets", "hash key",
-    "policy", "watch", "sources", "signers", "endpoints",
+    "policy", "watch", "sources", "signers", "verdict key", "endpoints",
 )  # fmt: skip
 
 OF_KAFKA = ("clock", "topics", "acls")
@@ -68,6 +68,7 @@ def _alone(settings: Settings, environment: Mapping[str, str], known: Collection
         ("watch", machine.watch),
         ("sources", machine.sources),
         ("signers", machine.signers),
+        ("verdict key", machine.verdict_key),
         ("endpoints", machine.endpoints),
     ):
         yield Check(name, partial(find, settings))

@@ -24,6 +24,7 @@ from sidestep.streams.web.exposure import is_loopback
 from sidestep.streams.web.worker import NAMES, check_endpoints
 from sidestep.topics.errors import SidestepError
 from sidestep.topics.secret_files import check_private
+from sidestep.topics.verdict_signer import VerdictSigner
 
 LOOKED_AT = 100_000
 """Files of the data folder that are looked at, at most."""
@@ -35,6 +36,7 @@ SECRETS = (
     "sasl_password_file",
     "oauth_client_secret_file",
     "hash_key_file",
+    "verdict_key_file",
     "web_token_file",
     "web_tls_key",
 )
@@ -137,6 +139,16 @@ def signers(settings: Settings) -> Iterator[CheckRow]:
     else:
         said = "no file is named: a service is who its records say, whoever may write them"
         yield CheckRow("signers", "ok", said, "docs/signing.md says how services prove who they are.")
+
+
+def verdict_key(settings: Settings) -> Iterator[CheckRow]:
+    """The key that signs verdicts."""
+    if settings.verdict_key_file:
+        signer = VerdictSigner(settings.verdict_key, settings.verdict_key_file)
+        yield CheckRow("verdict key", "ok", f"readers of verdicts need: {signer.key_id} = {signer.public_key}")
+    else:
+        said = "none is named: verdicts are not signed, and whoever may write them has mailers send"
+        yield CheckRow("verdict key", "ok", said, "docs/signing.md says how mailers can tell.")
 
 
 def _usable(check: str, file: str, read: Callable[[], object]) -> CheckRow:

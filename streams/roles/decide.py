@@ -19,6 +19,7 @@ from sidestep.streams.runtime.offsets import Offsets
 from sidestep.streams.runtime.recovery import Progress
 from sidestep.streams.settings import Settings
 from sidestep.topics.catalog import APPROVED, DEAD_LETTERS, EVIDENCE, IDS_CHANGELOG, LEDGER_CHANGELOG, REJECTED, TALLIES
+from sidestep.topics.verdict_signer import VerdictSigner
 
 OUTAGE_SECONDS = 7 * 86_400
 """RocksDB drops old ids by the wall clock, the fold by log time: they may differ by an outage of this length."""
@@ -54,7 +55,12 @@ class DecideRole(StageRole[Judged]):
         # before ids and folders named the role; see docs/decisions/009
         self._former = Former(settings.connection, settings.group, settings.data / "ledger")
         tally_partitions = context.partitions[TALLIES.name]
-        super().__init__(context, EVIDENCE.name, ledger, lambda ledger: Judge(ledger, tally_partitions), _measured)
+        signer = _signer(settings)
+
+        def judge(ledger: Ledger) -> Judge:
+            return Judge(ledger, tally_partitions, signer=signer)
+
+        super().__init__(context, EVIDENCE.name, ledger, judge, _measured)
         self._held_up = HeldUp(
             self._stage.partitions,
             ends=Offsets(settings.connection).ends,
@@ -71,6 +77,10 @@ class DecideRole(StageRole[Judged]):
         progress(0, 0)  # the next step takes the partition over: not where it was given up meanwhile
         self._former.move(partition, self._ledger.folder(partition))
         return super()._open(partition, progress)
+
+
+def _signer(settings: Settings) -> VerdictSigner | None:
+    return VerdictSigner(settings.verdict_key, settings.verdict_key_file) if settings.verdict_key_file else None
 
 
 def _end_hanging(settings: Settings, partitions: Mapping[str, int]) -> Ended:
