@@ -56,10 +56,10 @@ class VerdictCheck:
         if found:
             self._reached[topic, partition] = int(found[1])
 
-    def note(self, topic: str, partition: int) -> str | None:
-        """What is to stand beside the group's offset."""
+    def note(self, topic: str, partition: int) -> str:
+        """What is to stand beside the group's offset; empty before the first verdict."""
         reached = self._reached.get((topic, partition))
-        return None if reached is None else f"sidestep-evidence={reached}"
+        return "" if reached is None else f"sidestep-evidence={reached}"
 
     def checked(self, record: Received, octets: bytes | None, headers: HeaderPairs | None) -> Received:
         """The record, or in its place why nobody may act on it. `octets` are its value, `headers` None where they can't

@@ -148,7 +148,7 @@ def test_how_far_it_has_come_outlives_the_reader(reader: Reader, decide: Verdict
     """Beside the group's offset; what anything else has left there is not read."""
     said = values(9)
     pairs = list(zip(said, decide.proofs(APPROVED, 3, said), strict=True))
-    assert reader.check.note(APPROVED, 3) is None
+    assert reader.check.note(APPROVED, 3) == ""
     assert "taken" == reader.take(*pairs[4])
     note = reader.check.note(APPROVED, 3)
     next_one = Reader(tmp_path / "verdict-keys.toml")
@@ -156,7 +156,7 @@ def test_how_far_it_has_come_outlives_the_reader(reader: Reader, decide: Verdict
     assert ["proof-repeated", "taken"] == [next_one.take(*pairs[number]) for number in (4, 5)]
     for other in (None, "", "offset 7", "sidestep-evidence=x", "sidestep-evidence=" + "9" * 40):
         next_one.check.resume(APPROVED, 3, other)
-        assert next_one.check.note(APPROVED, 3) is None
+        assert next_one.check.note(APPROVED, 3) == ""
 
 
 def test_where_no_proof_is_demanded_only_what_has_one_is_checked(tmp_path: Path, decide: VerdictSigner) -> None:
