@@ -21,7 +21,7 @@ from email.message import EmailMessage
 from email.policy import SMTP, SMTPUTF8
 
 from sidestep.schemas import Bounce, Verdict
-from sidestep.topics import Access, Publisher, Verdicts
+from sidestep.topics import Access, Publisher, VerdictKeys, Verdicts
 from sidestep.topics.catalog import APPROVED
 
 GROUP = "mailer"
@@ -168,16 +168,23 @@ def main() -> None:
     options.add_argument("--sender", default="news@example.org")
     options.add_argument("--database", default="sent.sqlite")
     options.add_argument("--again", action="store_true", help="send again what a crash has left in doubt")
+    options.add_argument(
+        "--verdict-keys", metavar="FILE", help="send nothing but what these keys prove: docs/signing.md"
+    )
     given = options.parse_args()
+    verify = VerdictKeys(given.verdict_keys) if given.verdict_keys else None
     sent, relay = Sent(given.database), Relay(given.relay, given.sender)
     kafka = Access.from_environment().at(given.broker).connect()
-    with Publisher(kafka) as publisher, Verdicts(kafka, group=GROUP, topics=[APPROVED.name]) as verdicts:
+    with (
+        Publisher(kafka) as publisher,
+        Verdicts(kafka, group=GROUP, topics=[APPROVED.name], verify=verify) as verdicts,
+    ):
         for verdict in verdicts:
             if isinstance(verdict, Verdict):
                 became = deliver(verdict, sent, relay, publisher, given.again)
                 print(f"{verdict.service}/{verdict.id} to {verdict.to}: {became}", flush=True)
             else:
-                print(f"unreadable: {verdict.text}", flush=True)
+                print(f"not sent, {verdict.code}: {verdict.text}", flush=True)
 
 
 if __name__ == "__main__":

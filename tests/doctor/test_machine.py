@@ -14,7 +14,8 @@ from sidestep.streams.doctor.row import CheckRow
 from sidestep.streams.local.development_ca import DevelopmentCA
 from sidestep.streams.local.nameserver import NameServer
 from sidestep.streams.settings import Settings
-from sidestep.topics.errors import SidestepError
+from sidestep.topics.errors import CredentialsError, SidestepError
+from tests.topics.proved import signer
 
 KEY = sha256(b"of the tests").hexdigest()
 Find = Callable[[Settings], Iterable[CheckRow]]
@@ -32,7 +33,7 @@ def _private(path: Path, text: str) -> str:
 
 
 @pytest.mark.parametrize("find", [machine.policy, machine.watch, machine.sources, machine.disk, machine.files,
-                                  machine.signers, machine.endpoints])  # fmt: skip
+                                  machine.signers, machine.verdict_key, machine.endpoints])  # fmt: skip
 def test_without_anything_all_is_well(find: Find, tmp_path: Path) -> None:
     """What ships is sound, and a data folder need not be there yet."""
     assert "ok" == _one(find(Settings(data_dir=str(tmp_path / "new" / "data")))).status
@@ -49,6 +50,18 @@ def test_a_file_that_can_not_be_used_is_named(find: Find, setting: str, tmp_path
         row = _one(find(Settings(data_dir=str(tmp_path), **{setting: str(file)})))  # type: ignore[arg-type]
         assert "fault" == row.status and row.what.count(str(file)) == 1
         _private(file, "[nonsense\n")
+
+
+def test_the_verdict_key(tmp_path: Path) -> None:
+    """What readers need of it; and one that is no key, or that others read, which the row of secrets has as well."""
+    file = signer(tmp_path).public_key, tmp_path / "decide-2026.key"
+    settings = Settings(verdict_key="decide-2026", verdict_key_file=str(file[1]))
+    row = _one(machine.verdict_key(settings))
+    assert ("ok", True) == (row.status, f"decide-2026 = {file[0]}" in row.what)
+    file[1].chmod(0o644)
+    assert "fault" == _one(machine.secrets(settings, {})).status
+    with pytest.raises(CredentialsError, match="chmod 600"):
+        list(machine.verdict_key(settings))
 
 
 def test_the_hash_key(tmp_path: Path) -> None:

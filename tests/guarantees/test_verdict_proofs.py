@@ -5,6 +5,7 @@ import threading
 import time
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 from confluent_kafka import Producer
@@ -59,8 +60,8 @@ class Mailer(threading.Thread):
 
 
 class Forger(threading.Thread):
-    """Reads all verdicts, and writes among the approvals: inventions without a proof and with a genuine one, rejections,
-    genuine approvals once more, in their partition and in another one."""
+    """Reads all verdicts, and writes among the approvals: inventions without a proof and with a genuine one, rejections
+    as they are, genuine approvals once more, in their partition and in another one."""
 
     def __init__(self, system: System):
         super().__init__(daemon=True)
@@ -83,7 +84,7 @@ class Forger(threading.Thread):
         verdict = decode(Verdict, value)
         verdict.service, verdict.decision, verdict.action = "forged", "approved", "send"
         invented, place = encode(verdict), record.partition()
-        proof = list(record.headers() or ())
+        proof: list[tuple[str, str | bytes | None]] = list(record.headers() or ())
         self._known |= {value, invented}
         for said, beside, into in ((invented, [], place), (invented, proof, place), (value, proof, place),
                                    (value, proof, (place + 1) % APPROVED.partitions)):  # fmt: skip
@@ -109,7 +110,7 @@ class Rejections:
         self._reader.close()
 
 
-def settings(decide: VerdictSigner, folder: Path) -> dict[str, object]:
+def settings(decide: VerdictSigner, folder: Path) -> dict[str, Any]:
     """Those of a Decide worker that signs with this key."""
     return {"verdict_key": decide.key_id, "verdict_key_file": folder / f"{decide.key_id}.key"}
 

@@ -15,7 +15,7 @@ SEED = "ed25519:7d2f8a41c3e95b06f1d4a8273c60be95d81e4f7a2b93c05f6e1a8d47b2c9f03e
 APPROVED = "email-approved"
 KEY_ID = b"decide-2026"
 _KEY = Ed25519PrivateKey.from_private_bytes(parse_key(SEED).key)
-SIGN = _KEY.sign
+SIGN, PUBLIC = _KEY.sign, _KEY.public_key()
 
 
 def holds(topic: str, partition: int, value: bytes, header: bytes) -> bool:
@@ -23,7 +23,7 @@ def holds(topic: str, partition: int, value: bytes, header: bytes) -> bool:
     try:
         proof = parse_proof(header)
         root = root_of(leaf_hash(value), proof.place, proof.size, proof.path)
-        _KEY.public_key().verify(proof.signature, signed_root(topic, partition, proof.key_id, proof.size, root))
+        PUBLIC.verify(proof.signature, signed_root(topic, partition, proof.key_id, proof.size, root))
     except (ContractError, ValueError, InvalidSignature):
         return False
     return True

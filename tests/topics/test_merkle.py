@@ -6,8 +6,7 @@ from hypothesis import strategies as st
 
 from sidestep.topics.merkle import HASH_OCTETS, leaf_hash, node_hash, root_of, tree_of
 
-ENTRIES = [bytes.fromhex(text) for text in
-           ("", "00", "10", "2021", "3031", "40414243", "5051525354555657", "606162636465666768696a6b6c6d6e6f")]  # fmt: skip
+ENTRIES = [b"", b"\0", b"\x10", b" !", b"01", b"@ABC", b"PQRSTUVW", b"`abcdefghijklmno"]
 ROOTS = (
     "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d",
     "fac54203e7cc696cf0dfcb42c92a1d9dbaf70ad9e621f4bd8d98662f00e3c125",
@@ -20,7 +19,9 @@ ROOTS = (
 )
 """Of the first entry, the first two, … (certificate-transparency's own test data)."""
 
-entries = st.lists(st.binary(max_size=4), min_size=1, max_size=70).map(lambda found: [leaf_hash(each) for each in found])
+entries = st.lists(st.binary(max_size=4), min_size=1, max_size=70).map(
+    lambda found: [leaf_hash(each) for each in found]
+)
 
 
 def by_definition(leaves: list[bytes]) -> bytes:

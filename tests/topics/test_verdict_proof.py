@@ -1,17 +1,20 @@
 """Proofs of verdicts: the octets that other languages read, and that nothing of them can be changed or moved."""
 
+import base64
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sidestep.schemas.codec import ContractError
 from sidestep.topics.merkle import leaf_hash, root_of, tree_of
-from sidestep.topics.signing import parse_key
+from sidestep.topics.signing import netstring, parse_key
 from sidestep.topics.verdict_proof import (
     HEADER,
     HEADER_MAX,
@@ -22,7 +25,7 @@ from sidestep.topics.verdict_proof import (
     proofs_of,
     signed_root,
 )
-from tests.topics.proved import APPROVED, KEY_ID, SEED, SIGN, holds
+from tests.topics.proved import APPROVED, KEY_ID, PUBLIC, SEED, SIGN, holds
 
 ROOT = Path(__file__).parents[2]
 GOLDEN = json.loads((Path(__file__).parent / "proofs.json").read_text("utf-8"))
@@ -48,6 +51,22 @@ def test_the_page_has_the_vectors() -> None:
     for vector in GOLDEN:
         for part in (*vector["values"], *vector["headers"], vector["key"], vector["public_key"], vector["root"]):
             assert part in page, (vector["about"], part)
+
+
+def test_the_code_of_the_page_agrees() -> None:
+    """The one for those who have not our library, about trees of all sizes up to a full one."""
+    page = (ROOT / "docs/signing.md").read_text("utf-8")
+    code = "def is_decides" + page.partition("def is_decides")[2].partition("```")[0]
+    names: dict[str, Any] = {"base64": base64, "hashlib": hashlib, "InvalidSignature": InvalidSignature}
+    names |= {"Ed25519PublicKey": Ed25519PublicKey, "netstring": netstring}
+    exec(code, names)
+    place = APPROVED.encode(), 3
+    for size in range(1, TOGETHER + 1):
+        values = [b"%d" % number for number in range(size)]
+        proofs = proofs_of(SIGN, KEY_ID, APPROVED, 3, values)
+        assert all(names["is_decides"](PUBLIC, *place, *pair) for pair in zip(values, proofs, strict=True))
+        assert not names["is_decides"](PUBLIC, *place, b"forged", proofs[0])
+        assert not names["is_decides"](PUBLIC, place[0], 2, values[0], proofs[0])
 
 
 @given(batches, st.randoms())

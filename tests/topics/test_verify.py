@@ -1,6 +1,7 @@
 """Readers that demand proof, on a real broker: they go on after restarts, and nothing that somebody has written among
 the verdicts is handed out as one."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from sidestep.topics.subscribe import Subscription, Verdicts
 from sidestep.topics.verdict_keys import VerdictKeys
 from sidestep.topics.verdict_proof import HEADER
 from sidestep.topics.verdict_signer import VerdictSigner
+from tests.guarantees.harness.odd import produce_odd
 from tests.topics.proved import APPROVED, keys_file, signer
 from tests.topics.test_subscribe import verdict
 
@@ -115,6 +117,20 @@ def test_a_reader_stops_where_its_file_is_gone_and_loses_nothing(
         with pytest.raises(CredentialsError):
             verdicts.poll(0)
         assert ["order-2"] == taken(verdicts, 1)
+
+
+def test_a_header_that_is_no_text_stops_nobody(clean_topics: Connection, keys: VerdictKeys) -> None:
+    """Confluent's client raises when it is asked for the headers. Without keys the record counts as one that has none,
+    with keys as a forgery; reading goes on."""
+    odd = {"key": b"key", "value": encode(verdict(1)), "headers": [(b"\xff\xfe", b"x")]}
+    asyncio.run(produce_odd(clean_topics, APPROVED, 0, [odd]))
+    write(clean_topics, APPROVED, (encode(verdict(2)), None))
+    with Subscription(clean_topics, [APPROVED], start="earliest") as records:
+        first, second = records.poll(10), records.poll(10)
+    assert first is not None and second is not None and first.headers == {}
+    assert [verdict(1), verdict(2)] == [first.value, second.value]
+    with Verdicts(clean_topics, topics=[APPROVED], start="earliest", verify=keys) as verdicts:
+        assert ["proof-unreadable", "proof-missing"] == taken(verdicts, 2)
 
 
 def test_proofs_are_for_verdicts(keys: VerdictKeys) -> None:
