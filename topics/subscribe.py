@@ -37,7 +37,8 @@ from sidestep.topics.catalog import APPROVED, BY_NAME, REJECTED
 from sidestep.topics.cluster import DEADLINE, QUIET, reason, require
 from sidestep.topics.connection import Connection
 from sidestep.topics.errors import BrokerUnreachable, LogTruncated, TopicsError
-from sidestep.topics.received import Received, Unreadable, headers_of, octets_of, received
+from sidestep.topics.headers import UnreadableHeaders, headers_of
+from sidestep.topics.received import Received, Unreadable, octets_of, received
 from sidestep.topics.verdict_check import VerdictCheck
 from sidestep.topics.verdict_keys import VerdictKeys
 
@@ -130,7 +131,11 @@ class Subscription:
         record = received(message)
         if self._check is None:
             return record
-        return self._check.checked(record, octets_of(message.value()), headers_of(message))
+        try:
+            headers = headers_of(message)
+        except UnreadableHeaders:
+            headers = None
+        return self._check.checked(record, octets_of(message.value()), headers)
 
     @property
     def refused(self) -> Counter[str]:

@@ -1,9 +1,9 @@
-"""What a reader looks at before it hands a verdict out: whether a known key has signed it for the place where it stands,
-and whether it has been there before.
+"""What a reader looks at before it hands a verdict out: whether a known key has signed it for the place where it
+stands, and whether it has been there before.
 
 Decide makes at most one verdict of each record of evidence, in their order. So in a partition the offsets of their
-evidence go up, and a genuine verdict that somebody has written there once more is behind the last one. How far they have
-come is kept beside the group's offset, in Kafka, so that a reader knows it after a restart as well.
+evidence go up, and a genuine verdict that somebody has written there once more is behind the last one. How far they
+have come is kept beside the group's offset, in Kafka, so that a reader knows it after a restart as well.
 """
 
 import logging

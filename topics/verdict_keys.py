@@ -74,8 +74,8 @@ class VerdictKeys:
     False: it is, and only what has one is checked, while a set-up is switched over.
 
     Where the file is empty, missing, spoilt or open for others to write, nobody's verdicts count: reading raises
-    CredentialsError, and goes on where it was once the file is right again. What has changed is in force once it has read
-    the same at two looks, a second apart.
+    CredentialsError, and goes on where it was once the file is right again. What has changed is in force once it has
+    read the same at two looks, a second apart.
     """
 
     def __init__(self, file: Path | str, required: bool = True):

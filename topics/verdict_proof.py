@@ -1,10 +1,10 @@
 """The proof of a verdict: that Decide's key has signed it, for this partition of this topic. Pure.
 
-One signature is for up to 64 verdicts of a batch: for the root of a hash tree (topics/merkle.py) whose entries are their
-values, octet by octet. The header `sidestep-proof` of each holds `1;KEY-ID;INDEX;SIZE;BASE64`: its place among the
-entries, how many there are, and the signature with the path behind it. So each is checked by itself. What is signed is a
-list of netstrings: sidestep-verdicts-1, topic, partition, key id, SIZE, the root. docs/signing.md says it for other
-languages, with vectors.
+One signature is for up to 64 verdicts of a batch: for the root of a hash tree (topics/merkle.py) whose entries are
+their values, octet by octet. The header `sidestep-proof` of each holds `1;KEY-ID;INDEX;SIZE;BASE64`: its place among
+the entries, how many there are, and the signature with the path behind it. So each is checked by itself. What is signed
+is a list of netstrings: sidestep-verdicts-1, topic, partition, key id, SIZE, the root. docs/signing.md says it for
+other languages, with vectors.
 """
 
 from binascii import Error, a2b_base64, b2a_base64

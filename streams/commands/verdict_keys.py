@@ -1,12 +1,12 @@
 """`sidestep verdict-keys`: keys with which Decide signs verdicts, and a look at the file of those who read them."""
 
-import json
 import secrets
 from pathlib import Path
 
 import click
 
 from sidestep.streams.commands.key_file import write_key
+from sidestep.streams.terminal import json_line, printable
 from sidestep.topics.signing import ED25519, KEY_OCTETS, is_key_id
 from sidestep.topics.verdict_keys import read_verdict_keys
 from sidestep.topics.verdict_signer import VerdictSigner
@@ -31,11 +31,10 @@ def new(key_id: str, key_file: Path) -> None:
         raise click.BadParameter("letters, digits, . _ and - can be in it, 64 at most", param_hint="KEY-ID")
     write_key(key_file, f"{ED25519}:{secrets.token_bytes(KEY_OCTETS).hex()}\n")
     signer = VerdictSigner(key_id, key_file)
-    click.echo(
-        f"secret, for Decide alone: SIDESTEP_VERDICT_KEY={key_id} SIDESTEP_VERDICT_KEY_FILE={key_file}", err=True
-    )
+    where = f"SIDESTEP_VERDICT_KEY={key_id} SIDESTEP_VERDICT_KEY_FILE={key_file}"
+    click.echo(printable(f"secret, for Decide alone: {where}"), err=True)
     click.echo("line for the readers' file, below [keys]:", err=True)
-    click.echo(f"{json.dumps(key_id)} = {json.dumps(signer.public_key)}")
+    click.echo(f"{json_line(key_id)} = {json_line(signer.public_key)}")
 
 
 @verdict_keys.command("check")
