@@ -1,14 +1,17 @@
 """Clients that live long are made anew when certificates or secrets on disk have changed: librdkafka reads them once.
 
 First one that is only for that tries whether Kafka lets it in with the renewed ones. Until it does, the old clients go
-on: a slip in a rotation stops nobody.
+on: a slip in a rotation stops nobody. Then each new client connects before its old one is given up: nobody waits for a
+handshake.
 """
 
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
+from weakref import WeakSet
 
 from confluent_kafka import KafkaException
 
@@ -22,7 +25,18 @@ AGAIN_SECONDS = 5.0
 TOLD_SECONDS = 60.0
 """Between two lines of the log that say so."""
 
-Client = TypeVar("Client")
+CONNECT_SECONDS = 5.0
+"""For which a new client is waited for to connect."""
+
+
+class Connecting(Protocol):
+    """What all of confluent-kafka's clients have."""
+
+    def list_topics(self, *, timeout: float) -> object:
+        """Connects, and asks."""
+
+
+Client = TypeVar("Client", bound=Connecting)
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +48,8 @@ class Renewals:
         self._connection = connection
         self._accepted = connection.security.stamp()
         self._trying = threading.Lock()
+        self._joining = threading.Lock()
+        self._followed: WeakSet[Successor[Any]] = WeakSet()
         self._tried = self._told = float("-inf")
         self.trouble = ""
         """Why the files that are there now are not in use; empty: they are."""
@@ -47,9 +63,15 @@ class Renewals:
             threading.Thread(target=self._try, args=(seen,), name="renewal", daemon=True).start()
         return self._accepted
 
+    def follow(self, successor: "Successor[Any]") -> None:
+        """Have it prepared whenever renewed files were accepted, for as long as somebody holds it."""
+        with self._joining:
+            self._followed.add(successor)
+
     def _try(self, seen: Stamp) -> None:
         try:
             cluster(admin_client(self._connection), self._connection)
+            self._prepare_all()
         except (SidestepError, KafkaException) as error:
             self.trouble = str(error)
             if time.monotonic() - self._told >= TOLD_SECONDS:
@@ -61,30 +83,54 @@ class Renewals:
         finally:
             self._trying.release()
 
+    def _prepare_all(self) -> None:
+        """One after the other: a worker has many, and verdicts go on meanwhile."""
+        with self._joining:
+            followed = list(self._followed)
+        for successor in followed:
+            successor.prepare()
 
-class Renewing(Generic[Client]):
-    """A client that lives long. Any thread may ask for it; the old one is retired in the thread that asked first."""
+
+class Successor(Generic[Client]):
+    """The client that comes next: once renewed files are accepted it is made of them and connects, while the one before
+    is still used."""
 
     def __init__(self, renewals: Renewals, make: Callable[[], Client]):
         self._renewals = renewals
         self._make = make
-        self._lock = threading.Lock()
-        self._stamp = renewals.stamp()
+        self._prepared: deque[Client] = deque(maxlen=1)
+        renewals.follow(self)
+
+    def prepare(self) -> None:
+        """Make it, and wait until it has connected. Raises CredentialsError, KafkaException."""
+        client = self._make()
+        client.list_topics(timeout=CONNECT_SECONDS)
+        self._prepared.append(client)
+
+    def take(self) -> Client | None:
+        """It, where there is one, once; None: go on as before. Never waits. These calls look after the files."""
+        self._renewals.stamp()
+        try:
+            return self._prepared.popleft()
+        except IndexError:
+            return None
+
+
+class Renewing(Generic[Client]):
+    """A client that lives long. Any thread may ask for it; the old one is retired in the thread that finds the new one
+    ready."""
+
+    def __init__(self, renewals: Renewals, make: Callable[[], Client]):
+        self._successor = Successor(renewals, make)
         self.client = make()
 
     def renew(self, retire: Callable[[Client], None] = lambda old: None) -> bool:
-        """Make it anew if renewed files are to be used; `retire` sees to the end of the old one then. True: it was.
-
-        Raises CredentialsError where the files have become unusable since they were tried.
-        """
-        stamp = self._renewals.stamp()
-        if stamp == self._stamp:
+        """Go over to the client of renewed files, if one is ready: True, and `retire` sees to the end of the old one.
+        Never waits."""
+        client = self._successor.take()
+        if client is None:
             return False
-        with self._lock:
-            if stamp == self._stamp:
-                return False
-            old, self.client = self.client, self._make()
-            self._stamp = stamp
+        old, self.client = self.client, client
         retire(old)
         return True
 

@@ -63,7 +63,7 @@ class DecideRole(StageRole[Judged]):
         super().__init__(context, EVIDENCE.name, ledger, judge, _measured)
         self._held_up = HeldUp(
             self._stage.partitions,
-            ends=Offsets(settings.connection).ends,
+            ends=ledger.offsets.ends,
             end=lambda: _end_hanging(settings, context.partitions),
         )
         context.report.metrics.declare(VERDICTS, RULES, TESTS, TRAPS)

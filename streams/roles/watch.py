@@ -18,7 +18,6 @@ from sidestep.streams.roles.role import Context
 from sidestep.streams.roles.stage_role import StageRole
 from sidestep.streams.runtime.batches import Partition
 from sidestep.streams.runtime.ledger import Ledger, LedgerSettings
-from sidestep.streams.runtime.offsets import Offsets
 from sidestep.streams.runtime.outgoing import Keyed, Outgoing
 from sidestep.streams.runtime.publisher import Publisher
 from sidestep.streams.screen.holds import note
@@ -70,7 +69,7 @@ class WatchRole(StageRole[WatchedBatch]):
         log_partitions = range(context.partitions[EVIDENCE.name])
         self._held_up = HeldUp(
             self._looked_at,
-            ends=Offsets(settings.connection).ends,
+            ends=ledger.offsets.ends,
             end=lambda: hold_transaction.end_hanging(settings.connection, settings.group, log_partitions),
         )
         context.report.metrics.declare(ANOMALY_RECORDS, WATCH_TALLIES, WATCH_WINDOWS, WATCH_CONTROLS)

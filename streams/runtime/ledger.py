@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from rocksdict import Cache, WriteBatch
 from sidestep.streams.errors import LedgerError
 from sidestep.streams.runtime.hanging import Ended
 from sidestep.streams.runtime.manifest import MARKER, Place, Writer, ledger_writer
+from sidestep.streams.runtime.offsets import Offsets
 from sidestep.streams.runtime.outgoing import Outgoing
 from sidestep.streams.runtime.quarantine import open_sound
 from sidestep.streams.runtime.record import Record
@@ -58,6 +60,11 @@ class LedgerSettings:
     transaction_seconds: float = TRANSACTION_SECONDS
     """After which Kafka aborts a transaction that its writer has left open."""
 
+    @cached_property
+    def offsets(self) -> Offsets:
+        """By one connection for all partitions."""
+        return Offsets(self.connection)
+
     def folder(self, partition: int) -> Path:
         """Where a partition's ledger lies on disk."""
         return self.data / self.role / str(partition)
@@ -77,7 +84,12 @@ class Ledger:
         self._failpoint = failpoint
         window = Place(settings.window_changelog, partition)
         self._transactions = Transactions(
-            settings.connection, settings.writer(partition), window, failpoint, settings.transaction_seconds
+            settings.connection,
+            settings.writer(partition),
+            window,
+            failpoint,
+            settings.transaction_seconds,
+            settings.offsets,
         )
         folder = settings.folder(partition)
         self._rows = open_sound(folder / "rows", settings.cache)
@@ -163,9 +175,19 @@ class Ledger:
         the ledger before no longer holds. Raises SidestepError."""
         if not self._transactions.settle():
             return False
-        caught_up = self._recover(lambda done, total: None)
+        caught_up = 0 if self._is_up_to_date() else self._recover(lambda done, total: None)
         self.marker = self._marker()
         return self.ended.any or caught_up > 0
+
+    def _is_up_to_date(self) -> bool:
+        """Whether nobody can have written to the changelogs since: behind the last record that is in there is at most
+        the end of its transaction, and one record more would have an end as well."""
+        settings = self._settings
+        topics = {"rows": settings.rows_changelog, "window": settings.window_changelog}
+        places = {name: Place(topics[name], self.partition) for name in self._stores}
+        ends = settings.offsets.ends(places.values())
+        applied = {name: int(store.get(POSITION) or -1) for name, store in self._stores.items()}
+        return all(applied[name] < ends[place].high <= applied[name] + 2 for name, place in places.items())
 
     @property
     def ended(self) -> Ended:

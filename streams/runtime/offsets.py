@@ -10,6 +10,7 @@ from confluent_kafka.admin import AdminClient, OffsetSpec
 from sidestep.streams.runtime.kafka import client, explain
 from sidestep.streams.runtime.manifest import Place
 from sidestep.topics.connection import Connection
+from sidestep.topics.renewing import Renewing
 
 ANSWER_SECONDS = 60.0
 """As long as a transaction may take."""
@@ -24,8 +25,10 @@ PASSING = {
     KafkaError.UNKNOWN_TOPIC_OR_PART,
     KafkaError._UNKNOWN_PARTITION,
     KafkaError._TRANSPORT,
+    KafkaError._NOENT,
 }
-"""What is said while a partition changes its leader, or a broker starts."""
+"""What is said while a partition changes its leader, or a broker starts; by a client that knew the cluster before, too.
+"""
 
 
 class Ends(NamedTuple):
@@ -37,14 +40,15 @@ class Ends(NamedTuple):
 
 
 class Offsets:
-    """Asks one cluster. Blocks. Raises BrokerUnreachable or another SidestepError."""
+    """Asks one cluster, from any thread. Blocks. Raises BrokerUnreachable or another SidestepError."""
 
     def __init__(self, connection: Connection):
         self._connection = connection
-        self._admin = self._client()
+        self._admins = self._new()
 
-    def _client(self) -> AdminClient:
-        return AdminClient(client(self._connection, "offsets"))
+    def _new(self) -> Renewing[AdminClient]:
+        connection = self._connection
+        return Renewing(connection.renewals, lambda: AdminClient(client(connection, "offsets")))
 
     def ends(self, places: Iterable[Place]) -> dict[Place, Ends]:
         """Where committed records and all records end."""
@@ -68,9 +72,9 @@ class Offsets:
                     raise explain(error, f"asking for the offsets of {len(places)} partitions") from error
                 time.sleep(AGAIN_SECONDS)  # until the partition has a leader, or the deadline
                 # this one may go on with the leader that it knew, for as long as it is asked
-                self._admin = self._client()
+                self._admins = self._new()
 
     def _ask_once(self, places: list[Place], spec: OffsetSpec, isolation: IsolationLevel) -> dict[Place, int]:
         wanted = {TopicPartition(*place): spec for place in places}
-        found = self._admin.list_offsets(wanted, isolation_level=isolation, request_timeout=ANSWER_SECONDS)
+        found = self._admins.get().list_offsets(wanted, isolation_level=isolation, request_timeout=ANSWER_SECONDS)
         return {Place(tp.topic, tp.partition): int(future.result().offset) for tp, future in found.items()}

@@ -40,21 +40,35 @@ ROUNDS = 3
 """A hanging transaction is ended in one round. Another one stands for what its end uncovers."""
 
 
-def take_over(connection: Connection, writer: Writer, settings: Mapping[str, Any]) -> tuple[Producer, Ended]:
-    """A producer of the id, with `settings`, whose predecessors are fenced and leave nothing open.
+def new_producer(connection: Connection, writer: Writer, settings: Mapping[str, Any]) -> Producer:
+    """One of the id, which has taken nothing over yet."""
+    name = writer.transactional_id
+    return Producer(client(connection, name, **{"transactional.id": name, **settings}))
+
+
+def take_over(
+    connection: Connection,
+    writer: Writer,
+    settings: Mapping[str, Any],
+    offsets: Offsets | None = None,
+    producer: Producer | None = None,
+) -> tuple[Producer, Ended]:
+    """A producer of the id, with `settings`, whose predecessors are fenced and leave nothing open. `producer`: one that
+    has connected, to begin with.
 
     Raises Hanging, Fenced, BrokerUnreachable or another SidestepError.
     """
+    offsets = offsets or Offsets(connection)
     ended = Ended()
     for _ in range(ROUNDS):
-        producer = _initialised(connection, writer, settings)
-        still_open = unsettled(connection, writer)
+        producer = _initialised(producer or new_producer(connection, writer, settings), writer)
+        still_open = unsettled(offsets, writer)
         if not still_open:
             return producer, ended
-        del producer  # to look closer fences it
+        producer = None  # to look closer fences it
         if not _end_all(connection, writer, still_open, ended):
-            _await_settled(connection, writer)
-            return _initialised(connection, writer, settings), ended
+            _await_settled(offsets, writer)
+            return _initialised(new_producer(connection, writer, settings), writer), ended
     name = writer.transactional_id
     raise Hanging(f"{name}: transactions hang again as often as they are ended. {_advice(writer)}")
 
@@ -68,9 +82,7 @@ def _end_all(connection: Connection, writer: Writer, still_open: Mapping[Place, 
     return bool(fates)
 
 
-def _initialised(connection: Connection, writer: Writer, settings: Mapping[str, Any]) -> Producer:
-    name = writer.transactional_id
-    producer = Producer(client(connection, name, **{"transactional.id": name, **settings}))
+def _initialised(producer: Producer, writer: Writer) -> Producer:
     try:
         producer.init_transactions(ASK_SECONDS)
     except KafkaException as error:
@@ -78,10 +90,9 @@ def _initialised(connection: Connection, writer: Writer, settings: Mapping[str, 
     return producer
 
 
-def unsettled(connection: Connection, writer: Writer) -> dict[Place, Ends]:
+def unsettled(offsets: Offsets, writer: Writer) -> dict[Place, Ends]:
     """Places in which something is open: in one's own after a moment still, in shared ones all that while. Fences
     nobody. Raises SidestepError."""
-    offsets = Offsets(connection)
     first = offsets.ends((*writer.own, *writer.shared))
     open_since = {place: ends for place, ends in first.items() if ends.stable < ends.high}
     deadline = time.monotonic() + SETTLE_SECONDS
@@ -92,8 +103,7 @@ def unsettled(connection: Connection, writer: Writer) -> dict[Place, Ends]:
     return open_since
 
 
-def _await_settled(connection: Connection, writer: Writer) -> None:
-    offsets = Offsets(connection)
+def _await_settled(offsets: Offsets, writer: Writer) -> None:
     deadline = time.monotonic() + PATIENCE_SECONDS
     while behind := [str(place) for place, ends in offsets.ends(writer.own).items() if ends.stable < ends.high]:
         if time.monotonic() > deadline:

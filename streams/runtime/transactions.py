@@ -5,17 +5,19 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Any, cast
 
-from confluent_kafka import KafkaError, KafkaException, Message
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from sidestep.streams.runtime.kafka import MESSAGE_MAX, OnDelivery, behind, explain, produce_batch
 from sidestep.streams.runtime.manifest import HEADER, MARKER, Place, Sequences, Writer
+from sidestep.streams.runtime.offsets import Offsets
 from sidestep.streams.runtime.outgoing import Headers, Keyed, Outgoing
 from sidestep.streams.runtime.record import Record
 from sidestep.streams.runtime.tables import pack_pairs
-from sidestep.streams.runtime.takeover import take_over, unsettled
+from sidestep.streams.runtime.takeover import new_producer, take_over, unsettled
 from sidestep.topics.connection import Connection
+from sidestep.topics.renewing import Successor
 
 log = logging.getLogger(__name__)
 
@@ -71,23 +73,32 @@ class Transactions:
         window: Place,
         failpoint: Callable[[str], None],
         seconds: float = TRANSACTION_SECONDS,
+        offsets: Offsets | None = None,
     ):
+        """`offsets`: what others ask with as well; None: a connection of its own."""
         self._connection = connection
         self._writer = writer
         self._window = window
         self._failpoint = failpoint
         self._seconds = seconds
+        self._offsets = offsets or Offsets(connection)
         self._unsure = self._anew = False
         self._looked = float("-inf")
+        self._renewed = Successor(
+            connection.renewals, lambda: new_producer(self._connection, self._writer, self._settings())
+        )
         self._take_over()
 
-    def _take_over(self) -> None:
-        self._credentials = self._connection.renewals.stamp()
-        timeout = int(self._seconds * 1000)
-        settings = {**_SETTINGS, "transaction.timeout.ms": timeout, "error_cb": self._disturbed}
-        self._producer, self.ended = take_over(self._connection, self._writer, settings)
+    def _take_over(self, producer: Producer | None = None) -> None:
+        self._producer, self.ended = take_over(
+            self._connection, self._writer, self._settings(), self._offsets, producer
+        )
         self._sequences = Sequences()
         self._unsure = self._anew = False
+
+    def _settings(self) -> dict[str, Any]:
+        timeout = int(self._seconds * 1000)
+        return {**_SETTINGS, "transaction.timeout.ms": timeout, "error_cb": self._disturbed}
 
     def _disturbed(self, error: KafkaError) -> None:
         """librdkafka's errors that it mends by itself, a lost connection above all."""
@@ -108,11 +119,12 @@ class Transactions:
             raise explain(error, f"looking after {self._writer.changelog}") from error
         if self._unsure and time.monotonic() - self._looked >= LOOK_SECONDS:
             self._looked = time.monotonic()
-            self._anew = self._anew or bool(unsettled(self._connection, self._writer))
+            self._anew = self._anew or bool(unsettled(self._offsets, self._writer))
             self._unsure = False
-        if not self._anew and self._credentials == self._connection.renewals.stamp():
+        renewed = self._renewed.take()
+        if not self._anew and renewed is None:
             return False
-        self._take_over()
+        self._take_over(renewed)
         return True
 
     @property

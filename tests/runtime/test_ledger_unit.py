@@ -101,6 +101,18 @@ def place(kafka: EmbeddedKafka, make_topic: MakeTopic, tmp_path: Path) -> Iterat
             pass
 
 
+def test_a_ledger_that_nobody_else_had_reads_nothing_back(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Taken over anew, as with renewed certificates: the ends of its changelogs say that there is nothing."""
+    ledger = place.open()
+    for marker in range(2):
+        ledger._transactions._anew = True
+        with monkeypatch.context() as nothing_is_read:
+            nothing_is_read.setattr(ledger, "_recover", lambda _: pytest.fail("the changelogs are read"))
+            assert not ledger.settle()
+        place.commit(ledger, marker, a=marker)
+    assert place.outputs() == [0, 1]
+
+
 class Died(BaseException):
     """The process ends here."""
 

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from confluent_kafka import Producer
@@ -242,13 +241,14 @@ def test_what_hangs_as_often_as_it_is_ended_is_left_to_an_operator(monkeypatch: 
 def test_readers_that_are_held_up_by_nothing_that_is_open(monkeypatch: pytest.MonkeyPatch) -> None:
     """A last stable offset may lag for a while; one that goes on lagging is left to an operator."""
     answers = [Ends(0, 1), Ends(0, 1), Ends(1, 1)]
-    monkeypatch.setattr(takeover, "Offsets", lambda _: SimpleNamespace(ends=lambda _: {PLACE: answers.pop(0)}))
-    takeover._await_settled(NOWHERE, WRITER)
+    offsets = Offsets(NOWHERE)
+    monkeypatch.setattr(offsets, "ends", lambda _: {PLACE: answers.pop(0)})
+    takeover._await_settled(offsets, WRITER)
     assert answers == []
     answers.append(Ends(0, 1))
     monkeypatch.setattr(takeover, "PATIENCE_SECONDS", -1.0)
     with pytest.raises(Hanging, match="rows/0: the last stable offset stays below the end"):
-        takeover._await_settled(NOWHERE, WRITER)
+        takeover._await_settled(offsets, WRITER)
 
 
 def test_a_kafka_that_goes_away_while_it_is_looked_into_is_said_so() -> None:

@@ -130,7 +130,8 @@ def test_a_roll_back_that_fails_stops_the_worker(make: Make) -> None:
 
 def test_offsets_are_asked_for_until_partitions_have_leaders(monkeypatch: pytest.MonkeyPatch) -> None:
     """What does not pass is one of our errors at once."""
-    faults = [fault(KafkaError.NOT_LEADER_FOR_PARTITION), fault(KafkaError.LEADER_NOT_AVAILABLE)]
+    codes = (KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE, KafkaError._NOENT)
+    faults = [fault(code) for code in codes]
 
     def ask(offsets: Offsets, places: list[Place], *_: Any) -> dict[Place, int]:
         if faults:
