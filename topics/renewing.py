@@ -108,7 +108,7 @@ class Successor(Generic[Client]):
         self._prepared.append(client)
 
     def take(self) -> Client | None:
-        """The client, where there is one, once; None: go on as before. Never waits. These calls look after the files."""
+        """The client, where there is one, once; None: go on as before. Never waits. These calls look at the files."""
         self._renewals.stamp()
         try:
             return self._prepared.popleft()
