@@ -235,7 +235,6 @@ class TrapRecord(Struct, tag="trap", tag_field="kind", omit_defaults=True):
     tied: str = ""
     tied_at: int = 0
     door: str = ""
-    """Of a provider's report: counts once by it."""
     former: tuple[FormerKeys, ...] = ()
     """Only while the secret is being changed."""
 

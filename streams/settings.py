@@ -52,6 +52,9 @@ class Settings:
         "", "secret that keys recipients' hashes, 64 hex digits; made and kept in the data folder where absent", True
     )
     hash_key_file: str = _setting("", "file with that secret, open to nobody else; in place of SIDESTEP_HASH_KEY")
+    hash_key_former_file: str = _setting(
+        "", "file with the secret that was in force before, while people's rows move to the present one"
+    )
     signers: str = _setting(
         "",
         "file (TOML) of the keys that sign records, and of whose have to be signed; followed while the worker runs; "

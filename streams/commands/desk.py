@@ -10,13 +10,14 @@ import click
 
 from sidestep.streams.commands.options import broker_option
 from sidestep.streams.errors import HashKeyMismatch
-from sidestep.streams.screen.hash_key import known_hash_key
+from sidestep.streams.screen.hash_key import former_hash_key, known_hash_key
 from sidestep.streams.screen.keys import Keys
 from sidestep.streams.screen.subject_lists import Line, read_lines
 from sidestep.streams.settings import Settings, load
 from sidestep.streams.terminal import printable
 
 if TYPE_CHECKING:  # it brings Kafka, which --help does without
+    from sidestep.streams.screen.control import Written
     from sidestep.streams.screen.operator_writer import Said
 
 F = TypeVar("F", bound=Callable[..., object])
@@ -41,7 +42,7 @@ class Desk:
     """`look`: how people find out what counts, such as `sidestep suppress list`."""
 
     def __init__(self, broker: str | None, data_dir: str | None, look: str):
-        from sidestep.streams.screen.control import read_notes
+        from sidestep.streams.screen.control import read_notes, written_kinds
         from sidestep.topics.catalog import CONTROL, EVIDENCE
         from sidestep.topics.cluster import admin_client, require
 
@@ -52,7 +53,10 @@ class Desk:
         self.partitions = sorted(topics[EVIDENCE.name].partitions)
         self.notes = read_notes(connection)
         self.now_ms = int(time.time() * 1000)
-        self.keys = _keys(settings, self.notes)
+        written = written_kinds(self.notes).get("hash-key")
+        self.keys = _keys(settings, written)
+        self.secret = self.keys.fingerprint if self.keys is not None else written.version if written is not None else ""
+        """Fingerprint of the secret that what is said is keyed with; empty: nobody has one yet."""
 
     def write(self, said: Sequence["Said"]) -> None:
         """All of it, two thousand at a time. Raises SidestepError."""
@@ -122,15 +126,12 @@ class _Progress:
             click.echo(f"{done:,} of {self._total:,}", err=True)
 
 
-def _keys(settings: Settings, notes: dict[str, bytes]) -> Keys | None:
+def _keys(settings: Settings, written: "Written | None") -> Keys | None:
     """None where no hash key is given. Raises HashKeyMismatch for one that recipients are not keyed with."""
-    from sidestep.streams.screen.control import written_kinds
-
     secret = known_hash_key(settings)
     if secret is None:
         return None
-    keys = Keys(secret)
-    written = written_kinds(notes).get("hash-key")
+    keys = Keys(secret, former_hash_key(settings))
     if written is not None and written.version != keys.fingerprint:
         raise HashKeyMismatch(
             "this hash key is not the one that the Screen workers of this cluster use: what is said with it concerns "

@@ -11,6 +11,7 @@ from sidestep.streams.commands.desk import Desk, counted, desk_options, login, r
 from sidestep.streams.screen.holds import later_ms, rfc3339
 from sidestep.streams.screen.subject_lists import Line
 from sidestep.streams.screen.suppressions import (
+    KEY,
     Suppression,
     Target,
     as_json,
@@ -77,7 +78,8 @@ def list_suppressions(subjects: Sequence[str], json_lines: bool, broker: str | N
     desk = Desk(broker, data_dir, LOOK)
     found = in_force(desk.notes, desk.now_ms)
     if subjects:
-        wanted = {target.text for target in read_subjects(subjects, lambda text: read_subject(text, desk.keys))}
+        targets = read_subjects(subjects, lambda text: read_subject(text, desk.keys))
+        wanted = {text for target in targets for text in target.texts}
         found = [each for each in found if each.subject in wanted]
     for line in map(as_json, found) if json_lines else _table(found):
         click.echo(line)
@@ -128,7 +130,8 @@ def _stop(desk: Desk, lines: Sequence[Line], reason: str, until: str, by: str, w
 def _said(desk: Desk, subject: Target, record: SuppressRecord) -> "Said":
     from sidestep.streams.screen.operator_writer import Said
 
-    return Said("suppress", record, partitions_of(subject, len(desk.partitions)), note(subject, record))
+    kept, gone = note(subject, record, desk.secret), [KEY + text for text in subject.texts[1:]]
+    return Said("suppress", record, partitions_of(subject, len(desk.partitions)), kept, gone)
 
 
 def _table(found: Sequence[Suppression]) -> Iterator[str]:

@@ -13,6 +13,7 @@ from sidestep.streams.screen.subject_lists import Line
 from sidestep.streams.screen.traps import (
     KnownTrap,
     as_json,
+    former_notes,
     hit_ms,
     known_traps,
     no_trap_record,
@@ -98,7 +99,8 @@ def list_traps(subjects: Sequence[str], json_lines: bool, broker: str | None, da
     desk = Desk(broker, data_dir, LOOK)
     found = known_traps(desk.notes)
     if subjects:
-        wanted = {target.text for target in read_subjects(subjects, lambda text: read_trap(text, desk.keys))}
+        targets = read_subjects(subjects, lambda text: read_trap(text, desk.keys))
+        wanted = {text for target in targets for text in target.texts}
         found = [each for each in found if each.subject in wanted]
     for line in map(as_json, found) if json_lines else _table(found):
         click.echo(line)
@@ -123,7 +125,8 @@ def _report(desk: Desk, lines: Sequence[Line], given: Line, where: str) -> None:
 def _said(desk: Desk, record: TrapRecord) -> "Said":
     from sidestep.streams.screen.operator_writer import Said
 
-    return Said("trap", record, places_of(target_of(record), len(desk.partitions)), note(record))
+    places = places_of(target_of(record), len(desk.partitions))
+    return Said("trap", record, places, note(record, desk.secret), former_notes(record))
 
 
 def _table(found: Sequence[KnownTrap]) -> Iterator[str]:

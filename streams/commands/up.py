@@ -110,13 +110,15 @@ def _check_broker(kafka: "EmbeddedKafka | None") -> None:
 def _workers(settings: Settings, data: Path, access: Access) -> "list[WorkerProcess]":
     from sidestep.streams.local.ports import free_port
     from sidestep.streams.local.processes import one_for_each_role
-    from sidestep.streams.screen.hash_key import hash_key
+    from sidestep.streams.screen.hash_key import former_file, hash_key
 
     first = settings.web_port
     ports = [first + number if first else free_port() for number in range(len(ROLES))]
+    former = former_file(settings)
     common = {
         "hash_key": hash_key(settings).hex(),
         "hash_key_file": "",
+        "hash_key_former_file": str(former.resolve()) if former is not None else "",
         "name_servers": settings.name_servers,
         "policy": str(Path(settings.policy).resolve()) if settings.policy else "",
         "log_format": "text",

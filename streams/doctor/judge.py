@@ -1,11 +1,14 @@
 """What follows from what a check has seen: rows of the doctor's table. Pure."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import NamedTuple
 
+from sidestep.streams.decide.expiry import KEPT_SECONDS, PARTS
 from sidestep.streams.doctor.row import CheckRow, CheckStatus
 from sidestep.streams.rights.granted import RightsFinding
 from sidestep.streams.screen.dns.trust import Said, Trust
+from sidestep.streams.screen.key_note import KeyNote
 from sidestep.topics.needs import Shortfall
 
 DAY = 86_400
@@ -21,6 +24,9 @@ SKEW_WARNING, SKEW_FAULT = 1.0, 30.0
 """Seconds by which clocks differ. Intents are judged by the time of Screen's machine, certificates by the broker's."""
 FRESH = 5.0
 """Seconds: what Kafka wrote last may be so old where workers commit every second."""
+
+SWEPT_SECONDS = PARTS * 3600
+"""After which a row that has ended has left the ledger."""
 
 SHOWN = 3
 """Faults of one kind that have rows of their own."""
@@ -137,14 +143,41 @@ def names(said: Mapping[str, Said], trust: Trust) -> CheckRow:
     return CheckRow("dns", "ok", f"the name servers know all {len(said)} canaries, and make nothing up")
 
 
-def hash_key(of_cluster: str, of_ours: str | None) -> CheckRow:
-    """The row of this hash key against the cluster's, by their fingerprints. `of_ours` None: there is none here."""
+def hash_key(of_cluster: str, of_ours: str | None, former: str = "") -> CheckRow:
+    """The row of this hash key against the cluster's, by their fingerprints. `of_ours` None: there is none here;
+    `former`: of the one that is given as the one before, if any."""
     mend = "Give the one of the other Screen workers: SIDESTEP_HASH_KEY_FILE. With another one no Screen worker starts."
     if of_ours is None:
         return CheckRow("hash key", "warning", "the recipients in Kafka are keyed, and that key is not here", mend)
+    if former == of_cluster:
+        return CheckRow("hash key", "ok", "a new one, which comes into force when a Screen worker starts with it")
     if of_ours != of_cluster:
         return CheckRow("hash key", "fault", "not the one that the recipients in Kafka were keyed with", mend)
     return CheckRow("hash key", "ok", "the one that the recipients in Kafka were keyed with")
+
+
+def rotation(note: KeyNote, former: str, left: int, now: float) -> CheckRow:
+    """The row of the hash key that was in force before. `former`: the one that is given as such, by its fingerprint;
+    `left`: suppressions and traps of addresses that are under it still. `now`: Unix seconds."""
+    since = note.at / 1000
+    until = since + KEPT_SECONDS + SWEPT_SECONDS
+    rests = (
+        f"{left:,} suppressions and traps of addresses rest on it" if left else "no suppression and no trap rests on it"
+    )
+    given = former == note.former
+    if now > until and not left:
+        mend = "Remove SIDESTEP_HASH_KEY_FORMER_FILE (or hash-key.former), and destroy that secret." if given else ""
+        return CheckRow("former key", "ok", f"nothing rests on it any more: replaced on {_day(since)}", mend)
+    if not given:
+        what = f"the one before, replaced on {_day(since)}, is not here: {rests}, histories may until {_day(until)}"
+        mend = "Name it in SIDESTEP_HASH_KEY_FORMER_FILE: without it who was not met since is a stranger."
+        return CheckRow("former key", "warning", what, mend)
+    if now > until:
+        what = f"it was replaced on {_day(since)}; no history rests on it any more, but {rests}"
+        mend = "Say those again by address, or remove them (docs/security.md); then it may go."
+        return CheckRow("former key", "warning", what, mend)
+    what = f"two are set since {_day(since)}; {rests}; histories may until {_day(until)}: then the former may go"
+    return CheckRow("former key", "ok", what, "What it costs to let it go sooner: docs/security.md.")
 
 
 def misspelt(given: Iterable[str], known: Collection[str]) -> Iterator[CheckRow]:
@@ -152,6 +185,10 @@ def misspelt(given: Iterable[str], known: Collection[str]) -> Iterator[CheckRow]
     for name in sorted(set(given) - set(known)):
         yield CheckRow("settings", "warning", f"{name} is no setting, and nobody reads it",
                        "Compare its name with docs/settings.md.")  # fmt: skip
+
+
+def _day(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).date().isoformat()
 
 
 def _said(each: Shortfall) -> str:

@@ -9,9 +9,10 @@ from confluent_kafka.admin import AdminClient, ClusterMetadata, OffsetSpec
 from sidestep.streams.doctor import judge
 from sidestep.streams.doctor.row import CheckRow
 from sidestep.streams.roles.topics_of import topics_of
-from sidestep.streams.screen.control import read_notes, written_kinds
-from sidestep.streams.screen.hash_key import known_hash_key
+from sidestep.streams.screen.control import key_note, read_notes
+from sidestep.streams.screen.hash_key import former_hash_key, known_hash_key
 from sidestep.streams.screen.keys import Keys
+from sidestep.streams.screen.moved_notes import left_behind
 from sidestep.streams.settings import Settings
 from sidestep.topics import admin
 from sidestep.topics.catalog import CONTROL
@@ -88,18 +89,25 @@ def clock(connection: Connection, metadata: ClusterMetadata) -> Iterator[CheckRo
 
 
 def hash_key(settings: Settings, metadata: ClusterMetadata) -> Iterator[CheckRow]:
-    """Whether this hash key is the one that the recipients in Kafka were keyed with; nothing where none is used yet."""
+    """Whether this hash key is the one that the recipients in Kafka were keyed with, and whether the one before it may
+    go; nothing where none is used yet."""
     if CONTROL.name not in metadata.topics:
         return
-    key = known_hash_key(settings)
+    secret = known_hash_key(settings)
     try:
-        written = written_kinds(read_notes(settings.connection)).get("hash-key")
+        notes = read_notes(settings.connection)
     except SidestepError as error:
         yield CheckRow("hash key", "unknown", f"whether it is the cluster's can't be seen: {error}",
                        f"It takes READ on {CONTROL.name}, as the operator has it.")  # fmt: skip
         return
-    if written is not None:
-        yield judge.hash_key(written.version, Keys(key).fingerprint if key is not None else None)
+    note = key_note(notes)
+    if note is None:
+        return
+    keys = Keys(secret, former_hash_key(settings)) if secret is not None else None
+    former = keys.former.fingerprint if keys is not None and keys.former is not None else ""
+    yield judge.hash_key(note.version, keys.fingerprint if keys is not None else None, former)
+    if note.former and keys is not None:
+        yield judge.rotation(note, former, len(left_behind(notes, note.version)), time.time())
 
 
 def _newest(client: AdminClient, asked: dict[TopicPartition, OffsetSpec]) -> float | None:

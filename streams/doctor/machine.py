@@ -37,6 +37,7 @@ SECRETS = (
     "oauth_client_secret_file",
     "hash_key_file",
     "verdict_key_file",
+    "hash_key_former_file",
     "web_token_file",
     "web_tls_key",
 )

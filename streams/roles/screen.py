@@ -11,6 +11,7 @@ from prometheus_client.core import Metric
 
 from sidestep.streams.decide.policy_file import read_policy
 from sidestep.streams.decide.policy_text import version_of
+from sidestep.streams.errors import HashKeyMismatch
 from sidestep.streams.observe.health import Health
 from sidestep.streams.observe.labels import LabelBounds
 from sidestep.streams.observe.metrics import Count, Done, Labelled, Metrics
@@ -36,7 +37,8 @@ from sidestep.streams.screen.announcer import Announcer
 from sidestep.streams.screen.control import keep_time
 from sidestep.streams.screen.dns.resolver import Resolver
 from sidestep.streams.screen.feedback.reasons import load_reasons
-from sidestep.streams.screen.hash_key import hash_key
+from sidestep.streams.screen.formers import Formers
+from sidestep.streams.screen.hash_key import former_hash_key, hash_key
 from sidestep.streams.screen.keys import Keys
 from sidestep.streams.screen.lists.classes import load_lists
 from sidestep.streams.screen.lists.domain_facts import DomainBook
@@ -52,6 +54,9 @@ from sidestep.topics.catalog import EVIDENCE
 from sidestep.topics.errors import BrokerUnreachable, PublishFailed
 from sidestep.topics.own_topics import owner_of
 
+SECRET_SECONDS = 5.0
+"""A rebalance waits for that at most."""
+NOTES_SECONDS = 30.0
 RENEWAL_SECONDS = 86_400.0
 """Between two looks; what is a week old then is written again (screen/control.py)."""
 
@@ -73,10 +78,11 @@ class ScreenRole:
         self._report = context.report
         self._fail = context.fail
         self._partitions = context.partitions[EVIDENCE.name]
-        self._keys = Keys(hash_key(settings))
+        self._keys = Keys(hash_key(settings), former_hash_key(settings))
+        self._formers = Formers(self._keys)
         self._lists = load_lists()
         self._publisher = Publisher(settings.connection, f"{settings.group}-{self.name}")
-        self._announcer = Announcer(settings.connection, self._publisher, self._partitions, self._keys.fingerprint)
+        self._announcer = Announcer(settings.connection, self._publisher, self._partitions, self._keys, self._formers)
         self._policy = ""
         self._ticks = Ticks()
         self._own = [name for name in context.partitions if owner_of(name)]
@@ -102,6 +108,7 @@ class ScreenRole:
             failpoint=context.failpoint,
             ticks=self._ticks,
             history=self._sources.prober.history if self._sources.prober is not None else None,
+            formers=self._formers,
             signers=self._signers.now if self._signers is not None else None,
         )
 
@@ -125,6 +132,8 @@ class ScreenRole:
         yield follow_dns(self._sources.resolver, self._report.health)
         yield self._keep_time()
         yield keep_in_log(self._renew)
+        if self._keys.former is not None:
+            yield self._move_notes()
         if self._settings.policy:  # the one that ships changes with Sidestep alone, and then its rules do as well
             yield self._policy_reload(Path(self._settings.policy)).follow()
         if self._signers is not None:
@@ -143,7 +152,9 @@ class ScreenRole:
         """Screen begins at the group's committed offset: there is nothing to recover."""
 
     async def assigned(self, partitions: set[Partition]) -> None:
-        """Forget what is remembered of all other partitions. Who had these may have died before a tick."""
+        """Forget what is remembered of all other partitions. Who had these may have died before a tick; or a worker
+        with another secret has come, and then this one must not begin."""
+        await self._check_secret()
         self._screener.forget(partitions)
         self._ticks.wrote(range(self._partitions), time.time())
 
@@ -151,6 +162,24 @@ class ScreenRole:
         """End what is being asked; what was handed to the publisher is sent."""
         await self._sources.close()
         await self._publisher.close()
+
+    async def _check_secret(self) -> None:
+        try:
+            await asyncio.wait_for(self._announcer.check_secret(), SECRET_SECONDS)
+        except (BrokerUnreachable, TimeoutError) as error:
+            log.warning("whether the hash key is still in force is asked at the next rebalance: %s", error)
+        except HashKeyMismatch as error:
+            self._fail(error)
+            raise
+
+    async def _move_notes(self) -> None:
+        """For ever, while there are two secrets: what people see of suppressions and traps moves, too."""
+        while True:
+            await asyncio.sleep(NOTES_SECONDS)
+            try:
+                await self._announcer.move_notes()
+            except (BrokerUnreachable, PublishFailed) as error:
+                log.warning("notes under the former hash key are not moved yet: %s", error)
 
     def _done(self, batch: Batch, screened: Screened, seconds: float) -> None:
         counts: dict[Count, Labelled] = {EVIDENCE_RECORDS: screened.kinds, SIGNATURES: screened.signatures}

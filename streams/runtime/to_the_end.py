@@ -15,8 +15,10 @@ MANY = 1_000
 REFUSED = (KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.GROUP_AUTHORIZATION_FAILED)
 
 
-def read_to_end(connection: Connection, topic: str, partitions: Sequence[int], name: str) -> Iterator[Record]:
-    """All committed records, in order within a partition. `name` is the client's. Blocks.
+def read_to_end(
+    connection: Connection, topic: str, partitions: Sequence[int], name: str, offset: int = 0
+) -> Iterator[Record]:
+    """All committed records from an offset on, in order within a partition. `name` is the client's. Blocks.
 
     Raises BrokerUnreachable, NotLetIn at once where it may not be read.
     """
@@ -24,7 +26,7 @@ def read_to_end(connection: Connection, topic: str, partitions: Sequence[int], n
     settings["fetch.wait.max.ms"] = 20  # the end is told when Kafka has waited that long for more
     consumer = Consumer(client(connection, name, **settings, **{"auto.offset.reset": "earliest"}))
     try:
-        consumer.assign([TopicPartition(topic, partition, 0) for partition in partitions])
+        consumer.assign([TopicPartition(topic, partition, offset) for partition in partitions])
         yield from _records(consumer, topic, len(partitions))
     finally:
         consumer.close()

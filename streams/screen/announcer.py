@@ -14,18 +14,23 @@ from collections.abc import Mapping, Sequence
 from enum import Enum
 
 from sidestep.schemas import ListsRecord, PolicyRecord
-from sidestep.streams.runtime.outgoing import Sender
+from sidestep.streams.runtime.outgoing import Outgoing, Sender
 from sidestep.streams.screen.control import (
     Written,
-    check_key,
     is_due,
+    key_note,
+    notes_since,
     policy_notes,
     put,
     put_notes,
-    read_notes,
     written_kinds,
 )
+from sidestep.streams.screen.formers import Formers
+from sidestep.streams.screen.key_note import KEY as HASH_KEY
+from sidestep.streams.screen.key_note import note_at_start, still_in_force
+from sidestep.streams.screen.keys import Keys
 from sidestep.streams.screen.lists.classes import version_of_lists
+from sidestep.topics.catalog import CONTROL
 from sidestep.topics.connection import Connection
 
 ATTEMPTS = 10
@@ -46,12 +51,15 @@ class _Purpose(Enum):
 class Announcer:
     """One worker's announcer. One announcement at a time."""
 
-    def __init__(self, connection: Connection, publisher: Sender, partitions: int, fingerprint: str):
-        """`partitions` of the log; `fingerprint` of the key that recipients are keyed with."""
+    def __init__(self, connection: Connection, publisher: Sender, partitions: int, keys: Keys, formers: Formers):
+        """`partitions` of the log; `formers` hears what the cluster knows of secrets, and of whom it has notes."""
         self._connection = connection
         self._publisher = publisher
         self._partitions = partitions
-        self._fingerprint = fingerprint
+        self._own, self._former = keys.fingerprint, keys.former.fingerprint if keys.former is not None else ""
+        self._formers = formers
+        self._read = 0
+        """Up to where email-control has been read."""
         self._lock = asyncio.Lock()
 
     async def put_in_force(self, version: str, text: str, lists: Mapping[str, str]) -> None:
@@ -83,10 +91,9 @@ class Announcer:
     async def _announce(self, policy: PolicyRecord, versions: Mapping[str, str], purpose: _Purpose) -> bool:
         """Write what is due. Whether somebody wrote another policy meanwhile."""
         lists = ListsRecord(version=version_of_lists(versions), lists=dict(versions), at=policy.at)
-        written = written_kinds(await asyncio.to_thread(read_notes, self._connection))
-        check_key(written, self._fingerprint)
-        if "hash-key" not in written:
-            await put_notes(self._publisher, {"hash-key": Written(self._fingerprint, 0, policy.at)})
+        notes, self._read = await asyncio.to_thread(notes_since, self._connection, 0)
+        await self._claim(notes, policy.at)
+        written = written_kinds(notes)
         due: dict[str, PolicyRecord | ListsRecord] = {}
         if self._is_policy_due(written.get("policy"), policy, purpose):
             due["policy"] = policy
@@ -97,6 +104,33 @@ class Announcer:
         if due:
             await self._write(due)
         return "policy" in due and overtaken(await asyncio.to_thread(policy_notes, self._connection), policy)
+
+    async def _claim(self, notes: Mapping[str, bytes], now_ms: int) -> None:
+        """Have the cluster know this worker's secret as the one in force. Raises HashKeyMismatch."""
+        found = key_note(notes)
+        note = note_at_start(found, self._own, self._former, now_ms)
+        if note != found:
+            await put_notes(self._publisher, {HASH_KEY: note})
+            if found is not None and found.version != note.version:
+                log.warning("a new hash key is in force: people's rows move to it as they are met")
+        self._formers.heard(note)
+        self._formers.heard_notes(notes)
+
+    async def check_secret(self) -> None:
+        """Whether this worker's secret is still in force. Raises HashKeyMismatch."""
+        async with self._lock:
+            notes, self._read = await asyncio.to_thread(notes_since, self._connection, self._read)
+        still_in_force(key_note(notes), self._own)
+
+    async def move_notes(self) -> None:
+        """Write notes anew whose people were met. Raises SidestepError."""
+        if not self._formers.notes.due:
+            return
+        async with self._lock:
+            # as they are now: an operator may have taken one back
+            notes, self._read = await asyncio.to_thread(notes_since, self._connection, 0)
+            self._formers.heard_notes(notes)
+            await self._publisher.send(Outgoing({(CONTROL.name, 0): self._formers.notes.take()}))
 
     def _is_policy_due(self, note: Written | None, policy: PolicyRecord, purpose: _Purpose) -> bool:
         if purpose is _Purpose.AGAIN:

@@ -15,9 +15,10 @@ import msgspec
 
 from sidestep.schemas import ListsRecord, PolicyRecord, TickRecord
 from sidestep.schemas.codec import encode
-from sidestep.streams.errors import HashKeyMismatch
 from sidestep.streams.runtime.outgoing import Keyed, Outgoing, Sender
 from sidestep.streams.runtime.to_the_end import read_to_end
+from sidestep.streams.screen.key_note import KEY as HASH_KEY
+from sidestep.streams.screen.key_note import KeyNote
 from sidestep.streams.screen.notes import read_note
 from sidestep.streams.screen.ticks import Ticks
 from sidestep.topics.catalog import CONTROL, EVIDENCE
@@ -46,6 +47,16 @@ def read_notes(connection: Connection) -> dict[str, bytes]:
     return {key: value for key, value in dict(_records(connection)).items() if value}
 
 
+def notes_since(connection: Connection, offset: int) -> tuple[dict[str, bytes], int]:
+    """The last record of each key from an offset of email-control on, but what was deleted, and where to go on. Blocks.
+    Raises BrokerUnreachable."""
+    found: dict[str, bytes] = {}
+    for record in read_to_end(connection, CONTROL.name, (0,), "sidestep-control", offset):
+        found[(record.key() or b"").decode("utf-8", "replace")] = record.value() or b""
+        offset = (record.offset() or 0) + 1
+    return {key: value for key, value in found.items() if value}, offset
+
+
 def policy_notes(connection: Connection) -> list[Written]:
     """All that email-control has of policies, in its order; what it has compacted is gone. Blocks.
 
@@ -70,16 +81,10 @@ def written_kinds(notes: Mapping[str, bytes]) -> dict[str, Written]:
     return {kind: written for kind, written in found.items() if written is not None}
 
 
-def check_key(written: Mapping[str, Written], fingerprint: str) -> None:
-    """Raises HashKeyMismatch where the recipients in the ledger were keyed with another key than this worker's."""
-    key = written.get("hash-key")
-    if key is not None and key.version != fingerprint:
-        raise HashKeyMismatch(
-            "This worker's hash key is not the one that the recipients in the ledger were keyed with: their "
-            "history would not be found. Give "
-            "it the same SIDESTEP_HASH_KEY (or the file hash-key of the first worker's data folder) as the "
-            "other Screen workers."
-        )
+def key_note(notes: Mapping[str, bytes]) -> KeyNote | None:
+    """What the notes say of the secret in force."""
+    value = notes.get(HASH_KEY)
+    return read_note(value, KeyNote) if value else None
 
 
 def is_due(written: Written | None, version: str, partitions: int, now_ms: int) -> bool:
@@ -96,7 +101,7 @@ async def put(publisher: Sender, records: Mapping[str, PolicyRecord | ListsRecor
     await put_notes(publisher, {kind: Written(it.version, partitions, it.at) for kind, it in records.items()})
 
 
-async def put_notes(publisher: Sender, notes: Mapping[str, Written]) -> None:
+async def put_notes(publisher: Sender, notes: Mapping[str, Written | KeyNote]) -> None:
     """Write what email-control is to say, by kind. Raises SidestepError."""
     records: list[Keyed] = [{"key": kind, "value": encode(note)} for kind, note in notes.items()]
     await publisher.send(Outgoing({(CONTROL.name, 0): records}))

@@ -83,12 +83,12 @@ def feedback_evidence(
     """One bounce, complaint or sign of engagement, classified. Not for a trap that was hit."""
     assert feedback.kind != "trap-hit", "trap_evidence is for those"
     recipient_key = keys.recipient(address.identity)
-    tie = check_token(keys, feedback.token, recipient_key, feedback.service)
+    tie = tie_of(feedback, address, recipient_key, keys)
     evidence = FeedbackEvidence(
         event=feedback.kind,
         at=int(now * 1000),
         domain=address.domain,
-        event_key=_event_key(feedback, recipient_key, keys, way, tie),
+        event_key=event_key(feedback, recipient_key, keys, way, tie),
         recipient_key=recipient_key,
         service=feedback.service,
         intent_id=feedback.intent_id,
@@ -115,7 +115,7 @@ def trap_evidence(
     said = without_local_parts(hit.reply or hit.reason)
     words = "".join(letter if letter.isprintable() else " " for letter in said)
     recipient_key = keys.recipient(address.identity)
-    tie = check_token(keys, hit.token, recipient_key, hit.service)
+    tie = tie_of(hit, address, recipient_key, keys)
     return TrapRecord(
         domain=address.domain,
         by=origin,
@@ -123,7 +123,7 @@ def trap_evidence(
         recipient_key=recipient_key,
         reason=" ".join(words.split())[:TEXT_MAX],
         hit_at=min(read_time("occurred_at", hit.occurred_at, now), now_ms),
-        event_key=_event_key(hit, recipient_key, keys, way, tie),
+        event_key=event_key(hit, recipient_key, keys, way, tie),
         service=hit.service,
         proved=way.proved,
         tied=tie.tied,
@@ -132,7 +132,16 @@ def trap_evidence(
     )
 
 
-def _event_key(feedback: Bounce | Engagement, recipient_key: bytes, keys: Keys, way: Provenance, tie: Tie) -> bytes:
+def tie_of(feedback: Bounce | Engagement, address: ParsedAddress, recipient_key: bytes, keys: Keys) -> Tie:
+    """How it is tied to a message of ours; the token may have been made under the secret of before."""
+    tie = check_token(keys, feedback.token, recipient_key, feedback.service)
+    former = keys.former
+    if former is None or not feedback.token or tie.tied == "token":
+        return tie
+    return check_token(former, feedback.token, former.recipient(address.identity), feedback.service)
+
+
+def event_key(feedback: Bounce | Engagement, recipient_key: bytes, keys: Keys, way: Provenance, tie: Tie) -> bytes:
     """By its id within its service, its kind and its recipient; without an id the same thing said twice counts once.
 
     Nobody who only claims something can use up the id of who proves it: so how it is known belongs to it as well.

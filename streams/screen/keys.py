@@ -12,9 +12,11 @@ _JOIN = "\x1f"
 
 
 class Keys:
-    """Makes keys; `secret` is 32 octets, the same for all Screen workers."""
+    """Makes keys; `secret` is 32 octets, the same for all Screen workers. `former`: by the one that was in force
+    before, while there are two."""
 
-    def __init__(self, secret: bytes):
+    def __init__(self, secret: bytes, former: bytes | None = None):
+        self.former = Keys(former) if former is not None else None
         # histories rest on it since before there were purposes: `person` alone keeps it apart from all others
         self._recipient = hashlib.blake2b(digest_size=SIZE, key=secret, person=b"recipient")
         self._id, self._content = _hasher(secret, b"id"), _hasher(secret, b"content")

@@ -40,6 +40,8 @@ class Said(NamedTuple):
     record: Control
     partitions: Sequence[int]
     note: tuple[str, bytes | None]
+    gone: Sequence[str] = ()
+    """Keys of notes in place of which this one comes."""
 
 
 class OperatorWriter:
@@ -77,12 +79,14 @@ class OperatorWriter:
 
     def _produce(self, said: Sequence[Said]) -> None:
         places = Counter([Place(EVIDENCE.name, partition) for each in said for partition in each.partitions])
-        places[NOTE] = len(said)
+        places[NOTE] = sum(1 + len(each.gone) for each in said)
         wrote: Headers = [(HEADER, self._sequences.manifest(places).encode())]
         for number, each in enumerate(said, start=1):
             value = encode(each.record)
             for partition in each.partitions:
                 self._put(EVIDENCE.name, value, each.kind, partition)
+            for gone in each.gone:
+                self._put(NOTE.topic, None, gone, NOTE.partition)
             key, kept = each.note
             self._put(NOTE.topic, kept, key, NOTE.partition, headers=wrote if number == len(said) else [])
         self._producer.flush(TRANSACTION_SECONDS)  # what fails is said by the commit

@@ -14,7 +14,7 @@ from sidestep.streams.runtime.outgoing import Keyed, Outgoing, Single
 from sidestep.streams.runtime.record import Record
 from sidestep.streams.screen.evidence import ReadIntent
 from sidestep.streams.screen.signers import REASONS, TopicSigners
-from sidestep.streams.screen.traps import note
+from sidestep.streams.screen.traps import former_notes, note
 from sidestep.topics.catalog import CONTROL, DEAD_LETTERS, EVIDENCE, INTENTS
 from sidestep.topics.own_topics import general_of
 
@@ -54,13 +54,15 @@ class Screened:
         """Evidence for a partition of the log. Raises where it can't be written as JSON."""
         self._ready[partition].append({"key": evidence.domain, "value": encode(evidence)})
 
-    def add_trap(self, record: TrapRecord, partitions: Iterable[int]) -> None:
-        """A trap hit that was reported: for each of these partitions of the log, and a note of it for people."""
+    def add_trap(self, record: TrapRecord, partitions: Iterable[int], secret: str = "") -> None:
+        """A trap hit that was reported: for each of these partitions of the log, and a note of it for people. `secret`:
+        the fingerprint of that which it is keyed with."""
         value = encode(record)
         for partition in partitions:
             self._traps[partition].append({"key": "trap", "value": value})
-        key, kept = note(record)
+        key, kept = note(record, secret)
         self._notes.append({"key": key, "value": kept})
+        self._notes += [{"key": gone, "value": None} for gone in former_notes(record)]
         self.kinds["trap"] += 1
 
     def held(self, proved: str) -> None:

@@ -20,6 +20,7 @@ from sidestep.streams.screen.evidence import ReadIntent, feedback_evidence, inte
 from sidestep.streams.screen.examiner import Examiner
 from sidestep.streams.screen.feedback.reasons import Reasons
 from sidestep.streams.screen.findings import Findings
+from sidestep.streams.screen.formers import Formers
 from sidestep.streams.screen.intake import Feedback, read_intent
 from sidestep.streams.screen.keys import Keys
 from sidestep.streams.screen.lists.domain_facts import DomainBook
@@ -62,6 +63,7 @@ class Screener:
         ticks: Ticks,
         history: MailboxHistory | None = None,
         signers: Callable[[], Signers] | None = None,
+        formers: Formers | None = None,
     ):
         """`history` hears what feedback says of mailboxes. `signers` gives those of now; None: nothing is signed."""
         self._book = book
@@ -69,6 +71,7 @@ class Screener:
         self._examiner = Examiner(book.lists)
         self._history = history
         self._keys = keys
+        self._formers = formers or Formers(keys)
         self._reasons = reasons
         self._publisher = publisher
         self._new_limit = new_limit
@@ -183,6 +186,8 @@ class Screener:
 
     def _add(self, read: ReadIntent, answers: Answers, found: Findings, screened: Screened, now: float) -> None:
         evidence = intent_evidence(read, answers, found, self._keys, now)
+        if self._formers.in_use(now):
+            evidence.former = self._formers.of_intent(read.intent, read.address.identity, evidence.recipient_key, now)
         screened.add(evidence, read.facts.partition if read.facts is not None else self._book.partition(read.text))
 
     # -- feedback ------------------------------------------------------------------------------------------------------
@@ -213,9 +218,13 @@ class Screener:
         for event, address in zip(events, addresses, strict=True):
             if isinstance(event, Bounce) and event.kind == "trap-hit":
                 record = trap_evidence(event, address, self._keys, now, origin, way)
-                screened.add_trap(record, places_of(target_of(record), self._book.partitions))
+                if self._formers.in_use(now):
+                    record.former = self._formers.of_event(event, address.identity, record, way, now)
+                screened.add_trap(record, places_of(target_of(record), self._book.partitions), self._keys.fingerprint)
                 continue
             evidence = feedback_evidence(event, address, self._reasons, self._keys, now, origin, way)
+            if self._formers.in_use(now):
+                evidence.former = self._formers.of_event(event, address.identity, evidence, way, now)
             if self._history is not None:
                 self._history.hear(evidence, address.identity)
             screened.add(evidence, self._book.facts(address.domain).partition)

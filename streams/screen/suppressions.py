@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from sidestep.schemas import SuppressRecord
+from sidestep.schemas import FormerKeys, SuppressRecord
 from sidestep.streams.masking import without_local_parts
 from sidestep.streams.runtime.partitioner import partition_of
 from sidestep.streams.screen.address.domain import read_domain
@@ -39,6 +39,18 @@ class Target(NamedTuple):
 
     domain: str
     recipient_key: bytes = b""
+    former_key: bytes = b""
+    """Of the same mailbox under the former secret, while there are two."""
+
+    @property
+    def former_keys(self) -> tuple[FormerKeys, ...]:
+        """As records have them."""
+        return (FormerKeys(self.former_key),) if self.former_key else ()
+
+    @property
+    def texts(self) -> list[str]:
+        """As notes have it now, and as one from before may have it."""
+        return [self.text, *(Target(self.domain, former.recipient_key).text for former in self.former_keys)]
 
     @property
     def text(self) -> str:
@@ -56,6 +68,8 @@ class Suppression(msgspec.Struct, frozen=True):
     by: str
     at: int
     until: int = 0
+    secret: str = ""
+    """Fingerprint of the secret that the subject is keyed with; empty: nobody says."""
 
 
 def read_subject(text: str, keys: Keys | None) -> Target:
@@ -70,7 +84,8 @@ def read_subject(text: str, keys: Keys | None) -> Target:
         raise ValueError(f"{text!r} is no address: {address.reason}")
     if keys is None:
         raise ValueError(f"{text!r} is an address: the hash key of the Screen workers is needed, see SIDESTEP_HASH_KEY")
-    return Target(address.domain, keys.recipient(address.identity))
+    former = keys.former.recipient(address.identity) if keys.former is not None else b""
+    return Target(address.domain, keys.recipient(address.identity), former)
 
 
 def own_key(text: str) -> bytes:
@@ -96,21 +111,25 @@ def partitions_of(subject: Target, count: int) -> list[int]:
 def suppress_record(subject: Target, until: int, reason: str, by: str, now_ms: int) -> SuppressRecord:
     """The control record that stops all mail to it; `until` 0: for good. Raises ValueError for texts that cannot be."""
     reason, by = said_reason(reason), said_line("who says so", by)
-    return SuppressRecord(subject.domain, reason, by, now_ms, subject.recipient_key, until)
+    key, former = subject.recipient_key, subject.former_keys
+    return SuppressRecord(subject.domain, reason, by, now_ms, key, until, former=former)
 
 
 def lift_record(subject: Target, by: str, now_ms: int) -> SuppressRecord:
     """The control record that lets mail through again. Raises ValueError."""
     by = said_line("who says so", by)
-    return SuppressRecord(subject.domain, "removed", by, now_ms, subject.recipient_key, lifted=True)
+    key, former = subject.recipient_key, subject.former_keys
+    return SuppressRecord(subject.domain, "removed", by, now_ms, key, lifted=True, former=former)
 
 
-def note(subject: Target, record: SuppressRecord) -> tuple[str, bytes | None]:
-    """Key and value for email-control; what is taken back leaves nothing there."""
+def note(subject: Target, record: SuppressRecord, secret: str = "") -> tuple[str, bytes | None]:
+    """Key and value for email-control; what is taken back leaves nothing there. `secret`: the fingerprint of that which
+    an address is keyed with."""
     key = KEY + subject.text
     if record.lifted:
         return key, None
-    kept = Suppression(subject.text, record.reason, record.by, record.at, record.until)
+    secret = secret if subject.recipient_key else ""
+    kept = Suppression(subject.text, record.reason, record.by, record.at, record.until, secret)
     return key, msgspec.json.encode(kept)
 
 

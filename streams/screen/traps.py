@@ -41,6 +41,8 @@ class KnownTrap(msgspec.Struct, frozen=True):
     at: int
     reason: str = ""
     hit_at: int = 0
+    secret: str = ""
+    """Fingerprint of the secret that the subject is keyed with; empty: nobody says."""
 
 
 def read_trap(text: str, keys: Keys | None) -> Target:
@@ -74,12 +76,14 @@ def hit_ms(text: str, now_ms: int) -> int:
 def trap_record(trap: Target, by: str, reason: str, hit_at: int, now_ms: int) -> TrapRecord:
     """The control record that makes it a known trap. Raises ValueError for texts that cannot be."""
     reason = said_reason(reason) if reason.strip() else ""
-    return TrapRecord(trap.domain, said_line("who says so", by), now_ms, trap.recipient_key, reason, hit_at)
+    by = said_line("who says so", by)
+    return TrapRecord(trap.domain, by, now_ms, trap.recipient_key, reason, hit_at, former=trap.former_keys)
 
 
 def no_trap_record(trap: Target, by: str, now_ms: int) -> TrapRecord:
     """The control record that takes it back: it was a mistake. Raises ValueError."""
-    return TrapRecord(trap.domain, said_line("who says so", by), now_ms, trap.recipient_key, "removed", lifted=True)
+    by = said_line("who says so", by)
+    return TrapRecord(trap.domain, by, now_ms, trap.recipient_key, "removed", lifted=True, former=trap.former_keys)
 
 
 def target_of(record: TrapRecord) -> Target:
@@ -87,12 +91,20 @@ def target_of(record: TrapRecord) -> Target:
     return Target(record.domain, record.recipient_key)
 
 
-def note(record: TrapRecord) -> tuple[str, bytes | None]:
-    """Key and value for email-control; what is taken back leaves nothing there."""
+def note(record: TrapRecord, secret: str = "") -> tuple[str, bytes | None]:
+    """Key and value for email-control; what is taken back leaves nothing there. `secret`: the fingerprint of that which
+    an address is keyed with."""
     subject = target_of(record).text
     if record.lifted:
         return KEY + subject, None
-    return KEY + subject, msgspec.json.encode(KnownTrap(subject, record.by, record.at, record.reason, record.hit_at))
+    secret = secret if record.recipient_key else ""
+    kept = KnownTrap(subject, record.by, record.at, record.reason, record.hit_at, secret)
+    return KEY + subject, msgspec.json.encode(kept)
+
+
+def former_notes(record: TrapRecord) -> list[str]:
+    """Keys of notes of the same mailbox under a former secret, in place of which this one's comes."""
+    return [KEY + Target(record.domain, former.recipient_key).text for former in record.former if former.recipient_key]
 
 
 def as_json(found: KnownTrap) -> str:

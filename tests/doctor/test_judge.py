@@ -9,6 +9,7 @@ from sidestep.streams.doctor.judge import DAY, GIB, SeenCertificate
 from sidestep.streams.doctor.row import CheckRow, CheckStatus, worst
 from sidestep.streams.rights.granted import RightsFinding
 from sidestep.streams.screen.dns.trust import Said, Trust
+from sidestep.streams.screen.key_note import KeyNote
 from sidestep.topics.needs import Shortfall
 
 NOW = 1_800_000_000.0
@@ -134,6 +135,36 @@ def test_name_servers_that_lie_or_are_silent(
 def test_the_hash_key_is_the_clusters() -> None:
     """By its fingerprint; a worker with another one would not start."""
     assert ["ok", "fault", "warning"] == [judge.hash_key("f", ours).status for ours in ("f", "g", None)]
+    assert "comes into force" in judge.hash_key("f", "g", "f").what
+
+
+@pytest.mark.parametrize(
+    ("days", "former", "left", "status", "said"),
+    [
+        (
+            1,
+            "old",
+            0,
+            "ok",
+            "two are set since 2026-01-01; no suppression and no trap rests on it",
+        ),
+        (1, "old", 3, "ok", "3 suppressions and traps of addresses rest on it"),
+        (1, "", 3, "warning", "is not here: 3 suppressions"),
+        (1, "stranger", 0, "warning", "is not here"),
+        (900, "old", 3, "warning", "no history rests on it any more, but 3 suppressions"),
+        (900, "old", 0, "ok", "nothing rests on it any more"),
+        (900, "", 0, "ok", "nothing rests on it any more"),
+    ],
+)
+def test_when_a_secret_that_was_replaced_may_go(days: int, former: str, left: int, status: str, said: str) -> None:
+    """By what can be counted, and by the date on which the last history has ended."""
+    began = 1_767_225_600
+    row = judge.rotation(KeyNote("new", 0, began * 1000, "old", 0), former, left, began + days * DAY)
+    assert status == row.status
+    assert said in row.what
+    if days == 1:
+        assert "2028-02-13" in row.what, "24 months and 43 days later"
+    assert ("Remove" in row.mend) == (days == 900 and not left and bool(former))
 
 
 def test_misspelt_variables() -> None:

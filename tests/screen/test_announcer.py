@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from hashlib import sha256
 
 import pytest
 
@@ -12,14 +13,17 @@ from sidestep.streams.runtime.outgoing import Outgoing
 from sidestep.streams.runtime.publisher import Publisher
 from sidestep.streams.screen import announcer, control, holds, suppressions
 from sidestep.streams.screen.announcer import Announcer, overtaken
-from sidestep.streams.screen.control import Written
+from sidestep.streams.screen.control import Written, key_note, notes_since
+from sidestep.streams.screen.formers import Formers
+from sidestep.streams.screen.keys import Keys
 from sidestep.topics.catalog import CONTROL, EVIDENCE
 from sidestep.topics.connection import Connection
 from sidestep.topics.errors import PublishFailed
 from tests.guarantees.harness.records import read
 
 PARTITIONS = EVIDENCE.partitions
-KEY = "fingerprint"
+KEYS = Keys(sha256(b"first").digest())
+NEW = Keys(sha256(b"second").digest(), sha256(b"first").digest())
 
 
 class Hindered:
@@ -43,10 +47,10 @@ class Workers:
 
     def __init__(self, connection: Connection):
         self._connection = connection
-        self._publisher = Publisher(connection, "test-announcer")
-        self.hindered = Hindered(self._publisher)
+        self.publisher = Publisher(connection, "test-announcer")
+        self.hindered = Hindered(self.publisher)
         self._announcers = [
-            Announcer(connection, sender, PARTITIONS, KEY) for sender in (self.hindered, self._publisher)
+            Announcer(connection, sender, PARTITIONS, KEYS, Formers(KEYS)) for sender in (self.hindered, self.publisher)
         ]
 
     async def start(self, number: int, policy: str) -> None:
@@ -59,7 +63,7 @@ class Workers:
 
     async def close(self) -> None:
         """End them."""
-        await self._publisher.close()
+        await self.publisher.close()
 
     def log(self) -> tuple[dict[int, list[str]], set[int]]:
         """The policies that stand in the log, by partition; and how many records of lists each partition has."""
@@ -184,9 +188,44 @@ def test_another_hash_key_writes_nothing(clean_topics: Connection) -> None:
     async def scenario(workers: Workers) -> None:
         await workers.start(0, "one")
         with pytest.raises(HashKeyMismatch):
-            await Announcer(clean_topics, workers.hindered, PARTITIONS, "another").put_in_force("two", "", {})
+            another = Keys(sha256(b"another").digest())
+            announcer = Announcer(clean_topics, workers.hindered, PARTITIONS, another, Formers(another))
+            await announcer.put_in_force("two", "", {})
 
     assert everywhere("one") == acted(clean_topics, scenario).log()[0]
+
+
+@pytest.mark.broker
+def test_a_new_secret_ends_the_workers_that_have_the_old_one_alone(clean_topics: Connection) -> None:
+    """As soon as a worker has started that has both; they can't start again either. Notes of whom it meets move."""
+    old_key, note = f"suppress/{_hash(KEYS)}", b'{"subject":"%s","reason":"r","by":"b","at":1}' % _hash(KEYS).encode()
+
+    async def scenario(workers: Workers) -> None:
+        await workers.start(0, "one")
+        before = Announcer(clean_topics, workers.publisher, PARTITIONS, KEYS, Formers(KEYS))
+        await before.put_in_force("one", "text of one", {})
+        await before.check_secret()
+        await workers.publisher.send(Outgoing({(CONTROL.name, 0): [{"key": old_key, "value": note}]}))
+        formers = Formers(NEW)
+        after = Announcer(clean_topics, workers.publisher, PARTITIONS, NEW, formers)
+        await after.put_in_force("one", "text of one", {})
+        await after.check_secret()
+        for refused in (before.check_secret, lambda: before.put_in_force("one", "text of one", {})):
+            with pytest.raises(HashKeyMismatch, match="SIDESTEP_HASH_KEY_FORMER_FILE"):
+                await refused()
+        formers.notes.met(KEYS.recipient("jane@x.com"), NEW.recipient("jane@x.com"))
+        await after.move_notes()
+
+    acted(clean_topics, scenario)
+    notes, _ = notes_since(clean_topics, 0)
+    said = key_note(notes)
+    assert said is not None and (NEW.fingerprint, KEYS.fingerprint, 0) == (said.version, said.former, said.keyed)
+    assert old_key not in notes
+    assert NEW.fingerprint.encode() in notes[f"suppress/{_hash(NEW)}"]
+
+
+def _hash(keys: Keys) -> str:
+    return f"hash:{keys.recipient('jane@x.com').hex()}@x.com"
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 
 from sidestep.streams.errors import SettingsError
 from sidestep.streams.hash_key_text import SIZE
-from sidestep.streams.screen.hash_key import hash_key, known_hash_key
+from sidestep.streams.screen.hash_key import former_hash_key, hash_key, known_hash_key, rotate
 from sidestep.streams.settings import Settings
 from sidestep.topics.errors import CredentialsError
 
@@ -96,3 +96,39 @@ def test_workers_that_start_together_agree(tmp_path: Path) -> None:
     for thread in threads:
         thread.join(10)
     assert (8, 1) == (len(keys), len(set(keys)))
+
+
+def test_a_new_secret_is_made_and_the_present_one_kept(tmp_path: Path) -> None:
+    """Beside it, for its owner alone; what was interrupted is done again."""
+    old = hash_key(_settings(tmp_path))
+    assert former_hash_key(_settings(tmp_path)) is None
+    (tmp_path / "hash-key.former").hardlink_to(tmp_path / "hash-key")
+    assert former_hash_key(_settings(tmp_path)) is None, "of a change that was interrupted"
+    former = rotate(tmp_path)
+    assert old == former_hash_key(_settings(tmp_path)) != hash_key(_settings(tmp_path))
+    assert [0o600] * 2 == [stat.S_IMODE(path.stat().st_mode) for path in (former, tmp_path / "hash-key")]
+    assert ["hash-key", "hash-key.former"] == sorted(path.name for path in tmp_path.iterdir())
+
+
+def test_a_secret_is_not_replaced_while_rows_still_move(tmp_path: Path) -> None:
+    """Those of the first one would be lost."""
+    hash_key(_settings(tmp_path))
+    rotate(tmp_path)
+    before = (tmp_path / "hash-key").read_bytes()
+    with pytest.raises(SettingsError, match="still move"):
+        rotate(tmp_path)
+    assert before == (tmp_path / "hash-key").read_bytes()
+    with pytest.raises(SettingsError, match="has no hash-key"):
+        rotate(tmp_path / "nowhere")
+
+
+def test_a_former_secret_may_be_named(tmp_path: Path) -> None:
+    """Then that one counts; the present one twice is a mistake."""
+    file = tmp_path / "old"
+    file.write_text(KEY)
+    file.chmod(0o600)
+    present = sha256(b"present").hexdigest()
+    settings = Settings(data_dir=str(tmp_path), hash_key=present, hash_key_former_file=str(file))
+    assert bytes.fromhex(KEY) == former_hash_key(settings)
+    with pytest.raises(SettingsError, match="present one"):
+        former_hash_key(Settings(data_dir=str(tmp_path), hash_key=KEY, hash_key_former_file=str(file)))
