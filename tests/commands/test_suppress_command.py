@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 from confluent_kafka import Producer
 
-from sidestep.schemas import SuppressRecord
+from sidestep.schemas import FormerKeys, SuppressRecord
 from sidestep.schemas.codec import decode_evidence, encode
 from sidestep.streams.cli import main
 from sidestep.streams.runtime.partitioner import partition_of
@@ -123,3 +123,29 @@ def test_what_can_not_be_is_refused_with_the_reason(
     assert result.exit_code in (1, 2)
     assert said in result.output
     assert [] == records(clean_topics)
+
+
+def test_while_the_secret_is_changed_both_keys_are_meant(clean_topics: Connection, tmp_path: Path) -> None:
+    """What was said under the former one is found, shown and taken back by its address; nothing of it is left."""
+    former = tmp_path / "former"
+    former.write_text(SECRET)
+    former.chmod(0o600)
+    new = sha256(b"a new one").hexdigest()
+    both = {"SIDESTEP_HASH_KEY": new, "SIDESTEP_HASH_KEY_FORMER_FILE": str(former)}
+
+    def say(*arguments: str) -> str:
+        arguments = ("suppress", *arguments, "--broker", str(clean_topics))
+        result = CliRunner().invoke(main, arguments, env=both)
+        assert result.exit_code == 0, result.output
+        return result.stdout
+
+    on(clean_topics, "add", "jane@example.com", "--reason", "asked", "--by", "ops")
+    assert JANE in say("list", "jane@example.com")
+    say("add", "jane@example.com", "--reason", "asked again", "--by", "ops")
+    (listed_now,) = [json.loads(line) for line in say("export").splitlines()]
+    moved = Keys(bytes.fromhex(new)).recipient("jane@example.com")
+    assert f"hash:{moved.hex()}@example.com" == listed_now["subject"]
+    say("remove", "jane@example.com", "--by", "ops")
+    assert "" == say("export")
+    last = [record for _, record in records(clean_topics)][-1]
+    assert (moved, (FormerKeys(KEYS.recipient("jane@example.com")),)) == (last.recipient_key, last.former)

@@ -6,7 +6,19 @@ from pathlib import Path
 
 import pytest
 
-from tests.helm.chart import CASES, CHART, ROOT, SECRETS, containers, environment, given, pods, render, rendered
+from tests.helm.chart import (
+    CASES,
+    CHART,
+    ROOT,
+    SECRETS,
+    changed,
+    containers,
+    environment,
+    given,
+    pods,
+    render,
+    rendered,
+)
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -79,6 +91,15 @@ def test_each_pod_gets_its_own_secrets_and_no_others() -> None:
         "receive": {"sidestep-receiver", "sidestep-doors", "sidestep-receiver-key", "sidestep-receive"} | common,
         "setup": {"sidestep-admin", "core-cluster-ca-cert", "sidestep-principals"},
     }
+
+
+def test_a_secret_of_before_is_named_while_it_is_being_changed() -> None:
+    """An entry of the same Secret; otherwise there is no such variable."""
+    variable = "SIDESTEP_HASH_KEY_FORMER_FILE"
+    made = render({"two": changed("mtls", "screen.hashKey.formerEntry", "hash-key-1"), "one": given("mtls")})
+    found = {case: environment(pods(each)["screen"].containers[0]) for case, each in made.items()}
+    assert "/run/secrets/sidestep/hash-key/hash-key-1" == found["two"][variable]
+    assert variable not in found["one"]
 
 
 def test_every_file_that_is_named_is_mounted_and_the_other_way_round() -> None:

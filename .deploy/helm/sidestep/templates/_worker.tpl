@@ -76,6 +76,9 @@ sources: {{ dict "secret" . | toJson }}
 {{ include "sidestep.endpoints.env" . }}
 {{- if eq .component "screen" }}
 - { name: SIDESTEP_HASH_KEY_FILE, value: {{ print "/run/secrets/sidestep/hash-key/" .role.hashKey.entry | quote }} }
+{{- with .role.hashKey.formerEntry }}
+- { name: SIDESTEP_HASH_KEY_FORMER_FILE, value: {{ print "/run/secrets/sidestep/hash-key/" . | quote }} }
+{{- end }}
 {{- if .role.signers.secret }}
 - { name: SIDESTEP_SIGNERS, value: {{ print "/run/secrets/sidestep/signers/" .role.signers.entry | quote }} }
 {{- end }}
