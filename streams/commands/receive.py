@@ -7,6 +7,7 @@ import click
 from sidestep.streams.commands.options import FILE, broker_option, listen_options, signer_given, signer_options
 from sidestep.streams.commands.run_loop import run_loop
 from sidestep.streams.observe.logs import configure
+from sidestep.streams.observe.uncaught import log_what_nobody_catches
 from sidestep.streams.settings import load
 from sidestep.streams.web.receive.receiving import ReceiveOptions
 from sidestep.streams.web.receive.receiving import receive as run
@@ -40,4 +41,5 @@ def receive(broker: str | None, key_id: str | None, key_file: str | None, **opti
     """
     settings = load(broker=broker)
     configure(settings.log_format, settings.log_level)
+    log_what_nobody_catches()
     run_loop(run(settings, ReceiveOptions(**options, signer=signer_given(key_id, key_file))))

@@ -7,6 +7,7 @@ import click
 from sidestep.streams.commands.options import FILE, listen_options
 from sidestep.streams.commands.run_loop import run_loop
 from sidestep.streams.observe.logs import configure
+from sidestep.streams.observe.uncaught import log_what_nobody_catches
 from sidestep.streams.settings import load
 from sidestep.streams.web.validate.serving import ServeOptions
 from sidestep.streams.web.validate.serving import serve as answer
@@ -52,6 +53,7 @@ def serve(
         return
     settings = load(name_servers=name_servers, policy=policy, sources=sources, data_dir=data_dir)
     configure(settings.log_format, settings.log_level)
+    log_what_nobody_catches()
     run_loop(answer(settings, ServeOptions(**options)))
 
 

@@ -13,6 +13,7 @@ from sidestep.streams.commands.run_loop import run_loop
 from sidestep.streams.deadline import LEAVE_SECONDS
 from sidestep.streams.errors import StopOverdue
 from sidestep.streams.observe.logs import configure
+from sidestep.streams.observe.uncaught import log_what_nobody_catches
 from sidestep.streams.roles import ROLES
 from sidestep.streams.runtime.malloc import bound_malloc_arenas
 from sidestep.streams.runtime.open_files import raise_open_files
@@ -40,6 +41,7 @@ def worker(role: str, **options: Any) -> None:
     """Work until SIGTERM or Ctrl-C. Any number of workers share the partitions of a role."""
     settings = load(**options)
     configure(settings.log_format, settings.log_level)
+    log_what_nobody_catches()
     bound_malloc_arenas()
     raise_open_files()
     run_loop(_work(settings, tuple(ROLES) if role == "all" else (role,)))

@@ -96,7 +96,7 @@ def test_a_providers_list_comes_in_and_goes_out(clean_topics: Connection, tmp_pa
     assert 1 == failed.exit_code
     assert "nothing was written:" in failed.output
     assert f"{path}: line 3: '{'5e' * 16}' looks like a hash of an address" in failed.output
-    assert f"{path}: line 4: hit_at = 'yesterday'" in failed.output
+    assert f"{path}: line 4: hit_at is neither Unix seconds" in failed.output
     assert 2 == len(listed(clean_topics))
 
 
