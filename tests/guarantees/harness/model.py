@@ -200,7 +200,8 @@ def changelog_rows(connection: Connection) -> dict[int, Rows]:
 def assert_no_addresses(connection: Connection, *topics: str) -> None:
     """No record of these topics holds an address of the traffic."""
     for name in topics:
-        assert in_rows(name, ((m.key() or b"", m.value()) for m in read(connection, name))) == []
+        found = in_rows(name, ((m.key() or b"", m.value()) for m in read(connection, name)))
+        assert found == [], "addresses in plain form:\n" + "\n".join(found[:20])
 
 
 def _put(rows: Rows, windowed: bool, key: bytes, value: bytes | None) -> None:
