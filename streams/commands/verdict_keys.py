@@ -42,4 +42,4 @@ def new(key_id: str, key_file: Path) -> None:
 def check(file: Path) -> None:
     """Say whose verdicts a reader with FILE takes, or what is wrong with it (exit code 2)."""
     for key_id in read_verdict_keys(file):
-        click.echo(key_id.decode())
+        click.echo(printable(key_id.decode()))
