@@ -5,11 +5,13 @@ before KIP-890), so that its end marker does not come to those places.
 """
 
 import asyncio
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from aiokafka import errors
 from aiokafka.client import AIOKafkaClient
 from aiokafka.protocol.produce import ProduceRequest
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
@@ -43,6 +45,10 @@ def without_verification(connection: Connection) -> Iterator[None]:
         yield
     finally:
         _set(client, "true")
+
+
+SETTING_SECONDS = 10.0
+"""Within which a broker goes by a setting that was changed; the answer to the change says only that it stands."""
 
 
 def _set(client: AdminClient, value: str) -> None:
@@ -91,8 +97,13 @@ async def _produce(client: AIOKafkaClient, transactional_id: str, place: Place, 
     await client._wait_on_metadata(place.topic)
     leader = client.cluster.leader_for_partition(TopicPartition(*place))
     request = ProduceRequest(transactional_id, -1, 10_000, [(place.topic, [(place.partition, octets)])])
-    answer: Any = await client.send(leader, request)
-    _check(answer.topics[0][1][0][1])
+    deadline = time.monotonic() + SETTING_SECONDS
+    while True:
+        answer: Any = await client.send(leader, request)
+        code = answer.topics[0][1][0][1]
+        if code != errors.InvalidTxnState.errno or time.monotonic() > deadline:
+            return _check(code)
+        await asyncio.sleep(0.05)  # between two tries, until the broker has heard of `without_verification`
 
 
 def values(records: Iterable[bytes]) -> list[Raw]:
