@@ -182,7 +182,7 @@ def main() -> None:
         for verdict in verdicts:
             if isinstance(verdict, Verdict):
                 became = deliver(verdict, sent, relay, publisher, given.again)
-                print(f"{verdict.service}/{verdict.id} to {verdict.to}: {became}", flush=True)
+                print(f"{verdict.service}/{verdict.id}: {became}", flush=True)  # no addresses in logs
             else:
                 print(f"not sent, {verdict.code}: {verdict.text}", flush=True)
 

@@ -23,6 +23,7 @@ from sidestep.topics.catalog import APPROVED, BOUNCES
 from tests.canaries import CANARY_ZONES
 from tests.fixture_types import WaitUntil
 from tests.guarantees.harness.workers import free_port
+from tests.topics.proved import keys_file, signer
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "examples"
@@ -251,10 +252,24 @@ def test_a_mailer_that_is_killed_sends_nothing_twice(
     for _ in range(2):
         wait_until(lambda: running[-1].process.poll() is not None, 60)
         running.append(Running(tmp_path / "mailer.log", "mailer.py", *options))
-    wait_until(lambda: "m19@takes.example: sent" in running[-1].said, 60)
+    wait_until(lambda: "shop/m19: sent" in running[-1].said, 60)
     assert names == handler.took
-    assert "shop/m12 to m12@takes.example: in doubt: it may have been sent before a crash\n" in running[-1].said
+    assert "shop/m12: in doubt: it may have been sent before a crash\n" in running[-1].said
     running[-1].kill()
+
+
+def test_a_mailer_with_keys_sends_nothing_without_a_proof(
+    clean_topics: Connection, relay: tuple[Relay, str], tmp_path: Path, wait_until: WaitUntil
+) -> None:
+    """What somebody else wrote among the approvals is told, and passed over."""
+    handler, address = relay
+    approve(clean_topics, "forged")
+    keys = keys_file(tmp_path / "verdict-keys.toml", signer(tmp_path))
+    options = ["--broker", clean_topics, "--relay", address, "--database", tmp_path / "sent.sqlite"]
+    running = Running(tmp_path / "mailer.log", "mailer.py", *options, "--verdict-keys", keys)
+    wait_until(lambda: "not sent, proof-missing:" in running.said, 30)
+    running.kill()
+    assert [] == handler.took
 
 
 def test_a_mailer_tells_what_was_refused(
@@ -265,7 +280,7 @@ def test_a_mailer_tells_what_was_refused(
     approve(clean_topics, "gone", "here")
     options = ["--broker", clean_topics, "--relay", address, "--database", tmp_path / "sent.sqlite"]
     running = Running(tmp_path / "mailer.log", "mailer.py", *options)
-    wait_until(lambda: "here@takes.example: sent" in running.said, 30)
+    wait_until(lambda: "shop/here: sent" in running.said, 30)
     running.kill()
     with Subscription(clean_topics, [BOUNCES.name], start="earliest") as bounces:
         (record,) = bounces.batch(10, 10)

@@ -198,17 +198,21 @@ def looks_always(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("looks_always")
-def test_a_key_that_is_taken_out_counts_no_longer(tmp_path: Path, decide: VerdictSigner) -> None:
-    """Not for what was verified before either, once the file has read the same twice."""
+@pytest.mark.parametrize(("key_id", "code"), [("decide-2027", "proof-key-unknown"), ("decide-2026", "proof-wrong")])
+def test_a_key_that_is_taken_out_counts_no_longer(
+    tmp_path: Path, decide: VerdictSigner, key_id: str, code: str
+) -> None:
+    """Not under its id if another one has that, and not for a signature that was verified before, once the file has
+    read the same twice."""
     file = keys_file(tmp_path / "verdict-keys.toml", decide)
     reader = Reader(file)
     said = values(2)
     proofs = decide.proofs(APPROVED, 3, said)
     assert "taken" == reader.take(said[0], proofs[0])
-    keys_file(file, signer(tmp_path, "decide-2027", OTHER))
+    keys_file(file, signer(tmp_path, key_id, OTHER))
     for _ in range(2):
         reader.check.renew()
-    assert "proof-key-unknown" == reader.take(said[1], proofs[1])
+    assert code == reader.take(said[1], proofs[1])
 
 
 SPOILT = ("", "[keys]\n", "keys = 1\n", "[keys", '[keys]\nx = 1\n', '[keys]\nx = "abc"\n', '[keys]\n"a;b" = "x"\n',
