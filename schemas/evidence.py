@@ -4,9 +4,9 @@ Times are integers, milliseconds since 1970, stamped by Screen. Keys are BLAKE2b
 made with the secret that only Screen holds: who reads the ledger can try neither addresses nor ids against its rows.
 """
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from sidestep.schemas.feedback import Scope
 
@@ -263,10 +263,15 @@ class PaceRecord(Struct, tag="pace", tag_field="kind", omit_defaults=True):
     providers: dict[str, Pace] = {}
 
 
-class TickRecord(Struct, tag="tick", tag_field="kind", gc=False):
-    """Nothing but the time: the second before is over, although nothing else came to say so."""
+class TickRecord(Struct, tag="tick", tag_field="kind", omit_defaults=True):
+    """Nothing but the time: the second before is over, although nothing else came to say so. Or what Screen has refused
+    in it, which stands in the log in no other way."""
 
     at: int
+    refused: Annotated[
+        dict[str, Annotated[int, Meta(ge=0, le=1_000_000_000)]],
+        Meta(description="Records that were refused for who says them, by PRINCIPAL/REASON; see Tally.refused."),
+    ] = {}
 
 
 Control = (

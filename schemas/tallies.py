@@ -153,3 +153,11 @@ class Tally(Struct, omit_defaults=True, kw_only=True):
     tests: Annotated[
         Outcomes, Meta(description="Test intents that were approved, dropped and deferred: they count nowhere else.")
     ] = NO_INTENTS
+    refused: Annotated[
+        dict[str, int],
+        Meta(
+            description="Records that Screen has refused for who says them, by PRINCIPAL/REASON: the key that they "
+            "name, where it is known, or topic:NAME of a topic of its own; nothing where nobody is known. In the tally "
+            "of all services alone."
+        ),
+    ] = {}

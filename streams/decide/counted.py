@@ -1,5 +1,6 @@
 """What a stretch of the log gave to be counted: intents with their verdicts, and whatever else happened. Pure."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from sidestep.schemas import FeedbackEvidence, IntentEvidence, Verdict
@@ -49,11 +50,18 @@ class Bombed(NamedTuple):
     """So far."""
 
 
+class Refused(NamedTuple):
+    """Records that Screen has refused for who says them."""
+
+    records: Mapping[str, int]
+    """By PRINCIPAL/REASON."""
+
+
 class Counted(NamedTuple):
     """What a stretch of the log within one second gave, in the log's order."""
 
     intents: list[tuple[IntentEvidence, Verdict, Risk]]
     """Test intents left out."""
-    others: list[CameBack | TrapHit | Bombed]
+    others: list[CameBack | TrapHit | Bombed | Refused]
     tests: list[Verdict]
     """On test intents."""

@@ -65,6 +65,7 @@ def _counts(total: TallyRow, row: TallyRow) -> Iterable[tuple[dict[str, int], di
     yield total.reasons, row.reasons
     yield total.scopes, row.scopes  # type: ignore[misc]  # likewise
     yield total.signals, row.signals
+    yield total.refused, row.refused
 
 
 def _breakdowns(
@@ -111,6 +112,7 @@ def _tally(service: str, partition: int, row: TallyRow) -> Tally:
         bombed=_top(row.bombed),
         tests=_outcomes(row.tests),
         samples={kind: ids for kind, ids in zip(SAMPLED, row.samples, strict=True) if ids},
+        refused=_top(row.refused),
     )
 
 

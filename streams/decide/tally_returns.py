@@ -4,7 +4,7 @@ from base64 import b64encode
 from collections.abc import Callable
 
 from sidestep.schemas import FeedbackEvidence
-from sidestep.streams.decide.counted import Bombed, CameBack, Lesson, TrapHit, Whose
+from sidestep.streams.decide.counted import Bombed, CameBack, Lesson, Refused, TrapHit, Whose
 from sidestep.streams.decide.risk import names_of
 from sidestep.streams.decide.tally_counts import OTHER, add_samples, count, counts_of, has_room
 from sidestep.streams.decide.tally_rows import SAMPLED, TallyRow
@@ -32,8 +32,12 @@ RowOf = Callable[[str], TallyRow]
 """The row of a service in the second that lasts."""
 
 
-def add_other(row_of: RowOf, other: CameBack | TrapHit | Bombed) -> None:
-    """Count something that is no intent. What is learnt goes into the row of all services, whose name is empty."""
+def add_other(row_of: RowOf, other: CameBack | TrapHit | Bombed | Refused) -> None:
+    """Count something that is no intent. What is learnt, and what was refused, goes into the row of all services, whose
+    name is empty."""
+    if isinstance(other, Refused):
+        _add_refused(row_of(""), other)
+        return
     if isinstance(other, Bombed):
         _add_bombed(row_of(other.service), other)
     elif isinstance(other, TrapHit):
@@ -98,6 +102,13 @@ def _learn(row: TallyRow, lesson: Lesson, trap: bool) -> None:
         counts[BAD if lesson.bad else GOOD] += 1
         counts[LEARNT_TRAPS] += trap
         counts[EXPECTED] += lesson.expected
+
+
+def _add_refused(row: TallyRow, refused: Refused) -> None:
+    for who, times in refused.records.items():
+        # of whom nobody knows: the reason alone
+        name = who if has_room(row.refused, who) else "/" + who.partition("/")[2]
+        count(row.refused, (name,), times)
 
 
 def _add_bombed(row: TallyRow, bombed: Bombed) -> None:

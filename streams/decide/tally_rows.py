@@ -60,3 +60,4 @@ class TallyRow(Struct, array_like=True):
     samples: list[list[str]] = field(default_factory=lambda: [[] for _ in SAMPLED])
     tests: list[int] = field(default_factory=lambda: [0, 0, 0])
     """Test intents that were approved, dropped, deferred."""
+    refused: dict[str, int] = field(default_factory=dict)

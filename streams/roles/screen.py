@@ -182,6 +182,7 @@ class ScreenRole:
                 log.warning("notes under the former hash key are not moved yet: %s", error)
 
     def _done(self, batch: Batch, screened: Screened, seconds: float) -> None:
+        self._ticks.refuse(screened.refused_by())
         counts: dict[Count, Labelled] = {EVIDENCE_RECORDS: screened.kinds, SIGNATURES: screened.signatures}
         done = Done(len(batch.records), seconds, dead_letters=screened.reasons, counts=counts)
         self._report.batch_done(self.name, batch.tp.topic, done)

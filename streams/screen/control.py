@@ -28,6 +28,8 @@ from sidestep.topics.errors import SidestepError
 WRITE_AGAIN_SECONDS = 7 * 86400
 KINDS = ("policy", "lists", "hash-key")
 TICK_DELAY = 0.05
+REFUSED_PARTITION = 0
+"""Of the log: there stands what was refused, which is of no recipient."""
 """Seconds after the full second: evidence that was stamped in the one before is on its way by then."""
 
 log = logging.getLogger(__name__)
@@ -108,15 +110,25 @@ async def put_notes(publisher: Sender, notes: Mapping[str, Written | KeyNote]) -
 
 
 async def keep_time(publisher: Sender, ticks: Ticks) -> None:
-    """Every second, for ever: a tick where the last second with evidence is over. Kafka out of reach: later."""
+    """Every second, for ever: a tick where the last second with evidence is over, and one with what was refused. Kafka
+    out of reach: later."""
     while True:
         await asyncio.sleep(1.0 - time.time() % 1.0 + TICK_DELAY)
         now = time.time()
-        due = ticks.due(now)
-        value = encode(TickRecord(at=int(now * 1000)))
+        due, refused = ticks.due(now), ticks.refused()
+        batches: dict[tuple[str, int], list[Keyed]] = {(EVIDENCE.name, partition): [_tick(now)] for partition in due}
+        if refused:
+            batches[EVIDENCE.name, REFUSED_PARTITION] = [_tick(now, refused)]
         try:
-            if due:
-                await publisher.send(Outgoing({(EVIDENCE.name, p): [{"key": "tick", "value": value}] for p in due}))
+            if batches:
+                await publisher.send(Outgoing(batches))
         except SidestepError as error:
             log.warning("no tick: %s", error)
+            ticks.refuse(refused)
             ticks.wrote(due, now)
+        else:
+            ticks.wrote([REFUSED_PARTITION] if refused else [], now)  # its second has to end as well
+
+
+def _tick(now: float, refused: dict[str, int] | None = None) -> Keyed:
+    return {"key": "tick", "value": encode(TickRecord(at=int(now * 1000), refused=refused or {}))}

@@ -18,6 +18,9 @@ from sidestep.streams.screen.traps import former_notes, note
 from sidestep.topics.catalog import CONTROL, DEAD_LETTERS, EVIDENCE, INTENTS
 from sidestep.topics.own_topics import general_of
 
+HELD = "held"
+"""What became of a record that is proved; others name the reason."""
+
 log = logging.getLogger(__name__)
 
 
@@ -68,7 +71,7 @@ class Screened:
     def held(self, proved: str) -> None:
         """A record was proved, by a signature or by its topic; "": by nothing."""
         if proved:
-            self.signatures[proved, "held"] += 1
+            self.signatures[proved, HELD] += 1
 
     def refuse(self, record: Record, error: Exception) -> None:
         """Keep a record as a dead letter: it breaks the contract, or we can't deal with it, which is logged as well."""
@@ -89,6 +92,10 @@ class Screened:
         """The same for the record at an offset of the batch."""
         records = self._batch.records
         self.refuse(records[bisect_left(records, offset, key=lambda record: record.offset())], error)
+
+    def refused_by(self) -> dict[str, int]:
+        """How many were refused for who says them, by PRINCIPAL/REASON."""
+        return {f"{who}/{outcome}": times for (who, outcome), times in self.signatures.items() if outcome != HELD}
 
     def take(self) -> Outgoing:
         """What became ready since the last call, for whoever publishes it."""

@@ -37,7 +37,7 @@ KINDS: dict[str, Evidence] = {
     "suppress": SuppressRecord(domain="d.example", recipient_key=FORGED, reason="r", by="b", at=START),
     "trap": TrapRecord(domain="d.example", recipient_key=FORGED, by="b", at=START, hit_at=START),
     "pace": PaceRecord(at=START, providers={"google": Pace(1, 500, "r", 10, START, START)}),
-    "tick": TickRecord(at=START),
+    "tick": TickRecord(at=START, refused={"shop-1/signature-wrong": 3}),
 }
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidestep.schemas import Breakdown, MxFinding, Outcomes, Tally
+from sidestep.schemas import Breakdown, MxFinding, Outcomes, Tally, TickRecord
 from sidestep.schemas.codec import decode
 from sidestep.schemas.tallies import TOP
 from sidestep.streams.decide.judge import Judge
@@ -95,6 +95,22 @@ def test_a_tick_is_enough_and_says_nothing_else(world: World) -> None:
     assert 1 == len(world.tallies())
     assert before == len(world.verdicts())
     assert "open_tallies" not in world.contents()
+
+
+def test_what_screen_has_refused_stands_in_the_tally_of_all(world: World) -> None:
+    """A tick tells of it, and it is counted in its second like anything else; no service is blamed for a forger."""
+    world.intent()
+    for refused in ({"shop-1/signature-wrong": 5, "/signature-missing": 2}, {"shop-1/signature-wrong": 3}):
+        world.append(TickRecord(at=world.now, refused=refused))
+    world.tick()
+    expected = {"shop-1/signature-wrong": 8, "/signature-missing": 2}
+    assert {"": expected, "shop": {}} == {tally.service: tally.refused for tally in world.totals() + world.tallies()}
+    world.append(TickRecord(at=world.now, refused={f"key-{number:03}/signature-wrong": 1 for number in range(100)}))
+    world.tick()
+    told = world.totals()[-1].refused
+    assert (KEPT + 1, {"/signature-wrong": 100 - KEPT}) == (
+        len(told), {name: times for name, times in told.items() if name.startswith("/")},
+    )  # fmt: skip
 
 
 def test_an_open_second_survives_a_restart(world: World) -> None:

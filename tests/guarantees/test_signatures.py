@@ -9,7 +9,7 @@ import pytest
 
 from sidestep.schemas import EmailIntent
 from sidestep.schemas.codec import encode
-from sidestep.topics.catalog import DEAD_LETTERS, EVIDENCE, INTENTS
+from sidestep.topics.catalog import DEAD_LETTERS, EVIDENCE, INTENTS, TALLIES
 from sidestep.topics.publish import Headers, Publisher
 from sidestep.topics.signer import Signer
 from tests.guarantees.harness.records import Key, read
@@ -88,7 +88,22 @@ def test_only_what_a_service_has_signed_gets_a_verdict(system: System) -> None:
     assert {"shop-1": 80, "billing-1": 10} == Counter(proved_by(system))
     counted = screen.metric("sidestep_signatures_total")
     assert (90, half) == (_sum(counted, 'outcome="held"'), _sum(counted, 'outcome="signature-wrong"'))
+    expected_tallies = {
+        "/signature-missing": half, "billing-1/signature-wrong": half, "shop-1/service-not-the-signers": 7,
+        "shop-1/signature-expired": 3,
+    }  # fmt: skip
+    wait_for(lambda: refused(system).total() >= sum(wanted.values()), SECONDS, "tallies of it", every=0.5)
+    assert expected_tallies == refused(system)
     assert [screen.leave(), decide.leave()] == [0, 0]
+
+
+def refused(system: System) -> Counter[str]:
+    """What the tallies of all services say was refused."""
+    found = Counter[str]()
+    for record in read(system.connection, TALLIES.name):
+        tally = json.loads(record.value() or b"{}")
+        found.update({} if tally["service"] else tally.get("refused", {}))
+    return found
 
 
 def proved_by(system: System) -> list[str]:

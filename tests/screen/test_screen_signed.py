@@ -226,5 +226,6 @@ def test_bounces_of_its_own_are_read_as_others() -> None:
         assert [f"topic:{topic}"] * 2 == [evidence.proved for evidence in at.press.evidence()]
         assert ["repeated-member"] == reasons(at.press.dead())
         assert {(f"topic:{topic}", "held"): 2, (f"topic:{topic}", "repeated-member"): 1} == screened.signatures
+        assert {f"topic:{topic}/repeated-member": 1} == screened.refused_by()
 
     run(scenario, signers=lambda: Signers(topics=[TopicSpeaker(f"{BOUNCES.name}.shop", frozenset({"shop"}))]))

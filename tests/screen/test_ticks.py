@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidestep.streams.screen.ticks import Ticks
+from sidestep.streams.screen.ticks import MOST, Ticks
 
 
 def test_a_second_that_is_over_is_told_once() -> None:
@@ -28,6 +28,19 @@ def test_a_busy_partition_needs_no_tick() -> None:
 def test_nothing_written_nothing_told() -> None:
     """An idle log stays idle."""
     assert [] == Ticks().due(100.0)
+
+
+def test_what_was_refused_is_told_once() -> None:
+    """Until somebody says that it could not be told; the most frequent, however many names a forger makes up."""
+    ticks = Ticks()
+    for records in ({"shop-1/signature-wrong": 3}, {"shop-1/signature-wrong": 2, "/signature-missing": 1}):
+        ticks.refuse(records)
+    refused = ticks.refused()
+    assert {"shop-1/signature-wrong": 5, "/signature-missing": 1} == refused
+    assert {} == ticks.refused()
+    ticks.refuse(refused)
+    ticks.refuse({f"key-{number}/signature-wrong": 1 for number in range(2 * MOST)})
+    assert (MOST, 5) == (len(found := ticks.refused()), found["shop-1/signature-wrong"])
 
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.floats(0, 20)), max_size=30))
