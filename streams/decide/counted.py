@@ -50,7 +50,7 @@ class Bombed(NamedTuple):
     """So far."""
 
 
-class Refused(NamedTuple):
+class RefusedRecords(NamedTuple):
     """Records that Screen has refused for who says them."""
 
     records: Mapping[str, int]
@@ -62,6 +62,6 @@ class Counted(NamedTuple):
 
     intents: list[tuple[IntentEvidence, Verdict, Risk]]
     """Test intents left out."""
-    others: list[CameBack | TrapHit | Bombed | Refused]
+    others: list[CameBack | TrapHit | Bombed | RefusedRecords]
     tests: list[Verdict]
     """On test intents."""

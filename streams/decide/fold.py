@@ -22,7 +22,7 @@ from sidestep.schemas import (
 from sidestep.schemas.codec import encode
 from sidestep.schemas.verdicts import Action
 from sidestep.streams.decide import life
-from sidestep.streams.decide.counted import Bombed, Refused
+from sidestep.streams.decide.counted import Bombed, RefusedRecords
 from sidestep.streams.decide.feedback import count_feedback
 from sidestep.streams.decide.former import move
 from sidestep.streams.decide.hosts import domain_came, host_row, message_sent, silence
@@ -91,7 +91,7 @@ def fold(state: State, record: Evidence, position: LogPosition) -> Verdict | Non
         state.controls.rows[b"pace"] = state.written_control[b"pace"] = row
         state.controls.refresh()
     elif record.refused:  # a tick
-        state.others.append(Refused(record.refused))
+        state.others.append(RefusedRecords(record.refused))
     return None
 
 

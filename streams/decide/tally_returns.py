@@ -4,7 +4,7 @@ from base64 import b64encode
 from collections.abc import Callable
 
 from sidestep.schemas import FeedbackEvidence
-from sidestep.streams.decide.counted import Bombed, CameBack, Lesson, Refused, TrapHit, Whose
+from sidestep.streams.decide.counted import Bombed, CameBack, Lesson, RefusedRecords, TrapHit, Whose
 from sidestep.streams.decide.risk import names_of
 from sidestep.streams.decide.tally_counts import OTHER, add_samples, count, counts_of, has_room
 from sidestep.streams.decide.tally_rows import SAMPLED, TallyRow
@@ -32,10 +32,10 @@ RowOf = Callable[[str], TallyRow]
 """The row of a service in the second that lasts."""
 
 
-def add_other(row_of: RowOf, other: CameBack | TrapHit | Bombed | Refused) -> None:
+def add_other(row_of: RowOf, other: CameBack | TrapHit | Bombed | RefusedRecords) -> None:
     """Count something that is no intent. What is learnt, and what was refused, goes into the row of all services, whose
     name is empty."""
-    if isinstance(other, Refused):
+    if isinstance(other, RefusedRecords):
         _add_refused(row_of(""), other)
         return
     if isinstance(other, Bombed):
@@ -104,7 +104,7 @@ def _learn(row: TallyRow, lesson: Lesson, trap: bool) -> None:
         counts[EXPECTED] += lesson.expected
 
 
-def _add_refused(row: TallyRow, refused: Refused) -> None:
+def _add_refused(row: TallyRow, refused: RefusedRecords) -> None:
     for who, times in refused.records.items():
         # of whom nobody knows: the reason alone
         name = who if has_room(row.refused, who) else "/" + who.partition("/")[2]

@@ -44,6 +44,7 @@ def _open(path: Path) -> DoorFile:
         ('name = "a"\nprovider = "other"\nservice = "s"\npath-secret = "path"\nwindow = 0', "window"),
         ('name = "a"\nprovider = "other"\nservice = "s"\npath-secret = "path"\npath-secrets = ""', "path-secrets"),
         ('name = "a"\nprovider = "other"\nservice = "s"\npath-secret = "path"\ntopic = "email-intents"', "topic"),
+        ('name = "a"\nprovider = "other"\nservice = "s"\npath-secret = "path"\ntopic = "email-intents.s"', "topic"),
     ],
 )
 def test_a_fault_is_told_at_the_start(doors: Doors, entry: str, said: str) -> None:
@@ -133,3 +134,12 @@ def test_a_doors_file_that_is_spoilt_opens_no_door(play: Play, doors: Doors) -> 
         return statuses
 
     assert [503, 503, 403, 200] == play(scene)
+
+
+def test_a_door_may_publish_where_its_service_is_proved(doors: Doors) -> None:
+    """A topic that the service has to itself: whatever the body says, it is that service's."""
+    doors.secret("path", "p" * 40)
+    doors.path.write_text(
+        '[[door]]\nname = "a"\nprovider = "other"\nservice = "s"\npath-secret = "path"\ntopic = "email-bounces.s"\n'
+    )
+    assert {"email-bounces.s"} == _open(doors.path).topics
