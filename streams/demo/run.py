@@ -23,7 +23,7 @@ from sidestep.streams.local.nameserver import SMALL_WORLD, NameServer
 from sidestep.streams.local.ports import free_port
 from sidestep.streams.local.processes import WorkerProcess, Workers, one_for_each_role
 from sidestep.streams.roles import ROLES
-from sidestep.streams.screen.hash_key import hash_key
+from sidestep.streams.screen.hash_key import former_file, hash_key
 from sidestep.streams.settings import Settings
 from sidestep.topics import admin
 from sidestep.topics.connection import Connection
@@ -133,9 +133,11 @@ class Demo:
         ]
 
     def _workers(self, names: NameServer) -> list[WorkerProcess]:
-        key = hash_key(Settings(data_dir=str(self._folder)))  # kept, for whoever goes on with this folder
+        ours = Settings(data_dir=str(self._folder))  # its secrets are kept, for whoever goes on with this folder
+        key, former = hash_key(ours), former_file(ours)
         settings = {
             "hash_key": key.hex(),
+            "hash_key_former_file": str(former.resolve()) if former is not None else "",
             "name_servers": f"{names.host}:{names.port}",
             "policy": POLICY,
             "watch": WATCH,

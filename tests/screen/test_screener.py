@@ -107,6 +107,7 @@ async def desk(
     window: int = 1000,
     canary: Sequence[str] = (),
     signers: Callable[[], Signers] | None = None,
+    former: bytes | None = None,
 ) -> AsyncIterator[Desk]:
     """All of it, until the block ends."""
     async with NameServer(ZONES) as ns:
@@ -115,7 +116,7 @@ async def desk(
         screener = Screener(
             book=BOOK,
             inquiry=Inquiry(resolver),
-            keys=Keys(bytes(32)),
+            keys=Keys(bytes(32), former),
             reasons=load_reasons(),
             publisher=press,
             new_limit=lambda: DeadLetterLimit(share, window),
@@ -329,6 +330,28 @@ def test_a_trap_hit_becomes_a_control_record_and_a_note() -> None:
         assert [f"trap/hash:{jane.recipient_key.hex()}@fast.example"] == [note["key"] for note in notes][:1]
 
     run(scenario)
+
+
+def test_while_two_secrets_are_set_all_records_name_both_keys() -> None:
+    """Of intents, feedback and traps; the note of a trap comes in place of the one under the former key."""
+    former = Keys(b"f" * 32)
+    key = former.recipient("jane@fast.example")
+
+    async def scenario(at: Desk) -> None:
+        await at.knows("fast.example")
+        await at.screener.screen(at.batch(intent("1"), intent("2", to="nowhere")))
+        said = b'{"recipient": "jane@fast.example", "kind": "%s", "id": "t1", "service": "crm"}'
+        await at.screener.screen(at.batch(said % b"bounce", said % b"trap-hit", topic=BOUNCES.name))
+        named = [(_kind(record), record.former) for record in at.press.evidence()]
+        assert {"intent", "feedback", "trap"} == {kind for kind, _ in named}
+        assert [(key, 16), (b"", 16), (key, 16), (key, 16)] == [
+            (before.recipient_key, len(before.id_key)) for _, (before,) in named
+        ]
+        notes = {record["key"]: record["value"] for topic, _, record in at.press.records() if topic == CONTROL.name}
+        assert notes.pop(f"trap/hash:{key.hex()}@fast.example") is None
+        assert [True] == [Keys(bytes(32)).fingerprint.encode() in (value or b"") for value in notes.values()]
+
+    run(scenario, former=b"f" * 32)
 
 
 def test_an_error_of_ours_costs_one_record_and_not_the_partition(monkeypatch: pytest.MonkeyPatch) -> None:
