@@ -107,7 +107,8 @@ def hash_key(settings: Settings, metadata: ClusterMetadata) -> Iterator[CheckRow
     former = keys.former.fingerprint if keys is not None and keys.former is not None else ""
     yield judge.hash_key(note.version, keys.fingerprint if keys is not None else None, former)
     if note.former and keys is not None:
-        yield judge.rotation(note, former, len(left_behind(notes, note.version)), time.time())
+        now = time.time()
+        yield judge.rotation(note, former, len(left_behind(notes, note.version, int(now * 1000))), now)
 
 
 def _newest(client: AdminClient, asked: dict[TopicPartition, OffsetSpec]) -> float | None:

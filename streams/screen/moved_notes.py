@@ -9,11 +9,23 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 
+import msgspec
+
 from sidestep.streams.runtime.outgoing import Keyed
+from sidestep.streams.screen.notes import read_note
 
 KINDS = ("suppress/", "trap/")
 """Of notes about a mailbox, before its subject."""
 _SUBJECT = re.compile(rf"(?:{'|'.join(KINDS)})hash:([0-9a-f]{{32}})(?:@.*)?", re.DOTALL)
+
+
+class _Said(msgspec.Struct, frozen=True):
+    """What notes of all kinds have."""
+
+    subject: str
+    secret: str = ""
+    """Fingerprint of the secret that the subject is keyed with; empty: it does not say."""
+    until: int = 0
 
 
 def mailbox_of(key: str) -> bytes | None:
@@ -22,19 +34,15 @@ def mailbox_of(key: str) -> bytes | None:
     return bytes.fromhex(found[1]) if found is not None else None
 
 
-def secret_of(value: bytes) -> str:
-    """The fingerprint of the secret that a note's subject was keyed with; empty: it does not say."""
-    try:
-        said = json.loads(value)
-        return str(said.get("secret", "")) if isinstance(said, dict) else ""
-    except ValueError:
-        return ""
-
-
-def left_behind(notes: Mapping[str, bytes], fingerprint: str) -> dict[str, bytes]:
-    """The notes about mailboxes that do not say to be under this secret."""
+def left_behind(notes: Mapping[str, bytes], fingerprint: str, now_ms: int = 0) -> dict[str, bytes]:
+    """The notes about mailboxes that do not say to be under this secret; those that have ended by then left out."""
     return {
-        key: value for key, value in notes.items() if mailbox_of(key) is not None and secret_of(value) != fingerprint
+        key: value
+        for key, value in notes.items()
+        if mailbox_of(key) is not None
+        and (said := read_note(value, _Said)) is not None
+        and said.secret != fingerprint
+        and not 0 < said.until <= now_ms
     }
 
 

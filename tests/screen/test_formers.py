@@ -96,8 +96,10 @@ def test_notes_move_when_their_people_are_met() -> None:
         "hold/shop": b"{}",
     }
     assert 2 == len(left_behind(notes, KEYS.fingerprint))
+    over = {f"suppress/hash:{old}@example.com": b'{"subject":"hash:%s@example.com","until":7}' % old.encode()}
+    assert ({}, over) == (left_behind(over, KEYS.fingerprint, 7), left_behind(over, KEYS.fingerprint, 6))
     formers = Formers(KEYS)
-    formers.heard_notes(notes)
+    formers.heard_notes(notes | {f"trap/hash:{'cd' * 16}": b"\xff"})
     assert not formers.notes.due
     formers.of_intent(INTENT, JANE, KEYS.recipient(JANE), NOW)
     moved = {record["key"]: record["value"] for record in formers.notes.take()}
