@@ -39,7 +39,7 @@ def new_key(key: bytes) -> bytes:
 
 def rekeyed(record: Any, names_former: bool = True) -> Any:
     """The same record by a worker that has the new secret, and the old one beside it."""
-    if not isinstance(record, Keyed) or not record.recipient_key:
+    if not isinstance(record, Keyed):
         return record
     former = FormerKeys(record.recipient_key)
     fields: dict[str, Any] = {"recipient_key": new_key(record.recipient_key)}
