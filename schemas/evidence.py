@@ -77,9 +77,9 @@ class IntentEvidence(Struct, tag="intent", tag_field="kind", omit_defaults=True,
     domain: str
     """Lower-case A-label; empty when the address has none that can be read."""
     id_key: bytes
-    """Of service and id."""
+    """Of service and id; whether the service is proved, and whether it is a test."""
     content_key: bytes
-    """Of service, id, recipient and stream: tells the same intent again from another one under its id."""
+    """Of these, recipient, stream, campaign, source and metadata: tells the same intent from another under its id."""
     recipient_key: bytes
     """Of the mailbox identity; empty when the address cannot be read."""
     mx: MxFinding | None = None

@@ -18,11 +18,13 @@ class EmailIntent(Struct, omit_defaults=True, kw_only=True):
     id: Id
     to: Address
     service: ServiceName
-    attempt: Annotated[int, Meta(ge=1, le=1000, description="1; the next number when offered again.")] = 1
+    attempt: Annotated[
+        int, Meta(ge=1, le=1000, description="1; the next number when offered again: all else stays the same then.")
+    ] = 1
     stream: Annotated[Label, Meta(description="transactional, marketing, …")] = ""
     campaign: Label = ""
     source: Annotated[Label, Meta(description="The form or import batch the address came from.")] = ""
     created_at: Time = None
     consent_at: Time = None
-    test: Annotated[bool, Meta(description="Judged, but leaves no trace in rates and history.")] = False
+    test: Annotated[bool, Meta(description="Judged, but leaves no trace; its ids are its own.")] = False
     metadata: Annotated[dict[str, Any] | None, Meta(description="Echoed in the verdict; at most 16 KiB.")] = None

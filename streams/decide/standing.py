@@ -4,7 +4,8 @@
     unknown           not answered       any             -                    FIRST                judged
     unknown           not answered       any             (Screen's hint)      TAKEN_ELSEWHERE      id-reused
     this content      -                  judged already  any                  REPEATED             passed over
-    this content      not answered       below the first any                  BEGUN_ANEW           judged
+    this content      not answered       below the first deferred or dropped  BEGUN_ANEW           judged
+    this content      not answered       below the first approved             SENT_BEFORE_ITS_TURN already-decided
     this content      not the same one   the next one    deferred             OFFERED_AGAIN        judged
     this content      not answered       a later one     deferred             OUT_OF_TURN          attempt-out-of-turn
     this content      not answered       a later one     approved or dropped  OFFERED_THOUGH_FINAL already-decided
@@ -24,7 +25,7 @@ from sidestep.schemas import IntentEvidence
 from sidestep.streams.decide.keys import attempt_key
 from sidestep.streams.decide.rules.case import Finding
 from sidestep.streams.decide.state import State
-from sidestep.streams.decide.tables import DEDUPLICATION_SECONDS, DEFER, DROP, IdRow
+from sidestep.streams.decide.tables import DEDUPLICATION_SECONDS, DEFER, DROP, SEND, IdRow
 
 RESERVED = b"reserved"
 """Content of an id that has been seen with a fault only: its rightful content may still wait for DNS."""
@@ -72,14 +73,16 @@ OUT_OF_TURN = Situation(
 )
 OFFERED_THOUGH_FINAL = Situation(
     Follows.ALREADY_DECIDED,
-    "an intent that was approved or dropped is offered again with a higher `attempt`",
+    "an intent that was approved or dropped is offered again with another `attempt`",
     "rejected by `already-decided`: never sent twice",
 )
+SENT_BEFORE_ITS_TURN = Situation(OFFERED_THOUGH_FINAL.follows, *OFFERED_THOUGH_FINAL[1:])
 TAKEN = Situation(Follows.ID_REUSED, *_TAKEN)
 TAKEN_ELSEWHERE = Situation(Follows.ID_REUSED, *_TAKEN)
 
 TABLE = (
-    FIRST, BEGUN_ANEW, REPEATED, OFFERED_AGAIN, OUT_OF_TURN, OFFERED_THOUGH_FINAL, TAKEN, TAKEN_ELSEWHERE, ANSWERED,
+    FIRST, BEGUN_ANEW, REPEATED, OFFERED_AGAIN, OUT_OF_TURN, OFFERED_THOUGH_FINAL, SENT_BEFORE_ITS_TURN, TAKEN,
+    TAKEN_ELSEWHERE, ANSWERED,
 )  # fmt: skip
 
 
@@ -96,10 +99,7 @@ def situation(state: State, evidence: IntentEvidence) -> Situation:
         known = None
     if known is not None and known.content == evidence.content_key[:8]:
         return _of_this_content(state, evidence, known)
-    answered = _remembered(state, evidence.content_key, now)
-    if answered is not None and evidence.attempt <= answered.attempt:
-        return ANSWERED
-    if evidence.attempt > 1 and _answered(state, evidence) is not None:
+    if _answered(state, evidence) is not None:
         return ANSWERED
     if known is not None:
         return TAKEN
@@ -130,13 +130,11 @@ def refuse(state: State, evidence: IntentEvidence, met: Situation) -> Finding:
             f"This is attempt {evidence.attempt} of an intent whose last one was attempt {last}: only attempt "
             f"{last + 1} can follow. Nothing else has changed."
         )
-    elif met is OFFERED_THOUGH_FINAL:
+    elif met.follows is Follows.ALREADY_DECIDED:
         last_row = state.ids[evidence.id_key]
         # known for as long as somebody still offers it, with the attempt that was judged
         state.remember(evidence.id_key, replace(last_row, at=now))
-        text = (
-            "An earlier attempt of this intent has had its final verdict. Only a deferred intent may be offered again."
-        )
+        text = "Another attempt of this intent has had its final verdict. Only a deferred intent may be offered again."
     else:
         if met is TAKEN_ELSEWHERE:
             # Screen's hint is gone after its restart: when this comes again without it, the id must lead to its content
@@ -152,13 +150,13 @@ def _of_this_content(state: State, evidence: IntentEvidence, known: IdRow) -> Si
     attempt = evidence.attempt
     if known.began <= attempt <= known.attempt:
         return REPEATED
-    answered = _answered(state, evidence) if attempt > 1 else None
+    answered = _answered(state, evidence)
     turn = attempt == known.attempt + 1 and known.action == DEFER
     # what came too early may come again in its turn; only the very record that was refused then may not
     if answered is not None and not (turn and answered.content != evidence.origin.encode()):
         return ANSWERED
     if attempt < known.began:
-        return BEGUN_ANEW
+        return SENT_BEFORE_ITS_TURN if known.action == SEND else BEGUN_ANEW
     if known.action != DEFER:
         return OFFERED_THOUGH_FINAL
     return OFFERED_AGAIN if turn else OUT_OF_TURN
@@ -175,7 +173,12 @@ def _note_answered(state: State, evidence: IntentEvidence, now: int) -> None:
 
 def _answered(state: State, evidence: IntentEvidence) -> IdRow | None:
     now = state.controls.clock_ms // 1000
-    return _remembered(state, attempt_key(evidence.content_key, evidence.attempt), now)
+    row = _remembered(state, evidence.content_key, now)
+    if row is not None and evidence.attempt <= row.attempt:
+        return row
+    return (
+        _remembered(state, attempt_key(evidence.content_key, evidence.attempt), now) if evidence.attempt > 1 else None
+    )
 
 
 def _remembered(state: State, key: bytes, now: int) -> IdRow | None:

@@ -72,6 +72,7 @@ class Offers:
             stream=service.stream,
             campaign=service.campaign,
             source=service.source,
+            metadata=verdict.metadata,
         )
         heapq.heappush(self._waiting, Waiting(at, self._number, intent))
 

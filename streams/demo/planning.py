@@ -131,6 +131,7 @@ def _add(
             stream=intent.stream,
             campaign=intent.campaign,
             source=intent.source,
+            test=intent.test,
         )
         made.records.append(_record(other, _soon(hour, random)))
 

@@ -1,6 +1,6 @@
 """A verdict, decoded as far as the demo needs it: there are 60,000 to count while everything else runs. Pure."""
 
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 from msgspec import Struct
@@ -22,6 +22,7 @@ class Seen(Struct, gc=False):
     risk: float = 0.0
     suggestion: str = ""
     test: bool = False
+    metadata: dict[str, Any] | None = None
     token: str = ""
 
     @property

@@ -143,6 +143,17 @@ def names(said: Mapping[str, Said], trust: Trust) -> CheckRow:
     return CheckRow("dns", "ok", f"the name servers know all {len(said)} canaries, and make nothing up")
 
 
+def unproved(local: bool) -> CheckRow:
+    """The row of a set-up in which no service proves its name. `local`: on one machine alone there is nobody else."""
+    what = (
+        "no file is named, so a service is who its records say: whoever may write email-intents can send in any "
+        "service's name, use up its ids and its limits, and ask with tests what happened to its recipients; whoever "
+        "may write email-bounces can silence people"
+    )
+    status: CheckStatus = "ok" if local else "warning"
+    return CheckRow("signers", status, what, "Let services sign, or give them topics of their own: docs/signing.md.")
+
+
 def hash_key(of_cluster: str, of_ours: str | None, former: str = "") -> CheckRow:
     """The row of this hash key against the cluster's, by their fingerprints. `of_ours` None: there is none here;
     `former`: of the one that is given as the one before, if any."""

@@ -27,10 +27,11 @@ class ReadIntent(Subject, frozen=True, gc=False):
     """The key whose signature held; empty: none."""
 
 
-def intent_keys(intent: EmailIntent, keys: Keys) -> tuple[bytes, bytes]:
-    """Of its id, and of what it says."""
-    id_key = keys.intent(intent.service, intent.id)
-    return id_key, keys.content(id_key, intent.to, intent.stream, intent.test)
+def intent_keys(intent: EmailIntent, keys: Keys, proved: bool = False) -> tuple[bytes, bytes]:
+    """Of its id, and of what it says. `proved`: something proves that its service says so."""
+    id_key = keys.intent(intent.service, intent.id, proved, intent.test)
+    # what may differ from one attempt to the next is left out: attempt, created_at, consent_at
+    return id_key, keys.content(id_key, intent.to, intent.stream, intent.campaign, intent.source, intent.metadata)
 
 
 def intent_evidence(read: ReadIntent, answers: Answers, found: Findings, keys: Keys, now: float) -> IntentEvidence:

@@ -40,12 +40,15 @@ class Formers:
         """Whether records have to name keys of before; nearly always they have not."""
         return self._keys is not None or now < self.unkeyed_until
 
-    def of_intent(self, intent: EmailIntent, identity: str, recipient_key: bytes, now: float) -> tuple[FormerKeys, ...]:
-        """`identity`: of the mailbox, empty where the address can't be read; `recipient_key`: what it has now."""
+    def of_intent(
+        self, intent: EmailIntent, identity: str, recipient_key: bytes, now: float, proved: bool = False
+    ) -> tuple[FormerKeys, ...]:
+        """`identity`: of the mailbox, empty where the address can't be read; `recipient_key`: what it has now;
+        `proved`: that its service says so."""
         found: tuple[FormerKeys, ...] = ()
         if self._keys is not None:
-            found = (FormerKeys(self._recipient(identity, recipient_key), *intent_keys(intent, self._keys)),)
-        if now < self.unkeyed_until:
+            found = (FormerKeys(self._recipient(identity, recipient_key), *intent_keys(intent, self._keys, proved)),)
+        if now < self.unkeyed_until and not proved:  # nothing was proved then
             found += (FormerKeys(b"", *unkeyed_intent(intent)),)
         return found
 

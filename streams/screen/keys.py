@@ -5,10 +5,18 @@ the log's keys nor the ledger tell who was written to, even to someone who hashe
 """
 
 import hashlib
+from typing import Any
+
+import msgspec
 
 SIZE = 16
 _JOIN = "\x1f"
 """Between the parts of what is hashed; refused in ids and services, so that two ids can't be written as one."""
+_END = "\0"
+"""Likewise, between the parts of a content: refused in all of them, and escaped in JSON."""
+_APART = {(True, False): b"\x1fproved", (False, True): b"\x1ftest", (True, True): b"\x1fproved\x1ftest"}
+"""What goes behind an id, by whether it is proved and a test."""
+_in_order = msgspec.json.Encoder(order="sorted").encode
 
 
 class Keys:
@@ -31,17 +39,30 @@ class Keys:
         hasher.update(identity.encode("utf-8", "surrogatepass"))
         return hasher.digest()
 
-    def intent(self, service: str, intent_id: str) -> bytes:
-        """Of an intent's id within its service."""
+    def intent(self, service: str, intent_id: str, proved: bool = False, test: bool = False) -> bytes:
+        """Of an intent's id within its service. Ids of a service that is `proved` are apart from those of whoever
+        claims to be it, and those of tests from those of messages: none takes another's."""
         hasher = self._id.copy()
         hasher.update(f"{service}{_JOIN}{intent_id}".encode())
+        if proved or test:
+            hasher.update(_APART[proved, test])
         return hasher.digest()
 
-    def content(self, id_key: bytes, to: str, stream: str, test: bool = False) -> bytes:
-        """Of what an intent says: its id, recipient and stream; and that it is a test, which must not use up the id."""
+    def content(
+        self,
+        id_key: bytes,
+        to: str,
+        stream: str = "",
+        campaign: str = "",
+        source: str = "",
+        metadata: dict[str, Any] | None = None,
+    ) -> bytes:
+        """Of what an intent says: its id, and all else that its verdict tells the mailer. The order of metadata's
+        members makes no difference, nor does the spelling of what JSON reads as the same number."""
         hasher = self._content.copy()
-        said = f"{stream}{_JOIN}{to}{_JOIN}test" if test else f"{stream}{_JOIN}{to}"
-        hasher.update(id_key + said.encode("utf-8", "surrogatepass"))
+        hasher.update(id_key + f"{stream}{_END}{to}{_END}{campaign}{_END}{source}".encode("utf-8", "surrogatepass"))
+        if metadata is not None:
+            hasher.update(b"\0" + _in_order(metadata))
         return hasher.digest()
 
     def event(self, *parts: str) -> bytes:

@@ -169,9 +169,9 @@ class Screener:
             screened.held(proved)
         address = parse(intent.to)
         facts = self._book.facts(address.domain) if address.domain else None
-        keys, offset = self._keys, record.offset()
+        offset = record.offset()
         origin = f"{screened.origin}{offset}"
-        id_key, content_key = intent_keys(intent, keys)
+        id_key, content_key = intent_keys(intent, self._keys, bool(proved))
         reused = recent.reused(id_key, content_key)
         return ReadIntent(intent.to, address, facts, intent, offset, id_key, content_key, reused, origin, proved)
 
@@ -187,7 +187,9 @@ class Screener:
     def _add(self, read: ReadIntent, answers: Answers, found: Findings, screened: Screened, now: float) -> None:
         evidence = intent_evidence(read, answers, found, self._keys, now)
         if self._formers.in_use(now):
-            evidence.former = self._formers.of_intent(read.intent, read.address.identity, evidence.recipient_key, now)
+            evidence.former = self._formers.of_intent(
+                read.intent, read.address.identity, evidence.recipient_key, now, bool(read.proved)
+            )
         screened.add(evidence, read.facts.partition if read.facts is not None else self._book.partition(read.text))
 
     # -- feedback ------------------------------------------------------------------------------------------------------

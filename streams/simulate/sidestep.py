@@ -19,7 +19,7 @@ from sidestep.schemas import (
 from sidestep.streams.decide.batch import decide, load, load_controls
 from sidestep.streams.decide.policy_text import version_of
 from sidestep.streams.screen.address.parse import parse
-from sidestep.streams.screen.evidence import ReadIntent, feedback_evidence, intent_evidence
+from sidestep.streams.screen.evidence import ReadIntent, feedback_evidence, intent_evidence, intent_keys
 from sidestep.streams.screen.examiner import Examiner
 from sidestep.streams.screen.feedback.reasons import load_reasons
 from sidestep.streams.screen.findings import Findings
@@ -125,8 +125,7 @@ class SidestepProtector:
     def _read(self, intent: EmailIntent) -> ReadIntent:
         address = parse(intent.to)
         facts = self._book.facts(address.domain) if address.domain else None
-        id_key = self._keys.intent(intent.service, intent.id)
-        content_key = self._keys.content(id_key, intent.to, intent.stream)
+        id_key, content_key = intent_keys(intent, self._keys)
         return ReadIntent(intent.to, address, facts, intent, 0, id_key, content_key, False, "")
 
     def _fold(self, log: _Log, rulings: list[Advice | None]) -> list[Tally]:

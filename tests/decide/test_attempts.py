@@ -43,15 +43,23 @@ def test_what_came_too_early_is_judged_in_its_turn(world: World) -> None:
     assert world.passes_over(mx="yes", attempt=3, origin=AHEAD)
 
 
-@pytest.mark.parametrize("mx", ["yes", "unknown", "no"])
+@pytest.mark.parametrize("mx", ["unknown", "no"])
 def test_whoever_sends_attempt_1000_first_takes_no_verdict_from_the_first(world: World, mx: str) -> None:
-    """Whatever became of it. It was judged, for a deferral may outlive what is known of its id; nothing comes twice."""
+    """It was judged, for a deferral may outlive what is known of its id. No verdict comes twice."""
     high = world.intent(mx=mx, attempt=1000, origin=AHEAD)
     assert "attempt-out-of-turn" not in _rules(high)
     assert ("defer", 1) == ((first := world.intent(mx="unknown")).action, first.attempt)
     assert world.passes_over(mx=mx, attempt=1000, origin=AHEAD)
     assert "send" == world.intent(mx="yes", attempt=2).action
     assert all(world.passes_over(attempt=attempt, origin=AHEAD) for attempt in (1, 2, 1000))
+
+
+def test_what_was_approved_too_early_is_not_sent_twice(world: World) -> None:
+    """The first attempt has a verdict all the same, once, and says why."""
+    assert "send" == world.intent(attempt=1000, origin=AHEAD).action
+    assert ["already-decided"] == _rules(world.intent())
+    assert ["already-decided"] == _rules(world.intent(attempt=5))
+    assert all(world.passes_over(attempt=attempt) for attempt in (1, 5, 1000))
 
 
 def test_attempts_of_a_high_beginning_are_known_after_a_lower_one(world: World) -> None:

@@ -39,9 +39,11 @@ intents = st.fixed_dictionaries(
         "to": addresses,
         "service": services,
         "mx": st.sampled_from(["yes", GOOGLE, SHARED, MOVED, "no", "unknown"]),
-        "attempt": st.integers(1, 3),
+        "attempt": st.sampled_from([1, 1, 2, 2, 3, 4, 7]),
         "stream": st.sampled_from(["", "newsletter"]),
         "test": st.sampled_from([False] * 5 + [True]),
+        "proved": st.sampled_from(["", "", "shop-1"]),
+        "metadata": st.sampled_from([None, None, None, {"template": "other"}]),
         "classes": st.sampled_from(
             [(), (), ("role",), ("disposable", "free"), ("near-miss",), ("near-miss", "misspelling"), ("faint-miss",)]
         ),
@@ -217,15 +219,19 @@ def test_each_intent_has_one_verdict(new_world: type[World], made_up: list[Entry
     assert [] == [intent for intent, count in answered.items() if count > 1]
 
 
-def _content(record: IntentEvidence | Verdict) -> tuple[str, ...]:
-    return record.service, record.id, record.to, record.stream
+def _id(record: IntentEvidence | Verdict) -> tuple[Any, ...]:
+    return record.service, record.id, bool(record.proved), record.test
+
+
+def _content(record: IntentEvidence | Verdict) -> tuple[Any, ...]:
+    return *_id(record), record.to, record.stream, record.campaign, record.source, str(record.metadata)
 
 
 @given(soon)
 def test_nothing_is_sent_twice(new_world: type[World], made_up: list[Entry]) -> None:
     """One approval for an intent within the window, whatever attempts follow; the recipients differ or not."""
     approved = Counter(
-        (verdict.service, verdict.id)
+        _id(verdict)
         for verdict in _judged(new_world, _log(new_world, made_up), []).verdicts()
         if verdict.action == "send"
     )

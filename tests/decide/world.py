@@ -46,12 +46,14 @@ def intent(
     id: str = "1", to: str = "jane@example.com", service: str = "shop", mx: Any = "yes", **fields: Any
 ) -> IntentEvidence:
     """Evidence of one intent. `mx` is yes, no, unknown, "" for none, or a finding."""
-    id_key = KEYS.intent(service, id)
+    test = fields.get("test", False)
+    id_key = KEYS.intent(service, id, bool(fields.get("proved")), test)
+    stream, campaign, source = (fields.get(name, "") for name in ("stream", "campaign", "source"))
     given: dict[str, Any] = {
         "at": START,
         "domain": to.rpartition("@")[2],
         "id_key": id_key,
-        "content_key": KEYS.content(id_key, to, fields.get("stream", "")),
+        "content_key": KEYS.content(id_key, to, stream, campaign, source, fields.get("metadata")),
         "recipient_key": KEYS.recipient(to),
         "mx": MX.get(mx) if isinstance(mx, str) else mx,
     }

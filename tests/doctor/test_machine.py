@@ -39,6 +39,14 @@ def test_without_anything_all_is_well(find: Find, tmp_path: Path) -> None:
     assert "ok" == _one(find(Settings(data_dir=str(tmp_path / "new" / "data")))).status
 
 
+@pytest.mark.parametrize(("broker", "status"), [("127.0.0.1:9092", "ok"), ("127.0.0.1:1,core-kafka:9093", "warning")])
+def test_what_follows_where_nothing_is_proved_is_said(broker: str, status: str) -> None:
+    """In any case; beyond one machine it is advice."""
+    row = _one(machine.signers(Settings(broker=broker)))
+    assert status == row.status
+    assert "whoever may write email-intents can send in any service's name, use up its ids" in row.what
+
+
 @pytest.mark.parametrize(
     ("find", "setting"),
     [(machine.policy, "policy"), (machine.watch, "watch"), (machine.sources, "sources"), (machine.signers, "signers")],

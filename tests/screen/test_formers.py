@@ -63,6 +63,14 @@ def test_after_an_upgrade_ids_are_named_as_they_were() -> None:
     assert FormerKeys(b"", *unkeyed_intent(INTENT)) == former
 
 
+def test_what_is_proved_has_ids_of_its_own_under_the_former_secret_too() -> None:
+    """And none of before the upgrade: nothing was proved then, so nothing of it can come again."""
+    formers = Formers(KEYS)
+    formers.heard(KeyNote("new", 0, 0, keyed=int(NOW * 1000)))
+    (former,) = formers.of_intent(INTENT, JANE, KEYS.recipient(JANE), NOW, proved=True)
+    assert FormerKeys(BEFORE.recipient(JANE), *intent_keys(INTENT, BEFORE, True)) == former
+
+
 def test_ids_of_before_are_those_of_0_1_0() -> None:
     """Made by hashlib alone."""
     id_key = _by_hand(b"id", b"shop\x1f1")

@@ -3,6 +3,7 @@
 import hashlib
 from typing import Any
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -34,7 +35,11 @@ def test_keys_stay_the_same_for_ever() -> None:
     by_hand = hashlib.blake2b(b"jane@example.com", digest_size=16, key=secret, person=b"recipient").digest()
     assert by_hand == keys.recipient("jane@example.com")
     assert _by_hand(secret, b"id", b"shop\x1f1") == keys.intent("shop", "1")
-    assert _by_hand(secret, b"content", b"k" * 16 + b"news\x1fjane@a.b") == keys.content(b"k" * 16, "jane@a.b", "news")
+    assert _by_hand(secret, b"id", b"shop\x1f1\x1fproved\x1ftest") == keys.intent("shop", "1", True, True)
+    said = b"k" * 16 + b"news\0jane@a.b\0may\0form"
+    assert _by_hand(secret, b"content", said) == keys.content(b"k" * 16, "jane@a.b", "news", "may", "form")
+    with_metadata = keys.content(b"k" * 16, "jane@a.b", "news", "may", "form", {"b": 1, "a": "\0"})
+    assert _by_hand(secret, b"content", said + b'\0{"a":"\\u0000","b":1}') == with_metadata
     assert _by_hand(secret, b"event", b"bounce\x1fshop\x1f1") == keys.event("bounce", "shop", "1")
     assert _by_hand(secret, b"token", b"\0\0\0\x04shop\0\0\0\x02\0k") == keys.token("shop", b"\0k")
     assert _by_hand(secret, b"pseudonym", b"\0\0\0\x04jane") == keys.pseudonym("jane")
@@ -75,6 +80,30 @@ def test_the_kinds_of_keys_never_meet() -> None:
 def test_an_intents_key_is_its_own(one: tuple[str, str], other: tuple[str, str]) -> None:
     """No service and id can be written so that they look like others."""
     assert (one == other) == (KEYS.intent(*one) == KEYS.intent(*other))
+
+
+said = st.text(st.characters(exclude_characters="\0"), max_size=3)
+content = st.tuples(said, said, said, said, st.none() | st.dictionaries(said, said | st.integers(), max_size=3))
+
+
+@given(content, content)
+def test_a_contents_key_is_its_own(one: tuple[Any, ...], other: tuple[Any, ...]) -> None:
+    """Nothing can be moved from one field into another."""
+    assert (one == other) == (KEYS.content(b"k" * 16, *one) == KEYS.content(b"k" * 16, *other))
+
+
+def test_ids_of_claims_proofs_and_tests_never_meet() -> None:
+    """Whoever only says that he is the shop, or tests, takes no id of the shop's messages."""
+    kinds = [KEYS.intent("shop", "1", proved, test) for proved in (False, True) for test in (False, True)]
+    assert 4 == len(set(kinds))
+
+
+def test_the_spelling_of_metadata_makes_no_difference() -> None:
+    """Its members' order, and numbers that JSON reads as the same; what a mailer could tell apart does."""
+    texts = ('{"a": [{"x": 1, "y": 2}], "b": 100.0}', '{"b":1e2,"a":[{"y":2,"x":1}]}', '{"b":100,"a":[{"y":2,"x":1}]}')
+    keys = [KEYS.content(b"k" * 16, "a", metadata=msgspec.json.decode(text)) for text in texts]
+    assert keys[0] == keys[1] != keys[2]
+    assert KEYS.content(b"k" * 16, "a", metadata={}) != KEYS.content(b"k" * 16, "a")
 
 
 @given(st.lists(printable, min_size=2, max_size=4), st.lists(printable, min_size=2, max_size=4))

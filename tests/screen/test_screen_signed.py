@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from msgspec.structs import replace
 
 from sidestep.streams.errors import TooManyDeadLetters
 from sidestep.streams.runtime.batches import Batch
@@ -62,6 +63,71 @@ def test_without_signatures_a_service_is_who_it_says() -> None:
         assert ["", ""] == [evidence.proved for evidence in at.press.evidence()]
 
     run(scenario)
+
+
+def test_a_test_takes_no_id() -> None:
+    """Whoever tests with billing's id, which costs nothing, takes it from nobody."""
+
+    async def scenario(at: Desk) -> None:
+        await at.knows("fast.example")
+        _, theirs = attack()
+        await at.screener.screen(at.batch(theirs.replace(b"{", b'{"test": true, ', 1), theirs))
+        assert ["approved", "approved"] == [verdict.decision for verdict in World().append(*at.press.evidence())]
+
+    run(scenario)
+
+
+def test_an_approval_carries_no_strangers_metadata() -> None:
+    """Under billing's id, to billing's recipient, first: billing's own message has its own verdict, and no other."""
+
+    async def scenario(at: Desk) -> None:
+        await at.knows("fast.example")
+        fields = {"to": "jane@fast.example", "service": "billing"}
+        evil, real = (
+            intent("inv-1001", **fields, metadata={"link": link}) for link in ("evil.example", "ours.example")
+        )
+        await at.screener.screen(at.batch(evil, real))
+        verdicts = World().append(*at.press.evidence())
+        assert [({"link": "evil.example"}, "approved"), ({"link": "ours.example"}, "rejected")] == [
+            (verdict.metadata, verdict.decision) for verdict in verdicts
+        ]
+        assert "id-reused" == verdicts[1].rules[0].id
+
+    run(scenario)
+
+
+def test_what_is_claimed_takes_nothing_from_what_is_proved() -> None:
+    """Where unsigned records are still taken: neither id nor verdict, and verdicts say which is which."""
+
+    async def scenario(at: Desk) -> None:
+        await at.knows("fast.example")
+        forged, real = attack()
+        values = (forged, real, real.replace(b"{", b'{"attempt": 1000, ', 1), real)
+        await at.screener.screen(at.batch(*values, headers=[[], [], [], signed(real, "billing-1")]))
+        verdicts = World().append(*at.press.evidence())
+        assert ["victim@fast.example", "jane@fast.example", "jane@fast.example", "jane@fast.example"] == [
+            verdict.to for verdict in verdicts
+        ]
+        assert [("approved", ""), ("rejected", ""), ("rejected", ""), ("approved", "billing-1")] == [
+            (verdict.decision, verdict.proved) for verdict in verdicts
+        ]
+
+    run(scenario, signers=lambda: Signers(KEYS, default="optional"))
+
+
+def test_a_service_that_begins_to_sign_goes_on_with_what_was_deferred() -> None:
+    """Its next attempt is known by nothing, and judged."""
+
+    async def scenario(at: Desk) -> None:
+        await at.knows("fast.example")
+        again = intent("inv-1001", "jane@fast.example", service="billing", attempt=2)
+        await at.screener.screen(at.batch(attack()[1], again, headers=[[], signed(again, "billing-1")]))
+        first, second = at.press.evidence()
+        world = World()
+        assert ["defer"] == [verdict.action for verdict in world.append(replace(first, mx=world.mx["unknown"]))]
+        assert [("send", 2)] == [(verdict.action, verdict.attempt) for verdict in world.append(second)]
+
+    run(scenario, signers=lambda: Signers(KEYS, default="optional"))
 
 
 @pytest.mark.parametrize(
