@@ -35,6 +35,7 @@ VERSION = "v1"
 _BOUNCES: dict[str, dict[str, Any]] = {
     "hard-bounce": {"event": "bounce", "hard": True, "scope": "recipient", "reason": "userunknown"},
     "soft-bounce": {"event": "bounce", "scope": "transient", "reason": "mailboxfull"},
+    "stray-bounce": {"event": "bounce", "hard": True, "scope": "recipient", "reason": "userunknown", "tied": ""},
     "suspended": {"event": "bounce", "scope": "recipient", "reason": "suspend"},
     "blocked": {"event": "bounce", "hard": True, "scope": "us", "reason": "blocked"},
     "too-fast": {"event": "bounce", "scope": "us", "reason": "speeding"},
@@ -131,7 +132,8 @@ def _record(case: CaseText, before: Before, id: str, time: int) -> Evidence:
         return SuppressRecord(domain=_domain(to), reason=before.reason, by="ops", at=at, recipient_key=_key(to))
     if before.what == "trap":
         return TrapRecord(domain=_domain(to), by="ops", at=at, recipient_key=_key(to), reason=before.reason)
-    given = _BOUNCES.get(before.what, {"event": before.what})
+    tied: dict[str, Any] = {"tied": "token", "tied_at": at}
+    given = tied | _BOUNCES.get(before.what, {"event": before.what})
     return FeedbackEvidence(
         at=at, domain=_domain(to), event_key=_key(id), recipient_key=_key(to), service=service, **given
     )

@@ -9,7 +9,8 @@ from sidestep.streams.decide.outcomes import take_lesson, whose
 from sidestep.streams.decide.slow_down import answered
 from sidestep.streams.decide.sources import brought_by, came_back, sender
 from sidestep.streams.decide.state import State
-from sidestep.streams.decide.tables import COUNTED, DEDUPLICATION_SECONDS, DomainRow, IdRow, ServiceRow
+from sidestep.streams.decide.tables import COUNTED, DomainRow, IdRow, ServiceRow
+from sidestep.streams.decide.ties import STAND, is_ours, recurrence, set_aside
 
 ENGAGED = ("opened", "clicked", "replied")
 PERSONS = (*ENGAGED, "unsubscribed", "complaint")
@@ -17,14 +18,18 @@ PERSONS = (*ENGAGED, "unsubscribed", "complaint")
 
 
 def count_feedback(state: State, feedback: FeedbackEvidence) -> None:
-    """Take one event into the recipient's, the domain's and the service's rows; a known one is passed over."""
+    """Take one event into the recipient's, the domain's and the service's rows; a known one is passed over, and one
+    that is not of a message of ours marks nobody."""
     now = state.controls.clock_ms // 1000
-    known = state.ids.get(feedback.event_key)
-    if known is not None and now - known.at <= DEDUPLICATION_SECONDS:
+    again, stray_again = recurrence(state, feedback.event_key, now)
+    if again:
         return
-    state.remember(feedback.event_key, IdRow(now, action=COUNTED))
     # a report may come late, but not from the future
     when = min(feedback.occurred_at // 1000, now) if feedback.occurred_at else now
+    if feedback.event in STAND and not is_ours(state, feedback, when):
+        set_aside(state, feedback, stray_again, when, now)
+        return
+    state.remember(feedback.event_key, IdRow(now, action=COUNTED))
     if feedback.event == "bounce":
         _bounce(state, feedback, when, now)
     elif feedback.event == "complaint":

@@ -32,6 +32,8 @@ class Judged:
     dead_letters: int = 0
     marked: Counter[str] = field(default_factory=Counter)
     """New known traps by who has reported them: person or provider."""
+    stray: Counter[str] = field(default_factory=Counter)
+    """Reports that were not of a message of ours, by what they would have marked the mailbox with."""
 
 
 class Judge:
@@ -87,6 +89,7 @@ class Judge:
             tests=Counter([verdict.action for verdict in verdicts if verdict.test]),
             dead_letters=len(dead),
             marked=Counter(state.marked),
+            stray=Counter(state.stray),
         )
 
     def _outgoing(self, decided: Decided, dead: list[Single]) -> Outgoing:

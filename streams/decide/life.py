@@ -8,7 +8,7 @@ from zlib import crc32
 
 from sidestep.schemas import IntentEvidence
 from sidestep.streams.decide.hosts import has_moved, settle
-from sidestep.streams.decide.tables import DomainRow, LastMessage, RecipientRow
+from sidestep.streams.decide.tables import DomainRow, LastMessage, Mailed, RecipientRow
 
 FORMS = 3
 """Of different services, sources and campaigns: more than one stream of mail that somebody has asked for."""
@@ -19,6 +19,8 @@ MARKS = 8
 HOUR = 3600
 CLAIMED, PROVED = 1, 2
 """RecipientRow.alone: of messages that say that they are the service's, and of some that were proved to be."""
+OTHERS = 8
+"""Services besides the last one of which a row knows when they wrote."""
 
 
 def seen(domain: DomainRow, evidence: IntentEvidence, now: int) -> bool:
@@ -61,8 +63,12 @@ def approved(row: RecipientRow, evidence: IntentEvidence, settled_at: int, watch
         row.alone = 0 if heard_of(row) else PROVED if evidence.proved else CLAIMED
     elif row.last_approved < settled_at:
         row.unanswered = row.unseen = 0  # whoever is there now has had nothing yet
-    if row.last_approved and now - row.last_approved > row.silence:
-        row.silence, row.woken_at = now - row.last_approved, now
+    if row.last_approved:
+        if now - row.last_approved > row.silence:
+            row.silence, row.woken_at = now - row.last_approved, now
+        last = row.service if row.last is None else row.last.service
+        if last != evidence.service:
+            _another_writes(row, last, evidence.service)
     row.last_approved = now
     row.unanswered += 1
     row.unseen += watched
@@ -70,6 +76,12 @@ def approved(row: RecipientRow, evidence: IntentEvidence, settled_at: int, watch
     row.last = None if as_first else LastMessage(evidence.service, evidence.source, evidence.campaign)
     if row.alone and (row.service != evidence.service or evidence.proved):
         row.alone = PROVED if row.service == evidence.service else 0
+
+
+def _another_writes(row: RecipientRow, last: str, service: str) -> None:
+    """So that a bounce of the last message's still belongs to it."""
+    others = [mailed for mailed in row.mailed if mailed.service not in (last, service)]
+    row.mailed = (Mailed(last, row.last_approved), *others)[:OTHERS]
 
 
 def meant(row: RecipientRow, evidence: IntentEvidence, now: int) -> None:

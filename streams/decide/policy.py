@@ -103,6 +103,21 @@ NO_SLOW_DOWN = SlowDown(
 )
 
 
+NEEDS = ("nothing", "approval", "proof", "token")
+"""What a report has to have before it counts, from the least to the most."""
+
+
+class Believing(Struct, frozen=True):
+    """Which reports of what came back are taken for ones of our own messages. See ties.py."""
+
+    needs: str = "nothing"
+    of: dict[str, str] = {}
+    """Of some: by service, door:NAME or key:ID."""
+    bounce_days: int = 1
+    """After the message. Likewise of what persons do:"""
+    person_days: int = 1
+
+
 class RiskModel(Struct, frozen=True, gc=False):
     """What a model may make of the risk: odds times `most_up` at most, or divided by `most_down`."""
 
@@ -151,6 +166,7 @@ class Policy(Struct, frozen=True):
     reactions: dict[str, Reaction] = {}
     """To what Watch tells of, by pattern. Decide passes them on."""
     risk_model: RiskModel = RiskModel()
+    believing: Believing = Believing()
 
     @property
     def by_provider(self) -> bool:

@@ -12,6 +12,7 @@ from msgspec import Meta, Struct
 Happening = Literal[
     "intent", "hard-bounce", "soft-bounce", "suspended", "blocked", "too-fast", "complaint", "not-spam", "delivered",
     "opened", "clicked", "replied", "unsubscribed", "hold", "source-hold", "suppressed", "trap",
+    "stray-bounce",
 ]  # fmt: skip
 """Intents and feedback are about the case's recipient, unless `to` says otherwise; holds about its service."""
 Mx = Literal[

@@ -5,7 +5,7 @@ from typing import Any
 
 from msgspec.structs import asdict
 
-from sidestep.streams.decide.policy import Limits, Policy, Ramp, SlowDown
+from sidestep.streams.decide.policy import Believing, Limits, Policy, Ramp, SlowDown
 from sidestep.streams.decide.policy_faults import RISK_PARAMETERS
 from sidestep.streams.decide.policy_sections import reaction_text
 from sidestep.streams.decide.rules.ladder import RULES, Rule
@@ -29,6 +29,7 @@ def differences(old: Policy, new: Policy) -> list[str]:
         *_of("limits.tests", _limits(old.test_limits), _limits(new.test_limits)),
         *_of("warm-up", _ramp(old.ramp), _ramp(new.ramp)),
         *_of("slow-down", _slow_down(old.slow_down), _slow_down(new.slow_down)),
+        *_of("feedback", _believing(old.believing), _believing(new.believing)),
         *_of("watch", _reactions(old), _reactions(new)),
         *_of("risk", old.risk, new.risk),
         *_of("risk-parameters", _parameters(old), _parameters(new)),
@@ -68,6 +69,15 @@ def _parameters(policy: Policy) -> dict[str, int | float]:
 
 def _ramp(ramp: Ramp) -> dict[str, Any]:
     return asdict(ramp) | {"services": tuple(sorted(ramp.services)), "caps": tuple(map(str, ramp.caps))}
+
+
+def _believing(values: Believing) -> dict[str, Any]:
+    return {
+        "needs": values.needs,
+        **{f"needs of {name}": need for name, need in values.of.items()},
+        "bounce_days": values.bounce_days,
+        "person_days": values.person_days,
+    }
 
 
 def _reactions(policy: Policy) -> dict[str, str]:

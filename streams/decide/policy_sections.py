@@ -1,5 +1,5 @@
-"""The policy's sections [warm-up], [slow-down], [watch] and [risk-model]: what they may say, their faults, and what the
-fold makes of them. Pure.
+"""The policy's sections [warm-up], [slow-down], [feedback], [watch] and [risk-model]: what they may say, their faults,
+and what the fold makes of them. Pure.
 """
 
 import re
@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from sidestep.schemas import Reaction
-from sidestep.streams.decide.policy import Ramp, SlowDown
+from sidestep.streams.decide.policy import NEEDS, Believing, Ramp, SlowDown
 from sidestep.streams.gcra import parse_rate
 
 _UNITS: Mapping[str, int] = MappingProxyType({"min": 60, "h": 3_600, "d": 86_400})
@@ -69,6 +69,7 @@ PATTERNS = (
 )
 """What Watch tells of, see docs/watch.md."""
 MODE = ValueKind("on or off", lambda value: value in ("on", "off"))
+NEED = ValueKind(f"one of {', '.join(NEEDS)}", lambda value: value in NEEDS)
 BASE = ValueKind("a number from 0.0001 to 0.5", lambda value: _is_number(value) and 0.0001 <= value <= 0.5)
 
 SECTIONS: Mapping[str, Mapping[str, ValueKind]] = MappingProxyType(
@@ -92,6 +93,12 @@ SECTIONS: Mapping[str, Mapping[str, ValueKind]] = MappingProxyType(
             "settle_seconds": COUNT,
             "slowest": RATE,
         },
+        "feedback": {
+            "needs": NEED,
+            **{f"needs_{need}": TEXTS for need in NEEDS},
+            "bounce_days": COUNT,
+            "person_days": COUNT,
+        },
         "watch": dict.fromkeys(PATTERNS, REACTION),
         "risk-model": {
             "mode": MODE,
@@ -106,7 +113,18 @@ MOST_DAYS = 366
 NO_CAP = 10**12
 """Messages a day that nobody sends: where a ramp of many days ends."""
 _NOTHING: Mapping[ValueKind, Any] = MappingProxyType(
-    {COUNT: 1, COUNTS: [1], SHARE: 1, FACTOR: 1, RATE: "1/s", TEXTS: [], REACTION: "report", MODE: "off", BASE: 0.005}
+    {
+        COUNT: 1,
+        COUNTS: [1],
+        SHARE: 1,
+        FACTOR: 1,
+        RATE: "1/s",
+        TEXTS: [],
+        REACTION: "report",
+        MODE: "off",
+        BASE: 0.005,
+        NEED: "nothing",
+    }
 )
 
 
@@ -158,6 +176,12 @@ def slow_down(values: dict[str, Any]) -> SlowDown:
         settle_seconds=values["settle_seconds"],
         slowest=parse_rate(values["slowest"]),
     )
+
+
+def believing(values: dict[str, Any]) -> Believing:
+    """The section [feedback]; who stands in two lists needs more."""
+    of = {name: need for need in NEEDS for name in values[f"needs_{need}"]}
+    return Believing(values["needs"], of, values["bounce_days"], values["person_days"])
 
 
 def reactions(values: dict[str, str]) -> dict[str, Reaction]:

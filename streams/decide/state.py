@@ -172,6 +172,8 @@ class State:
         """What the last record gave to be counted beside a verdict; what comes again counts nowhere."""
         self.marked: list[str] = []
         """For each new known trap, who has reported it: person or provider."""
+        self.stray: list[str] = []
+        """For each report that was not of a message of ours, what it would have been: hard-bounce, …, other."""
         self.announced: list[PolicyRecord] = []
         """The policy that the last record has put in force, or said again: Watch has to hear of it."""
         self.ending: dict[Stretch, list[bytes]] = {}

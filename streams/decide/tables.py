@@ -155,6 +155,25 @@ class LastMessage(Struct, array_like=True, frozen=True, gc=False):
     campaign: str = ""
 
 
+class Mailed(Struct, array_like=True, frozen=True, gc=False):
+    """When a service mailed a mailbox last."""
+
+    service: str
+    at: int
+
+
+class StrayReport(Struct, array_like=True, frozen=True, gc=False):
+    """Somebody has said something of a mailbox that is not of a message of ours."""
+
+    at: int
+    """When it happened, of the last one."""
+    what: str
+    """hard-bounce, suspension, complaint, opt-out or trap."""
+    service: str
+    """Whose message it is said to be about; empty: nobody says."""
+    times: int = 1
+
+
 class RecipientRow(Struct, array_like=True, gc=False):
     """Life story of one mailbox, under its keyed hash; life.py writes it. A later success never clears an old mark."""
 
@@ -200,6 +219,9 @@ class RecipientRow(Struct, array_like=True, gc=False):
     """Of the messages since the last sign of a person, those of services of which such signs are reported."""
     alone: int = 0
     """No other service has to do with it (life.CLAIMED, life.PROVED); 0: others have, or it is not known."""
+    mailed: tuple[Mailed, ...] = ()
+    """Services that have mailed it, other than that of the last message; the latest first, a few."""
+    stray: StrayReport | None = None
 
     @property
     def touched(self) -> int:
@@ -264,8 +286,8 @@ class IdRow(Struct, array_like=True, gc=False):
     """… and the first: 1, unless the ledger knew nothing of its id any more."""
 
 
-SEND, DROP, DEFER, COUNTED = 0, 1, 2, 3
-"""IdRow.action. COUNTED: feedback."""
+SEND, DROP, DEFER, COUNTED, STRAY = 0, 1, 2, 3, 4
+"""IdRow.action. COUNTED: feedback. STRAY: feedback that was not of a message of ours; it may turn out to be."""
 
 
 class ClockRow(Struct, array_like=True, gc=False):

@@ -8,14 +8,23 @@ from sidestep.streams.decide.counted import TrapHit
 from sidestep.streams.decide.outcomes import take_lesson, whose
 from sidestep.streams.decide.sources import brought_by
 from sidestep.streams.decide.state import State
-from sidestep.streams.decide.tables import COUNTED, DEDUPLICATION_SECONDS, IdRow, RecipientRow, Trapped
+from sidestep.streams.decide.tables import COUNTED, IdRow, RecipientRow, Trapped
+from sidestep.streams.decide.ties import is_ours, recurrence, set_aside
 
 
 def mark_trap(state: State, record: TrapRecord) -> None:
-    """Who reported it first stays; a later hit is noted. Of a provider's report that comes again, nothing."""
+    """Who reported it first stays; a later hit is noted. Of a provider's report that comes again, nothing, and of one
+    that is not of a message of ours hardly anything."""
     now = state.controls.clock_ms // 1000
-    if record.event_key and _came_before(state, record.event_key, now):
-        return
+    if record.event_key:
+        again, stray_again = recurrence(state, record.event_key, now)
+        if again:
+            return
+        when = min(record.hit_at // 1000, now) if record.hit_at else now
+        if not is_ours(state, record, when):
+            set_aside(state, record, stray_again, when, now)
+            return
+        state.remember(record.event_key, IdRow(now, action=COUNTED))
     if record.lifted:
         _take_back(state, record, now)
     elif record.recipient_key:
@@ -66,11 +75,3 @@ def _take_back(state: State, record: TrapRecord, now: int) -> None:
 def _reporter(record: TrapRecord) -> str:
     """Only a provider's report has an event of its own."""
     return "provider" if record.event_key else "person"
-
-
-def _came_before(state: State, event_key: bytes, now: int) -> bool:
-    known = state.ids.get(event_key)
-    if known is not None and now - known.at <= DEDUPLICATION_SECONDS:
-        return True
-    state.remember(event_key, IdRow(now, action=COUNTED))
-    return False

@@ -28,6 +28,7 @@ VERDICTS = Count("sidestep_verdicts_total", "Verdicts in committed transactions.
 RULES = Count("sidestep_verdict_rules_total", "Rules that fired in those verdicts.", ("rule",))
 TESTS = Count("sidestep_test_verdicts_total", "Of those verdicts, those on test intents.", ("action",))
 TRAPS = Count("sidestep_known_traps_total", "New known traps, by who has reported them.", ("by",))
+STRAY = Count("sidestep_stray_reports_total", "Reports that nothing ties to a message of ours, by kind.", ("kind",))
 
 
 class DecideRole(StageRole[Judged]):
@@ -66,7 +67,7 @@ class DecideRole(StageRole[Judged]):
             ends=ledger.offsets.ends,
             end=lambda: _end_hanging(settings, context.partitions),
         )
-        context.report.metrics.declare(VERDICTS, RULES, TESTS, TRAPS)
+        context.report.metrics.declare(VERDICTS, RULES, TESTS, TRAPS, STRAY)
 
     def chores(self) -> Iterable[Coroutine[Any, Any, None]]:
         """The watches over partitions in which nothing happens, or nothing can."""
@@ -113,5 +114,6 @@ def _measured(judged: Judged) -> Done:
         RULES: judged.rules,
         TESTS: judged.tests,
         TRAPS: judged.marked,
+        STRAY: judged.stray,
     }
     return Done(judged.records, judged.seconds, judged.transaction_seconds, dead_letters, counts)

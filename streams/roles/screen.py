@@ -22,6 +22,7 @@ from sidestep.streams.roles.role import Context
 from sidestep.streams.roles.screen_metrics import (
     EVIDENCE_RECORDS,
     SIGNATURES,
+    TIES,
     dns_families,
     policy_families,
     signers_families,
@@ -114,7 +115,7 @@ class ScreenRole:
 
     def _contribute(self, metrics: Metrics) -> None:
         bounds = LabelBounds()
-        metrics.declare(EVIDENCE_RECORDS, SIGNATURES)
+        metrics.declare(EVIDENCE_RECORDS, SIGNATURES, TIES)
         metrics.read("parked", self._parked_families)
         metrics.read("dns", lambda: dns_families(self._sources.resolver, bounds))
         metrics.read("sources", lambda: source_families(self._sources.status()))
@@ -183,7 +184,11 @@ class ScreenRole:
 
     def _done(self, batch: Batch, screened: Screened, seconds: float) -> None:
         self._ticks.refuse(screened.refused_by())
-        counts: dict[Count, Labelled] = {EVIDENCE_RECORDS: screened.kinds, SIGNATURES: screened.signatures}
+        counts: dict[Count, Labelled] = {
+            EVIDENCE_RECORDS: screened.kinds,
+            SIGNATURES: screened.signatures,
+            TIES: screened.ties,
+        }
         done = Done(len(batch.records), seconds, dead_letters=screened.reasons, counts=counts)
         self._report.batch_done(self.name, batch.tp.topic, done)
 

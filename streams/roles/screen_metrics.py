@@ -17,6 +17,11 @@ SIGNATURES = Count(
     "Records whose signature was looked at, by the key that they name, where it is known, and by what became of it.",
     ("key", "outcome"),
 )
+TIES = Count(
+    "sidestep_feedback_ties_total",
+    "Events of feedback, by whether a token ties them to a message of ours and whether a signature proves who says so.",
+    ("tied", "proved"),
+)
 LABELS = ("kind", "source")
 
 

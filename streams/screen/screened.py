@@ -36,6 +36,8 @@ class Screened:
         self.kinds: Counter[str] = Counter()
         self.reasons: Counter[str] = Counter()
         self.signatures: Counter[tuple[str, str]] = Counter()
+        self.ties: Counter[tuple[str, str]] = Counter()
+        """Feedback by whether a token ties it to a message, and whether it is proved."""
         self.forged = 0
         """How many of the refused lack a right signature: whoever may write to a topic can make any number of them, so
         they don't tell of a producer that is broken."""
@@ -56,6 +58,10 @@ class Screened:
     def add(self, evidence: IntentEvidence | FeedbackEvidence, partition: int) -> None:
         """Evidence for a partition of the log. Raises where it can't be written as JSON."""
         self._ready[partition].append({"key": evidence.domain, "value": encode(evidence)})
+
+    def heard(self, said: FeedbackEvidence | TrapRecord) -> None:
+        """Feedback, for the account of how it is tied."""
+        self.ties[said.tied or "none", "yes" if said.proved else "no"] += 1
 
     def add_trap(self, record: TrapRecord, partitions: Iterable[int], secret: str = "") -> None:
         """A trap hit that was reported: for each of these partitions of the log, and a note of it for people. `secret`:

@@ -222,9 +222,11 @@ class Screener:
                 record = trap_evidence(event, address, self._keys, now, origin, way)
                 if self._formers.in_use(now):
                     record.former = self._formers.of_event(event, address.identity, record, way, now)
+                screened.heard(record)
                 screened.add_trap(record, places_of(target_of(record), self._book.partitions), self._keys.fingerprint)
                 continue
             evidence = feedback_evidence(event, address, self._reasons, self._keys, now, origin, way)
+            screened.heard(evidence)
             if self._formers.in_use(now):
                 evidence.former = self._formers.of_event(event, address.identity, evidence, way, now)
             if self._history is not None:

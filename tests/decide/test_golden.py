@@ -149,7 +149,9 @@ def _story(new_world: type[World]) -> list[Evidence]:
     feedback("not-spam", "sorry@example.com", service="shop")
     feedback("unsubscribed", "quiet@example.com")
     feedback("opened", "info@example.com")
+    feedback("complaint", "framed@example.com", service="shop", tied="")
     later(60_000)
+    intent("framed", "framed@example.com")
     intent("gone", "gone@example.com")
     intent("asleep", "asleep@example.com")
     intent("cross", "cross@example.com")
@@ -171,7 +173,19 @@ def _story(new_world: type[World]) -> list[Evidence]:
     intent("stopped", "jane@busy.example")
     records.append(SuppressRecord("busy.example", "removed", "ops", later(), lifted=True))
     hit, busy = new_world.keys.event("trap", "1"), new_world.keys.recipient("jane@busy.example")
-    records += [TrapRecord("busy.example", "email-bounces/0/7", later(), busy, "by abusix", now, event_key=hit)] * 2
+    records += [
+        TrapRecord(
+            "busy.example",
+            "email-bounces/0/7",
+            later(),
+            busy,
+            "by abusix",
+            now,
+            event_key=hit,
+            tied="token",
+            tied_at=now,
+        )
+    ] * 2
     intent("trapped", "jane@busy.example")
     records.append(TrapRecord("busy.example", "ops", later(), busy, lifted=True))
     intent("test", "jane@busy.example", test=True)

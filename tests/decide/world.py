@@ -33,6 +33,7 @@ from tests.kafka_records import delivered
 
 LOG = Partition(EVIDENCE.name, 0)
 START = 1_800_000_000_000
+DAY = 86_400_000
 SHIPPED_TEXT = SHIPPED.read_text(encoding="utf-8")
 KEYS = Keys(bytes(32))
 MX = {
@@ -61,9 +62,13 @@ def intent(
 
 
 def feedback(event: str, to: str = "jane@example.com", id: str = "", **fields: Any) -> FeedbackEvidence:
-    """Evidence of one bounce, complaint or sign of life; without an id it is known by what it says."""
+    """Evidence of one bounce, complaint or sign of life, with a token of today's; without an id it is known by what it
+    says."""
+    at = fields.get("at", START)
     given: dict[str, Any] = {
-        "at": START,
+        "at": at,
+        "tied": "token",
+        "tied_at": min(at, fields.get("occurred_at", at)) // DAY * DAY,
         "domain": to.rpartition("@")[2],
         "event_key": KEYS.event(event, to, id),
         "recipient_key": KEYS.recipient(to),
@@ -153,6 +158,8 @@ class World:
     def trap(self, subject: str, **fields: Any) -> None:
         """Somebody knows that an address, or a domain, is a spam trap; he says so now."""
         given: dict[str, Any] = {"by": "ops", "at": self.now} | fields
+        if given.get("event_key"):
+            given = {"tied": "token", "tied_at": self.now // DAY * DAY} | given
         key = KEYS.recipient(subject) if "@" in subject else b""
         domain = {"domain": subject.rpartition("@")[2]}
         assert [] == self.append(TrapRecord(recipient_key=key, **domain | given))

@@ -113,6 +113,24 @@ def recipient_unsubscribed(case: Case) -> Finding | None:
     return finding(case.policy, case.evidence, "recipient-unsubscribed", {"stream": stream, **_when(case, since)})
 
 
+STRAY = {
+    "hard-bounce": "A hard bounce",
+    "suspension": "A suspension",
+    "complaint": "A complaint",
+    "opt-out": "An opt-out",
+    "trap": "A trap hit",
+}
+
+
+def stray_report(case: Case) -> Finding | None:
+    """Somebody has said something that is not of a message of ours."""
+    stray = case.recipient.stray
+    if stray is None or not within(case, stray.at, "stray-report"):
+        return None
+    said = {"what": STRAY[stray.what], "code": stray.what, "count": str(stray.times), **_when(case, stray.at)}
+    return finding(case.policy, case.evidence, "stray-report", said)
+
+
 def recycled_address(case: Case) -> Finding | None:
     """The life story of a recycled trap, as far as it goes."""
     row = case.recipient

@@ -90,6 +90,7 @@ RULES: tuple[Rule, ...] = (
     _rule("domain-came-back", REJECTING, address.domain_came_back, needs.CAME_BACK),
     _rule("typo-suspected", REJECTING, address.typo_suspected, "near-miss", "typo"),
     _rule("machine-made-address", REJECTING, address.machine_made_address, "machine-made"),
+    _rule("stray-report", REJECTING, history.stray_report, needs.STRAY_REPORT, parameters=DAYS),
     _rule(
         "recycled-address",
         REJECTING,
@@ -217,6 +218,8 @@ def _history(recipient: RecipientRow) -> int:
         found |= needs.SUPPRESSED
     if recipient.trap is not None:
         found |= needs.KNOWN_TRAP
+    if recipient.stray is not None:
+        found |= needs.STRAY_REPORT
     return found
 
 

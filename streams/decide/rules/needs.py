@@ -30,8 +30,10 @@ SUPPRESSED = 1 << 12
 """Somebody has said so by hand, of its recipient or its domain."""
 KNOWN_TRAP = 1 << 13
 """Somebody knows that its recipient is a spam trap, or its whole domain."""
+STRAY_REPORT = 1 << 14
+"""Something was said of its recipient that is not of a message of ours."""
 
-CLASSES_FROM = 1 << 14
+CLASSES_FROM = 1 << 15
 """Bits from here on stand for classes of addresses (disposable, role, typo, …); each ladder numbers those it needs."""
 
 Need = int | str

@@ -56,6 +56,10 @@ def _complain(world: World) -> None:
     world.feedback("complaint")
 
 
+def _stray(world: World) -> None:
+    world.feedback("complaint", tied="")
+
+
 def _unsubscribe(world: World) -> None:
     world.feedback("unsubscribed")
 
@@ -129,6 +133,7 @@ CASES: dict[str, tuple[Any, dict[str, Any], str]] = {
         "jane@example.org meant",
     ),
     "machine-made-address": (_nothing, {"classes": ("machine-made",)}, "as if a machine had made it up"),
+    "stray-report": (_stray, {}, "A complaint was reported 1 day ago, but nothing ties that to a message of ours"),
     "recycled-address": (
         _bounce_long_ago,
         {},
