@@ -239,6 +239,26 @@ class TrapRecord(Struct, tag="trap", tag_field="kind", omit_defaults=True):
     """Only while the secret is being changed."""
 
 
+MarkKind = Literal["hard-bounce", "suspension", "complaint", "opt-out", "stray-report"]
+"""What feedback leaves in the history of a mailbox; a known trap is taken back by a TrapRecord."""
+
+
+class MarksRecord(Struct, tag="marks", tag_field="kind", omit_defaults=True):
+    """Somebody takes back what feedback has left in the history of a mailbox: it was a mistake, or a forgery. In the
+    domain's partition alone."""
+
+    domain: str
+    """Lower-case A-label."""
+    recipient_key: bytes
+    """Of the mailbox identity."""
+    reason: str
+    by: str
+    """Who says so."""
+    at: int
+    kinds: tuple[MarkKind, ...] = ()
+    """Which marks; empty: all of them."""
+
+
 class Pace(Struct, omit_defaults=True, frozen=True):
     """How fast mail may go to one MX provider, beside what the policy says."""
 
@@ -275,7 +295,15 @@ class TickRecord(Struct, tag="tick", tag_field="kind", omit_defaults=True):
 
 
 Control = (
-    PolicyRecord | ListsRecord | ModelRecord | HoldRecord | SourceHoldRecord | SuppressRecord | TrapRecord | PaceRecord
+    PolicyRecord
+    | ListsRecord
+    | ModelRecord
+    | HoldRecord
+    | SourceHoldRecord
+    | SuppressRecord
+    | TrapRecord
+    | MarksRecord
+    | PaceRecord
 )
 Evidence = (
     IntentEvidence
@@ -287,6 +315,7 @@ Evidence = (
     | SourceHoldRecord
     | SuppressRecord
     | TrapRecord
+    | MarksRecord
     | PaceRecord
     | TickRecord
 )

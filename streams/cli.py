@@ -34,6 +34,7 @@ COMMANDS = {
     "anomalies": (f"{PACKAGE}.anomalies:anomalies", "Show the incidents that are open."),
     "suppress": (f"{PACKAGE}.suppress:suppress", "Stop all mail to addresses and domains by hand."),
     "trap": (f"{PACKAGE}.trap:trap", "Report known spam traps, list and remove them."),
+    "marks": (f"{PACKAGE}.marks:marks", "Show what is known of a mailbox, take marks back."),
     "model": (f"{PACKAGE}.model:model", "Show what has been learnt about the risk."),
     "lists": (f"{PACKAGE}.lists:lists", "Block lists and feeds: status, refresh, check."),
 }

@@ -113,6 +113,8 @@ def may_write(principal: str, topic: Topic) -> bool:
 
 def may_read(principal: str, topic: Topic) -> bool:
     """Whether the catalog has it among the topic's consumers, or it settles what it writes."""
+    if principal == BROWSER and topic.name.endswith("-changelog"):
+        return False  # nothing in there is for people's eyes
     settles = principal in SETTLE and may_write(principal, topic)
     return settles or not _parties(principal).isdisjoint(topic.consumers)
 
@@ -164,7 +166,7 @@ def _groups(principal: str, group: str) -> Iterator[Allowed]:
     if principal == BROWSER:
         yield "group", "prefixed", f"{group}-", "DESCRIBE"
     for topic in CATALOG:
-        if topic.name.endswith("-changelog") and principal in topic.consumers:
+        if topic.name.endswith("-changelog") and may_read(principal, topic):
             yield "group", "literal", f"recover-{topic.name}-unused", "DESCRIBE"  # streams/runtime/recovery.py
         if topic.name in ONCE and not _parties(principal).isdisjoint(topic.consumers):
             yield "group", "literal", ONCE[topic.name], "DESCRIBE"  # streams/runtime/to_the_end.py

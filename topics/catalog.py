@@ -161,7 +161,7 @@ LEDGER_CHANGELOG = Topic(
     None,
     "compacted copy of the ledger",
     producers=("decide",),
-    consumers=("decide",),
+    consumers=("decide", "operators"),
     retention_ms=None,
     why_so_long="a ledger is rebuilt from it; a row ends with a tombstone, 24 months of log time after the last event",
     cleanup="compact",

@@ -52,6 +52,7 @@ class Desk:
         topics = require(admin_client(connection), connection, [EVIDENCE.name, CONTROL.name])
         self.partitions = sorted(topics[EVIDENCE.name].partitions)
         self.notes = read_notes(connection)
+        self.connection = connection
         self.now_ms = int(time.time() * 1000)
         written = written_kinds(self.notes).get("hash-key")
         self.keys = _keys(settings, written)

@@ -14,6 +14,7 @@ from sidestep.schemas import (
     FeedbackEvidence,
     IntentEvidence,
     LogPosition,
+    MarksRecord,
     PaceRecord,
     PolicyRecord,
     SuppressRecord,
@@ -161,7 +162,7 @@ def _needs(records: Records) -> Needs:
             needs.ids.append(record.event_key)
             needs.looked_up.add(record.domain)
             _need_former(needs, record)
-        elif isinstance(record, SuppressRecord | TrapRecord):
+        elif isinstance(record, SuppressRecord | TrapRecord | MarksRecord):
             needs.recipients.add(record.recipient_key)
             needs.domains.add(record.domain.encode())
             if isinstance(record, TrapRecord) and record.event_key:

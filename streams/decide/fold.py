@@ -11,6 +11,7 @@ from sidestep.schemas import (
     IntentEvidence,
     ListsRecord,
     LogPosition,
+    MarksRecord,
     ModelRecord,
     PaceRecord,
     PolicyRecord,
@@ -29,6 +30,7 @@ from sidestep.streams.decide.hosts import domain_came, host_row, message_sent, s
 from sidestep.streams.decide.hygiene import offered
 from sidestep.streams.decide.keys import source_key
 from sidestep.streams.decide.limits import limit
+from sidestep.streams.decide.marks import take_marks_back
 from sidestep.streams.decide.model import read_snapshot
 from sidestep.streams.decide.policy import Policy
 from sidestep.streams.decide.policy_text import parse_logged
@@ -84,6 +86,8 @@ def fold(state: State, record: Evidence, position: LogPosition) -> Verdict | Non
     elif isinstance(record, TrapRecord):
         move(state, record)
         mark_trap(state, record)
+    elif isinstance(record, MarksRecord):
+        take_marks_back(state, record)
     elif isinstance(record, PolicyRecord | ListsRecord | ModelRecord | HoldRecord | SourceHoldRecord):
         _fold_control(state, record)
     elif isinstance(record, PaceRecord):

@@ -174,6 +174,16 @@ class StrayReport(Struct, array_like=True, frozen=True, gc=False):
     times: int = 1
 
 
+class TakenBack(Struct, array_like=True, frozen=True, gc=False):
+    """Somebody has taken marks of a mailbox back."""
+
+    at: int
+    by: str
+    reason: str
+    kinds: tuple[str, ...]
+    """hard-bounce, suspension, complaint, opt-out, stray-report."""
+
+
 class RecipientRow(Struct, array_like=True, gc=False):
     """Life story of one mailbox, under its keyed hash; life.py writes it. A later success never clears an old mark."""
 
@@ -222,6 +232,8 @@ class RecipientRow(Struct, array_like=True, gc=False):
     mailed: tuple[Mailed, ...] = ()
     """Services that have mailed it, other than that of the last message; the latest first, a few."""
     stray: StrayReport | None = None
+    taken_back: TakenBack | None = None
+    """The last time."""
 
     @property
     def touched(self) -> int:

@@ -10,6 +10,7 @@ from sidestep.schemas import (
     FeedbackEvidence,
     HoldRecord,
     IntentEvidence,
+    MarksRecord,
     MxFinding,
     PolicyRecord,
     SuppressRecord,
@@ -154,6 +155,12 @@ class World:
         key = KEYS.recipient(subject) if "@" in subject else b""
         domain = subject.rpartition("@")[2]
         assert [] == self.append(SuppressRecord(domain=domain, recipient_key=key, **given))
+
+    def take_back(self, address: str, **fields: Any) -> None:
+        """Somebody takes marks of a mailbox back, now."""
+        given: dict[str, Any] = {"reason": "forged", "by": "ops", "at": self.now} | fields
+        record = MarksRecord(domain=address.rpartition("@")[2], recipient_key=KEYS.recipient(address), **given)
+        assert [] == self.append(record)
 
     def trap(self, subject: str, **fields: Any) -> None:
         """Somebody knows that an address, or a domain, is a spam trap; he says so now."""

@@ -1,0 +1,144 @@
+"""sidestep marks: what the ledger knows of a mailbox, and taking back what feedback has wrongly left there."""
+
+import json
+import sys
+import time
+from collections.abc import Iterator, Sequence
+
+import click
+import msgspec
+
+from sidestep.schemas.evidence import MarkKind
+from sidestep.streams.commands.desk import Desk, desk_options, login, read_subjects
+from sidestep.streams.decide.tables import BOUNCE_HISTORY, RecipientRow
+from sidestep.streams.screen.holds import rfc3339
+from sidestep.streams.screen.marks import KINDS, marks_record, note, read_mailbox
+from sidestep.streams.screen.suppressions import Target, partitions_of
+from sidestep.streams.terminal import printable
+
+LOOK = "sidestep marks show"
+PROGRESS_SECONDS = 2.0
+
+
+@click.group()
+def marks() -> None:
+    """Show what is known of a mailbox, and take back marks that should not be there.
+
+    MAILBOX is an address, or hash:HEX@DOMAIN. Marks are what feedback leaves in its history: hard bounces, suspensions,
+    complaints, opt-outs, and stray reports, which stop nothing. Suppressions and traps have commands of their own.
+    """
+
+
+@marks.command()
+@click.argument("mailbox", metavar="MAILBOX")
+@click.option("--json", "as_json", is_flag=True, help="A JSON object a line, with all fields of the row.")
+@desk_options
+def show(mailbox: str, as_json: bool, broker: str | None, data_dir: str | None) -> None:
+    """Show the mailbox's history, as the ledger has it. Exit code 1 if there is none.
+
+    It is read from the ledger's changelog in Kafka: all of one partition, or of one for each domain of the mailbox. A
+    ledger of millions takes a minute.
+    """
+    desk = Desk(broker, data_dir, LOOK)
+    (target,) = read_subjects([mailbox], lambda text: read_mailbox(text, desk.keys))
+    found = {number: row for number in _places(target, desk) if (row := _row(desk, target, number)) is not None}
+    for number, row in found.items():
+        if as_json:
+            click.echo(json.dumps({"partition": number, **msgspec.to_builtins(_fields(row))}))
+        else:
+            for line in described(row):
+                click.echo(line)
+    if not found:
+        click.echo("nothing is known of this mailbox", err=as_json)
+        sys.exit(1)
+
+
+@marks.command()
+@click.argument("mailboxes", metavar="MAILBOX…", nargs=-1, required=True)
+@click.option("--kind", "kinds", type=click.Choice(KINDS), multiple=True, help="Only these marks. Else all.")
+@click.option("--reason", required=True, metavar="TEXT", help="Stands in the ledger; at most 200 characters.")
+@click.option("--by", metavar="WHO", help="Who says so. Else your login name.")
+@desk_options
+def undo(
+    mailboxes: Sequence[str],
+    kinds: tuple[MarkKind, ...],
+    reason: str,
+    by: str | None,
+    broker: str | None,
+    data_dir: str | None,
+) -> None:
+    """Take marks of each MAILBOX back: mail goes there again as if they had not been reported."""
+    from sidestep.streams.screen.operator_writer import Said
+
+    desk = Desk(broker, data_dir, LOOK)
+    targets = read_subjects(mailboxes, lambda text: read_mailbox(text, desk.keys))
+    try:
+        records = [marks_record(target, kinds, reason, by or login(), desk.now_ms) for target in targets]
+    except ValueError as error:
+        raise click.BadParameter(printable(str(error))) from None
+    desk.write(
+        [
+            Said("marks", record, _places(target, desk), note(record))
+            for target, record in zip(targets, records, strict=True)
+        ]
+    )
+    count = "1 mailbox" if len(records) == 1 else f"{len(records):,} mailboxes"
+    click.echo(f"marks of {count} taken back: {', '.join(kinds or KINDS)}")
+
+
+def described(row: RecipientRow) -> Iterator[str]:
+    """What a row says, a line each."""
+    for name, value in _fields(row).items():
+        yield f"{name:<16}  {printable(_said(value))}"
+
+
+def _fields(row: RecipientRow) -> dict[str, object]:
+    """What is known, times as RFC 3339."""
+    last = row.last.service if row.last is not None else row.service
+    stray, undone, trap, stopped = row.stray, row.taken_back, row.trap, row.suppressed
+    every: dict[str, object] = {
+        "first seen": _time(row.first_seen),
+        "first mailed by": row.service,
+        "last mailed": _time(row.last_approved),
+        "last mailed by": last if row.last_approved else "",
+        "last delivered": _time(row.last_delivered),
+        "last engaged": _time(row.last_engaged),
+        "hard bounces": row.hard_bounces,
+        "hard bounced": [_time(at) for at in row.hard_bounces_at],
+        "suspended": [_time(at) for at in row.suspensions_at],
+        "complained": _time(row.complained_at),
+        "opted out": _time(row.unsubscribed_at),
+        "stray report": stray and f"{stray.what}, {stray.times} times, last of {_time(stray.at)}, {stray.service}",
+        "suppressed": stopped and f"by {stopped.by}: {stopped.reason}",
+        "known trap": trap and f"by {trap.by}: {trap.reason}",
+        "taken back": undone and f"{', '.join(undone.kinds)} by {undone.by} on {_time(undone.at)}: {undone.reason}",
+    }
+    return {name: value for name, value in every.items() if value}
+
+
+def _said(value: object) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _time(seconds: int) -> str:
+    return rfc3339(seconds * 1000) if seconds else ""
+
+
+def _places(target: Target, desk: Desk) -> list[int]:
+    return partitions_of(target, len(desk.partitions))
+
+
+def _row(desk: Desk, target: Target, partition: int) -> RecipientRow | None:
+    """The last that the changelog says of it."""
+    from sidestep.streams.runtime.to_the_end import read_to_end
+    from sidestep.topics.catalog import LEDGER_CHANGELOG
+
+    key, value, tell = BOUNCE_HISTORY.prefix + target.recipient_key, None, time.monotonic() + PROGRESS_SECONDS
+    topic = LEDGER_CHANGELOG.name
+    for number, record in enumerate(read_to_end(desk.connection, topic, (partition,), f"recover-{topic}")):
+        if record.key() == key:
+            value = record.value()
+        if time.monotonic() >= tell:
+            tell = time.monotonic() + PROGRESS_SECONDS
+            click.echo(f"{topic}/{partition}: {number:,} records read", err=True)
+    return BOUNCE_HISTORY.decode(value) if value else None

@@ -1,0 +1,36 @@
+"""What somebody takes back of what feedback has left in the history of a mailbox. Pure."""
+
+from sidestep.schemas import MarksRecord
+from sidestep.streams.decide.state import State
+from sidestep.streams.decide.tables import RecipientRow, TakenBack
+
+
+def take_marks_back(state: State, record: MarksRecord) -> None:
+    """As if it had not been said. Of a mailbox that nobody knows, nothing; the row tells who has done it."""
+    now = state.controls.clock_ms // 1000
+    row = state.known(record.recipient_key, now)
+    if row is None:
+        return
+    row = state.recipient(record.recipient_key, now)
+    kinds = record.kinds or ("hard-bounce", "suspension", "complaint", "opt-out", "stray-report")
+    domain = state.domain(record.domain.encode(), now)
+    if "hard-bounce" in kinds:
+        domain.hard_bounces = max(0, domain.hard_bounces - row.hard_bounces)
+        row.hard_bounces, row.hard_bounced_at, row.hard_bounces_at = 0, 0, ()
+    if "suspension" in kinds:
+        row.suspended_at, row.suspensions_at = 0, ()
+    if "complaint" in kinds:
+        domain.complaints = max(0, domain.complaints - bool(row.complained_at))
+        row.complained_at = 0
+    if "opt-out" in kinds:
+        row.unsubscribed_at = 0
+    if "stray-report" in kinds:
+        row.stray = None
+    _forget_return(row)
+    row.taken_back = TakenBack(record.at // 1000, record.by, record.reason, kinds)
+
+
+def _forget_return(row: RecipientRow) -> None:
+    """Where there is no mark any more, it has not come back after one."""
+    if not (row.hard_bounced_at or row.suspended_at):
+        row.accepted_at = 0

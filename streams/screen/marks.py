@@ -1,0 +1,46 @@
+"""Marks that feedback has left in histories and that somebody takes back: the record for the log, and the note that is
+kept of it. Pure."""
+
+from typing import get_args
+
+import msgspec
+
+from sidestep.schemas import MarksRecord
+from sidestep.schemas.evidence import MarkKind
+from sidestep.streams.screen.keys import Keys
+from sidestep.streams.screen.suppressions import Target, read_subject, said_line
+
+KEY = "marks/"
+"""Of a note in email-control, before the subject."""
+KINDS: tuple[MarkKind, ...] = get_args(MarkKind)
+
+
+class Undone(msgspec.Struct, frozen=True):
+    """The note of marks that were taken back. `at`: milliseconds since 1970; `kinds` empty: all."""
+
+    subject: str
+    by: str
+    reason: str
+    at: int
+    kinds: tuple[str, ...] = ()
+
+
+def read_mailbox(text: str, keys: Keys | None) -> Target:
+    """ADDRESS or hash:HEX@DOMAIN. Raises ValueError for anything else; `keys` None: for an address, too."""
+    found = read_subject(text, keys)
+    if not found.recipient_key:
+        raise ValueError(f"{text!r} is a domain: marks are those of a mailbox")
+    return found
+
+
+def marks_record(mailbox: Target, kinds: tuple[MarkKind, ...], reason: str, by: str, now_ms: int) -> MarksRecord:
+    """The control record that takes marks back; no kinds: all. Raises ValueError for texts that cannot be."""
+    said = said_line("the reason", reason), said_line("who says so", by)
+    return MarksRecord(mailbox.domain, mailbox.recipient_key, *said, now_ms, kinds)
+
+
+def note(record: MarksRecord) -> tuple[str, bytes]:
+    """Key and value for email-control."""
+    subject = Target(record.domain, record.recipient_key).text
+    kept = Undone(subject, record.by, record.reason, record.at, record.kinds)
+    return KEY + subject, msgspec.json.encode(kept)
