@@ -139,6 +139,13 @@ class Tally(Struct, omit_defaults=True, kw_only=True):
         dict[str, int],
         Meta(description="Mailboxes that many messages were meant for within an hour: key in base64, how many so far."),
     ] = {}
+    stray: Annotated[
+        dict[str, int],
+        Meta(
+            description="Reports that nothing ties to a message of ours, by who has told them: key:ID, door:NAME, a "
+            "service, nobody. In the tally of all services alone."
+        ),
+    ] = {}
     samples: Annotated[
         dict[str, list[str]],
         Meta(description="Ids of a few intents: never-mailed, unknown, dormant, risky, hard-bounce, complaint, trap."),

@@ -57,11 +57,18 @@ class RefusedRecords(NamedTuple):
     """By PRINCIPAL/REASON."""
 
 
+class StrayTold(NamedTuple):
+    """A report that was not of a message of ours."""
+
+    by: str
+    """Who has told of it, as far as that is known: key:ID, door:NAME, a service's name, or nobody."""
+
+
 class Counted(NamedTuple):
     """What a stretch of the log within one second gave, in the log's order."""
 
     intents: list[tuple[IntentEvidence, Verdict, Risk]]
     """Test intents left out."""
-    others: list[CameBack | TrapHit | Bombed | RefusedRecords]
+    others: list[CameBack | TrapHit | Bombed | RefusedRecords | StrayTold]
     tests: list[Verdict]
     """On test intents."""

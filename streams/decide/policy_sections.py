@@ -60,6 +60,7 @@ PATTERNS = (
     "bounce-storm",
     "trap-hits",
     "list-bombing",
+    "stray-reports",
     "engagement-collapse",
     "complaint-budget",
     "bounce-budget",

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from sidestep.schemas import ModelSnapshot, Pace, PolicyRecord, Versions
-from sidestep.streams.decide.counted import Bombed, CameBack, RefusedRecords, TrapHit
+from sidestep.streams.decide.counted import Bombed, CameBack, RefusedRecords, StrayTold, TrapHit
 from sidestep.streams.decide.engine import ENGINE
 from sidestep.streams.decide.expiry import HOUR_MS, KEPT_SECONDS, Stretch, ended
 from sidestep.streams.decide.keys import campaign_key, service_key, source_key
@@ -168,7 +168,7 @@ class State:
         self.tallies = OpenTallies(controls.open_tallies)
         self.risk: Risk = NO_RISK
         """Of the intent that was judged last."""
-        self.others: list[CameBack | TrapHit | Bombed | RefusedRecords] = []
+        self.others: list[CameBack | TrapHit | Bombed | RefusedRecords | StrayTold] = []
         """What the last record gave to be counted beside a verdict; what comes again counts nowhere."""
         self.marked: list[str] = []
         """For each new known trap, who has reported it: person or provider."""

@@ -66,6 +66,7 @@ def _counts(total: TallyRow, row: TallyRow) -> Iterable[tuple[dict[str, int], di
     yield total.scopes, row.scopes  # type: ignore[misc]  # likewise
     yield total.signals, row.signals
     yield total.refused, row.refused
+    yield total.stray, row.stray
 
 
 def _breakdowns(
@@ -110,6 +111,7 @@ def _tally(service: str, partition: int, row: TallyRow) -> Tally:
         signals=_top(row.signals),
         learnt={name: Learnt(*counts) for name, counts in sorted(row.learnt.items())},
         bombed=_top(row.bombed),
+        stray=_top(row.stray),
         tests=_outcomes(row.tests),
         samples={kind: ids for kind, ids in zip(SAMPLED, row.samples, strict=True) if ids},
         refused=_top(row.refused),

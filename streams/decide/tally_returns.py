@@ -4,7 +4,7 @@ from base64 import b64encode
 from collections.abc import Callable
 
 from sidestep.schemas import FeedbackEvidence
-from sidestep.streams.decide.counted import Bombed, CameBack, Lesson, RefusedRecords, TrapHit, Whose
+from sidestep.streams.decide.counted import Bombed, CameBack, Lesson, RefusedRecords, StrayTold, TrapHit, Whose
 from sidestep.streams.decide.risk import names_of
 from sidestep.streams.decide.tally_counts import OTHER, add_samples, count, counts_of, has_room
 from sidestep.streams.decide.tally_rows import SAMPLED, TallyRow
@@ -32,20 +32,22 @@ RowOf = Callable[[str], TallyRow]
 """The row of a service in the second that lasts."""
 
 
-def add_other(row_of: RowOf, other: CameBack | TrapHit | Bombed | RefusedRecords) -> None:
-    """Count something that is no intent. What is learnt, and what was refused, goes into the row of all services, whose
-    name is empty."""
+def add_other(row_of: RowOf, other: CameBack | TrapHit | Bombed | RefusedRecords | StrayTold) -> None:
+    """Count something that is no intent. What is learnt, what was refused and what is of no message of ours goes into
+    the row of all services, whose name is empty."""
     if isinstance(other, RefusedRecords):
         _add_refused(row_of(""), other)
-        return
-    if isinstance(other, Bombed):
+    elif isinstance(other, StrayTold):
+        row = row_of("")
+        count(row.stray, (other.by if has_room(row.stray, other.by) else OTHER,))
+    elif isinstance(other, Bombed):
         _add_bombed(row_of(other.service), other)
     elif isinstance(other, TrapHit):
         _add_returns(row_of(other.origin.service), other.origin, [TRAPS])
     else:
         _add_feedback(row_of(other.feedback.service), other.feedback)
         _add_came_back(row_of(other.feedback.service or other.origin.service), other)
-    if not isinstance(other, Bombed) and other.lesson is not None:
+    if isinstance(other, CameBack | TrapHit) and other.lesson is not None:
         _learn(row_of(""), other.lesson, trap=isinstance(other, TrapHit))
 
 

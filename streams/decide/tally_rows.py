@@ -61,3 +61,4 @@ class TallyRow(Struct, array_like=True):
     tests: list[int] = field(default_factory=lambda: [0, 0, 0])
     """Test intents that were approved, dropped, deferred."""
     refused: dict[str, int] = field(default_factory=dict)
+    stray: dict[str, int] = field(default_factory=dict)

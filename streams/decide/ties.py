@@ -6,6 +6,7 @@ What anybody can say about anybody is a stray report: it marks nobody, and the n
 from typing import NamedTuple
 
 from sidestep.schemas import FeedbackEvidence, TrapRecord
+from sidestep.streams.decide.counted import StrayTold
 from sidestep.streams.decide.policy import DAY, NEEDS, Believing
 from sidestep.streams.decide.state import State
 from sidestep.streams.decide.tables import COUNTED, DEDUPLICATION_SECONDS, STRAY, IdRow, RecipientRow, StrayReport
@@ -63,6 +64,7 @@ def set_aside(state: State, said: Report, stray_again: bool, when: int, now: int
         state.remember(said.event_key, IdRow(now, action=STRAY))
     what = _what(said)
     state.stray.append(what)
+    state.others.append(StrayTold(_teller(said)))
     if what != "other":
         row = state.recipient(said.recipient_key, now)
         times = row.stray.times + 1 if row.stray is not None else 1
@@ -93,6 +95,13 @@ def _last_mailed(row: RecipientRow, service: str) -> int:
     by_others = [mailed.at for mailed in row.mailed if mailed.service == service]
     # of rows from before services were told apart the first one is known, too
     return max(by_others, default=row.last_approved if service == row.service else 0)
+
+
+def _teller(said: Report) -> str:
+    """By which bursts are told apart; all but a key is a claim."""
+    if said.proved:
+        return f"key:{said.proved}"
+    return f"door:{said.door}" if said.door else said.service or "nobody"
 
 
 def _is_bounce(said: Report) -> bool:

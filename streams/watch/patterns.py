@@ -20,6 +20,7 @@ from sidestep.streams.watch.thresholds import (
     ShareLimit,
     SpikeLimit,
     StormLimit,
+    StrayLimit,
     TrapLimit,
 )
 from sidestep.streams.watch.usual import Count, Usual
@@ -138,6 +139,17 @@ def list_bombing(bombed: Mapping[str, int], limit: BombingLimit) -> Iterator[Sym
             yield Symptom(
                 "list-bombing", severity, score_of(number, limit.messages), number, 0, UNKNOWN, limit.text, limit.quiet,
                 "messages_to_one", recipient_key=key, numbers=True,
+            )  # fmt: skip
+
+
+def stray_reports(stray: Mapping[str, int], limit: StrayLimit) -> Iterator[Symptom]:
+    """Who tells of many bounces and complaints that are of no message of ours. No mail is to blame: nothing is held."""
+    for teller, number in sorted(stray.items()):
+        if number >= limit.reports:
+            severity: Severity = "critical" if number >= limit.critical else "warning"
+            yield Symptom(
+                "stray-reports", severity, score_of(number, limit.reports), number, 0, UNKNOWN, limit.text, limit.quiet,
+                "stray_reports", source=teller, numbers=True, suspected=True,
             )  # fmt: skip
 
 

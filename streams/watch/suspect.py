@@ -12,6 +12,7 @@ from sidestep.streams.watch.patterns import (
     by_shares,
     list_bombing,
     reputation_block,
+    stray_reports,
     volume_spike,
 )
 from sidestep.streams.watch.readers import engagement_collapses
@@ -122,6 +123,7 @@ def _of_all(state: WatchState, window: EndedWindow, rules: Thresholds) -> Iterat
     count_day(state, start, row.providers, hears_of_deliveries(window.story), rules.budgets)
     yield from over_day(state, rules.budgets)
     yield from list_bombing(row.bombed, limits.list_bombing)
+    yield from stray_reports(row.stray, limits.stray_reports)
     for name, told in stories_of(state, ALL, start, PROVIDER, row.providers, limits.windows):
         spans = tuple(within(told, start, span) for span in (limits.windows.short, limits.windows.source_long))
         yield reputation_block(Sight(spans, Usual(Counts()), provider=name), limits)

@@ -29,6 +29,8 @@ class WindowRow(Struct, array_like=True):
     samples: dict[str, list[str]] = field(default_factory=dict)
     late: int = 0
     """Intents of windows that were closed already."""
+    stray: dict[str, int] = field(default_factory=dict)
+    """Reports of no message of ours, by who has told them."""
 
 
 class StoryRow(Struct, array_like=True):

@@ -79,6 +79,15 @@ class BombingLimit(msgspec.Struct, frozen=True):
     text: str
 
 
+class StrayLimit(msgspec.Struct, frozen=True):
+    """Reports of no message of ours, of one teller, in a window."""
+
+    reports: int
+    critical: int
+    quiet: int
+    text: str
+
+
 class CollapseLimit(msgspec.Struct, frozen=True):
     """A share that falls below so much of what is usual."""
 
@@ -171,6 +180,7 @@ class Document(msgspec.Struct, frozen=True, rename="kebab"):
     bounce_storm: StormLimit
     trap_hits: TrapLimit
     list_bombing: BombingLimit
+    stray_reports: StrayLimit
     engagement_collapse: CollapseLimit
     volume_spike: SpikeLimit
     reputation_block: ShareLimit

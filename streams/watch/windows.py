@@ -32,6 +32,7 @@ def is_empty(tally: Tally) -> bool:
         tally.intents == NO_INTENTS
         and tally.returns == NO_RETURNS
         and not tally.bombed
+        and not tally.stray
         and not tally.classes
         and not tally.samples
     )
@@ -52,6 +53,8 @@ def add(row: WindowRow, tally: Tally, late: bool) -> None:
         _add_numbers(row.classes, tally.classes.items())
     for key, number in tally.bombed.items():
         row.bombed[key] = max(number, row.bombed.get(key, 0))
+    if tally.stray:
+        _add_numbers(row.stray, tally.stray.items())
     for kind, ids in tally.samples.items():
         kept = row.samples.setdefault(kind, [])
         kept.extend(ids[: SAMPLES - len(kept)])

@@ -21,6 +21,7 @@ from sidestep.schemas import (
     Listing,
     ListsRecord,
     MailboxFinding,
+    MarksRecord,
     ModelRecord,
     ModelSnapshot,
     MxFinding,
@@ -156,6 +157,9 @@ def _story(new_world: type[World]) -> list[Evidence]:
     intent("asleep", "asleep@example.com")
     intent("cross", "cross@example.com")
     intent("sorry", "sorry@example.com")
+    cross = new_world.keys.recipient("cross@example.com")
+    records.append(MarksRecord("example.com", cross, "forged", "ops", later(), ("complaint",)))
+    intent("cross-again", "cross@example.com")
     intent("quiet-1", "quiet@example.com", stream="newsletter")
     intent("quiet-2", "quiet@example.com", stream="transactional")
     intent("role-2", "info@example.com", classes=("role",))

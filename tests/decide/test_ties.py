@@ -77,6 +77,17 @@ def test_a_hundred_victims_in_one_mail(world: World) -> None:
     assert [] == [tally for tally in world.totals() if tally.hard_bounces or tally.returns.hard_bounces]
 
 
+def test_bursts_are_counted_by_who_tells_them(world: World) -> None:
+    """For Watch, which reports them: once each, in the tally of all services."""
+    ways: list[dict[str, Any]] = [{}, {"service": "shop"}, {"door": "lmtp"}, {"proved": "receiver", "door": "lmtp"}]
+    for number, way in enumerate(ways * 2):
+        reports(world, "complaint", id=str(number % 5), **way)
+    reports(world, "bounce", id="trap", **HARD)
+    world.tick()
+    assert {"nobody": 3, "shop": 1, "door:lmtp": 1, "key:receiver": 1} == world.totals()[-1].stray
+    assert [] == [tally for tally in world.tallies() if tally.stray]
+
+
 @pytest.mark.parametrize("attack", ATTACKS)
 @pytest.mark.parametrize("service", ["", "shop"])
 def test_a_set_up_without_tokens_learns_from_its_own_bounces(world: World, attack: str, service: str) -> None:

@@ -93,6 +93,14 @@ STORIES = [
         says="One mailbox was to get 60 messages within an hour, of many kinds",
     ),
     Story(
+        "stray-reports",
+        {"approved": 20, "stray": {"door:lmtp": 60}, "provider": ""},
+        [{"approved": 20, "stray": {"door:lmtp": 19}}],
+        service="",
+        source="door:lmtp",
+        says="60 bounces or complaints came from the source door:lmtp that are of no message of ours",
+    ),
+    Story(
         "volume-spike",
         {"approved": 6_000, "source": "form"},
         [{"approved": 290, "source": "form"}, {"approved": 2_600, "source": "form"}],
