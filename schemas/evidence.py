@@ -257,6 +257,8 @@ class MarksRecord(Struct, tag="marks", tag_field="kind", omit_defaults=True):
     at: int
     kinds: tuple[MarkKind, ...] = ()
     """Which marks; empty: all of them."""
+    former: tuple[FormerKeys, ...] = ()
+    """Only while the secret is being changed."""
 
 
 class Pace(Struct, omit_defaults=True, frozen=True):

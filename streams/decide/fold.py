@@ -87,6 +87,7 @@ def fold(state: State, record: Evidence, position: LogPosition) -> Verdict | Non
         move(state, record)
         mark_trap(state, record)
     elif isinstance(record, MarksRecord):
+        move(state, record)
         take_marks_back(state, record)
     elif isinstance(record, PolicyRecord | ListsRecord | ModelRecord | HoldRecord | SourceHoldRecord):
         _fold_control(state, record)

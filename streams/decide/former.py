@@ -7,13 +7,13 @@ its old key, until it ends there.
 
 from msgspec.structs import replace
 
-from sidestep.schemas import FeedbackEvidence, FormerKeys, IntentEvidence, SuppressRecord, TrapRecord
+from sidestep.schemas import FeedbackEvidence, FormerKeys, IntentEvidence, MarksRecord, SuppressRecord, TrapRecord
 from sidestep.streams.decide.keys import attempt_key
 from sidestep.streams.decide.merge import merged
 from sidestep.streams.decide.state import State
 from sidestep.streams.decide.tables import BOUNCE_HISTORY, DEDUPLICATION_SECONDS, IdRow
 
-Moving = IntentEvidence | FeedbackEvidence | SuppressRecord | TrapRecord
+Moving = IntentEvidence | FeedbackEvidence | SuppressRecord | TrapRecord | MarksRecord
 """What may name keys of before."""
 
 
@@ -24,7 +24,7 @@ def move(state: State, record: Moving) -> None:
             _move_recipient(state, former.recipient_key, record.recipient_key)
         if isinstance(record, IntentEvidence):
             _move_intent(state, former, record)
-        elif not isinstance(record, SuppressRecord) and former.id_key:
+        elif isinstance(record, FeedbackEvidence | TrapRecord) and former.id_key:
             _move_id(state, former.id_key, record.event_key)
 
 

@@ -1,8 +1,8 @@
 """Two rows of one mailbox, which came to stand under two keys, made one: nothing bad that either says is forgotten.
 Pure."""
 
-from sidestep.streams.decide.life import heard_of, kept_marks
-from sidestep.streams.decide.tables import LastMessage, RecipientRow, Suppressed, Trapped, lasts
+from sidestep.streams.decide.life import OTHERS, heard_of, kept_marks
+from sidestep.streams.decide.tables import LastMessage, Mailed, RecipientRow, Suppressed, Trapped, lasts
 
 LATEST = (
     "last_approved",
@@ -36,6 +36,10 @@ def merged(one: RecipientRow, other: RecipientRow) -> RecipientRow:
         **{name: max(getattr(first, name), getattr(second, name)) for name in LATEST},
     )
     row.alone = _alone(first, second)
+    row.mailed = _mailed(last, first, second)
+    row.stray = max((it for it in (first.stray, second.stray) if it is not None), key=lambda it: it.at, default=None)
+    undone = (it for it in (first.taken_back, second.taken_back) if it is not None)
+    row.taken_back = max(undone, key=lambda it: it.at, default=None)
     row.accepted_at = _accepted_at(row, first, second)
     silent = first if first.silence >= second.silence else second
     row.silence, row.woken_at = silent.silence, silent.woken_at
@@ -59,6 +63,18 @@ def _last_message(last: RecipientRow, begun: RecipientRow) -> LastMessage | None
     """None where it is of the service and the source that wrote first, and of no campaign."""
     message = last.last or LastMessage(last.service, last.source)
     return None if message == LastMessage(begun.service, begun.source) else message
+
+
+def _mailed(last: RecipientRow, one: RecipientRow, other: RecipientRow) -> tuple[Mailed, ...]:
+    """Who has mailed either, but for whose message was the last one."""
+    every = [*one.mailed, *other.mailed]
+    every += [Mailed(it.last.service if it.last else it.service, it.last_approved) for it in (one, other)]
+    latest: dict[str, int] = {}
+    for mailed in every:
+        latest[mailed.service] = max(mailed.at, latest.get(mailed.service, 0))
+    latest.pop(last.last.service if last.last else last.service, None)
+    found = sorted(latest.items(), key=lambda item: (-item[1], item[0]))
+    return tuple(Mailed(service, at) for service, at in found if at)[:OTHERS]
 
 
 def _alone(one: RecipientRow, other: RecipientRow) -> int:

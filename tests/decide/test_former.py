@@ -14,6 +14,7 @@ from sidestep.schemas import (
     FeedbackEvidence,
     FormerKeys,
     IntentEvidence,
+    MarksRecord,
     SuppressRecord,
     TickRecord,
     TrapRecord,
@@ -23,12 +24,21 @@ from sidestep.schemas.codec import decode_evidence, encode
 from sidestep.streams.decide.expiry import ended
 from sidestep.streams.decide.keys import attempt_key
 from sidestep.streams.decide.merge import merged
-from sidestep.streams.decide.tables import BOUNCE_HISTORY, IDS, RecipientRow, Suppressed, Trapped
+from sidestep.streams.decide.tables import (
+    BOUNCE_HISTORY,
+    IDS,
+    Mailed,
+    RecipientRow,
+    StrayReport,
+    Suppressed,
+    TakenBack,
+    Trapped,
+)
 from sidestep.streams.runtime.tables import Table
 from tests.decide.test_properties import DAY, Entry, _judged, _log, logs
 from tests.decide.world import World
 
-Keyed = IntentEvidence | FeedbackEvidence | SuppressRecord | TrapRecord
+Keyed = IntentEvidence | FeedbackEvidence | SuppressRecord | TrapRecord | MarksRecord
 JANE = "jane@example.com"
 
 
@@ -46,7 +56,7 @@ def rekeyed(record: Any, names_former: bool = True) -> Any:
     if isinstance(record, IntentEvidence):
         former = FormerKeys(record.recipient_key, record.id_key, record.content_key)
         fields |= {"id_key": new_key(record.id_key), "content_key": new_key(record.content_key)}
-    elif not isinstance(record, SuppressRecord):
+    elif isinstance(record, FeedbackEvidence | TrapRecord):
         former = FormerKeys(record.recipient_key, record.event_key)
         fields["event_key"] = new_key(record.event_key)
     return replace(record, **fields, former=(former,) if names_former else ())
@@ -233,6 +243,8 @@ OLD = RecipientRow(
     hour_forms=1,
     unseen=1,
     alone=2,
+    mailed=(Mailed("club", 180),),
+    stray=StrayReport(190, "complaint", "shop"),
 )
 NEW = RecipientRow(
     first_seen=300,
@@ -257,6 +269,9 @@ NEW = RecipientRow(
     hour_began=60,
     hour_messages=1,
     unseen=1,
+    mailed=(Mailed("club", 315),),
+    stray=StrayReport(310, "trap", "", 2),
+    taken_back=TakenBack(316, "ops", "forged", ("opt-out",)),
 )
 
 
@@ -274,6 +289,8 @@ def test_of_two_rows_nothing_bad_is_forgotten() -> None:
     assert (315, 7, 320, 8) == (both.accepted_at, both.silence, both.woken_at, both.awaiting)
     assert (60, 1, 0) == (both.hour_began, both.hour_messages, both.hour_forms)
     assert 0 == both.alone, "of two services"
+    assert (Mailed("club", 315), Mailed("shop", 200)) == both.mailed, "bank's message was the last one"
+    assert (NEW.stray, NEW.taken_back) == (both.stray, both.taken_back)
     assert 2 == merged(OLD, replace(OLD, alone=1)).alone
     assert (1, 1) == (both.unanswered, both.unseen), "the complaint answered what went out before it"
 
