@@ -1,9 +1,6 @@
-"""Marks that feedback has left in histories and that somebody takes back: the record for the log, and the note that is
-kept of it. Pure."""
+"""Marks that feedback has left in histories and that somebody takes back: the record for the log. Pure."""
 
 from typing import get_args
-
-import msgspec
 
 from sidestep.schemas import MarksRecord
 from sidestep.schemas.evidence import MarkKind
@@ -13,16 +10,6 @@ from sidestep.streams.screen.suppressions import Target, read_subject, said_line
 KEY = "marks/"
 """Of a note in email-control, before the subject."""
 KINDS: tuple[MarkKind, ...] = get_args(MarkKind)
-
-
-class Undone(msgspec.Struct, frozen=True):
-    """The note of marks that were taken back. `at`: milliseconds since 1970; `kinds` empty: all."""
-
-    subject: str
-    by: str
-    reason: str
-    at: int
-    kinds: tuple[str, ...] = ()
 
 
 def read_mailbox(text: str, keys: Keys | None) -> Target:
@@ -39,8 +26,6 @@ def marks_record(mailbox: Target, kinds: tuple[MarkKind, ...], reason: str, by: 
     return MarksRecord(mailbox.domain, mailbox.recipient_key, *said, now_ms, kinds)
 
 
-def note(record: MarksRecord) -> tuple[str, bytes]:
-    """Key and value for email-control."""
-    subject = Target(record.domain, record.recipient_key).text
-    kept = Undone(subject, record.by, record.reason, record.at, record.kinds)
-    return KEY + subject, msgspec.json.encode(kept)
+def note(record: MarksRecord) -> tuple[str, None]:
+    """Key for email-control, where nothing is kept of it: the ledger's row says who has done it."""
+    return KEY + Target(record.domain, record.recipient_key).text, None
