@@ -129,16 +129,19 @@ def _places(target: Target, desk: Desk) -> list[int]:
 
 
 def _row(desk: Desk, target: Target, partition: int) -> RecipientRow | None:
-    """The last that the changelog says of it."""
+    """The last that the changelog says of it, by its present key or by that under the former secret."""
     from sidestep.streams.runtime.to_the_end import read_to_end
     from sidestep.topics.catalog import LEDGER_CHANGELOG
 
-    key, value, tell = BOUNCE_HISTORY.prefix + target.recipient_key, None, time.monotonic() + PROGRESS_SECONDS
+    keys = [BOUNCE_HISTORY.prefix + key for key in (target.recipient_key, target.former_key) if key]
+    values: dict[bytes, bytes | None] = {}
+    tell = time.monotonic() + PROGRESS_SECONDS
     topic = LEDGER_CHANGELOG.name
     for number, record in enumerate(read_to_end(desk.connection, topic, (partition,), f"recover-{topic}")):
-        if record.key() == key:
-            value = record.value()
+        if (key := record.key()) in keys:
+            values[key] = record.value()
         if time.monotonic() >= tell:
             tell = time.monotonic() + PROGRESS_SECONDS
             click.echo(f"{topic}/{partition}: {number:,} records read", err=True)
-    return BOUNCE_HISTORY.decode(value) if value else None
+    found = [value for key in keys if (value := values.get(key))]
+    return BOUNCE_HISTORY.decode(found[0]) if found else None

@@ -23,7 +23,7 @@ def read_mailbox(text: str, keys: Keys | None) -> Target:
 def marks_record(mailbox: Target, kinds: tuple[MarkKind, ...], reason: str, by: str, now_ms: int) -> MarksRecord:
     """The control record that takes marks back; no kinds: all. Raises ValueError for texts that cannot be."""
     said = said_line("the reason", reason), said_line("who says so", by)
-    return MarksRecord(mailbox.domain, mailbox.recipient_key, *said, now_ms, kinds)
+    return MarksRecord(mailbox.domain, mailbox.recipient_key, *said, now_ms, kinds, mailbox.former_keys)
 
 
 def note(record: MarksRecord) -> tuple[str, None]:

@@ -205,6 +205,16 @@ def test_who_only_claims_an_event_does_not_use_up_its_id(evidence_of: EvidenceOf
     assert (5, keys[:5]) == (len(set(keys)), keys[5:])
 
 
+def test_a_token_of_before_the_secret_was_changed_ties_as_well(evidence_of: EvidenceOf) -> None:
+    """While two are set; another secret's does not."""
+    token = evidence_of("jane@example.com").token
+    bounce = Bounce(recipient="jane@example.com", token=token, service="shop")
+    for former, tied in ((bytes(32), "token"), (b"x" * 32, "wrong-token"), (None, "wrong-token")):
+        keys = Keys(b"n" * 32, former)
+        evidence = feedback_evidence(bounce, parse(bounce.recipient), load_reasons(), keys, NOW, "")
+        assert (tied, keys.recipient("jane@example.com")) == (evidence.tied, evidence.recipient_key)
+
+
 def test_an_intent_has_a_token_that_ties_what_comes_back_to_it(evidence_of: EvidenceOf) -> None:
     """Of its recipient and service; tests, and addresses that can't be read, have none."""
     token = evidence_of("jane@example.com").token
