@@ -6,7 +6,7 @@ from sidestep.streams.decide.tables import RecipientRow, TakenBack
 
 
 def take_marks_back(state: State, record: MarksRecord) -> None:
-    """As if it had not been said. Of a mailbox that nobody knows, nothing; the row tells who has done it."""
+    """Marks as if they had not been made. Of a mailbox that nobody knows, nothing; the row tells who has done it."""
     now = state.controls.clock_ms // 1000
     row = state.known(record.recipient_key, now)
     if row is None:

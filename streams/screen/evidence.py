@@ -143,7 +143,7 @@ def tie_of(feedback: Bounce | Engagement, address: ParsedAddress, recipient_key:
 
 
 def _tie(feedback: Bounce | Engagement, identity: str, recipient_key: bytes, keys: Keys) -> Tie:
-    """Its token by the secret, or by the former one while there are two."""
+    """The tie by the token that it has, by the secret or by the former one while there are two."""
     tie = check_token(keys, feedback.token, recipient_key, feedback.service)
     if tie.tied != "wrong-token" or keys.former is None:
         return tie
