@@ -37,7 +37,7 @@ INTERRUPTED = 130
 @click.option(
     "--secure",
     is_flag=True,
-    help="With TLS, certificates, passwords (SCRAM) and ACLs: each service, the mailer and each worker may do its own.",
+    help="With TLS, certificates, passwords (SCRAM), ACLs, signed records and verdicts; and a forger lets it be seen.",
 )
 def demo(intents: int, seed: int, day_seconds: float, data_dir: Path | None, secure: bool) -> None:
     """See it work, from nothing, in a minute.

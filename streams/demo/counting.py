@@ -19,12 +19,13 @@ class VerdictCount:
     repeated: int
     strange: int
     examples: list[str] = field(default_factory=list)
-    """The first few of what is wrong."""
+    """The first few of what is wrong; what a forger got through, and verdicts that nothing proves, too."""
 
     @property
     def right(self) -> bool:
-        """Every intent has exactly one verdict, and there are no others."""
-        return not (self.lost or self.repeated or self.strange) and self.verdicts == self.intents
+        """Every intent has exactly one verdict, there are no others, and nothing else is wrong."""
+        counted = not (self.lost or self.repeated or self.strange) and self.verdicts == self.intents
+        return counted and not self.examples
 
     def line(self) -> str:
         """The demo's last line."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from sidestep.streams.demo.parties import DASHBOARD, MAILER
+from sidestep.streams.demo.signing_keys import SigningKeys
 from sidestep.streams.local.development_ca import DevelopmentCA, write_private
 from sidestep.streams.local.embedded_config import quick_start
 from sidestep.streams.local.embedded_kafka import EmbeddedKafka
@@ -22,6 +23,8 @@ class Entrance(Protocol):
     """A broker of the demo."""
 
     kafka: EmbeddedKafka
+    keys: SigningKeys | None
+    """What is signed with; None: nothing is."""
 
     def open(self, services: Iterable[str], group: str) -> None:
         """Let in whoever belongs to the demo. The broker runs, and has its topics."""
@@ -35,6 +38,7 @@ class OpenEntrance:
 
     def __init__(self, folder: Path):
         self.kafka = EmbeddedKafka(folder / "kafka", java=quick_start())
+        self.keys: SigningKeys | None = None
 
     def open(self, services: Iterable[str], group: str) -> None:
         """Everybody is let in."""
@@ -46,17 +50,20 @@ class OpenEntrance:
 
 class GuardedEntrance:
     """TLS for all: workers show certificates, everybody else a password (SCRAM), and Kafka allows each what the catalog
-    gives it, and nothing else."""
+    gives it, and nothing else. What services, the mailer and Decide write has to be signed."""
 
     def __init__(self, folder: Path):
         self._passwords = folder / "passwords"
         self._kafka = SecureKafka(folder / "kafka", DevelopmentCA(folder / "authority"), java=quick_start())
         self.kafka: EmbeddedKafka = self._kafka
         self._users: dict[str, Path] = {}
+        self._keys = SigningKeys(folder / "keys")
+        self.keys: SigningKeys | None = self._keys
 
     def open(self, services: Iterable[str], group: str) -> None:
-        """Users with their passwords, and the rights of all principals."""
+        """Users with their passwords, the rights of all principals, and keys."""
         services = tuple(services)
+        self._keys.make(services)
         for user in (*map(service_principal, services), MAILER, DASHBOARD):
             self._users[user] = self._passwords / user
             write_private(self._users[user], secrets.token_urlsafe(24).encode())

@@ -7,6 +7,7 @@ from sidestep.topics.acls import service_principal
 from sidestep.topics.catalog import INTENTS
 from sidestep.topics.connection import Connection
 from sidestep.topics.publish import Publisher
+from sidestep.topics.signer import Signer
 
 MAILER = "mailer"
 DASHBOARD = "dashboard"
@@ -16,13 +17,16 @@ STRANGER = "alerts"
 
 Connect = Callable[[str], Connection]
 """The connection of a principal."""
+Sign = Callable[[str], Signer | None]
+"""What a principal signs with; None: nothing is signed."""
 
 
 class Parties:
     """The publishers of all parties. One for each connection, however many principals have that one."""
 
-    def __init__(self, connect: Connect):
+    def __init__(self, connect: Connect, sign: Sign):
         self._connect = connect
+        self._sign = sign
         self._publishers: dict[Connection, Publisher] = {}
         self._by_principal: dict[str, Publisher] = {}
 
@@ -52,6 +56,6 @@ class Parties:
         if found is None:
             connection = self._connect(principal)
             if connection not in self._publishers:
-                self._publishers[connection] = Publisher(connection)
+                self._publishers[connection] = Publisher(connection, signer=self._sign(principal))
             found = self._by_principal[principal] = self._publishers[connection]
         return found

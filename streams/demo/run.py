@@ -13,12 +13,13 @@ from sidestep.streams.demo.counting import VerdictCount, count
 from sidestep.streams.demo.day import Day, Happening, Progress
 from sidestep.streams.demo.display import Display, display
 from sidestep.streams.demo.entrance import Entrance, GuardedEntrance, OpenEntrance
+from sidestep.streams.demo.forger import Forger, Outcome
 from sidestep.streams.demo.mailer import Mailer
 from sidestep.streams.demo.model import Traffic, traffic
 from sidestep.streams.demo.offers import Offers
 from sidestep.streams.demo.parties import DASHBOARD, OPERATOR, Parties
 from sidestep.streams.demo.planning import Plan, plan
-from sidestep.streams.demo.verdict_log import AnomalyReader, VerdictReader, all_keys, dead_letters
+from sidestep.streams.demo.verdict_log import AnomalyReader, VerdictReader, all_keys, dead_letters, unproved
 from sidestep.streams.local.nameserver import SMALL_WORLD, NameServer
 from sidestep.streams.local.ports import free_port
 from sidestep.streams.local.processes import WorkerProcess, Workers, one_for_each_role
@@ -27,6 +28,7 @@ from sidestep.streams.screen.hash_key import former_file, hash_key
 from sidestep.streams.settings import Settings
 from sidestep.topics import admin
 from sidestep.topics.connection import Connection
+from sidestep.topics.signer import Signer
 
 POLICY = Path(__file__).with_name("data") / "policy.toml"
 WATCH = Path(__file__).with_name("data") / "watch.toml"
@@ -76,18 +78,18 @@ class Demo:
         accidents = self._traffic.accidents
         mailer = Mailer(planned.fates, self._traffic.engagement, accidents.report_twice, self._seed)
         offers = Offers(self._traffic.services, accidents.offered_though_sent, self._seed)
-        connection = self._connect(DASHBOARD)
+        connection, forger = self._connect(DASHBOARD), self._forger()
         reading = VerdictReader(connection), AnomalyReader(connection)
         with reading[0] as reader, reading[1] as anomalies, display(self._console) as shown:
             day = Day(
                 planned,
                 self._day_seconds,
-                Parties(self._connect),
+                Parties(self._connect, self._signer),
                 reader,
                 anomalies,
                 mailer,
                 offers,
-                self._happenings(names),
+                self._happenings(names, forger),
                 self._show(workers, shown),
             )
             began = time.monotonic()
@@ -97,6 +99,7 @@ class Demo:
             workers.stop()  # so that no verdict can come after the count
             counted = count(day.published, all_keys(connection))
             dead = dead_letters(self._connect(OPERATOR))
+        forged = self._forged(forger, counted)
         return summary.DaySummary(
             planned,
             day.tally,
@@ -108,7 +111,25 @@ class Demo:
             dead,
             day_seconds,
             time.monotonic() - self._began,
+            forged,
         )
+
+    def _signer(self, principal: str) -> Signer | None:
+        return self._entrance.keys.signer(principal) if self._entrance.keys else None
+
+    def _forger(self) -> Forger | None:
+        return Forger(self._connect, self._entrance.keys) if self._entrance.keys else None
+
+    def _forged(self, forger: Forger | None, counted: VerdictCount) -> list[Outcome]:
+        """What became of the forger's attempts; what is wrong goes into the count."""
+        if forger is None or self._entrance.keys is None:
+            return []
+        with self._step("the forger's attempts looked for, and every verdict's proof checked"):
+            outcomes = forger.outcomes()
+            bad = unproved(self._connect(DASHBOARD), self._entrance.keys.verdict_keys(), counted.verdicts)
+        counted.examples += [f"{each.text}: {each.by}" for each in outcomes if not each.stopped]
+        counted.examples += [f"{bad} verdicts that nothing proves"] * bool(bad)
+        return outcomes
 
     def _show(self, workers: Workers, shown: Display) -> Callable[[Progress], None]:
         def show(progress: Progress) -> None:
@@ -117,11 +138,13 @@ class Demo:
 
         return show
 
-    def _happenings(self, names: NameServer) -> list[Happening]:
+    def _happenings(self, names: NameServer, forger: Forger | None) -> list[Happening]:
         def mend() -> None:
             names.fault("broken.example")
 
+        forgery = [Happening(8, "a forger has the password and the key of one service", forger.begin)] if forger else []
         return [
+            *forgery,
             Happening(0, "night: invoices go out"),
             Happening(3, "an incident: the monitoring repeats itself"),
             Happening(6, "morning: people sign up, some with slips of the keyboard"),
@@ -144,6 +167,7 @@ class Demo:
             "sources": SOURCES,
             "session_timeout": SESSION_TIMEOUT,
             "log_format": "text",
+            **(self._entrance.keys.settings if self._entrance.keys else {}),
         }
         ports = [free_port() for _ in ROLES]
         return one_for_each_role(self._folder, ports, self._entrance.access, settings, _environment(), STOP_PATIENCE)

@@ -1,6 +1,6 @@
 """What is seen at the end: by service, by rule with a sentence each, what feedback did, what else happened."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from rich.box import SIMPLE_HEAD
@@ -12,6 +12,7 @@ from rich.text import Text
 from sidestep.schemas import Anomaly
 from sidestep.streams.demo.counting import VerdictCount
 from sidestep.streams.demo.display import ACTIONS, COLOURS
+from sidestep.streams.demo.forger import DEAD_LETTER, Outcome
 from sidestep.streams.demo.incidents import SEVERITY_COLOURS, Incidents
 from sidestep.streams.demo.mailer import Mailer
 from sidestep.streams.demo.model import Service
@@ -48,6 +49,8 @@ class DaySummary:
     dead_letters: int
     day_seconds: float
     seconds: float
+    forged: Sequence[Outcome] = ()
+    """What a forger has tried."""
 
 
 def show(console: Console, services: Mapping[str, Service], day: DaySummary) -> None:
@@ -57,6 +60,8 @@ def show(console: Console, services: Mapping[str, Service], day: DaySummary) -> 
     console.print(_incidents(day.incidents))
     console.print(_section("What feedback did", _feedback(day.mailer, day.tally)))
     console.print(_section("What went wrong on purpose", _accidents(day)))
+    if day.forged:
+        console.print(_forged(day))
     console.print(_section("How fast", _speed(day)))
     if not day.count.right:
         console.print(_section("WRONG", day.count.examples, "red"))
@@ -144,7 +149,22 @@ def _accidents(day: DaySummary) -> Iterable[str]:
         f"{offers.made - offers.mistaken:>7,} deferred intents offered again when their time had come; "
         f"{tally.approved_later:,} then approved"
     )
-    yield f"{plan.unreadable:>7,} records that nobody can read; {day.dead_letters:,} in email-dead-letters"
+    yield f"{plan.unreadable:>7,} records that nobody can read; {_unreadable(day):,} in email-dead-letters"
+
+
+def _unreadable(day: DaySummary) -> int:
+    """Dead letters, the forger's apart."""
+    return day.dead_letters - sum(DEAD_LETTER in each.by for each in day.forged)
+
+
+def _forged(day: DaySummary) -> Group:
+    lines = [
+        Text(f"        {'-' if each.stopped else '!'} {each.text}: {each.by}", "default" if each.stopped else "red")
+        for each in day.forged
+    ]
+    proved = Text(f"{day.count.verdicts:>7,} verdicts, each with the proof of Decide's key\n")
+    title = Text("What a forger tried who has a service's password and key", style="bold")
+    return Group(title, *lines, *([proved] if day.count.right else []))
 
 
 def _speed(day: DaySummary) -> Iterable[str]:

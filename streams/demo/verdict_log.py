@@ -8,7 +8,7 @@ from typing import Self
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, TopicPartition
 
-from sidestep.schemas import Anomaly
+from sidestep.schemas import Anomaly, Verdict
 from sidestep.schemas.codec import decode
 from sidestep.streams.demo.parties import DASHBOARD, OPERATOR
 from sidestep.streams.demo.planning import IntentKey
@@ -17,7 +17,8 @@ from sidestep.topics.catalog import ANOMALIES, APPROVED, DEAD_LETTERS, REJECTED
 from sidestep.topics.cluster import QUIET, reason, require
 from sidestep.topics.connection import Connection
 from sidestep.topics.errors import BrokerUnreachable
-from sidestep.topics.subscribe import NO_LEADER
+from sidestep.topics.subscribe import NO_LEADER, Verdicts
+from sidestep.topics.verdict_keys import VerdictKeys
 
 MOST = 5_000
 """Records taken at once."""
@@ -117,6 +118,18 @@ def all_keys(connection: Connection) -> list[IntentKey]:
     """What every committed verdict answers. Nobody may write meanwhile."""
     with TopicReader(connection, APPROVED.name, REJECTED.name) as reader:
         return [decode_key(value) for value in reader.to_the_end()]
+
+
+def unproved(connection: Connection, keys: VerdictKeys, verdicts: int) -> int:
+    """How many of so many verdicts Decide's key has not signed, so that nobody may act on them; those that don't come
+    count."""
+    good, heard = 0, time.monotonic()
+    with Verdicts(connection, start="earliest", verify=keys) as read:
+        while good < verdicts and time.monotonic() - heard < SILENCE:
+            batch = read.batch(MOST, 1.0)
+            good += sum(isinstance(verdict, Verdict) for verdict in batch)
+            heard = time.monotonic() if batch else heard
+    return verdicts - good
 
 
 def dead_letters(connection: Connection) -> int:

@@ -76,12 +76,24 @@ def test_every_intent_gets_its_verdict(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_the_same_day_where_nobody_is_trusted(tmp_path: Path) -> None:
-    """TLS, certificates, passwords and ACLs: each intent has its verdict, and nothing is left behind, no key either."""
+    """TLS, certificates, passwords, ACLs and signatures: each intent has its verdict, a forger with one service's key
+    gets nothing through, and nothing is left behind, no key either."""
     command = [*COMMAND, *SMALL, "--secure"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=150, env=_elsewhere(tmp_path))
     assert (0, "") == (done.returncode, done.stderr)
-    assert re.fullmatch(r"intents=(\d+) verdicts=\1 lost=0 repeated=0", done.stdout.splitlines()[-1]), done.stdout
+    last = re.fullmatch(r"intents=(\d+) verdicts=\1 lost=0 repeated=0", done.stdout.splitlines()[-1])
+    assert last, done.stdout
+    assert FORGED == re.findall(r"a dead letter \(([^)]*)\)|(?<=: )(Kafka) lets service-alerts", done.stdout)
+    assert f"{int(last[1]):>7,} verdicts, each with the proof of Decide's key" in done.stdout
     assert [] == list(tmp_path.iterdir())
+
+
+FORGED = [
+    *(("signature-missing", ""), ("service-not-the-signers", ""), ("signature-key-unknown", "")),
+    *(("signature-wrong", ""), ("signature-expired", ""), ("topic-not-the-signers", "")),
+    *3 * [("", "Kafka")],
+]
+"""What became of the forger's attempts: the reasons of dead letters, then what Kafka refuses."""
 
 
 def _elsewhere(tmp_path: Path) -> dict[str, str]:

@@ -99,3 +99,12 @@ def test_the_summary_fits_and_names_what_is_wrong() -> None:
     assert max(map(len, output.getvalue().splitlines())) <= 100
     assert "lost: shop/s-0" in output.getvalue()
     assert "\x1b[2J" not in output.getvalue()
+
+
+def test_what_a_forger_got_through_is_wrong() -> None:
+    """Although each intent has its verdict."""
+    key = IntentKey("shop", "1", 1, "a@b.example")
+    counted = count([key], [key])
+    assert counted.right
+    counted.examples.append("a verdict, past everybody: it was taken")
+    assert not counted.right
