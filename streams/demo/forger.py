@@ -30,7 +30,7 @@ PATIENCE = 10.0
 GOT_THROUGH, DEAD_LETTER = "it was taken", "a dead letter"
 
 
-class Attempt(NamedTuple):
+class Forgery(NamedTuple):
     """A record that he writes. `mark` is in its value and in no other one's."""
 
     text: str
@@ -42,7 +42,7 @@ class Attempt(NamedTuple):
     """What the signature is of, where that is not the value."""
 
 
-class Outcome(NamedTuple):
+class Exposed(NamedTuple):
     """What became of an attempt."""
 
     text: str
@@ -58,7 +58,7 @@ class Forger:
         self._keys = keys
         self._account = service_principal(STRANGER)
         self._refused: dict[str, str] = {}
-        self._attempts: list[Attempt] = []
+        self._attempts: list[Forgery] = []
         self._thread = threading.Thread(target=self._try_all, name="forger", daemon=True)
 
     def begin(self) -> None:
@@ -66,13 +66,13 @@ class Forger:
         self._attempts = list(_attempts(self._keys, self._account))
         self._thread.start()
 
-    def outcomes(self) -> list[Outcome]:
+    def outcomes(self) -> list[Exposed]:
         """What became of each. The workers may have stopped."""
         self._thread.join()
         letters = self._letters({attempt.mark for attempt in self._attempts} - self._refused.keys())
         found = self._refused | {mark: f"{DEAD_LETTER} ({reason})" for mark, reason in letters.items()}
         marks = [*((attempt.text, attempt.mark) for attempt in self._attempts), (_TAKEN_OVER, _TAKEN_OVER)]
-        return [Outcome(text, mark in found, found.get(mark, GOT_THROUGH)) for text, mark in marks]
+        return [Exposed(text, mark in found, found.get(mark, GOT_THROUGH)) for text, mark in marks]
 
     def _try_all(self) -> None:
         for attempt in self._attempts:
@@ -110,24 +110,24 @@ class Forger:
 _TAKEN_OVER = "Decide's transactional id, to fence it"
 
 
-def _attempts(keys: SigningKeys, account: str) -> Iterator[Attempt]:
+def _attempts(keys: SigningKeys, account: str) -> Iterator[Forgery]:
     own = keys.signer(account)
     old = keys.signer(account, lambda: time.time() - LONG_AGO)
     unknown = Signer("master-key", keys.file(account))
-    yield Attempt(f"an intent of {VICTIM}'s, unsigned", INTENTS.name, *_intent("unsigned"))
-    yield Attempt(f"one with his own signature, as {STRANGER}", INTENTS.name, *_intent("own"), own)
-    yield Attempt("one by a key of which nobody has heard", INTENTS.name, *_intent("unknown"), unknown)
+    yield Forgery(f"an intent of {VICTIM}'s, unsigned", INTENTS.name, *_intent("unsigned"))
+    yield Forgery(f"one with his own signature, as {STRANGER}", INTENTS.name, *_intent("own"), own)
+    yield Forgery("one by a key of which nobody has heard", INTENTS.name, *_intent("unknown"), unknown)
     genuine = _intent("genuine", STRANGER)[1]
-    yield Attempt(
+    yield Forgery(
         "a signed intent, with another recipient put in", INTENTS.name, *_intent("altered", STRANGER), own, genuine
     )
-    yield Attempt("one that was signed nine days ago, once more", INTENTS.name, *_intent("old", STRANGER), old)
+    yield Forgery("one that was signed nine days ago, once more", INTENTS.name, *_intent("old", STRANGER), old)
     bounce = encode(Bounce(recipient=f"forged-bounce@{VICTIM}.example", service=VICTIM, hard=True, scope="recipient"))
-    yield Attempt(f"a bounce of {VICTIM}'s, to silence somebody", BOUNCES.name, "forged-bounce", bounce, own)
+    yield Forgery(f"a bounce of {VICTIM}'s, to silence somebody", BOUNCES.name, "forged-bounce", bounce, own)
     verdict = json.dumps({"id": "forged-verdict", "decision": "approved", "action": "send"}).encode()
-    yield Attempt("a verdict, past everybody", APPROVED.name, "forged-verdict", verdict)
+    yield Forgery("a verdict, past everybody", APPROVED.name, "forged-verdict", verdict)
     hold = json.dumps({"kind": "hold", "service": VICTIM, "until": 4102444800000, "reason": "", "at": 0}).encode()
-    yield Attempt(f"a hold of {VICTIM} in the log", EVIDENCE.name, "forged-hold", hold)
+    yield Forgery(f"a hold of {VICTIM} in the log", EVIDENCE.name, "forged-hold", hold)
 
 
 def _intent(mark: str, service: str = VICTIM) -> tuple[str, bytes]:
@@ -135,5 +135,5 @@ def _intent(mark: str, service: str = VICTIM) -> tuple[str, bytes]:
     return mark, encode(EmailIntent(id=mark, to=f"{mark}@{VICTIM}.example", service=service))
 
 
-def _headers(attempt: Attempt) -> dict[str, str | bytes | None]:
+def _headers(attempt: Forgery) -> dict[str, str | bytes | None]:
     return dict(attempt.signer.sign(attempt.topic, attempt.signed or attempt.value)) if attempt.signer else {}

@@ -13,7 +13,7 @@ from sidestep.streams.demo.counting import VerdictCount, count
 from sidestep.streams.demo.day import Day, Happening, Progress
 from sidestep.streams.demo.display import Display, display
 from sidestep.streams.demo.entrance import Entrance, GuardedEntrance, OpenEntrance
-from sidestep.streams.demo.forger import Forger, Outcome
+from sidestep.streams.demo.forger import Exposed, Forger
 from sidestep.streams.demo.mailer import Mailer
 from sidestep.streams.demo.model import Traffic, traffic
 from sidestep.streams.demo.offers import Offers
@@ -120,7 +120,7 @@ class Demo:
     def _forger(self) -> Forger | None:
         return Forger(self._connect, self._entrance.keys) if self._entrance.keys else None
 
-    def _forged(self, forger: Forger | None, counted: VerdictCount) -> list[Outcome]:
+    def _forged(self, forger: Forger | None, counted: VerdictCount) -> list[Exposed]:
         """What became of the forger's attempts; what is wrong goes into the count."""
         if forger is None or self._entrance.keys is None:
             return []

@@ -12,7 +12,7 @@ from rich.text import Text
 from sidestep.schemas import Anomaly
 from sidestep.streams.demo.counting import VerdictCount
 from sidestep.streams.demo.display import ACTIONS, COLOURS
-from sidestep.streams.demo.forger import DEAD_LETTER, Outcome
+from sidestep.streams.demo.forger import DEAD_LETTER, Exposed
 from sidestep.streams.demo.incidents import SEVERITY_COLOURS, Incidents
 from sidestep.streams.demo.mailer import Mailer
 from sidestep.streams.demo.model import Service
@@ -49,7 +49,7 @@ class DaySummary:
     dead_letters: int
     day_seconds: float
     seconds: float
-    forged: Sequence[Outcome] = ()
+    forged: Sequence[Exposed] = ()
     """What a forger has tried."""
 
 
