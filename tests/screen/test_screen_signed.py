@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from base64 import b64encode
 from collections.abc import Iterable
 from typing import Any
 
@@ -228,13 +229,14 @@ def test_the_signers_of_now_count() -> None:
 
 def test_a_flood_of_dear_signatures_lets_others_have_their_turn() -> None:
     """An Ed25519 check takes 100 µs and a batch has thousands; what waits in another partition goes on in between."""
-    public = Ed25519PrivateKey.generate().public_key().public_bytes_raw()
-    dear = SignerKey("dear", ED25519, public, frozenset({"dear"}))
+    private = Ed25519PrivateKey.generate()
+    dear = SignerKey("dear", ED25519, private.public_key().public_bytes_raw(), frozenset({"dear"}))
+    copied = b64encode(private.sign(b"something else"))
     ended = []
 
     async def scenario(at: Desk) -> None:
         await at.knows("fast.example")
-        header = (HEADER, header_text(b"dear", b"%d" % (time.time() * 1000), bytes(64)))
+        header = (HEADER, header_text(b"dear", b"%d" % (time.time() * 1000), copied))
         flood = at.batch(*[intent("x")] * 3_000, headers=[[header]] * 3_000)
         honest = at.batch(intent("1"), partition=1, headers=[signed(intent("1"))])
 
