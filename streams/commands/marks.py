@@ -1,6 +1,5 @@
 """sidestep marks: what the ledger knows of a mailbox, and taking back what feedback has wrongly left there."""
 
-import json
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -14,7 +13,7 @@ from sidestep.streams.decide.tables import BOUNCE_HISTORY, RecipientRow
 from sidestep.streams.screen.holds import rfc3339
 from sidestep.streams.screen.marks import KINDS, marks_record, note, read_mailbox
 from sidestep.streams.screen.suppressions import Target, partitions_of
-from sidestep.streams.terminal import printable
+from sidestep.streams.terminal import json_line, printable
 
 LOOK = "sidestep marks show"
 PROGRESS_SECONDS = 2.0
@@ -44,7 +43,7 @@ def show(mailbox: str, as_json: bool, broker: str | None, data_dir: str | None) 
     found = {number: row for number in _places(target, desk) if (row := _row(desk, target, number)) is not None}
     for number, row in found.items():
         if as_json:
-            click.echo(json.dumps({"partition": number, **msgspec.to_builtins(_fields(row))}))
+            click.echo(as_json_line(number, row))
         else:
             for line in described(row):
                 click.echo(line)
@@ -84,6 +83,11 @@ def undo(
     )
     count = "1 mailbox" if len(records) == 1 else f"{len(records):,} mailboxes"
     click.echo(f"marks of {count} taken back: {', '.join(kinds or KINDS)}")
+
+
+def as_json_line(partition: int, row: RecipientRow) -> str:
+    """What a row says, as one JSON object."""
+    return json_line({"partition": partition, **msgspec.to_builtins(_fields(row))})
 
 
 def described(row: RecipientRow) -> Iterator[str]:

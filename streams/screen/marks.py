@@ -5,7 +5,7 @@ from typing import get_args
 from sidestep.schemas import MarksRecord
 from sidestep.schemas.evidence import MarkKind
 from sidestep.streams.screen.keys import Keys
-from sidestep.streams.screen.suppressions import Target, read_subject, said_line
+from sidestep.streams.screen.suppressions import Target, read_subject, said_line, said_reason
 
 KEY = "marks/"
 """Of a note in email-control, before the subject."""
@@ -22,7 +22,7 @@ def read_mailbox(text: str, keys: Keys | None) -> Target:
 
 def marks_record(mailbox: Target, kinds: tuple[MarkKind, ...], reason: str, by: str, now_ms: int) -> MarksRecord:
     """The control record that takes marks back; no kinds: all. Raises ValueError for texts that cannot be."""
-    said = said_line("the reason", reason), said_line("who says so", by)
+    said = said_reason(reason), said_line("who says so", by)
     return MarksRecord(mailbox.domain, mailbox.recipient_key, *said, now_ms, kinds, mailbox.former_keys)
 
 

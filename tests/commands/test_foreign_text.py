@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from sidestep.schemas import Anomaly, ModelRecord
 from sidestep.schemas.verdicts import FiredRule, LogPosition, Verdict, Versions
 from sidestep.streams.cli import COMMANDS, main
-from sidestep.streams.commands import acls, hold, incident_lines, lists, model, render, suppress, topics, trap
+from sidestep.streams.commands import acls, hold, incident_lines, lists, marks, model, render, suppress, topics, trap
 from sidestep.streams.decide.policy_file import read_policy
 from sidestep.streams.decide.policy_text import parse
+from sidestep.streams.decide.tables import RecipientRow
 from sidestep.streams.doctor import show
 from sidestep.streams.doctor.row import CheckRow
 from sidestep.streams.rights import forms
@@ -79,6 +80,7 @@ FOR_PEOPLE: dict[str, tuple[Callable[[], Iterable[str]], ...]] = {
     "hold": (lambda: hold._as_table([HOLD], 2, 1),),
     "suppress": (lambda: suppress._table([SUPPRESSION]),),
     "trap": (lambda: trap._table([TRAP]),),
+    "marks": (lambda: marks.described(RecipientRow(service=EVIL)),),
     "model": (lambda: map(printable, _model()),),
     "doctor": (lambda: show.as_table(ROWS, 100),),
     "lists": (lambda: lists._as_text([FEED], {}, SourcesFile(), 0.0).splitlines(),),
@@ -95,6 +97,7 @@ FOR_PROGRAMS: dict[str, tuple[Callable[[], str], ...]] = {
     "hold": (lambda: next(iter(hold._as_json([HOLD]))),),
     "suppress": (lambda: suppression_json(SUPPRESSION),),
     "trap": (lambda: trap_json(TRAP),),
+    "marks": (lambda: marks.as_json_line(0, RecipientRow(service=EVIL)),),
     "doctor": (lambda: show.as_json(ROWS),),
     "lists": (lambda: lists._as_json([FEED], {}, SourcesFile()),),
     "acls": (lambda: forms.as_json("screen", EVIL, []),),
