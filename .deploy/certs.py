@@ -23,6 +23,7 @@ from cryptography import x509
 from sidestep.streams.local.development_ca import DevelopmentCA, write_private
 from sidestep.streams.web.validate.token_file import new_token
 from sidestep.streams.web.validate.tokens import line_of
+from sidestep.topics.verdict_signer import VerdictSigner
 
 ROOT = Path(__file__).parents[1]
 LOOPBACK = ("localhost", "127.0.0.1")
@@ -45,6 +46,7 @@ USERS: dict[str, tuple[str, ...]] = {
     "web-token": ("prometheus", *WORKERS),
     "receiver-web-token": ("prometheus", "receive"),
     "hash-key": ("screen", "screen-2"),
+    "verdict-key": ("decide", "decide-2"),
     "browser-password": ("kafka-browser",),
     "validate-token": ("validate",),
 }
@@ -69,6 +71,8 @@ provider = "other"
 service = "example"
 path-secret = "example-path.secret"
 """
+VERDICT_KEY = "decide"
+"""The id of the key that Decide signs verdicts with, as docker-compose.yml has it."""
 ALWAYS = "example"
 """The service of the profile `example`."""
 SERVICE = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,98}[A-Za-z0-9])?")
@@ -127,6 +131,7 @@ def _secrets(folder: Path, again: set[str]) -> Iterator[str]:
     """The hash key is renewed by nobody: with another one all recipients would be strangers."""
     texts: dict[str, Callable[[], str]] = {
         "hash-key": lambda: secrets.token_hex(32),
+        "verdict-key": lambda: f"ed25519:{secrets.token_hex(32)}",
         "web-token": secrets.token_urlsafe,
         "receiver-web-token": secrets.token_urlsafe,
         "grafana-password": secrets.token_urlsafe,
@@ -153,7 +158,8 @@ def _clients(folder: Path, services: Iterable[str], again: set[str]) -> Iterator
 
 
 def _tell(folder: Path) -> None:
-    """Which services there are: to the provider of tokens with their secrets, and to `sidestep acls`."""
+    """Which services there are: to the provider of tokens with their secrets, and to `sidestep acls`. To mailers, whose
+    verdicts count."""
     clients = [_client(file) for file in sorted(folder.glob("service-*.secret"))]
     # whom tokens are for. Public: it has no secret, so it never gets a token itself
     kafka = {"id": "kafka", "name": "nobody", "public": True, "trustedPeers": [each["id"] for each in clients]}
@@ -161,6 +167,8 @@ def _tell(folder: Path) -> None:
     lines = [f"  - {json.dumps(each)}\n" for each in (*clients, kafka)]
     _write(folder / "dex.yaml", f"{shared}staticClients:\n{''.join(lines)}")
     _write(folder / "principals.toml", f"services = {json.dumps(services_of(folder))}\n")
+    public = VerdictSigner(VERDICT_KEY, folder / "verdict-key.secret").public_key
+    _write(folder / "verdict-keys.toml", f'[keys]\n{VERDICT_KEY} = "{public}"\n')
 
 
 def _texts(folder: Path) -> dict[str, str]:

@@ -85,7 +85,7 @@ def test_each_pod_gets_its_own_secrets_and_no_others() -> None:
     asked_by = {"sidestep-policy", "sidestep-sources"}
     assert {name: set(pod.sources.values()) for name, pod in found.items()} == {
         "screen": {"sidestep-screen", "sidestep-hash-key", "sidestep-signers"} | common | asked_by,
-        "decide": {"sidestep-decide"} | common,
+        "decide": {"sidestep-decide", "sidestep-verdict-key"} | common,
         "watch": {"sidestep-watch", "sidestep-thresholds"} | common,
         "serve": {"sidestep-serve", "sidestep-tokens"} | asked_by,
         "receive": {"sidestep-receiver", "sidestep-doors", "sidestep-receiver-key", "sidestep-receive"} | common,

@@ -22,6 +22,12 @@ hash-key: {{ dict "secret" .role.hashKey.secret | toJson }}
 signers: {{ dict "secret" . | toJson }}
 {{- end }}
 {{- end }}
+{{- if eq .component "decide" }}
+{{- if .role.verdictKey.keyId }}
+{{- include "sidestep.need" (dict "value" .role.verdictKey.secret "name" "decide.verdictKey.secret" "why" "verdicts are signed with a key; name the Secret with the key file (sidestep verdict-keys new)") }}
+verdict-key: {{ dict "secret" .role.verdictKey.secret | toJson }}
+{{- end }}
+{{- end }}
 {{- if eq .component "watch" }}
 {{- with .role.thresholds.configMap }}
 thresholds: {{ dict "configMap" . | toJson }}
@@ -83,6 +89,14 @@ sources: {{ dict "secret" . | toJson }}
 - { name: SIDESTEP_SIGNERS, value: {{ print "/run/secrets/sidestep/signers/" .role.signers.entry | quote }} }
 {{- end }}
 {{- include "sidestep.screen.env" . }}
+{{- end }}
+{{- if eq .component "decide" }}
+{{- with .role.verdictKey }}
+{{- if .keyId }}
+- { name: SIDESTEP_VERDICT_KEY, value: {{ .keyId | quote }} }
+- { name: SIDESTEP_VERDICT_KEY_FILE, value: {{ print "/run/secrets/sidestep/verdict-key/" .entry | quote }} }
+{{- end }}
+{{- end }}
 {{- end }}
 {{- if eq .component "watch" }}
 {{- if .role.thresholds.configMap }}
