@@ -11,12 +11,15 @@ from confluent_kafka.admin import TopicMetadata
 
 from sidestep.schemas import Verdict
 from sidestep.streams.runtime.kafka import fetched
+from sidestep.streams.runtime.manifest import Place
+from sidestep.streams.runtime.offsets import Offsets
 from sidestep.streams.runtime.record import Record
 from sidestep.topics.catalog import APPROVED, REJECTED
 from sidestep.topics.connection import Connection
 from tests.guarantees.harness.workers import wait_for
 
 READ_SECONDS = 60.0
+SETTLE_SECONDS = 2.0
 
 Key = tuple[str, str, int, str]
 """service, id, attempt, recipient: one verdict each."""
@@ -74,9 +77,9 @@ class TopicReader:
         )  # fmt: skip
         found = _known(self._consumer, topics)
         places = [(name, n) for name in topics for n in found[name].partitions if partition in (None, n)]
-        self._partitions = [TopicPartition(*place, OFFSET_BEGINNING) for place in places]
+        self.partitions = [TopicPartition(*place, OFFSET_BEGINNING) for place in places]
         self._at_end: set[tuple[str, int]] = set()
-        self._consumer.assign(self._partitions)
+        self._consumer.assign(self.partitions)
 
     def take(self, seconds: float) -> list[Record]:
         """What arrives within so many seconds, at the latest; at once when there is something."""
@@ -94,7 +97,7 @@ class TopicReader:
     @property
     def ended(self) -> bool:
         """It stands at the ends of all its partitions."""
-        return len(self._at_end) == len(self._partitions)
+        return len(self._at_end) == len(self.partitions)
 
     def everything(self) -> list[Record]:
         """From where it stands to the ends of all partitions."""
@@ -123,12 +126,20 @@ def _known(consumer: Consumer, topics: Iterable[str]) -> dict[str, TopicMetadata
 
 
 def read(connection: Connection, *topics: str) -> list[Record]:
-    """Everything committed in some topics; in offset order within a partition."""
+    """Everything committed in some topics; in offset order within a partition. A commit is answered before its end
+    stands in all partitions, so what is open is waited for a moment."""
     reader = TopicReader(connection, *topics)
     try:
+        _settle(connection, [Place(each.topic, each.partition) for each in reader.partitions])
         return reader.everything()
     finally:
         reader.close()
+
+
+def _settle(connection: Connection, places: list[Place]) -> None:
+    offsets, deadline = Offsets(connection), time.monotonic() + SETTLE_SECONDS
+    while any(ends.stable < ends.high for ends in offsets.ends(places).values()) and time.monotonic() < deadline:
+        time.sleep(0.02)  # until the ends are there, or what hangs has been given its time
 
 
 class VerdictLog:
