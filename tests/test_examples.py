@@ -111,13 +111,14 @@ POSTMARK = {
     "ID": 42,
     "MessageID": "m1",
     "Email": "gone@takes.example",
-    "BouncedAt": "2026-02-03T04:05:06Z",
     "Details": "smtp;550 5.1.1 user unknown",
 }
+"""Without BouncedAt: it has just bounced."""
 
 
 def test_a_webhook_body_reaches_the_next_verdict(workers: str, tmp_path: Path, wait_until: WaitUntil) -> None:
-    """Taken as the provider sends it; the next intent to the recipient is dropped for it."""
+    """Taken as the provider sends it; the next intent to the recipient, who has been mailed, is dropped for it."""
+    assert dropped(workers, "gone@takes.example") == ""
     with receiver(tmp_path, workers, wait_until) as url:
         assert 200 == post(url, json.dumps(POSTMARK).encode())
         said = wait_until(lambda: dropped(workers, "gone@takes.example"), 60)

@@ -154,9 +154,6 @@ from sidestep.topics import Publsher
 """
 ABOUT_SERVICE = [
     'error: No overload variant of "Publisher" matches argument type "int"  [call-overload]',
-    "note: Possible overload variants:",
-    "note:     def Publisher(connection: Connection | str, *, signer: Signer | None, **kafka_config: Any) -> Publisher",
-    "note:     def Publisher(connection: Connection | str, **kafka_config: Any) -> Publisher",
     'note: Revealed type is "sidestep.schemas.verdicts.Verdict | sidestep.topics.received.Unreadable"',
     'error: Module "sidestep.topics" has no attribute "Publsher"; maybe "Publisher"?  [attr-defined]',
 ]
@@ -171,7 +168,9 @@ def test_a_type_checker_sees_the_public_names(elsewhere: Path, tmp_path: Path) -
     done = subprocess.run(
         [*command, str(elsewhere / "python"), "service.py"], check=False, capture_output=True, text=True, cwd=tmp_path
     )
-    assert ABOUT_SERVICE == [line.partition(": ")[2] for line in done.stdout.splitlines()], done.stdout + done.stderr
+    said = [line.partition(": ")[2] for line in done.stdout.splitlines()]
+    said = [line for line in said if not line.startswith(("note: Possible overload", "note:     def "))]
+    assert ABOUT_SERVICE == said, done.stdout + done.stderr
 
 
 @pytest.mark.slow
