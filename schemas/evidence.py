@@ -58,8 +58,7 @@ class MailboxFinding(Struct, omit_defaults=True, frozen=True, gc=False):
 
 
 class FormerKeys(Struct, omit_defaults=True, frozen=True, gc=False):
-    """What the same record was keyed with before, while the ledger may have rows under that; empty: it had no such
-    key, or has the same one still."""
+    """The keys of the same record before, while the ledger may have rows under them; empty: none, or the same still."""
 
     recipient_key: bytes = b""
     id_key: bytes = b""
@@ -244,8 +243,7 @@ MarkKind = Literal["hard-bounce", "suspension", "complaint", "opt-out", "stray-r
 
 
 class MarksRecord(Struct, tag="marks", tag_field="kind", omit_defaults=True):
-    """Somebody takes back what feedback has left in the history of a mailbox: it was a mistake, or a forgery. In the
-    domain's partition alone."""
+    """Somebody takes back what feedback has wrongly left in a mailbox's history. In the domain's partition alone."""
 
     domain: str
     """Lower-case A-label."""
@@ -286,8 +284,7 @@ class PaceRecord(Struct, tag="pace", tag_field="kind", omit_defaults=True):
 
 
 class TickRecord(Struct, tag="tick", tag_field="kind", omit_defaults=True):
-    """Nothing but the time: the second before is over, although nothing else came to say so. Or what Screen has refused
-    in it, which stands in the log in no other way."""
+    """The second before is over, although nothing else came to say so; or what Screen has refused in it."""
 
     at: int
     refused: Annotated[
