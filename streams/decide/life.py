@@ -142,8 +142,8 @@ def unsubscribed(row: RecipientRow, when: int) -> None:
 
 def heard_of(row: RecipientRow) -> bool:
     """Something has come back already, of whose messages ever."""
-    came = (row.hard_bounced_at, row.suspended_at, row.complained_at, row.unsubscribed_at)
-    return any(came) or bool(row.last_delivered or row.last_engaged)
+    bad = row.hard_bounced_at or row.suspended_at or row.complained_at or row.unsubscribed_at
+    return bool(bad or row.last_delivered or row.last_engaged)
 
 
 def _accepted(row: RecipientRow, when: int) -> None:
