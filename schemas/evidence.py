@@ -304,17 +304,4 @@ Control = (
     | MarksRecord
     | PaceRecord
 )
-Evidence = (
-    IntentEvidence
-    | FeedbackEvidence
-    | PolicyRecord
-    | ListsRecord
-    | ModelRecord
-    | HoldRecord
-    | SourceHoldRecord
-    | SuppressRecord
-    | TrapRecord
-    | MarksRecord
-    | PaceRecord
-    | TickRecord
-)
+Evidence = IntentEvidence | FeedbackEvidence | Control | TickRecord

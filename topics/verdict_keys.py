@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from msgspec import Struct
 
 from sidestep.topics.errors import CredentialsError
-from sidestep.topics.file_stamp import stamp_of
+from sidestep.topics.file_stamp import Settled, stamp_of
 from sidestep.topics.signing import is_key_id
 
 LOOK_SECONDS = 1.0
@@ -82,7 +82,7 @@ class VerdictKeys:
         """Read it. Raises CredentialsError."""
         self.required = required
         self._path = Path(file)
-        self._used = self._seen = stamp_of(self._path)
+        self._settled = Settled(stamp_of(self._path))
         self._keys = read_verdict_keys(self._path)
         self._trouble = ""
         self._looked = time.monotonic()
@@ -97,11 +97,8 @@ class VerdictKeys:
         return self._keys
 
     def _look(self) -> None:
-        stamp = stamp_of(self._path)
-        steady, self._seen = stamp == self._seen, stamp
-        if not steady or stamp == self._used:
+        if not self._settled.anew(stamp_of(self._path)):
             return
-        self._used = stamp
         try:
             self._keys, self._trouble = read_verdict_keys(self._path), ""
             log.info("the verdict keys file was read again: %d keys", len(self._keys))

@@ -30,7 +30,7 @@ def marks() -> None:
 
 @marks.command()
 @click.argument("mailbox", metavar="MAILBOX")
-@click.option("--json", "as_json", is_flag=True, help="A JSON object a line, with all fields of the row.")
+@click.option("--json", "as_json", is_flag=True, help="A JSON object a line.")
 @desk_options
 def show(mailbox: str, as_json: bool, broker: str | None, data_dir: str | None) -> None:
     """Show the mailbox's history, as the ledger has it. Exit code 1 if there is none.
@@ -98,13 +98,12 @@ def described(row: RecipientRow) -> Iterator[str]:
 
 def _fields(row: RecipientRow) -> dict[str, object]:
     """What is known, times as RFC 3339."""
-    last = row.last.service if row.last is not None else row.service
     stray, undone, trap, stopped = row.stray, row.taken_back, row.trap, row.suppressed
     every: dict[str, object] = {
         "first seen": _time(row.first_seen),
         "first mailed by": row.service,
         "last mailed": _time(row.last_approved),
-        "last mailed by": last if row.last_approved else "",
+        "last mailed by": row.last_service if row.last_approved else "",
         "last delivered": _time(row.last_delivered),
         "last engaged": _time(row.last_engaged),
         "hard bounces": row.hard_bounces,

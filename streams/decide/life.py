@@ -66,9 +66,8 @@ def approved(row: RecipientRow, evidence: IntentEvidence, settled_at: int, watch
     if row.last_approved:
         if now - row.last_approved > row.silence:
             row.silence, row.woken_at = now - row.last_approved, now
-        last = row.service if row.last is None else row.last.service
-        if last != evidence.service:
-            _another_writes(row, last, evidence.service)
+        if row.last_service != evidence.service:
+            _another_writes(row, evidence.service)
     row.last_approved = now
     row.unanswered += 1
     row.unseen += watched
@@ -78,8 +77,9 @@ def approved(row: RecipientRow, evidence: IntentEvidence, settled_at: int, watch
         row.alone = PROVED if row.service == evidence.service else 0
 
 
-def _another_writes(row: RecipientRow, last: str, service: str) -> None:
+def _another_writes(row: RecipientRow, service: str) -> None:
     """So that a bounce of the last message's still belongs to it."""
+    last = row.last_service
     others = [mailed for mailed in row.mailed if mailed.service not in (last, service)]
     row.mailed = (Mailed(last, row.last_approved), *others)[:OTHERS]
 

@@ -1,6 +1,9 @@
 """What somebody takes back of what feedback has left in the history of a mailbox. Pure."""
 
+from typing import get_args
+
 from sidestep.schemas import MarksRecord
+from sidestep.schemas.evidence import MarkKind
 from sidestep.streams.decide.state import State
 from sidestep.streams.decide.tables import RecipientRow, TakenBack
 
@@ -8,11 +11,10 @@ from sidestep.streams.decide.tables import RecipientRow, TakenBack
 def take_marks_back(state: State, record: MarksRecord) -> None:
     """Marks as if they had not been made. Of a mailbox that nobody knows, nothing; the row tells who has done it."""
     now = state.controls.clock_ms // 1000
-    row = state.known(record.recipient_key, now)
-    if row is None:
+    if state.known(record.recipient_key, now) is None:
         return
     row = state.recipient(record.recipient_key, now)
-    kinds = record.kinds or ("hard-bounce", "suspension", "complaint", "opt-out", "stray-report")
+    kinds = record.kinds or get_args(MarkKind)
     domain = state.domain(record.domain.encode(), now)
     if "hard-bounce" in kinds:
         domain.hard_bounces = max(0, domain.hard_bounces - row.hard_bounces)

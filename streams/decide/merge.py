@@ -68,11 +68,11 @@ def _last_message(last: RecipientRow, begun: RecipientRow) -> LastMessage | None
 def _mailed(last: RecipientRow, one: RecipientRow, other: RecipientRow) -> tuple[Mailed, ...]:
     """Who has mailed either, but for whose message was the last one."""
     every = [*one.mailed, *other.mailed]
-    every += [Mailed(it.last.service if it.last else it.service, it.last_approved) for it in (one, other)]
+    every += [Mailed(it.last_service, it.last_approved) for it in (one, other)]
     latest: dict[str, int] = {}
     for mailed in every:
         latest[mailed.service] = max(mailed.at, latest.get(mailed.service, 0))
-    latest.pop(last.last.service if last.last else last.service, None)
+    latest.pop(last.last_service, None)
     found = sorted(latest.items(), key=lambda item: (-item[1], item[0]))
     return tuple(Mailed(service, at) for service, at in found if at)[:OTHERS]
 

@@ -76,7 +76,7 @@ OFFERED_THOUGH_FINAL = Situation(
     "an intent that was approved or dropped is offered again with another `attempt`",
     "rejected by `already-decided`: never sent twice",
 )
-SENT_BEFORE_ITS_TURN = Situation(OFFERED_THOUGH_FINAL.follows, *OFFERED_THOUGH_FINAL[1:])
+SENT_BEFORE_ITS_TURN = Situation(*OFFERED_THOUGH_FINAL)
 TAKEN = Situation(Follows.ID_REUSED, *_TAKEN)
 TAKEN_ELSEWHERE = Situation(Follows.ID_REUSED, *_TAKEN)
 

@@ -236,6 +236,11 @@ class RecipientRow(Struct, array_like=True, gc=False):
     """The last time."""
 
     @property
+    def last_service(self) -> str:
+        """Whose the last message to it was."""
+        return self.service if self.last is None else self.last.service
+
+    @property
     def touched(self) -> int:
         """When something happened to it last; what is suppressed stays as long as that lasts, a known trap for ever."""
         return max(

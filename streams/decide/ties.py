@@ -89,8 +89,7 @@ def _was_mailed(row: RecipientRow, service: str, when: int, window: int) -> bool
 
 def _last_mailed(row: RecipientRow, service: str) -> int:
     """When the service, or any where none is named, mailed it last, as far as that is known; 0: never."""
-    last = row.last.service if row.last is not None else row.service
-    if service in ("", last):
+    if service in ("", row.last_service):
         return row.last_approved
     by_others = [mailed.at for mailed in row.mailed if mailed.service == service]
     # of rows from before services were told apart the first one is known, too

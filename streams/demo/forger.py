@@ -27,6 +27,7 @@ LONG_AGO = 9 * 86_400
 """Seconds: a signature is good for a week."""
 PATIENCE = 10.0
 """Seconds for which the dead letters of his attempts are waited for."""
+_TAKEN_OVER = "Decide's transactional id, to fence it"
 GOT_THROUGH, DEAD_LETTER = "it was taken", "a dead letter"
 
 
@@ -46,8 +47,12 @@ class Exposed(NamedTuple):
     """What became of an attempt."""
 
     text: str
-    stopped: bool
     by: str
+
+    @property
+    def stopped(self) -> bool:
+        """Nothing of it was taken."""
+        return self.by != GOT_THROUGH
 
 
 class Forger:
@@ -72,7 +77,7 @@ class Forger:
         letters = self._letters({attempt.mark for attempt in self._attempts} - self._refused.keys())
         found = self._refused | {mark: f"{DEAD_LETTER} ({reason})" for mark, reason in letters.items()}
         marks = [*((attempt.text, attempt.mark) for attempt in self._attempts), (_TAKEN_OVER, _TAKEN_OVER)]
-        return [Exposed(text, mark in found, found.get(mark, GOT_THROUGH)) for text, mark in marks]
+        return [Exposed(text, found.get(mark, GOT_THROUGH)) for text, mark in marks]
 
     def _try_all(self) -> None:
         for attempt in self._attempts:
@@ -105,9 +110,6 @@ class Forger:
                     if mark in marks:
                         found[mark] = (letter.headers.get("reason") or b"").decode("utf-8", "replace")
         return found
-
-
-_TAKEN_OVER = "Decide's transactional id, to fence it"
 
 
 def _attempts(keys: SigningKeys, account: str) -> Iterator[Forgery]:

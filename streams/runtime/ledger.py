@@ -88,8 +88,8 @@ class Ledger:
             settings.writer(partition),
             window,
             failpoint,
-            settings.transaction_seconds,
             settings.offsets,
+            settings.transaction_seconds,
         )
         folder = settings.folder(partition)
         self._rows = open_sound(folder / "rows", settings.cache)

@@ -72,16 +72,16 @@ class Transactions:
         writer: Writer,
         window: Place,
         failpoint: Callable[[str], None],
+        offsets: Offsets,
         seconds: float = TRANSACTION_SECONDS,
-        offsets: Offsets | None = None,
     ):
-        """`offsets`: what others ask with as well; None: a connection of its own."""
+        """`offsets`: of the same cluster; others ask with it as well."""
         self._connection = connection
         self._writer = writer
         self._window = window
         self._failpoint = failpoint
         self._seconds = seconds
-        self._offsets = offsets or Offsets(connection)
+        self._offsets = offsets
         self._unsure = self._anew = False
         self._looked = float("-inf")
         self._renewed = Successor(

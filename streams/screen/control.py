@@ -28,9 +28,9 @@ from sidestep.topics.errors import SidestepError
 WRITE_AGAIN_SECONDS = 7 * 86400
 KINDS = ("policy", "lists", "hash-key")
 TICK_DELAY = 0.05
+"""Seconds after the full second: evidence that was stamped in the one before is on its way by then."""
 REFUSED_PARTITION = 0
 """Of the log: there stands what was refused, which is of no recipient."""
-"""Seconds after the full second: evidence that was stamped in the one before is on its way by then."""
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ class Written(msgspec.Struct, frozen=True):
 
 def read_notes(connection: Connection) -> dict[str, bytes]:
     """The last record of each key in email-control; what was deleted is left out. Blocks. Raises BrokerUnreachable."""
-    return {key: value for key, value in dict(_records(connection)).items() if value}
+    return notes_since(connection, 0)[0]
 
 
 def notes_since(connection: Connection, offset: int) -> tuple[dict[str, bytes], int]:

@@ -135,20 +135,10 @@ def trap_evidence(
 
 def tie_of(feedback: Bounce | Engagement, address: ParsedAddress, recipient_key: bytes, keys: Keys) -> Tie:
     """How it is tied to a message of ours; the token may have been made under the secret of before."""
-    tie = _tie(feedback, address.identity, recipient_key, keys)
-    former = keys.former
-    if former is None or not feedback.token or tie.tied == "token":
-        return tie
-    return check_token(former, feedback.token, former.recipient(address.identity), feedback.service)
-
-
-def _tie(feedback: Bounce | Engagement, identity: str, recipient_key: bytes, keys: Keys) -> Tie:
-    """The tie by the token that it has, by the secret or by the former one while there are two."""
     tie = check_token(keys, feedback.token, recipient_key, feedback.service)
     if tie.tied != "wrong-token" or keys.former is None:
         return tie
-    before = check_token(keys.former, feedback.token, keys.former.recipient(identity), feedback.service)
-    return before if before.tied == "token" else tie
+    return check_token(keys.former, feedback.token, keys.former.recipient(address.identity), feedback.service)
 
 
 def event_key(feedback: Bounce | Engagement, recipient_key: bytes, keys: Keys, way: Provenance, tie: Tie) -> bytes:

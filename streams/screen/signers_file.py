@@ -20,7 +20,7 @@ from msgspec import Meta, Struct
 from sidestep.streams.errors import SettingsError
 from sidestep.streams.screen.signers import Demand, SignerKey, Signers, TopicSpeaker
 from sidestep.topics.errors import CredentialsError
-from sidestep.topics.file_stamp import stamp_of
+from sidestep.topics.file_stamp import Settled, stamp_of
 from sidestep.topics.own_topics import GENERAL, own_topic
 from sidestep.topics.secret_files import check_private, read_secret
 from sidestep.topics.signing import ED25519, HMAC_SHA_256, Ed25519Verifier, is_key_id, parse_key
@@ -150,7 +150,7 @@ class SignersFile:
         self._window = window
         self._subscribed = frozenset(subscribed)
         self.signers = read_signers(path, window)
-        self._used = self._seen = self._stamp()
+        self._settled = Settled(self._stamp())
         self.refused = False
         """The file can't be used, so nobody's signatures are taken."""
 
@@ -171,11 +171,8 @@ class SignersFile:
 
     def look(self) -> None:
         """Look once: what reads as it did at the last look, and differs from what is in use, counts."""
-        stamp = self._stamp()
-        steady, self._seen = stamp == self._seen, stamp
-        if not steady or stamp == self._used:
+        if not self._settled.anew(self._stamp()):
             return
-        self._used = stamp
         try:
             self.signers = read_signers(self._path, self._window)
             self.refused = False

@@ -82,7 +82,7 @@ def make(monkeypatch: pytest.MonkeyPatch) -> Make:
             return producers[-1], Ended()
 
         monkeypatch.setattr(module, "take_over", take_over)
-        return Transactions(NOWHERE, WRITER, WINDOW, lambda point: None), producers
+        return Transactions(NOWHERE, WRITER, WINDOW, lambda point: None, Offsets(NOWHERE)), producers
 
     return made
 
