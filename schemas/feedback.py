@@ -31,7 +31,7 @@ class Bounce(Struct, omit_defaults=True, kw_only=True):
     service: OptionalService = ""
     intent_id: OptionalId = ""
     status: Annotated[
-        str, Meta(pattern=r"^([245]\.\d{1,3}\.\d{1,3})?$", description="Enhanced status code, RFC 3463.")
+        str, Meta(pattern=r"(?a)^([245]\.\d{1,3}\.\d{1,3})?\Z", description="Enhanced status code, RFC 3463.")
     ] = ""
     reply: Annotated[Text, Meta(description="What the remote server said.")] = ""
     reason: Annotated[str, Meta(max_length=100, description="userunknown, mailboxfull, blocked, suspend, …")] = ""

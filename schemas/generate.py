@@ -9,6 +9,7 @@ import json
 import shutil
 import sys
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -24,7 +25,22 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 def schema_text(name: str) -> str:
     """The JSON Schema of one of MODELS, as the text of its file."""
     schema = {"$schema": DIALECT, "$id": f"urn:sidestep:{name}", **msgspec.json.schema(MODELS[name])}
-    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(_in_ecma(schema), indent=2, ensure_ascii=False) + "\n"
+
+
+def _in_ecma(schema: Any) -> Any:
+    """Patterns as ECMA-262 writes them. There `$` is the end and nothing before it, which Python calls `\\Z`, and `\\d`
+    knows ASCII's digits alone, which Python has to be told by `(?a)`."""
+    if isinstance(schema, list):
+        return [_in_ecma(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {
+        name: each.removeprefix("(?a)").replace(r"\Z", "$")
+        if name == "pattern" and isinstance(each, str)
+        else _in_ecma(each)
+        for name, each in schema.items()
+    }
 
 
 def path_of(name: str) -> Path:

@@ -16,8 +16,8 @@ from sidestep.topics.own_topics import own_topic
 from sidestep.topics.signing import is_key_id
 
 EVIL = [
-    "", ".", "..", "../evil", "a/../../evil", "/etc/evil", "a/b", "a\\b", "a\0b", "a\nb", "~evil", "%2e%2e%2fevil",
-    "x" * 300, "\u202eevil", "-rf",
+    "", ".", "..", "../evil", "a/../../evil", "/etc/evil", "a/b", "a\\b", "a\0b", "a\nb", "evil\n", "~evil",
+    "%2e%2e%2fevil", "x" * 300, "\u202eevil", "-rf",
 ]  # fmt: skip
 
 

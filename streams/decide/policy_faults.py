@@ -43,7 +43,7 @@ SHARED = ("mx-provider", "service-at-provider")
 REQUIRED = {"policy", "rules", "limits", "risk", "risk-parameters", *SECTIONS}
 KNOWN = {*REQUIRED, "cases"}
 """Sections of a policy."""
-_DOMAIN = re.compile(r"^[a-z0-9_-]+(\.[a-z0-9_-]+)+$")
+_DOMAIN = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)+")
 
 
 def document_faults(document: dict[str, Any]) -> list[str]:
@@ -115,7 +115,7 @@ def _check_limits(limits: dict[str, Any]) -> list[str]:
             continue
         for name, text in values.items():
             faults += _check_rate(f"[limits.{section}] {name}", text)
-            if section == "domain" and name != "default" and not _DOMAIN.match(name):
+            if section == "domain" and name != "default" and not _DOMAIN.fullmatch(name):
                 faults.append(f"[limits.domain] {name}: expected a lower-case domain (A-labels), in quotes")
     return faults
 

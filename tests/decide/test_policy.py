@@ -63,6 +63,11 @@ MISTAKES = [
         '"Gmail.com" = "1/s"',
         "[limits.domain] Gmail.com: expected a lower-case",
     ),
+    (
+        '"gmail.com" = "12000/min,max_burst=2000"',
+        r'"gmail.com\n" = "1/s"',
+        "[limits.domain] gmail.com\n: expected a lower-case",
+    ),
     ('"gmail.com" = "12000/min,max_burst=2000"', '"gmail.com" = 12', 'expected a text such as "500/min,max_burst=50"'),
     ("[limits.domain]  ", "[limits.domains] ", "[limits.domains]: unknown"),
     ("[limits.domain]  ", "[limits.domains] ", "[limits.domain]: needs at least default"),

@@ -12,7 +12,7 @@ from msgspec import Meta, Struct
 
 from sidestep.streams.errors import SourcesError
 
-Name = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")]
+Name = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}\Z")]
 Seconds = Annotated[float, Meta(gt=0, le=31_536_000)]
 Share = Annotated[float, Meta(gt=0, le=1)]
 Count = Annotated[int, Meta(ge=1, le=1_000_000)]

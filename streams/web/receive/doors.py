@@ -35,7 +35,7 @@ RESERVED = ("lmtp", "none")
 FEEDBACK = (BOUNCES.name, ENGAGEMENT.name)
 RATE = "100/s,max_burst=1000"
 
-Name = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
+Name = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,62}\Z")]
 File = Annotated[str, Meta(max_length=1000)]
 
 
@@ -53,7 +53,7 @@ class DoorEntry(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, r
     path_secret: File = ""
     key: File = ""
     """Public key (SendGrid), signing key (Mailgun), secret (Standard Webhooks)."""
-    user: Annotated[str, Meta(max_length=100, pattern=r"^[!-9;-~]*$")] = ""
+    user: Annotated[str, Meta(max_length=100, pattern=r"^[!-9;-~]*\Z")] = ""
     password: File = ""
     """Of basic authentication (RFC 7617)."""
     topic_arns: tuple[str, ...] = ()
