@@ -18,6 +18,7 @@ COMMANDS = {
     "signers": (f"{PACKAGE}.signers:signers", "Keys of services that sign: make one, check the file."),
     "verdict-keys": (f"{PACKAGE}.verdict_keys:verdict_keys", "Keys that sign verdicts: make one, check readers' file."),
     "tail": (f"{PACKAGE}.records:tail", "Show verdicts as they are made."),
+    "replay": (f"{PACKAGE}.replay:replay", "Copy records of a topic to another topic or a file, and back."),
     "keys": (f"{PACKAGE}.keys:keys", "Change the secret of the ledger's keys for a new one."),
     "worker": (f"{PACKAGE}.worker:worker", "Run a worker."),
     "ready": (f"{PACKAGE}.ready:ready", "Say whether a worker is ready: for health checks."),

@@ -13,9 +13,11 @@ from prometheus_client.core import Metric
 
 from sidestep.streams import errors as errors_of_streams
 from sidestep.streams.commands.receive import receive
+from sidestep.streams.commands.replay import replay
 from sidestep.streams.commands.serve import serve
 from sidestep.streams.settings import Settings
 from sidestep.topics import errors
+from sidestep.topics.access import Access
 from sidestep.topics.catalog import CATALOG, DAY_MS
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -75,9 +77,11 @@ def test_every_setting_is_documented(setting: Field[Any]) -> None:
 def test_settings_that_the_pages_name_exist() -> None:
     """No page tells of a knob that is not there."""
     named = set().union(*(re.findall(r"SIDESTEP_([A-Z_]+[A-Z])", page.read_text()) for page in DOCS.rglob("*.md")))
-    options = [*serve.params, *receive.params]
+    options = [*serve.params, *receive.params, *replay.params]
     of_commands = {str(option.envvar).removeprefix("SIDESTEP_").lower() for option in options if option.envvar}
-    assert {name.lower() for name in named} <= {setting.name for setting in fields(Settings)} | of_commands
+    of_the_other_cluster = {f"to_{each.name}" for each in fields(Access)}
+    known = {setting.name for setting in fields(Settings)} | of_commands | of_the_other_cluster
+    assert {name.lower() for name in named} <= known
 
 
 def test_every_metric_is_documented(metric_families: list[Metric]) -> None:

@@ -54,21 +54,12 @@ def states(connection: Connection | str, topics: Iterable[Topic] = CATALOG) -> l
     client = admin_client(connection)
     metadata = cluster(client, connection)
     here = [topic for topic in topics if topic.name in metadata.topics]
-    configs = _configs(client, [topic.name for topic in here])
+    configs = configs_of(client, [topic.name for topic in here])
     return [_state(topic, metadata, configs[topic.name]) for topic in here if topic.name in configs]
 
 
-def _created(name: str, future: "Future[None]") -> bool:
-    try:
-        future.result(REQUEST_DEADLINE)
-    except KafkaException as error:
-        if error.args[0].code() == KafkaError.TOPIC_ALREADY_EXISTS:  # somebody else was quicker
-            return False
-        raise TopicsError(f"{name} could not be created: {reason(error.args[0])}") from None
-    return True
-
-
-def _configs(client: AdminClient, names: list[str]) -> dict[str, dict[str, str]]:
+def configs_of(client: AdminClient, names: list[str]) -> dict[str, dict[str, str]]:
+    """The settings of topics, by name; those that are gone are left out. Raises BrokerUnreachable, TopicsError."""
     if not names:
         return {}
     resources = [ConfigResource(ConfigResource.Type.TOPIC, name) for name in names]
@@ -86,6 +77,16 @@ def _configs(client: AdminClient, names: list[str]) -> dict[str, dict[str, str]]
                 ) from None
             raise TopicsError(f"the settings of {resource.name} can't be read: {reason(error.args[0])}") from None
     return found
+
+
+def _created(name: str, future: "Future[None]") -> bool:
+    try:
+        future.result(REQUEST_DEADLINE)
+    except KafkaException as error:
+        if error.args[0].code() == KafkaError.TOPIC_ALREADY_EXISTS:  # somebody else was quicker
+            return False
+        raise TopicsError(f"{name} could not be created: {reason(error.args[0])}") from None
+    return True
 
 
 def _state(topic: Topic, metadata: ClusterMetadata, config: dict[str, str]) -> TopicState:

@@ -25,6 +25,10 @@ class CredentialsError(SidestepError):
     """A certificate, a key or a secret can't be used."""
 
 
+class ReplayError(SidestepError):
+    """Records can't be copied as asked, or a file of records can't be read."""
+
+
 class NotLetIn(BrokerUnreachable):
     """A Kafka is there, and does not let this client in, or is not the one that it should be."""
 

@@ -104,7 +104,7 @@ FOR_PROGRAMS: dict[str, tuple[Callable[[], str], ...]] = {
 }
 OF_FILES = {"parse-feedback", "feedback", "check-address", "policy", "signers", "verdict-keys", "publish", "lists"}
 """Commands that show what stands in a file; the tests below run them."""
-OWN_WORDS = {"keys", "worker", "up", "demo", "simulate", "serve", "receive", "ready"}
+OWN_WORDS = {"keys", "worker", "up", "demo", "simulate", "serve", "receive", "ready", "replay"}
 """Commands that show nothing of strangers on their standard output; logs are for tests/observe/test_logs.py."""
 
 
