@@ -25,8 +25,8 @@ BUT_FOR = {
 LIBRARIES = {
     "array", "base64", "binascii", "bisect", "codecs", "collections", "dataclasses", "enum", "fractions",
     "functools", "hashlib", "heapq", "hmac", "html", "idna", "ipaddress", "itertools", "json", "math", "msgspec",
-    "operator", "rapidfuzz", "re", "string", "struct", "textwrap", "tomllib", "types", "typing", "unicodedata", "urllib.parse",
-    "zlib",
+    "operator", "rapidfuzz", "re", "string", "struct", "textwrap", "tomllib", "types", "typing", "unicodedata",
+    "urllib.parse", "zlib",
 }  # fmt: skip
 """Nothing in them but functions of their arguments, as far as it is used; `CALLS` catches the rest (codecs.open)."""
 
