@@ -19,6 +19,7 @@ COMMANDS = {
     "verdict-keys": (f"{PACKAGE}.verdict_keys:verdict_keys", "Keys that sign verdicts: make one, check readers' file."),
     "tail": (f"{PACKAGE}.records:tail", "Show verdicts as they are made."),
     "replay": (f"{PACKAGE}.replay:replay", "Copy records of a topic to another topic or a file, and back."),
+    "dead-letters": (f"{PACKAGE}.dead_letters:dead_letters", "Show what could not be read, and send it back."),
     "keys": (f"{PACKAGE}.keys:keys", "Change the secret of the ledger's keys for a new one."),
     "worker": (f"{PACKAGE}.worker:worker", "Run a worker."),
     "ready": (f"{PACKAGE}.ready:ready", "Say whether a worker is ready: for health checks."),

@@ -54,6 +54,10 @@ class TooManyDeadLetters(SidestepError):
     """Nearly everything that arrives is unreadable: a broken producer, not a broken record."""
 
 
+class RedriveError(SidestepError):
+    """What is known of the dead letters that were sent back can't be read."""
+
+
 class WorkerCrashed(SidestepError):
     """Something below the agents has ended that must not; the supervisor starts the worker again."""
 

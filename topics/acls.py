@@ -181,6 +181,8 @@ def _transactions(principal: str, group: str) -> Iterator[Allowed]:
             yield "transactional-id", "prefixed", f"{group}-{digit}", "WRITE"
     if principal in ("operator", "watch"):  # Watch ends what the writer of a hold has left hanging: roles/watch.py
         yield "transactional-id", "literal", f"{group}-hold", "WRITE"
+    if principal == "operator":
+        yield "transactional-id", "literal", f"{group}-redrive", "WRITE"  # streams/redrive/writer.py
 
 
 def _cluster(principal: str) -> Iterator[Allowed]:

@@ -79,9 +79,9 @@ def to_json_line(record: StoredRecord) -> bytes:
         "partition": record.partition,
         "offset": record.offset,
         "timestamp": record.timestamp,
-        "key": _said(record.key),
-        "value": _said(record.value),
-        "headers": [[name, _said(value)] for name, value in record.headers],
+        "key": said_octets(record.key),
+        "value": said_octets(record.value),
+        "headers": [[name, said_octets(value)] for name, value in record.headers],
         "cluster": record.cluster,
         "partitions": record.partitions,
     }
@@ -108,7 +108,8 @@ def from_json_line(line: bytes) -> StoredRecord:
     )
 
 
-def _said(octets: Octets) -> str | dict[str, str] | None:
+def said_octets(octets: Octets) -> str | dict[str, str] | None:
+    """Octets as JSON has them: text where they are UTF-8."""
     if octets is None:
         return None
     try:

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 import click
 
+from sidestep.streams.commands.past import past_ms, read_rate
 from sidestep.streams.settings import Settings
 from sidestep.streams.terminal import printable
 from sidestep.topics.own_topics import own_topic
@@ -64,6 +65,22 @@ def signer_given(key_id: str | None, key_file: str | None) -> Signer | None:
     if (key_id is None) != (key_file is None):
         raise click.UsageError("--sign and --key-file go together")
     return Signer(key_id, key_file) if key_id is not None and key_file is not None else None
+
+
+def past_given(option: str, text: str | None, now_ms: int) -> int | None:
+    """A time that is past, in milliseconds since 1970; None: it was not given. Raises click.BadParameter."""
+    try:
+        return None if text is None else past_ms(text, now_ms)
+    except ValueError as error:
+        raise click.BadParameter(printable(str(error)), param_hint=option) from None
+
+
+def rate_given(text: str | None) -> float | None:
+    """Records a second; None: as fast as it goes. Raises click.BadParameter."""
+    try:
+        return None if text is None else read_rate(text)
+    except ValueError as error:
+        raise click.BadParameter(printable(str(error)), param_hint="--rate") from None
 
 
 def listen_options(host: str, port: int) -> Callable[[F], F]:

@@ -1,4 +1,4 @@
-"""Times that are past, as people write them. Pure."""
+"""Times that are past, and rates, as people write them. Pure."""
 
 import re
 from datetime import UTC, date, datetime, time
@@ -7,6 +7,8 @@ UNITS = {"s": 1, "m": 60, "min": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 HELP = "2h, 30m or 3d ago, a date (its midnight, UTC), or 2026-10-01T08:00:00Z"
 
 _SPAN = re.compile(r"(\d{1,9}(?:\.\d{1,6})?) ?(s|m|min|h|d|w)(?: ago)?")
+
+_RATE = re.compile(r"(\d{1,9}(?:\.\d{1,3})?)(?: ?/ ?s)?")
 
 
 def past_ms(text: str, now_ms: int) -> int:
@@ -29,3 +31,11 @@ def _moment(text: str) -> datetime:
     if moment.tzinfo is None:
         raise ValueError(f"{text!r} does not say in which zone: end it with Z or an offset such as +02:00")
     return moment
+
+
+def read_rate(text: str) -> float:
+    """500/s, or 500 -> so many a second. Raises ValueError."""
+    read = _RATE.fullmatch(text.strip())
+    if read is None or not float(read[1]):
+        raise ValueError(f"{text!r} is not a rate such as 500/s")
+    return float(read[1])

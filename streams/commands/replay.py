@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from sidestep.streams.commands.copy_progress import copy_progress
-from sidestep.streams.commands.options import broker_option
-from sidestep.streams.commands.past import HELP, past_ms
+from sidestep.streams.commands.options import broker_option, past_given, rate_given
+from sidestep.streams.commands.past import HELP
 from sidestep.streams.settings import load
 from sidestep.streams.terminal import printable
 from sidestep.topics.access import PREFIX, Access
@@ -28,7 +28,6 @@ SHOWN = 5
 
 _TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
 _OFFSET = re.compile(r"(?:(\d{1,9})=)?(\d{1,18})")
-_RATE = re.compile(r"(\d{1,9}(?:\.\d{1,3})?)(?:/s)?")
 
 
 class Asked(NamedTuple):
@@ -83,13 +82,13 @@ def replay(
     """
     now_ms = int(time.time() * 1000)
     stretch = TopicStretch(
-        _time("--since", since, now_ms),
-        _time("--until", until, now_ms),
+        past_given("--since", since, now_ms),
+        past_given("--until", until, now_ms),
         frozenset(partitions),
         _offsets("--from-offset", first, partitions),
         _offsets("--until-offset", end, partitions),
     )
-    asked = Asked(source, target, broker, to_broker, stretch, _rate(rate), skip)
+    asked = Asked(source, target, broker, to_broker, stretch, rate_given(rate), skip)
     _refuse_nonsense(asked)
     _run(asked, now_ms)
 
@@ -201,15 +200,6 @@ def is_file(name: str) -> bool:
     return name.endswith(ENDINGS)
 
 
-def _time(option: str, text: str | None, now_ms: int) -> int | None:
-    if text is None:
-        return None
-    try:
-        return past_ms(text, now_ms)
-    except ValueError as error:
-        raise click.BadParameter(printable(str(error)), param_hint=option) from None
-
-
 def _offsets(option: str, texts: tuple[str, ...], partitions: tuple[int, ...]) -> dict[int, int]:
     found: dict[int, int] = {}
     for text in texts:
@@ -221,12 +211,3 @@ def _offsets(option: str, texts: tuple[str, ...], partitions: tuple[int, ...]) -
             )
         found[int(read[1]) if read[1] is not None else partitions[0]] = int(read[2])
     return found
-
-
-def _rate(text: str | None) -> float | None:
-    if text is None:
-        return None
-    read = _RATE.fullmatch(text.replace(" ", ""))
-    if read is None or not float(read[1]):
-        raise click.BadParameter(f"{printable(text)!r} is not a rate such as 500/s", param_hint="--rate")
-    return float(read[1])

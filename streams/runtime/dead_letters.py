@@ -5,16 +5,24 @@ from collections import deque
 from sidestep.streams.errors import TooManyDeadLetters
 from sidestep.streams.runtime.outgoing import ANY_PARTITION, Headers, Single
 from sidestep.streams.runtime.record import Record
+from sidestep.topics.headers import UnreadableHeaders, headers_of
 
 REASON_MAX = 500
 PART_MAX = 1_048_588
 """Octets of a key or a value that are kept: the most that fits into a topic, unless it was compressed on its way in."""
+KEPT = "header."
+"""Before the name of each header that the record had."""
+HEADERS = "headers"
+"""Header that says how many of those are kept; or `unreadable` or `too-large`, and then none is."""
+HEADERS_MAX, HEADERS_OCTETS = 500, 32_768
+"""Headers of a record that are kept, and octets of their names and values: signatures and what gateways add are few."""
+REDRIVEN = "redriven"
+"""Header of a record that was sent back from here: how many times. It counts in no signature (topics/signing.py)."""
 
 
 def dead_letter(record: Record, code: str, text: str, topic: str, partition: int = ANY_PARTITION) -> Single:
-    """A record for the topic of dead letters: key and value as they came; reason and origin as headers. Its own headers
-    are dropped: they may be what can't be read. What is longer than PART_MAX is cut, and a header says how long it
-    was."""
+    """A record for the topic of dead letters: key and value as they came; reason and origin as headers, its own headers
+    behind them under other names. What is longer than PART_MAX is cut, and a header says how long it was."""
     origin = f"{record.topic()}/{record.partition()}/{record.offset()}"
     key, value = record.key(), record.value()
     return {
@@ -31,12 +39,26 @@ def dead_letter(record: Record, code: str, text: str, topic: str, partition: int
             ("partition", b"%d" % record.partition()),
             ("offset", b"%d" % record.offset()),
             ("origin", origin.encode()),
+            *_own(record),
         ],
     }
 
 
 def _cut(part: str, octets: bytes | None) -> Headers:
     return [(f"{part}-octets", b"%d" % len(octets))] if octets is not None and len(octets) > PART_MAX else []
+
+
+def _own(record: Record) -> Headers:
+    try:
+        found = headers_of(record)
+    except UnreadableHeaders:
+        return [(HEADERS, b"unreadable")]
+    octets = sum(len(name.encode("utf-8", "replace")) + len(value or b"") for name, value in found)
+    if octets > HEADERS_OCTETS or len(found) > HEADERS_MAX:
+        # those that count how often it was sent back are small, and end that
+        kept = [(name, value) for name, value in found if name == REDRIVEN and len(value or b"") < 10][:1]
+        return [(HEADERS, b"too-large"), *((KEPT + name, value) for name, value in kept)]
+    return [(HEADERS, b"%d" % len(found)), *((KEPT + name, value) for name, value in found)]
 
 
 class DeadLetterLimit:

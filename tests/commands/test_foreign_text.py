@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,25 @@ from hypothesis import strategies as st
 from sidestep.schemas import Anomaly, ModelRecord
 from sidestep.schemas.verdicts import FiredRule, LogPosition, Verdict, Versions
 from sidestep.streams.cli import COMMANDS, main
-from sidestep.streams.commands import acls, hold, incident_lines, lists, marks, model, render, suppress, topics, trap
+from sidestep.streams.commands import (
+    acls,
+    dead_letters,
+    hold,
+    incident_lines,
+    lists,
+    marks,
+    model,
+    render,
+    suppress,
+    topics,
+    trap,
+)
 from sidestep.streams.decide.policy_file import read_policy
 from sidestep.streams.decide.policy_text import parse
 from sidestep.streams.decide.tables import RecipientRow
 from sidestep.streams.doctor import show
 from sidestep.streams.doctor.row import CheckRow
+from sidestep.streams.redrive.letter import DeadLetter, LetterGroup, LetterOrigin, RedriveCount
 from sidestep.streams.rights import forms
 from sidestep.streams.rights.granted import RightsFinding
 from sidestep.streams.screen.holds import Hold
@@ -51,6 +65,10 @@ ANOMALY = Anomaly(
 FEED = FeedStatus(EVIL, "domains", EVIL, 1, EVIL, 0, 0, EVIL, (EVIL,), 0)
 ROWS = [CheckRow("x", "fault", printable(EVIL), printable(EVIL))]
 """As run_all gives them: doctor/run.py makes them printable, tests/doctor/test_run.py looks."""
+LETTER = DeadLetter(
+    0, 1, 2, EVIL, EVIL, LetterOrigin(EVIL, 0, 1), EVIL.encode(), EVIL.encode(), ((EVIL, EVIL.encode()),), True, 1
+)
+LETTERS = LetterGroup(EVIL, EVIL, 1, 1, 1, 2)
 HOLD, SUPPRESSION, TRAP = (
     Hold(EVIL, 10**15, EVIL, 1, 1, EVIL),
     Suppression(EVIL, EVIL, EVIL, 1),
@@ -80,6 +98,12 @@ FOR_PEOPLE: dict[str, tuple[Callable[[], Iterable[str]], ...]] = {
     "hold": (lambda: hold._as_table([HOLD], 2, 1),),
     "suppress": (lambda: suppress._table([SUPPRESSION]),),
     "trap": (lambda: trap._table([TRAP]),),
+    "dead-letters": (
+        lambda: dead_letters.table([LETTERS]),
+        lambda: [dead_letters.as_line(LETTER, True)],
+        lambda: dead_letters.described(LETTER, True),
+        lambda: dead_letters.summary(RedriveCount(1, 1, 1, Counter({EVIL: 1})), False),
+    ),
     "marks": (lambda: marks.described(RecipientRow(service=EVIL)),),
     "model": (lambda: map(printable, _model()),),
     "doctor": (lambda: show.as_table(ROWS, 100),),
@@ -97,6 +121,11 @@ FOR_PROGRAMS: dict[str, tuple[Callable[[], str], ...]] = {
     "hold": (lambda: next(iter(hold._as_json([HOLD]))),),
     "suppress": (lambda: suppression_json(SUPPRESSION),),
     "trap": (lambda: trap_json(TRAP),),
+    "dead-letters": (
+        lambda: dead_letters.group_json(LETTERS),
+        lambda: dead_letters.as_json_line(LETTER, True),
+        lambda: dead_letters.whole_json(LETTER, True),
+    ),
     "marks": (lambda: marks.as_json_line(0, RecipientRow(service=EVIL)),),
     "doctor": (lambda: show.as_json(ROWS),),
     "lists": (lambda: lists._as_json([FEED], {}, SourcesFile()),),

@@ -38,6 +38,7 @@ def test_headers_say_why_and_from_where() -> None:
         "partition": b"2",
         "offset": b"7",
         "origin": b"email-intents/2/7",
+        "headers": b"0",
     } == _headers(letter)
 
 

@@ -55,12 +55,14 @@ EXPECTED = {
         "READ topic email-evidence", "WRITE topic email-evidence", "READ topic email-control",
         "WRITE topic email-control", "READ topic email-anomalies", "READ topic email-dead-letters",
         "READ topic email-ledger-changelog", "DESCRIBE group recover-email-ledger-changelog-unused",
+        *(f"{what} topic email-{name}" for what in ("READ", "WRITE") for name in ("intents", "bounces", "engagement")),
         *(f"DESCRIBE topic email-{name}" for name in
-          ("intents", "bounces", "engagement", "approved", "rejected", "tallies", "ids-changelog", "watch-changelog")),
+          ("approved", "rejected", "tallies", "ids-changelog", "watch-changelog")),
         *(f"{what} topic __{name}" for what in ("DESCRIBE", "DESCRIBE_CONFIGS") for name in
           ("consumer_offsets", "transaction_state")),
         "READ group operator", "READ group operator/*", ANYBODY, "DESCRIBE group sidestep-control-unused",
         "DESCRIBE group sidestep-anomalies-unused", "WRITE transactional-id sidestep-hold",
+        "WRITE transactional-id sidestep-redrive",
         "DESCRIBE cluster", "DESCRIBE_CONFIGS cluster",
     },
     "mailer": {
@@ -151,9 +153,9 @@ def test_a_transactional_id_belongs_to_its_writer(partition: int, group: str) ->
     everybody = rights(SERVICES, group)
     of = {
         name: who_may("WRITE", "transactional-id", f"{group}-{name}", everybody)
-        for name in (f"decide-{partition}", str(partition), f"watch-{partition}", "hold")
+        for name in (f"decide-{partition}", str(partition), f"watch-{partition}", "hold", "redrive")
     }
-    assert [{"decide"}, {"decide"}, {"watch"}, {"operator", "watch"}] == list(of.values())
+    assert [{"decide"}, {"decide"}, {"watch"}, {"operator", "watch"}, {"operator"}] == list(of.values())
 
 
 def test_a_stages_group_is_its_own() -> None:
