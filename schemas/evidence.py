@@ -111,6 +111,8 @@ class IntentEvidence(Struct, tag="intent", tag_field="kind", omit_defaults=True,
     """What the verdict hands to the mailer, so that what comes back is known to be of this message; a test has none."""
     former: tuple[FormerKeys, ...] = ()
     """Only while the secret is being changed."""
+    claimed: bool = False
+    """Nothing proves that the service says this, although somebody can prove it: its history is not the service's."""
 
 
 class FeedbackEvidence(Struct, tag="feedback", tag_field="kind", omit_defaults=True, gc=False):
@@ -140,6 +142,8 @@ class FeedbackEvidence(Struct, tag="feedback", tag_field="kind", omit_defaults=T
     """Where it came in, as `sidestep receive` says; a claim unless `proved`."""
     former: tuple[FormerKeys, ...] = ()
     """Only while the secret is being changed."""
+    claimed: bool = False
+    """Nothing proves the service that it names, although somebody can."""
 
 
 class PolicyRecord(Struct, tag="policy", tag_field="kind", omit_defaults=True):

@@ -8,6 +8,9 @@ Id = Annotated[str, Meta(min_length=1, max_length=200, description="Unique withi
 # RFC 5321 allows 254 octets. Somewhat longer ones are let in, so that they get a verdict that says so.
 Address = Annotated[str, Meta(min_length=1, max_length=1000)]
 ServiceName = Annotated[str, Meta(min_length=1, max_length=100)]
+CLAIMED = " (claimed)"
+"""Behind a service's name in tallies, anomalies and holds: those who only say that they are it, though somebody can
+prove it. No service has a name that ends so."""
 Label = Annotated[str, Meta(max_length=200)]
 Time = Annotated[float | str | None, Meta(description="Unix time in seconds, or RFC 3339 text. Between 2000 and now.")]
 

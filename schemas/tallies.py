@@ -5,7 +5,8 @@ partitions up. It comes when the log's time leaves the second. Whatever came aga
 apart.
 
 One more, of the service "", adds all services up: what providers see of the whole company, and what the model learns.
-It also holds the feedback that names no service.
+It also holds the feedback that names no service. Those who only claim a name that somebody can prove are a service of
+their own, "shop (claimed)".
 """
 
 from typing import Annotated, Literal

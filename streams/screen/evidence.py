@@ -25,6 +25,8 @@ class ReadIntent(Subject, frozen=True, gc=False):
     """topic/partition/offset."""
     proved: str = ""
     """The key whose signature held; empty: none."""
+    claimed: bool = False
+    """Nothing proves its service, although somebody could."""
 
 
 def intent_keys(intent: EmailIntent, keys: Keys, proved: bool = False) -> tuple[bytes, bytes]:
@@ -67,6 +69,8 @@ def intent_evidence(read: ReadIntent, answers: Answers, found: Findings, keys: K
         evidence.listed, evidence.mailbox = answers.listed, answers.mailbox
     if read.proved:
         evidence.proved = read.proved
+    elif read.claimed:
+        evidence.claimed = True
     if sound and not intent.test:
         evidence.token = make_token(keys, intent.service, evidence.recipient_key, read.content_key, now)
     return evidence
@@ -99,6 +103,7 @@ def feedback_evidence(
         tied=tie.tied,
         tied_at=tie.at,
         door=way.door,
+        claimed=feedback.service in way.claimed,
     )
     if isinstance(feedback, Bounce) and feedback.kind == "bounce":
         evidence.reason, evidence.scope, evidence.hard = reasons.meaning(feedback)

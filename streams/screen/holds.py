@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from sidestep.schemas import HoldRecord, SourceHoldRecord
-from sidestep.schemas.intents import Label, ServiceName
+from sidestep.schemas.intents import CLAIMED, Label, ServiceName
 from sidestep.streams.masking import without_local_parts
 from sidestep.streams.screen.notes import notes_below
 
@@ -87,8 +87,9 @@ def _record(service: str, source: str, until: int, reason: str, now_ms: int, by:
 
 
 def service_name(name: str) -> str:
-    """The name, if the contract allows it in an intent. Raises ValueError."""
-    return _allowed(name, ServiceName, "service")
+    """The name, if the contract allows it in an intent, or those have it who claim such a name. Raises ValueError."""
+    _allowed(name.removesuffix(CLAIMED), ServiceName, "service")
+    return name
 
 
 def _allowed(name: str, kind: Any, what: str) -> str:

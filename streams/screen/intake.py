@@ -11,6 +11,7 @@ from typing import Any
 
 from sidestep.schemas import Bounce, EmailIntent, Engagement
 from sidestep.schemas.codec import ContractError, decode, encode
+from sidestep.schemas.intents import CLAIMED
 from sidestep.streams.screen.feedback.outcome import Outcome, to_feedback
 from sidestep.streams.screen.feedback.parse import parse
 
@@ -24,6 +25,8 @@ EARLIEST = 946_684_800
 AHEAD = 86_400
 """Seconds by which a service's clock may be ahead."""
 _LIKE_A_TIME = re.compile(r"[0-9TZtz:+./, -]{1,50}")
+OURS = frozenset({"absurd-time", "control-character", "reserved-name"})
+"""Faults of what is in our schema, and nobody else's."""
 METADATA_MAX = 16 * 1024
 DEPTH_MAX = 32
 
@@ -33,9 +36,10 @@ def read_intent(value: bytes | None, now: float) -> EmailIntent:
     intent = decode(EmailIntent, value)
     assert value is not None, "decode has refused it"
     # each is looked at closely only where a look at the whole gives reason to: this is half of what reading costs
-    if not (intent.id.isprintable() and intent.service.isprintable()):
+    if not (intent.id.isprintable() and intent.service.isprintable()) or intent.service.endswith(CLAIMED):
         _printable("id", intent.id)
         _printable("service", intent.service)
+        _not_reserved(intent.service)
     if b"\\" in value and b"\\u0000" in value:
         _no_nul(intent.to, intent.stream, intent.campaign, intent.source)
     if intent.metadata and (len(value) > METADATA_MAX or value.count(b"{") + value.count(b"[") > DEPTH_MAX):
@@ -54,7 +58,7 @@ def read_feedback(value: bytes | None, kind: type[Feedback], form: str, now: flo
         return [_of_our_schema(value, kind, now)]
     except ContractError as error:
         ours = error
-    if value is None or b"\x00" in value[:1000] or ours.code in ("absurd-time", "control-character"):
+    if value is None or b"\x00" in value[:1000] or ours.code in OURS:
         raise ours
     try:
         return [_of_our_schema(value, Engagement if kind is Bounce else Bounce, now)]
@@ -86,6 +90,7 @@ def _of_our_schema(value: bytes | None, kind: type[Feedback], now: float) -> Fee
         text = getattr(feedback, name)
         if text:
             _printable(name, text)
+    _not_reserved(feedback.service)
     _no_nul(feedback.recipient)
     read_time("occurred_at", feedback.occurred_at, now)
     return feedback
@@ -118,6 +123,13 @@ def _printable(name: str, text: str) -> None:
     if not text.isprintable():
         raise ContractError(
             "control-character", f"{name} contains a control character or another that can't be printed"
+        )
+
+
+def _not_reserved(service: str) -> None:
+    if service.endswith(CLAIMED):
+        raise ContractError(
+            "reserved-name", f"a service's name may not end in '{CLAIMED}': those who only claim one are called so"
         )
 
 

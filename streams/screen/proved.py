@@ -37,8 +37,10 @@ def read_proved_feedback(
     if somebody and value is not None and len(value) <= MAX_RECORD and repeats_member(value):
         raise _repeated()
     events = _read(record, kind, now)
-    proved = {check.prove(proof, event.service) for event in events}
-    return events, Provenance(proved.pop() if len(proved) == 1 else "", door_of(record))
+    proofs = {check.prove(proof, event.service) for event in events}
+    proved = proofs.pop() if len(proofs) == 1 else ""
+    claimed = () if proved else (event.service for event in events if check.can_prove(event.service))
+    return events, Provenance(proved, door_of(record), frozenset(claimed))
 
 
 def _read(record: Record, kind: type[Feedback], now: float) -> list[Feedback]:

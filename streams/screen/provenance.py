@@ -6,6 +6,7 @@ They are claims of whoever wrote the record, unless its signature holds, which c
 import msgspec
 
 from sidestep.schemas import Bounce, Engagement
+from sidestep.schemas.intents import CLAIMED
 from sidestep.streams.runtime.record import Record
 from sidestep.streams.screen.feedback.origin import verp
 from sidestep.topics.headers import UnreadableHeaders, headers_of
@@ -21,6 +22,8 @@ class Provenance(msgspec.Struct, frozen=True):
     """The key whose signature held; empty: none."""
     door: str = ""
     """Where it came in; a claim unless `proved`."""
+    claimed: frozenset[str] = frozenset()
+    """Services that it names and nothing proves, although somebody could."""
 
 
 NOWHERE = Provenance()
@@ -44,6 +47,7 @@ def complete(record: Record, events: list[Bounce | Engagement]) -> None:
     """Of a record that came in by a door: whose mail it is about, and the token of the address to which it came back,
     where the events don't say so themselves."""
     service, token = _short(header_of(record, SERVICE)), _envelope_token(record)
+    service = "" if service.endswith(CLAIMED) else service
     for event in events:
         event.service = event.service or service
         event.token = event.token or token

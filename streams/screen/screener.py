@@ -162,10 +162,12 @@ class Screener:
         self._add_together(near_misses, screened, now)
 
     def _read_intent(self, record: Record, recent: RecentIds, screened: Screened, now: float) -> ReadIntent:
+        claimed = False
         if screened.check is None:
             intent, proved = read_intent(record.value(), now), ""
         else:
             intent, proved = read_proved_intent(record, screened.check, now)
+            claimed = not proved and screened.check.can_prove(intent.service)
             screened.held(proved)
         address = parse(intent.to)
         facts = self._book.facts(address.domain) if address.domain else None
@@ -173,7 +175,9 @@ class Screener:
         origin = f"{screened.origin}{offset}"
         id_key, content_key = intent_keys(intent, self._keys, bool(proved))
         reused = recent.reused(id_key, content_key)
-        return ReadIntent(intent.to, address, facts, intent, offset, id_key, content_key, reused, origin, proved)
+        return ReadIntent(
+            intent.to, address, facts, intent, offset, id_key, content_key, reused, origin, proved, claimed
+        )
 
     def _add_together(self, heard: Sequence[tuple[ReadIntent, Answers]], screened: Screened, now: float) -> None:
         """Evidence of intents whose answers came together."""

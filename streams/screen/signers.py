@@ -11,6 +11,7 @@ from typing import Literal, NamedTuple
 
 from sidestep.schemas.codec import ContractError
 from sidestep.streams.runtime.record import Record
+from sidestep.topics.catalog import INTENTS
 from sidestep.topics.headers import UnreadableHeaders, headers_of
 from sidestep.topics.own_topics import general_of, owner_of
 from sidestep.topics.signing import (
@@ -145,6 +146,16 @@ class Signers:
         """Of some services nobody looks at signatures."""
         self._of_topics: dict[str, TopicSigners] = {}
 
+    def provable(self, general: str) -> frozenset[str]:
+        """The services that can prove that they are who they say, as far as it matters in a general topic: in intents,
+        for intents; in feedback, for anything. With ANY_SERVICE in it: all whose signatures anybody looks at."""
+        of_all = general != INTENTS.name
+        # a key whose time is over counts: what it has proved must not be anybody's then
+        signing = (key.services for key in self.keys.values() if of_all or not key.topics or general in key.topics)
+        signed = frozenset[str]().union(*signing)
+        owned = (each.services for name, each in self.topics.items() if of_all or general_of(name) == general)
+        return frozenset(it for it in signed if it == ANY_SERVICE or self.demand(it) != "off").union(*owned)
+
     def demand(self, service: str) -> Demand:
         """What is asked of its records."""
         return self.demands.get(service, self.default)
@@ -173,6 +184,7 @@ class TopicSigners:
         self._unsigned = UNSIGNED if owner is None else Proof(owner=owner)
         self._strict = signers.strict and owner is None
         """Here every record has to be signed."""
+        self._provable = signers.provable(general_of(topic))
         if owner is not None:
             self._known = {
                 key_id: (holds, key, Proof(key, owner=owner)) for key_id, (holds, key, _) in self._known.items()
@@ -209,6 +221,12 @@ class TopicSigners:
         if self._signers.demand(service) == "required":
             raise _missing()
         return ""
+
+    def can_prove(self, service: str) -> bool:
+        """Whether somebody can prove what this service says here: whoever does not only claims to be it. Feedback that
+        names no service claims nothing."""
+        known = self._provable
+        return service in known or (ANY_SERVICE in known and bool(service) and self._signers.demand(service) != "off")
 
     def claimed(self, record: Record) -> str:
         """Who a record would be from, for metrics: the key that it names, where it is known; otherwise the topic, where

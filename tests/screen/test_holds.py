@@ -79,12 +79,18 @@ def test_a_hold_has_a_reason_on_one_line() -> None:
             hold_record("crm", NOW + HOUR, reason, NOW)
 
 
-@pytest.mark.parametrize("name", ["", "x" * 101, "a\nb", "a\0"])
+@pytest.mark.parametrize("name", ["", "x" * 101, "a\nb", "a\0", " (claimed)", "x" * 101 + " (claimed)"])
 def test_a_name_that_no_intent_can_have_is_refused(name: str) -> None:
     """It would be on hold for nobody, and the operator would not know."""
     with pytest.raises(ValueError, match="no service can have this name"):
         release_record(name, NOW)
     assert "söndagsbrev/å" == service_name("söndagsbrev/å")
+
+
+def test_those_who_claim_a_name_may_be_held() -> None:
+    """By the name that tallies and anomalies have for them, whatever a service's may be."""
+    for name in ("shop (claimed)", "x" * 100 + " (claimed)"):
+        assert name == hold_record(name, NOW + HOUR, "why", NOW).service == release_record(name, NOW, "form").service
 
 
 def test_the_note_is_what_the_record_says() -> None:

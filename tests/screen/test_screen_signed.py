@@ -116,6 +116,38 @@ def test_what_is_claimed_takes_nothing_from_what_is_proved() -> None:
     run(scenario, signers=lambda: Signers(KEYS, default="optional"))
 
 
+@pytest.mark.parametrize("domain", ["fast.example", "slow.example"])
+def test_evidence_says_what_is_only_claimed(domain: str) -> None:
+    """A name that its service can prove, and this record does not. What nobody can prove is no claim to anything."""
+
+    async def scenario(at: Desk) -> None:
+        await at.knows("fast.example")
+        values = [intent(name, f"{name}@{domain}", service=name) for name in ("shop", "billing", "crm")]
+        signs = signed(values[1], "billing-1")
+        await at.screener.screen(at.batch(*values, headers=[[], signs, []]))
+        said = {evidence.service: (evidence.proved, evidence.claimed) for evidence in at.press.evidence()}
+        assert {"shop": ("", True), "billing": ("billing-1", False), "crm": ("", False)} == said
+
+    run(scenario, signers=lambda: Signers(KEYS, default="optional"))
+
+
+def test_feedback_says_it_too() -> None:
+    """Whether it names the service itself or its record's headers do; nobody is called as claims are."""
+
+    async def scenario(at: Desk) -> None:
+        await at.knows("fast.example")
+        ours = b'{"recipient": "jane@fast.example", "status": "5.1.1", "service": "shop"}'
+        text = b'{"RecordType": "Bounce", "ID": 1, "Type": "HardBounce", "Email": "jane@fast.example"}'
+        headers: list[Headers] = [[], signed(ours, topic=BOUNCES.name)]
+        headers += [[("service", name)] for name in (b"shop", b"crm", b"shop (claimed)")]
+        await at.screener.screen(at.batch(ours, ours, text, text, text, topic=BOUNCES.name, headers=headers))
+        assert [("shop", True), ("shop", False), ("shop", True), ("crm", False), ("", False)] == [
+            (evidence.service, evidence.claimed) for evidence in at.press.evidence()
+        ]
+
+    run(scenario, signers=lambda: Signers(KEYS, default="optional"))
+
+
 def test_a_service_that_begins_to_sign_goes_on_with_what_was_deferred() -> None:
     """Its next attempt is known by nothing, and judged."""
 

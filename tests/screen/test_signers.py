@@ -186,6 +186,30 @@ def test_a_verification_costs_little_more_than_reading() -> None:
     assert cost["of that: verification"] < 2.2 * cost["reading an intent"], cost
 
 
+def provable(signers: Signers, *services: str, topic: str = INTENTS.name) -> set[str]:
+    """Those of them that somebody can prove in a topic."""
+    check = signers.of_topic(topic)
+    return {service for service in services if check.can_prove(service)}
+
+
+def test_who_can_be_proved_is_told_from_who_can_not() -> None:
+    """By a key for intents, though it be over, or a topic; of whom nobody looks at a signature nothing proves anything.
+    For feedback every key and topic counts: it is taken for what it says of messages."""
+    names = "shop", "billing", "crm", ""
+    mailer = key("mailer-1", SHOP, "crm", topics=frozenset({BOUNCES.name}))
+    over = key("shop-1", SHOP, "shop", until=NOW - 1)
+    assert set() == provable(Signers(), *names)
+    assert {"shop"} == provable(Signers([over, mailer]), *names)
+    assert {"shop", "crm"} == provable(Signers([over, mailer]), *names, topic=BOUNCES.name)
+    assert {"billing"} == provable(Signers(KEYS, {"shop": "off"}), *names)
+    assert {"shop"} == provable(Signers(topics=OWNERS, default="off"), *names)
+    for topic in (BOUNCES.name, OWN):
+        assert {"shop"} == provable(Signers(topics=OWNERS), *names, topic=topic)
+    gateway = key("gateway", SHOP, "*")
+    assert {"shop", "billing"} == provable(Signers([gateway], {"crm": "off"}), *names)
+    assert {"shop"} == provable(Signers([gateway], {"shop": "optional"}, default="off"), *names)
+
+
 OWN = "email-intents.shop"
 OWNERS = [TopicSpeaker(OWN, frozenset({"shop"}), frozenset({"transactional"}))]
 
