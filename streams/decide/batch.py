@@ -5,7 +5,7 @@ difference.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
@@ -22,6 +22,8 @@ from sidestep.schemas import (
     TrapRecord,
     Verdict,
 )
+from sidestep.schemas.intents import CLAIMED
+from sidestep.streams.decide.claims import claims_of, history_name
 from sidestep.streams.decide.counted import Counted
 from sidestep.streams.decide.fold import fold
 from sidestep.streams.decide.former import Moving
@@ -49,6 +51,7 @@ from sidestep.streams.decide.tables import (
     OPEN_TALLIES,
     SERVICES,
     SOURCES,
+    RecipientRow,
 )
 from sidestep.streams.decide.tally_counts import widen
 from sidestep.streams.runtime.tables import Row, Table
@@ -113,7 +116,9 @@ class Needs:
 def load(records: Records, controls: Controls, read: Read, between: Between) -> State:
     """A state with every row that these records may need, each table read in a call or two; and what they may end."""
     needs = _needs(records)
-    state, subjects, sources = State(controls), needs.subjects, needs.sources
+    state, sources = State(controls), needs.sources
+    state.recipients = read(BOUNCE_HISTORY, needs.recipients)
+    subjects = needs.subjects | _claims_told_of(records, state.recipients)
     domains = needs.domains | {domain.encode() for _, domain in subjects}
     hosted = _hosted(records, controls)
     state.domains = read(DOMAIN_RATES, domains | {provider_key(provider) for _, provider in hosted})
@@ -122,7 +127,6 @@ def load(records: Records, controls: Controls, read: Read, between: Between) -> 
     sources |= {service_key(service) for service in {service for service, _ in subjects} if service}
     pairs = {f"{service}@{domain}".encode() for service, domain in subjects}
     state.services = read(SERVICES, pairs | needs.tests | {service_provider_key(*pair) for pair in hosted})
-    state.recipients = read(BOUNCE_HISTORY, needs.recipients)
     if any(isinstance(record, FeedbackEvidence | TrapRecord) for _, record in records):  # they count for who brought it
         sources |= source_keys(state.recipients.values())
     state.sources = read(SOURCES, sources) if sources else {}
@@ -136,7 +140,8 @@ def _needs(records: Records) -> Needs:
     needs = Needs()
     for _, record in records:
         if type(record) is IntentEvidence:
-            needs.subjects.add((record.service, record.domain))
+            name = history_name(record)
+            needs.subjects.add((name, record.domain))
             needs.recipients.add(record.recipient_key)
             needs.ids.append(record.id_key)
             mx = record.mx
@@ -145,9 +150,11 @@ def _needs(records: Records) -> Needs:
             elif not mx.provider:
                 needs.exchanges.add(mx.exchanges[0])
             if record.source:
-                needs.sources.add(source_key(record.service, record.source))
+                needs.sources.add(source_key(name, record.source))
             if record.campaign:
-                needs.sources.add(campaign_key(record.service, record.campaign))
+                needs.sources.add(campaign_key(name, record.campaign))
+            if record.claimed:
+                _need_past(needs, record)
             if record.reused:
                 needs.contents.append(record.content_key)
             if record.test:
@@ -157,7 +164,7 @@ def _needs(records: Records) -> Needs:
             if record.former:
                 _need_former(needs, record)
         elif type(record) is FeedbackEvidence:
-            needs.subjects.add((record.service, record.domain))
+            needs.subjects |= {(record.service, record.domain), (history_name(record), record.domain)}
             needs.recipients.add(record.recipient_key)
             needs.ids.append(record.event_key)
             needs.looked_up.add(record.domain)
@@ -169,6 +176,23 @@ def _needs(records: Records) -> Needs:
                 needs.ids.append(record.event_key)
             _need_former(needs, record)
     return needs
+
+
+def _need_past(needs: Needs, record: IntentEvidence) -> None:
+    """What the rows of claims may begin with."""
+    needs.subjects.add((record.service, record.domain))
+    needs.sources |= {source_key(record.service, record.source), campaign_key(record.service, record.campaign)}
+
+
+def _claims_told_of(records: Records, recipients: Mapping[bytes, RecipientRow]) -> set[tuple[str, str]]:
+    """Claims of a service, and the domain, of which feedback may tell that names the service."""
+    told = [record for _, record in records if type(record) is FeedbackEvidence and record.service]
+    if not told:
+        return set()
+    known = set(claims_of(recipients.values()))
+    known |= {history_name(record) for _, record in records if type(record) is IntentEvidence and record.claimed}
+    pairs = ((record.service + CLAIMED, record.domain) for record in told) if known else ()
+    return {pair for pair in pairs if pair[0] in known}
 
 
 def _need_former(needs: Needs, record: Moving) -> None:
@@ -189,8 +213,9 @@ def _hosted(records: Records, controls: Controls) -> set[tuple[str, str]]:
     # a control record in this very batch may bring limits that go by the provider
     if not controls.by_provider and not any(isinstance(record, PolicyRecord | PaceRecord) for _, record in records):
         return set()
-    intents = (record for _, record in records if type(record) is IntentEvidence)
-    return {(it.service, it.mx.provider) for it in intents if it.mx is not None and it.mx.provider}
+    intents = [record for _, record in records if type(record) is IntentEvidence]
+    found = {(it.service, it.mx.provider) for it in intents if it.mx is not None and it.mx.provider}
+    return found | {(history_name(it), it.mx.provider) for it in intents if it.claimed and it.mx is not None}
 
 
 def _contents(records: Records, ids: list[bytes], known: Iterable[bytes]) -> list[bytes]:
@@ -229,10 +254,11 @@ def decide(records: Records, state: State, topic: str, partition: int) -> Decide
             counted, second = Counted([], [], []), now
         if verdict is not None:
             decided.verdicts.append(verdict)
+            assert isinstance(record, IntentEvidence), "only intents have verdicts"
             if verdict.test:
-                counted.tests.append(verdict)
+                counted.tests.append((history_name(record), verdict))
             else:
-                counted.intents.append((record, verdict, state.risk))  # type: ignore[arg-type]  # only intents have verdicts
+                counted.intents.append((record, verdict, state.risk))
         elif announced:
             decided.tallies.append(_announcement(announced.pop(), controls, partition))
         if others:

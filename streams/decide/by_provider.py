@@ -8,6 +8,7 @@ gives it, or an equal one. A domain with a limit of its own stands for itself: i
 from sidestep.schemas import IntentEvidence
 from sidestep.schemas.evidence import Pace
 from sidestep.streams.decide.buckets import Bucket, Passing, RateBucket, SlowBucket
+from sidestep.streams.decide.claims import history_name
 from sidestep.streams.decide.keys import provider_key, service_provider_key
 from sidestep.streams.decide.slow_down import slow_provider
 from sidestep.streams.decide.state import State
@@ -47,7 +48,7 @@ def _of_provider(passing: Passing, state: State, provider: str, pace: Pace, own:
 
 
 def _of_service(passing: Passing, state: State, provider: str, pace: Pace) -> Bucket | None:
-    evidence, policy, now_us = passing
+    evidence, policy, _ = passing
     service, limits = evidence.service, policy.service_provider_limits
     if not limits.named or policy.rules["service-provider-limit"].mode == "off":
         return None
@@ -55,20 +56,25 @@ def _of_service(passing: Passing, state: State, provider: str, pace: Pace) -> Bu
     rate = limits.share(name, state.controls.partitions, pace.share)
     if rate is None:
         return None
-    row = state.service(service_provider_key(service, provider), now_us // 1_000_000)
+    row = _row(passing, state, provider)
     return RateBucket(passing, "service-provider-limit", rate, row, provider)
 
 
 def _warm_up(passing: Passing, state: State, provider: str, service: ServiceRow) -> Bucket | None:
-    evidence, policy, now_us = passing
+    evidence, policy, _ = passing
     ramp = policy.ramp
     if not ramp.services or policy.rules["warm-up"].mode == "off" or not _named(evidence, ramp.services):
         return None
     if not provider:
         return Today(passing, service, evidence.domain, 1)
-    row = state.service(service_provider_key(evidence.service, provider), now_us // 1_000_000)
+    row = _row(passing, state, provider)
     # an equal part for each partition: a day's cap that moved between them would be given out twice
     return Today(passing, row, provider, state.controls.partitions)
+
+
+def _row(passing: Passing, state: State, provider: str) -> ServiceRow:
+    key = service_provider_key(history_name(passing.evidence), provider)
+    return state.service(key, passing.now_us // 1_000_000, passing.evidence.service)
 
 
 def _named(evidence: IntentEvidence, services: frozenset[str]) -> bool:

@@ -11,6 +11,7 @@ class Whose(NamedTuple):
     """Whose message something came back of, as far as it is known: of the last message to the mailbox."""
 
     service: str = ""
+    """By the name of its history; likewise below."""
     source: str = ""
     campaign: str = ""
     provider: str = ""
@@ -70,5 +71,5 @@ class Counted(NamedTuple):
     intents: list[tuple[IntentEvidence, Verdict, Risk]]
     """Test intents left out."""
     others: list[CameBack | TrapHit | Bombed | RefusedRecords | StrayTold]
-    tests: list[Verdict]
-    """On test intents."""
+    tests: list[tuple[str, Verdict]]
+    """On test intents, with the name of their history."""

@@ -2,6 +2,7 @@
 
 from sidestep.schemas import FeedbackEvidence
 from sidestep.streams.decide import life
+from sidestep.streams.decide.claims import is_of, told_name
 from sidestep.streams.decide.counted import CameBack
 from sidestep.streams.decide.hosts import mailbox_gone, person_seen
 from sidestep.streams.decide.hygiene import never_was
@@ -39,12 +40,13 @@ def count_feedback(state: State, feedback: FeedbackEvidence) -> None:
     else:
         _sign_of_life(state, feedback, when, now)
     row = state.known(feedback.recipient_key, now)
-    if row is not None and row.alone and feedback.service not in ("", row.service):
+    if row is not None and row.alone and feedback.service and not is_of(row.service, feedback.service):
         state.recipient(feedback.recipient_key, now).alone = 0  # others have to do with it, too
     bad = feedback.event == "bounce" and feedback.hard and feedback.scope == "recipient"
     # such an event has changed the row already: it counts as written
     lesson = take_lesson(state, row, bad) if bad or feedback.event in PERSONS else None
-    state.others.append(CameBack(feedback, whose(state, row, feedback.domain, feedback.service), lesson))
+    name = told_name(feedback, row) if feedback.service else ""
+    state.others.append(CameBack(feedback, whose(state, row, feedback.domain, name), lesson))
 
 
 def _bounce(state: State, feedback: FeedbackEvidence, when: int, now: int) -> None:
@@ -102,7 +104,7 @@ def _sign_of_life(state: State, feedback: FeedbackEvidence, when: int, now: int)
         life.engaged(row, when)
         for story in came_back(state, row):
             story.engaged += 1
-        if (service := sender(state, row, feedback.service)) is not None:
+        if (service := sender(state, row, feedback)) is not None:
             service.engaged += 1
 
 
@@ -110,5 +112,6 @@ def _rows(state: State, feedback: FeedbackEvidence, now: int) -> list[DomainRow 
     name = feedback.domain.encode()
     rows: list[DomainRow | ServiceRow] = [state.domain(name, now)]
     if feedback.service:
-        rows.append(state.service(feedback.service.encode() + b"@" + name, now))
+        told = told_name(feedback, state.known(feedback.recipient_key, now))
+        rows.append(state.service(told.encode() + b"@" + name, now, feedback.service))
     return rows

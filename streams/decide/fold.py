@@ -23,9 +23,11 @@ from sidestep.schemas import (
 from sidestep.schemas.codec import encode
 from sidestep.schemas.verdicts import Action
 from sidestep.streams.decide import life
+from sidestep.streams.decide.claims import history_name
 from sidestep.streams.decide.counted import Bombed, RefusedRecords
 from sidestep.streams.decide.feedback import count_feedback
 from sidestep.streams.decide.former import move
+from sidestep.streams.decide.holds import hold_of
 from sidestep.streams.decide.hosts import domain_came, host_row, message_sent, silence
 from sidestep.streams.decide.hygiene import offered
 from sidestep.streams.decide.keys import source_key
@@ -125,20 +127,23 @@ def _judge(
 ) -> Verdict:
     now_ms = state.controls.clock_ms
     now = now_ms // 1000
-    pair = state.controls.service_at(evidence.service, evidence.domain)
+    name = history_name(evidence)
+    pair = state.controls.service_at(name, evidence.domain, evidence.service)
     # a domain that can't be read keeps no row
     domain = state.domain(pair.domain_key, now) if pair.domain_key else DomainRow()
     comes = life.seen(domain, evidence, now)
     recipient = state.known(evidence.recipient_key, now) or NEVER
-    hold = state.controls.hold_of(evidence.service)
+    hold = hold_of(state.controls, evidence)
     # nearly every intent is plain: it has nothing of what any rule needs to see
     traits = ladder.traits(evidence, recipient, domain, hold)
     stop: Finding | None = None
     flags: list[Finding] = []
     if traits:
         stop, flags = ladder.climb(Case(evidence, recipient, hold, policy, now, domain), traits)
-    stories = state.stories(evidence.service, evidence.source, evidence.campaign, now)
+    stories = state.stories(name, evidence, now)
     source = stories.source
+    if evidence.proved and not stories.service.proved_at:
+        stories.service.proved_at = now
     fired = flags if stop is None else [stop, *flags]
     host = host_row(state, evidence.domain, domain, now)
     hosts = (domain, host)
@@ -155,7 +160,7 @@ def _judge(
     if stop is None and (evidence.source or evidence.campaign):
         stop = meter(state, evidence, stories, recipient, policy, now)
     if stop is None:
-        service = state.service(pair.service_key, now)
+        service = state.service(pair.service_key, now, evidence.service)
         stop = limit(state, evidence, pair, domain, service, policy, now_ms * 1000)
         if stop is None:
             _count_send(state, evidence, policy, hosts, service, stories, now)
@@ -230,7 +235,7 @@ def _count_meant(state: State, evidence: IntentEvidence, policy: Policy, row: Re
     if evidence.attempt == 1:
         life.meant(row, evidence, now)
         if life.is_flooded(row, policy.bombed, now):
-            state.others.append(Bombed(evidence.service, evidence.recipient_key, row.hour_messages))
+            state.others.append(Bombed(history_name(evidence), evidence.recipient_key, row.hour_messages))
 
 
 def _halve(row: DomainRow | ServiceRow) -> None:

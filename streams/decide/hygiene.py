@@ -8,6 +8,7 @@ is known to be dead or a trap: customers who are alive say nothing about the str
 from collections.abc import Sequence
 
 from sidestep.schemas import IntentEvidence
+from sidestep.streams.decide.claims import history_name
 from sidestep.streams.decide.keys import source_key
 from sidestep.streams.decide.rules.case import NEVER, Finding
 from sidestep.streams.decide.tables import RecipientRow, SourceRow
@@ -41,7 +42,9 @@ def offered(
 
 def _from_elsewhere(recipient: RecipientRow, evidence: IntentEvidence) -> bool:
     """Others have brought it, and nobody has been stopped for what it is now: so it counts once."""
-    return not recipient.last_stopped and source_key(evidence.service, evidence.source) not in brought_keys(recipient)
+    return not recipient.last_stopped and source_key(history_name(evidence), evidence.source) not in brought_keys(
+        recipient
+    )
 
 
 def never_was(recipient: RecipientRow) -> bool:
@@ -56,11 +59,12 @@ def bad_share(row: SourceRow, least: int) -> float:
     return (row.unknown + row.suspicious) / row.offered if row.offered >= least else 0.0
 
 
-def brought(recipient: RecipientRow, service: str, source: str) -> bool:
+def brought(recipient: RecipientRow, evidence: IntentEvidence) -> bool:
     """Nobody knows the mailbox from elsewhere, and no person has ever been seen there."""
     if not recipient.last_approved:
         return True
-    return not recipient.last_engaged and recipient.source == source and recipient.service == service
+    as_first = recipient.source == evidence.source and recipient.service == history_name(evidence)
+    return as_first and not recipient.last_engaged
 
 
 def brought_keys(recipient: RecipientRow) -> list[bytes]:

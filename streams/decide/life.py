@@ -7,6 +7,7 @@ later success never clears an old mark.
 from zlib import crc32
 
 from sidestep.schemas import IntentEvidence
+from sidestep.streams.decide.claims import history_name
 from sidestep.streams.decide.hosts import has_moved, settle
 from sidestep.streams.decide.tables import DomainRow, LastMessage, Mailed, RecipientRow
 
@@ -58,23 +59,24 @@ def _came_back(domain: DomainRow, elsewhere: bool, now: int) -> None:
 def approved(row: RecipientRow, evidence: IntentEvidence, settled_at: int, watched: bool, now: int) -> None:
     """A message goes out to it. `settled_at`: when its domain came to the mail servers that it has; `watched`: whether
     it would be reported that a person reads it."""
+    name = history_name(evidence)
     if not row.last_approved:
-        row.service, row.source = evidence.service, evidence.source
+        row.service, row.source = name, evidence.source
         row.alone = 0 if heard_of(row) else PROVED if evidence.proved else CLAIMED
     elif row.last_approved < settled_at:
         row.unanswered = row.unseen = 0  # whoever is there now has had nothing yet
     if row.last_approved:
         if now - row.last_approved > row.silence:
             row.silence, row.woken_at = now - row.last_approved, now
-        if row.last_service != evidence.service:
-            _another_writes(row, evidence.service)
+        if row.last_service != name:
+            _another_writes(row, name)
     row.last_approved = now
     row.unanswered += 1
     row.unseen += watched
-    as_first = evidence.source == row.source and evidence.service == row.service and not evidence.campaign
-    row.last = None if as_first else LastMessage(evidence.service, evidence.source, evidence.campaign)
-    if row.alone and (row.service != evidence.service or evidence.proved):
-        row.alone = PROVED if row.service == evidence.service else 0
+    as_first = evidence.source == row.source and name == row.service and not evidence.campaign
+    row.last = None if as_first else LastMessage(name, evidence.source, evidence.campaign)
+    if row.alone and (row.service != name or evidence.proved):
+        row.alone = PROVED if row.service == name else 0
 
 
 def _another_writes(row: RecipientRow, service: str) -> None:
@@ -90,7 +92,7 @@ def meant(row: RecipientRow, evidence: IntentEvidence, now: int) -> None:
         row.hour_began, row.hour_messages, row.hour_forms = now, 0, 0
     row.hour_messages += 1
     if row.hour_messages > 1:  # nearly always it is the only one
-        form = f"{evidence.service}\x1f{evidence.source}\x1f{evidence.campaign}"
+        form = f"{history_name(evidence)}\x1f{evidence.source}\x1f{evidence.campaign}"
         row.hour_forms |= 1 << (crc32(form.encode("utf-8", "replace")) & 31)
 
 

@@ -10,7 +10,8 @@ from sidestep.streams.decide.tables import RecipientRow
 
 
 def whose(state: State, row: RecipientRow | None, domain: str, service: str) -> Whose:
-    """The origin of the last message, if that was the service's own; what names no service is about whoever it was."""
+    """The origin of the last message, if that was the service's own; what names no service is about whoever it was.
+    `service`: by the name of its history."""
     at = state.domains.get(domain.encode())
     provider = at.provider if at is not None else ""
     last = last_message(row) if row is not None else None

@@ -164,7 +164,7 @@ class Scales:
         return found
 
     def _of_source(self, source: SourceRow, evidence: IntentEvidence, recipient: RecipientRow) -> int:
-        if not brought(recipient, evidence.service, evidence.source):
+        if not brought(recipient, evidence):
             return 0
         found, share = 0, bad_share(source, self._least)
         if share >= self._dirty:

@@ -9,7 +9,9 @@ and is hardly at risk, but where a person has put the source on hold: most peopl
 
 from collections.abc import Collection, Iterator
 
-from sidestep.schemas import IntentEvidence
+from sidestep.schemas import FeedbackEvidence, IntentEvidence
+from sidestep.streams.decide.claims import told_name
+from sidestep.streams.decide.holds import source_hold
 from sidestep.streams.decide.hygiene import brought_keys
 from sidestep.streams.decide.keys import campaign_key, service_key, source_key
 from sidestep.streams.decide.policy import DAY, Policy, RulePolicy
@@ -75,9 +77,10 @@ def came_back(state: State, recipient: RecipientRow) -> Iterator[SourceRow]:
             yield row
 
 
-def sender(state: State, recipient: RecipientRow, service: str) -> SourceRow | None:
+def sender(state: State, recipient: RecipientRow, feedback: FeedbackEvidence) -> SourceRow | None:
     """The story of the service that feedback counts for: the one that it names, else the last message's."""
-    return state.known_source(service_key(service or last_message(recipient).service))
+    name = told_name(feedback, recipient) if feedback.service else recipient.last_service
+    return state.known_source(service_key(name))
 
 
 def brought_by(state: State, recipient: RecipientRow) -> Iterator[SourceRow]:
@@ -125,7 +128,7 @@ def _is_spared(
         return False
     if found.rule != "source-on-hold":
         return True
-    hold = state.controls.source_hold(evidence.service, evidence.source)
+    hold = source_hold(state.controls, evidence)
     return hold is not None and hold.by_watch
 
 
@@ -139,7 +142,7 @@ def _of_source(state: State, evidence: IntentEvidence, row: SourceRow, policy: P
 
 
 def _on_hold(state: State, evidence: IntentEvidence, policy: Policy) -> Finding | None:
-    hold = state.controls.source_hold(evidence.service, evidence.source)
+    hold = source_hold(state.controls, evidence)
     if hold is None or policy.rules["source-on-hold"].mode == "off":
         return None
     said = {"source": evidence.source, "why": hold.reason}

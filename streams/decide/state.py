@@ -4,7 +4,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from sidestep.schemas import ModelSnapshot, Pace, PolicyRecord, Versions
+from sidestep.schemas import IntentEvidence, ModelSnapshot, Pace, PolicyRecord, Versions
+from sidestep.streams.decide.claims import new_service, new_story
 from sidestep.streams.decide.counted import Bombed, CameBack, RefusedRecords, StrayTold, TrapHit
 from sidestep.streams.decide.engine import ENGINE
 from sidestep.streams.decide.expiry import HOUR_MS, KEPT_SECONDS, Stretch, ended
@@ -87,31 +88,21 @@ class Controls:
         self.versions = Versions("")
         self.refresh()
 
-    def service_at(self, service: str, domain: str) -> ServiceAtDomain:
-        """A domain and a service at it, by the policy in force."""
-        found = self._pairs.get((service, domain))
+    def service_at(self, name: str, domain: str, service: str) -> ServiceAtDomain:
+        """A domain and a service at it, by the policy in force; `name`: of its history (claims.py)."""
+        found = self._pairs.get((name, domain))
         if found is None:
             if len(self._pairs) >= PAIRS_REMEMBERED:
                 self._pairs.clear()
             rates = self.policy.rates(service, domain) if self.policy is not None else (None, None)
-            found = ServiceAtDomain(domain.encode(), f"{service}@{domain}".encode(), *rates)
-            self._pairs[service, domain] = found
+            found = ServiceAtDomain(domain.encode(), f"{name}@{domain}".encode(), *rates)
+            self._pairs[name, domain] = found
         return found
 
     @property
     def hour_ends_ms(self) -> int:
         """When the hour that the clock is in ends."""
         return (self.clock_ms // HOUR_MS + 1) * HOUR_MS
-
-    def hold_of(self, service: str) -> HoldRow | None:
-        """The hold that a service is on now."""
-        hold = self.holds.get(service.encode()) if self.holds else None
-        return hold if hold is not None and hold.until_ms > self.clock_ms else None
-
-    def source_hold(self, service: str, source: str) -> HoldRow | None:
-        """The hold that one source of a service is on now."""
-        hold = self.holds.get(source_key(service, source)) if self.holds else None
-        return hold if hold is not None and hold.until_ms > self.clock_ms else None
 
     def judge_by(self, policy: Policy) -> None:
         """Judge by a policy from here on."""
@@ -194,17 +185,19 @@ class State:
         row.last_seen = now
         return row
 
-    def service(self, key: bytes, now: int) -> ServiceRow:
-        """The row of SERVICE@DOMAIN, likewise."""
+    def service(self, key: bytes, now: int, service: str) -> ServiceRow:
+        """The row of SERVICE@DOMAIN, likewise; of the service, or of those who claim to be it."""
         row = self.services.get(key)
         if row is None or (row.last_seen < now - KEPT_SECONDS and ended(row, now)):
-            row = self.services[key] = ServiceRow()
+            row = self.services[key] = new_service(key, service, self.services, self.sources, now)
         row.last_seen = now
         return row
 
-    def stories(self, service: str, source: str, campaign: str, now: int) -> Stories:
-        """The rows of a source, of a campaign and of all mail of a service to write to, new if need be."""
-        names = service, source, campaign
+    def stories(self, name: str, evidence: IntentEvidence, now: int) -> Stories:
+        """The rows of an intent's source and campaign and of all mail of its service to write to, new if need be.
+        `name`: of their history."""
+        service, source, campaign = evidence.service, evidence.source, evidence.campaign
+        names = name, source, campaign
         found = self._stories.get(names)
         if found is None or now >= self._stories_until:
             # rows end: what was found in the last day can't have, because it was seen then
@@ -212,9 +205,9 @@ class State:
                 self._stories.clear()
                 self._stories_until = now + DAY
             found = self._stories[names] = Stories(
-                self._source(source_key(service, source), now) if source else None,
-                self._source(campaign_key(service, campaign), now) if campaign else None,
-                self._story(service_key(service), now),
+                self._source(source_key(name, source), service, now) if source else None,
+                self._source(campaign_key(name, campaign), service, now) if campaign else None,
+                self._story(service_key(name), service, now),
             )
         found.service.last_seen = now
         if found.source is not None:
@@ -223,15 +216,15 @@ class State:
             found.campaign.last_seen = now
         return found
 
-    def _source(self, key: bytes, now: int) -> SourceRow:
-        row = self._story(key, now)
+    def _source(self, key: bytes, service: str, now: int) -> SourceRow:
+        row = self._story(key, service, now)
         self.controls.sources_since = self.controls.sources_since or now
         return row
 
-    def _story(self, key: bytes, now: int) -> SourceRow:
+    def _story(self, key: bytes, service: str, now: int) -> SourceRow:
         row = self.sources.get(key)
         if row is None or ended(row, now):
-            row = self.sources[key] = SourceRow(began=now)
+            row = self.sources[key] = new_story(key, service, self.sources, now)
         self.written_sources[key] = row
         return row
 

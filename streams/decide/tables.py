@@ -197,7 +197,7 @@ class RecipientRow(Struct, array_like=True, gc=False):
     complained_at: int = 0
     unsubscribed_at: int = 0
     service: str = ""
-    """Who wrote to it first, …"""
+    """Who wrote to it first, by the name of the history (claims.py; likewise below), …"""
     source: str = ""
     """… and where that service had the address from."""
     hard_bounces_at: tuple[int, ...] = ()
@@ -283,6 +283,8 @@ class SourceRow(Struct, array_like=True, gc=False):
     suspicious: int = 0
     traps: int = 0
     """Of the addresses, those that were reported to be traps."""
+    proved_at: int = 0
+    """Of all that a service sends: when it was proved first; 0: never (claims.py)."""
 
     @property
     def touched(self) -> int:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from sidestep.schemas import IntentEvidence, Tally, Verdict
+from sidestep.streams.decide.claims import history_name
 from sidestep.streams.decide.counted import Counted
 from sidestep.streams.decide.risk import Risk, names_of
 from sidestep.streams.decide.tally_counts import add_samples, count, counts_of
@@ -38,7 +39,7 @@ class Kind(NamedTuple):
 
 class _Groups(NamedTuple):
     numbers: dict[tuple[str, str, Risk], int]
-    """Of each kind: service, action and risk."""
+    """Of each kind: service (by the name of its history), action and risk."""
     each: list[int]
     """The kinds' numbers, intent by intent."""
     domains: list[tuple[int, str]]
@@ -62,8 +63,8 @@ class OpenTallies:
         """Count what one second gave."""
         if counted.intents:
             self._add_intents(second, counted.intents)
-        for verdict in counted.tests:
-            self._row(verdict.service, second).tests[_COLUMNS[verdict.action]] += 1
+        for name, verdict in counted.tests:
+            self._row(name, second).tests[_COLUMNS[verdict.action]] += 1
         for other in counted.others:
             add_other(lambda service: self._row(service, second), other)
 
@@ -122,7 +123,7 @@ def _group(intents: Sequence[Intent]) -> _Groups:
     groups = _Groups({}, [], [], [], [])
     numbers, each, domains, others, odd = groups
     for evidence, verdict, risk in intents:
-        number = numbers.setdefault((verdict.service, verdict.action, risk), len(numbers))
+        number = numbers.setdefault((history_name(evidence), verdict.action, risk), len(numbers))
         mx = evidence.mx
         each.append(number)
         domains.append((number, evidence.domain))

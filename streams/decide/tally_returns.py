@@ -45,8 +45,8 @@ def add_other(row_of: RowOf, other: CameBack | TrapHit | Bombed | RefusedRecords
     elif isinstance(other, TrapHit):
         _add_returns(row_of(other.origin.service), other.origin, [TRAPS])
     else:
-        _add_feedback(row_of(other.feedback.service), other.feedback)
-        _add_came_back(row_of(other.feedback.service or other.origin.service), other)
+        _add_feedback(row_of(other.origin.service if other.feedback.service else ""), other.feedback)
+        _add_came_back(row_of(other.origin.service), other)
     if isinstance(other, CameBack | TrapHit) and other.lesson is not None:
         _learn(row_of(""), other.lesson, trap=isinstance(other, TrapHit))
 

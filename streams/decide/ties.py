@@ -6,6 +6,7 @@ What anybody can say about anybody is a stray report: it marks nobody, and the n
 from typing import NamedTuple
 
 from sidestep.schemas import FeedbackEvidence, TrapRecord
+from sidestep.streams.decide.claims import is_of
 from sidestep.streams.decide.counted import StrayTold
 from sidestep.streams.decide.policy import DAY, NEEDS, Believing
 from sidestep.streams.decide.state import State
@@ -89,11 +90,11 @@ def _was_mailed(row: RecipientRow, service: str, when: int, window: int) -> bool
 
 def _last_mailed(row: RecipientRow, service: str) -> int:
     """When the service, or any where none is named, mailed it last, as far as that is known; 0: never."""
-    if service in ("", row.last_service):
+    if not service or is_of(row.last_service, service):
         return row.last_approved
-    by_others = [mailed.at for mailed in row.mailed if mailed.service == service]
+    by_others = [mailed.at for mailed in row.mailed if is_of(mailed.service, service)]
     # of rows from before services were told apart the first one is known, too
-    return max(by_others, default=row.last_approved if service == row.service else 0)
+    return max(by_others, default=row.last_approved if is_of(row.service, service) else 0)
 
 
 def _teller(said: Report) -> str:

@@ -10,7 +10,9 @@ from typing import NamedTuple
 from sidestep.schemas import IntentEvidence
 from sidestep.streams.decide import life
 from sidestep.streams.decide.buckets import Passing
+from sidestep.streams.decide.claims import history_name
 from sidestep.streams.decide.expiry import ended
+from sidestep.streams.decide.holds import hold_of
 from sidestep.streams.decide.hosts import silence
 from sidestep.streams.decide.keys import service_tests_key
 from sidestep.streams.decide.policy import Policy
@@ -34,7 +36,7 @@ class TriedOut(NamedTuple):
 def try_out(state: State, evidence: IntentEvidence, policy: Policy, ladder: Ladder, scales: Scales) -> TriedOut:
     """Judge a test intent. Changes nothing but what its service has left of its rate."""
     now = state.controls.clock_ms // 1000
-    hold = state.controls.hold_of(evidence.service)
+    hold = hold_of(state.controls, evidence)
     held = hold is not None and policy.rules["service-on-hold"].mode != "off"
     if not held and (full := _no_room(state, evidence, policy)) is not None:
         return TriedOut(full, [], NO_RISK)
@@ -55,7 +57,8 @@ def _no_room(state: State, evidence: IntentEvidence, policy: Policy) -> Finding 
     if rate is None:
         return None
     now_us = state.controls.clock_ms * 1000
-    row = state.service(service_tests_key(evidence.service, bool(evidence.proved)), now_us // 1_000_000)
+    key = service_tests_key(evidence.service, bool(evidence.proved))
+    row = state.service(key, now_us // 1_000_000, evidence.service)
     row.tat_us = min(row.tat_us, furthest(rate, now_us))
     free = earliest(rate, row.tat_us)
     if free <= now_us:
@@ -77,6 +80,6 @@ def _own_story(state: State, evidence: IntentEvidence, now: int) -> RecipientRow
     row = state.recipients.get(evidence.recipient_key)
     if row is None or ended(row, now):
         return NEVER
-    if row.service == evidence.service and row.alone and (evidence.proved or row.alone == life.CLAIMED):
+    if row.service == history_name(evidence) and row.alone and (evidence.proved or row.alone == life.CLAIMED):
         return row
     return RecipientRow(suppressed=row.suppressed) if row.suppressed is not None else NEVER

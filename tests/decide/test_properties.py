@@ -43,6 +43,7 @@ intents = st.fixed_dictionaries(
         "stream": st.sampled_from(["", "newsletter"]),
         "test": st.sampled_from([False] * 5 + [True]),
         "proved": st.sampled_from(["", "", "shop-1"]),
+        "claimed": st.booleans(),
         "metadata": st.sampled_from([None, None, None, {"template": "other"}]),
         "classes": st.sampled_from(
             [(), (), ("role",), ("disposable", "free"), ("near-miss",), ("near-miss", "misspelling"), ("faint-miss",)]
@@ -58,13 +59,16 @@ events = st.fixed_dictionaries(
         "to": addresses,
         "id": st.sampled_from("12345678"),
         "service": st.sampled_from(["", "shop"]),
+        "claimed": st.booleans(),
         "hard": st.booleans(),
         "scope": st.sampled_from(["recipient", "us", "domain", "transient"]),
         "reason": st.sampled_from(["", "suspend", "userunknown", "speeding", "blocked"]),
         "occurred_at": st.sampled_from([0, 1_700_000_000_000, 1_900_000_000_000]),
     }
 )
-holds = st.tuples(services, st.sampled_from([0, 1_800_000_100_000, 1_900_000_000_000]))
+holds = st.tuples(
+    st.sampled_from(["shop", "bank", "shop (claimed)"]), st.sampled_from([0, 1_800_000_100_000, 1_900_000_000_000])
+)
 suppressions = st.tuples(
     st.sampled_from(["a@x.com", "x.com", "y.org"]),
     st.sampled_from([0, 1_800_000_100_000, 1_900_000_000_000]),
@@ -130,7 +134,7 @@ def _record(new_world: type[World], what: Any, now: int) -> Evidence:
     if "event" in what:
         return new_world.feedback_record(**what, at=now)
     if "mx" in what:
-        return new_world.intent_record(**what, at=now)
+        return new_world.intent_record(**what | {"claimed": what["claimed"] and not what["proved"]}, at=now)
     return new_world.policy_record(_policy(new_world, what), now)
 
 
