@@ -16,6 +16,7 @@ from tests.guarantees.harness.records import Key, read
 from tests.guarantees.harness.system import System
 from tests.guarantees.harness.traffic import GOOD
 from tests.guarantees.harness.workers import wait_for
+from tests.guarantees.test_holds import hold
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 SECONDS = 30.0
@@ -95,6 +96,50 @@ def test_only_what_a_service_has_signed_gets_a_verdict(system: System) -> None:
     wait_for(lambda: refused(system).total() >= sum(wanted.values()), SECONDS, "tallies of it", every=0.5)
     assert expected_tallies == refused(system)
     assert [screen.leave(), decide.leave()] == [0, 0]
+
+
+def test_who_only_claims_a_name_uses_nothing_up_of_who_proves_it(system: System) -> None:
+    """Where unsigned records are taken as well: a forger fills his own limit, is counted and held by a name of his own,
+    and the service sends as if he were not there. Before histories were apart it was deferred by `service-limit`."""
+    roomy = system.policy.read_text("utf-8").replace('"300/min,max_burst=40"', '"3000/min,max_burst=500"')
+    head, at, tail = roomy.partition("\n[limits.service-at-domain]")
+    system.policy.write_text(head + at + tail.replace("3000/min,max_burst=500", "20/day,max_burst=20", 1), "utf-8")
+    shop = signer(system.folder, "shop", "a1")
+    signer(system.folder, "billing", "b2")
+    signers = registry(system.folder)
+    signers.write_text(f'default = "optional"\n{signers.read_text("utf-8")}', "utf-8")
+    screen = system.start("screen", signers=signers).await_ready()
+    decide = system.start("decide").await_ready()
+
+    def rules(label: str, count: int, domain: str, by: Signer | None) -> Counter[str]:
+        """What became of so many intents in the shop's name: send, or the rule that stopped them."""
+        said = [EmailIntent(id=f"{label}-{n}", to=f"{label}{n}@{domain}", service="shop") for n in range(count)]
+        with Publisher(system.connection, signer=by) as publisher:
+            for each in said:
+                publisher.intent(each)
+        keys: list[Key] = [(each.service, each.id, 1, each.to) for each in said]
+        system.verdicts.await_all(keys, SECONDS)
+        verdicts = [system.verdicts.verdicts[key] for key in keys]
+        return Counter("send" if each.action == "send" else each.rules[0].id for each in verdicts)
+
+    assert {"send": 20, "service-limit": 40} == rules("forged", 60, GOOD[0], None)
+    assert {"send": 20} == rules("own", 20, GOOD[0], shop)
+    assert 0 == hold(system, "add", "shop (claimed)", "--until", "1h", "--reason", "somebody else")
+    assert {"service-on-hold": 5} == rules("late", 5, GOOD[1], None)
+    assert {"send": 5} == rules("own-late", 5, GOOD[1], shop)
+    wait_for(lambda: approved(system).total() >= 45, SECONDS, "tallies", every=0.5)
+    assert {"shop": 25, "shop (claimed)": 20} == approved(system)
+    assert [screen.leave(), decide.leave()] == [0, 0]
+
+
+def approved(system: System) -> Counter[str]:
+    """Approvals by service, as the tallies tell."""
+    found = Counter[str]()
+    for record in read(system.connection, TALLIES.name):
+        tally = json.loads(record.value() or b"{}")
+        found[tally["service"]] += tally.get("intents", {}).get("approved", 0)
+    del found[""]
+    return +found
 
 
 def refused(system: System) -> Counter[str]:
