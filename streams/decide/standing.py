@@ -29,6 +29,9 @@ from sidestep.streams.decide.tables import DEDUPLICATION_SECONDS, DEFER, DROP, S
 
 RESERVED = b"reserved"
 """Content of an id that has been seen with a fault only: its rightful content may still wait for DNS."""
+PLACES_MOST = 32
+"""Partitions of which the row of an attempt remembers a record: as many as one that hashes keys in all ways ever meets.
+Of more, the one that was noted first is forgotten."""
 
 
 class Follows(Enum):
@@ -146,14 +149,24 @@ def refuse(state: State, evidence: IntentEvidence, met: Situation) -> Finding:
     return Finding(met.follows.value, text)
 
 
+def pass_over(state: State, evidence: IntentEvidence) -> None:
+    """Of an attempt whose turn may come yet, notes which record has repeated it: that one may be read again by then."""
+    if evidence.attempt == 1:
+        return
+    now, key = state.controls.clock_ms // 1000, attempt_key(evidence.content_key, evidence.attempt)
+    row = _remembered(state, key, now)
+    if row is not None and not _was_for(row, evidence):
+        state.remember(key, replace(row, at=now, content=_and_for(row, evidence)))
+
+
 def _of_this_content(state: State, evidence: IntentEvidence, known: IdRow) -> Situation:
     attempt = evidence.attempt
     if known.began <= attempt <= known.attempt:
         return REPEATED
     answered = _answered(state, evidence)
     turn = attempt == known.attempt + 1 and known.action == DEFER
-    # what came too early may come again in its turn; only the very record that was refused then may not
-    if answered is not None and not (turn and answered.content != evidence.origin.encode()):
+    # what came too early may come again in its turn; only the records that came before it may not
+    if answered is not None and not (turn and not _was_for(answered, evidence)):
         return ANSWERED
     if attempt < known.began:
         return SENT_BEFORE_ITS_TURN if known.action == SEND else BEGUN_ANEW
@@ -168,7 +181,31 @@ def _note_answered(state: State, evidence: IntentEvidence, now: int) -> None:
         state.remember(evidence.content_key, IdRow(now, evidence.content_key[:8], 1, DROP))
     else:
         key = attempt_key(evidence.content_key, evidence.attempt)
-        state.remember(key, IdRow(now, evidence.origin.encode(), evidence.attempt, DROP))
+        content = _and_for(_remembered(state, key, now), evidence)
+        state.remember(key, IdRow(now, content, evidence.attempt, DROP))
+
+
+def _was_for(answered: IdRow, evidence: IntentEvidence) -> bool:
+    """Whether the record, or a later one of its partition, is one of those that the attempt's row is about."""
+    place, offset = _place(evidence.origin.encode())
+    return any(known == place and offset <= last for known, last in map(_place, answered.content.split(b" ")))
+
+
+def _and_for(answered: IdRow | None, evidence: IntentEvidence) -> bytes:
+    """The records that the attempt's row is about, and this one: the last one of each partition."""
+    origin = evidence.origin.encode()
+    if answered is None:
+        return origin
+    if _was_for(answered, evidence):
+        return answered.content
+    others = [other for other in answered.content.split(b" ") if _place(other)[0] != _place(origin)[0]]
+    return b" ".join([*others[1 - PLACES_MOST :], origin])
+
+
+def _place(origin: bytes) -> tuple[bytes, int]:
+    """`TOPIC/PARTITION/OFFSET` -> its partition and offset; anything else is a place of its own."""
+    partition, _, offset = origin.rpartition(b"/")
+    return (partition, int(offset)) if offset.isdigit() and len(offset) < 20 else (origin, 0)
 
 
 def _answered(state: State, evidence: IntentEvidence) -> IdRow | None:

@@ -294,7 +294,7 @@ class SourceRow(Struct, array_like=True, gc=False):
 
 class IdRow(Struct, array_like=True, gc=False):
     """An intent (or feedback) that has been counted; or one attempt of a content that has had its verdict (content: the
-    record it came from)."""
+    last record of each partition in which it came, with spaces between them)."""
 
     at: int
     content: bytes = b""

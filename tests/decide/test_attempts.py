@@ -1,8 +1,10 @@
 """Attempts take their turn: whoever raises the number gains nothing by it, and takes nothing from whoever doesn't."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from sidestep.schemas import Verdict
+from sidestep.schemas import IntentEvidence, Verdict
 from sidestep.streams.decide.tables import DEDUPLICATION_SECONDS
 from tests.decide.world import World
 
@@ -41,6 +43,51 @@ def test_what_came_too_early_is_judged_in_its_turn(world: World) -> None:
     assert world.passes_over(mx="yes", attempt=3, origin=AHEAD)
     assert "send" == world.intent(mx="yes", attempt=3, origin="email-intents/0/9").action
     assert world.passes_over(mx="yes", attempt=3, origin=AHEAD)
+
+
+@pytest.mark.parametrize("again", ["email-intents/0/8", "email-intents/1/3", "email-intents.shop/0/8"])
+def test_what_repeated_an_early_attempt_is_no_later_one(world: World, again: str) -> None:
+    """The record that was passed over may be read once more when the attempt's turn has come: a worker of Screen was
+    killed before it committed what it had read. In a partition of its own it is known beside the others."""
+    world.intent(mx="unknown")
+    assert ["attempt-out-of-turn"] == _rules(world.intent(mx="yes", attempt=3, origin=AHEAD))
+    assert world.passes_over(mx="yes", attempt=3, origin=again)
+    assert "defer" == world.intent(mx="unknown", attempt=2).action
+    assert all(world.passes_over(mx="yes", attempt=3, origin=origin) for origin in (AHEAD, again, AHEAD))
+    assert "send" == world.intent(mx="yes", attempt=3, origin="email-intents/0/9").action
+
+
+def test_what_repeated_an_attempt_out_of_the_row_is_no_later_one(world: World) -> None:
+    """The third was judged, as nothing was known of its id, and repeated before the first came."""
+    assert "defer" == world.intent(mx="unknown", attempt=3, origin=AHEAD).action
+    assert world.passes_over(mx="yes", attempt=3, origin="email-intents/0/8")
+    assert ["defer", "defer"] == [world.intent(mx="unknown", attempt=attempt).action for attempt in (1, 2)]
+    assert world.passes_over(mx="yes", attempt=3, origin="email-intents/0/8")
+    assert "send" == world.intent(mx="yes", attempt=3, origin="email-intents/0/9").action
+
+
+published = st.tuples(st.sampled_from([1, 2, 3, 3, 4]), st.integers(0, 1), st.sampled_from(["unknown"] * 5 + ["yes"]))
+"""Attempt, partition, and what its domain says."""
+
+
+@given(st.lists(published, min_size=4, max_size=10), st.data())
+def test_no_record_has_two_verdicts_however_often_it_is_read(
+    new_world: type[World], attempts: list[tuple[int, int, str]], data: st.DataObject
+) -> None:
+    """Screen is killed anywhere and reads again from anywhere: whatever it has read before changes nothing."""
+    read: list[IntentEvidence] = []
+    once, often = new_world(), new_world()
+    for number, (attempt, partition, mx) in enumerate(attempts):
+        record = new_world.intent_record(mx=mx, attempt=attempt, origin=f"email-intents/{partition}/{number}")
+        read.append(record)
+        verdicts = once.append(record)
+        again = read[data.draw(st.integers(0, number + 1), "read again from") :]
+        assert _said(verdicts) == _said(often.append(record)), number
+        assert not again or [] == often.append(*again), number
+
+
+def _said(verdicts: list[Verdict]) -> list[object]:
+    return [(verdict.attempt, verdict.action, _rules(verdict)) for verdict in verdicts]
 
 
 @pytest.mark.parametrize("mx", ["unknown", "no"])
