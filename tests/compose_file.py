@@ -7,7 +7,30 @@ from typing import Any
 import yaml
 
 ROOT = Path(__file__).parents[1]
-COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+VARIABLE = re.compile(r"\$\{(\w+):([-+])([^}]*)\}")
+
+
+def composed(variables: dict[str, str]) -> dict[str, Any]:
+    """The file as Docker Compose reads it where .env says `variables`: it looks for them in values that are read."""
+    found: dict[str, Any] = _interpolated(yaml.safe_load((ROOT / "docker-compose.yml").read_text()), variables)
+    return found
+
+
+def _interpolated(value: Any, variables: dict[str, str]) -> Any:
+    if isinstance(value, dict):
+        return {name: _interpolated(each, variables) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_interpolated(each, variables) for each in value]
+    return VARIABLE.sub(lambda match: _value(match, variables), value) if isinstance(value, str) else value
+
+
+def _value(match: re.Match[str], variables: dict[str, str]) -> str:
+    """`${NAME:-what else}` and `${NAME:+what then}`; empty is as good as absent."""
+    given = variables.get(match[1], "")
+    return (given or match[3]) if match[2] == "-" else given and match[3]
+
+
+COMPOSE = composed({})
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 NETWORKS: dict[str, dict[str, Any]] = COMPOSE["networks"]
 DOCKERFILE = (ROOT / "Dockerfile").read_text()

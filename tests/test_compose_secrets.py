@@ -3,7 +3,8 @@
 import json
 import re
 
-from tests.compose_file import COMPOSE, ROOT, SERVICES, WORKERS, environment, given
+from sidestep.streams.settings import load
+from tests.compose_file import COMPOSE, ROOT, SERVICES, WORKERS, composed, environment, given
 
 
 def test_each_gets_its_own_secrets_alone() -> None:
@@ -19,6 +20,7 @@ def test_each_gets_its_own_secrets_alone() -> None:
     assert {"prometheus", "receive"} == shared.pop("receiver-web-token")
     assert {"topics", "acls"} == shared.pop("signers")
     assert {"screen", "screen-2"} == shared.pop("hash-key")
+    assert {"screen", "screen-2"} == shared.pop("hash-key-former")
     assert {"decide", "decide-2"} == shared.pop("verdict-key")
     for kind in ("certificate", "key"):
         assert {"topics", "acls"} == shared.pop(f"admin-{kind}")
@@ -39,6 +41,20 @@ def test_no_secret_stands_in_an_environment_or_a_command() -> None:
         assert set(re.findall(r"/run/secrets/[\w.-]+", json.dumps(SERVICES[service]))) <= mounted, service
     assert not [what for what in COMPOSE["secrets"].values() if "ca.key" in what["file"] or set(what) != {"file"}]
     assert "env_file" not in (ROOT / "docker-compose.yml").read_text()
+
+
+def test_a_secret_of_before_is_named_while_it_is_being_changed() -> None:
+    """One line of .env gives both screens its file. Without it the file is that of the present one, which they have,
+    and nothing names it."""
+    variable, file = "SIDESTEP_HASH_KEY_FORMER_FILE", "./certs/mounted/{}.secret"
+    for line, path, mounted in (
+        ({}, "", "hash-key"),
+        ({"HASH_KEY_FORMER": "old"}, "/run/secrets/hash-key-former", "old"),
+    ):
+        made = composed(line)
+        assert file.format(mounted) == made["secrets"]["hash-key-former"]["file"]
+        assert {path} == {made["services"][name]["environment"][variable] for name in ("screen", "screen-2")}
+        assert load({variable: path}).hash_key_former_file == path
 
 
 def test_folders_of_secrets_are_mounted_where_they_are_read() -> None:
