@@ -40,3 +40,11 @@ def headers_of(record: HasHeaders) -> Sequence[Header]:
     if found and found[0][0] == _SPOILT:
         raise UnreadableHeaders("the name of a header is not UTF-8")
     return found
+
+
+def readable_headers(record: HasHeaders) -> Sequence[Header] | None:
+    """As headers_of; None where they can't be read."""
+    try:
+        return headers_of(record)
+    except UnreadableHeaders:
+        return None

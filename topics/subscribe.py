@@ -26,7 +26,6 @@ from confluent_kafka import (
     OFFSET_BEGINNING,
     OFFSET_END,
     Consumer,
-    KafkaError,
     KafkaException,
     Message,
     TopicPartition,
@@ -36,8 +35,9 @@ from sidestep.schemas.verdicts import Verdict
 from sidestep.topics.catalog import APPROVED, BY_NAME, REJECTED
 from sidestep.topics.cluster import DEADLINE, QUIET, reason, require
 from sidestep.topics.connection import Connection
-from sidestep.topics.errors import BrokerUnreachable, LogTruncated, TopicsError
-from sidestep.topics.headers import UnreadableHeaders, headers_of
+from sidestep.topics.errors import BrokerUnreachable
+from sidestep.topics.headers import readable_headers
+from sidestep.topics.read_errors import NO_LEADER, passing
 from sidestep.topics.received import Received, Unreadable, octets_of, received
 from sidestep.topics.verdict_check import VerdictCheck
 from sidestep.topics.verdict_keys import VerdictKeys
@@ -53,11 +53,6 @@ CONFIG: dict[str, Any] = {
     "heartbeat.interval.ms": 3_000,
     **QUIET,
 }
-LOST = (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE)
-FORBIDDEN = (KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.GROUP_AUTHORIZATION_FAILED, KafkaError._AUTHENTICATION)
-# a new topic exists a moment before its partitions have leaders
-NO_LEADER = (KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE, KafkaError.UNKNOWN_TOPIC_OR_PART)
-NO_TOPIC = (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC, KafkaError._UNKNOWN_PARTITION)
 
 
 class Subscription:
@@ -119,23 +114,29 @@ class Subscription:
         self._renew()
         deadline = time.monotonic() + timeout
         first = self._consumer.poll(timeout)
-        while first is not None and _passing(first.error()):
+        while first is not None and self._passed_over(first):
             first = self._consumer.poll(max(deadline - time.monotonic(), 0))
         if first is None:
             return []
         rest = self._consumer.consume(most - 1, 0) if most > 1 else []
-        self._handed_out = [m for m in (first, *rest) if not _passing(m.error())]
+        self._handed_out = [first, *(message for message in rest if not self._passed_over(message))]
         return [self._received(message) for message in self._handed_out]
+
+    def _passed_over(self, message: Message) -> bool:
+        """Trouble that passes, or a record from before where reading begins."""
+        if passing(message.error()):
+            return True
+        check = self._check
+        if check is None or not check.is_before(message.topic(), message.partition(), message.offset()):
+            return False
+        check.look_back(received(message), octets_of(message.value()), readable_headers(message))
+        return True
 
     def _received(self, message: Message) -> Received:
         record = received(message)
         if self._check is None:
             return record
-        try:
-            headers = headers_of(message)
-        except UnreadableHeaders:
-            headers = None
-        return self._check.checked(record, octets_of(message.value()), headers)
+        return self._check.checked(record, octets_of(message.value()), readable_headers(message))
 
     @property
     def refused(self) -> Counter[str]:
@@ -220,16 +221,21 @@ class Subscription:
         consumer.assign([self._begin(partition) for partition in known])
 
     def _begin(self, partition: TopicPartition) -> TopicPartition:
-        """Fixes "latest" to an offset at once: what is published from now on will be read."""
+        """Fixes "latest" to an offset at once: what is published from now on will be read. With keys, those before are
+        looked at first."""
         if partition.offset == OFFSET_END:
-            partition.offset = self._end_of(partition)
+            partition.offset = self._ends_of(partition)[1]
+        if self._check is not None and partition.offset > 0:
+            first = self._ends_of(partition)[0]
+            partition.offset = self._check.begin(partition.topic, partition.partition, partition.offset, first)
         return partition
 
-    def _end_of(self, partition: TopicPartition) -> int:
+    def _ends_of(self, partition: TopicPartition) -> tuple[int, int]:
+        """The offset of the first record that is there, and that of the next one to come."""
         deadline = time.monotonic() + DEADLINE
         while True:
             try:
-                return self._consumer.get_watermark_offsets(partition, timeout=DEADLINE)[1]
+                return self._consumer.get_watermark_offsets(partition, timeout=DEADLINE)
             except KafkaException as error:
                 if error.args[0].code() not in NO_LEADER or time.monotonic() > deadline:
                     raise BrokerUnreachable(f"{partition.topic} can't be read: {reason(error.args[0])}") from None
@@ -287,20 +293,6 @@ class Verdicts:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._records.__exit__(kind, error, trace)
-
-
-def _passing(error: KafkaError | None) -> bool:
-    """True for trouble that librdkafka gets over by itself, False for none. Raises LogTruncated and TopicsError for the
-    rest."""
-    if error is None:
-        return False
-    if error.code() in LOST:
-        raise LogTruncated(f"records that this group has not read are no longer retained: {reason(error)}")
-    if error.code() in NO_TOPIC:
-        raise TopicsError(f"{reason(error)}: sidestep topics create")
-    if error.fatal() or error.code() in FORBIDDEN:
-        raise TopicsError(f"reading is not allowed: {reason(error)}")
-    return True
 
 
 def _has_verdicts(topic: str) -> bool:

@@ -3,7 +3,8 @@ stands, and whether it has been there before.
 
 Decide makes at most one verdict of each record of evidence, in their order. So in a partition the offsets of their
 evidence go up, and a genuine verdict that somebody has written there once more is behind the last one. How far they
-have come is kept beside the group's offset, in Kafka, so that a reader knows it after a restart as well.
+have come is kept beside the group's offset, in Kafka, so that a reader knows it after a restart as well. One that has
+read nothing looks at the last verdicts before the place where it begins.
 """
 
 import logging
@@ -26,6 +27,9 @@ TOLD_SECONDS = 60.0
 """Between two lines of the log about the same reason."""
 ROOTS_MOST = 256
 """Roots whose signatures held that are remembered: the verdicts of a batch come one behind the other."""
+LOOK_BACK = 1000
+"""Offsets in each partition that a reader looks at who does not know how far its verdicts have come. Whoever wants to
+have an old one taken for new has to write more of them than these behind Decide's last."""
 _REACHED = re.compile(r"sidestep-evidence=(\d{1,18})")
 
 log = logging.getLogger(__name__)
@@ -39,6 +43,7 @@ class VerdictCheck:
         self._keys = keys.now()
         self._held: dict[tuple[object, ...], None] = {}
         self._reached: dict[tuple[str, int], int] = {}
+        self._begins: dict[tuple[str, int], int] = {}
         self._told: dict[str, float] = {}
         self.refused: Counter[str] = Counter()
         """What was not handed out as a verdict, by the reason's code."""
@@ -53,8 +58,33 @@ class VerdictCheck:
         """Reading of a partition goes on where a group left it; `note` is what stands beside its offset."""
         found = _REACHED.fullmatch(note or "")
         self._reached.pop((topic, partition), None)
+        self._begins.pop((topic, partition), None)
         if found:
             self._reached[topic, partition] = int(found[1])
+
+    def begin(self, topic: str, partition: int, offset: int, first: int) -> int:
+        """Verdicts are handed out from `offset` on; where to begin reading for that. `first`: the partition's first
+        record that is there."""
+        place = topic, partition
+        self._begins[place] = offset
+        return offset if place in self._reached else min(offset, max(first, offset - LOOK_BACK))
+
+    def is_before(self, topic: str | None, partition: int | None, offset: int | None) -> bool:
+        """Whether a record is from before where verdicts begin to be handed out."""
+        return (offset or 0) < self._begins.get((topic or "", partition or 0), 0)
+
+    def look_back(self, record: Received, octets: bytes | None, headers: HeaderPairs | None) -> None:
+        """Learn from a record that is not handed out how far verdicts had come. What proves nothing tells nothing."""
+        place = record.topic, record.partition
+        try:
+            proof = proof_among(headers or ())
+            if proof is None:
+                return
+            self._prove(record, octets or b"", proof)
+        except ContractError:
+            return
+        if isinstance(record.value, Verdict):
+            self._reached[place] = max(record.value.evidence.offset, self._reached.get(place, -1))
 
     def note(self, topic: str, partition: int) -> str:
         """What is to stand beside the group's offset; empty before the first verdict."""

@@ -17,7 +17,8 @@ from sidestep.topics.catalog import ANOMALIES, APPROVED, DEAD_LETTERS, REJECTED
 from sidestep.topics.cluster import QUIET, reason, require
 from sidestep.topics.connection import Connection
 from sidestep.topics.errors import BrokerUnreachable
-from sidestep.topics.subscribe import NO_LEADER, Verdicts
+from sidestep.topics.read_errors import NO_LEADER
+from sidestep.topics.subscribe import Verdicts
 from sidestep.topics.verdict_keys import VerdictKeys
 
 MOST = 5_000

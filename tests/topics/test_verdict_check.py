@@ -2,6 +2,7 @@
 
 import logging
 import os
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from sidestep.schemas.codec import ContractError, decode, encode
 from sidestep.topics import verdict_keys
 from sidestep.topics.errors import CredentialsError
 from sidestep.topics.received import Received, Unproved, Unreadable
-from sidestep.topics.verdict_check import ROOTS_MOST, TOLD_SECONDS, VerdictCheck
+from sidestep.topics.verdict_check import LOOK_BACK, ROOTS_MOST, TOLD_SECONDS, VerdictCheck
 from sidestep.topics.verdict_keys import VerdictKeys, read_verdict_keys
 from sidestep.topics.verdict_proof import HEADER
 from sidestep.topics.verdict_signer import VerdictSigner
@@ -140,6 +141,29 @@ def test_how_far_it_has_come_outlives_the_reader(reader: Reader, decide: Verdict
     for other in (None, "", "offset 7", "sidestep-evidence=x", "sidestep-evidence=" + "9" * 40):
         next_one.check.resume(APPROVED, 3, other)
         assert next_one.check.note(APPROVED, 3) == ""
+
+
+def test_a_reader_that_begins_anew_learns_from_those_before(reader: Reader, decide: VerdictSigner) -> None:
+    """How far Decide had come, whatever somebody has written behind that; what is not proved tells nothing."""
+    said = values(9)
+    proofs = decide.proofs(APPROVED, 3, said)
+    assert 0 == reader.check.begin(APPROVED, 3, 5, 0)
+    for number, proof in ((2, proofs[2]), (4, proofs[4]), (8, None), (8, proofs[7]), (3, proofs[3])):
+        assert reader.check.is_before(APPROVED, 3, 4)
+        reader.check.look_back(record(said[number]), said[number], [(HEADER, proof)] if proof else [])
+    assert not reader.check.is_before(APPROVED, 3, 5) and not reader.check.is_before(APPROVED, 2, 4)
+    assert ["proof-repeated", "proof-repeated", "taken"] == [reader.take(said[n], proofs[n]) for n in (3, 4, 5)]
+    assert not reader.check.refused - Counter({"proof-repeated": 2})
+
+
+def test_only_who_does_not_know_looks_back_and_not_for_ever(reader: Reader) -> None:
+    """As far as LOOK_BACK offsets, and as there are records."""
+    begin = reader.check.begin
+    assert [9000 - LOOK_BACK, 8500, 9000, 3] == [
+        begin(APPROVED, 3, offset, first) for offset, first in ((9000, 0), (9000, 8500), (9000, 9500), (3, 3))
+    ]
+    reader.check.resume(APPROVED, 3, "sidestep-evidence=7")
+    assert 9000 == begin(APPROVED, 3, 9000, 0)
 
 
 def test_where_no_proof_is_demanded_only_what_has_one_is_checked(tmp_path: Path, decide: VerdictSigner) -> None:

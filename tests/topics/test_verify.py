@@ -2,6 +2,7 @@
 the verdicts is handed out as one."""
 
 import asyncio
+import time
 from pathlib import Path
 
 import pytest
@@ -93,6 +94,23 @@ def test_a_group_knows_after_a_restart_what_it_has_read(
     write(clean_topics, APPROVED, first, second, third)
     with Verdicts(clean_topics, "mailer", [APPROVED], verify=keys) as verdicts:
         assert ["order-2", "proof-repeated", "proof-repeated", "order-3"] == taken(verdicts, 4)
+
+
+@pytest.mark.parametrize("group", [None, "mailer"])
+def test_a_reader_that_begins_at_the_end_takes_no_old_verdict_for_new(
+    clean_topics: Connection, decide: VerdictSigner, keys: VerdictKeys, group: str | None
+) -> None:
+    """It has handed out none of those before, which stand among forgeries and other repetitions, and knows the last one
+    all the same."""
+    pairs = proved(decide, APPROVED, *range(1, 7))
+    forged = (encode(verdict(9)), pairs[0][1])
+    write(clean_topics, APPROVED, *pairs[:4], forged, (pairs[5][0], None), pairs[1])
+    with Verdicts(clean_topics, group, [APPROVED], "latest", keys) as verdicts:
+        deadline = time.monotonic() + 20
+        while not verdicts._records._consumer.assignment():
+            assert verdicts.poll(0.05) is None and time.monotonic() < deadline
+        write(clean_topics, APPROVED, pairs[2], pairs[3], *pairs[4:])
+        assert ["proof-repeated", "proof-repeated", "order-5", "order-6"] == taken(verdicts, 4)
 
 
 def test_a_reader_stops_where_its_file_is_gone_and_loses_nothing(
