@@ -1,5 +1,6 @@
 """SIGKILL at every step that could tear output, state and progress apart: nothing is lost, nothing happens twice."""
 
+import json
 import shutil
 import signal
 import time
@@ -7,10 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from sidestep.topics.catalog import INTENTS
 from tests.guarantees.harness.model import assert_guarantees
+from tests.guarantees.harness.records import Key
 from tests.guarantees.harness.system import System
-from tests.guarantees.harness.traffic import Traffic
-from tests.guarantees.harness.workers import WorkerProcess
+from tests.guarantees.harness.traffic import GOOD, Traffic
+from tests.guarantees.harness.workers import WorkerProcess, wait_for
+from tests.guarantees.test_holds import hold
+from tests.leaks import MARK
 
 DECIDE_POINTS = ("before-transaction", "inside-transaction", "before-commit", "after-commit", "after-local")
 SCREEN_POINTS = ("screen-before-publish", "screen-after-publish")
@@ -86,6 +91,35 @@ def test_a_killed_screen_worker_loses_nothing_and_counts_nothing_twice(system: S
         feed_until_death(system, traffic, worker, point)
     finish(system, traffic, system.start("screen").await_ready(), decide)
     assert_guarantees(system.connection, traffic.expected, system.feed.origins, [decide.data])
+
+
+def test_what_repeated_an_early_attempt_is_no_later_one_for_a_screen_worker_that_died(system: System) -> None:
+    """It reads that record again when the attempt's turn has come: the repetition was passed over and stays so."""
+    expected: set[Key] = set()
+
+    def offer(id: str, *attempts: int) -> None:
+        fields = {"id": id, "to": f"{MARK}@{GOOD[0]}", "service": "shop"}
+        values = [json.dumps({**fields, "attempt": attempt}).encode() for attempt in attempts]
+        system.feed.send((INTENTS.name, "one partition", value) for value in values)
+        system.feed.flush()
+        expected.update(("shop", id, attempt, fields["to"]) for attempt in attempts)
+
+    decide = system.start("decide").await_ready("ok", "standby")
+    screen = system.start("screen", failpoint="screen-after-publish:2").await_ready()
+    assert 0 == hold(system, "add", "shop", "--until", "1h", "--reason", "complaints")
+    offer("early", 1)
+    system.verdicts.await_all(expected, DEATH_SECONDS)
+    offer("early", 3, 3, 2)
+    wait_for(lambda: not screen.alive, DEATH_SECONDS, "the death of Screen with four attempts not committed")
+    screen = system.start("screen").await_ready()
+    offer("later", 1)
+    system.verdicts.await_all(expected, DEATH_SECONDS)
+    assert [worker.leave() for worker in (screen, decide)] == [0, 0]
+    assert_guarantees(system.connection, expected, system.feed.origins, [decide.data])
+    verdicts = [verdict for key, verdict in system.verdicts.verdicts.items() if key[1] == "early"]
+    assert {1: "service-on-hold", 2: "service-on-hold", 3: "attempt-out-of-turn"} == {
+        verdict.attempt: verdict.rules[0].id for verdict in verdicts
+    }
 
 
 def finish(system: System, traffic: Traffic, *workers: WorkerProcess) -> None:

@@ -1,4 +1,5 @@
-"""Traffic with all that could be lost or counted twice: the same again, other attempts, reused ids, feedback."""
+"""Traffic with all that could be lost or counted twice: the same again, other attempts, such out of turn, reused ids,
+feedback."""
 
 import random
 from collections.abc import Iterator
@@ -19,6 +20,8 @@ ZONES = {name: [f"MX 10 mx.{name}"] for name in GOOD} | {"null.example": ["MX 0 
 ZONES |= {f"mx.{name}": ["A 93.184.215.14"] for name in GOOD}
 ZONES |= CANARY_ZONES
 SAID = ("userunknown", "suspend", "blocked", "complaint", "not-spam", "delivered", "opened")
+FAR = 1000
+"""So many attempts further nobody gets in turn."""
 DOMAINS = [*GOOD, "null.example", "gone.example"]
 
 _encode = msgspec.json.Encoder().encode
@@ -49,9 +52,11 @@ class Traffic:
         return set(self._by_key)
 
     def answered(self, verdicts: list[Verdict]) -> None:
-        """These may be offered again, with the next attempt: a service does that after it has had its verdict."""
+        """These may be offered again, with the next attempt: a service does that after it has had its verdict. But not
+        where that one has come too early already: in its turn it would have another verdict."""
         for verdict in verdicts:
-            self._answered.append(self._by_key[verdict.service, verdict.id, verdict.attempt, verdict.to])
+            if (verdict.service, verdict.id, verdict.attempt + 1, verdict.to) not in self._by_key:
+                self._answered.append(self._by_key[verdict.service, verdict.id, verdict.attempt, verdict.to])
 
     def some(self, count: int, label: str = "") -> list[Input]:
         """About `count` records, `label` says where they come from should one get lost."""
@@ -68,7 +73,7 @@ class Traffic:
         elif kind < 0.78:
             yield self._publish(self._random.choice(self._published[-500:]))
         elif kind < 0.83 and self._answered:
-            yield self._publish(self._again(self._answered.pop(self._random.randrange(len(self._answered)))))
+            yield from self._offer_again(self._answered.pop(self._random.randrange(len(self._answered))))
         elif kind < 0.85:
             yield self._publish(self._reused(self._random.choice(self._published[-500:])))
         elif kind < 0.97 or not self._feedback:
@@ -87,15 +92,24 @@ class Traffic:
             test=self._random.random() < 0.02,
         )
 
-    def _again(self, intent: EmailIntent) -> EmailIntent:
-        return msgspec.structs.replace(intent, attempt=intent.attempt + 1)
+    def _offer_again(self, intent: EmailIntent) -> Iterator[Input]:
+        """The next attempt, and sometimes one out of turn before it. The one after the next comes once and early: its
+        turn may come, and where that record is read again then it has had its verdict. One far beyond may be published
+        again at any time, as all else is."""
+        out_of_turn = self._random.random()
+        if out_of_turn < 0.2:
+            yield self._publish(_attempt(intent, intent.attempt + 2), again=False)
+        elif out_of_turn < 0.4:
+            yield self._publish(_attempt(intent, intent.attempt + FAR))
+        yield self._publish(_attempt(intent, intent.attempt + 1))
 
     def _reused(self, intent: EmailIntent) -> EmailIntent:
         self._count += 1
         return msgspec.structs.replace(intent, to=f"{MARK}-other{self._count}@{self._random.choice(GOOD)}", attempt=1)
 
-    def _publish(self, intent: EmailIntent) -> Input:
-        self._published.append(intent)
+    def _publish(self, intent: EmailIntent, again: bool = True) -> Input:
+        if again:
+            self._published.append(intent)
         self._by_key[intent.service, intent.id, intent.attempt, intent.to] = intent
         return INTENTS.name, f"{intent.service}/{intent.id}", _encode(intent)
 
@@ -111,3 +125,7 @@ class Traffic:
             record = BOUNCES.name, None, _encode(Bounce(reason=kind, **common))
         self._feedback.append(record)
         return record
+
+
+def _attempt(intent: EmailIntent, attempt: int) -> EmailIntent:
+    return msgspec.structs.replace(intent, attempt=attempt)
