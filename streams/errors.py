@@ -76,3 +76,15 @@ class StopOverdue(SidestepError):
 
 class RightsError(SidestepError):
     """Kafka's rights or quotas can't be read, can't be changed, or there are none."""
+
+
+class UnknownEngine(SidestepError):
+    """Verdicts were judged by another version of the fold than this one."""
+
+
+class SnapshotNeeded(SidestepError):
+    """The log no longer begins at its beginning, so nothing that rests on it can be proved from the log alone."""
+
+
+class AuditFailed(SidestepError):
+    """An audit could not be carried through; what it says nothing of is neither proved nor refuted."""

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from sidestep.schemas import Verdict
 from sidestep.schemas.codec import decode_evidence, encode
 from sidestep.streams.decide.batch import Decided, decide, load, load_controls
-from sidestep.streams.runtime.judging import PartitionLedger, Unread, check_stamps, fold_and_commit
+from sidestep.streams.decide.tally_places import tally_places
+from sidestep.streams.runtime.judging import PartitionLedger, Unread, fold_and_commit
 from sidestep.streams.runtime.outgoing import Keyed, Outgoing, Single
-from sidestep.streams.runtime.partitioner import partition_of
+from sidestep.streams.runtime.readable import check_stamps
 from sidestep.streams.runtime.record import Record
 from sidestep.streams.runtime.tables import Writes
 from sidestep.topics.catalog import APPROVED, DEAD_LETTERS, EVIDENCE, REJECTED, TALLIES
@@ -105,8 +106,7 @@ class Judge:
         )
         for tally in decided.tallies:
             record: Keyed = {"key": tally.service, "value": encode(tally)}
-            count = self._tally_partitions
-            for number in range(count) if tally.policy else (partition_of(tally.service, count),):
+            for number in tally_places(tally, self._tally_partitions):
                 batches[TALLIES.name, number].append(record)
         if self._signer is None:
             return Outgoing(batches, dead)

@@ -5,10 +5,9 @@ import logging
 from collections.abc import Callable, Iterable
 from typing import Protocol, TypeVar
 
-from msgspec import to_builtins
-
 from sidestep.streams.runtime.dead_letters import dead_letter
 from sidestep.streams.runtime.outgoing import Outgoing, Single
+from sidestep.streams.runtime.readable import UNREADABLE, within
 from sidestep.streams.runtime.record import Record
 from sidestep.streams.runtime.tables import Row, Table, Writes
 from sidestep.streams.runtime.transactions import Aborted
@@ -17,10 +16,6 @@ from sidestep.topics.errors import PublishFailed
 log = logging.getLogger(__name__)
 
 TRIES = 5
-MOST = 253_402_300_799_999
-"""The last millisecond of the year 9999: no field of any record has use for a larger number, nor for one below the
-negative of it."""
-
 JudgedT = TypeVar("JudgedT")
 ModelT = TypeVar("ModelT")
 
@@ -81,25 +76,6 @@ def fold_and_commit(
     )
 
 
-def check_stamps(stamps: Iterable[int], most: int = MOST) -> None:
-    """Raises OverflowError for a stamp that no clock shows: a partition's clock would never go back from there."""
-    if max(stamps, default=0) > most:
-        raise OverflowError(f"a stamp is beyond {most}")
-
-
-def _within(model: ModelT) -> ModelT:
-    waiting = [to_builtins(model)]
-    while waiting:
-        value = waiting.pop()
-        if isinstance(value, dict):
-            waiting += value.values()
-        elif isinstance(value, list | tuple):
-            waiting += value
-        elif isinstance(value, int) and not -MOST <= value <= MOST:
-            raise ValueError(f"{value} is beyond what any number here can be")
-    return model
-
-
 class Unread:
     """Makes dead letters of records that can't be read: one odd record must not stop a partition. `code`: their reason;
     `topic` and `partition`: where they go."""
@@ -115,10 +91,10 @@ class Unread:
         """What `decode` can read, with its offsets, and dead letters for the rest. `closely`: also for what has a
         number beyond MOST."""
         if closely:
-            return self._one_by_one(records, lambda value: _within(decode(value)))
+            return self._one_by_one(records, lambda value: within(decode(value)))
         try:
             return [(record.offset(), decode(record.value())) for record in records], []
-        except (ValueError, RecursionError, TypeError):
+        except UNREADABLE:
             return self._one_by_one(records, decode)
 
     def _one_by_one(
@@ -130,7 +106,7 @@ class Unread:
             place = (record.topic(), record.partition(), record.offset())
             try:
                 read.append((record.offset(), decode(record.value())))
-            except (ValueError, RecursionError, TypeError) as error:
+            except UNREADABLE as error:
                 # what is wrong with it stands in the dead letter: the error may quote an address, and logs have none
                 log.error("%s/%d/%d can't be read (%s), and is a dead letter", *place, self._code)
                 dead.append(dead_letter(record, self._code, str(error), self._topic, self._partition))

@@ -22,6 +22,7 @@ from typing import Any
 from rocksdict import Cache, WriteBatch
 
 from sidestep.streams.errors import LedgerError
+from sidestep.streams.runtime.changes import Changes, encoded
 from sidestep.streams.runtime.hanging import Ended
 from sidestep.streams.runtime.manifest import MARKER, Place, Writer, ledger_writer
 from sidestep.streams.runtime.offsets import Offsets
@@ -31,7 +32,7 @@ from sidestep.streams.runtime.record import Record
 from sidestep.streams.runtime.recovery import POSITION, Progress, recover
 from sidestep.streams.runtime.store import Store, new_batch
 from sidestep.streams.runtime.tables import Row, Table, Writes, unpack_pairs
-from sidestep.streams.runtime.transactions import TRANSACTION_SECONDS, Aborted, Changes, Positions, Transactions
+from sidestep.streams.runtime.transactions import TRANSACTION_SECONDS, Aborted, Positions, Transactions
 from sidestep.topics.connection import Connection
 
 CLUSTER = b"\0cluster"
@@ -158,7 +159,7 @@ class Ledger:
         """
         if self.settle():
             raise Aborted("the changelog holds more than this batch began with")
-        changes = _encode(writes)
+        changes = encoded(writes)
         self._failpoint("before-transaction")
         began = time.monotonic()
         positions = self._transactions.write(outgoing, changes, b"%d" % marker)
@@ -228,17 +229,6 @@ class Ledger:
         with ExitStack() as closing:  # whatever one of them raises, all are closed
             for store in self._stores.values():
                 closing.callback(store.close)
-
-
-def _encode(writes: Writes) -> Changes:
-    encoded = Changes()
-    for table, rows in writes.rows.items():
-        prefix, encode = table.prefix, table.encode
-        if table.windowed:
-            encoded.window.extend([(prefix + key, encode(row)) for key, row in rows.items()])
-        else:
-            encoded.rows.extend([(prefix + key, None if row is None else encode(row)) for key, row in rows.items()])
-    return encoded
 
 
 def _apply_rows(batch: WriteBatch, records: Sequence[Record]) -> None:

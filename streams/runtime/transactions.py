@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
+from sidestep.streams.runtime.changes import Changes
 from sidestep.streams.runtime.kafka import MESSAGE_MAX, OnDelivery, behind, explain, produce_batch
 from sidestep.streams.runtime.manifest import HEADER, MARKER, Place, Sequences, Writer
 from sidestep.streams.runtime.offsets import Offsets
@@ -39,15 +40,6 @@ _SETTINGS = {
 
 class Aborted(Exception):
     """The transaction was rolled back and may be tried again from the start: fold the batch anew."""
-
-
-@dataclass(frozen=True)
-class Changes:
-    """Rows of a batch, encoded, on their way to the changelogs and into the store."""
-
-    rows: list[tuple[bytes, bytes | None]] = field(default_factory=list)
-    """None: the row is gone, a tombstone in the changelog."""
-    window: list[tuple[bytes, bytes]] = field(default_factory=list)
 
 
 @dataclass

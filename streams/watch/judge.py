@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from sidestep.schemas import HoldRecord, ModelRecord, SourceHoldRecord
 from sidestep.schemas.codec import decode_tally, encode
 from sidestep.schemas.evidence import Control
-from sidestep.streams.runtime.judging import MOST, PartitionLedger, Unread, check_stamps, fold_and_commit
+from sidestep.streams.runtime.judging import PartitionLedger, Unread, fold_and_commit
 from sidestep.streams.runtime.outgoing import Keyed, Outgoing, Single
 from sidestep.streams.runtime.partitioner import partition_of
+from sidestep.streams.runtime.readable import MOST, check_stamps
 from sidestep.streams.runtime.record import Record
 from sidestep.streams.runtime.tables import Writes
 from sidestep.streams.watch.batch import Watched, due, watch

@@ -8,11 +8,12 @@ from confluent_kafka import KafkaError, KafkaException
 
 from sidestep.streams.errors import Fenced, RightsError
 from sidestep.streams.runtime import transactions as module
+from sidestep.streams.runtime.changes import Changes
 from sidestep.streams.runtime.hanging import Ended
 from sidestep.streams.runtime.manifest import Place, Writer
 from sidestep.streams.runtime.offsets import Ends, Offsets
 from sidestep.streams.runtime.outgoing import Outgoing
-from sidestep.streams.runtime.transactions import Aborted, Changes, Transactions
+from sidestep.streams.runtime.transactions import Aborted, Transactions
 from sidestep.topics.connection import Connection
 from sidestep.topics.errors import PublishFailed, SidestepError
 

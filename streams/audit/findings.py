@@ -1,0 +1,137 @@
+"""What an audit has found: how many of each kind are proved, and what is not, with its place. Pure."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple
+
+import msgspec
+
+from sidestep.streams.masking import without_local_parts
+
+Kind = Literal["verdict", "tally", "row", "id"]
+"""What is proved: `row` and `id` are what the ledger's two changelogs say."""
+Outcome = Literal["proved", "differs", "missing", "extra", "repeated", "not-kept", "later"]
+"""`not-kept`: retention has taken what it would be compared with. `later`: younger than the audit."""
+
+KINDS: tuple[Kind, ...] = ("verdict", "tally", "row", "id")
+FAULTS: tuple[Outcome, ...] = ("differs", "missing", "extra", "repeated")
+FINDINGS_MAX = 100
+"""Kept of each partition; the rest is counted."""
+TEXT_MAX = 160
+
+
+class AuditFinding(NamedTuple):
+    """One thing that is not as the fold says."""
+
+    kind: Kind
+    outcome: Outcome
+    place: str
+    """TOPIC/PARTITION/OFFSET of what stands there; without an offset where nothing does."""
+    evidence: str
+    """Of a verdict, the record of the log that it is about; else empty."""
+    text: str
+    state: str = ""
+    """Of a verdict, the recipient's row before it, as JSON."""
+
+
+@dataclass
+class PartitionAudit:
+    """What was found in one partition of the log."""
+
+    partition: int
+    records: int = 0
+    """Records of the log that were folded."""
+    unjudged: int = 0
+    """Offsets behind the ledger's marker: Decide has not judged them yet."""
+    counts: dict[Kind, Counter[Outcome]] = field(default_factory=lambda: {kind: Counter() for kind in KINDS})
+    findings: list[AuditFinding] = field(default_factory=list)
+    stopped: str = ""
+    """Why the fold could not go on; empty: it did."""
+    whole: bool = True
+    """False: verdicts alone were compared, as only a stretch was asked for."""
+
+    def count(self, kind: Kind, outcome: Outcome, times: int = 1) -> None:
+        """So many more."""
+        self.counts[kind][outcome] += times
+
+    def find(self, finding: AuditFinding) -> None:
+        """One more that is not as it should be."""
+        self.count(finding.kind, finding.outcome)
+        if len(self.findings) < FINDINGS_MAX:
+            self.findings.append(finding)
+
+    @property
+    def proved(self) -> int:
+        """Verdicts that are proved."""
+        return self.counts["verdict"]["proved"]
+
+    @property
+    def faults(self) -> int:
+        """Whatever is not as the fold says."""
+        found = sum(counts[outcome] for counts in self.counts.values() for outcome in FAULTS)
+        return found + bool(self.stopped)
+
+
+@dataclass
+class AuditReport:
+    """All partitions of the log."""
+
+    partitions: list[PartitionAudit]
+
+    @property
+    def right(self) -> bool:
+        """All that stands in Kafka is what the fold says."""
+        return not any(each.faults for each in self.partitions)
+
+    def line(self) -> str:
+        """The last line: equal numbers where everything is proved, not the verdicts alone."""
+        proved = sum(each.proved for each in self.partitions)
+        return f"proved={proved}/{proved + sum(each.faults for each in self.partitions)}"
+
+
+def first_difference(folded: bytes, stands: bytes) -> str:
+    """The first field in which two JSON records differ, with both values. Raises msgspec.DecodeError."""
+    if (said := msgspec.json.decode(folded)) == (found := msgspec.json.decode(stands)):
+        return "the same fields, in other octets"
+    path, one, other = next(_differences("", said, found))
+    return f"{path} is {_text(other)}, the fold says {_text(one)}"
+
+
+def difference_of_rows(folded: Any, stands: Any) -> str:
+    """The same of two rows of a table."""
+    fields = ((name, getattr(folded, name), getattr(stands, name)) for name in folded.__struct_fields__)
+    name, one, other = next(field for field in fields if field[1] != field[2])
+    return f"{name} is {_text(msgspec.to_builtins(other))}, the fold says {_text(msgspec.to_builtins(one))}"
+
+
+def row_text(row: msgspec.Struct | None) -> str:
+    """What a row says, as JSON without what it does not know."""
+    if row is None:
+        return "none"
+    said = {name: value for name in row.__struct_fields__ if (value := getattr(row, name))}
+    return msgspec.json.encode(said).decode()
+
+
+_ABSENT = object()
+
+
+def _differences(path: str, one: Any, other: Any) -> Iterator[tuple[str, Any, Any]]:
+    if isinstance(one, dict) and isinstance(other, dict):
+        for name in dict.fromkeys([*one, *other]):
+            yield from _differences(
+                f"{path}.{name}" if path else name, one.get(name, _ABSENT), other.get(name, _ABSENT)
+            )
+    elif isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
+        pairs: Iterable[tuple[Any, Any]] = zip(one, other, strict=True)
+        for number, (each, its) in enumerate(pairs):
+            yield from _differences(f"{path}[{number}]", each, its)
+    elif one != other:
+        yield path or "the record", one, other
+
+
+def _text(value: Any) -> str:
+    """A value, short, and without whose mailbox it is."""
+    if value is _ABSENT:
+        return "absent"
+    return without_local_parts(msgspec.json.encode(value, enc_hook=bytes.hex).decode())[:TEXT_MAX]

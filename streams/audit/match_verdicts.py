@@ -1,0 +1,253 @@
+"""Verdicts of the fold beside those in email-approved and email-rejected: a merge of streams in the log's order, with
+bounded memory. Pure.
+
+A partition's verdicts stand in the order of their evidence. So nearly always the next one of the fold is, octet by
+octet, the next one in its topic, and nothing is decoded. Where it is not, its evidence says what has happened: a look
+AHEAD records forward finds it behind others that come too early; what names evidence that is past is repeated, or
+extra.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from itertools import islice
+from math import inf
+
+import msgspec
+
+from sidestep.schemas import LogPosition, Verdict
+from sidestep.streams.audit.findings import AuditFinding, Outcome, PartitionAudit, first_difference
+from sidestep.streams.audit.kept import Kept, KeptPartition
+from sidestep.topics.verdict_proof import HEADER
+
+AHEAD = 64
+MISSING_MAX = 10_000
+"""Verdicts that may still stand further on."""
+
+
+class Judged(msgspec.Struct):
+    """What a verdict says of its place in the log."""
+
+    evidence: LogPosition
+    decided_at: float
+
+
+_decode = msgspec.json.Decoder(Judged).decode
+
+
+class VerdictStream:
+    """The verdicts of one topic, looked at some records ahead."""
+
+    def __init__(self, kept: KeptPartition):
+        self.kept = kept
+        self._records = iter(kept.records)
+        self.ahead: deque[Kept] = deque()
+        self._first = self._first_kept() if kept.start > 0 else 0
+
+    def head(self) -> Kept | None:
+        """The next record; None at the end."""
+        if not self.ahead:
+            self.ahead.extend(islice(self._records, 1))
+        return self.ahead[0] if self.ahead else None
+
+    def take(self) -> None:
+        """The next one is done with."""
+        self.ahead.popleft()
+
+    def keeps(self, offset: int) -> bool:
+        """Whether retention has left what the topic had of this evidence."""
+        return offset >= self._first
+
+    def index_of(self, offset: int) -> int | None:
+        """How far ahead the verdict on this evidence stands; None: it isn't near."""
+        self._look()
+        for index, kept in enumerate(self.ahead):
+            if (judged := self.read(kept)) is not None and judged.evidence.offset == offset:
+                return index
+        return None
+
+    def _look(self) -> None:
+        self.ahead.extend(islice(self._records, max(AHEAD - len(self.ahead), 0)))
+
+    def _first_kept(self) -> float:
+        self._look()
+        known = [judged.evidence.offset for kept in self.ahead if (judged := self.read(kept)) is not None]
+        return min(known, default=inf)
+
+    def read(self, kept: Kept) -> Judged | None:
+        """What a record says of its place; None: it can't be a verdict on this partition's log."""
+        try:
+            judged = _decode(kept.value or b"")
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            return None
+        return judged if judged.evidence.partition == self.kept.partition else None
+
+
+Expected = tuple[Verdict, bytes]
+
+
+class VerdictMatch:
+    """Compares one partition's verdicts. `counts`: whether a verdict of this log time (seconds) is to be reported;
+    `story`: offset of evidence -> what the state knew of its recipient."""
+
+    def __init__(
+        self,
+        topic: str,
+        approved: KeptPartition,
+        rejected: KeptPartition,
+        audit: PartitionAudit,
+        counts: Callable[[float], bool],
+        story: Callable[[int], str],
+    ):
+        self._topic = topic
+        self._streams = VerdictStream(approved), VerdictStream(rejected)
+        self._audit = audit
+        self._counts = counts
+        self._story = story
+        self._seen = Offsets()
+        self._missing: dict[int, tuple[Expected, str]] = {}
+        self._early: dict[int, list[tuple[VerdictStream, Kept]]] = {}
+
+    def expect(self, verdict: Verdict, value: bytes) -> None:
+        """The fold's next verdict, and its octets."""
+        own = self._streams[verdict.decision != "approved"]
+        offset = verdict.evidence.offset
+        head = own.head()
+        if head is not None and head.value == value and head.key == verdict.id.encode() and head.proof:
+            own.take()
+            if self._counts(verdict.decided_at):
+                self._audit.count("verdict", "proved")
+        else:
+            self._look_closer(verdict, value, own)
+        self._seen.add(offset)
+
+    def end(self, last: int) -> None:
+        """The fold has no more: `last` is the offset of the last record that it has read. Whatever still stands there
+        is looked at."""
+        self._settle_early(last)
+        for stream in self._streams:
+            while (head := stream.head()) is not None:
+                stream.ahead.popleft()
+                self._stray(stream, head)
+                self._settle_early(last)
+        for (verdict, _), story in self._missing.values():
+            self._find_missing(verdict, story)
+
+    def _settle_early(self, last: int) -> None:
+        """What has waited for its turn, which does not come."""
+        for offset, each in self._early.items():
+            for stream, kept in each:
+                if offset <= last or kept.offset < stream.kept.sure:
+                    self._report("extra", stream, kept, "the fold makes no verdict of its evidence")
+                else:
+                    self._audit.count("verdict", "later")
+        self._early.clear()
+
+    def _look_closer(self, verdict: Verdict, value: bytes, own: VerdictStream) -> None:
+        offset = verdict.evidence.offset
+        if early := self._early.get(offset):
+            stream, kept = early.pop(0)
+            self._compare(stream, kept, (verdict, value), "it stands before verdicts that come before it in the log")
+            return
+        if not own.keeps(offset):
+            if self._counts(verdict.decided_at):
+                self._audit.count("verdict", "not-kept")
+            return
+        for stream in self._streams:
+            self._pass_over(stream, offset)
+        for stream in (own, *(each for each in self._streams if each is not own)):
+            if (index := stream.index_of(offset)) is not None:
+                for _ in range(index):
+                    self._stray(stream, stream.ahead.popleft())
+                kept = stream.ahead[0]
+                stream.take()
+                elsewhere = "" if stream is own else f"it stands in {stream.kept.topic}"
+                self._compare(stream, kept, (verdict, value), elsewhere)
+                return
+        if self._counts(verdict.decided_at):
+            self._note_missing(verdict, value)
+
+    def _pass_over(self, stream: VerdictStream, offset: int) -> None:
+        """What stands before the place where a verdict on this evidence would."""
+        while (head := stream.head()) is not None:
+            judged = stream.read(head)
+            if judged is not None and judged.evidence.offset >= offset:
+                return
+            stream.ahead.popleft()
+            self._stray(stream, head)
+
+    def _stray(self, stream: VerdictStream, kept: Kept) -> None:
+        """A record that is not the next one of the fold."""
+        judged = stream.read(kept)
+        if judged is None or judged.evidence.topic != self._topic:
+            self._report("extra", stream, kept, "it is no verdict on this partition of the log")
+        elif (found := self._missing.pop(judged.evidence.offset, None)) is not None:
+            self._compare(stream, kept, found[0], "it stands behind verdicts that come after it in the log", found[1])
+        elif judged.evidence.offset in self._seen:
+            if self._counts(judged.decided_at):
+                self._report("repeated", stream, kept, "its evidence has had its verdict")
+        elif self._counts(judged.decided_at):
+            self._early.setdefault(judged.evidence.offset, []).append((stream, kept))
+
+    def _compare(
+        self, stream: VerdictStream, kept: Kept, expected: Expected, misplaced: str, story: str | None = None
+    ) -> None:
+        verdict, value = expected
+        if not self._counts(verdict.decided_at):
+            return
+        text = _difference(kept, value, verdict.id) or misplaced
+        if not text:
+            self._audit.count("verdict", "proved")
+            return
+        story = self._story(verdict.evidence.offset) if story is None else story
+        self._report("differs", stream, kept, text, self._place(verdict.evidence.offset), story)
+
+    def _note_missing(self, verdict: Verdict, value: bytes) -> None:
+        story = self._story(verdict.evidence.offset) if len(self._missing) < AHEAD else ""
+        if len(self._missing) < MISSING_MAX:
+            self._missing[verdict.evidence.offset] = (verdict, value), story
+        else:
+            self._find_missing(verdict, story)
+
+    def _find_missing(self, verdict: Verdict, story: str) -> None:
+        kept = self._streams[verdict.decision != "approved"].kept
+        text = f"the fold says {verdict.action}: {', '.join(rule.id for rule in verdict.rules) or 'no rule'}"
+        place = f"{kept.topic}/{kept.partition}"
+        self._audit.find(AuditFinding("verdict", "missing", place, self._place(verdict.evidence.offset), text, story))
+
+    def _report(
+        self, outcome: Outcome, stream: VerdictStream, kept: Kept, text: str, evidence: str = "", story: str = ""
+    ) -> None:
+        judged = stream.read(kept)
+        evidence = evidence or (self._place(judged.evidence.offset) if judged is not None else "")
+        place = stream.kept.place(kept.offset)
+        self._audit.find(AuditFinding("verdict", outcome, place, evidence, text, story))
+
+    def _place(self, offset: int) -> str:
+        return f"{self._topic}/{self._audit.partition}/{offset}"
+
+
+class Offsets:
+    """A set of offsets, one bit for each that the log has."""
+
+    def __init__(self) -> None:
+        self._bits = bytearray()
+
+    def add(self, offset: int) -> None:
+        """One more, not negative."""
+        octet = offset >> 3
+        if octet >= len(self._bits):
+            self._bits.extend(bytes(octet + 1024 - len(self._bits)))
+        self._bits[octet] |= 1 << (offset & 7)
+
+    def __contains__(self, offset: int) -> bool:
+        octet = offset >> 3
+        return 0 <= octet < len(self._bits) and bool(self._bits[octet] >> (offset & 7) & 1)
+
+
+def _difference(kept: Kept, value: bytes, id: str) -> str:
+    """In what a record that stands for a verdict is another; empty: in nothing."""
+    if kept.value != value:
+        return first_difference(value, kept.value or b"")
+    if kept.key != id.encode():
+        return "the record's key is not the verdict's id"
+    return "" if kept.proof else f"the record has no header {HEADER} that can be read"

@@ -1,0 +1,37 @@
+"""Octets by key in RocksDB, for logs of any length: memory stays as it is."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from rocksdict import Cache
+
+from sidestep.streams.audit.key_values import Change
+from sidestep.streams.runtime.store import Store, new_batch
+
+
+class OnDisk:
+    """A database in a folder of its own, written as a ledger's. Raises LedgerError where the disk does not do its
+    part."""
+
+    def __init__(self, folder: Path, cache: Cache):
+        self._store = Store(folder, cache)
+        self.get_many = self._store.get_many
+
+    def items(self, prefix: bytes, start: bytes = b"", stop: bytes | None = None) -> Iterator[tuple[bytes, bytes]]:
+        """As KeyValues has it."""
+        return self._store.items(prefix, start, stop)
+
+    def put(self, changes: Iterable[Change]) -> None:
+        """Write or remove."""
+        batch = new_batch()
+        put = batch.put
+        for key, value in changes:
+            if value is None:
+                batch.delete(key)
+            else:
+                put(key, value)
+        self._store.write(batch)
+
+    def close(self) -> None:
+        """End it; its folder may go then."""
+        self._store.close()
