@@ -54,13 +54,14 @@ class PartitionAuditor:
         """What was found. Raises SnapshotNeeded where the log no longer begins at its beginning."""
         log, audit = self._log, self._audit
         require_beginning(log)
+        verdicts = VerdictMatch(
+            log.evidence.topic, log.approved, log.rejected, audit, self._span.__contains__, self._story
+        )
+        verdicts.require_engine()
         kept = put_by_rows(log.changelog, self._new_store("changelog"), self._told)
         tallies = TallyMatch(log.tallies, self._new_store("tallies"), audit) if audit.whole else None
         if tallies is not None:
             tallies.put_by(self._told)
-        verdicts = VerdictMatch(
-            log.evidence.topic, log.approved, log.rejected, audit, self._span.__contains__, self._story
-        )
         try:
             last = self._fold(kept.marker, verdicts, tallies)
         except NoPolicy as error:

@@ -14,9 +14,11 @@ from math import inf
 
 import msgspec
 
-from sidestep.schemas import LogPosition, Verdict
+from sidestep.schemas import LogPosition, Verdict, Versions
 from sidestep.streams.audit.findings import AuditFinding, Outcome, PartitionAudit, first_difference
 from sidestep.streams.audit.kept import Kept, KeptPartition
+from sidestep.streams.audit.replay import require_engine
+from sidestep.streams.decide.engine import ENGINE
 from sidestep.topics.verdict_proof import HEADER
 
 AHEAD = 64
@@ -29,6 +31,7 @@ class Judged(msgspec.Struct):
 
     evidence: LogPosition
     decided_at: float
+    versions: Versions
 
 
 _decode = msgspec.json.Decoder(Judged).decode
@@ -58,12 +61,17 @@ class VerdictStream:
         return offset >= self._first
 
     def index_of(self, offset: int) -> int | None:
-        """How far ahead the verdict on this evidence stands; None: it isn't near."""
+        """How far ahead the verdict on this evidence stands, behind others that come too early; None: it isn't near, or
+        it is the one that comes too late."""
         self._look()
-        for index, kept in enumerate(self.ahead):
-            if (judged := self.read(kept)) is not None and judged.evidence.offset == offset:
-                return index
-        return None
+        offsets = [judged.evidence.offset if (judged := self.read(kept)) else -1 for kept in self.ahead]
+        if offset not in offsets:
+            return None
+        index = offsets.index(offset)
+        skipped, behind = offsets[:index], offsets[index + 1 : index + 2]
+        if skipped and (behind > [max(skipped)] or (not behind and index > 1)):
+            return None  # those before it go on in their order behind it: it is late
+        return index
 
     def _look(self) -> None:
         self.ahead.extend(islice(self._records, max(AHEAD - len(self.ahead), 0)))
@@ -106,6 +114,16 @@ class VerdictMatch:
         self._seen = Offsets()
         self._missing: dict[int, tuple[Expected, str]] = {}
         self._early: dict[int, list[tuple[VerdictStream, Kept]]] = {}
+
+    def require_engine(self) -> None:
+        """Raises UnknownEngine where the first verdicts of both topics name another one than this version's."""
+        first = [
+            (judged.versions.engine, stream.kept.place(head.offset))
+            for stream in self._streams
+            if (head := stream.head()) is not None and (judged := stream.read(head)) is not None
+        ]
+        if first and ENGINE not in [engine for engine, _ in first]:
+            require_engine(*first[0])
 
     def expect(self, verdict: Verdict, value: bytes) -> None:
         """The fold's next verdict, and its octets."""
@@ -155,7 +173,8 @@ class VerdictMatch:
         for stream in self._streams:
             self._pass_over(stream, offset)
         for stream in (own, *(each for each in self._streams if each is not own)):
-            if (index := stream.index_of(offset)) is not None:
+            index = stream.index_of(offset)
+            if index is not None and (index == 0 or stream is own):
                 for _ in range(index):
                     self._stray(stream, stream.ahead.popleft())
                 kept = stream.ahead[0]

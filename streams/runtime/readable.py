@@ -1,4 +1,4 @@
-"""Which records a stage can fold: what its judge makes dead letters of, and what an audit passes over likewise. Pure."""
+"""Which records a stage can fold: what its judge makes dead letters of, and what an audit passes over. Pure."""
 
 from collections.abc import Iterable
 from typing import TypeVar

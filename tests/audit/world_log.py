@@ -78,7 +78,8 @@ class Copy:
         """As the audit takes it."""
         tallies = [self._partition(f"{TALLIES.name}/{number}", number) for number in range(PARTITIONS)]
         names = (EVIDENCE, APPROVED, REJECTED, LEDGER_CHANGELOG, IDS_CHANGELOG)
-        return KeptLog(*(self._partition(topic.name) for topic in names), tallies)
+        evidence, approved, rejected, changelog, ids = (self._partition(topic.name) for topic in names)
+        return KeptLog(evidence, approved, rejected, changelog, ids, tallies)
 
     def audit(self, span: Span = Span()) -> PartitionAudit:
         """What an audit finds."""

@@ -1,0 +1,127 @@
+"""The log and all that Decide has made of it, read from Kafka up to the ends that they have now. Nothing is written,
+and no group is joined. Blocks.
+
+Decide works on while Kafka is read. What stands in several topics belongs together by its transactions, so the ends are
+asked for in an order: what was committed when the first were asked for is covered by the changelog's marker, and what
+the marker covers stands before the ends that are asked for last.
+"""
+
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from sidestep.schemas.codec import ContractError
+from sidestep.streams.audit.kept import Kept, KeptLog, KeptPartition
+from sidestep.streams.errors import AuditFailed
+from sidestep.streams.runtime.manifest import Place
+from sidestep.streams.runtime.offsets import Offsets
+from sidestep.streams.runtime.record import Record
+from sidestep.streams.runtime.to_the_end import read_to_end
+from sidestep.topics.catalog import APPROVED, EVIDENCE, IDS_CHANGELOG, LEDGER_CHANGELOG, REJECTED, TALLIES
+from sidestep.topics.cluster import admin_client, require
+from sidestep.topics.connection import Connection
+from sidestep.topics.headers import UnreadableHeaders, headers_of
+from sidestep.topics.verdict_proof import proof_among
+
+NAME = "sidestep-reader-audit"
+"""Of the client; who may read at all may name a group of this name, which is never joined (topics/acls.py)."""
+MADE = (APPROVED.name, REJECTED.name, TALLIES.name, IDS_CHANGELOG.name)
+"""What Decide makes, besides the changelog with the marker."""
+SETTLE_SECONDS = 90.0
+"""A transaction may be open for a minute."""
+AGAIN_SECONDS = 0.1
+
+
+@dataclass(frozen=True)
+class Extent:
+    """What there is of a partition, by offsets."""
+
+    start: int
+    sure: int
+    """As KeptPartition has it."""
+    end: int
+
+
+@dataclass(frozen=True)
+class Extents:
+    """Of all partitions that an audit reads."""
+
+    places: Mapping[Place, Extent]
+
+    def partitions(self, topic: str) -> list[int]:
+        """Of a topic, in order."""
+        return sorted(place.partition for place in self.places if place.topic == topic)
+
+    def records(self, partition: int) -> int:
+        """Roughly what is read to audit one partition of the log."""
+        topics = (EVIDENCE.name, LEDGER_CHANGELOG.name, IDS_CHANGELOG.name)
+        own = [self.places[Place(topic, partition)] for topic in topics]
+        tallies = [self.places[Place(TALLIES.name, number)] for number in self.partitions(TALLIES.name)]
+        return sum(extent.end - extent.start for extent in (*own, *tallies))
+
+
+def read_extents(connection: Connection) -> Extents:
+    """What there is now, once no transaction that was open is so any more. Raises SidestepError."""
+    topics = (EVIDENCE.name, LEDGER_CHANGELOG.name, *MADE)
+    found = require(admin_client(connection), connection, topics)
+    places = [Place(topic, number) for topic in topics for number in sorted(found[topic].partitions)]
+    offsets = Offsets(connection)
+    starts = offsets.starts(places)
+    made = [place for place in places if place.topic in MADE]
+    sure = _settled(offsets, made)
+    changelog = _settled(offsets, [place for place in places if place.topic == LEDGER_CHANGELOG.name])
+    ends = {**_settled(offsets, made), **changelog}
+    ends |= {place: end.stable for place, end in offsets.ends(set(places) - ends.keys()).items()}
+    return Extents({place: Extent(starts[place], sure.get(place, ends[place]), ends[place]) for place in places})
+
+
+def open_log(connection: Connection, extents: Extents, partition: int, proofs: bool) -> KeptLog:
+    """One partition, to be read once. `proofs`: look whether verdicts have theirs."""
+
+    def kept(topic: str, number: int, look: bool = False) -> KeptPartition:
+        place = Place(topic, number)
+        extent = extents.places[place]
+        return KeptPartition(topic, number, extent.start, extent.sure, _records(connection, place, extent, look))
+
+    return KeptLog(
+        evidence=kept(EVIDENCE.name, partition),
+        approved=kept(APPROVED.name, partition, proofs),
+        rejected=kept(REJECTED.name, partition, proofs),
+        changelog=kept(LEDGER_CHANGELOG.name, partition),
+        ids=kept(IDS_CHANGELOG.name, partition),
+        tallies=[kept(TALLIES.name, number) for number in extents.partitions(TALLIES.name)],
+    )
+
+
+def _settled(offsets: Offsets, places: Iterable[Place]) -> dict[Place, int]:
+    """Where places end, as soon as all that stands before these ends is committed or rolled back."""
+    wanted = list(places)
+    ends = offsets.ends(wanted)
+    high = {place: end.high for place, end in ends.items()}
+    deadline = time.monotonic() + SETTLE_SECONDS
+    while waiting := [place for place in wanted if ends[place].stable < high[place]]:
+        if time.monotonic() > deadline:
+            raise AuditFailed(
+                f"{waiting[0]}: a transaction has been open for {SETTLE_SECONDS:.0f} s, and what it wrote "
+                "can't be read. A worker of the role decide ends it, as docs/operations.md says; then audit again"
+            )
+        time.sleep(AGAIN_SECONDS)  # until Decide commits, or the deadline
+        ends |= offsets.ends(waiting)
+    return high
+
+
+def _records(connection: Connection, place: Place, extent: Extent, proofs: bool) -> Iterator[Kept]:
+    if extent.end <= extent.start:
+        return
+    for record in read_to_end(connection, place.topic, [place.partition], NAME, extent.start):
+        offset = record.offset()
+        if offset >= extent.end:
+            return
+        yield Kept(offset, record.key(), record.value(), _has_proof(record) if proofs else True)
+
+
+def _has_proof(record: Record) -> bool:
+    try:
+        return proof_among(headers_of(record)) is not None
+    except (ContractError, UnreadableHeaders):
+        return False

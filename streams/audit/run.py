@@ -1,0 +1,154 @@
+"""An audit of several partitions side by side, each in a process of its own: they share nothing but the cluster."""
+
+import multiprocessing
+import os
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from multiprocessing.connection import Connection as Pipe
+from multiprocessing.connection import wait
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+
+from sidestep.streams.audit.audit_partition import PartitionAuditor, Span, require_beginning
+from sidestep.streams.audit.findings import AuditReport, PartitionAudit
+from sidestep.streams.audit.key_values import KeyValues
+from sidestep.streams.audit.reading import Extents, open_log, read_extents
+from sidestep.streams.errors import AuditFailed
+from sidestep.topics.catalog import EVIDENCE
+from sidestep.topics.connection import Connection
+from sidestep.topics.errors import SidestepError
+
+CACHE_OCTETS = 32 * 1024 * 1024
+"""RocksDB's block cache, of one partition."""
+
+Told = Callable[[int, int], None]
+"""Hears how many records have been read, and how many there are to read, roughly."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One partition to audit."""
+
+    connection: Connection
+    extents: Extents
+    partition: int
+    span: Span
+    proofs: bool
+    folder: Path
+    """Empty, for this partition's rows."""
+
+
+def audit(
+    connection: Connection,
+    partitions: Sequence[int] = (),
+    span: Span = Span(),
+    proofs: bool = False,
+    told: Told = lambda _done, _total: None,
+    processes: int | None = None,
+) -> AuditReport:
+    """Audit these partitions of the log; all, where none is named. `proofs`: verdicts without a proof are a fault.
+    `processes`: at most so many at a time; None: one a core. Raises SidestepError, SnapshotNeeded among them."""
+    extents = read_extents(connection)
+    wanted = list(partitions) or extents.partitions(EVIDENCE.name)
+    if unknown := set(wanted) - set(extents.partitions(EVIDENCE.name)):
+        raise AuditFailed(
+            f"{EVIDENCE.name} has no partition {min(unknown)}: it has {len(extents.partitions(EVIDENCE.name))}"
+        )
+    total = sum(extents.records(partition) for partition in wanted)
+    for partition in wanted:
+        require_beginning(open_log(connection, extents, partition, proofs))
+    with tempfile.TemporaryDirectory(prefix="sidestep-audit-") as folder:
+        jobs = [
+            Job(replace(connection), extents, partition, span, proofs, Path(folder) / str(partition))
+            for partition in wanted
+        ]
+        return AuditReport(_run(jobs, processes or os.cpu_count() or 1, _Sum(told, total)))
+
+
+def audit_one(job: Job, told: Callable[[int], None]) -> PartitionAudit:
+    """One partition, here. Raises SidestepError."""
+    from rocksdict import Cache
+
+    from sidestep.streams.audit.on_disk import OnDisk
+
+    cache, opened = Cache(CACHE_OCTETS), list[OnDisk]()
+
+    def new_store(name: str) -> KeyValues:
+        opened.append(OnDisk(job.folder / name, cache))
+        return opened[-1]
+
+    try:
+        log = open_log(job.connection, job.extents, job.partition, job.proofs)
+        return PartitionAuditor(log, job.span, new_store, told).audit()
+    finally:
+        for store in opened:
+            store.close()
+
+
+class _Sum:
+    """Adds up what all partitions tell."""
+
+    def __init__(self, told: Told, total: int):
+        self._told, self._total, self._done = told, total, 0
+
+    def __call__(self, records: int) -> None:
+        self._done += records
+        self._told(min(self._done, self._total), self._total)
+
+
+def _run(jobs: list[Job], processes: int, told: Callable[[int], None]) -> list[PartitionAudit]:
+    if len(jobs) == 1 or processes == 1:
+        return [audit_one(job, told) for job in jobs]
+    waiting, running = list(jobs), dict[Pipe, tuple[Job, BaseProcess]]()
+    found: list[PartitionAudit] = []
+    try:
+        while waiting or running:
+            while waiting and len(running) < processes:
+                job = waiting.pop(0)
+                pipe, process = _start(job)
+                running[pipe] = job, process
+            for ready in wait(list(running)):
+                pipe = ready  # type: ignore[assignment]  # what is waited for
+                said = _said(pipe, running[pipe][0])
+                if isinstance(said, int):
+                    told(said)
+                    continue
+                found.append(said)
+                running.pop(pipe)[1].join()
+    finally:
+        for _, process in running.values():
+            process.terminate()
+            process.join()
+    return sorted(found, key=lambda each: each.partition)
+
+
+def _start(job: Job) -> tuple[Pipe, BaseProcess]:
+    context = multiprocessing.get_context("spawn")  # librdkafka's threads survive no fork
+    ours, theirs = context.Pipe(duplex=False)
+    process = context.Process(target=_child, args=(job, theirs), daemon=True)
+    process.start()
+    theirs.close()
+    return ours, process
+
+
+def _child(job: Job, pipe: Pipe) -> None:
+    try:
+        pipe.send(audit_one(job, pipe.send))
+    except SidestepError as error:
+        pipe.send(error)
+
+
+def _said(pipe: Pipe, job: Job) -> int | PartitionAudit:
+    """What a process has said next: records read, or in the end what was found. Raises what it has failed with."""
+    try:
+        said = pipe.recv()
+    except EOFError:
+        raise AuditFailed(
+            f"the process that audited partition {job.partition} has ended by itself: is there enough memory, and room "
+            f"in {tempfile.gettempdir()}? TMPDIR names another folder"
+        ) from None
+    if isinstance(said, SidestepError):
+        raise said
+    assert isinstance(said, int | PartitionAudit)
+    return said

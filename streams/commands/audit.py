@@ -1,0 +1,124 @@
+"""sidestep audit: proves again every verdict that still stands, from the log that it follows from."""
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import click
+from msgspec import to_builtins
+
+from sidestep.streams.audit.audit_partition import FOR_EVER, NEVER, Span
+from sidestep.streams.audit.findings import FAULTS, KINDS, AuditFinding, AuditReport, Outcome
+from sidestep.streams.commands.copy_progress import copy_progress
+from sidestep.streams.commands.options import broker_option
+from sidestep.streams.commands.past import HELP, past_ms
+from sidestep.streams.settings import load
+from sidestep.streams.terminal import json_line, printable
+
+SHOWN = 20
+"""Findings of a partition for people; --json has more of them."""
+NAMES = {"verdict": "verdicts", "tally": "tallies", "row": "rows", "id": "ids"}
+COLUMNS: tuple[Outcome, ...] = ("proved", *FAULTS, "not-kept", "later")
+NOT_YET = "anomalies: Watch's are not audited yet"
+A_STRETCH = "tallies and ledger: compared only without --since and --until"
+
+
+@click.command()
+@click.option("--since", metavar="T", help=f"Only verdicts decided since then, by the log's time: {HELP}.")
+@click.option("--until", metavar="T", help="Only verdicts decided before then.")
+@click.option(
+    "--partition", "partitions", type=click.IntRange(0), multiple=True, help="Only this partition of the log."
+)
+@click.option(
+    "--verdict-keys",
+    "keys_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Verdicts are signed: one without a proof is a fault. The proofs are checked by `sidestep tail`.",
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a partition, and one for all.")
+@broker_option
+def audit(
+    since: str | None,
+    until: str | None,
+    partitions: tuple[int, ...],
+    keys_file: Path | None,
+    as_json: bool,
+    broker: str | None,
+) -> None:
+    """Prove every verdict again, from the log that it follows from.
+
+    The log is folded from its beginning, and what the fold says is compared, octet by octet, with email-approved and
+    email-rejected, with email-tallies and with the ledger's changelogs. Nothing is written to Kafka. Exit code 0 when
+    all of it is proved, 1 when something is not: each is named with its place. docs/audit.md says more.
+    """
+    from sidestep.streams.audit.run import audit as run
+
+    if keys_file is not None:
+        from sidestep.topics.verdict_keys import read_verdict_keys
+
+        read_verdict_keys(keys_file)
+    span = Span(_second("--since", since, NEVER), _second("--until", until, FOR_EVER))
+    with copy_progress("auditing", 100) as show:
+        report = run(load(broker=broker).connection, partitions, span, keys_file is not None, _percent(show))
+    for line in as_json_lines(report) if as_json else described(report):
+        click.echo(line)
+    if not report.right:
+        raise SystemExit(1)
+
+
+def described(report: AuditReport) -> Iterator[str]:
+    """The report for people: a table, what was found, and in the end how much is proved."""
+    yield f"{'partition':<11}{'':<10}" + "".join(f"{name:>11}" for name in COLUMNS)
+    for each in report.partitions:
+        for kind in KINDS:
+            if each.whole or kind == "verdict":
+                counts = "".join(f"{each.counts[kind][outcome]:>11,}" for outcome in COLUMNS)
+                yield f"{each.partition if kind == 'verdict' else '':<11}{NAMES[kind]:<10}{counts}"
+    for each in report.partitions:
+        yield from _notes(each.partition, each.unjudged, each.stopped)
+        for finding in each.findings[:SHOWN]:
+            yield from _found(finding)
+        if each.faults > SHOWN:
+            yield f"partition {each.partition}: {each.faults - SHOWN:,} more"
+    if not all(each.whole for each in report.partitions):
+        yield A_STRETCH
+    yield NOT_YET
+    yield report.line()
+
+
+def as_json_lines(report: AuditReport) -> Iterator[str]:
+    """The report for programs."""
+    for each in report.partitions:
+        counts = {NAMES[kind]: dict(counts) for kind, counts in each.counts.items()}
+        fields = {"partition": each.partition, "records": each.records, "unjudged": each.unjudged, **counts}
+        findings = [to_builtins(finding._asdict()) for finding in each.findings]
+        yield json_line({**fields, "stopped": each.stopped, "findings": findings})
+    yield json_line({"proved": report.line().removeprefix("proved="), "right": report.right})
+
+
+def _notes(partition: int, unjudged: int, stopped: str) -> Iterator[str]:
+    if stopped:
+        yield click.style(printable(f"partition {partition} ends here: {stopped}"), fg="red")
+    if unjudged:
+        yield f"partition {partition}: {unjudged:,} records wait for Decide, and are left out"
+
+
+def _found(finding: AuditFinding) -> Iterator[str]:
+    about = f" on {finding.evidence}" if finding.evidence else ""
+    head = f"{finding.outcome:<9} {finding.kind} {finding.place}{about}: {finding.text}"
+    yield click.style(printable(head), fg="red")
+    if finding.state:
+        yield printable(f"          its recipient before: {finding.state}")
+
+
+def _second(option: str, text: str | None, otherwise: float) -> float:
+    if text is None:
+        return otherwise
+    try:
+        return past_ms(text, int(time.time() * 1000)) / 1000
+    except ValueError as error:
+        raise click.BadParameter(printable(str(error)), param_hint=option) from None
+
+
+def _percent(show: Callable[[int, int], None]) -> Callable[[int, int], None]:
+    return lambda done, total: show(100 * done // max(total, 1), done)
