@@ -166,7 +166,7 @@ def _groups(principal: str, group: str) -> Iterator[Allowed]:
     if principal == BROWSER:
         yield "group", "prefixed", f"{group}-", "DESCRIBE"
     for topic in CATALOG:
-        if topic.name.endswith("-changelog") and may_read(principal, topic):
+        if topic.name.endswith("-changelog") and may_read(principal, topic) and principal != "auditor":
             yield "group", "literal", f"recover-{topic.name}-unused", "DESCRIBE"  # streams/runtime/recovery.py
         if topic.name in ONCE and not _parties(principal).isdisjoint(topic.consumers):
             yield "group", "literal", ONCE[topic.name], "DESCRIBE"  # streams/runtime/to_the_end.py

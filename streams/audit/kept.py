@@ -50,5 +50,5 @@ class KeptLog:
 
     @property
     def partition(self) -> int:
-        """Its number."""
+        """Number of the partition."""
         return self.evidence.partition

@@ -26,7 +26,7 @@ MISSING_MAX = 10_000
 """Verdicts that may still stand further on."""
 
 
-class Judged(msgspec.Struct):
+class NamedEvidence(msgspec.Struct):
     """What a verdict says of its place in the log."""
 
     evidence: LogPosition
@@ -34,7 +34,7 @@ class Judged(msgspec.Struct):
     versions: Versions
 
 
-_decode = msgspec.json.Decoder(Judged).decode
+_decode = msgspec.json.Decoder(NamedEvidence).decode
 
 
 class VerdictStream:
@@ -81,7 +81,7 @@ class VerdictStream:
         known = [judged.evidence.offset for kept in self.ahead if (judged := self.read(kept)) is not None]
         return min(known, default=inf)
 
-    def read(self, kept: Kept) -> Judged | None:
+    def read(self, kept: Kept) -> NamedEvidence | None:
         """What a record says of its place; None: it can't be a verdict on this partition's log."""
         try:
             judged = _decode(kept.value or b"")
@@ -111,7 +111,7 @@ class VerdictMatch:
         self._audit = audit
         self._counts = counts
         self._story = story
-        self._seen = Offsets()
+        self._seen = OffsetSet()
         self._missing: dict[int, tuple[Expected, str]] = {}
         self._early: dict[int, list[tuple[VerdictStream, Kept]]] = {}
 
@@ -245,7 +245,7 @@ class VerdictMatch:
         return f"{self._topic}/{self._audit.partition}/{offset}"
 
 
-class Offsets:
+class OffsetSet:
     """A set of offsets, one bit for each that the log has."""
 
     def __init__(self) -> None:

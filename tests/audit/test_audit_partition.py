@@ -9,8 +9,9 @@ from sidestep.schemas import Tally
 from sidestep.streams.audit.audit_partition import Span
 from sidestep.streams.audit.findings import AuditReport, PartitionAudit
 from sidestep.streams.audit.kept import Kept
+from sidestep.streams.decide.engine import ENGINE
 from sidestep.streams.decide.tables import BOUNCE_HISTORY, IDS
-from sidestep.streams.errors import SnapshotNeeded
+from sidestep.streams.errors import SnapshotNeeded, UnknownEngine
 from sidestep.streams.runtime.tables import pack_pairs, unpack_pairs
 from tests.audit.conftest import golden_lines
 from tests.audit.world_log import Copy, Spoil, audited_world, copy_of
@@ -273,6 +274,20 @@ def test_a_log_whose_beginning_is_gone_takes_a_snapshot(judged_log: Copy) -> Non
     """And says of which offset."""
     with pytest.raises(SnapshotNeeded, match=r"email-evidence/0 begins at offset 40.*snapshot.*at offset 40"):
         judged_log.forget(EVIDENCE, 40).audit()
+
+
+def test_the_log_of_another_engine_is_refused_by_name(judged_log: Copy) -> None:
+    """Where all begins so; one verdict alone that says so was changed."""
+    old, new = b'"engine":"%b"' % ENGINE.encode(), b'"engine":"0"'
+
+    def of_another(kept: list[Kept]) -> list[Kept]:
+        return [record._replace(value=(record.value or b"").replace(old, new)) for record in kept]
+
+    spoilt = judged_log.spoil(APPROVED, of_another)
+    with pytest.raises(UnknownEngine, match=rf"{APPROVED}/0/0 was judged by engine 0, this version folds by"):
+        spoilt.spoil(REJECTED, of_another).audit()
+    (finding,) = judged_log.spoil(APPROVED, replaced(2, old, new)).audit().findings
+    assert f'versions.engine is "0", the fold says "{ENGINE}"' == finding.text
 
 
 def test_what_is_younger_than_the_audit_is_no_fault() -> None:

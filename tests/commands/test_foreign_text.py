@@ -14,9 +14,11 @@ from hypothesis import strategies as st
 
 from sidestep.schemas import Anomaly, ModelRecord
 from sidestep.schemas.verdicts import FiredRule, LogPosition, Verdict, Versions
+from sidestep.streams.audit.findings import AuditFinding, AuditReport, PartitionAudit
 from sidestep.streams.cli import COMMANDS, main
 from sidestep.streams.commands import (
     acls,
+    audit,
     dead_letters,
     hold,
     incident_lines,
@@ -75,6 +77,9 @@ HOLD, SUPPRESSION, TRAP = (
     KnownTrap(EVIL, EVIL, 1),
 )
 SHORTFALL = Shortfall("fault", EVIL, EVIL, EVIL, EVIL, EVIL, EVIL)
+AUDIT = AuditReport(
+    [PartitionAudit(0, stopped=EVIL, findings=[AuditFinding("verdict", "differs", EVIL, EVIL, EVIL, EVIL)])]
+)
 RIGHTS = RightsFinding("fault", EVIL, EVIL, EVIL, EVIL)
 
 
@@ -94,6 +99,7 @@ FOR_PEOPLE: dict[str, tuple[Callable[[], Iterable[str]], ...]] = {
         lambda: [render.as_text_line(_received(EVIL.encode()))],
         lambda: [render.as_text_line(_received(Unreadable(EVIL, EVIL, EVIL.encode())))],
     ),
+    "audit": (lambda: audit.described(AUDIT),),
     "anomalies": (lambda: incident_lines.table([ANOMALY], 0.0),),
     "hold": (lambda: hold._as_table([HOLD], 2, 1),),
     "suppress": (lambda: suppress._table([SUPPRESSION]),),
@@ -118,6 +124,7 @@ FOR_PROGRAMS: dict[str, tuple[Callable[[], str], ...]] = {
         lambda: render.as_json_line(_received(EVIL.encode())),
         lambda: render.as_json_line(_received(Unreadable(EVIL, EVIL, b""))),
     ),
+    "audit": (lambda: next(iter(audit.as_json_lines(AUDIT))),),
     "hold": (lambda: next(iter(hold._as_json([HOLD]))),),
     "suppress": (lambda: suppression_json(SUPPRESSION),),
     "trap": (lambda: trap_json(TRAP),),

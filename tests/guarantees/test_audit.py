@@ -47,6 +47,8 @@ def lived_through_a_lot(system: System) -> int:
     system.feed.flush()
     system.verdicts.await_all(traffic.expected, 60)
     assert [screen.leave(), decide.leave()] == [0, 0]
+    assert len({verdict.versions.policy for verdict in system.verdicts.verdicts.values()}) == 2
+    assert any(rule.id == "service-on-hold" for verdict in system.verdicts.verdicts.values() for rule in verdict.rules)
     return len(traffic.expected)
 
 

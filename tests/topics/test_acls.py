@@ -75,14 +75,15 @@ EXPECTED = {
         "READ group dashboard", "READ group dashboard/*", ANYBODY, "DESCRIBE group sidestep-anomalies-unused",
     },
     "auditor": {
-        *(f"READ topic email-{name}" for name in ("evidence", "approved", "rejected", "anomalies")),
+        *(f"READ topic email-{name}" for name in
+          ("evidence", "approved", "rejected", "tallies", "anomalies", "ledger-changelog", "ids-changelog")),
         "READ group auditor", "READ group auditor/*", ANYBODY, "DESCRIBE group sidestep-anomalies-unused",
     },
     "kafka-browser": LOOKS | {
         *(f"READ topic email-{name}" for name in
-          ("evidence", "approved", "rejected", "anomalies", "control", "dead-letters")),
+          ("evidence", "approved", "rejected", "tallies", "anomalies", "control", "dead-letters")),
         *(f"DESCRIBE topic email-{name}" for name in
-          ("intents", "bounces", "engagement", "tallies", "ledger-changelog", "ids-changelog", "watch-changelog")),
+          ("intents", "bounces", "engagement", "ledger-changelog", "ids-changelog", "watch-changelog")),
         "READ group kafka-browser", "READ group kafka-browser/*", ANYBODY, "DESCRIBE group sidestep-*",
         "DESCRIBE group sidestep-control-unused", "DESCRIBE group sidestep-anomalies-unused",
         "DESCRIBE cluster", "DESCRIBE_CONFIGS cluster",
@@ -141,9 +142,11 @@ def test_only_decide_writes_verdicts_and_its_changelogs(topic: str) -> None:
 
 
 def test_only_those_whose_ledger_it_is_read_a_changelog() -> None:
-    """The rows name who was written to, by hash. An operator has the secret, and looks one mailbox up."""
+    """The rows name who was written to, by hash. An operator has the secret, and looks one mailbox up; an auditor
+    compares Decide's with the log, which has the addresses anyway."""
     readers = {name: who_may("READ", "topic", name, ALL) for name in CHANGELOGS}
-    others = {"email-ledger-changelog": {"decide", "operator"}, "email-watch-changelog": {"watch"}}
+    others = {"email-ledger-changelog": {"decide", "operator", "auditor"}, "email-watch-changelog": {"watch"}}
+    others["email-ids-changelog"] = {"decide", "auditor"}
     assert others == {name: who for name, who in readers.items() if who != {"decide"}}
 
 

@@ -1,0 +1,89 @@
+"""sidestep audit: what it shows, how it ends, and that a log without its beginning is no guess."""
+
+import json
+
+import click
+import pytest
+from click.testing import CliRunner
+from confluent_kafka import Producer, TopicPartition
+from confluent_kafka.admin import AdminClient
+
+from sidestep.schemas.codec import encode
+from sidestep.streams.audit.findings import AuditFinding, AuditReport, PartitionAudit
+from sidestep.streams.cli import main
+from sidestep.streams.commands.audit import A_STRETCH, NOT_YET, as_json_lines, described
+from sidestep.streams.commands.past import past_ms
+from sidestep.topics.catalog import EVIDENCE
+from sidestep.topics.connection import Connection
+from tests.decide.world import policy
+
+FINDING = AuditFinding("verdict", "differs", "email-approved/1/7", "email-evidence/1/3", "risk is 0.1, …", '{"a":1}')
+
+
+def report(whole: bool = True) -> AuditReport:
+    """Two partitions, of which one is not as it should be."""
+    bad = PartitionAudit(1, 70, 5, whole=whole)
+    bad.count("verdict", "proved", 1_200)
+    for _ in range(25):
+        bad.find(FINDING)
+    return AuditReport([PartitionAudit(0, 10, whole=whole), bad])
+
+
+def test_people_see_a_table_what_was_found_and_how_much_is_proved() -> None:
+    """In that order; of many findings the first."""
+    lines = [click.unstyle(line) for line in described(report())]
+    assert ["partition", "proved", "differs"] == lines[0].split()[:3]
+    assert ["1", "verdicts", "1,200", "25"] == lines[5].split()[:4]
+    assert "partition 1: 5 records wait for Decide, and are left out" == lines[9]
+    found = "differs   verdict email-approved/1/7 on email-evidence/1/3: risk is 0.1, …"
+    assert [found, '          its recipient before: {"a":1}'] * 20 == lines[10:50]
+    assert ["partition 1: 5 more", NOT_YET, "proved=1200/1225"] == lines[50:]
+    assert [A_STRETCH, NOT_YET, "proved=1200/1225"] == list(described(report(whole=False)))[-3:]
+
+
+def test_programs_get_an_object_a_partition_and_one_for_all() -> None:
+    """With every finding that is kept."""
+    first, second, whole = map(json.loads, as_json_lines(report()))
+    assert ([], {"proved": 1_200, "differs": 25}) == (first["findings"], second["verdicts"])
+    assert FINDING._asdict() == second["findings"][24]
+    assert {"proved": "1200/1225", "right": False} == whole
+
+
+@pytest.mark.parametrize(
+    ("text", "ms"),
+    [
+        ("2h", 1_799_992_800_000),
+        ("30m ago", 1_799_998_200_000),
+        ("2027-01-15", 1_799_971_200_000),
+        ("2027-01-15T08:00:00Z", 1_800_000_000_000),
+    ],
+)
+def test_times_are_said_as_people_say_them(text: str, ms: int) -> None:
+    """Spans ago, days and moments."""
+    assert ms == past_ms(text, 1_800_000_000_000)
+
+
+@pytest.mark.parametrize("text", ["soon", "2h later", "2027-01-15T08:00:00", "-3h", ""])
+def test_a_time_that_is_none_is_refused(text: str) -> None:
+    """And told what is one."""
+    done = CliRunner().invoke(main, ["audit", f"--since={text}", "--broker", "127.0.0.1:1"])
+    assert 2 == done.exit_code and "--since" in done.output
+
+
+def test_an_empty_log_is_proved_and_one_without_its_beginning_is_not(clean_topics: Connection) -> None:
+    """Exit code 2, with the offset that a snapshot would have to stand at; an unknown partition likewise."""
+    broker = ["--broker", str(clean_topics)]
+    empty = CliRunner().invoke(main, ["audit", *broker])
+    assert (0, "proved=0/0") == (empty.exit_code, empty.output.splitlines()[-1]), empty.output
+    unknown = CliRunner().invoke(main, ["audit", "--partition", "9", *broker])
+    assert 2 == unknown.exit_code and "has no partition 9" in unknown.output
+    producer = Producer(clean_topics.librdkafka())
+    for _ in range(5):
+        producer.produce(EVIDENCE.name, encode(policy()), partition=2)
+    assert 0 == producer.flush(10)
+    client = AdminClient(clean_topics.librdkafka())
+    for future in client.delete_records([TopicPartition(EVIDENCE.name, 2, 3)]).values():
+        future.result(10)
+    done = CliRunner().invoke(main, ["audit", *broker])
+    assert 2 == done.exit_code
+    assert "sidestep: email-evidence/2 begins at offset 3: what was before it is no longer retained" in done.output
