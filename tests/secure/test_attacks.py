@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Iterable, Iterator
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -90,6 +91,29 @@ def test_what_cannot_be_read_is_set_aside_by_each_stage(deployment: Deployment) 
             while missing and time.monotonic() < deadline:
                 missing -= {(letter.headers["topic"] or b"").decode() for letter in letters.batch(10, 1)}
         assert set() == missing
+        assert set() == refused()
+    assert {} == deployment.failures()
+
+
+def test_an_operator_sends_dead_letters_back_and_replays_what_was_missed(
+    deployment: Deployment, tmp_path: Path
+) -> None:
+    """With his own rights. What is still unreadable dies again, and says how often it has come."""
+    with refusals(deployment.kafka) as refused:
+        with Subscription(deployment.as_principal("operator"), ["email-dead-letters"]) as letters:
+            deployment.write(SERVICE, "email-intents", b"rubbish again")
+            assert letters.batch(1, 20)
+            file = tmp_path / "intents.records"
+            for arguments in (
+                ("dead-letters", "list"), ("dead-letters", "redrive", "--topic", "email-intents"),
+                ("replay", "email-intents", "--to", str(file)), ("replay", str(file), "--to", "email-intents"),
+            ):  # fmt: skip
+                result = deployment.command("operator", *arguments)
+                assert (0, arguments) == (result.exit_code, arguments), result.output
+            deadline, times = time.monotonic() + 20, set[bytes | None]()
+            while b"1" not in times and time.monotonic() < deadline:
+                times |= {letter.headers.get("header.redriven") for letter in letters.batch(10, 1)}
+        assert b"1" in times
         assert set() == refused()
     assert {} == deployment.failures()
 
