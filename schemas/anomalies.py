@@ -22,7 +22,8 @@ class Anomaly(Struct, omit_defaults=True, kw_only=True):
         str,
         Meta(
             description="bounce-storm, unknown-burst, list-bombing, dormant-revival, engagement-collapse, "
-            "complaint-budget, bounce-budget, volume-spike, trap-hits, reputation-block, stray-reports, unusual"
+            "complaint-budget, bounce-budget, volume-spike, trap-hits, reputation-block, stray-reports, "
+            "forged-records, unusual"
         ),
     ]
     text: Annotated[str, Meta(description="One plain sentence: what, where, and what to do.")]

@@ -10,6 +10,8 @@ from sidestep.streams.terminal import printable
 
 COLOURS = {"notice": "cyan", "warning": "yellow", "critical": "red"}
 ALL = "all services"
+CLAIMED = "forged-records"
+"""The pattern whose source is a name that somebody claims: nothing of it is to be fixed."""
 
 
 def anomaly_line(anomaly: Anomaly) -> str:
@@ -22,7 +24,8 @@ def anomaly_line(anomaly: Anomaly) -> str:
 
 def where(anomaly: Anomaly) -> str:
     """Whose incident it is, and of which pattern: shop, source import: unknown-burst."""
-    source = f", source {anomaly.source}" if anomaly.source else ""
+    what = "in the name of" if anomaly.pattern == CLAIMED else "source"
+    source = f", {what} {anomaly.source}" if anomaly.source else ""
     campaign = f", campaign {anomaly.campaign}" if anomaly.campaign and not anomaly.source else ""
     return f"{anomaly.name or ALL}{source}{campaign}: {anomaly.pattern}"
 

@@ -4,6 +4,7 @@ The thresholds are in watch.toml. A pattern must show in the last three minutes,
 hold too little to say anything; a new source is judged by all of its mail so far.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
@@ -17,6 +18,7 @@ from sidestep.streams.watch.thresholds import (
     BombingLimit,
     Cold,
     Document,
+    ForgeryLimit,
     ShareLimit,
     SpikeLimit,
     StormLimit,
@@ -24,6 +26,9 @@ from sidestep.streams.watch.thresholds import (
     TrapLimit,
 )
 from sidestep.streams.watch.usual import Count, Usual
+
+NOBODY = "nobody"
+TOPIC = "topic:"
 
 
 class Sight(NamedTuple):
@@ -151,6 +156,33 @@ def stray_reports(stray: Mapping[str, int], limit: StrayLimit) -> Iterator[Sympt
                 "stray-reports", severity, score_of(number, limit.reports), number, 0, UNKNOWN, limit.text, limit.quiet,
                 "stray_reports", source=teller, numbers=True, suspected=True,
             )  # fmt: skip
+
+
+def forged_records(refused: Mapping[str, int], intents: int, limit: ForgeryLimit) -> Iterator[Symptom]:
+    """In whose name many records were refused, by PRINCIPAL/REASON; beside so many intents. The name is what somebody
+    claims, so nothing is held for it."""
+    reasons: dict[str, Counter[str]] = {}
+    for name, number in sorted(refused.items()):
+        principal, _, reason = name.rpartition("/")
+        reasons.setdefault(principal or NOBODY, Counter())[reason] += number
+    for principal, numbers in reasons.items():
+        number = numbers.total()
+        if number >= limit.records:
+            of, widely = number + intents, number >= limit.least and number >= limit.critical_share * (number + intents)
+            severity: Severity = "critical" if widely or number >= limit.critical else "warning"
+            yield Symptom(
+                "forged-records", severity, score_of(number, limit.records), number, of, UNKNOWN, limit.text,
+                limit.quiet, "forged_records", source=principal, principal=_in_words(principal),
+                reason=numbers.most_common(1)[0][0], numbers=True, suspected=True,
+            )  # fmt: skip
+
+
+def _in_words(principal: str) -> str:
+    """A principal as tallies name it: of a topic of its own, of a key, or nobody known."""
+    if principal == NOBODY:
+        return "nobody whom Screen knows"
+    name = principal.removeprefix(TOPIC)
+    return f"the key {name}" if name == principal else f"who writes to {name}"
 
 
 def volume_spike(volume: int, usual: float, limit: SpikeLimit) -> Symptom | None:

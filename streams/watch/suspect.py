@@ -10,6 +10,7 @@ from sidestep.streams.watch.counts import Counts
 from sidestep.streams.watch.patterns import (
     Sight,
     by_shares,
+    forged_records,
     list_bombing,
     reputation_block,
     stray_reports,
@@ -124,6 +125,7 @@ def _of_all(state: WatchState, window: EndedWindow, rules: Thresholds) -> Iterat
     yield from over_day(state, rules.budgets)
     yield from list_bombing(row.bombed, limits.list_bombing)
     yield from stray_reports(row.stray, limits.stray_reports)
+    yield from forged_records(row.refused, row.counts.intents, limits.forged_records)
     for name, told in stories_of(state, ALL, start, PROVIDER, row.providers, limits.windows):
         spans = tuple(within(told, start, span) for span in (limits.windows.short, limits.windows.source_long))
         yield reputation_block(Sight(spans, Usual(Counts()), provider=name), limits)

@@ -20,7 +20,7 @@ class Symptom(NamedTuple):
     usual: float
     """Share, or number where the pattern goes by numbers; below 0: nothing is usual yet."""
     text: str
-    """Template: who, source, provider, bad, of, share, usual."""
+    """Template: who, source, provider, principal, reason, bad, of, share, usual."""
     quiet: int
     """Seconds without the pattern after which the incident is over."""
     measure: str
@@ -35,6 +35,10 @@ class Symptom(NamedTuple):
     """Of a whole service: the source that most of it is from."""
     numbers: bool = False
     """It goes by numbers, not by shares."""
+    principal: str = ""
+    """Of records that were refused: in whose name they were, in words."""
+    reason: str = ""
+    """… and what most of them were refused for."""
     suspected: bool = False
     """None of them is known to be bad: it is told of, and nothing is held for it."""
 
@@ -65,6 +69,8 @@ def sentence(symptom: Symptom, service: str) -> str:
         who=who(service),
         source=source,
         provider=(symptom.provider or "a provider").capitalize(),
+        principal=symptom.principal,
+        reason=symptom.reason,
         bad=symptom.bad,
         of=symptom.of,
         share=percent(share(symptom.bad, symptom.of)),

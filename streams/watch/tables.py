@@ -31,6 +31,8 @@ class WindowRow(Struct, array_like=True):
     """Intents of windows that were closed already."""
     stray: dict[str, int] = field(default_factory=dict)
     """Reports of no message of ours, by who has told them."""
+    refused: dict[str, int] = field(default_factory=dict)
+    """Records that were refused for who says them, by PRINCIPAL/REASON."""
 
 
 class StoryRow(Struct, array_like=True):

@@ -88,6 +88,17 @@ class StrayLimit(msgspec.Struct, frozen=True):
     text: str
 
 
+class ForgeryLimit(msgspec.Struct, frozen=True):
+    """Records in the name of one principal that were refused, in a window; `critical_share` of at least `least`."""
+
+    records: int
+    critical: int
+    critical_share: float
+    least: int
+    quiet: int
+    text: str
+
+
 class CollapseLimit(msgspec.Struct, frozen=True):
     """A share that falls below so much of what is usual."""
 
@@ -181,6 +192,7 @@ class Document(msgspec.Struct, frozen=True, rename="kebab"):
     trap_hits: TrapLimit
     list_bombing: BombingLimit
     stray_reports: StrayLimit
+    forged_records: ForgeryLimit
     engagement_collapse: CollapseLimit
     volume_spike: SpikeLimit
     reputation_block: ShareLimit

@@ -33,6 +33,7 @@ def is_empty(tally: Tally) -> bool:
         and tally.returns == NO_RETURNS
         and not tally.bombed
         and not tally.stray
+        and not tally.refused
         and not tally.classes
         and not tally.samples
     )
@@ -55,6 +56,8 @@ def add(row: WindowRow, tally: Tally, late: bool) -> None:
         row.bombed[key] = max(number, row.bombed.get(key, 0))
     if tally.stray:
         _add_numbers(row.stray, tally.stray.items())
+    if tally.refused:
+        _add_numbers(row.refused, tally.refused.items())
     for kind, ids in tally.samples.items():
         kept = row.samples.setdefault(kind, [])
         kept.extend(ids[: SAMPLES - len(kept)])

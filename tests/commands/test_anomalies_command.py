@@ -57,6 +57,8 @@ def test_people_read_whose_incident_it_is_how_it_stands_and_what_to_do() -> None
         "send goes to addresses that do not exist: stop it.  [on hold until 2027-01-16 08:00Z]"
     )
     assert "closed after 2 h: bank: volume-spike" in anomaly_line(CLOSED)
+    forged = anomaly(name="", pattern="forged-records", source="shop-1")
+    assert "all services, in the name of shop-1: forged-records" in anomaly_line(forged)
     assert "\x1b[2J" not in anomaly_line(anomaly(source="\x1b[2J"))
     lines = list(table([WORST, HELD, CLOSED], OPENED + 7_260))
     assert "severity  pattern        whose                     since              state" == lines[0]

@@ -151,7 +151,7 @@ def test_thresholds_say_for_each_pattern_what_it_needs() -> None:
     explained = document["explains"]
     budgets = {budget.pattern for budget in RULES.budgets.values()}
     assert explained.keys() | {name for names in explained.values() for name in names} <= patterns | budgets
-    places = dict.fromkeys(("who", "source", "provider", "bad", "of", "share", "usual"), "x")
+    places = dict.fromkeys(("who", "source", "provider", "principal", "reason", "bad", "of", "share", "usual"), "x")
     for text in [document[name]["text"] for name in patterns] + [one.text for one in RULES.budgets.values()]:
         assert text.format(**places).endswith(".")
         assert ": " in text, "what is wrong, and behind the colon what to do"

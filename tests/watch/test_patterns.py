@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sidestep.schemas import Anomaly, Breakdown, Outcomes
+from sidestep.schemas import Anomaly, Breakdown, Outcomes, Reaction
 from sidestep.streams.watch.thresholds import thresholds
 from tests.watch.scene import DAY, HOUR, Scene
 
@@ -99,6 +99,14 @@ STORIES = [
         service="",
         source="door:lmtp",
         says="60 bounces or complaints came from the source door:lmtp that are of no message of ours",
+    ),
+    Story(
+        "forged-records",
+        {"approved": 900, "refused": {"shop-1/signature-wrong": 40, "shop-1/signature-expired": 5}, "provider": ""},
+        [{"approved": 20, "refused": {"shop-1/signature-wrong": 19, "crm-1/signature-wrong": 19}}],
+        service="",
+        source="shop-1",
+        says="45 records in the name of the key shop-1 were refused, most of them for signature-wrong: somebody",
     ),
     Story(
         "volume-spike",
@@ -313,3 +321,30 @@ def test_figures_that_matter_are_updated() -> None:
     assert ["warning", "critical"] == list(dict.fromkeys(one.severity for one in found))
     assert "opened" == found[0].state and {"updated"} == {one.state for one in found[1:]}
     assert len(found) <= 5
+
+
+@pytest.mark.parametrize(
+    ("refused", "approved", "severity"),
+    [(20, 0, "warning"), (50, 51, "warning"), (50, 50, "critical"), (199, 9_000, "warning"), (200, 9_000, "critical")],
+)
+def test_forgeries_are_graver_by_number_and_by_share(refused: int, approved: int, severity: str) -> None:
+    """Of few a share says nothing."""
+    found = Scene().says(service="", approved=approved, refused={"topic:email-intents.crm/topic-nobodys": refused})
+    assert [("forged-records", severity)] == [(one.pattern, one.severity) for one in found]
+    assert "in the name of who writes to email-intents.crm were refused" in found[0].text
+
+
+def test_nothing_is_held_for_forgeries() -> None:
+    """Whatever a policy says: the name is what a stranger claims. Each name is an incident of its own, and one for all
+    whom no key names."""
+    scene = Scene()
+    scene.policy(forged_records=Reaction("hold-service", 3600))
+    flood = {"shop/signature-wrong": 5_000, "/signature-missing": 900, "crm-1/signature-ahead": 90}
+    scene.append(scene.tally(scene.now, "shop", approved=500, source="form"))
+    found = scene.minutes(3, service="", refused=flood)
+    assert {"shop": "critical", "nobody": "critical", "crm-1": "critical"} == {
+        one.source: one.severity for one in found
+    }
+    assert {"opened"} == {one.state for one in found} and {0} == {one.held_until for one in found}
+    assert [] == scene.holds()
+    assert ["closed"] * 3 == [one.state for one in scene.quiet(2 * HOUR)]

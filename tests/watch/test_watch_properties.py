@@ -14,6 +14,7 @@ REACTIONS = {
     "bounce-storm": Reaction("hold-service", 600),
     "list-bombing": Reaction(),
     "stray-reports": Reaction(),
+    "forged-records": Reaction("hold-service", 600),
 }
 numbers = st.sampled_from([0, 0, 1, 13, 40, 500])
 steps = st.sampled_from([0, 0, 1, 1, 20, 59, 60, 200, 1800, 3600, 86_400, 8 * 86_400, -1, -90, -7200])
@@ -40,6 +41,7 @@ fields = st.fixed_dictionaries(
         "traps": st.sampled_from([0, 0, 0, 2]),
         "bombed": st.sampled_from([{}, {"a2V5": 30}, {"a2V5": 200}]),
         "stray": st.sampled_from([{}, {"door:lmtp": 19, "shop": 2}, {"door:lmtp": 200}]),
+        "refused": st.sampled_from([{}, {"shop-1/signature-wrong": 19, "/signature-missing": 2}, {"/topic-not": 90}]),
         "learnt": st.sampled_from([{}, {"": Learnt(0, 150)}, {"dormant": Learnt(90, 10, 1, 30_000)}]),
         "samples": st.sampled_from([{}, {"unknown": ["1", "2", "3", "4"]}]),
         "domains": st.none(),
