@@ -25,7 +25,7 @@ from sidestep.streams.settings import Settings, load
 from sidestep.streams.terminal import json_line, printable
 from sidestep.topics.catalog import DEAD_LETTERS
 from sidestep.topics.replay_codec import StoredRecord, said_octets
-from sidestep.topics.replay_rules import TopicStretch
+from sidestep.topics.replay_rules import KNOWN_MS, TopicStretch
 
 if TYPE_CHECKING:  # they bring Kafka, which --help does without
     from sidestep.streams.redrive.remembered import Remembered
@@ -124,6 +124,9 @@ def show(position: str, as_json: bool, broker: str | None) -> None:
     show_default=True,
     help="Leave out what has been sent back so many times and could not be read again.",
 )
+@click.option(
+    "--old", is_flag=True, help="Also what died more than 7 days ago and may have been published again since."
+)
 @click.option("--expired", is_flag=True, help="Also what was signed longer ago than SIDESTEP_SIGNATURE_WINDOW.")
 def redrive(
     reasons: tuple[str, ...],
@@ -135,6 +138,7 @@ def redrive(
     dry_run: bool,
     rate: str | None,
     most_times: int,
+    old: bool,
     expired: bool,
 ) -> None:
     """Send dead letters back where they came from: keys, values and headers as they were, to the same partitions.
@@ -146,8 +150,9 @@ def redrive(
         raise click.UsageError("say which: --reason, --topic, --since, --until, or --all")
     settings, stretch, speed = load(broker=broker), _stretch(since, until), rate_given(rate)
     partitions = _partitions(settings.connection, topics)
-    signed_since = 0 if expired else int((time.time() - settings.signature_window) * 1000)
-    rules = RedriveRules(partitions, topics, most_times, signed_since)
+    now_ms = int(time.time() * 1000)
+    signed_since = 0 if expired else now_ms - int(settings.signature_window * 1000)
+    rules = RedriveRules(partitions, topics, most_times, signed_since, 0 if old else now_ms - KNOWN_MS)
     count = RedriveCount()
     letters = _letters(settings.connection, stretch, LetterFilter(reasons, topics), "sending back")
     _send(settings, letters, rules, count, speed, dry_run)

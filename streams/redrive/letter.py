@@ -100,12 +100,13 @@ class LetterFilter(NamedTuple):
 @dataclass(frozen=True)
 class RedriveRules:
     """What may be sent back: `partitions` of the topics that there are, `named` topics of a service's own, at most
-    `most` times; signed after `signed_since`, milliseconds since 1970."""
+    `most` times; dead since `dead_since` and signed since `signed_since`, milliseconds since 1970."""
 
     partitions: Mapping[str, int]
     named: Collection[str]
     most: int
     signed_since: int
+    dead_since: int = 0
 
     def obstacle(self, letter: DeadLetter) -> str:
         """Why a dead letter stays where it is; empty: it may go."""
@@ -120,6 +121,11 @@ class RedriveRules:
             return "cut, as too large to be kept whole: replay the record itself from its topic"
         if letter.redriven >= self.most:
             return f"sent back {self.most} times already (--most-times)"
+        if letter.at < self.dead_since:
+            return (
+                "older than 7 days: what its service has published again since may be forgotten, and would be judged "
+                "twice (--old sends them all the same)"
+            )
         if letter.signed_at is not None and letter.signed_at < self.signed_since:
             return "signed too long ago: the service has to send it anew (--expired sends it all the same)"
         return ""

@@ -45,6 +45,7 @@ def kill(
     reason: str = "not-json",
     topic: str = "email-intents",
     headers: list[Header] | None = None,
+    at_ms: int = 0,
 ) -> None:
     """Dead letters, as stages write them of records that stood at these offsets of partition 1."""
     producer = Producer(connection.librdkafka())
@@ -52,7 +53,7 @@ def kill(
         record = delivered(
             offset, b"v%d" % offset, tp=Partition(topic, 1), key=b"k", headers=headers or [("a", b"\xff")]
         )
-        producer.produce(**dead_letter(record, reason, "it is no JSON", DEAD_LETTERS.name, 2))
+        producer.produce(**dead_letter(record, reason, "it is no JSON", DEAD_LETTERS.name, 2), timestamp=at_ms)
     assert 0 == producer.flush(10)
 
 
@@ -129,6 +130,14 @@ def test_they_go_back_where_they_came_from_once(dead: Connection) -> None:
     assert ["0 dead letters sent back", "4 had been sent back before, or stand there twice"] == said
     assert "(sent back)" in run(dead, "list", "--each", "--reason", "invalid").output
     assert 4 == len(values(dead))
+
+
+def test_old_ones_go_back_when_that_is_meant(clean_topics: Connection) -> None:
+    """Decide knows ids for eight days: what was published again before that would be judged twice."""
+    kill(clean_topics, [FAR], at_ms=int(time.time() * 1000) - 8 * 86_400_000)
+    said = run(clean_topics, "redrive", "--all", code=1).stderr
+    assert "0 dead letters sent back" in said and "1 left out: older than 7 days" in said
+    assert "1 dead letters sent back" in run(clean_topics, "redrive", "--all", "--old").stderr
 
 
 def test_a_record_that_died_twice_goes_back_once(clean_topics: Connection) -> None:

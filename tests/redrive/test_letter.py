@@ -111,6 +111,13 @@ def test_what_cannot_be_sent_back_says_why() -> None:
     assert "signed too long ago" in RedriveRules(RULES.partitions, (), 3, 1001).obstacle(old)
 
 
+def test_what_its_service_may_have_sent_anew_is_not_judged_twice() -> None:
+    """Of what died too long ago Decide may have forgotten the id."""
+    died_at_9 = letter_of()
+    assert "" == RedriveRules(RULES.partitions, (), 3, 0, 9).obstacle(died_at_9)
+    assert "judged twice" in RedriveRules(RULES.partitions, (), 3, 0, 10).obstacle(died_at_9)
+
+
 def test_a_batch_has_a_bound() -> None:
     """Of records and octets; one that is larger goes alone."""
     letters = [letter_of(b"", b"x" * size) for size in (1, 1, 1, 5, 20, 1)]
