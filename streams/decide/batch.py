@@ -115,67 +115,81 @@ class Needs:
 
 def load(records: Records, controls: Controls, read: Read, between: Between) -> State:
     """A state with every row that these records may need, each table read in a call or two; and what they may end."""
-    needs = _needs(records)
+    intents = [record for _, record in records if type(record) is IntentEvidence]
+    others = [record for _, record in records if type(record) is not IntentEvidence]
+    needs = _needs(intents, others)
     state, sources = State(controls), needs.sources
     state.recipients = read(BOUNCE_HISTORY, needs.recipients)
-    subjects = needs.subjects | _claims_told_of(records, state.recipients)
+    subjects = needs.subjects | _claims_told_of(intents, others, state.recipients)
     domains = needs.domains | {domain.encode() for _, domain in subjects}
-    hosted = _hosted(records, controls)
+    hosted = _hosted(intents, others, controls)
     state.domains = read(DOMAIN_RATES, domains | {provider_key(provider) for _, provider in hosted})
     by_row = [(domain, state.domains.get(domain.encode())) for domain in needs.looked_up]
     state.domains |= read(DOMAIN_RATES, host_keys(needs.exchanges, by_row))
     sources |= {service_key(service) for service in {service for service, _ in subjects} if service}
     pairs = {f"{service}@{domain}".encode() for service, domain in subjects}
     state.services = read(SERVICES, pairs | needs.tests | {service_provider_key(*pair) for pair in hosted})
-    if any(isinstance(record, FeedbackEvidence | TrapRecord) for _, record in records):  # they count for who brought it
+    if any(isinstance(record, FeedbackEvidence | TrapRecord) for record in others):  # they count for who brought it
         sources |= source_keys(state.recipients.values())
     state.sources = read(SOURCES, sources) if sources else {}
     state.ids = read(IDS, needs.ids)
-    state.ids |= read(IDS, needs.contents + _contents(records, needs.ids, state.ids.keys()))
+    state.ids |= read(IDS, needs.contents + _contents(intents, needs.ids, state.ids.keys()))
     find_ending(records, state, between)
     return state
 
 
-def _needs(records: Records) -> Needs:
+def _needs(intents: Sequence[IntentEvidence], others: Sequence[Evidence]) -> Needs:
     needs = Needs()
-    for _, record in records:
-        if type(record) is IntentEvidence:
-            name = history_name(record)
-            needs.subjects.add((name, record.domain))
-            needs.recipients.add(record.recipient_key)
-            needs.ids.append(record.id_key)
-            mx = record.mx
-            if mx is None or mx.outcome != "yes" or not mx.exchanges:
-                needs.looked_up.add(record.domain)
-            elif not mx.provider:
-                needs.exchanges.add(mx.exchanges[0])
-            if record.source:
-                needs.sources.add(source_key(name, record.source))
-            if record.campaign:
-                needs.sources.add(campaign_key(name, record.campaign))
-            if record.claimed:
-                _need_past(needs, record)
-            if record.reused:
-                needs.contents.append(record.content_key)
-            if record.test:
-                needs.tests.add(service_tests_key(record.service, bool(record.proved)))
-            if record.attempt != 1:
-                needs.contents.append(attempt_key(record.content_key, record.attempt))
-            if record.former:
-                _need_former(needs, record)
-        elif type(record) is FeedbackEvidence:
-            needs.subjects |= {(record.service, record.domain), (history_name(record), record.domain)}
-            needs.recipients.add(record.recipient_key)
-            needs.ids.append(record.event_key)
-            needs.looked_up.add(record.domain)
-            _need_former(needs, record)
-        elif isinstance(record, SuppressRecord | TrapRecord | MarksRecord):
-            needs.recipients.add(record.recipient_key)
-            needs.domains.add(record.domain.encode())
-            if isinstance(record, TrapRecord) and record.event_key:
-                needs.ids.append(record.event_key)
-            _need_former(needs, record)
+    needs.recipients.update([intent.recipient_key for intent in intents])
+    needs.ids += [intent.id_key for intent in intents]
+    named: set[tuple[str, str, str, str]] = set()
+    for intent in intents:
+        # names that many have in common: rows' keys are made of them once
+        named.add((history_name(intent), intent.domain, intent.source, intent.campaign))
+        mx = intent.mx
+        if mx is None or mx.outcome != "yes" or not mx.exchanges:
+            needs.looked_up.add(intent.domain)
+        elif not mx.provider:
+            needs.exchanges.add(mx.exchanges[0])
+        if intent.claimed or intent.reused or intent.test or intent.attempt != 1 or intent.former:
+            _need_more(needs, intent)
+    for name, domain, source, campaign in named:
+        needs.subjects.add((name, domain))
+        if source:
+            needs.sources.add(source_key(name, source))
+        if campaign:
+            needs.sources.add(campaign_key(name, campaign))
+    for record in others:
+        _need_other(needs, record)
     return needs
+
+
+def _need_more(needs: Needs, intent: IntentEvidence) -> None:
+    """What few intents need."""
+    if intent.claimed:
+        _need_past(needs, intent)
+    if intent.reused:
+        needs.contents.append(intent.content_key)
+    if intent.test:
+        needs.tests.add(service_tests_key(intent.service, bool(intent.proved)))
+    if intent.attempt != 1:
+        needs.contents.append(attempt_key(intent.content_key, intent.attempt))
+    _need_former(needs, intent)
+
+
+def _need_other(needs: Needs, record: Evidence) -> None:
+    if type(record) is FeedbackEvidence:
+        needs.subjects |= {(record.service, record.domain), (history_name(record), record.domain)}
+        needs.recipients.add(record.recipient_key)
+        needs.ids.append(record.event_key)
+        needs.looked_up.add(record.domain)
+        _need_former(needs, record)
+    elif isinstance(record, SuppressRecord | TrapRecord | MarksRecord):
+        needs.recipients.add(record.recipient_key)
+        needs.domains.add(record.domain.encode())
+        if isinstance(record, TrapRecord) and record.event_key:
+            needs.ids.append(record.event_key)
+        _need_former(needs, record)
 
 
 def _need_past(needs: Needs, record: IntentEvidence) -> None:
@@ -184,13 +198,15 @@ def _need_past(needs: Needs, record: IntentEvidence) -> None:
     needs.sources |= {source_key(record.service, record.source), campaign_key(record.service, record.campaign)}
 
 
-def _claims_told_of(records: Records, recipients: Mapping[bytes, RecipientRow]) -> set[tuple[str, str]]:
+def _claims_told_of(
+    intents: Sequence[IntentEvidence], others: Sequence[Evidence], recipients: Mapping[bytes, RecipientRow]
+) -> set[tuple[str, str]]:
     """Claims of a service, and the domain, of which feedback may tell that names the service."""
-    told = [record for _, record in records if type(record) is FeedbackEvidence and record.service]
+    told = [record for record in others if type(record) is FeedbackEvidence and record.service]
     if not told:
         return set()
     known = set(claims_of(recipients.values()))
-    known |= {history_name(record) for _, record in records if type(record) is IntentEvidence and record.claimed}
+    known |= {history_name(intent) for intent in intents if intent.claimed}
     pairs = ((record.service + CLAIMED, record.domain) for record in told) if known else ()
     return {pair for pair in pairs if pair[0] in known}
 
@@ -208,24 +224,22 @@ def _need_former(needs: Needs, record: Moving) -> None:
             needs.contents.append(attempt_key(former.content_key, record.attempt))
 
 
-def _hosted(records: Records, controls: Controls) -> set[tuple[str, str]]:
+def _hosted(intents: Sequence[IntentEvidence], others: Sequence[Evidence], controls: Controls) -> set[tuple[str, str]]:
     """Services and the MX providers that they write to, where that makes a difference."""
     # a control record in this very batch may bring limits that go by the provider
-    if not controls.by_provider and not any(isinstance(record, PolicyRecord | PaceRecord) for _, record in records):
+    if not controls.by_provider and not any(isinstance(record, PolicyRecord | PaceRecord) for record in others):
         return set()
-    intents = [record for _, record in records if type(record) is IntentEvidence]
     found = {(it.service, it.mx.provider) for it in intents if it.mx is not None and it.mx.provider}
     return found | {(history_name(it), it.mx.provider) for it in intents if it.claimed and it.mx is not None}
 
 
-def _contents(records: Records, ids: list[bytes], known: Iterable[bytes]) -> list[bytes]:
+def _contents(intents: Sequence[IntentEvidence], ids: list[bytes], known: Iterable[bytes]) -> list[bytes]:
     """Of ids that occur again, the rows that tell whether *this* content has been answered already."""
     again = set(known)
     if len(set(ids)) < len(ids):
         again |= {key for key, count in Counter(ids).items() if count > 1}
     if not again:
         return []
-    intents = [record for _, record in records if type(record) is IntentEvidence]
     contents = [intent.content_key for intent in intents if intent.id_key in again]
     for intent in intents:
         if intent.former and (intent.id_key in again or any(former.id_key in again for former in intent.former)):

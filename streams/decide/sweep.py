@@ -22,7 +22,7 @@ class Between(Protocol):
 def find_ending(records: Sequence[tuple[int, Evidence]], state: State, between: Between) -> None:
     """Puts into the state what these records may end."""
     clock_ms = state.controls.clock_ms
-    newest = max((record.at for _, record in records), default=0)
+    newest = max([record.at for _, record in records], default=0)
     if newest < state.controls.hour_ends_ms:
         return
     began = clock_ms or min(record.at for _, record in records)
