@@ -113,12 +113,12 @@ def _fold_intent(state: State, evidence: IntentEvidence, position: LogPosition) 
             "to this topic."
         )
     met = situation(state, evidence)
-    if met.follows is Follows.PASSED_OVER:
-        pass_over(state, evidence)
-        return None
     if met.follows is Follows.JUDGED:
         judge = _try_out if evidence.test else _judge
         return judge(state, evidence, policy, ladder, scales, position)
+    if met.follows is Follows.PASSED_OVER:
+        pass_over(state, evidence)
+        return None
     state.risk = NO_RISK
     return verdict_of(state, evidence, position, "drop", [refuse(state, evidence, met)], NO_RISK)
 
@@ -126,15 +126,16 @@ def _fold_intent(state: State, evidence: IntentEvidence, position: LogPosition) 
 def _judge(
     state: State, evidence: IntentEvidence, policy: Policy, ladder: Ladder, scales: Scales, position: LogPosition
 ) -> Verdict:
-    now_ms = state.controls.clock_ms
+    controls = state.controls
+    now_ms = controls.clock_ms
     now = now_ms // 1000
     name = history_name(evidence)
-    pair = state.controls.service_at(name, evidence.domain, evidence.service)
+    pair = controls.service_at(name, evidence.domain, evidence.service)
     # a domain that can't be read keeps no row
     domain = state.domain(pair.domain_key, now) if pair.domain_key else DomainRow()
     comes = life.seen(domain, evidence, now)
     recipient = state.known(evidence.recipient_key, now) or NEVER
-    hold = hold_of(state.controls, evidence)
+    hold = hold_of(controls, evidence) if controls.holds else None
     # nearly every intent is plain: it has nothing of what any rule needs to see
     traits = ladder.traits(evidence, recipient, domain, hold)
     stop: Finding | None = None
@@ -164,7 +165,7 @@ def _judge(
         service = state.service(pair.service_key, now, evidence.service)
         stop = limit(state, evidence, pair, domain, service, policy, now_ms * 1000)
         if stop is None:
-            _count_send(state, evidence, policy, hosts, service, stories, now)
+            _count_send(state, evidence, policy, hosts, recipient, service, stories, now)
     action = _note(state, evidence, stop)
     if stop is not None:
         flags = [stop, *flags]
@@ -197,12 +198,13 @@ def _count_send(
     evidence: IntentEvidence,
     policy: Policy,
     hosts: tuple[DomainRow, DomainRow | None],
+    recipient: RecipientRow,
     service: ServiceRow,
     stories: Stories,
     now: int,
 ) -> None:
     domain, host = hosts
-    row = state.recipient(evidence.recipient_key, now)
+    row = state.written_recipient(evidence.recipient_key, None if recipient is NEVER else recipient, now)
     if not row.last_approved:
         service.never_mailed += 1
     watched = is_watched(stories.service, policy)
@@ -213,10 +215,11 @@ def _count_send(
     row.awaiting = state.risk.signals
     _count_meant(state, evidence, policy, row, now)
     domain.sends += 1
-    if domain.minute == now // 60:
+    minute = now // 60
+    if domain.minute == minute:
         domain.in_minute += 1
     else:
-        another_minute(domain, now // 60)
+        another_minute(domain, minute)
     if domain.sends >= REPRESENTATIVE:
         _halve(domain)
     service.sends += 1

@@ -13,7 +13,6 @@ from sidestep.streams.decide.rules.case import Finding
 from sidestep.streams.decide.slow_down import slow_rate
 from sidestep.streams.decide.state import ServiceAtDomain, State
 from sidestep.streams.decide.tables import DomainRow, ServiceRow
-from sidestep.streams.gcra import advance, earliest
 
 
 def limit(
@@ -28,16 +27,17 @@ def limit(
     """All limits must let it through; only then does it count against them."""
     if domain.slowed is not None or state.controls.by_provider:
         return _pass(_buckets(Passing(evidence, policy, now_us), state, pair, domain, service))
-    # what follows is the same for the two of them, without a bucket made for each intent
+    # what follows is the same for the two of them, without a bucket made for each intent, and with earliest() and
+    # advance() written out
     by_domain, by_service = pair.domain_rate, pair.service_rate
-    if by_domain is not None and earliest(by_domain, domain.tat_us) > now_us:
+    if by_domain is not None and domain.tat_us - by_domain.tolerance_us > now_us:
         return RateBucket(Passing(evidence, policy, now_us), "domain-limit", by_domain, domain).stop()
-    if by_service is not None and earliest(by_service, service.tat_us) > now_us:
+    if by_service is not None and service.tat_us - by_service.tolerance_us > now_us:
         return RateBucket(Passing(evidence, policy, now_us), "service-limit", by_service, service).stop()
     if by_domain is not None:
-        domain.tat_us = advance(by_domain, domain.tat_us, now_us)
+        domain.tat_us = (domain.tat_us if domain.tat_us > now_us else now_us) + by_domain.interval_us
     if by_service is not None:
-        service.tat_us = advance(by_service, service.tat_us, now_us)
+        service.tat_us = (service.tat_us if service.tat_us > now_us else now_us) + by_service.interval_us
     return None
 
 

@@ -140,7 +140,9 @@ class Scales:
             found |= _BIT["never-mailed"]
         elif recipient.last_approved < now - self._long:
             found |= _BIT["dormant"]
-        marked = max(recipient.hard_bounced_at, recipient.suspended_at)
+        marked = recipient.hard_bounced_at
+        if recipient.suspended_at > marked:
+            marked = recipient.suspended_at
         if marked:
             found |= _BIT["old-bounce"]
             if recipient.accepted_at:
@@ -157,9 +159,9 @@ class Scales:
             if domain.moved_at and domain.moved_at - domain.moved_from >= self._dark:
                 found |= _BIT["domain-changed-hands"]
         # a sign of life from before the mark, or the move, says nothing about who has the mailbox now
-        if recipient.last_engaged > max(now - self._long, marked, domain.settled_at, 0):
+        if recipient.last_engaged and recipient.last_engaged > max(now - self._long, marked, domain.settled_at, 0):
             found |= _BIT["engaged"]
-        if evidence.consent_at // 1000 > max(now - self._fresh, marked, domain.settled_at, 0):
+        if evidence.consent_at and evidence.consent_at // 1000 > max(now - self._fresh, marked, domain.settled_at, 0):
             found |= _BIT["consented"]
         return found
 

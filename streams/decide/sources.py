@@ -44,22 +44,19 @@ def meter(
 
 def sent(stories: Stories, now: int) -> None:
     """A message goes out."""
-    source, campaign, service = stories
-    _count(service, now)
-    if source is not None:
-        _count(source, now)
-    if campaign is not None:
-        _count(campaign, now)
+    for row in stories:
+        if row is not None:
+            row.last_sent = now
+            row.sent += 1
+            if row.sent >= REPRESENTATIVE:
+                _halve(row)
 
 
-def _count(row: SourceRow, now: int) -> None:
-    row.last_sent = now
-    row.sent += 1
-    if row.sent >= REPRESENTATIVE:
-        row.sent >>= 1
-        row.hard_bounces >>= 1
-        row.complaints >>= 1
-        row.engaged >>= 1
+def _halve(row: SourceRow) -> None:
+    row.sent >>= 1
+    row.hard_bounces >>= 1
+    row.complaints >>= 1
+    row.engaged >>= 1
 
 
 def is_watched(service: SourceRow, policy: Policy) -> bool:

@@ -245,9 +245,11 @@ class State:
 
     def recipient(self, key: bytes, now: int) -> RecipientRow:
         """The recipient's row to write to, new if need be."""
-        row = self.known(key, now)
-        if row is None:
-            row = self.recipients[key] = RecipientRow(first_seen=now)
+        return self.written_recipient(key, self.known(key, now), now)
+
+    def written_recipient(self, key: bytes, known: RecipientRow | None, now: int) -> RecipientRow:
+        """Likewise, where it is known already what known() says."""
+        row = self.recipients[key] = RecipientRow(first_seen=now) if known is None else known
         self.written_recipients[key] = row
         return row
 
