@@ -32,12 +32,14 @@ def headers_of(record: HasHeaders) -> Sequence[Header]:
     """The headers of a record in their order, names that stand there twice as well. Raises UnreadableHeaders, each time
     that it is asked."""
     try:
-        found: Sequence[Header] = _asked(record) or ()
+        found: Sequence[Header] | None = _asked(record)
     except (SystemError, UnicodeDecodeError):
         if (replace := getattr(record, "set_headers", None)) is not None:
             replace([(_SPOILT, None)])
         raise UnreadableHeaders("the name of a header is not UTF-8") from None
-    if found and found[0][0] == _SPOILT:
+    if not found:
+        return ()
+    if found[0][0] == _SPOILT:
         raise UnreadableHeaders("the name of a header is not UTF-8")
     return found
 

@@ -37,6 +37,8 @@ HMAC_SHA_256, ED25519 = "hmac-sha-256", "ed25519"
 KEY_OCTETS = 32
 """Of an Ed25519 key, and at least of one for HMAC."""
 
+_LENGTHS = tuple(b"%d:" % count for count in range(2_048))
+"""How netstrings of nearly all records begin: to format a number costs more than to hash it."""
 _KEY_ID = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9])?")
 
 HeaderPairs = Sequence[tuple[str, bytes | None]]
@@ -164,9 +166,11 @@ def signed_prefix(topic: str, key_id: bytes) -> bytes:
 
 
 def signed_rest(time: bytes, headers: HeaderPairs, value: bytes) -> bytes:
-    """The other part: time, headers that count, value."""
+    """The other part: time (some digits), headers that count, value."""
     if not headers:
-        return b"%d:%b,%d:%b," % (len(time), time, len(value), value)
+        size = len(value)
+        before = _LENGTHS[size] if size < len(_LENGTHS) else b"%d:" % size
+        return b"".join((_LENGTHS[len(time)], time, b",", before, value, b","))
     said = (octets for name, given in headers for octets in (name.encode("utf-8", "surrogatepass"), given or b""))
     return b"".join(map(netstring, (time, *said, value)))
 
@@ -174,8 +178,27 @@ def signed_rest(time: bytes, headers: HeaderPairs, value: bytes) -> bytes:
 def signature_of(headers: HeaderPairs) -> tuple[SignatureFields | None, HeaderPairs]:
     """What the signature header says, None without one, and the headers that count. Raises ContractError for one that
     can't be read, and for several."""
+    text: bytes | None
+    counting: HeaderPairs
     if len(headers) == 1 and headers[0][0] == HEADER:
-        return parse_signature(headers[0][1] or b""), ()
+        text, counting = headers[0][1] or b"", ()
+    else:
+        text, counting = _sorted_out(headers)
+        if text is None:
+            return None, counting
+    try:
+        version, key_id, time, mac = text.split(b";")
+        if version == VERSION and time.isdigit() and len(time) <= TIME_MAX and len(text) <= HEADER_MAX:
+            return (key_id, time, mac), counting
+    except ValueError:
+        pass
+    if text.partition(b";")[0] != VERSION:
+        raise ContractError("signature-unreadable", f"{HEADER} begins with an unknown version: 1; is expected")
+    raise ContractError("signature-unreadable", f"{HEADER} is not 1;KEY-ID;MILLISECONDS;BASE64")
+
+
+def _sorted_out(headers: HeaderPairs) -> tuple[bytes | None, HeaderPairs]:
+    """The signature header's octets, None without one, and the headers that count."""
     found: bytes | None = None
     counting: list[tuple[str, bytes | None]] = []
     for name, given in headers:
@@ -186,20 +209,7 @@ def signature_of(headers: HeaderPairs) -> tuple[SignatureFields | None, HeaderPa
             found = given or b""
         elif lower in COUNTING or lower.startswith("sidestep-"):
             counting.append((name, given))
-    return (None if found is None else parse_signature(found)), counting
-
-
-def parse_signature(text: bytes) -> SignatureFields:
-    """The header's octets -> its fields. Raises ContractError."""
-    try:
-        version, key_id, time, mac = text.split(b";")
-        if version == VERSION and time.isdigit() and len(time) <= TIME_MAX and len(text) <= HEADER_MAX:
-            return key_id, time, mac
-    except ValueError:
-        pass
-    if text.partition(b";")[0] != VERSION:
-        raise ContractError("signature-unreadable", f"{HEADER} begins with an unknown version: 1; is expected")
-    raise ContractError("signature-unreadable", f"{HEADER} is not 1;KEY-ID;MILLISECONDS;BASE64")
+    return found, counting
 
 
 def header_text(key_id: bytes, time: bytes, mac: bytes) -> bytes:

@@ -164,7 +164,8 @@ class Signers:
         """What is known of them for the records of a topic."""
         found = self._of_topics.get(topic)
         if found is None:
-            found = self._of_topics[topic] = TopicSigners(self, topic)
+            kind = LenientTopicSigners if self.lenient else TopicSigners
+            found = self._of_topics[topic] = kind(self, topic)
         return found
 
 
@@ -179,6 +180,8 @@ class TopicSigners:
             for key_id, key in signers.keys.items()
             if not key.topics or general_of(topic) in key.topics
         }
+        self._sure = _surely_timely(0.0, signers.window)
+        """Of the last batch: a memo, replaced as a whole, because batches may be read in several threads."""
         owner = signers.topics.get(topic)
         self._nobodys = bool(owner_of(topic)) and owner is None
         self._unsigned = UNSIGNED if owner is None else Proof(owner=owner)
@@ -197,11 +200,33 @@ class TopicSigners:
                 "topic-nobodys", "the topic is one service's own, and the signers file names it no more"
             )
         try:
-            return self._look(record, now)
-        except ContractError as fault:
-            if not self._signers.lenient:
-                raise
-            return self._unsigned._replace(fault=fault)
+            fields, counting = signature_of(headers_of(record))
+        except UnreadableHeaders:
+            raise ContractError("signature-unreadable", "the record's headers can't be read as text") from None
+        if fields is None:
+            if self._strict:
+                raise _missing()
+            return self._unsigned
+        value = record.value()
+        if value is None or len(value) > SIGNED_MAX:
+            raise ContractError(
+                "signature-unreadable", "a record without a value, or of more than 4 MiB, is not verified"
+            )
+        key_id, time, mac = fields
+        known = self._known.get(key_id)
+        if known is None:
+            raise self._unknown(key_id)
+        holds, key, proof = known
+        if not holds(signed_rest(time, counting, value), mac):
+            raise ContractError("signature-wrong", "the signature is not the key's for these octets in this topic")
+        of, since, till = self._sure
+        if of != now:
+            _, since, till = self._sure = _surely_timely(now, self._window)
+        # as numbers, where digits don't say it
+        sure = since < time < till and len(time) == len(since)
+        if not (sure or self._is_timely(int(time) / 1000, now)) or now > key.until:
+            raise self._untimely(int(time) / 1000, now)
+        return proof
 
     def prove(self, proof: Proof, service: str, stream: str | None = None) -> str:
         """What proves that a service says this: the id of a key, or the name of a topic behind OF_TOPIC; "": nothing
@@ -238,30 +263,8 @@ class TopicSigners:
             return owner
         return fields[0].decode() if fields is not None and fields[0] in self._signers.keys else owner
 
-    def _look(self, record: Record, now: float) -> Proof:
-        try:
-            fields, counting = signature_of(headers_of(record))
-        except UnreadableHeaders:
-            raise ContractError("signature-unreadable", "the record's headers can't be read as text") from None
-        if fields is None:
-            if self._strict:
-                raise _missing()
-            return self._unsigned
-        value = record.value()
-        if value is None or len(value) > SIGNED_MAX:
-            raise ContractError(
-                "signature-unreadable", "a record without a value, or of more than 4 MiB, is not verified"
-            )
-        key_id, time, mac = fields
-        known = self._known.get(key_id)
-        if known is None:
-            raise self._unknown(key_id)
-        holds, key, proof = known
-        if not holds(signed_rest(time, counting, value), mac):
-            raise ContractError("signature-wrong", "the signature is not the key's for these octets in this topic")
-        if not -AHEAD <= now - int(time) / 1000 <= self._window or now > key.until:
-            raise self._untimely(int(time) / 1000, now)
-        return proof
+    def _is_timely(self, signed: float, now: float) -> bool:
+        return -AHEAD <= now - signed <= self._window
 
     def _untimely(self, signed: float, now: float) -> ContractError:
         if signed > now + AHEAD:
@@ -272,6 +275,26 @@ class TopicSigners:
         if key_id in self._signers.keys:
             return ContractError("topic-not-the-signers", f"key {key_id.decode()} may not sign for this topic")
         return ContractError("signature-key-unknown", "the signature names a key that is not known here")
+
+
+class LenientTopicSigners(TopicSigners):
+    """Likewise, where of some services nobody looks at signatures: whose record it is has to be known first."""
+
+    def look(self, record: Record, now: float) -> Proof:
+        """Whose signature a record has, or what is wrong with it."""
+        try:
+            return super().look(record, now)
+        except ContractError as fault:
+            if self._nobodys:
+                raise
+            return self._unsigned._replace(fault=fault)
+
+
+def _surely_timely(now: float, window: float) -> tuple[float, bytes, bytes]:
+    """`now`, and times between which a signature is good then, by a second at either end, as headers have them. Of
+    texts with as many digits the order is that of the numbers; where these two differ in that, nothing is between."""
+    since, till = (b"%d" % (1000 * each) for each in (max(0.0, now - window) + 1, now + AHEAD - 1))
+    return (now, since, till) if len(since) == len(till) else (now, b"", b"")
 
 
 def _verifier(key: SignerKey, prefix: bytes) -> Verifier:

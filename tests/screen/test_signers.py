@@ -97,6 +97,23 @@ def test_clocks_may_differ() -> None:
         assert said(Signers(KEYS), [header(at=at)]) == "shop-1"
 
 
+@pytest.mark.parametrize("now", [NOW, NOW + 0.0004, 999_999_999.5, 604_801.0, 5.0])
+def test_the_edges_are_those_of_the_numbers(now: float) -> None:
+    """To the millisecond, however many digits the time has and whatever was looked at before."""
+    check, prefix = Signers(KEYS).of_topic(INTENTS.name), signed_prefix(INTENTS.name, b"shop-1")
+    ways = (-1.001, -1, -0.001, 0, 0.001, 1, 1.001)
+    edges = [edge + way for edge in (now - WINDOW, now, now + AHEAD) for way in ways]
+    for at in (int(1000 * edge) for edge in edges if edge >= 0):
+        for time in (b"%d" % at, b"0%d" % at):
+            mac = HmacSeal(SHOP, prefix).seal(signed_rest(time, (), VALUE))
+            record = delivered(0, VALUE, headers=[(HEADER, header_text(b"shop-1", time, mac))])
+            if -AHEAD <= now - at / 1000 <= WINDOW:
+                assert check.look(record, now).key == KEYS[0]
+            else:
+                with pytest.raises(ContractError, match="time to come" if at / 1000 > now else "too old"):
+                    check.look(record, now)
+
+
 def test_a_service_that_is_not_the_signers_is_refused() -> None:
     """However right the signature is. A key for any service is for that: a gateway's."""
     assert said(Signers(KEYS), [header()], service="billing") == ":service-not-the-signers"
