@@ -14,10 +14,10 @@ from binascii import Error
 from collections.abc import Mapping
 from pathlib import Path
 
-import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from msgspec import Struct
 
+from sidestep.schemas.typed import as_type
 from sidestep.topics.errors import CredentialsError
 from sidestep.topics.file_stamp import Settled, stamp_of
 from sidestep.topics.signing import is_key_id
@@ -52,7 +52,7 @@ def read_verdict_keys(path: Path) -> PublicKeys:
             raise ValueError(f"others can write it: chmod go-w {path}")
         if len(octets) > FILE_MAX:
             raise ValueError("it is larger than 1 MiB")
-        document = msgspec.convert(tomllib.loads(octets.decode("utf-8")), VerdictKeysDocument)
+        document = as_type(tomllib.loads(octets.decode("utf-8")), VerdictKeysDocument)
         if not document.keys:
             raise ValueError("it has no key: nobody's verdicts would count")
         return {key_id.encode(): _public(key_id, text) for key_id, text in document.keys.items()}

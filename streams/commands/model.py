@@ -7,6 +7,7 @@ import click
 import msgspec
 
 from sidestep.schemas import ModelRecord, ModelSnapshot
+from sidestep.schemas.typed import json_as
 from sidestep.streams.commands.options import broker_option
 from sidestep.streams.decide.model import counts_for, read_snapshot
 from sidestep.streams.decide.policy import Policy
@@ -48,7 +49,7 @@ def show(as_json: bool, broker: str | None) -> None:
     if as_json:
         click.echo(json_line(msgspec.json.decode(value)))
         return
-    record = msgspec.json.decode(value, type=ModelRecord)
+    record = json_as(value, ModelRecord)
     for line in described(record, parse(read_policy(settings))):
         click.echo(printable(line))
 

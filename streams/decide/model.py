@@ -10,6 +10,7 @@ from math import isfinite
 import msgspec
 
 from sidestep.schemas import ModelSnapshot
+from sidestep.schemas.typed import json_as
 from sidestep.streams.decide.policy import RiskModel
 from sidestep.streams.logistic import log, logit, sigmoid
 
@@ -20,7 +21,7 @@ LARGEST = 50.0
 def read_snapshot(text: str) -> ModelSnapshot | None:
     """JSON -> a snapshot; None where it makes no sense."""
     try:
-        snapshot = msgspec.json.decode(text, type=ModelSnapshot)
+        snapshot = json_as(text, ModelSnapshot)
     except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
         return None
     figures = (snapshot.policy, *snapshot.shifts.values())

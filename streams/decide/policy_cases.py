@@ -9,6 +9,8 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta, Struct
 
+from sidestep.schemas.typed import as_type
+
 Happening = Literal[
     "intent", "hard-bounce", "soft-bounce", "suspended", "blocked", "too-fast", "complaint", "not-spam", "delivered",
     "opened", "clicked", "replied", "unsubscribed", "hold", "source-hold", "suppressed", "trap",
@@ -117,12 +119,12 @@ def case_problems(cases: Any) -> list[str]:
 
 def policy_cases(cases: list[Any]) -> list[PolicyCase]:
     """Cases without problems, as values."""
-    return msgspec.convert(cases, list[PolicyCase])
+    return as_type(cases, list[PolicyCase])
 
 
 def _problem(number: int, case: Any) -> str:
     try:
-        msgspec.convert(case, PolicyCase)
+        as_type(case, PolicyCase)
     except msgspec.ValidationError as error:
         name = case.get("name", "") if isinstance(case, dict) else ""
         named = f" {name!r}" if isinstance(name, str) and name else ""

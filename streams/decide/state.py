@@ -2,9 +2,8 @@
 
 from typing import Any, NamedTuple
 
-import msgspec
-
 from sidestep.schemas import IntentEvidence, ModelSnapshot, Pace, PolicyRecord, Versions
+from sidestep.schemas.typed import json_as
 from sidestep.streams.decide.claims import new_service, new_story
 from sidestep.streams.decide.counted import Bombed, CameBack, RefusedRecords, StrayTold, TrapHit
 from sidestep.streams.decide.engine import ENGINE
@@ -128,7 +127,7 @@ class Controls:
         if policy is not None and (self.policy is None or self.policy.version != policy.version):
             self.judge_by(parse_logged(policy.text))
         pace = self.rows.get(b"pace")
-        self.paces = msgspec.json.decode(pace.text, type=dict[str, Pace]) if pace is not None else {}
+        self.paces = json_as(pace.text, dict[str, Pace]) if pace is not None else {}
         self.by_provider = self._goes_by_provider()
         self.versions = Versions(
             policy.version if policy else "",

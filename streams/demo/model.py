@@ -5,8 +5,9 @@ from functools import cache
 from importlib.resources import files
 from typing import Literal
 
-import msgspec
 from msgspec import Struct
+
+from sidestep.schemas.typed import as_type
 
 Audience = Literal["newcomers", "subscribers", "customers", "companies", "operators", "imported"]
 Fate = Literal["gone", "suspended", "full", "blocked", "complains", "unsubscribes", "silent"]
@@ -85,4 +86,4 @@ class Traffic(Struct, frozen=True, rename="kebab"):
 def traffic() -> Traffic:
     """The one that ships with Sidestep."""
     text = (files("sidestep.streams.demo") / "data" / "traffic.toml").read_text("utf-8")
-    return msgspec.convert(tomllib.loads(text), Traffic)
+    return as_type(tomllib.loads(text), Traffic)

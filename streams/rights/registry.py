@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from sidestep.schemas.typed import as_type
 from sidestep.topics.acls import GROUP, Right, principals, rights_of, service_principal
 from sidestep.topics.own_topics import NOT_SERVICES, own_topic, owner_of
 
@@ -55,7 +56,7 @@ def registry(text: str, services: Iterable[str] = (), topics: Iterable[str] = ()
     ValueError for what can't be."""
     try:
         said: dict[str, Any] = tomllib.loads(text)
-        read = msgspec.convert(said, Registry)
+        read = as_type(said, Registry)
     except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
         raise ValueError(f"{error}; it has services, user, administrators, topics and [users]") from None
     own = _own_topics((*read.topics, *topics))

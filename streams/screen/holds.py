@@ -9,6 +9,7 @@ import msgspec
 
 from sidestep.schemas import HoldRecord, SourceHoldRecord
 from sidestep.schemas.intents import CLAIMED, Label, ServiceName
+from sidestep.schemas.typed import as_type
 from sidestep.streams.masking import without_local_parts
 from sidestep.streams.screen.notes import notes_below
 
@@ -94,7 +95,7 @@ def service_name(name: str) -> str:
 
 def _allowed(name: str, kind: Any, what: str) -> str:
     try:
-        msgspec.convert(name, kind)
+        as_type(name, kind)
     except msgspec.ValidationError as error:
         raise ValueError(f"no {what} can have this name: {error}") from None
     if not name.isprintable():

@@ -4,7 +4,7 @@ the topic is compacted and would keep it for ever, nor hide the others. Pure."""
 from collections.abc import Iterator, Mapping
 from typing import TypeVar
 
-import msgspec
+from sidestep.schemas.typed import json_as
 
 Note = TypeVar("Note")
 
@@ -12,7 +12,7 @@ Note = TypeVar("Note")
 def read_note(value: bytes, kind: type[Note]) -> Note | None:
     """One note; None where it can't be read."""
     try:
-        return msgspec.json.decode(value, type=kind)
+        return json_as(value, kind)
     except (ValueError, RecursionError):
         return None
 

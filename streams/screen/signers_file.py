@@ -14,9 +14,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
-import msgspec
 from msgspec import Meta, Struct
 
+from sidestep.schemas.typed import as_type
 from sidestep.streams.errors import SettingsError
 from sidestep.streams.screen.signers import Demand, SignerKey, Signers, TopicSpeaker
 from sidestep.topics.errors import CredentialsError
@@ -88,7 +88,7 @@ def _read(path: Path) -> SignersDocument:
     try:
         with path.open("rb") as file:
             octets = file.read(FILE_MAX + 1)
-        document = msgspec.convert(tomllib.loads(octets.decode("utf-8")), SignersDocument)
+        document = as_type(tomllib.loads(octets.decode("utf-8")), SignersDocument)
     except OSError as error:
         raise SettingsError(f"the signers file {path} can't be read ({error.strerror})") from None
     except ValueError as error:  # not UTF-8, not TOML, not as above

@@ -11,6 +11,8 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
+from sidestep.schemas.typed import as_type
+
 Span = tuple[float, float]
 """From and to; drawn evenly between."""
 
@@ -266,7 +268,7 @@ class Assumptions(Struct, frozen=True):
 def assumptions(scale: float = 1.0) -> Assumptions:
     """The assumptions that ship; `scale`: so many times the people."""
     text = (files("sidestep.streams.simulate") / "world.toml").read_text("utf-8")
-    found = msgspec.convert(tomllib.loads(text), Assumptions)
+    found = as_type(tomllib.loads(text), Assumptions)
     return scaled(found, scale) if scale != 1.0 else found
 
 

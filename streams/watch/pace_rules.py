@@ -6,6 +6,8 @@ from importlib.resources import files
 
 import msgspec
 
+from sidestep.schemas.typed import as_type
+
 MILLION = 1_000_000
 
 
@@ -41,4 +43,4 @@ class PaceRules(msgspec.Struct, frozen=True, rename="kebab"):
 def load_pace_rules() -> PaceRules:
     """The figures that ship with the product."""
     text = (files("sidestep.streams.watch") / "pace.toml").read_text("utf-8")
-    return msgspec.convert(tomllib.loads(text), PaceRules)
+    return as_type(tomllib.loads(text), PaceRules)

@@ -8,6 +8,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from sidestep.schemas.typed import as_type
+
 
 class Windows(msgspec.Struct, frozen=True):
     """Lengths in seconds, volumes in intents. `length`: of one window."""
@@ -232,4 +234,4 @@ def _checked(watch: Document) -> Document:
 
 
 def _converted(text: str, kind: Any) -> Any:
-    return msgspec.convert(tomllib.loads(text), kind)
+    return as_type(tomllib.loads(text), kind)

@@ -12,9 +12,10 @@ from string import Formatter
 from types import MappingProxyType
 from typing import Any
 
-from msgspec import Struct, convert
+from msgspec import Struct
 
 from sidestep.schemas import IntentEvidence
+from sidestep.schemas.typed import as_type
 from sidestep.streams.decide.policy import Policy
 from sidestep.streams.decide.policy_cases import RuleCase
 from sidestep.streams.decide.rules.case import Finding
@@ -45,7 +46,7 @@ def shipped_reasons() -> Mapping[str, RuleReasons]:
 
 def _read(values: dict[str, Any]) -> RuleReasons:
     forms = {key: text for key, text in values.items() if is_reason(key)}
-    return RuleReasons(forms, (*ALWAYS, *values["names"]), convert(values["case"], RuleCase))
+    return RuleReasons(forms, (*ALWAYS, *values["names"]), as_type(values["case"], RuleCase))
 
 
 def is_reason(key: str) -> bool:

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta, Struct
 
+from sidestep.schemas.typed import as_type
 from sidestep.streams.errors import SourcesError
 
 Name = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}\Z")]
@@ -137,7 +138,7 @@ def parse_sources(text: str) -> SourcesFile:
     faults = list(_faults(document))
     if faults:
         raise SourcesError("the sources file can't be used: " + "; ".join(faults))
-    return msgspec.convert(document, SourcesFile)
+    return as_type(document, SourcesFile)
 
 
 def _faults(document: dict[str, Any]) -> Iterator[str]:
@@ -168,7 +169,7 @@ def _zones(document: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
 
 def _fault(section: str, value: Any, kind: Any) -> Iterator[str]:
     try:
-        msgspec.convert(value, kind)
+        as_type(value, kind)
     except msgspec.ValidationError as error:
         yield f"{section}: {str(error).replace(' - at `$.', ' in `')}"
 

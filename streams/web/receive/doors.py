@@ -16,6 +16,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta, Struct
 
+from sidestep.schemas.typed import as_type
 from sidestep.streams.gcra import Rate, parse_rate
 from sidestep.topics.catalog import BOUNCES, ENGAGEMENT
 from sidestep.topics.own_topics import general_of, own_topic
@@ -85,7 +86,7 @@ class _DoorsFile(Struct, frozen=True, forbid_unknown_fields=True):
 def parse_doors(text: str) -> tuple[DoorEntry, ...]:
     """The entries of a doors file. Raises ValueError, whose text is a sentence about the first fault."""
     try:
-        entries = msgspec.convert(tomllib.loads(text), _DoorsFile).door
+        entries = as_type(tomllib.loads(text), _DoorsFile).door
     except tomllib.TOMLDecodeError as error:
         raise ValueError(f"it is not TOML ({error})") from None
     except msgspec.ValidationError as error:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from sidestep.schemas import Bounce, Engagement
+from sidestep.schemas.typed import as_type
 from sidestep.streams.screen.feedback.classify import Ruling
 from sidestep.streams.screen.feedback.outcome import Outcome, OutcomeKind
 from sidestep.streams.screen.feedback.reasons import hardness, meaning_of, scope_of
@@ -98,7 +99,7 @@ def _own(body: Any) -> list[Outcome]:
         return []
     try:
         schema: type[Bounce] | type[Engagement] = Engagement if fields.get("kind") in ENGAGEMENTS else Bounce
-        feedback: Bounce | Engagement = msgspec.convert(body, schema)
+        feedback: Bounce | Engagement = as_type(body, schema)
         return [_of_schema(feedback)]
     except (msgspec.ValidationError, RecursionError, ValueError):
         return []

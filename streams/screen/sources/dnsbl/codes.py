@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from sidestep.schemas import Listing
+from sidestep.schemas.typed import as_type
 from sidestep.streams.errors import SourcesError
 from sidestep.streams.screen.address.domain import NAME_MAX, is_host_name, registrable
 from sidestep.streams.screen.dns.answer import UNKNOWN_TTL, Answer, ttl_within
@@ -288,7 +289,7 @@ class _Table(Struct, forbid_unknown_fields=True):
 
 
 def _compiled(table: object) -> CodeTable:
-    written = msgspec.convert(table, _Table)
+    written = as_type(table, _Table)
     ranges = tuple((*_span(text), code) for text, code in written.codes.items())
     return CodeTable(ranges, tuple((int(bit), code) for bit, code in written.bits.items()), (LISTED, *written.test))
 

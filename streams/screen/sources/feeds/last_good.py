@@ -21,6 +21,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
+from sidestep.schemas.typed import json_as
 from sidestep.streams.screen.sources.feeds.book import FeedForm, as_lines, form_of_digests, form_of_names
 from sidestep.streams.screen.sources.feeds.fetch import Validators
 from sidestep.streams.screen.sources.feeds.parse import WIDTHS, Entries, EntryKind
@@ -69,7 +70,7 @@ class LastGood:
     def state(self) -> FeedState:
         """The state on disk; a fresh one where there is none or it is damaged, which is logged. Never raises."""
         try:
-            return msgspec.json.decode(self._state.read_bytes(), type=FeedState)
+            return json_as(self._state.read_bytes(), FeedState)
         except FileNotFoundError:
             return FeedState()
         except (OSError, ValueError, msgspec.MsgspecError) as error:
