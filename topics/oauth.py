@@ -104,8 +104,12 @@ class Tokens:
         return token.value, token.ends, "", self.extensions()
 
     async def token(self) -> str:
-        """aiokafka's token provider: asked by each connection."""
-        return (await asyncio.to_thread(self.get)).value
+        """aiokafka's token provider: asked by each connection. Raises ConnectionError: aiokafka tries again after that, and
+        would leave its group for good after any error that it does not know."""
+        try:
+            return (await asyncio.to_thread(self.get)).value
+        except CredentialsError as error:
+            raise ConnectionError(str(error)) from error
 
     def extensions(self) -> dict[str, str]:
         """aiokafka's token provider: what goes along with the token."""

@@ -10,6 +10,7 @@ from confluent_kafka.admin import AdminClient, OffsetSpec
 from sidestep.streams.runtime.kafka import client, explain
 from sidestep.streams.runtime.manifest import Place
 from sidestep.topics.connection import Connection
+from sidestep.topics.errors import CredentialsError
 from sidestep.topics.renewing import Renewing
 
 ANSWER_SECONDS = 60.0
@@ -70,9 +71,21 @@ class Offsets:
             except KafkaException as error:
                 if error.args[0].code() not in PASSING or time.monotonic() > deadline:
                     raise explain(error, f"asking for the offsets of {len(places)} partitions") from error
-                time.sleep(AGAIN_SECONDS)  # until the partition has a leader, or the deadline
-                # this one may go on with the leader that it knew, for as long as it is asked
+                # the client may go on with the leader that it knew, for as long as it is asked
+                self._begin_anew(deadline)
+
+    def _begin_anew(self, deadline: float) -> None:
+        """With another client: after a moment, for a partition without a leader; later while who gives tokens is away,
+        which is no other trouble than a broker that is."""
+        while True:
+            time.sleep(AGAIN_SECONDS)
+            try:
                 self._admins = self._new()
+            except CredentialsError:
+                if time.monotonic() > deadline:
+                    raise
+            else:
+                return
 
     def _ask_once(self, places: list[Place], spec: OffsetSpec, isolation: IsolationLevel) -> dict[Place, int]:
         wanted = {TopicPartition(*place): spec for place in places}

@@ -40,6 +40,8 @@ class TokenServer:
         self.life = life
         self.asked: list[str] = []
         """Client ids, one for each token that was asked for."""
+        self.away = False
+        """Whether it answers nobody, as one that is overloaded."""
         self.late = 0.0
         """Seconds that tokens are back-dated: more than their life makes them expired when they are handed out."""
         self._key = ec.generate_private_key(ec.SECP256R1())
@@ -83,6 +85,8 @@ class TokenServer:
         client, _, secret = base64.b64decode(authorization.removeprefix("Basic ")).decode().partition(":")
         client, secret = unquote_plus(client), unquote_plus(secret)
         self.asked.append(client)
+        if self.away:
+            return 503, {}
         if form.get("grant_type") != ["client_credentials"]:
             return 400, {"error": "unsupported_grant_type"}
         if not secret or self.clients.get(client) != secret:
