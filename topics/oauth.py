@@ -104,8 +104,8 @@ class Tokens:
         return token.value, token.ends, "", self.extensions()
 
     async def token(self) -> str:
-        """aiokafka's token provider: asked by each connection. Raises ConnectionError: aiokafka tries again after that, and
-        would leave its group for good after any error that it does not know."""
+        """aiokafka's token provider: asked by each connection. Raises ConnectionError: after that aiokafka tries again;
+        after any error that it does not know it would leave its group for good."""
         try:
             return (await asyncio.to_thread(self.get)).value
         except CredentialsError as error:

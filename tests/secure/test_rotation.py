@@ -145,7 +145,7 @@ def test_a_secret_is_changed_under_load(
 def test_a_provider_that_is_away(
     secure_system: System, access_by: Callable[[str], MakeAccess], provider: TokenServer
 ) -> None:
-    """For longer than tokens last: Kafka lets nobody in any more; once the provider is back, all go on by themselves."""
+    """For longer than tokens last: Kafka lets nobody in any more; once the provider is back, all go on."""
     provider.life = LIFE_SECONDS
     accesses = {role: access_by("oauth")(role) for role in STAGES}
     workers = [start(secure_system, role, accesses[role]) for role in STAGES]
