@@ -69,6 +69,10 @@ class _Line(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     partitions: int = 0
 
 
+_read_line = msgspec.json.Decoder(_Line).decode
+_read_stored = msgspec.msgpack.Decoder(StoredRecord).decode
+
+
 # -- JSON lines --------------------------------------------------------------------------------------------------------
 
 
@@ -91,7 +95,7 @@ def to_json_line(record: StoredRecord) -> bytes:
 def from_json_line(line: bytes) -> StoredRecord:
     """A line -> its record. Raises ValueError, which says what is wrong with it and quotes nothing."""
     try:
-        read = msgspec.json.decode(line, type=_Line)
+        read = _read_line(line)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise ValueError(str(error)) from None
     headers = tuple((name, _octets(value)) for name, value in read.headers)
@@ -174,7 +178,7 @@ def read_frames(read: Callable[[int], bytes], name: str) -> Iterator[StoredRecor
         if crc32(octets) != check:
             raise _spoilt(name, count)
         try:
-            yield msgspec.msgpack.decode(octets, type=StoredRecord)
+            yield _read_stored(octets)
         except msgspec.MsgspecError:
             raise _spoilt(name, count) from None
         count += 1

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from sidestep.schemas.codec import encode
+from sidestep.schemas.typed import json_as
 from sidestep.streams.errors import RedriveError
 from sidestep.streams.redrive.letter import LetterOrigin
 from sidestep.topics.catalog import DAY_MS
@@ -69,7 +70,7 @@ class Remembered:
         try:
             topic, partition, number = key.removeprefix(PREFIX).split("/")
             block = topic, int(partition), int(number)
-            note = msgspec.json.decode(value, type=RedrivenNote)
+            note = json_as(value, RedrivenNote)
         except (ValueError, RecursionError):
             raise RedriveError(
                 f"the note {key!r} in email-control can't be read, so it is not known what has been sent back: nothing "
