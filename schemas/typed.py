@@ -6,14 +6,14 @@ that no decoder was made of at import is read here, one at a time: texts of poli
 often.
 """
 
-import threading
+from threading import Lock
 from typing import TypeVar
 
 import msgspec
 
 T = TypeVar("T")
 
-_one_at_a_time = threading.Lock()
+_one_at_a_time = Lock()
 
 
 def as_type(value: object, kind: type[T]) -> T:

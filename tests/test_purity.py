@@ -56,6 +56,7 @@ HARMLESS = {
     "shlex.join": "texts into the text of a command",
     "statistics.median": "a number of numbers",
     "sys.intern": "the same text, kept once",
+    "threading.Lock": "who comes second waits; what comes out is the same",
     "yarl.URL": "text into a URL",
 }
 """What may be imported of libraries that can do more, and why."""
