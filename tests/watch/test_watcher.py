@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -56,6 +56,16 @@ def test_a_service_is_held_where_the_policy_says_so() -> None:
     assert [HoldRecord] == [type(held) for held in scene.holds()]
     scene.minutes(20, **BURST)
     assert 2 == len(scene.holds()) and scene.holds()[1].at >= scene.holds()[0].until
+
+
+@pytest.mark.parametrize("action", ["hold-source", "hold-service"])
+def test_an_incident_among_claims_holds_claims_alone(action: Literal["hold-source", "hold-service"]) -> None:
+    """Whoever sends in a service's name and can't prove it is a service of his own for Watch."""
+    scene = _scene(unknown_burst=Reaction(action, DAY))
+    scene.usual(2, service="shop (claimed)", **CLEAN)
+    found = scene.minutes(5, service="shop (claimed)", **BURST)
+    (held,) = scene.holds()
+    assert {"shop (claimed)"} == {one.name for one in found} == {held.service}
 
 
 @pytest.mark.parametrize(
