@@ -131,7 +131,7 @@ class VerdictMatch:
         offset = verdict.evidence.offset
         head = own.head()
         if head is not None and head.value == value and head.key == verdict.id.encode() and head.proof:
-            own.take()
+            own.ahead.popleft()
             if self._counts(verdict.decided_at):
                 self._audit.count("verdict", "proved")
         else:

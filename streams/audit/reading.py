@@ -9,6 +9,7 @@ the marker covers stands before the ends that are asked for last.
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 
 from sidestep.schemas.codec import ContractError
 from sidestep.streams.audit.kept import Kept, KeptLog, KeptPartition
@@ -16,7 +17,7 @@ from sidestep.streams.errors import AuditFailed
 from sidestep.streams.runtime.manifest import Place
 from sidestep.streams.runtime.offsets import Offsets
 from sidestep.streams.runtime.record import Record
-from sidestep.streams.runtime.to_the_end import read_to_end
+from sidestep.streams.runtime.to_the_end import batches_to_end
 from sidestep.topics.catalog import APPROVED, EVIDENCE, IDS_CHANGELOG, LEDGER_CHANGELOG, REJECTED, TALLIES
 from sidestep.topics.cluster import admin_client, require
 from sidestep.topics.connection import Connection
@@ -111,13 +112,21 @@ def _settled(offsets: Offsets, places: Iterable[Place]) -> dict[Place, int]:
 
 
 def _records(connection: Connection, place: Place, extent: Extent, proofs: bool) -> Iterator[Kept]:
+    return chain.from_iterable(_batches(connection, place, extent, proofs))
+
+
+def _batches(connection: Connection, place: Place, extent: Extent, proofs: bool) -> Iterator[list[Kept]]:
     if extent.end <= extent.start:
         return
-    for record in read_to_end(connection, place.topic, [place.partition], NAME, extent.start):
-        offset = record.offset()
-        if offset >= extent.end:
+    for records in batches_to_end(connection, place.topic, [place.partition], NAME, extent.start):
+        if proofs:
+            kept = [Kept(one.offset(), one.key(), one.value(), _has_proof(one)) for one in records]
+        else:
+            kept = [Kept(one.offset(), one.key(), one.value()) for one in records]
+        if kept[-1].offset >= extent.end:
+            yield [one for one in kept if one.offset < extent.end]
             return
-        yield Kept(offset, record.key(), record.value(), _has_proof(record) if proofs else True)
+        yield kept
 
 
 def _has_proof(record: Record) -> bool:

@@ -1,11 +1,12 @@
 """A topic read once, from its beginning to the end that it has now; nothing is remembered of that."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 
 from confluent_kafka import Consumer, KafkaError, TopicPartition
 
-from sidestep.streams.runtime.kafka import client, fetched
+from sidestep.streams.runtime.kafka import Fetched, client, fetched
 from sidestep.streams.runtime.record import Record
 from sidestep.topics.connection import Connection
 from sidestep.topics.errors import BrokerUnreachable, NotLetIn
@@ -22,30 +23,45 @@ def read_to_end(
 
     Raises BrokerUnreachable, NotLetIn at once where it may not be read.
     """
+    return chain.from_iterable(batches_to_end(connection, topic, partitions, name, offset))
+
+
+def batches_to_end(
+    connection: Connection, topic: str, partitions: Sequence[int], name: str, offset: int = 0
+) -> Iterator[list[Record]]:
+    """The same, as they come. Whoever reads may take any time between two of them."""
     settings = {"group.id": f"{name}-unused", "enable.auto.commit": False, "enable.partition.eof": True}
     settings["fetch.wait.max.ms"] = 20  # the end is told when Kafka has waited that long for more
     consumer = Consumer(client(connection, name, **settings, **{"auto.offset.reset": "earliest"}))
     try:
         consumer.assign([TopicPartition(topic, partition, offset) for partition in partitions])
-        yield from _records(consumer, topic, len(partitions))
+        yield from _batches(consumer, topic, len(partitions))
     finally:
         consumer.close()
 
 
-def _records(consumer: Consumer, topic: str, missing: int) -> Iterator[Record]:
+def _batches(consumer: Consumer, topic: str, missing: int) -> Iterator[list[Record]]:
     answered = time.monotonic()
     while missing:
-        for record in fetched(consumer.consume(MANY, 0.05)):
-            answered = time.monotonic()
-            error = record.error()
-            if error is None:
-                yield record
-            elif error.code() == KafkaError._PARTITION_EOF:
-                missing -= 1
-            elif error.code() in REFUSED:
-                raise NotLetIn(f"{topic} can't be read: {error.str()}. It takes a principal with READ on it")
-        if time.monotonic() - answered > SILENT_SECONDS:
+        taken = fetched(consumer.consume(MANY, 0.05))
+        records: list[Record] = [message for message in taken if message.error() is None]
+        if len(records) < len(taken):
+            missing -= _ends(topic, taken)
+        if records:
+            yield records
+        if taken:
+            answered = time.monotonic()  # not before: whoever reads may have taken long
+        elif time.monotonic() - answered > SILENT_SECONDS:
             raise BrokerUnreachable(
                 f"{topic}: no answer within {SILENT_SECONDS:.0f} s. Is Kafka up, and has `sidestep topics "
                 "create` been run?"
             )
+
+
+def _ends(topic: str, taken: Iterable[Fetched]) -> int:
+    """How many partitions have come to their ends. Raises NotLetIn."""
+    errors = [error for message in taken if (error := message.error()) is not None]
+    for error in errors:
+        if error.code() in REFUSED:
+            raise NotLetIn(f"{topic} can't be read: {error.str()}. It takes a principal with READ on it")
+    return sum(error.code() == KafkaError._PARTITION_EOF for error in errors)
