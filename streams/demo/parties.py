@@ -12,6 +12,7 @@ from sidestep.topics.signer import Signer
 MAILER = "mailer"
 DASHBOARD = "dashboard"
 OPERATOR = "operator"
+AUDITOR = "auditor"
 STRANGER = "alerts"
 """The service whose records can't be read."""
 

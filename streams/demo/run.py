@@ -8,6 +8,8 @@ from pathlib import Path
 
 from rich.console import Console
 
+from sidestep.streams.audit.findings import AuditReport
+from sidestep.streams.audit.run import audit
 from sidestep.streams.demo import summary
 from sidestep.streams.demo.counting import VerdictCount, count
 from sidestep.streams.demo.day import Day, Happening, Progress
@@ -17,7 +19,7 @@ from sidestep.streams.demo.forger import Exposed, Forger
 from sidestep.streams.demo.mailer import Mailer
 from sidestep.streams.demo.model import Traffic, traffic
 from sidestep.streams.demo.offers import Offers
-from sidestep.streams.demo.parties import DASHBOARD, OPERATOR, Parties
+from sidestep.streams.demo.parties import AUDITOR, DASHBOARD, OPERATOR, Parties
 from sidestep.streams.demo.planning import Plan, plan
 from sidestep.streams.demo.verdict_log import AnomalyReader, VerdictReader, all_keys, dead_letters, unproved
 from sidestep.streams.local.nameserver import SMALL_WORLD, NameServer
@@ -54,8 +56,9 @@ class Demo:
         self._traffic: Traffic = traffic()
         self._began = time.monotonic()
 
-    def run(self) -> VerdictCount:
-        """Raises SidestepError, WorkerDied among them, and KeyboardInterrupt; nothing is left running."""
+    def run(self) -> tuple[VerdictCount, AuditReport]:
+        """The count, and what an audit says of all of it. Raises SidestepError, WorkerDied among them, and
+        KeyboardInterrupt; nothing is left running."""
         with ExitStack() as stack:
             with self._step("Kafka is up"):
                 kafka = stack.enter_context(self._entrance.kafka)
@@ -68,8 +71,11 @@ class Demo:
                 names.load(planned.zones)
                 workers.await_ready()
             outcome = self._day(names, workers, planned)
+            with self._step("the log folded once more, and every verdict proved"):
+                proved = audit(self._connect(AUDITOR), proofs=self._entrance.keys is not None)
+        outcome.count.examples += [f"{each.place}: {each.text}" for part in proved.partitions for each in part.findings]
         summary.show(self._console, self._traffic.services, outcome)
-        return outcome.count
+        return outcome.count, proved
 
     def _connect(self, principal: str) -> Connection:
         return self._entrance.access(principal).connect()

@@ -68,6 +68,7 @@ def test_every_intent_gets_its_verdict(tmp_path: Path) -> None:
     last = re.fullmatch(r"intents=(\d+) verdicts=(\d+) lost=0 repeated=0", lines[-1])
     assert last is not None, done.stdout
     assert last[1] == last[2]
+    assert f"audit proved={last[1]}/{last[1]}" == lines[-2]
     assert int(last[1]) >= 3_000
     assert len(set(RULE.findall(done.stdout))) >= RULES_AT_LEAST, done.stdout
     assert max(map(len, lines)) <= 100
@@ -83,6 +84,7 @@ def test_the_same_day_where_nobody_is_trusted(tmp_path: Path) -> None:
     assert (0, "") == (done.returncode, done.stderr)
     last = re.fullmatch(r"intents=(\d+) verdicts=\1 lost=0 repeated=0", done.stdout.splitlines()[-1])
     assert last, done.stdout
+    assert f"audit proved={last[1]}/{last[1]}" == done.stdout.splitlines()[-2]
     assert FORGED == re.findall(r"a dead letter \(([^)]*)\)|(?<=: )(Kafka) lets service-alerts", done.stdout)
     assert f"{int(last[1]):>7,} verdicts, each with the proof of Decide's key" in done.stdout
     assert [] == list(tmp_path.iterdir())
