@@ -155,7 +155,7 @@ def _judge(
     risk = state.risk = scales.weigh(evidence, fired, recipient, domain, quiet, source, now)
     if source is not None and (recipient is NEVER or fired) and evidence.recipient_key:
         offered(source, evidence, recipient, risk.nobody, fired)
-    if stop is None:
+    if stop is None and risk.risky:
         stop, told = trap_risk(evidence, risk, source, hosts, policy, now)
         if told is not None:
             flags = [*flags, told]

@@ -72,9 +72,13 @@ def approved(row: RecipientRow, evidence: IntentEvidence, settled_at: int, watch
             _another_writes(row, name)
     row.last_approved = now
     row.unanswered += 1
-    row.unseen += watched
+    if watched:
+        row.unseen += 1
     as_first = evidence.source == row.source and name == row.service and not evidence.campaign
-    row.last = None if as_first else LastMessage(name, evidence.source, evidence.campaign)
+    if not as_first:
+        row.last = LastMessage(name, evidence.source, evidence.campaign)
+    elif row.last is not None:
+        row.last = None
     if row.alone and (row.service != name or evidence.proved):
         row.alone = PROVED if row.service == name else 0
 
@@ -89,9 +93,12 @@ def _another_writes(row: RecipientRow, service: str) -> None:
 def meant(row: RecipientRow, evidence: IntentEvidence, now: int) -> None:
     """Somebody wants to write to it, whether that goes out or not."""
     if now - row.hour_began >= HOUR:
-        row.hour_began, row.hour_messages, row.hour_forms = now, 0, 0
+        row.hour_began, row.hour_messages = now, 1
+        if row.hour_forms:
+            row.hour_forms = 0
+        return  # nearly always it is the only one
     row.hour_messages += 1
-    if row.hour_messages > 1:  # nearly always it is the only one
+    if row.hour_messages > 1:
         form = f"{history_name(evidence)}\x1f{evidence.source}\x1f{evidence.campaign}"
         row.hour_forms |= 1 << (crc32(form.encode("utf-8", "replace")) & 31)
 

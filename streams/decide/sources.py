@@ -46,7 +46,8 @@ def sent(stories: Stories, now: int) -> None:
     """A message goes out."""
     for row in stories:
         if row is not None:
-            row.last_sent = now
+            if row.last_sent != now:
+                row.last_sent = now
             row.sent += 1
             if row.sent >= REPRESENTATIVE:
                 _halve(row)
