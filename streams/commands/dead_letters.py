@@ -9,6 +9,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sidestep.streams.commands.copy_progress import copy_progress
+from sidestep.streams.commands.letter_lines import (
+    as_json_line,
+    as_line,
+    described,
+    group_json,
+    summary,
+    table,
+    whole_json,
+)
 from sidestep.streams.commands.options import broker_option, past_given, rate_given
 from sidestep.streams.commands.past import HELP
 from sidestep.streams.redrive.letter import (
@@ -20,11 +29,10 @@ from sidestep.streams.redrive.letter import (
     RedriveRules,
     read_letter,
 )
-from sidestep.streams.screen.holds import rfc3339
 from sidestep.streams.settings import Settings, load
-from sidestep.streams.terminal import json_line, printable
+from sidestep.streams.terminal import printable
 from sidestep.topics.catalog import DEAD_LETTERS
-from sidestep.topics.replay_codec import StoredRecord, said_octets
+from sidestep.topics.replay_codec import StoredRecord
 from sidestep.topics.replay_rules import KNOWN_MS, TopicStretch
 
 if TYPE_CHECKING:  # they bring Kafka, which --help does without
@@ -34,8 +42,6 @@ if TYPE_CHECKING:  # they bring Kafka, which --help does without
 MOST_TIMES = 3
 BATCH, BATCH_OCTETS = 500, 4_000_000
 """Of one transaction: that takes less than a second of the ten that Kafka gives it."""
-SHOWN = 2_000
-"""Characters of a value for people; --json has all of it."""
 
 _POSITION = re.compile(rf"(?:{DEAD_LETTERS.name}/)?(\d{{1,9}})/(\d{{1,18}})")
 
@@ -262,114 +268,3 @@ def _grouped(letters: Iterable[DeadLetter], remembered: "Remembered") -> list[Le
         place = letter.reason, letter.origin.topic
         groups.setdefault(place, LetterGroup(*place)).add(letter, letter.origin in remembered)
     return sorted(groups.values(), key=lambda group: (-group.letters, group.reason, group.topic))
-
-
-# -- how they are shown ------------------------------------------------------------------------------------------------
-
-
-def table(groups: list[LetterGroup]) -> Iterator[str]:
-    """For people, a line each."""
-    if not groups:
-        yield "no dead letters"
-        return
-    rows = [("reason", "topic", "letters", "sent back", "first", "last")]
-    rows += [
-        (
-            printable(group.reason),
-            printable(group.topic),
-            f"{group.letters:,}",
-            f"{group.redriven:,}",
-            rfc3339(group.first),
-            rfc3339(group.last),
-        )
-        for group in groups
-    ]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        cells = [
-            cell.rjust(width) if number in (2, 3) else cell.ljust(width)
-            for number, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        yield "  ".join(cells).rstrip()
-
-
-def group_json(group: LetterGroup) -> str:
-    """For programs."""
-    return json_line(
-        {
-            "reason": group.reason,
-            "topic": group.topic,
-            "letters": group.letters,
-            "redriven": group.redriven,
-            "first": group.first / 1000,
-            "last": group.last / 1000,
-        }
-    )
-
-
-def as_line(letter: DeadLetter, redriven: bool) -> str:
-    """One of many: where it stands, when, why and from where."""
-    back = " (sent back)" if redriven else ""
-    position = f"{letter.partition}/{letter.offset}"
-    return f"{position:<10} {rfc3339(letter.at)}  {printable(f'{letter.reason}  {letter.origin}{back}  {letter.text}')}"
-
-
-def as_json_line(letter: DeadLetter, redriven: bool) -> str:
-    """The same, for programs."""
-    return json_line(_fields(letter, redriven))
-
-
-def whole_json(letter: DeadLetter, redriven: bool) -> str:
-    """All of it, as one JSON object; octets as in files of sidestep replay."""
-    headers = None if letter.headers is None else [[name, said_octets(value)] for name, value in letter.headers]
-    record = {"key": said_octets(letter.key), "value": said_octets(letter.value), "headers": headers}
-    return json_line(_fields(letter, redriven) | record)
-
-
-def described(letter: DeadLetter, redriven: bool) -> Iterator[str]:
-    """All of it for people, a line each."""
-    for name, value in _fields(letter, redriven).items():
-        if value not in (False, 0):
-            yield f"{name:<10}  {printable(rfc3339(letter.at) if name == 'at' else str(value))}"
-    if letter.headers is None:
-        yield "headers     were not kept"
-    for name, octets in letter.headers or ():
-        yield f"header      {printable(name)}: {_for_people(octets)}"
-    yield f"key         {_for_people(letter.key)}"
-    yield f"value       {_for_people(letter.value)}"
-
-
-def summary(count: RedriveCount, dry_run: bool) -> Iterator[str]:
-    """What became of them."""
-    yield f"{count.sent:,} dead letters {'would be' if dry_run else ''} sent back".replace("  ", " ")
-    if count.before:
-        yield f"{count.before:,} had been sent back before, or stand there twice"
-    if count.bare:
-        yield (
-            f"{count.bare:,} of those sent go without headers of their own, which were not kept: where they have to be "
-            "signed they are refused again"
-        )
-    for why, times in count.left_out.most_common():
-        yield f"{times:,} left out: {printable(why)}"
-
-
-def _fields(letter: DeadLetter, redriven: bool) -> dict[str, object]:
-    return {
-        "partition": letter.partition,
-        "offset": letter.offset,
-        "at": letter.at / 1000,
-        "reason": letter.reason,
-        "text": letter.text,
-        "origin": str(letter.origin),
-        "cut": letter.cut,
-        "sent back": redriven,
-        "times": letter.redriven,
-    }
-
-
-def _for_people(octets: bytes | None) -> str:
-    if octets is None:
-        return "none"
-    text = octets.decode("utf-8", "backslashreplace")
-    more = f" … and {len(text) - SHOWN:,} characters more: --json" if len(text) > SHOWN else ""
-    return printable(text[:SHOWN]) + more

@@ -19,6 +19,8 @@ from sidestep.streams.redrive.letter import DeadLetter, read_letter
 from sidestep.streams.redrive.writer import Redriver
 from sidestep.streams.runtime.batches import Partition
 from sidestep.streams.runtime.dead_letters import dead_letter
+from sidestep.streams.runtime.manifest import Place
+from sidestep.streams.runtime.offsets import Offsets
 from sidestep.topics.catalog import DEAD_LETTERS
 from sidestep.topics.connection import Connection
 from sidestep.topics.headers import Header
@@ -58,8 +60,12 @@ def kill(
 
 
 def stored(connection: Connection, name: str) -> list[StoredRecord]:
-    """All committed records of a topic."""
+    """All committed records of a topic, once what was just committed stands in it."""
     topic = topic_of(connection, name)
+    places = [Place(name, partition) for partition in range(topic.partitions)]
+    deadline = time.monotonic() + 10
+    while any(ends.stable < ends.high for ends in Offsets(connection).ends(places).values()):
+        assert time.monotonic() < deadline, f"a transaction stays open in {name}"
     return [
         record
         for records in read_stretch(connection, topic, ranges_of(connection, topic, TopicStretch()))
