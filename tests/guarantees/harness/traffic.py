@@ -20,8 +20,8 @@ ZONES = {name: [f"MX 10 mx.{name}"] for name in GOOD} | {"null.example": ["MX 0 
 ZONES |= {f"mx.{name}": ["A 93.184.215.14"] for name in GOOD}
 ZONES |= CANARY_ZONES
 SAID = ("userunknown", "suspend", "blocked", "complaint", "not-spam", "delivered", "opened")
-FAR = 1000
-"""So many attempts further nobody gets in turn."""
+FAR = 400
+"""So many attempts further nobody gets in turn; above 1000 there is none."""
 DOMAINS = [*GOOD, "null.example", "gone.example"]
 
 _encode = msgspec.json.Encoder().encode
@@ -99,7 +99,7 @@ class Traffic:
         out_of_turn = self._random.random()
         if out_of_turn < 0.2:
             yield self._publish(_attempt(intent, intent.attempt + 2), again=False)
-        elif out_of_turn < 0.4:
+        elif out_of_turn < 0.4 and intent.attempt < FAR:
             yield self._publish(_attempt(intent, intent.attempt + FAR))
         yield self._publish(_attempt(intent, intent.attempt + 1))
 
