@@ -15,6 +15,7 @@ from sidestep.streams.audit.findings import AuditReport, PartitionAudit
 from sidestep.streams.audit.key_values import KeyValues
 from sidestep.streams.audit.reading import Extents, open_log, read_extents
 from sidestep.streams.errors import AuditFailed
+from sidestep.streams.runtime.collector import fit_batches
 from sidestep.topics.catalog import EVIDENCE
 from sidestep.topics.connection import Connection
 from sidestep.topics.errors import SidestepError
@@ -133,6 +134,7 @@ def _start(job: Job) -> tuple[Pipe, BaseProcess]:
 
 
 def _child(job: Job, pipe: Pipe) -> None:
+    fit_batches()
     try:
         pipe.send(audit_one(job, pipe.send))
     except SidestepError as error:

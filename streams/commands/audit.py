@@ -52,11 +52,13 @@ def audit(
     all of it is proved, 1 when something is not: each is named with its place. docs/audit.md says more.
     """
     from sidestep.streams.audit.run import audit as run
+    from sidestep.streams.runtime.collector import fit_batches
 
     if keys_file is not None:
         from sidestep.topics.verdict_keys import read_verdict_keys
 
         read_verdict_keys(keys_file)
+    fit_batches()
     span = Span(_second("--since", since, NEVER), _second("--until", until, FOR_EVER))
     with copy_progress("auditing", 100) as show:
         report = run(load(broker=broker).connection, partitions, span, keys_file is not None, _percent(show))
