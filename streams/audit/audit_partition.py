@@ -63,7 +63,7 @@ class PartitionAuditor:
         if tallies is not None:
             tallies.put_by(self._told)
         try:
-            last = self._fold(kept.marker, verdicts, tallies)
+            last = self._fold(kept, verdicts, tallies)
         except NoPolicy as error:
             audit.stopped = str(error)
             return audit
@@ -73,10 +73,10 @@ class PartitionAuditor:
             self._compare_rows(kept)
         return audit
 
-    def _fold(self, marker: int, verdicts: VerdictMatch, tallies: TallyMatch | None) -> int:
+    def _fold(self, kept: RowsKept, verdicts: VerdictMatch, tallies: TallyMatch | None) -> int:
         """The offset of the last record that was read."""
         last = -1
-        for step in self._replayer.replay(self._until(marker)):
+        for step in self._replayer.replay(self._until(kept)):
             for verdict in step.verdicts:
                 verdicts.expect(verdict, encode(verdict))
             for tally in step.tallies if tallies is not None else ():
@@ -88,10 +88,12 @@ class PartitionAuditor:
                 break
         return last
 
-    def _until(self, marker: int) -> Iterator[LogRecord]:
-        """The records that were judged: those behind the marker wait for Decide. Without one nothing tells."""
+    def _until(self, kept: RowsKept) -> Iterator[LogRecord]:
+        """The records that were judged: those behind the marker wait for Decide, all of them before it has written
+        anything. A changelog without its marker tells nothing of that."""
+        told = kept.marker >= 0 or kept.records == 0
         for record in self._log.evidence.records:
-            if record.offset > marker >= 0:
+            if told and record.offset > kept.marker:
                 self._audit.unjudged += 1
             else:
                 yield record.offset, record.value

@@ -33,6 +33,7 @@ class RowsKept:
     kept: KeptPartition
     values: KeyValues
     marker: int = -1
+    records: int = 0
     first_at: int = 0
     """Of ids, the time of the first one that is still there, seconds: what is older may be gone."""
 
@@ -46,6 +47,7 @@ def put_by_rows(kept: KeptPartition, values: KeyValues, told: Told) -> RowsKept:
         if marker is not None and marker.value is not None and marker.value.isdigit():
             found.marker = int(marker.value)
         values.put((key, StandingRow(record.offset, record.value).packed()) for key, record in last.items() if key)
+        found.records += len(some)
         told(len(some))
     return found
 

@@ -307,6 +307,18 @@ def test_what_is_younger_than_the_audit_is_no_fault() -> None:
     assert {"extra"} == {outcome for _, outcome, _ in found(mixed.audit())}
 
 
+def test_a_partition_that_decide_has_not_begun_waits(judged_log: Copy) -> None:
+    """Nothing is missing yet; what stands there all the same is extra. A changelog without its marker is no such
+    thing."""
+    empty = Copy({name: kept if name == EVIDENCE else [] for name, kept in judged_log.topics.items()})
+    audit = empty.audit()
+    assert ([], 0, len(judged_log.topics[EVIDENCE])) == (audit.findings, audit.records, audit.unjudged)
+    forged = empty.spoil(APPROVED, lambda _: judged_log.topics[APPROVED][:1]).audit()
+    assert [("verdict", "extra", f"{APPROVED}/0/0")] == found(forged)
+    unmarked = judged_log.spoil(LEDGER, lambda kept: [record for record in kept if record.key != b"\0marker"])
+    assert VERDICTS == unmarked.audit().proved
+
+
 def test_a_stretch_of_time_alone_is_compared(judged_log: Copy) -> None:
     """All before it is folded, and none of it is reported; tallies and rows are left alone."""
     spoilt = judged_log.spoil(APPROVED, without(0)).spoil(LEDGER, lambda kept: [*kept, Kept(999, b"dx", b"\x90")])
