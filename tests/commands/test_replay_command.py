@@ -18,6 +18,8 @@ from confluent_kafka.admin import AdminClient
 from sidestep.streams.cli import main
 from sidestep.streams.commands.past import past_ms
 from sidestep.streams.local.embedded_kafka import EmbeddedKafka
+from sidestep.streams.runtime.manifest import Place
+from sidestep.streams.runtime.offsets import Offsets
 from sidestep.topics.connection import Connection
 from sidestep.topics.replay_codec import StoredRecord
 from sidestep.topics.replay_rules import TopicStretch
@@ -65,13 +67,16 @@ def contents(connection: Connection, name: str) -> list[tuple[Any, ...]]:
 
 
 @pytest.fixture
-def source(kafka: EmbeddedKafka, make_topic: MakeTopic) -> str:
+def source(kafka: EmbeddedKafka, make_topic: MakeTopic, wait_until: WaitUntil) -> str:
     """Three partitions with odd records, of which an aborted transaction wrote some."""
     name = make_topic(3)
     for partition in (0, 2):
         put(kafka.connection, name, ODD, partition)
     put(kafka.connection, name, [{"value": b"aborted"}], 2, **{"transactional.id": f"{name}-aborted"})
     put(kafka.connection, name, [{"value": b"behind it", "timestamp": NOW}], 2)
+    offsets, places = Offsets(kafka.connection), [Place(name, partition) for partition in range(3)]
+    # the mark that ends a transaction comes a moment after whoever ended it is told
+    wait_until(lambda: all(ends.stable == ends.high for ends in offsets.ends(places).values()))
     return name
 
 
