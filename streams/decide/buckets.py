@@ -5,14 +5,13 @@ Pure: they change only the rows that they are given.
 from typing import NamedTuple, Protocol
 
 from sidestep.schemas import IntentEvidence
+from sidestep.streams.decide.commons import Row, kept_back, note, slots
 from sidestep.streams.decide.policy import Policy
 from sidestep.streams.decide.rules.case import Finding
 from sidestep.streams.decide.rules.reasons import finding
 from sidestep.streams.decide.slow_down import RULE, SlowRate
-from sidestep.streams.decide.tables import DomainRow, ServiceRow
+from sidestep.streams.decide.tables import ProvedFirst
 from sidestep.streams.gcra import Rate, advance, earliest, furthest
-
-Row = DomainRow | ServiceRow
 
 
 class Passing(NamedTuple):
@@ -21,6 +20,12 @@ class Passing(NamedTuple):
     evidence: IntentEvidence
     policy: Policy
     now_us: int
+
+    def kept_back(self, row: Row, rate: Rate) -> int:
+        """Microseconds of a limit's tolerance that are not for this intent; the row is told of one that is proved."""
+        now = self.now_us // 1_000_000
+        note(row, self.evidence, now)
+        return kept_back(row, self.evidence, rate, now)
 
     def full(self, rule: str, said: dict[str, str], retry_us: int) -> Finding:
         """The finding of a bucket that has no room. `said`: values for its sentence."""
@@ -49,10 +54,12 @@ class RateBucket:
     def stop(self) -> Finding | None:
         """A finding where there is no room; None: there is."""
         now_us = self._passing.now_us
-        if earliest(self._rate, self._row.tat_us) <= now_us:
+        kept = self._passing.kept_back(self._row, self._rate)
+        if earliest(self._rate, self._row.tat_us) + kept <= now_us:
             return None
         said = {"rate": self._rate.text, "provider": self._provider}
-        return self._passing.full(self._rule, said, promise(self._rate, self._row, now_us))
+        found = slots(self._row, self._passing.evidence)
+        return self._passing.full(self._rule, said, promise(self._rate, self._row, found, kept, now_us))
 
     def take(self) -> None:
         """A message goes out."""
@@ -71,31 +78,37 @@ class SlowBucket:
     def stop(self) -> Finding | None:
         """A finding where there is no room; None: there is."""
         now_us = self._passing.now_us
-        if earliest(self._rate, self._row.tat_us) <= now_us:
+        kept = self._passing.kept_back(self._row, self._rate)
+        if earliest(self._rate, self._row.tat_us) + kept <= now_us:
             return None
-        return self._passing.full(RULE, self._slow.said(now_us), self._promise())
+        return self._passing.full(RULE, self._slow.said(now_us), self._promise(kept))
 
     def take(self) -> None:
         """A message goes out."""
         self._row.tat_us = advance(self._rate, self._row.tat_us, self._passing.now_us)
 
-    def _promise(self) -> int:
+    def _promise(self, kept: int) -> int:
         """As below; the distance to the next slot is that of the slot's time, when the limit may have climbed."""
         row, slow, now_us = self._row, self._slow, self._passing.now_us
         row.tat_us = min(row.tat_us, furthest(self._rate, now_us))
-        promised = row.slot_us if row.slot_interval_us == slow.mark else 0
-        slot = max(earliest(self._rate, row.tat_us), promised, now_us)
-        row.slot_us, row.slot_interval_us = slot + slow.rate(slot).interval_us, slow.mark
+        found = slots(row, self._passing.evidence)
+        promised = found.slot_us if found.slot_interval_us == slow.mark else 0
+        slot = max(earliest(self._rate, row.tat_us) + kept, promised, now_us)
+        apart = slow.rate(slot).interval_us + max(0, kept - self._rate.tolerance_us)
+        found.slot_us, found.slot_interval_us = slot + apart, slow.mark
         return _milliseconds(slot)
 
 
-def promise(rate: Rate, row: Row, now_us: int) -> int:
-    """The next slot that has not been promised to another deferred intent, rounded up to whole milliseconds."""
+def promise(rate: Rate, row: Row, found: Row | ProvedFirst, kept: int, now_us: int) -> int:
+    """The next slot that has not been promised to another deferred intent, rounded up to whole milliseconds. `found`:
+    where that stands; `kept`: of the limit's tolerance, for others."""
     # what a slower limit has left behind, before the policy changed, must not hold mail back for days
     row.tat_us = min(row.tat_us, furthest(rate, now_us))
-    promised = row.slot_us if row.slot_interval_us == rate.interval_us else 0
-    slot = max(earliest(rate, row.tat_us), promised, now_us)
-    row.slot_us, row.slot_interval_us = slot + rate.interval_us, rate.interval_us
+    promised = found.slot_us if found.slot_interval_us == rate.interval_us else 0
+    slot = max(earliest(rate, row.tat_us) + kept, promised, now_us)
+    # whom more is kept from than there is of bursts goes at every other interval
+    apart = rate.interval_us + max(0, kept - rate.tolerance_us)
+    found.slot_us, found.slot_interval_us = slot + apart, rate.interval_us
     return _milliseconds(slot)
 
 

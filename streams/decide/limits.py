@@ -30,7 +30,10 @@ def limit(
     # what follows is the same for the two of them, without a bucket made for each intent, and with earliest() and
     # advance() written out
     by_domain, by_service = pair.domain_rate, pair.service_rate
-    if by_domain is not None and domain.tat_us - by_domain.tolerance_us > now_us:
+    kept = 0
+    if by_domain is not None and (evidence.proved or domain.proved is not None):
+        kept = Passing(evidence, policy, now_us).kept_back(domain, by_domain)
+    if by_domain is not None and domain.tat_us - by_domain.tolerance_us + kept > now_us:
         return RateBucket(Passing(evidence, policy, now_us), "domain-limit", by_domain, domain).stop()
     if by_service is not None and service.tat_us - by_service.tolerance_us > now_us:
         return RateBucket(Passing(evidence, policy, now_us), "service-limit", by_service, service).stop()

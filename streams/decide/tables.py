@@ -69,6 +69,16 @@ class WarmUp(Struct, array_like=True, gc=False):
     """The next time that was not promised to a deferred intent."""
 
 
+class ProvedFirst(Struct, array_like=True, gc=False):
+    """Of a limit that services share: those who prove which service they are. See commons.py."""
+
+    at: int
+    """When one of them was there last, to the minute."""
+    slot_us: int = 0
+    """The next free retry slot promised to one of them, and under which limit."""
+    slot_interval_us: int = 0
+
+
 class DomainRow(Struct, array_like=True, gc=False):
     """Rates and reputation of a recipient domain."""
 
@@ -121,6 +131,7 @@ class DomainRow(Struct, array_like=True, gc=False):
     """Of a host of mail: domains that have come to its servers, …"""
     slips: int = 0
     """… and those of them that are close to a large provider's name."""
+    proved: ProvedFirst | None = None
 
     @property
     def touched(self) -> int:
