@@ -39,6 +39,8 @@ KEY_OCTETS = 32
 
 _LENGTHS = tuple(b"%d:" % count for count in range(2_048))
 """How netstrings of nearly all records begin: to format a number costs more than to hash it."""
+_NEXT = tuple(b"," + length for length in _LENGTHS)
+"""Where one ends and another begins."""
 _KEY_ID = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,62}[A-Za-z0-9])?")
 
 HeaderPairs = Sequence[tuple[str, bytes | None]]
@@ -169,8 +171,8 @@ def signed_rest(time: bytes, headers: HeaderPairs, value: bytes) -> bytes:
     """The other part: time (some digits), headers that count, value."""
     if not headers:
         size = len(value)
-        before = _LENGTHS[size] if size < len(_LENGTHS) else b"%d:" % size
-        return b"".join((_LENGTHS[len(time)], time, b",", before, value, b","))
+        between = _NEXT[size] if size < len(_NEXT) else b",%d:" % size
+        return b"".join((_LENGTHS[len(time)], time, between, value, b","))
     said = (octets for name, given in headers for octets in (name.encode("utf-8", "surrogatepass"), given or b""))
     return b"".join(map(netstring, (time, *said, value)))
 
