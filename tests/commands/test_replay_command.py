@@ -167,7 +167,7 @@ def test_an_interrupted_replay_says_where_to_go_on(
     source, target = make_topic(2), make_topic(2)
     for partition in (0, 1):
         put(kafka.connection, source, [{"value": b"%d" % number} for number in range(100)], partition)
-    command = [str(Path(sys.executable).parent / "sidestep"), "replay", source, "--to", target, "--rate", "40/s"]
+    command = [str(Path(sys.executable).parent / "sidestep"), "replay", source, "--to", target, "--rate", "8/s"]
     environment = {**os.environ, "SIDESTEP_BROKER": str(kafka.connection)}
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as process:
         wait_until(lambda: len(stored(kafka.connection, target)) > 4, 30)
