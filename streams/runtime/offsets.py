@@ -66,19 +66,22 @@ class Offsets:
     def _ask(self, places: list[Place], spec: OffsetSpec, isolation: IsolationLevel) -> dict[Place, int]:
         deadline = time.monotonic() + ANSWER_SECONDS
         while True:
+            admins = self._admins
             try:
-                return self._ask_once(places, spec, isolation)
+                return self._ask_once(admins, places, spec, isolation)
             except KafkaException as error:
                 if error.args[0].code() not in PASSING or time.monotonic() > deadline:
                     raise explain(error, f"asking for the offsets of {len(places)} partitions") from error
                 # the client may go on with the leader that it knew, for as long as it is asked
-                self._begin_anew(deadline)
+                self._begin_anew(admins, deadline)
 
-    def _begin_anew(self, deadline: float) -> None:
-        """With another client: after a moment, for a partition without a leader; later while who gives tokens is away,
-        which is no other trouble than a broker that is."""
+    def _begin_anew(self, failed: Renewing[AdminClient], deadline: float) -> None:
+        """With another client than the one that failed: after a moment, for a partition without a leader; later while
+        who gives tokens is away, which is no other trouble than a broker that is."""
         while True:
             time.sleep(AGAIN_SECONDS)
+            if self._admins is not failed:  # another thread has made it
+                return
             try:
                 self._admins = self._new()
             except CredentialsError:
@@ -87,7 +90,12 @@ class Offsets:
             else:
                 return
 
-    def _ask_once(self, places: list[Place], spec: OffsetSpec, isolation: IsolationLevel) -> dict[Place, int]:
+    def _ask_once(
+        self, admins: Renewing[AdminClient], places: list[Place], spec: OffsetSpec, isolation: IsolationLevel
+    ) -> dict[Place, int]:
+        # held until the answer is here: other threads may have gone over to another client by then, and what was asked
+        # with one that nobody holds any more is never answered
+        client = admins.get()
         wanted = {TopicPartition(*place): spec for place in places}
-        found = self._admins.get().list_offsets(wanted, isolation_level=isolation, request_timeout=ANSWER_SECONDS)
+        found = client.list_offsets(wanted, isolation_level=isolation, request_timeout=ANSWER_SECONDS)
         return {Place(tp.topic, tp.partition): int(future.result().offset) for tp, future in found.items()}
