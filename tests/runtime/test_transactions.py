@@ -134,7 +134,7 @@ def test_offsets_are_asked_for_until_partitions_have_leaders(monkeypatch: pytest
     codes = (KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE, KafkaError._NOENT)
     faults = [fault(code) for code in codes]
 
-    def ask(offsets: Offsets, places: list[Place], *_: Any) -> dict[Place, int]:
+    def ask(offsets: Offsets, admins: object, places: list[Place], *_: Any) -> dict[Place, int]:
         if faults:
             raise faults.pop(0)
         return dict.fromkeys(places, 7)
