@@ -1,7 +1,7 @@
 """A stretch of a topic, read once: committed records alone, up to the end that the topic had at the start."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from confluent_kafka import Consumer, IsolationLevel, KafkaError, KafkaException, Message, TopicPartition
@@ -11,6 +11,7 @@ from sidestep.topics.cluster import DEADLINE, QUIET, admin_client, cluster, reas
 from sidestep.topics.connection import Connection
 from sidestep.topics.errors import BrokerUnreachable, LogTruncated, NotLetIn, ReplayError, TopicsError
 from sidestep.topics.headers import UnreadableHeaders, headers_of
+from sidestep.topics.read_errors import FORBIDDEN, LOST, NO_LEADER
 from sidestep.topics.received import octets_of
 from sidestep.topics.replay_codec import StoredRecord
 from sidestep.topics.replay_rules import TopicStretch
@@ -18,9 +19,6 @@ from sidestep.topics.replay_rules import TopicStretch
 SILENT_SECONDS = 30.0
 GROUP = "sidestep-reader-replay"
 """Nobody joins it: librdkafka wants the name of a group. Whoever reads anything has the right to name it."""
-PASSING = (KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE, KafkaError.UNKNOWN_TOPIC_OR_PART)
-LOST = (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE)
-REFUSED = (KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.GROUP_AUTHORIZATION_FAILED, KafkaError._AUTHENTICATION)
 
 
 class ClusterTopic(NamedTuple):
@@ -97,7 +95,7 @@ class _Asking:
                 )
                 return {place.partition: int(found.result().offset) for place, found in asked.items()}
             except KafkaException as error:
-                if error.args[0].code() not in PASSING or time.monotonic() > deadline:
+                if error.args[0].code() not in NO_LEADER or time.monotonic() > deadline:
                     raise _explained(error.args[0], self._places[0].topic) from error
             time.sleep(0.1)  # until the partition has a leader, or the deadline
 
@@ -139,7 +137,7 @@ def _wanted(message: Message, ends: dict[int, int], topic: str) -> bool:
     if error is not None:
         if error.code() == KafkaError._PARTITION_EOF:
             ends.pop(number, None)
-        elif error.code() in (*LOST, *REFUSED) or error.fatal():
+        elif error.code() in (*LOST, *FORBIDDEN) or error.fatal():
             raise _explained(error, topic)
         return False
     end = ends.get(number, 0)
@@ -163,11 +161,6 @@ def _stored(message: Message, topic: ClusterTopic) -> StoredRecord | Unwritable:
 def _explained(error: KafkaError, topic: str) -> BrokerUnreachable | LogTruncated:
     if error.code() in LOST:
         return LogTruncated(f"{topic}: records were deleted before they were read: {reason(error)}")
-    if error.code() in REFUSED:
+    if error.code() in FORBIDDEN:
         return NotLetIn(f"{topic} can't be read: {reason(error)}. It takes a principal with READ on it")
     return BrokerUnreachable(f"{topic} can't be read: {reason(error)}")
-
-
-def by_partition(ranges: Sequence[OffsetRange]) -> Mapping[int, int]:
-    """Where each partition begins."""
-    return {each.partition: each.start for each in ranges}

@@ -6,6 +6,7 @@ octet by octet; or, where another version has written it, field by field.
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 import msgspec
 
@@ -135,13 +136,8 @@ def _id_at(value: bytes) -> int:
 
 
 def _some(records: Iterable[Kept]) -> Iterator[list[Kept]]:
-    some: list[Kept] = []
-    for record in records:
-        some.append(record)
-        if len(some) >= BATCH:
-            yield some
-            some = []
-    if some:
+    left = iter(records)
+    while some := list(islice(left, BATCH)):
         yield some
 
 

@@ -52,9 +52,9 @@ class VerdictStream:
             self.ahead.extend(islice(self._records, 1))
         return self.ahead[0] if self.ahead else None
 
-    def take(self) -> None:
-        """The next one is done with."""
-        self.ahead.popleft()
+    def take(self) -> Kept:
+        """The next one, which is done with. There is one."""
+        return self.ahead.popleft()
 
     def keeps(self, offset: int) -> bool:
         """Whether retention has left what the topic had of this evidence."""
@@ -131,7 +131,7 @@ class VerdictMatch:
         offset = verdict.evidence.offset
         head = own.head()
         if head is not None and head.value == value and head.key == verdict.id.encode() and head.proof:
-            own.ahead.popleft()
+            own.take()
             if self._counts(verdict.decided_at):
                 self._audit.count("verdict", "proved")
         else:
@@ -144,7 +144,7 @@ class VerdictMatch:
         self._settle_early(last)
         for stream in self._streams:
             while (head := stream.head()) is not None:
-                stream.ahead.popleft()
+                stream.take()
                 self._stray(stream, head)
                 self._settle_early(last)
         for (verdict, _), story in self._missing.values():
@@ -176,9 +176,8 @@ class VerdictMatch:
             index = stream.index_of(offset)
             if index is not None and (index == 0 or stream is own):
                 for _ in range(index):
-                    self._stray(stream, stream.ahead.popleft())
-                kept = stream.ahead[0]
-                stream.take()
+                    self._stray(stream, stream.take())
+                kept = stream.take()
                 elsewhere = "" if stream is own else f"it stands in {stream.kept.topic}"
                 self._compare(stream, kept, (verdict, value), elsewhere)
                 return
@@ -191,7 +190,7 @@ class VerdictMatch:
             judged = stream.read(head)
             if judged is not None and judged.evidence.offset >= offset:
                 return
-            stream.ahead.popleft()
+            stream.take()
             self._stray(stream, head)
 
     def _stray(self, stream: VerdictStream, kept: Kept) -> None:

@@ -6,7 +6,8 @@ from typing import Any, TypeVar
 
 import click
 
-from sidestep.streams.commands.past import past_ms, read_rate
+from sidestep.streams.commands.past import past_ms
+from sidestep.streams.gcra import parse_rate
 from sidestep.streams.settings import Settings
 from sidestep.streams.terminal import printable
 from sidestep.topics.own_topics import own_topic
@@ -78,7 +79,7 @@ def past_given(option: str, text: str | None, now_ms: int) -> int | None:
 def rate_given(text: str | None) -> float | None:
     """Records a second; None: as fast as it goes. Raises click.BadParameter."""
     try:
-        return None if text is None else read_rate(text)
+        return None if text is None else 1_000_000 / parse_rate(text).interval_us
     except ValueError as error:
         raise click.BadParameter(printable(str(error)), param_hint="--rate") from None
 

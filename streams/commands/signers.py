@@ -8,8 +8,9 @@ import click
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from sidestep.streams.commands.key_file import write_key
-from sidestep.streams.screen.signers import SignerKey, Signers
+from sidestep.streams.screen.signers import Signers
 from sidestep.streams.screen.signers_file import TOPICS, read_signers
+from sidestep.streams.screen.speakers import SignerKey
 from sidestep.streams.settings import SIGNATURE_WINDOW
 from sidestep.streams.terminal import json_line, printable
 from sidestep.topics.signing import ED25519, HMAC_SHA_256, KEY_OCTETS, is_key_id

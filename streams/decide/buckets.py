@@ -5,7 +5,7 @@ Pure: they change only the rows that they are given.
 from typing import NamedTuple, Protocol
 
 from sidestep.schemas import IntentEvidence
-from sidestep.streams.decide.commons import Row, kept_back, note, slots
+from sidestep.streams.decide.commons import Row, kept_back, slots
 from sidestep.streams.decide.policy import Policy
 from sidestep.streams.decide.rules.case import Finding
 from sidestep.streams.decide.rules.reasons import finding
@@ -22,10 +22,8 @@ class Passing(NamedTuple):
     now_us: int
 
     def kept_back(self, row: Row, rate: Rate) -> int:
-        """Microseconds of a limit's tolerance that are not for this intent; the row is told of one that is proved."""
-        now = self.now_us // 1_000_000
-        note(row, self.evidence, now)
-        return kept_back(row, self.evidence, rate, now)
+        """As in commons.py."""
+        return kept_back(row, self.evidence, rate, self.now_us // 1_000_000)
 
     def full(self, rule: str, said: dict[str, str], retry_us: int) -> Finding:
         """The finding of a bucket that has no room. `said`: values for its sentence."""

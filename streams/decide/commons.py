@@ -22,18 +22,19 @@ still has bursts, and goes on at the limit's whole pace."""
 Row = DomainRow | ServiceRow
 
 
-def note(row: Row, evidence: IntentEvidence, now: int) -> None:
-    """Somebody proved is here. `now`: seconds of log time."""
-    if evidence.proved and type(row) is DomainRow:
-        if row.proved is None:
-            row.proved = ProvedFirst(now)
-        elif row.proved.at <= now - NOTED_EVERY:
-            row.proved.at = now
-
-
 def kept_back(row: Row, evidence: IntentEvidence, rate: Rate, now: int) -> int:
-    """Microseconds of a limit's tolerance that are not for this intent."""
-    if evidence.proved or type(row) is not DomainRow or row.proved is None or row.proved.at < now - KEPT_FOR:
+    """Microseconds of a limit's tolerance that are not for this intent; one that is proved is noted. `now`: seconds of
+    log time."""
+    if type(row) is not DomainRow:
+        return 0
+    proved = row.proved
+    if evidence.proved:
+        if proved is None:
+            row.proved = ProvedFirst(now)
+        elif proved.at <= now - NOTED_EVERY:
+            proved.at = now
+        return 0
+    if proved is None or proved.at < now - KEPT_FOR:
         return 0
     return max(rate.tolerance_us // PART, rate.interval_us)
 

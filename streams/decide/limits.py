@@ -8,6 +8,7 @@ what is left of a domain's limit after its server has said that we are too fast,
 from sidestep.schemas import IntentEvidence
 from sidestep.streams.decide.buckets import Bucket, Passing, RateBucket, SlowBucket
 from sidestep.streams.decide.by_provider import by_provider
+from sidestep.streams.decide.commons import kept_back
 from sidestep.streams.decide.policy import Policy
 from sidestep.streams.decide.rules.case import Finding
 from sidestep.streams.decide.slow_down import slow_rate
@@ -32,7 +33,7 @@ def limit(
     by_domain, by_service = pair.domain_rate, pair.service_rate
     kept = 0
     if by_domain is not None and (evidence.proved or domain.proved is not None):
-        kept = Passing(evidence, policy, now_us).kept_back(domain, by_domain)
+        kept = kept_back(domain, evidence, by_domain, now_us // 1_000_000)
     if by_domain is not None and domain.tat_us - by_domain.tolerance_us + kept > now_us:
         return RateBucket(Passing(evidence, policy, now_us), "domain-limit", by_domain, domain).stop()
     if by_service is not None and service.tat_us - by_service.tolerance_us > now_us:

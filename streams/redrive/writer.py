@@ -4,11 +4,9 @@ There is one transactional id: who begins fences whoever was at it, waits until 
 reads what has been sent back. So a run that was killed leaves nothing half done, and of two at a time one ends.
 """
 
-import contextlib
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
 
 from confluent_kafka import KafkaException, Producer
 
@@ -16,9 +14,10 @@ from sidestep.streams.errors import Fenced
 from sidestep.streams.redrive.letter import DeadLetter
 from sidestep.streams.redrive.remembered import PREFIX, Remembered
 from sidestep.streams.runtime.dead_letters import REDRIVEN
-from sidestep.streams.runtime.kafka import FENCED, MESSAGE_MAX, behind, explain
+from sidestep.streams.runtime.kafka import FENCED, MESSAGE_MAX, explain
 from sidestep.streams.runtime.manifest import HEADER, Place, Sequences, Writer
 from sidestep.streams.runtime.offsets import Offsets
+from sidestep.streams.runtime.one_transaction import one_transaction, put
 from sidestep.streams.runtime.outgoing import Headers
 from sidestep.streams.runtime.takeover import take_over
 from sidestep.streams.runtime.to_the_end import read_to_end
@@ -75,53 +74,24 @@ class Redriver:
         for letter in letters:
             self.remembered.add(letter.origin)
         notes = self.remembered.take(now_ms)
-        producer = self._producer
         try:
-            producer.begin_transaction()
-            self._produce(letters, notes)
-            self._failpoint("redrive-before-commit")
-            self._commit()
-            self._failpoint("redrive-after-commit")
+            with one_transaction(self._producer, COMMIT_SECONDS):
+                self._produce(letters, notes)
+                self._failpoint("redrive-before-commit")
         except KafkaException as error:
-            error = behind(producer, error)
-            self._abort()
             raise _explained(error) from error
-        except BaseException:
-            self._abort()
-            raise
+        self._failpoint("redrive-after-commit")
 
     def _produce(self, letters: Sequence[DeadLetter], notes: Sequence[tuple[str, bytes | None]]) -> None:
         for letter in letters:
             topic, partition, _ = letter.origin
-            self._put(topic, letter.value, letter.key, partition, headers=redriven_headers(letter))
+            put(self._producer, topic, letter.value, letter.key, partition, headers=redriven_headers(letter))
         self._failpoint("redrive-half")
         places = Counter(Place(letter.origin.topic, letter.origin.partition) for letter in letters)
         places[NOTE] = len(notes)
         wrote: Headers = [(HEADER, self._sequences.manifest(places).encode())]
         for number, (key, value) in enumerate(notes, start=1):
-            self._put(NOTE.topic, value, key, NOTE.partition, headers=wrote if number == len(notes) else [])
-
-    def _put(self, *record: Any, **fields: Any) -> None:
-        try:
-            self._producer.produce(*record, **fields)
-        except BufferError:
-            self._producer.flush(TRANSACTION_SECONDS)
-            self._producer.produce(*record, **fields)
-
-    def _commit(self) -> None:
-        deadline = time.monotonic() + COMMIT_SECONDS
-        while True:
-            try:
-                return self._producer.commit_transaction(max(1.0, deadline - time.monotonic()))
-            except KafkaException as error:
-                # whether it was committed is not known as long as the answer is missing: ask again, never guess
-                if not error.args[0].retriable() or time.monotonic() > deadline:
-                    raise
-
-    def _abort(self) -> None:
-        """So that nobody has to wait for the transaction to time out. It is aborted then at the latest."""
-        with contextlib.suppress(KafkaException):
-            self._producer.abort_transaction(TRANSACTION_SECONDS)
+            put(self._producer, NOTE.topic, value, key, NOTE.partition, headers=wrote if number == len(notes) else [])
 
 
 def redriven_headers(letter: DeadLetter) -> Headers:

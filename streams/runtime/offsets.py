@@ -79,7 +79,7 @@ class Offsets:
         """With another client than the one that failed: after a moment, for a partition without a leader; later while
         who gives tokens is away, which is no other trouble than a broker that is."""
         while True:
-            time.sleep(AGAIN_SECONDS)
+            time.sleep(AGAIN_SECONDS)  # between two tries, until the deadline
             if self._admins is not failed:  # another thread has made it
                 return
             try:

@@ -13,6 +13,7 @@ from sidestep.streams.runtime.changes import Changes
 from sidestep.streams.runtime.kafka import MESSAGE_MAX, OnDelivery, behind, explain, produce_batch
 from sidestep.streams.runtime.manifest import HEADER, MARKER, Place, Sequences, Writer
 from sidestep.streams.runtime.offsets import Offsets
+from sidestep.streams.runtime.one_transaction import commit
 from sidestep.streams.runtime.outgoing import Headers, Keyed, Outgoing
 from sidestep.streams.runtime.record import Record
 from sidestep.streams.runtime.tables import pack_pairs
@@ -136,7 +137,7 @@ class Transactions:
             self._producer.begin_transaction()
             self._produce_all(outgoing, changes, marker, positions)
             self._failpoint("before-commit")
-            self._commit()
+            commit(self._producer, TRANSACTION_SECONDS)
         except KafkaException as error:
             self._roll_back(error)
         return positions
@@ -166,16 +167,6 @@ class Transactions:
         counts[self._writer.changelog] += len(changes.rows) + 1
         counts[self._window] += bool(changes.window)
         return counts
-
-    def _commit(self) -> None:
-        deadline = time.monotonic() + TRANSACTION_SECONDS
-        while True:
-            try:
-                return self._producer.commit_transaction(max(1.0, deadline - time.monotonic()))
-            except KafkaException as error:
-                # whether it was committed is not known as long as the answer is missing: ask again, never guess
-                if not error.args[0].retriable() or time.monotonic() > deadline:
-                    raise
 
     def _roll_back(self, error: KafkaException) -> None:
         if not error.args[0].txn_requires_abort():

@@ -12,18 +12,16 @@ from sidestep.schemas.intents import CLAIMED, Label, ServiceName
 from sidestep.schemas.typed import as_type
 from sidestep.streams.masking import without_local_parts
 from sidestep.streams.screen.notes import notes_below
+from sidestep.streams.written_times import UNITS, moment_ms, span_ms
 
 LONGEST_DAYS = 366
 LAST_MS = 253_402_300_799_000
 """The end of the year 9999."""
 REASON_MAX = 200
 """Characters. The reason stands in every verdict of the service."""
-UNITS = {"s": 1, "min": 60, "h": 3_600, "d": 86_400, "w": 604_800}
-"""Seconds."""
 KEY = "hold/"
 """Of a note in email-control, before the service's name; U+001F and the source may follow."""
 
-_SPAN = re.compile(rf"(\d{{1,9}}(?:\.\d{{1,9}})?) ?({'|'.join(UNITS)})")
 _NUMBER = re.compile(r"\d{1,15}(?:\.\d{1,9})?")
 
 
@@ -120,17 +118,11 @@ def in_force(notes: Mapping[str, bytes], now_ms: int) -> list[Hold]:
 
 
 def _read(text: str, now_ms: int) -> int:
-    if span := _SPAN.fullmatch(text):
-        return now_ms + round(float(span[1]) * UNITS[span[2]] * 1000)
+    if (span := span_ms(text)) is not None:
+        return now_ms + span
     if _NUMBER.fullmatch(text):
         return round(float(text) * 1000)
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise ValueError(f"{text!r} is neither a time (2026-10-01T08:00:00Z) nor a span (90min, 2h, 3d, 1w)") from None
-    if moment.tzinfo is None:
-        raise ValueError(f"{text!r} does not say in which zone: end it with Z or an offset such as +02:00")
-    return round(moment.timestamp() * 1000)
+    return moment_ms(text, "neither a time (2026-10-01T08:00:00Z) nor a span (90min, 2h, 3d, 1w)")
 
 
 def rfc3339(ms: int) -> str:

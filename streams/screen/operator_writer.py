@@ -6,10 +6,9 @@ one transactional id: of two writers at the same moment the later one fences the
 records of both in the same order.
 """
 
-import contextlib
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from confluent_kafka import KafkaException
 
@@ -17,8 +16,9 @@ from sidestep.schemas.codec import encode
 from sidestep.schemas.evidence import Control
 from sidestep.streams.errors import Fenced
 from sidestep.streams.hold_transaction import NOTE, SETTINGS, TRANSACTION_SECONDS, writer
-from sidestep.streams.runtime.kafka import FENCED, behind, explain
+from sidestep.streams.runtime.kafka import FENCED, explain
 from sidestep.streams.runtime.manifest import HEADER, Place, Sequences
+from sidestep.streams.runtime.one_transaction import one_transaction, put
 from sidestep.streams.runtime.outgoing import Headers
 from sidestep.streams.runtime.takeover import take_over
 from sidestep.topics.catalog import EVIDENCE
@@ -63,19 +63,12 @@ class OperatorWriter:
             told(start + len(some))
 
     def _write(self, said: Sequence[Said]) -> None:
-        producer = self._producer
         try:
-            producer.begin_transaction()
-            self._produce(said)
-            self._failpoint("hold-before-commit")
-            producer.commit_transaction(SECONDS)
+            with one_transaction(self._producer, SECONDS):
+                self._produce(said)
+                self._failpoint("hold-before-commit")
         except KafkaException as error:
-            error = behind(producer, error)
-            self._abort()
             raise self._explained(error) from error
-        except BaseException:
-            self._abort()
-            raise
 
     def _produce(self, said: Sequence[Said]) -> None:
         places = Counter([Place(EVIDENCE.name, partition) for each in said for partition in each.partitions])
@@ -84,24 +77,12 @@ class OperatorWriter:
         for number, each in enumerate(said, start=1):
             value = encode(each.record)
             for partition in each.partitions:
-                self._put(EVIDENCE.name, value, each.kind, partition)
+                put(self._producer, EVIDENCE.name, value, each.kind, partition)
             for gone in each.gone:
-                self._put(NOTE.topic, None, gone, NOTE.partition)
+                put(self._producer, NOTE.topic, None, gone, NOTE.partition)
             key, kept = each.note
-            self._put(NOTE.topic, kept, key, NOTE.partition, headers=wrote if number == len(said) else [])
+            put(self._producer, NOTE.topic, kept, key, NOTE.partition, headers=wrote if number == len(said) else [])
         self._producer.flush(TRANSACTION_SECONDS)  # what fails is said by the commit
-
-    def _put(self, *record: Any, **fields: Any) -> None:
-        try:
-            self._producer.produce(*record, **fields)
-        except BufferError:
-            self._producer.flush(TRANSACTION_SECONDS)
-            self._producer.produce(*record, **fields)
-
-    def _abort(self) -> None:
-        """So that nobody has to wait for the transaction to time out. It is aborted then at the latest."""
-        with contextlib.suppress(KafkaException):
-            self._producer.abort_transaction(TRANSACTION_SECONDS)
 
     def _explained(self, error: KafkaException) -> SidestepError:
         if error.args[0].code() in FENCED:

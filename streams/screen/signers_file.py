@@ -18,7 +18,8 @@ from msgspec import Meta, Struct
 
 from sidestep.schemas.typed import as_type
 from sidestep.streams.errors import SettingsError
-from sidestep.streams.screen.signers import Demand, SignerKey, Signers, TopicSpeaker
+from sidestep.streams.screen.signers import Demand, Signers
+from sidestep.streams.screen.speakers import SignerKey, TopicSpeaker
 from sidestep.topics.errors import CredentialsError
 from sidestep.topics.file_stamp import Settled, stamp_of
 from sidestep.topics.own_topics import GENERAL, own_topic

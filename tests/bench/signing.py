@@ -15,7 +15,8 @@ from sidestep.streams.runtime.record import Record
 from sidestep.streams.screen.intake import read_intent
 from sidestep.streams.screen.proved import read_proved_intent
 from sidestep.streams.screen.repeated import repeats_member
-from sidestep.streams.screen.signers import SignerKey, Signers
+from sidestep.streams.screen.signers import Signers
+from sidestep.streams.screen.speakers import SignerKey
 from sidestep.topics.catalog import INTENTS
 from sidestep.topics.signing import (
     ED25519,

@@ -13,7 +13,8 @@ from msgspec.structs import replace
 from sidestep.streams.errors import TooManyDeadLetters
 from sidestep.streams.runtime.batches import Batch
 from sidestep.streams.runtime.outgoing import Single
-from sidestep.streams.screen.signers import SignerKey, Signers, TopicSpeaker
+from sidestep.streams.screen.signers import Signers
+from sidestep.streams.screen.speakers import SignerKey, TopicSpeaker
 from sidestep.topics.catalog import BOUNCES, INTENTS
 from sidestep.topics.signing import ED25519, HEADER, HMAC_SHA_256, HmacSeal, header_text, signed_prefix, signed_rest
 from tests.decide.world import World

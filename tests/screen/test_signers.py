@@ -7,7 +7,8 @@ import pytest
 
 from sidestep.schemas.codec import ContractError
 from sidestep.streams.runtime.batches import Partition
-from sidestep.streams.screen.signers import AHEAD, REASONS, Demand, SignerKey, Signers, TopicSpeaker
+from sidestep.streams.screen.signers import AHEAD, REASONS, Demand, Signers
+from sidestep.streams.screen.speakers import SignerKey, TopicSpeaker
 from sidestep.topics.catalog import BOUNCES, INTENTS
 from sidestep.topics.signing import (
     HEADER,

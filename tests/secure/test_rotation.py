@@ -13,6 +13,7 @@ from sidestep.schemas import EmailIntent
 from sidestep.streams.local.development_ca import DevelopmentCA, write_private
 from sidestep.streams.local.embedded_config import quick_start
 from sidestep.streams.local.secure_kafka import SecureKafka
+from sidestep.topics.access import Access
 from tests.guarantees.harness.records import Key
 from tests.guarantees.harness.system import System
 from tests.guarantees.harness.traffic import Traffic
@@ -29,6 +30,9 @@ LIFE_SECONDS = 15
 """Of a token."""
 ROTATIONS = 2
 """The better one counts: the machine has other things to do as well."""
+
+
+ShortTokens = tuple[dict[str, Access], list[WorkerProcess]]
 
 
 class Clock:
@@ -117,21 +121,29 @@ def test_certificates_are_renewed_under_load(own_secure: SecureKafka, authority:
         assert [] == [worker.role for worker in workers if not worker.alive]
 
 
-@pytest.mark.slow
-def test_a_secret_is_changed_under_load(
+@pytest.fixture
+def short_tokens(
     secure_system: System, access_by: Callable[[str], MakeAccess], provider: TokenServer
-) -> None:
-    """The provider knows the new one from one moment to the next; tokens last for seconds."""
-    provider.life = LIFE_SECONDS
+) -> Iterator[ShortTokens]:
+    """How each role is let in, and a ready worker of each, with tokens that last for seconds."""
+    before, provider.life = provider.life, LIFE_SECONDS
     accesses = {role: access_by("oauth")(role) for role in STAGES}
     workers = [start(secure_system, role, accesses[role]) for role in STAGES]
-    for worker in workers:
-        worker.await_ready()
+    yield accesses, [worker.await_ready() for worker in workers]
+    provider.life = before
+
+
+@pytest.mark.slow
+def test_a_secret_is_changed_under_load(
+    secure_system: System, short_tokens: ShortTokens, provider: TokenServer
+) -> None:
+    """The provider knows the new one from one moment to the next; tokens last for seconds."""
+    by_token, workers = short_tokens
     clock = Clock(secure_system)
     clock.during(3, "warming up")
     usual = clock.during(SETTLED_SECONDS, "before")
     for role in STAGES:
-        write_private(Path(accesses[role].oauth_client_secret_file), f"new secret of {role}".encode())
+        write_private(Path(by_token[role].oauth_client_secret_file), f"new secret of {role}".encode())
         provider.clients[role] = f"new secret of {role}"
     before = len(provider.asked)
     late = [clock.during(LIFE_SECONDS, f"after-{number}") - usual for number in range(ROTATIONS)]
@@ -142,22 +154,16 @@ def test_a_secret_is_changed_under_load(
 
 
 @pytest.mark.slow
-def test_a_provider_that_is_away(
-    secure_system: System, access_by: Callable[[str], MakeAccess], provider: TokenServer
-) -> None:
+def test_a_provider_that_is_away(secure_system: System, short_tokens: ShortTokens, provider: TokenServer) -> None:
     """For longer than tokens last: Kafka lets nobody in any more; once the provider is back, all go on."""
-    provider.life = LIFE_SECONDS
-    accesses = {role: access_by("oauth")(role) for role in STAGES}
-    workers = [start(secure_system, role, accesses[role]) for role in STAGES]
-    for worker in workers:
-        worker.await_ready()
+    _, workers = short_tokens
     clock = Clock(secure_system)
     clock.during(3, "before")
     provider.away = True
     try:
         before = len(provider.asked)
         wait_for(lambda: len(provider.asked) > before, 30, "somebody asks")
-        time.sleep(LIFE_SECONDS)
+        time.sleep(LIFE_SECONDS)  # no token outlives that
     finally:
         provider.away = False
     clock.during(3, "after")

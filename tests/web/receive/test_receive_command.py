@@ -23,7 +23,8 @@ from sidestep.streams.local.development_ca import DevelopmentCA
 from sidestep.streams.local.ports import free_port
 from sidestep.streams.runtime.batches import Partition
 from sidestep.streams.screen.intake import read_feedback
-from sidestep.streams.screen.signers import ANY_SERVICE, SignerKey, Signers
+from sidestep.streams.screen.signers import Signers
+from sidestep.streams.screen.speakers import ANY_SERVICE, SignerKey
 from sidestep.topics.catalog import BOUNCES, ENGAGEMENT
 from sidestep.topics.connection import Connection
 from sidestep.topics.received import Received
