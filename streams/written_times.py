@@ -3,14 +3,14 @@
 import re
 from datetime import datetime
 
-UNITS = {"s": 1, "m": 60, "min": 60, "h": 3_600, "d": 86_400, "w": 604_800}
-"""Seconds."""
+UNITS = {"s": 1, "min": 60, "h": 3_600, "d": 86_400, "w": 604_800}
+"""Seconds. No m, which may be a month."""
 
 _SPAN = re.compile(rf"(\d{{1,9}}(?:\.\d{{1,9}})?) ?({'|'.join(UNITS)})")
 
 
 def span_ms(text: str) -> int | None:
-    """2h, 30m, 90min, 3d, 1w -> milliseconds; None: it is no span."""
+    """2h, 90min, 3d, 1w -> milliseconds; None: it is no span."""
     span = _SPAN.fullmatch(text)
     return round(float(span[1]) * UNITS[span[2]] * 1000) if span is not None else None
 

@@ -4,11 +4,11 @@ from datetime import UTC, date, datetime, time
 
 from sidestep.streams.written_times import moment_ms, span_ms
 
-HELP = "2h, 30m or 3d ago, a date (its midnight, UTC), or 2026-10-01T08:00:00Z"
+HELP = "2h, 30min or 3d ago, a date (its midnight, UTC), or 2026-10-01T08:00:00Z"
 
 
 def past_ms(text: str, now_ms: int) -> int:
-    """2h, 30m, 3d (ago), a date, or RFC 3339 with an offset -> milliseconds since 1970. Raises ValueError."""
+    """2h, 30min, 3d (ago), a date, or RFC 3339 with an offset -> milliseconds since 1970. Raises ValueError."""
     text = text.strip()
     if (span := span_ms(text.removesuffix(" ago"))) is not None:
         return now_ms - span
