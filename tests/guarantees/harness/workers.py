@@ -133,14 +133,23 @@ class WorkerProcess:
         return self
 
     def await_nothing_waits(self) -> None:
-        """Returns when it has handled all records of its partitions; its lag is measured once a second."""
+        """Returns when it has all partitions of its role, and has handled their records; its lag is measured once a
+        second. Of the role there must be no other worker: one that has just ended keeps its share for a while."""
         lags: list[float] = []
 
         def nothing_waits() -> bool:
-            lags.append(self.lag())  # once may be from before what was written last
-            return lags[-2:] == [0, 0]
+            lags.append(self.lag() if self.has_all() else float("inf"))
+            return lags[-2:] == [0, 0]  # once may be from before what was written last
 
         wait_for(nothing_waits, 45, f"{self.role} worker has handled everything", every=1.1)
+
+    def has_all(self) -> bool:
+        """Whether it knows the lag of each partition that its group has."""
+        try:
+            own, group = self.metric("sidestep_lag_records"), self.metric("sidestep_group_lag_records")
+        except OSError:
+            return False
+        return 0 < len(group) <= len(own)
 
     def lag(self) -> float:
         """Records that it has not handled yet, measured once a second; infinite while nobody knows."""
