@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from sidestep.schemas import IntentEvidence
 from sidestep.schemas.codec import encode
 from sidestep.streams.audit.findings import PartitionAudit, row_text
+from sidestep.streams.audit.folds import FOLDS, Folds, engines_kept, stretches
 from sidestep.streams.audit.kept import KeptLog
 from sidestep.streams.audit.key_values import InMemory, KeyValues
 from sidestep.streams.audit.match_ledger import RowsKept, Told, compare_rows, put_by_ids, put_by_rows
@@ -38,17 +39,23 @@ class Span:
 
 
 class PartitionAuditor:
-    """Audits one partition. `new_store`: where what is compared is put by meanwhile."""
+    """Audits one partition. `new_store`: where what is compared is put by meanwhile. `folds`: those that there are."""
 
     def __init__(
-        self, log: KeptLog, span: Span, new_store: NewStore = lambda _: InMemory(), told: Told = lambda _: None
+        self,
+        log: KeptLog,
+        span: Span,
+        new_store: NewStore = lambda _: InMemory(),
+        told: Told = lambda _: None,
+        folds: Folds = FOLDS,
     ):
         self._log = log
         self._span = span
         self._new_store = new_store
         self._told = told
         self._audit = PartitionAudit(log.partition, whole=span.whole)
-        self._replayer = Replayer(log.partition, ReplayTables(new_store("rows"), new_store("window")))
+        self._replayer = Replayer(log.partition, ReplayTables(new_store("rows"), new_store("window")), folds=folds)
+        self._folds = folds
 
     def audit(self) -> PartitionAudit:
         """What was found. Raises SnapshotNeeded where the log no longer begins at its beginning."""
@@ -57,8 +64,9 @@ class PartitionAuditor:
         verdicts = VerdictMatch(
             log.evidence.topic, log.approved, log.rejected, audit, self._span.__contains__, self._story
         )
-        verdicts.require_engine()
         kept = put_by_rows(log.changelog, self._new_store("changelog"), self._told)
+        noted = engines_kept(kept.values, log.changelog.place)
+        self._replayer.fold_by(stretches(noted, verdicts.engines(), self._folds))
         tallies = TallyMatch(log.tallies, self._new_store("tallies"), audit) if audit.whole else None
         if tallies is not None:
             tallies.put_by(self._told)

@@ -16,9 +16,8 @@ import msgspec
 
 from sidestep.schemas import LogPosition, Verdict, Versions
 from sidestep.streams.audit.findings import AuditFinding, Outcome, PartitionAudit, first_difference
+from sidestep.streams.audit.folds import Begun
 from sidestep.streams.audit.kept import Kept, KeptPartition
-from sidestep.streams.audit.replay import require_engine
-from sidestep.streams.decide.engine import ENGINE
 from sidestep.topics.verdict_proof import HEADER
 
 AHEAD = 64
@@ -115,15 +114,13 @@ class VerdictMatch:
         self._missing: dict[int, tuple[Expected, str]] = {}
         self._early: dict[int, list[tuple[VerdictStream, Kept]]] = {}
 
-    def require_engine(self) -> None:
-        """Raises UnknownEngine where the first verdicts of both topics name another one than this version's."""
-        first = [
-            (judged.versions.engine, stream.kept.place(head.offset))
+    def engines(self) -> list[Begun]:
+        """What the first verdicts of both topics say."""
+        return [
+            Begun(judged.evidence.offset, judged.versions.engine, stream.kept.place(head.offset))
             for stream in self._streams
             if (head := stream.head()) is not None and (judged := stream.read(head)) is not None
         ]
-        if first and ENGINE not in [engine for engine, _ in first]:
-            require_engine(*first[0])
 
     def expect(self, verdict: Verdict, value: bytes) -> None:
         """The fold's next verdict, and its octets."""

@@ -8,17 +8,18 @@ Policy, lists, model, holds: all that the fold goes by stands in the log. So the
 the same log, octet by octet when encoded, and so are tallies and rows.
 """
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+from itertools import islice, pairwise
+from operator import itemgetter
 from typing import NamedTuple
 
 from sidestep.schemas import Evidence, Tally, Verdict
 from sidestep.schemas.codec import decode_evidence
+from sidestep.streams.audit.folds import FOLDS, KINDS, Begun, Fold, Folds, known_fold
 from sidestep.streams.audit.tables import ReplayTables
-from sidestep.streams.decide.batch import decide, load, load_controls
 from sidestep.streams.decide.engine import ENGINE
 from sidestep.streams.decide.state import State
-from sidestep.streams.errors import UnknownEngine
 from sidestep.streams.runtime.changes import Changes, encoded
 from sidestep.streams.runtime.readable import UNREADABLE, check_stamps, within
 from sidestep.streams.runtime.tables import Writes
@@ -54,18 +55,25 @@ class Replayer:
     """Folds the log of one partition.
 
     `tables`: the state before `start`, the offset of the first record to fold; by default none, before the log's
-    beginning. They are written to. `engine`: whose verdicts are to come out. Raises UnknownEngine where this version
-    folds otherwise.
+    beginning. They are written to. `engine`: whose verdicts are to come out; where it changes in the log, `fold_by`.
+    `folds`: those that there are. Raises UnknownEngine where this engine is none of them.
     """
 
-    def __init__(self, partition: int, tables: ReplayTables | None = None, start: int = 0, engine: str = ENGINE):
-        require_engine(engine)
+    def __init__(
+        self,
+        partition: int,
+        tables: ReplayTables | None = None,
+        start: int = 0,
+        engine: str = ENGINE,
+        folds: Folds = FOLDS,
+    ):
         self.partition = partition
+        self._folds = folds
         self.tables = ReplayTables() if tables is None else tables
         self._next = start
         self.step = NOTHING
         """The one in hand."""
-        self._begin_anew()
+        self.fold_by([Begun(0, engine)])
 
     @property
     def next(self) -> int:
@@ -75,30 +83,46 @@ class Replayer:
     @property
     def log_time_ms(self) -> int:
         """The partition's clock: the greatest stamp so far, milliseconds since 1970."""
-        return self._controls.clock_ms
+        clock_ms: int = self._controls.clock_ms
+        return clock_ms
+
+    def fold_by(self, engines: Sequence[Begun]) -> None:
+        """Go by the engine that has begun last at each record; the first one has folded what is before it as well.
+        Raises UnknownEngine."""
+        self._engines = [(begun.offset, known_fold(begun, self._folds)) for begun in engines]
+        self._fold = self._fold_at(self._next)
+        self._begin_anew()
 
     def replay(self, log: Iterable[LogRecord], batch: int = BATCH) -> Iterator[Replayed]:
         """Fold records in offset order, `batch` of them a step; those before `next` are passed over. Raises NoPolicy
         where an intent stands before any policy."""
         records = (record for record in log if record[0] >= self._next)
-        while some := list(islice(records, batch)):
-            step = self._fold(some)
-            self.step = step
-            yield step
-            self.tables.apply(step.changes)
-            self._next = step.last + 1
+        begins = [offset for offset, _ in self._engines]
+        while read := list(islice(records, batch)):
+            for some in split(read, begins):
+                if (fold := self._fold_at(some[0][0])) is not self._fold:
+                    self._fold = fold  # begins with what the one before has left, as a worker that was upgraded
+                    self._begin_anew()
+                step = self._step(some)
+                self.step = step
+                yield step
+                self.tables.apply(step.changes)
+                self._next = step.last + 1
 
     def before(self, offset: int) -> State:
         """The state just before a record of the step in hand, with the rows that it needs."""
         until = [record for record in self.step.records if record[0] <= offset]
         state = self._load(until, fresh=True)
-        decide([record for record in until if record[0] < offset], state, EVIDENCE.name, self.partition)
+        self._fold.decide([record for record in until if record[0] < offset], state, EVIDENCE.name, self.partition)
         return state
 
-    def _begin_anew(self) -> None:
-        self._controls = load_controls(self.tables.read, self.tables.rows)
+    def _fold_at(self, offset: int) -> Fold:
+        return self._engines[max(bisect_right(self._engines, offset, key=itemgetter(0)) - 1, 0)][1]
 
-    def _fold(self, some: list[LogRecord]) -> Replayed:
+    def _begin_anew(self) -> None:
+        self._controls = self._fold.load_controls(self.tables.read, self.tables.rows)
+
+    def _step(self, some: list[LogRecord]) -> Replayed:
         try:
             return self._fold_readable(some, closely=False)
         except OverflowError:  # a number that no row can keep; Decide begins the batch anew as well, and looks closely
@@ -106,27 +130,30 @@ class Replayer:
             return self._fold_readable(some, closely=True)
 
     def _fold_readable(self, some: list[LogRecord], closely: bool) -> Replayed:
+        fold = self._fold
         records = readable(some, closely)
+        if fold.kinds is not KINDS:
+            records = [record for record in records if type(record[1]) in fold.kinds]
         check_stamps([record.at for _, record in records])
         state = self._load(records)
-        decided = decide(records, state, EVIDENCE.name, self.partition)
+        decided = fold.decide(records, state, EVIDENCE.name, self.partition)
         writes = Writes()
         writes.rows.update(state.writes())
         return Replayed(records, decided.verdicts, decided.tallies, encoded(writes), some[-1][0], len(some))
 
     def _load(self, records: Sequence[tuple[int, Evidence]], fresh: bool = False) -> State:
         tables = self.tables
-        controls = load_controls(tables.read, tables.rows) if fresh else self._controls
-        return load(records, controls, tables.read, tables.between)
+        controls = self._fold.load_controls(tables.read, tables.rows) if fresh else self._controls
+        state: State = self._fold.load(records, controls, tables.read, tables.between)
+        return state
 
 
-def require_engine(engine: str, where: str = "the log") -> None:
-    """Raises UnknownEngine where this version's fold is another one. `where`: what was judged by it."""
-    if engine != ENGINE:
-        raise UnknownEngine(
-            f"{where} was judged by engine {engine or 'without a number'}, this version folds by engine {ENGINE}: "
-            "use the version of Sidestep that wrote it"
-        )
+def split(some: list[LogRecord], begins: Sequence[int]) -> Iterator[list[LogRecord]]:
+    """Records in a row, cut before these offsets."""
+    first, last = some[0][0], some[-1][0]
+    cuts = [bisect_left(some, begin, key=itemgetter(0)) for begin in begins if first < begin <= last]
+    for start, stop in pairwise([0, *cuts, len(some)]):
+        yield some[start:stop]
 
 
 def readable(some: list[LogRecord], closely: bool) -> list[tuple[int, Evidence]]:

@@ -25,6 +25,7 @@ from sidestep.schemas import (
 from sidestep.schemas.intents import CLAIMED
 from sidestep.streams.decide.claims import claims_of, history_name
 from sidestep.streams.decide.counted import Counted
+from sidestep.streams.decide.engine import ENGINE
 from sidestep.streams.decide.fold import fold
 from sidestep.streams.decide.former import Moving
 from sidestep.streams.decide.hosts import host_keys
@@ -46,11 +47,13 @@ from sidestep.streams.decide.tables import (
     CLOCK,
     CONTROL,
     DOMAIN_RATES,
+    ENGINES,
     HOLDS,
     IDS,
     OPEN_TALLIES,
     SERVICES,
     SOURCES,
+    EngineRow,
     RecipientRow,
 )
 from sidestep.streams.decide.tally_counts import widen
@@ -85,7 +88,7 @@ class Decided(NamedTuple):
 def load_controls(read: Read, scan: Scan) -> Controls:
     """What lives as long as a partition is open, out of its ledger."""
     clock = read(CLOCK, [b"clock"])
-    return Controls(
+    controls = Controls(
         read(CONTROL, [b"policy", b"lists", b"model", b"pace"]),
         # the services on hold and those of the second that lasts: a scan is fine, once
         dict(scan(HOLDS)),
@@ -93,6 +96,9 @@ def load_controls(read: Read, scan: Scan) -> Controls:
         {key: widen(row) for key, row in scan(OPEN_TALLIES)},
         clock[b"clock"].sources_since if clock else 0,
     )
+    for _, row in scan(ENGINES):
+        controls.engine = row.engine
+    return controls
 
 
 @dataclass
@@ -259,6 +265,9 @@ def decide(records: Records, state: State, topic: str, partition: int) -> Decide
     counted = Counted([], [], [])
     others, announced = state.others, state.announced
     second = controls.clock_ms // 1000
+    if records and controls.engine != ENGINE:  # from here on it is this one: audits choose their fold by that
+        controls.engine = ENGINE
+        state.written_engines[records[0][0].to_bytes(8, "big")] = EngineRow(ENGINE)
     for offset, record in records:
         verdict = fold(state, record, LogPosition(topic, partition, offset))
         now = controls.clock_ms // 1000

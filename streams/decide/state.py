@@ -19,6 +19,7 @@ from sidestep.streams.decide.tables import (
     CLOCK,
     CONTROL,
     DOMAIN_RATES,
+    ENGINES,
     HOLDS,
     IDS,
     OPEN_TALLIES,
@@ -27,6 +28,7 @@ from sidestep.streams.decide.tables import (
     ClockRow,
     ControlRow,
     DomainRow,
+    EngineRow,
     HoldRow,
     IdRow,
     RecipientRow,
@@ -83,6 +85,7 @@ class Controls:
         self.paces: dict[str, Pace] = {}
         self.by_provider = False
         """Some limit goes by the MX provider."""
+        self.engine = ""  # that has folded so far
         self._pairs: dict[tuple[str, str], ServiceAtDomain] = {}
         self.versions = Versions("")
         self.refresh()
@@ -155,6 +158,7 @@ class State:
         self.written_ids: dict[bytes, IdRow] = {}
         self.written_control: dict[bytes, ControlRow] = {}
         self.written_holds: dict[bytes, HoldRow] = {}
+        self.written_engines: dict[bytes, EngineRow] = {}
         self.tallies = OpenTallies(controls.open_tallies)
         self.risk: Risk = NO_RISK
         """Of the intent that was judged last."""
@@ -289,5 +293,6 @@ class State:
             CONTROL: self.written_control,
             HOLDS: self.written_holds,
             OPEN_TALLIES: self.tallies.written,
+            ENGINES: self.written_engines,
             CLOCK: {b"clock": ClockRow(self.controls.clock_ms, self.controls.sources_since)},
         }

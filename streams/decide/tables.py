@@ -346,6 +346,13 @@ class HoldRow(Struct, array_like=True, gc=False):
     """Watch has said so, not a person."""
 
 
+class EngineRow(Struct, array_like=True, gc=False):
+    """The fold that began with the record of this offset, which is the key: eight octets. Another one folded what came
+    before, or none."""
+
+    engine: str
+
+
 def lasts(suppressed: Suppressed | None) -> int:
     """The second until which it holds; 0: there is none."""
     if suppressed is None:
@@ -362,5 +369,6 @@ CLOCK = Table("clock", b"t", ClockRow)
 CONTROL = Table("control", b"c", ControlRow)
 HOLDS = Table("holds", b"h", HoldRow)
 OPEN_TALLIES = Table("open_tallies", b"o", TallyRow)
+ENGINES = Table("engines", b"e", EngineRow)
 
-TABLES = (DOMAIN_RATES, SERVICES, SOURCES, BOUNCE_HISTORY, IDS, CLOCK, CONTROL, HOLDS, OPEN_TALLIES)
+TABLES = (DOMAIN_RATES, SERVICES, SOURCES, BOUNCE_HISTORY, IDS, CLOCK, CONTROL, HOLDS, OPEN_TALLIES, ENGINES)

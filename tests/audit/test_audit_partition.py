@@ -10,7 +10,7 @@ from sidestep.streams.audit.audit_partition import Span
 from sidestep.streams.audit.findings import AuditReport, PartitionAudit
 from sidestep.streams.audit.kept import Kept
 from sidestep.streams.decide.engine import ENGINE
-from sidestep.streams.decide.tables import BOUNCE_HISTORY, IDS
+from sidestep.streams.decide.tables import BOUNCE_HISTORY, ENGINES, IDS
 from sidestep.streams.errors import SnapshotNeeded, UnknownEngine
 from sidestep.streams.runtime.tables import pack_pairs, unpack_pairs
 from tests.audit.conftest import golden_lines
@@ -283,9 +283,15 @@ def test_the_log_of_another_engine_is_refused_by_name(judged_log: Copy) -> None:
     def of_another(kept: list[Kept]) -> list[Kept]:
         return [record._replace(value=(record.value or b"").replace(old, new)) for record in kept]
 
-    spoilt = judged_log.spoil(APPROVED, of_another)
+    both = judged_log.spoil(APPROVED, of_another).spoil(REJECTED, of_another)
+    assert VERDICTS == both.audit().counts["verdict"]["differs"], "the ledger says who has judged them"
+    unsaid = both.spoil(LEDGER, lambda kept: [record for record in kept if (record.key or b"")[:1] != ENGINES.prefix])
     with pytest.raises(UnknownEngine, match=rf"{APPROVED}/0/0 was judged by engine 0, this version folds by"):
-        spoilt.spoil(REJECTED, of_another).audit()
+        unsaid.audit()
+    noted = ENGINES.prefix + bytes(8)
+    at = next(record.offset for record in judged_log.topics[LEDGER] if record.key == noted)
+    with pytest.raises(UnknownEngine, match=rf"by {LEDGER}/0/{at}, the log was judged by engine 0, this version"):
+        judged_log.spoil(LEDGER, replaced(at, ENGINE.encode(), b"0")).audit()
     (finding,) = judged_log.spoil(APPROVED, replaced(2, old, new)).audit().findings
     assert f'versions.engine is "0", the fold says "{ENGINE}"' == finding.text
 

@@ -2,16 +2,18 @@
 
 import re
 import sys
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from sidestep.schemas import PolicyRecord
+from sidestep.schemas import PolicyRecord, Verdict
 from sidestep.schemas.codec import decode_evidence
 from sidestep.streams.decide.engine import ENGINE
+from sidestep.streams.decide.tables import EngineRow
 from sidestep.topics.catalog import EVIDENCE
-from tests.guarantees.harness.model import assert_same_rows, changelog_rows, ledger_rows
+from tests.guarantees.harness.model import assert_same_rows, changelog_rows, ledger_rows, published
 from tests.guarantees.harness.records import read
 from tests.guarantees.harness.system import System
 from tests.guarantees.harness.traffic import Traffic
@@ -49,6 +51,14 @@ def policies(system: System) -> dict[int, list[str]]:
     return found
 
 
+def assert_noted(rows: dict[bytes, EngineRow], verdicts: list[Verdict]) -> None:
+    """An audit knows of each record who has folded it: each verdict names the engine that the ledger says."""
+    begun = [(int.from_bytes(key, "big"), row.engine) for key, row in sorted(rows.items())]
+    assert all(one[1] != other[1] for one, other in pairwise(begun))
+    for verdict in verdicts:
+        assert verdict.versions.engine == [who for offset, who in begun if offset <= verdict.evidence.offset][-1]
+
+
 def test_old_and_new_workers_take_turns(system: System) -> None:
     """An older Decide leaves out the rule that it does not know, its successor has the whole policy again. No verdict
     comes twice or never, each says by which engine; the policy changes when somebody starts with another, no more.
@@ -83,3 +93,4 @@ def test_old_and_new_workers_take_turns(system: System) -> None:
     for partition, rows in changelog_rows(system.connection).items():
         found = ledger_rows(new.data / "ledger" / "decide" / str(partition))[1]
         assert_same_rows(f"ledger of {partition}", rows, found)
+        assert_noted(rows["engines"], published(system.connection).get(partition, []))

@@ -6,7 +6,7 @@ SIDESTEP_OLDER_LACKS: the rule.
 import os
 
 from sidestep.streams.cli import main
-from sidestep.streams.decide import policy_faults, policy_text, state
+from sidestep.streams.decide import batch, policy_faults, policy_text, state
 from sidestep.streams.decide.rules import ladder
 
 ENGINE = "0"
@@ -19,7 +19,7 @@ def forget_rule(name: str) -> None:
     # on purpose, in this process
     policy_faults.RULES = policy_text.RULES = rules  # type: ignore[attr-defined]
     ladder.Ladder.__init__.__defaults__ = (rules,)
-    state.ENGINE = ENGINE  # type: ignore[attr-defined]
+    batch.ENGINE = state.ENGINE = ENGINE  # type: ignore[attr-defined]
 
 
 if __name__ == "__main__":
