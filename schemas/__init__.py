@@ -3,6 +3,7 @@
 from sidestep.schemas.anomalies import Anomaly
 from sidestep.schemas.codec import ContractError, decode, encode
 from sidestep.schemas.evidence import (
+    ErasureRecord,
     Evidence,
     FeedbackEvidence,
     FormerKeys,
@@ -35,6 +36,7 @@ __all__ = [
     "ContractError",
     "EmailIntent",
     "Engagement",
+    "ErasureRecord",
     "Evidence",
     "FeedbackEvidence",
     "FiredRule",

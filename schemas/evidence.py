@@ -263,6 +263,21 @@ class MarksRecord(Struct, tag="marks", tag_field="kind", omit_defaults=True):
     """Only while the secret is being changed."""
 
 
+class ErasureRecord(Struct, tag="erasure", tag_field="kind", omit_defaults=True):
+    """A person is forgotten: what is known of a mailbox goes, but for what stops mail to it. In every partition."""
+
+    recipient_key: bytes
+    """Of the mailbox identity."""
+    by: str
+    """Who says so."""
+    at: int
+    reason: str = ""
+    drop_suppression: bool = False
+    """What stops mail to it goes, too."""
+    former: tuple[FormerKeys, ...] = ()
+    """Only while the secret is being changed."""
+
+
 class Pace(Struct, omit_defaults=True, frozen=True):
     """How fast mail may go to one MX provider, beside what the policy says."""
 
@@ -306,6 +321,7 @@ Control = (
     | SuppressRecord
     | TrapRecord
     | MarksRecord
+    | ErasureRecord
     | PaceRecord
 )
 Evidence = IntentEvidence | FeedbackEvidence | Control | TickRecord

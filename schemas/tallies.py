@@ -158,6 +158,10 @@ class Tally(Struct, omit_defaults=True, kw_only=True):
     paced: Annotated[
         list[str], Meta(description="MX providers whose limits the partitions share by that policy; *: every one.")
     ] = []
+    erased: Annotated[
+        list[str],
+        Meta(description="Keys of a mailbox that is forgotten, base64. To all partitions of email-tallies."),
+    ] = []
     tests: Annotated[
         Outcomes, Meta(description="Test intents that were approved, dropped and deferred: they count nowhere else.")
     ] = NO_INTENTS

@@ -15,7 +15,7 @@ from sidestep.streams.audit.kept import Kept, KeptPartition
 from sidestep.streams.audit.key_values import KeyValues
 from sidestep.streams.audit.match_ledger import Told
 from sidestep.streams.audit.standing import StandingRow
-from sidestep.streams.decide.tally_places import tally_places
+from sidestep.streams.decide.tally_places import concerns_all, tally_places
 
 TOLD_EACH = 1_000
 
@@ -30,7 +30,7 @@ class TallyMatch:
         self._oldest: dict[int, int] = {}
         """By partition of email-tallies, the earliest second that is still there."""
         self._policies: dict[tuple[int, bytes], list[int]] = defaultdict(list)
-        """Policies told, by partition and octets: offsets. The same may be told twice in a second."""
+        """Policies and erasures told, by partition and octets: offsets. The same may be told twice in a second."""
 
     def put_by(self, told: Told) -> None:
         """Read what stands there."""
@@ -44,7 +44,7 @@ class TallyMatch:
         """The fold's next tally."""
         value = encode(tally)
         for number in tally_places(tally, len(self._kept)):
-            if tally.policy:
+            if concerns_all(tally):
                 self._expect_policy(self._kept[number], tally, value)
             else:
                 self._expect(self._kept[number], tally, value)
@@ -64,7 +64,7 @@ class TallyMatch:
             return  # whoever wrote it: Watch makes a dead letter of it
         if tally.partition != self._audit.partition or _is_tick(tally):
             return
-        if tally.policy:
+        if concerns_all(tally):
             self._policies[kept.partition, record.value or b""].append(record.offset)
             return
         self._oldest.setdefault(kept.partition, tally.second)
@@ -117,7 +117,8 @@ def _key(partition: int, tally: Tally) -> bytes:
 
 
 def _name(tally: Tally) -> str:
-    what = f"the policy {tally.policy}" if tally.policy else tally.service or "all services"
+    told = f"the policy {tally.policy}" if tally.policy else "an erasure" if tally.erased else ""
+    what = told or tally.service or "all services"
     return f"the tally of {what} in second {tally.second}"
 
 

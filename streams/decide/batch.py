@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from sidestep.schemas import (
+    ErasureRecord,
     Evidence,
     FeedbackEvidence,
     IntentEvidence,
@@ -26,6 +27,7 @@ from sidestep.schemas.intents import CLAIMED
 from sidestep.streams.decide.claims import claims_of, history_name
 from sidestep.streams.decide.counted import Counted
 from sidestep.streams.decide.engine import ENGINE
+from sidestep.streams.decide.erasure import erasure_tally, late_keys
 from sidestep.streams.decide.fold import fold
 from sidestep.streams.decide.former import Moving
 from sidestep.streams.decide.hosts import host_keys
@@ -95,6 +97,7 @@ def load_controls(read: Read, scan: Scan) -> Controls:
         clock[b"clock"].at_ms if clock else 0,
         {key: widen(row) for key, row in scan(OPEN_TALLIES)},
         clock[b"clock"].sources_since if clock else 0,
+        clock[b"clock"].erased_at if clock else 0,
     )
     for _, row in scan(ENGINES):
         controls.engine = row.engine
@@ -138,7 +141,7 @@ def load(records: Records, controls: Controls, read: Read, between: Between) -> 
     if any(isinstance(record, FeedbackEvidence | TrapRecord) for record in others):  # they count for who brought it
         sources |= source_keys(state.recipients.values())
     state.sources = read(SOURCES, sources) if sources else {}
-    state.ids = read(IDS, needs.ids)
+    state.ids = read(IDS, needs.ids + late_keys(others, controls))
     state.ids |= read(IDS, needs.contents + _contents(intents, needs.ids, state.ids.keys()))
     find_ending(records, state, between)
     return state
@@ -189,6 +192,9 @@ def _need_other(needs: Needs, record: Evidence) -> None:
         needs.recipients.add(record.recipient_key)
         needs.ids.append(record.event_key)
         needs.looked_up.add(record.domain)
+        _need_former(needs, record)
+    elif isinstance(record, ErasureRecord):
+        needs.recipients.add(record.recipient_key)
         _need_former(needs, record)
     elif isinstance(record, SuppressRecord | TrapRecord | MarksRecord):
         needs.recipients.add(record.recipient_key)
@@ -253,7 +259,9 @@ def _contents(intents: Sequence[IntentEvidence], ids: list[bytes], known: Iterab
     return contents
 
 
-def _announcement(record: PolicyRecord, controls: Controls, partition: int) -> Tally:
+def _announcement(record: PolicyRecord | ErasureRecord, controls: Controls, partition: int) -> Tally:
+    if isinstance(record, ErasureRecord):
+        return erasure_tally(record, partition)
     assert controls.policy is not None, "the record was usable"
     return policy_tally(controls.policy, partition, record.at // 1000)
 
@@ -269,6 +277,9 @@ def decide(records: Records, state: State, topic: str, partition: int) -> Decide
         controls.engine = ENGINE
         state.written_engines[records[0][0].to_bytes(8, "big")] = EngineRow(ENGINE)
     for offset, record in records:
+        if type(record) is ErasureRecord:  # what was counted of the mailbox must be there to be taken away
+            tallies.add(second, counted)
+            counted = Counted([], [], [])
         verdict = fold(state, record, LogPosition(topic, partition, offset))
         now = controls.clock_ms // 1000
         if now != second:  # what moved the clock belongs to the second that begins

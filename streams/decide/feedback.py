@@ -4,6 +4,7 @@ from sidestep.schemas import FeedbackEvidence
 from sidestep.streams.decide import life
 from sidestep.streams.decide.claims import is_of, told_name
 from sidestep.streams.decide.counted import CameBack
+from sidestep.streams.decide.erasure import OBJECTIONS, comes_late
 from sidestep.streams.decide.hosts import mailbox_gone, person_seen
 from sidestep.streams.decide.hygiene import never_was
 from sidestep.streams.decide.outcomes import take_lesson, whose
@@ -27,7 +28,12 @@ def count_feedback(state: State, feedback: FeedbackEvidence) -> None:
         return
     # a report may come late, but not from the future
     when = min(feedback.occurred_at // 1000, now) if feedback.occurred_at else now
-    if feedback.event in STAND and not is_ours(state, feedback, when):
+    ours = feedback.event not in STAND or is_ours(state, feedback, when)
+    if comes_late(state, feedback, now) and not (ours and feedback.event in OBJECTIONS):
+        if not stray_again:
+            state.remember(feedback.event_key, IdRow(now, action=COUNTED))
+        return
+    if not ours:
         set_aside(state, feedback, stray_again, when, now)
         return
     state.remember(feedback.event_key, IdRow(now, action=COUNTED))

@@ -5,6 +5,7 @@ ever. Time is the greatest stamp seen in this partition so far.
 """
 
 from sidestep.schemas import (
+    ErasureRecord,
     Evidence,
     FeedbackEvidence,
     HoldRecord,
@@ -25,6 +26,7 @@ from sidestep.schemas.verdicts import Action
 from sidestep.streams.decide import life
 from sidestep.streams.decide.claims import history_name
 from sidestep.streams.decide.counted import Bombed, RefusedRecords
+from sidestep.streams.decide.erasure import erase
 from sidestep.streams.decide.feedback import count_feedback
 from sidestep.streams.decide.former import move
 from sidestep.streams.decide.holds import hold_of
@@ -91,6 +93,9 @@ def fold(state: State, record: Evidence, position: LogPosition) -> Verdict | Non
     elif isinstance(record, MarksRecord):
         move(state, record)
         take_marks_back(state, record)
+    elif isinstance(record, ErasureRecord):
+        move(state, record)
+        erase(state, record)
     elif isinstance(record, PolicyRecord | ListsRecord | ModelRecord | HoldRecord | SourceHoldRecord):
         _fold_control(state, record)
     elif isinstance(record, PaceRecord):

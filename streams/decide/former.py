@@ -7,13 +7,21 @@ its old key, until it ends there.
 
 from msgspec.structs import replace
 
-from sidestep.schemas import FeedbackEvidence, FormerKeys, IntentEvidence, MarksRecord, SuppressRecord, TrapRecord
+from sidestep.schemas import (
+    ErasureRecord,
+    FeedbackEvidence,
+    FormerKeys,
+    IntentEvidence,
+    MarksRecord,
+    SuppressRecord,
+    TrapRecord,
+)
 from sidestep.streams.decide.keys import attempt_key
 from sidestep.streams.decide.merge import merged
 from sidestep.streams.decide.state import State
 from sidestep.streams.decide.tables import BOUNCE_HISTORY, DEDUPLICATION_SECONDS, IdRow
 
-Moving = IntentEvidence | FeedbackEvidence | SuppressRecord | TrapRecord | MarksRecord
+Moving = IntentEvidence | FeedbackEvidence | SuppressRecord | TrapRecord | MarksRecord | ErasureRecord
 """What may name keys of before."""
 
 

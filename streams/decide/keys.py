@@ -3,6 +3,8 @@
 U+001F is in no name that people print, no domain has a colon in its name.
 """
 
+import hashlib
+
 
 def source_key(service: str, source: str) -> bytes:
     """Key in SOURCES, and in HOLDS of a hold of this source alone; U+001F is in no name that people print."""
@@ -42,3 +44,8 @@ def service_tests_key(service: str, proved: bool) -> bytes:
 def attempt_key(content_key: bytes, attempt: int) -> bytes:
     """Key in IDS of one attempt of a content; longer than those of ids and contents."""
     return content_key + b"%d" % attempt
+
+
+def erased_key(recipient_key: bytes) -> bytes:
+    """Key in IDS of a mailbox that was forgotten, by which feedback is known to be late; not the mailbox's own."""
+    return hashlib.blake2b(recipient_key, digest_size=16, person=b"erased").digest()

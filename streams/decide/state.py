@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple
 
-from sidestep.schemas import IntentEvidence, ModelSnapshot, Pace, PolicyRecord, Versions
+from sidestep.schemas import ErasureRecord, IntentEvidence, ModelSnapshot, Pace, PolicyRecord, Versions
 from sidestep.schemas.typed import json_as
 from sidestep.streams.decide.claims import new_service, new_story
 from sidestep.streams.decide.counted import Bombed, CameBack, RefusedRecords, StrayTold, TrapHit
@@ -71,6 +71,7 @@ class Controls:
         clock_ms: int,
         open_tallies: dict[bytes, TallyRow] | None = None,
         sources_since: int = 0,
+        erased_at: int = 0,
     ):
         self.rows = control
         self.holds = holds
@@ -82,6 +83,7 @@ class Controls:
         self.snapshot: ModelSnapshot | None = None
         self.partitions = 1
         self.sources_since = sources_since
+        self.erased_at = erased_at
         self.paces: dict[str, Pace] = {}
         self.by_provider = False
         """Some limit goes by the MX provider."""
@@ -105,6 +107,10 @@ class Controls:
     def hour_ends_ms(self) -> int:
         """When the hour that the clock is in ends."""
         return (self.clock_ms // HOUR_MS + 1) * HOUR_MS
+
+    def clock_row(self) -> ClockRow:
+        """What the ledger keeps of the time."""
+        return ClockRow(self.clock_ms, self.sources_since, self.erased_at)
 
     def judge_by(self, policy: Policy) -> None:
         """Judge by a policy from here on."""
@@ -168,8 +174,9 @@ class State:
         """For each new known trap, who has reported it: person or provider."""
         self.stray: list[str] = []
         """For each report that was not of a message of ours, what it would have been: hard-bounce, …, other."""
-        self.announced: list[PolicyRecord] = []
-        """The policy that the last record has put in force, or said again: Watch has to hear of it."""
+        self.announced: list[PolicyRecord | ErasureRecord] = []
+        """The policy that the last record has put in force, or said again, or whom it has forgotten: Watch has to hear
+        of it."""
         self.ending: dict[Stretch, list[bytes]] = {}
         """Keys of rows, among those of the state, that may end in this batch."""
         self.long = False
@@ -294,5 +301,5 @@ class State:
             HOLDS: self.written_holds,
             OPEN_TALLIES: self.tallies.written,
             ENGINES: self.written_engines,
-            CLOCK: {b"clock": ClockRow(self.controls.clock_ms, self.controls.sources_since)},
+            CLOCK: {b"clock": self.controls.clock_row()},
         }

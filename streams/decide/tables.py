@@ -316,8 +316,9 @@ class IdRow(Struct, array_like=True, gc=False):
     """… and the first: 1, unless the ledger knew nothing of its id any more."""
 
 
-SEND, DROP, DEFER, COUNTED, STRAY = 0, 1, 2, 3, 4
-"""IdRow.action. COUNTED: feedback. STRAY: feedback that was not of a message of ours; it may turn out to be."""
+SEND, DROP, DEFER, COUNTED, STRAY, ERASED = 0, 1, 2, 3, 4, 5
+"""IdRow.action. COUNTED: feedback. STRAY: feedback that was not of a message of ours; it may turn out to be.
+ERASED: a mailbox that was forgotten."""
 
 
 class ClockRow(Struct, array_like=True, gc=False):
@@ -326,6 +327,8 @@ class ClockRow(Struct, array_like=True, gc=False):
     at_ms: int = 0
     sources_since: int = 0
     """Since when the ledger has stories of sources, seconds: in its first days none of them is new."""
+    erased_at: int = 0
+    """When a person was forgotten last, seconds: for a while feedback about him may still come."""
 
 
 class ControlRow(Struct, array_like=True, gc=False):

@@ -75,6 +75,13 @@ class OpenTallies:
         self.rows.clear()
         return closed
 
+    def erase(self, keys: Iterable[str]) -> None:
+        """Nothing of a mailbox is open any more."""
+        for name, row in self.rows.items():
+            for key in keys:
+                if row.bombed.pop(key, None) is not None:
+                    self.written[name] = row
+
     def _row(self, service: str, second: int) -> TallyRow:
         key = service.encode()
         row = self.rows.get(key)

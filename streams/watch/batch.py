@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from sidestep.schemas import Anomaly, Tally
 from sidestep.schemas.evidence import Control
 from sidestep.streams.watch.baselines import learn, news
+from sidestep.streams.watch.erasure import erase
 from sidestep.streams.watch.features import features_of, window_features
 from sidestep.streams.watch.incidents import SeenWindow, Told, anomaly_of, follow, open_of, over, taints
 from sidestep.streams.watch.models import doubt_model, model_news, teach_model
@@ -63,6 +64,8 @@ def watch(tallies: Tallies, state: WatchState, rules: Thresholds, partitions: in
             take_policy(state, tally)
             if known is not None and known.version != tally.policy:
                 doubt_model(state, rules.watch.learning)
+        for told in erase(state, tally.erased) if tally.erased else ():
+            _tell(state, told, rules, watched)
         if tally.second > state.second:
             before, state.second = state.second, tally.second
             _settle(state, rules, watched)

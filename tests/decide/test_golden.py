@@ -16,6 +16,7 @@ import jsonschema
 import pytest
 
 from sidestep.schemas import (
+    ErasureRecord,
     Evidence,
     HoldRecord,
     Listing,
@@ -251,6 +252,11 @@ def _story(new_world: type[World]) -> list[Evidence]:
         intent(f"at-{name}", f"jane@{name}", classes=(kind,), mx=sink)
     intent("collected", "jane@any.example", mx=sink)
     intent("misspelled", "jane@gmial.com", classes=("near-miss", "misspelling"), mx=own)
+    for name in ("quiet", "gone"):  # what the one has said against mail stays; of the other nothing does
+        feedback("delivered", f"{name}@example.com", id=f"before-{name}")
+        records.append(ErasureRecord(new_world.keys.recipient(f"{name}@example.com"), "ops", later(), "asked for it"))
+        feedback("delivered", f"{name}@example.com", id=f"late-{name}")
+        intent(f"{name}-3", f"{name}@example.com", stream="newsletter")
     records.append(TickRecord(at=later()))
     return records
 

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sidestep.schemas import (
+    ErasureRecord,
     Evidence,
     FeedbackEvidence,
     HoldRecord,
@@ -89,6 +90,7 @@ models = st.sampled_from(
         "",
     ]
 )
+erasures = st.fixed_dictionaries({"erase": addresses, "drop_suppression": st.booleans()})
 changes = st.sampled_from([{}, {"role-address": "reject"}, {"domain-limit": "off"}])
 paces = st.builds(
     Pace,
@@ -101,7 +103,7 @@ paces = st.builds(
 Entry = tuple[int, Any]
 """Milliseconds since the one before, and what happens then: fields of a record, a hold, a suppression, other modes."""
 entries = st.tuples(
-    steps, st.one_of(intents, intents, intents, events, holds, suppressions, traps, models, changes, paces)
+    steps, st.one_of(intents, intents, intents, events, holds, suppressions, traps, erasures, models, changes, paces)
 )
 logs = st.lists(entries, max_size=40)
 soon = st.lists(entries.map(lambda entry: (entry[0] if entry[0] < 10**7 else 0, entry[1])), max_size=40)
@@ -131,6 +133,8 @@ def _record(new_world: type[World], what: Any, now: int) -> Evidence:
         return PaceRecord(now, {"google": what})
     if "trap" in what:
         return _trap(new_world, now, **what)
+    if "erase" in what:
+        return ErasureRecord(new_world.keys.recipient(what["erase"]), "ops", now, "", what["drop_suppression"])
     if "event" in what:
         return new_world.feedback_record(**what, at=now)
     if "mx" in what:

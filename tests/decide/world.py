@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from sidestep.schemas import (
+    ErasureRecord,
     Evidence,
     FeedbackEvidence,
     HoldRecord,
@@ -23,6 +24,7 @@ from sidestep.schemas.codec import decode, encode
 from sidestep.streams.decide.judge import Judge
 from sidestep.streams.decide.policy_file import SHIPPED
 from sidestep.streams.decide.policy_text import version_of
+from sidestep.streams.decide.tally_places import concerns_all
 from sidestep.streams.runtime.batches import Partition
 from sidestep.streams.runtime.outgoing import Single
 from sidestep.streams.runtime.record import Record
@@ -99,6 +101,11 @@ def policy_text(modes: dict[str, str] | None = None, /, **limits: str) -> str:
     return text
 
 
+def _order(found: tuple[Tally, bytes]) -> tuple[int, str, str, list[str]]:
+    tally, _ = found
+    return tally.second, tally.service, tally.policy, tally.erased
+
+
 class World:
     """One partition's log and its judge. Time passes by `wait`; records get the time at which they are appended."""
 
@@ -162,6 +169,11 @@ class World:
         record = MarksRecord(domain=address.rpartition("@")[2], recipient_key=KEYS.recipient(address), **given)
         assert [] == self.append(record)
 
+    def erase(self, address: str, **fields: Any) -> None:
+        """Somebody has a person forgotten, now."""
+        given: dict[str, Any] = {"by": "ops", "at": self.now} | fields
+        assert [] == self.append(ErasureRecord(recipient_key=KEYS.recipient(address), **given))
+
     def trap(self, subject: str, **fields: Any) -> None:
         """Somebody knows that an address, or a domain, is a spam trap; he says so now."""
         given: dict[str, Any] = {"by": "ops", "at": self.now} | fields
@@ -192,8 +204,8 @@ class World:
         values = self.ledger.outputs.get(TALLIES.name, [])
         places = [partition for partition, _ in self.ledger.keys_of(TALLIES.name)]
         found = [(decode(Tally, value), value, place) for value, place in zip(values, places, strict=True)]
-        once = [(tally, value) for tally, value, place in found if not tally.policy or place == 0]
-        return [value for _, value in sorted(once, key=lambda it: (it[0].second, it[0].service, it[0].policy))]
+        once = [(tally, value) for tally, value, place in found if not concerns_all(tally) or place == 0]
+        return [value for _, value in sorted(once, key=_order)]
 
     def tallies(self) -> list[Tally]:
         """The tallies of services so far."""
@@ -201,10 +213,10 @@ class World:
 
     def totals(self) -> list[Tally]:
         """The tallies of all services together so far, one for each second."""
-        return [tally for tally in self._all_tallies() if not tally.service and not tally.policy]
+        return [tally for tally in self._all_tallies() if not tally.service]
 
     def _all_tallies(self) -> list[Tally]:
-        return [tally for value in self.tally_values() if not (tally := decode(Tally, value)).policy]
+        return [tally for value in self.tally_values() if not concerns_all(tally := decode(Tally, value))]
 
     def dead_letters(self) -> list[Single]:
         """All dead letters so far."""

@@ -100,6 +100,19 @@ def test_the_policy_that_was_made_last_counts() -> None:
     assert [] == scene.holds()
 
 
+def test_a_mailbox_that_is_forgotten_is_so_here_as_well() -> None:
+    """Its incident is over, and told so without its key; the window that is open knows it no more."""
+    scene = Scene()
+    (opened,) = scene.says(service="", approved=20, bombed={"a2V5": 60, "b3RoZXI=": 3})
+    scene.append(scene.tally(scene.now, "", approved=20, bombed={"a2V5": 70, "b3RoZXI=": 4}))
+    assert b"a2V5" in b"".join(value for rows in scene.contents().values() for value in rows.values())
+    scene.append(scene.tally(scene.now, "", erased=["a2V5"]))
+    assert b"a2V5" not in b"".join(value for rows in scene.contents().values() for value in rows.values())
+    told = scene.anomalies()[-1]
+    assert (opened.id, "closed", "") == (told.id, told.state, told.recipient_key)
+    assert [] == scene.quiet(2 * MINUTE)
+
+
 def test_what_is_no_tally_is_a_dead_letter() -> None:
     """With the reason; its neighbours count."""
     scene = _scene()

@@ -16,6 +16,7 @@ from sidestep.schemas.codec import decode, decode_evidence, encode
 from sidestep.streams.decide.batch import decide
 from sidestep.streams.decide.state import Controls, State
 from sidestep.streams.decide.tables import DEDUPLICATION_SECONDS, TABLES
+from sidestep.streams.decide.tally_places import concerns_all
 from sidestep.streams.runtime.ledger import CLUSTER
 from sidestep.streams.runtime.manifest import MARKER
 from sidestep.streams.runtime.partitioner import partition_of
@@ -118,14 +119,14 @@ def assert_same_verdicts(partition: int, model: list[Verdict], judged: list[Verd
 
 def is_watchs(tally: Tally) -> bool:
     """Whether it is no count: a policy for Watch to know, or a tick of Watch's own."""
-    return bool(tally.policy) or tally == Tally(service="", partition=0, second=tally.second)
+    return concerns_all(tally) or tally == Tally(service="", partition=0, second=tally.second)
 
 
 def assert_same_tallies(model: list[Tally], connection: Connection) -> None:
     """Each service's second once, with the counts that the fold gives, in the partition that its service says."""
     messages = read(connection, TALLIES.name)
     assert_same_policies(model, messages)
-    model = [tally for tally in model if not tally.policy]
+    model = [tally for tally in model if not concerns_all(tally)]
     messages = [message for message in messages if not is_watchs(decode(Tally, message.value()))]
     found = [decode(Tally, message.value()) for message in messages]
     by_second = {(tally.partition, tally.second, tally.service): tally for tally in found}
@@ -138,13 +139,13 @@ def assert_same_tallies(model: list[Tally], connection: Connection) -> None:
 def assert_same_policies(model: list[Tally], messages: list[Record]) -> None:
     """Each that took force in a partition of the evidence is told to all partitions of the tallies, once."""
     told = Counter((message.partition(), encode(tally)) for message in messages if (tally := _policy_of(message)))
-    policies = [encode(tally) for tally in model if tally.policy]
+    policies = [encode(tally) for tally in model if concerns_all(tally)]
     assert told == Counter((partition, policy) for partition in range(TALLIES.partitions) for policy in policies)
 
 
 def _policy_of(message: Record) -> Tally | None:
     tally = decode(Tally, message.value())
-    return tally if tally.policy else None
+    return tally if concerns_all(tally) else None
 
 
 def assert_same_rows(where: str, model: Rows, found: Rows) -> None:
