@@ -86,5 +86,13 @@ class SnapshotNeeded(SidestepError):
     """The log no longer begins at its beginning, so nothing that rests on it can be proved from the log alone."""
 
 
+class SnapshotRefused(SidestepError):
+    """A snapshot is damaged, or of another cluster, partition, format or a newer version: it is not used."""
+
+
+class SnapshotsUnreachable(SidestepError):
+    """The place where snapshots are kept does not answer, or does not take them."""
+
+
 class AuditFailed(SidestepError):
     """An audit could not be carried through; what it says nothing of is neither proved nor refuted."""

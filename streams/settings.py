@@ -9,6 +9,7 @@ from typing import Any, get_type_hints
 
 from sidestep.streams.errors import SettingsError
 from sidestep.streams.hash_key_text import parse_hash_key
+from sidestep.streams.snapshots.keeping import KeepRule, parse_keep
 from sidestep.topics.access import Access
 from sidestep.topics.connection import Connection
 
@@ -18,6 +19,8 @@ def _setting(default: Any, about: str, secret: bool = False) -> Any:
 
 
 BATCH_MOST = 10_000
+SNAPSHOT_LEAST = 60.0
+"""Seconds between two snapshots of a partition."""
 SIGNATURE_WINDOW = 604_800.0
 """Seconds: as long as the topics of services retain records, and a day less than Decide knows ids and events."""
 
@@ -97,6 +100,15 @@ class Settings:
     dead_letter_share: float = _setting(0.5, "stop when more than this share of recent records is unreadable")
     dead_letter_window: int = _setting(1_000, "… of this many recent records")
     block_cache_mb: int = _setting(32, "RocksDB block cache of all partitions of a worker together, MiB")
+    snapshots: str = _setting(
+        "",
+        "where snapshots of ledgers are kept: a folder, or a URL that fsspec takes (s3://BUCKET/PATH; its package, "
+        "s3fs, has to be installed); empty: the folder snapshots in the data folder; none: none are taken",
+    )
+    snapshot_interval: float = _setting(86_400.0, "between two snapshots of a partition; partitions take turns")
+    snapshot_keep: str = _setting(
+        "daily=7,weekly=5,monthly=12", "of how many days, weeks and months the newest snapshot is kept"
+    )
     web_host: str = _setting("127.0.0.1", "where /livez, /readyz and /metrics are served")
     web_port: int = _setting(6066, "0: not served")
     web_token_file: str = _setting(
@@ -114,6 +126,16 @@ class Settings:
     def data(self) -> Path:
         """The data folder."""
         return Path(self.data_dir)
+
+    @property
+    def snapshots_url(self) -> str:
+        """Where snapshots are kept; empty: none are taken."""
+        return "" if self.snapshots == "none" else self.snapshots or str(self.data / "snapshots")
+
+    @property
+    def keep_rule(self) -> KeepRule:
+        """Which snapshots are kept."""
+        return parse_keep(self.snapshot_keep)
 
     @cached_property
     def connection(self) -> Connection:
@@ -172,6 +194,12 @@ def _check(settings: Settings) -> None:
     for name in ("dns_timeout", "commit_interval", "session_timeout"):
         if not 0 < getattr(settings, name) < 86_400:  # so written that NaN is refused too
             raise SettingsError(f"{name} must be above 0 and less than a day, in seconds")
+    if not SNAPSHOT_LEAST <= settings.snapshot_interval <= 30 * 86_400:
+        raise SettingsError("snapshot_interval must be from 60 to 2592000 s, a minute to 30 days")
+    try:
+        parse_keep(settings.snapshot_keep)
+    except ValueError as error:
+        raise SettingsError(f"SIDESTEP_SNAPSHOT_KEEP: {error}") from None
     if not 0 < settings.signature_window <= SIGNATURE_WINDOW:
         raise SettingsError("signature_window must be above 0 and at most 604800 s, a day less than ids are known")
     if not 0 <= settings.dead_letter_share <= 1:

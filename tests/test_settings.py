@@ -16,7 +16,7 @@ from sidestep.topics.catalog import IDS_CHANGELOG
 
 KEY = sha256(b"of the tests").hexdigest()
 OTHER_SAMPLES = {"hash_key": KEY, "broker": "127.0.0.1:17", "security": "tls", "oauth_token_url": "https://x"}
-OTHER_SAMPLES |= {"oauth_extensions": "name=value"}
+OTHER_SAMPLES |= {"oauth_extensions": "name=value", "snapshot_interval": "3600", "snapshot_keep": "daily=3"}
 WAYS = {"tls": "mtls", "sasl": "scram", "oauth": "oauth"}
 
 

@@ -11,11 +11,12 @@ from sidestep.streams.runtime.store import Store, new_batch
 
 class OnDisk:
     """A database in a folder of its own, written as a ledger's. Raises LedgerError where the disk does not do its
-    part."""
+    part. `timed`: its rows have a time, as those of a ledger's windowed tables; none is dropped for it."""
 
-    def __init__(self, folder: Path, cache: Cache):
-        self._store = Store(folder, cache)
+    def __init__(self, folder: Path, cache: Cache, timed: bool = False):
+        self._store = Store(folder, cache, 0 if timed else None)
         self.get_many = self._store.get_many
+        self.checkpoint = self._store.checkpoint
 
     def items(self, prefix: bytes, start: bytes = b"", stop: bytes | None = None) -> Iterator[tuple[bytes, bytes]]:
         """As KeyValues has it."""

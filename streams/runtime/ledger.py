@@ -108,7 +108,7 @@ class Ledger:
 
     def _check_cluster(self) -> None:
         """A folder that has followed another cluster's changelog would be taken for this one's."""
-        cluster = self._transactions.cluster
+        cluster = self.cluster = self._transactions.cluster
         for store in self._stores.values():
             known = store.get(CLUSTER)
             if known is None:
@@ -219,6 +219,13 @@ class Ledger:
 
     def _store(self, table: Table[Any]) -> Store:
         return self._stores["window"] if table.windowed else self._rows
+
+    def checkpoint(self, folder: Path) -> dict[str, int]:
+        """Copies of all stores as they are now, at the marker, in a folder that is empty; the changelog positions that
+        they have, by store. Not while a batch is committed. Raises LedgerError."""
+        for name, store in self._stores.items():
+            store.checkpoint(folder / name)
+        return {name: int(store.get(POSITION) or -1) for name, store in self._stores.items()}
 
     def estimate_keys(self) -> dict[str, int]:
         """Roughly how many rows there are, by store."""

@@ -5,7 +5,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol, cast, overload
 
-from rocksdict import AccessType, BlockBasedOptions, Cache, DBCompressionType, Options, Rdict, WriteBatch, WriteOptions
+from rocksdict import (
+    AccessType,
+    BlockBasedOptions,
+    Cache,
+    Checkpoint,
+    DBCompressionType,
+    Options,
+    Rdict,
+    WriteBatch,
+    WriteOptions,
+)
 
 from sidestep.streams.errors import LedgerDamaged, LedgerError
 from sidestep.streams.runtime.damage import disk_fault, fault, mark_of
@@ -85,7 +95,8 @@ def _options(cache: Cache) -> Options:
 
 
 class Store:
-    """One database. `ttl_seconds`: rows older than that may be dropped when RocksDB compacts.
+    """One database. `ttl_seconds`: rows have a time, and older ones than that may be dropped when RocksDB compacts; 0:
+    they have one, and none is dropped. None: they have none.
 
     Everything here raises LedgerError where the disk does not do its part, LedgerDamaged where the files are not what
     was written (marked, so that the next opening sets them aside); to open it LedgerInUse, too.
@@ -93,7 +104,7 @@ class Store:
 
     def __init__(self, path: Path, cache: Cache, ttl_seconds: int | None = None):
         self._path = path
-        access = AccessType.with_ttl(ttl_seconds) if ttl_seconds else AccessType.read_write()
+        access = AccessType.read_write() if ttl_seconds is None else AccessType.with_ttl(ttl_seconds)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -137,6 +148,16 @@ class Store:
             cursor.status()  # a cursor that meets a damaged block stops as if that were the end
         except Exception as error:
             raise self._fault(error) from error
+
+    def checkpoint(self, folder: Path) -> None:
+        """All that is in it now, as a database of its own in a folder that is not there yet: hard links to its files,
+        which RocksDB never changes. Raises LedgerError, and marks nothing: it is the folder that may not do."""
+        try:
+            folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._db.flush()  # without a write-ahead log, what is in memory would not be in the copy
+            Checkpoint(cast(Rdict, self._db)).create_checkpoint(str(folder))
+        except Exception as error:
+            raise disk_fault(folder, error) from error
 
     def estimate_keys(self) -> int:
         """Roughly how many keys there are."""

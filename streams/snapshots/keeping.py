@@ -1,0 +1,63 @@
+"""Which snapshots are kept: the newest of each of the last days, weeks and months that have one. Pure."""
+
+import re
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+DAY = 86_400.0
+YEARS_LOOKED = 10
+
+
+class KeepRule(NamedTuple):
+    """Of how many days, weeks (ISO 8601) and months, by UTC, the newest snapshot is kept. At least one of them is not
+    0."""
+
+    daily: int = 7
+    weekly: int = 5
+    monthly: int = 12
+
+
+def parse_keep(text: str) -> KeepRule:
+    """`daily=7,weekly=5,monthly=12`, of which any may be absent: 0. Raises ValueError."""
+    counts = dict.fromkeys(KeepRule._fields, 0)
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        match = re.fullmatch(r"(daily|weekly|monthly)\s*=\s*(\d{1,4})", part)
+        if match is None:
+            raise ValueError(f"{part!r} is not daily=N, weekly=N or monthly=N")
+        counts[match[1]] = int(match[2])
+    rule = KeepRule(**counts)
+    if not any(rule):
+        raise ValueError("at least one snapshot must be kept: daily=1")
+    return rule
+
+
+def kept(times: Iterable[float], rule: KeepRule) -> set[float]:
+    """Of snapshots taken at these times (seconds since 1970), those that the rule keeps; the newest is among them.
+
+    A day without a snapshot counts for nothing: where none are taken any more none is removed.
+    """
+    newest_first = sorted(times, reverse=True)
+    stays = set(newest_first[:1])
+    for count, period in zip(rule, ("%Y-%m-%d", "%G-%V", "%Y-%m"), strict=True):
+        found: dict[str, float] = {}
+        for time in newest_first:
+            found.setdefault(datetime.fromtimestamp(time, UTC).strftime(period), time)
+        stays.update(list(found.values())[:count])
+    return stays
+
+
+def removed_at(times: Iterable[float], rule: KeepRule, every: float = DAY) -> dict[float, float]:
+    """When the rule removes each of these, if another one is taken each `every` seconds; inf: not within ten years."""
+    left = set(times)
+    ends = dict.fromkeys(left, float("inf"))
+    if not left:
+        return ends
+    now, ours = max(left), set(left)
+    last = now + YEARS_LOOKED * 365 * DAY
+    while ours & left and now < last:
+        now += every
+        stays = kept({*left, now}, rule)
+        ends |= dict.fromkeys(ours & (left - stays), now)
+        left = stays
+    return ends
