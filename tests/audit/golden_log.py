@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from sidestep.schemas import (
+    ErasureRecord,
     Evidence,
     FormerKeys,
     HoldRecord,
@@ -233,6 +234,7 @@ class Days:
             HoldRecord("crm", 0, "", now),
             SuppressRecord(domain, "a mistake", "ops", now, jane, lifted=True),
             PaceRecord(now),
+            ErasureRecord(jane, "ops", now, "asked for it", drop_suppression=bool(number % 2)),
         ]
         return kinds[number % len(kinds)]
 
