@@ -34,6 +34,7 @@ COMMANDS = {
     "policy": (f"{PACKAGE}.policy:policy", "Check and explain the policy file."),
     "hold": (f"{PACKAGE}.hold:hold", "Put services on hold, list and release them."),
     "audit": (f"{PACKAGE}.audit:audit", "Prove every verdict again, from the log that it follows from."),
+    "explain": (f"{PACKAGE}.explain:explain", "Tell the whole story of one verdict."),
     "anomalies": (f"{PACKAGE}.anomalies:anomalies", "Show the incidents that are open."),
     "suppress": (f"{PACKAGE}.suppress:suppress", "Stop all mail to addresses and domains by hand."),
     "trap": (f"{PACKAGE}.trap:trap", "Report known spam traps, list and remove them."),

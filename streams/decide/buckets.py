@@ -31,8 +31,26 @@ class Passing(NamedTuple):
         return finding(self.policy, self.evidence, rule, said, retry_us=retry_us)
 
 
+class BucketLevel(NamedTuple):
+    """How full a bucket is, for who explains a verdict. `used` of `most` messages that may go at once."""
+
+    rule: str
+    limit: str
+    """In words: 500/min, …"""
+    used: int
+    most: int
+    """0: it has no bounds any more."""
+    free_us: int
+    """When the next message may go; not after the intent's time: at once."""
+    kept: int = 0
+    """Of `most`, for those who prove which service they are."""
+
+
 class Bucket(Protocol):
     """A limit that an intent has to pass."""
+
+    def level(self) -> BucketLevel:
+        """How full it is; asked after the fact."""
 
     def stop(self) -> Finding | None:
         """A finding where there is no room; None: there is."""
@@ -58,6 +76,13 @@ class RateBucket:
         said = {"rate": self._rate.text, "provider": self._provider}
         found = slots(self._row, self._passing.evidence)
         return self._passing.full(self._rule, said, promise(self._rate, self._row, found, kept, now_us))
+
+    def level(self) -> BucketLevel:
+        """How full it is."""
+        about = (
+            f"{self._rate.text}{f', of which this partition has a part, for {self._provider}' * bool(self._provider)}"
+        )
+        return _level(self._rule, about, self._rate, self._row, self._passing)
 
     def take(self) -> None:
         """A message goes out."""
@@ -85,6 +110,12 @@ class SlowBucket:
         """A message goes out."""
         self._row.tat_us = advance(self._rate, self._row.tat_us, self._passing.now_us)
 
+    def level(self) -> BucketLevel:
+        """How full it is."""
+        said = self._slow.said(self._passing.now_us)
+        about = f"{said['limit']} until {said['until']}, as {said['answered']}"
+        return _level(RULE, about, self._rate, self._row, self._passing)
+
     def _promise(self, kept: int) -> int:
         """As below; the distance to the next slot is that of the slot's time, when the limit may have climbed."""
         row, slow, now_us = self._row, self._slow, self._passing.now_us
@@ -95,6 +126,15 @@ class SlowBucket:
         apart = slow.rate(slot).interval_us + max(0, kept - self._rate.tolerance_us)
         found.slot_us, found.slot_interval_us = slot + apart, slow.mark
         return _milliseconds(slot)
+
+
+def _level(rule: str, about: str, rate: Rate, row: Row, passing: Passing) -> BucketLevel:
+    now_us, interval = passing.now_us, rate.interval_us
+    kept = passing.kept_back(row, rate)
+    tat_us = min(row.tat_us, furthest(rate, now_us))
+    used = -(-max(0, tat_us - now_us) // interval)
+    free_us = earliest(rate, row.tat_us) + kept
+    return BucketLevel(rule, about, used, rate.tolerance_us // interval + 1, free_us, -(-kept // interval))
 
 
 def promise(rate: Rate, row: Row, found: Row | ProvedFirst, kept: int, now_us: int) -> int:

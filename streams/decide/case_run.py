@@ -81,13 +81,19 @@ def _fault(case: PolicyCase, verdict: Verdict) -> str:
 
 def run(case: CaseText, policy: Policy) -> Verdict:
     """The verdict on a case's intent."""
+    state = new_state(case, policy)
+    return decide(list(enumerate(log_of(case))), state, "cases", 0).verdicts[-1]
+
+
+def new_state(case: CaseText, policy: Policy) -> State:
+    """What a case's log begins with: no rows, and the policy, with the case's own limits."""
     if isinstance(case, RuleCase):
         policy = _limited(policy, case)
     controls = Controls({}, {}, 0)
     controls.judge_by(policy)
     state = State(controls)
     state.long = True  # it holds everything
-    return decide(list(enumerate(_log(case))), state, "cases", 0).verdicts[-1]
+    return state
 
 
 def _limited(policy: Policy, case: RuleCase) -> Policy:
@@ -110,7 +116,8 @@ def _limited(policy: Policy, case: RuleCase) -> Policy:
     )
 
 
-def _log(case: CaseText) -> Iterator[Evidence]:
+def log_of(case: CaseText) -> Iterator[Evidence]:
+    """What has happened before, in its order, and the intent."""
     for number, before in enumerate(sorted(case.before, key=lambda each: -each.days)):
         for time in range(1, before.times + 1):
             yield _record(case, before, f"{number}-{time}", time)

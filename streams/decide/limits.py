@@ -6,8 +6,9 @@ what is left of a domain's limit after its server has said that we are too fast,
 """
 
 from sidestep.schemas import IntentEvidence
-from sidestep.streams.decide.buckets import Bucket, Passing, RateBucket, SlowBucket
+from sidestep.streams.decide.buckets import Bucket, BucketLevel, Passing, RateBucket, SlowBucket
 from sidestep.streams.decide.by_provider import by_provider
+from sidestep.streams.decide.claims import history_name
 from sidestep.streams.decide.commons import kept_back
 from sidestep.streams.decide.policy import Policy
 from sidestep.streams.decide.rules.case import Finding
@@ -43,6 +44,17 @@ def limit(
     if by_service is not None:
         service.tat_us = (service.tat_us if service.tat_us > now_us else now_us) + by_service.interval_us
     return None
+
+
+def levels(state: State, evidence: IntentEvidence, policy: Policy) -> list[BucketLevel]:
+    """How full the limits are that an intent has to pass, in the order in which they are asked. For explanations:
+    makes rows that are not there yet, so `state` is one that nobody goes on with."""
+    now_us = state.controls.clock_ms * 1000
+    now, name = now_us // 1_000_000, history_name(evidence)
+    pair = state.controls.service_at(name, evidence.domain, evidence.service)
+    domain = state.domain(pair.domain_key, now) if pair.domain_key else DomainRow()
+    service = state.service(pair.service_key, now, evidence.service)
+    return [each.level() for each in _buckets(Passing(evidence, policy, now_us), state, pair, domain, service)]
 
 
 def _pass(buckets: list[Bucket]) -> Finding | None:

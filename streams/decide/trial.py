@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from sidestep.schemas import IntentEvidence
 from sidestep.streams.decide import life
-from sidestep.streams.decide.buckets import Passing
+from sidestep.streams.decide.buckets import BucketLevel, Passing, RateBucket
 from sidestep.streams.decide.claims import history_name
 from sidestep.streams.decide.expiry import ended
 from sidestep.streams.decide.holds import hold_of
@@ -65,6 +65,18 @@ def _no_room(state: State, evidence: IntentEvidence, policy: Policy) -> Finding 
         row.tat_us = advance(rate, row.tat_us, now_us)
         return None
     return Passing(evidence, policy, now_us).full("test-limit", {"rate": rate.text}, -(-free // 1000) * 1000)
+
+
+def tests_level(state: State, evidence: IntentEvidence, policy: Policy) -> BucketLevel | None:
+    """How full the limit of a service's test intents is; None: there is none. `state`: as limits.levels has it."""
+    rate = policy.test_rate(evidence.service)
+    if rate is None:
+        return None
+    now_us = state.controls.clock_ms * 1000
+    row = state.service(
+        service_tests_key(evidence.service, bool(evidence.proved)), now_us // 1_000_000, evidence.service
+    )
+    return RateBucket(Passing(evidence, policy, now_us), "test-limit", rate, row).level()
 
 
 def _domain(state: State, evidence: IntentEvidence, now: int) -> DomainRow:

@@ -5,7 +5,7 @@ Days are those of UTC, by the log's time. A day counts if enough of its cap went
 again. What is over the cap is told a time on the next day, each message another one, spread over that day.
 """
 
-from sidestep.streams.decide.buckets import Passing
+from sidestep.streams.decide.buckets import BucketLevel, Passing
 from sidestep.streams.decide.policy import DAY, Ramp
 from sidestep.streams.decide.rules.case import Finding
 from sidestep.streams.decide.rules.reasons import finding
@@ -45,6 +45,14 @@ class Today:
         form = "reason_part" if self._parts > 1 else "reason"
         evidence, policy, _ = self._passing
         return finding(policy, evidence, RULE, said, form, self._promise(row))
+
+    def level(self) -> BucketLevel:
+        """How much of the day's cap has gone out."""
+        row, day_us = self._row.warm_up, DAY * 1_000_000
+        sent = row.sent if row is not None and row.day == self._day else 0
+        about = f"day {self._step + 1} of the warm-up at {self._where}" if self._cap else f"warmed up at {self._where}"
+        full = self._cap is not None and sent >= self._cap
+        return BucketLevel(RULE, about, sent, self._cap or 0, (self._day + 1) * day_us if full else 0)
 
     def take(self) -> None:
         """A message goes out."""

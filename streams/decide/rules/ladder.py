@@ -1,7 +1,7 @@
 """The ladder: every rule in one table, from the evidence and what the ledger knows to a Finding or None. Pure.
 
-To add a rule: its function in address.py or history.py, a row here, its sentence and its case in reasons.toml, its
-section in policy.toml. The limits are rules of
+To add a rule: its function in address.py or history.py, what it compares in compared.py, a row here, its sentence and
+its case in reasons.toml, its section in policy.toml. The limits are rules of
 the policy too, but change state: limits.py. So is the risk, which weighs what the ladder has flagged: trap_risk.py.
 """
 
@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from sidestep.schemas import IntentEvidence
 from sidestep.streams.decide.policy import Policy
-from sidestep.streams.decide.rules import address, history, needs
+from sidestep.streams.decide.rules import address, compared, history, needs
 from sidestep.streams.decide.rules.case import NEVER, Case, Finding
 from sidestep.streams.decide.rules.needs import CLASSES_FROM, Need
 from sidestep.streams.decide.tables import DomainRow, HoldRow, RecipientRow
@@ -35,6 +35,8 @@ SOURCE_BAD: Mapping[str, type] = MappingProxyType(
 NO_PARAMETERS: Mapping[str, type] = MappingProxyType({})
 
 Function = Callable[[Case], Finding | None]
+Compared = Callable[[Case], str]
+"""What it compares with what, in words; asked after the fact alone, never while an intent is judged."""
 
 
 class Rule(NamedTuple):
@@ -50,12 +52,18 @@ class Rule(NamedTuple):
     parameters: Mapping[str, type]
     needs: tuple[Need, ...]
     function: Function | None
+    compared: Compared | None = None
 
 
 def _rule(
-    id: str, modes: tuple[str, ...], function: Function, *needs: Need, parameters: Mapping[str, type] = NO_PARAMETERS
+    id: str,
+    modes: tuple[str, ...],
+    function: Function,
+    compared: Compared,
+    *needs: Need,
+    parameters: Mapping[str, type] = NO_PARAMETERS,
 ) -> Rule:
-    return Rule(id, modes, parameters, needs, function)
+    return Rule(id, modes, parameters, needs, function, compared)
 
 
 def _limit(id: str) -> Rule:
@@ -63,47 +71,89 @@ def _limit(id: str) -> Rule:
 
 
 RULES: tuple[Rule, ...] = (
-    _rule("service-on-hold", DEFERRING, history.service_on_hold, needs.HELD),
+    _rule("service-on-hold", DEFERRING, history.service_on_hold, compared.service_on_hold, needs.HELD),
     _limit("test-limit"),
-    _rule("address-syntax", ("reject",), address.address_syntax, needs.UNSOUND),
-    _rule("known-trap", REJECTING, history.known_trap, needs.KNOWN_TRAP),
-    _rule("suppressed", REJECTING, history.suppressed, needs.SUPPRESSED),
-    _rule("domain-takes-no-mail", REJECTING, address.domain_takes_no_mail, needs.NO_MAIL),
-    _rule("mailbox-missing", REJECTING, history.mailbox_missing, needs.MAILBOX_MISSING, parameters=DAYS),
-    _rule("recipient-hard-bounce", REJECTING, history.recipient_hard_bounce, needs.HARD_BOUNCED, parameters=DAYS),
-    _rule("recipient-suspended", REJECTING, history.recipient_suspended, needs.SUSPENDED, parameters=DAYS),
-    _rule("recipient-complaint", REJECTING, history.recipient_complaint, needs.COMPLAINED, parameters=DAYS),
+    _rule("address-syntax", ("reject",), address.address_syntax, compared.address_syntax, needs.UNSOUND),
+    _rule("known-trap", REJECTING, history.known_trap, compared.known_trap, needs.KNOWN_TRAP),
+    _rule("suppressed", REJECTING, history.suppressed, compared.suppressed, needs.SUPPRESSED),
+    _rule(
+        "domain-takes-no-mail", REJECTING, address.domain_takes_no_mail, compared.domain_takes_no_mail, needs.NO_MAIL
+    ),
+    _rule(
+        "mailbox-missing",
+        REJECTING,
+        history.mailbox_missing,
+        compared.mailbox_missing,
+        needs.MAILBOX_MISSING,
+        parameters=DAYS,
+    ),
+    _rule(
+        "recipient-hard-bounce",
+        REJECTING,
+        history.recipient_hard_bounce,
+        compared.recipient_hard_bounce,
+        needs.HARD_BOUNCED,
+        parameters=DAYS,
+    ),
+    _rule(
+        "recipient-suspended",
+        REJECTING,
+        history.recipient_suspended,
+        compared.recipient_suspended,
+        needs.SUSPENDED,
+        parameters=DAYS,
+    ),
+    _rule(
+        "recipient-complaint",
+        REJECTING,
+        history.recipient_complaint,
+        compared.recipient_complaint,
+        needs.COMPLAINED,
+        parameters=DAYS,
+    ),
     _rule(
         "recipient-unsubscribed",
         REJECTING,
         history.recipient_unsubscribed,
+        compared.recipient_unsubscribed,
         needs.UNSUBSCRIBED,
         parameters={"days": int, "streams": list},
     ),
-    _rule("listed", REJECTING, address.listed, needs.LISTED, parameters={"lists": int, "trusted": list}),
-    _rule("trap-cluster", REJECTING, address.trap_cluster, "trap-cluster"),
-    _rule("typo-domain", REJECTING, address.typo_domain, "typo"),
-    _rule("honeypot-address", REJECTING, address.honeypot_address, "honeypot"),
-    _rule("disposable-address", REJECTING, address.disposable_address, "disposable"),
-    _rule("listed-doubtful", REJECTING, address.listed_doubtful, needs.LISTED),
-    _rule("parked-domain", REJECTING, address.parked_domain, "parked"),
-    _rule("domain-came-back", REJECTING, address.domain_came_back, needs.CAME_BACK),
-    _rule("typo-suspected", REJECTING, address.typo_suspected, "near-miss", "typo"),
-    _rule("machine-made-address", REJECTING, address.machine_made_address, "machine-made"),
-    _rule("stray-report", REJECTING, history.stray_report, needs.STRAY_REPORT, parameters=DAYS),
+    _rule(
+        "listed",
+        REJECTING,
+        address.listed,
+        compared.listed_surely,
+        needs.LISTED,
+        parameters={"lists": int, "trusted": list},
+    ),
+    _rule("trap-cluster", REJECTING, address.trap_cluster, compared.trap_cluster, "trap-cluster"),
+    _rule("typo-domain", REJECTING, address.typo_domain, compared.typo_domain, "typo"),
+    _rule("honeypot-address", REJECTING, address.honeypot_address, compared.honeypot_address, "honeypot"),
+    _rule("disposable-address", REJECTING, address.disposable_address, compared.disposable_address, "disposable"),
+    _rule("listed-doubtful", REJECTING, address.listed_doubtful, compared.listed_doubtful, needs.LISTED),
+    _rule("parked-domain", REJECTING, address.parked_domain, compared.parked_domain, "parked"),
+    _rule("domain-came-back", REJECTING, address.domain_came_back, compared.domain_came_back, needs.CAME_BACK),
+    _rule("typo-suspected", REJECTING, address.typo_suspected, compared.typo_suspected, "near-miss", "typo"),
+    _rule(
+        "machine-made-address", REJECTING, address.machine_made_address, compared.machine_made_address, "machine-made"
+    ),
+    _rule("stray-report", REJECTING, history.stray_report, compared.stray_report, needs.STRAY_REPORT, parameters=DAYS),
     _rule(
         "recycled-address",
         REJECTING,
         history.recycled_address,
+        compared.recycled_address,
         needs.HARD_BOUNCED,
         needs.SUSPENDED,
         parameters=DAYS,
     ),
-    _rule("role-address", REJECTING, address.role_address, "role"),
+    _rule("role-address", REJECTING, address.role_address, compared.role_address, "role"),
     _rule(
         "dns-unknown",
         ("defer", "flag", "off"),
         address.dns_unknown,
+        compared.dns_unknown,
         needs.DNS_UNKNOWN,
         parameters={"retry_after": int, "retry_after_max": int},
     ),
