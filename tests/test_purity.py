@@ -32,6 +32,7 @@ LIBRARIES = {
 
 HARMLESS = {
     "click.style": "codes of a terminal's colours around a text",
+    "copy.deepcopy": "the same values once more",
     "cryptography.exceptions": "a class of errors",
     "cryptography.hazmat.primitives": "checks of signatures and keys from octets: functions of their arguments",
     "cryptography.x509": "octets into certificates",

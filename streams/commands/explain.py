@@ -43,7 +43,7 @@ def explain(
     it, give --near, or all verdicts are read. Nothing is written. Exit code 0 when there is such a verdict and it is
     proved, 1 otherwise.
     """
-    from sidestep.streams.explain.run import Asked
+    from sidestep.streams.explain.run import VerdictQuestion
     from sidestep.streams.explain.run import explain as run
     from sidestep.streams.runtime.collector import fit_batches
     from sidestep.streams.screen.hash_key import former_hash_key, known_hash_key
@@ -57,7 +57,7 @@ def explain(
     secret = known_hash_key(settings)
     keys = Keys(secret, former_hash_key(settings)) if secret is not None else None
     fit_batches()
-    asked = Asked(Wanted(service, intent_id), attempt, None if near_ms is None else near_ms / 1000)
+    asked = VerdictQuestion(Wanted(service, intent_id), attempt, None if near_ms is None else near_ms / 1000)
     story = run(settings.connection, asked, keys, copy_progress)
     if as_object:
         shown: Iterable[str] = [object_line(story)]

@@ -10,7 +10,7 @@ import msgspec
 from sidestep.schemas.evidence import MarkKind
 from sidestep.streams.commands.desk import Desk, desk_options, login, read_subjects
 from sidestep.streams.decide.tables import BOUNCE_HISTORY, RecipientRow
-from sidestep.streams.screen.holds import rfc3339
+from sidestep.streams.explain.lives import recipient_fields
 from sidestep.streams.screen.marks import KINDS, marks_record, note, read_mailbox
 from sidestep.streams.screen.suppressions import Target, partitions_of
 from sidestep.streams.terminal import json_line, printable
@@ -87,44 +87,17 @@ def undo(
 
 def as_json_line(partition: int, row: RecipientRow) -> str:
     """What a row says, as one JSON object."""
-    return json_line({"partition": partition, **msgspec.to_builtins(_fields(row))})
+    return json_line({"partition": partition, **msgspec.to_builtins(recipient_fields(row))})
 
 
 def described(row: RecipientRow) -> Iterator[str]:
     """What a row says, a line each."""
-    for name, value in _fields(row).items():
+    for name, value in recipient_fields(row).items():
         yield f"{name:<16}  {printable(_said(value))}"
-
-
-def _fields(row: RecipientRow) -> dict[str, object]:
-    """What is known, times as RFC 3339."""
-    stray, undone, trap, stopped = row.stray, row.taken_back, row.trap, row.suppressed
-    every: dict[str, object] = {
-        "first seen": _time(row.first_seen),
-        "first mailed by": row.service,
-        "last mailed": _time(row.last_approved),
-        "last mailed by": row.last_service if row.last_approved else "",
-        "last delivered": _time(row.last_delivered),
-        "last engaged": _time(row.last_engaged),
-        "hard bounces": row.hard_bounces,
-        "hard bounced": [_time(at) for at in row.hard_bounces_at],
-        "suspended": [_time(at) for at in row.suspensions_at],
-        "complained": _time(row.complained_at),
-        "opted out": _time(row.unsubscribed_at),
-        "stray report": stray and f"{stray.what}, {stray.times} times, last of {_time(stray.at)}, {stray.service}",
-        "suppressed": stopped and f"by {stopped.by}: {stopped.reason}",
-        "known trap": trap and f"by {trap.by}: {trap.reason}",
-        "taken back": undone and f"{', '.join(undone.kinds)} by {undone.by} on {_time(undone.at)}: {undone.reason}",
-    }
-    return {name: value for name, value in every.items() if value}
 
 
 def _said(value: object) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-
-
-def _time(seconds: int) -> str:
-    return rfc3339(seconds * 1000) if seconds else ""
 
 
 def _places(target: Target, desk: Desk) -> list[int]:

@@ -11,7 +11,7 @@ from rocksdict import Cache
 from sidestep.streams.audit.on_disk import OnDisk
 from sidestep.streams.audit.tables import ReplayTables
 from sidestep.streams.errors import SnapshotNeeded
-from sidestep.streams.explain.shelves import Shelf
+from sidestep.streams.explain.shelf import Shelf
 
 MANY = 50_000
 """Records: what more of them leave is kept on disk."""

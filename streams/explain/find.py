@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from sidestep.schemas import Verdict
 from sidestep.schemas.codec import ContractError, decode
-from sidestep.streams.explain.shelves import Lying, Shelf
+from sidestep.streams.explain.shelf import Lying, Shelf
 
 NEAR_SECONDS = 600.0
 """Before and behind a time that somebody has told."""

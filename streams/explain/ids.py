@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from msgspec import MsgspecError
 
 from sidestep.streams.decide.tables import IDS, IdRow
-from sidestep.streams.explain.shelves import Lying
+from sidestep.streams.explain.shelf import Lying
 from sidestep.streams.runtime.tables import unpack_pairs
 from sidestep.streams.screen.keys import Keys
 

@@ -15,7 +15,8 @@ from sidestep.streams.explain.beginning import start_before
 from sidestep.streams.explain.find import NEAR_SECONDS, FoundVerdict, Wanted, anywhere, latest, read_verdict, within
 from sidestep.streams.explain.ids import id_keys, rows_among
 from sidestep.streams.explain.letters import letters_of
-from sidestep.streams.explain.shelves import KafkaShelf, KafkaShelves, Shelf
+from sidestep.streams.explain.shelf import Shelf
+from sidestep.streams.explain.shelves import KafkaShelf, KafkaShelves
 from sidestep.streams.explain.story import OtherVerdict, UnjudgedStory, VerdictStory
 from sidestep.streams.runtime.readable import UNREADABLE
 from sidestep.streams.screen.keys import Keys
@@ -29,7 +30,7 @@ Progress = Callable[[str, int], AbstractContextManager[Callable[[int, int], None
 """What is being done, and how many records that are, roughly -> is told how far it is."""
 
 
-class Asked(NamedTuple):
+class VerdictQuestion(NamedTuple):
     """What somebody wants to know."""
 
     wanted: Wanted
@@ -43,7 +44,7 @@ def _silent(_doing: str, _total: int) -> AbstractContextManager[Callable[[int, i
 
 
 def explain(
-    connection: Connection, asked: Asked, keys: Keys | None = None, progress: Progress = _silent
+    connection: Connection, asked: VerdictQuestion, keys: Keys | None = None, progress: Progress = _silent
 ) -> VerdictStory | UnjudgedStory:
     """The story of an id's last verdict, or of that on one attempt. `keys`: with them the ledger's row of the id leads
     to it. Raises SidestepError."""
@@ -53,7 +54,12 @@ def explain(
 
 class _Explainer:
     def __init__(
-        self, connection: Connection, shelves: KafkaShelves, asked: Asked, keys: Keys | None, progress: Progress
+        self,
+        connection: Connection,
+        shelves: KafkaShelves,
+        asked: VerdictQuestion,
+        keys: Keys | None,
+        progress: Progress,
     ):
         self._connection, self._shelves, self._asked = connection, shelves, asked
         self._keys, self._progress = keys, progress

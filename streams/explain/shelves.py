@@ -3,10 +3,10 @@ Reads committed records alone, writes nothing, joins no group. Blocks."""
 
 import time
 from collections.abc import Callable, Iterator
-from typing import NamedTuple, Protocol
 
 from confluent_kafka import Consumer, KafkaError, TopicPartition
 
+from sidestep.streams.explain.shelf import Lying
 from sidestep.streams.runtime.kafka import client, fetched
 from sidestep.streams.runtime.manifest import Place
 from sidestep.streams.runtime.offsets import Offsets
@@ -22,38 +22,8 @@ PEEK_OCTETS = 16_384
 """Fetched at a time where one record is wanted: Kafka gives the whole of it anyway."""
 
 
-class Lying(NamedTuple):
-    """A record as it lies there."""
-
-    offset: int
-    key: bytes | None
-    value: bytes | None
-
-
 Told = Callable[[int], None]
 """Hears how many records have been read."""
-
-
-class Shelf(Protocol):
-    """One partition of a topic, as it is now."""
-
-    @property
-    def place(self) -> Place:
-        """Which one."""
-
-    @property
-    def start(self) -> int:
-        """Offset of the first record that is still there."""
-
-    @property
-    def end(self) -> int:
-        """Offset behind the last record that can be read."""
-
-    def peek(self, offset: int) -> Lying | None:
-        """The first record at or behind an offset; None: there is none."""
-
-    def between(self, start: int, stop: int) -> Iterator[Lying]:
-        """The records with start <= offset < stop."""
 
 
 class KafkaShelf:

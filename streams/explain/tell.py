@@ -6,7 +6,7 @@ Sections of lines of at most WIDTH columns. Whatever somebody else has written g
 from collections.abc import Iterable, Iterator
 from textwrap import wrap
 
-import click
+from click import style
 
 from sidestep.schemas import IntentEvidence, Verdict
 from sidestep.streams.decide.risk import LEARNT
@@ -14,7 +14,7 @@ from sidestep.streams.decide.rules.case import span
 from sidestep.streams.decide.rules.compared import dns_answer
 from sidestep.streams.explain.lives import Fact, domain_facts, recipient_facts, source_facts
 from sidestep.streams.explain.story import OtherVerdict, UnjudgedStory, VerdictStory
-from sidestep.streams.explain.witness import Step, Witnessed
+from sidestep.streams.explain.witness import RuleStep, Witnessed
 from sidestep.streams.screen.holds import rfc3339
 from sidestep.streams.terminal import printable
 
@@ -66,7 +66,7 @@ def told_shortly(story: VerdictStory) -> Iterator[str]:
 def told_unjudged(story: UnjudgedStory) -> Iterator[str]:
     """Why there is no verdict to tell of."""
     about = f"{story.service} {story.id}" + (f", attempt {story.attempt}" if story.attempt is not None else "")
-    yield click.style(printable(f"{about}: no verdict"), bold=True)
+    yield style(printable(f"{about}: no verdict"), bold=True)
     for place, why in story.dead_letters:
         yield from _wrapped(f"It could not be read and became a dead letter ({why}): {place}", "  ")
     if story.evidence:
@@ -92,14 +92,14 @@ def _head(verdict: Verdict) -> Iterator[str]:
         meaning += f" from {rfc3339(round(verdict.retry_at * 1000))} on, as attempt {verdict.attempt + 1}"
     attempt = f", attempt {verdict.attempt}" if verdict.attempt > 1 else ""
     about = printable(f"{verdict.service} {verdict.id}{attempt}{' (a test)' if verdict.test else ''}")
-    yield click.style(about, bold=True)
-    yield click.style(meaning, fg=COLOURS[verdict.action], bold=True)
+    yield style(about, bold=True)
+    yield style(meaning, fg=COLOURS[verdict.action], bold=True)
     yield from _wrapped(f"to {verdict.to}, decided {rfc3339(round(verdict.decided_at * 1000))}", "")
 
 
 def _section(title: str, lines: Iterable[str]) -> Iterator[str]:
     yield ""
-    yield click.style(title, bold=True)
+    yield style(title, bold=True)
     yield from lines
 
 
@@ -177,16 +177,16 @@ def _age(evidence: IntentEvidence, at: int) -> str:
     return span(max(0, (evidence.at - at) // 1000))
 
 
-def _steps(steps: Iterable[Step]) -> Iterator[str]:
+def _steps(steps: Iterable[RuleStep]) -> Iterator[str]:
     for step in steps:
         head = f"  {step.rule:<{RULE}}{step.outcome:<{OUTCOME}}"
         lines = list(_wrapped(step.compared or "-", head))
         colour = COLOURS.get(step.outcome)
-        lines[0] = lines[0].replace(step.outcome, click.style(step.outcome, fg=colour), 1) if colour else lines[0]
+        lines[0] = lines[0].replace(step.outcome, style(step.outcome, fg=colour), 1) if colour else lines[0]
         yield from lines
 
 
-def _counted(steps: list[Step]) -> str:
+def _counted(steps: list[RuleStep]) -> str:
     asked = [step for step in steps if step.outcome in ("stops", "flags", "no")]
     spoke = [step.rule for step in asked if step.outcome != "no"]
     return f"{len(asked)} asked, {', '.join(spoke) or 'none of them'} applied"
@@ -231,7 +231,7 @@ def _proof(story: VerdictStory) -> Iterator[str]:
             f"THE VERDICT IN KAFKA IS NOT WHAT FOLLOWS FROM THE LOG: {story.difference}. What stands above is told of "
         )
         lines = _wrapped(f"{text}the log. Run sidestep audit", "  ")
-        yield from (click.style(line, fg="red") for line in lines)
+        yield from (style(line, fg="red") for line in lines)
     else:
         text = f"the log, folded again from offset {story.began} ({story.folded:,} records), says the same"
         yield from _wrapped(f"{text} verdict, octet by octet", "  ")

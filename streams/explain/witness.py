@@ -27,7 +27,7 @@ Outcome = Literal["stops", "flags", "no", "off", "not asked"]
 """Of a rule. `not asked`: one before it had stopped the message already, or an id stood in the way."""
 
 
-class Step(Struct, frozen=True):
+class RuleStep(Struct, frozen=True):
     """One rule, asked."""
 
     rule: str
@@ -53,7 +53,7 @@ class Witnessed(Struct, frozen=True):
 
     verdict: Verdict | None
     """None: its id was known, and it was passed over."""
-    steps: list[Step]
+    steps: list[RuleStep]
     """All rules, in the ladder's order."""
     limits: list[BucketLevel]
     """Before the message, in the order in which they are asked."""
@@ -73,7 +73,7 @@ class _Notes:
     def __init__(self, state: State, evidence: IntentEvidence):
         self.state, self.evidence = state, evidence
         self.case: Case | None = None
-        self.climbed: dict[str, Step] = {}
+        self.climbed: dict[str, RuleStep] = {}
         self.weighing: Weighing | None = None
 
 
@@ -164,38 +164,38 @@ def _levels(weighing: Weighing | None) -> list[BucketLevel]:
     return list(weighing.limits.values()) if weighing is not None else []
 
 
-def _asked(rule: Rule, case: Case, stopped: bool) -> Step:
+def _asked(rule: Rule, case: Case, stopped: bool) -> RuleStep:
     """One rule of the ladder, by its own function."""
     mode = case.policy.rules[rule.id].mode
     compared = rule.compared(case) if rule.compared is not None else ""
     if mode == "off":
-        return Step(rule.id, mode, "off", compared)
+        return RuleStep(rule.id, mode, "off", compared)
     if stopped:
-        return Step(rule.id, mode, "not asked", compared)
+        return RuleStep(rule.id, mode, "not asked", compared)
     found = rule.function(case) if rule.function is not None else None
     if found is None:
-        return Step(rule.id, mode, "no", compared)
-    return Step(rule.id, mode, "flags" if mode == "flag" else "stops", compared, found.text)
+        return RuleStep(rule.id, mode, "no", compared)
+    return RuleStep(rule.id, mode, "flags" if mode == "flag" else "stops", compared, found.text)
 
 
-def _steps(notes: _Notes, verdict: Verdict | None, policy: Policy, tests: BucketLevel | None) -> list[Step]:
+def _steps(notes: _Notes, verdict: Verdict | None, policy: Policy, tests: BucketLevel | None) -> list[RuleStep]:
     """All rules in order. Beside the ladder the verdict says which of them has applied."""
     said = {rule.id: rule.text for rule in verdict.rules} if verdict is not None else {}
     first = verdict.rules[0].id if verdict is not None and verdict.rules and verdict.action != "send" else ""
-    found, over = list[Step](), False
+    found, over = list[RuleStep](), False
     if first == "test-limit":  # tests have to pass theirs before anything else is asked
         over = True
     for rule in RULES:
         step = notes.climbed.get(rule.id) or _beside(rule, notes, policy, tests, over)
         if rule.id in said and step.outcome not in ("stops", "flags"):
             outcome: Outcome = "stops" if rule.id == first else "flags"
-            step = Step(rule.id, step.mode, outcome, step.compared, said[rule.id])
+            step = RuleStep(rule.id, step.mode, outcome, step.compared, said[rule.id])
         found.append(step)
         over = over or step.outcome == "stops"
     return found
 
 
-def _beside(rule: Rule, notes: _Notes, policy: Policy, tests: BucketLevel | None, over: bool) -> Step:
+def _beside(rule: Rule, notes: _Notes, policy: Policy, tests: BucketLevel | None, over: bool) -> RuleStep:
     mode, weighing = policy.rules[rule.id].mode, notes.weighing
     if rule.id == "test-limit":
         compared = BESIDE[rule.id](weighing, tests) if weighing is not None or tests is not None else ""
@@ -204,4 +204,4 @@ def _beside(rule: Rule, notes: _Notes, policy: Policy, tests: BucketLevel | None
     else:
         compared = BESIDE[rule.id](weighing, weighing.limits.get(rule.id))
     outcome: Outcome = "off" if mode == "off" else "not asked" if over or not compared else "no"
-    return Step(rule.id, mode, outcome, compared)
+    return RuleStep(rule.id, mode, outcome, compared)

@@ -12,13 +12,14 @@ from click.testing import CliRunner, Result
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidestep.schemas import Anomaly, ModelRecord
+from sidestep.schemas import Anomaly, IntentEvidence, Listing, MailboxFinding, ModelRecord, MxFinding
 from sidestep.schemas.verdicts import FiredRule, LogPosition, Verdict, Versions
 from sidestep.streams.audit.findings import AuditFinding, AuditReport, PartitionAudit
 from sidestep.streams.cli import COMMANDS, main
 from sidestep.streams.commands import (
     acls,
     audit,
+    explain,
     hold,
     incident_lines,
     letter_lines,
@@ -32,9 +33,11 @@ from sidestep.streams.commands import (
 )
 from sidestep.streams.decide.policy_file import read_policy
 from sidestep.streams.decide.policy_text import parse
-from sidestep.streams.decide.tables import RecipientRow
+from sidestep.streams.decide.tables import DomainRow, RecipientRow, SourceRow, Trapped
 from sidestep.streams.doctor import show
 from sidestep.streams.doctor.row import CheckRow
+from sidestep.streams.explain.story import OtherVerdict, UnjudgedStory, VerdictStory
+from sidestep.streams.explain.witness import RuleStep, Signal, Witnessed
 from sidestep.streams.redrive.letter import DeadLetter, LetterGroup, LetterOrigin, RedriveCount
 from sidestep.streams.rights import forms
 from sidestep.streams.rights.granted import RightsFinding
@@ -80,6 +83,21 @@ SHORTFALL = Shortfall("fault", EVIL, EVIL, EVIL, EVIL, EVIL, EVIL)
 AUDIT = AuditReport(
     [PartitionAudit(0, stopped=EVIL, findings=[AuditFinding("verdict", "differs", EVIL, EVIL, EVIL, EVIL)])]
 )
+_INTENT = IntentEvidence(
+    id=EVIL, service=EVIL, to=EVIL, at=2, domain=EVIL, id_key=b"", content_key=b"", recipient_key=b"", syntax=EVIL,
+    mx=MxFinding("yes", EVIL, 1, 1, (EVIL,), EVIL), classes=(EVIL,), suggestion=EVIL, stream=EVIL, campaign=EVIL,
+    source=EVIL, origin=EVIL, proved=EVIL, mailbox=MailboxFinding("no", EVIL),
+    listed=(Listing(EVIL, EVIL, EVIL, EVIL, exchange=EVIL),),
+)  # fmt: skip
+_SEEN = Witnessed(
+    None, [RuleStep(EVIL, EVIL, "stops", EVIL, EVIL)], [], [Signal(EVIL, EVIL, 0.1)], 0.1, RecipientRow(service=EVIL),
+    DomainRow(first_seen=1, provider=EVIL, exchange=EVIL, trap=Trapped(1, EVIL, EVIL)), SourceRow(), 2,
+)  # fmt: skip
+_OTHER = OtherVerdict(1, EVIL, EVIL, 1.0, EVIL)
+STORY = VerdictStory(verdict=VERDICT, place=EVIL, evidence=_INTENT, seen=_SEEN, difference=EVIL, others=(_OTHER,))
+UNJUDGED = UnjudgedStory(
+    service=EVIL, id=EVIL, others=(_OTHER,), evidence=EVIL, dead_letters=((EVIL, EVIL),), unseen=(EVIL,)
+)
 RIGHTS = RightsFinding("fault", EVIL, EVIL, EVIL, EVIL)
 
 
@@ -100,6 +118,11 @@ FOR_PEOPLE: dict[str, tuple[Callable[[], Iterable[str]], ...]] = {
         lambda: [render.as_text_line(_received(Unreadable(EVIL, EVIL, EVIL.encode())))],
     ),
     "audit": (lambda: audit.described(AUDIT),),
+    "explain": (
+        lambda: explain.described(STORY),
+        lambda: explain.described(STORY, short=True),
+        lambda: explain.described(UNJUDGED),
+    ),
     "anomalies": (lambda: incident_lines.table([ANOMALY], 0.0),),
     "hold": (lambda: hold._as_table([HOLD], 2, 1),),
     "suppress": (lambda: suppress._table([SUPPRESSION]),),
@@ -125,6 +148,7 @@ FOR_PROGRAMS: dict[str, tuple[Callable[[], str], ...]] = {
         lambda: render.as_json_line(_received(Unreadable(EVIL, EVIL, b""))),
     ),
     "audit": (lambda: next(iter(audit.as_json_lines(AUDIT))),),
+    "explain": (lambda: explain.object_line(STORY), lambda: explain.object_line(UNJUDGED)),
     "hold": (lambda: next(iter(hold._as_json([HOLD]))),),
     "suppress": (lambda: suppression_json(SUPPRESSION),),
     "trap": (lambda: trap_json(TRAP),),

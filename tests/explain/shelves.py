@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from sidestep.streams.explain.shelves import Lying
+from sidestep.streams.explain.shelf import Lying
 from sidestep.streams.runtime.manifest import Place
 
 

@@ -8,7 +8,7 @@ from sidestep.schemas.codec import encode
 from sidestep.streams.decide.tables import IDS, IdRow
 from sidestep.streams.explain.find import Wanted, anywhere, first_at, latest, within
 from sidestep.streams.explain.ids import id_keys, rows_among
-from sidestep.streams.explain.shelves import Lying
+from sidestep.streams.explain.shelf import Lying
 from sidestep.streams.runtime.tables import pack_pairs
 from sidestep.streams.screen.keys import Keys
 from tests.explain.shelves import MemoryShelf

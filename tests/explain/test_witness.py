@@ -14,7 +14,7 @@ from sidestep.streams.decide.policy_text import parse
 from sidestep.streams.decide.rules.ladder import RULES
 from sidestep.streams.decide.rules.reasons import shipped_reasons
 from sidestep.streams.explain.beside import BESIDE
-from sidestep.streams.explain.witness import Step, Witnessed, witness
+from sidestep.streams.explain.witness import RuleStep, Witnessed, witness
 from tests.decide.test_properties import Entry, _judged, _log, logs
 from tests.decide.world import SHIPPED_TEXT, World
 
@@ -80,7 +80,7 @@ def test_a_rule_tells_why_it_applies_and_why_not(rule: str) -> None:
     assert applies.compared != other.compared != ""
 
 
-def step_of(rule: str, seen: Witnessed) -> Step:
+def step_of(rule: str, seen: Witnessed) -> RuleStep:
     """What was told of one rule."""
     return next(step for step in seen.steps if step.rule == rule)
 
