@@ -1,25 +1,25 @@
 """One partition of the log: folded, and compared with all that Decide has made of it. Pure: reading.py reads Kafka."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
+from typing import NamedTuple
 
 from sidestep.schemas import IntentEvidence
-from sidestep.schemas.codec import encode
 from sidestep.streams.audit.findings import PartitionAudit, row_text
 from sidestep.streams.audit.folds import FOLDS, Folds, engines_kept, stretches
 from sidestep.streams.audit.kept import KeptLog
-from sidestep.streams.audit.key_values import InMemory, KeyValues
-from sidestep.streams.audit.match_ledger import RowsKept, Told, compare_rows, put_by_ids, put_by_rows
+from sidestep.streams.audit.key_values import InMemory
+from sidestep.streams.audit.match_ledger import NewStore, RowMatch, Told, how_far
 from sidestep.streams.audit.match_tallies import TallyMatch
 from sidestep.streams.audit.match_verdicts import VerdictMatch
-from sidestep.streams.audit.replay import LogRecord, Replayer
+from sidestep.streams.audit.replay import LogRecord, Replayed, Replayer
 from sidestep.streams.audit.tables import ReplayTables
 from sidestep.streams.errors import NoPolicy, SnapshotNeeded
 
 NEVER, FOR_EVER = float("-inf"), float("inf")
-
-NewStore = Callable[[str], KeyValues]
-"""A name -> an empty store."""
+BATCH = 5_000
+"""Records folded together."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,8 @@ class PartitionAuditor:
         self._audit = PartitionAudit(log.partition, whole=span.whole)
         self._replayer = Replayer(log.partition, ReplayTables(new_store("rows"), new_store("window")), folds=folds)
         self._folds = folds
+        self._last = -1
+        """Offset of the last record that was folded."""
 
     def audit(self) -> PartitionAudit:
         """What was found. Raises SnapshotNeeded where the log no longer begins at its beginning."""
@@ -64,53 +66,60 @@ class PartitionAuditor:
         verdicts = VerdictMatch(
             log.evidence.topic, log.approved, log.rejected, audit, self._span.__contains__, self._story
         )
-        kept = put_by_rows(log.changelog, self._new_store("changelog"), self._told)
-        noted = engines_kept(kept.values, log.changelog.place)
+        judged = how_far(log.changelog)
+        noted = engines_kept(judged.engines, log.changelog.place)
         self._replayer.fold_by(stretches(noted, verdicts.engines(), self._folds))
-        tallies = TallyMatch(log.tallies, self._new_store("tallies"), audit) if audit.whole else None
-        if tallies is not None:
-            tallies.put_by(self._told)
+        made = self._made() if audit.whole else None
         try:
-            last = self._fold(kept, verdicts, tallies)
+            self._fold(judged.until, verdicts, made)
         except NoPolicy as error:
             audit.stopped = str(error)
             return audit
-        verdicts.end(last)
-        if tallies is not None:
-            tallies.end()
-            self._compare_rows(kept)
+        verdicts.end(self._last)
+        if made is not None:
+            made.tallies.end()
+            made.rows.end()
+            made.ids.end()
         return audit
 
-    def _fold(self, kept: RowsKept, verdicts: VerdictMatch, tallies: TallyMatch | None) -> int:
-        """The offset of the last record that was read."""
-        last = -1
-        for step in self._replayer.replay(self._until(kept)):
-            for verdict in step.verdicts:
-                verdicts.expect(verdict, encode(verdict))
-            for tally in step.tallies if tallies is not None else ():
-                tallies.expect(tally)  # type: ignore[union-attr]  # there are none without it
-            last = step.last
+    def _made(self) -> "Made":
+        log, audit, tables = self._log, self._audit, self._replayer.tables
+        made = Made(
+            TallyMatch(log.tallies, self._new_store("tallies"), audit),
+            RowMatch("row", log.changelog, tables.keyed, audit, self._new_store, self._told),
+            RowMatch("id", log.ids, tables.windowed, audit, self._new_store, self._told),
+        )
+        made.tallies.put_by(self._told)
+        return made
+
+    def _fold(self, until: float, verdicts: VerdictMatch, made: "Made | None") -> None:
+        for step in self._replayer.replay(self._until(until), BATCH):
+            verdicts.expect(step.verdicts)
+            if made is not None:
+                self._expect(step, made)
             self._audit.records += step.read
-            self._told(step.read)
+            self._told(step.last - self._last)
+            self._last = step.last
             if self._replayer.log_time_ms / 1000 >= self._span.until:
-                break
-        return last
+                return
 
-    def _until(self, kept: RowsKept) -> Iterator[LogRecord]:
-        """The records that were judged: those behind the marker wait for Decide, all of them before it has written
-        anything. A changelog without its marker tells nothing of that."""
-        told = kept.marker >= 0 or kept.records == 0
-        for record in self._log.evidence.records:
-            if told and record.offset > kept.marker:
-                self._audit.unjudged += 1
-            else:
-                yield record.offset, record.value
+    def _expect(self, step: Replayed, made: "Made") -> None:
+        tables, evidence = self._replayer.tables, self._log.evidence
+        for tally in step.tallies:
+            made.tallies.expect(tally)
+        share = (step.last + 1 - evidence.start) / max(evidence.end - evidence.start, 1)
+        made.rows.expect(step.changes.rows, tables.known_rows, step.last, share)
+        made.ids.expect(step.changes.window, tables.known_window, step.last, share)
 
-    def _compare_rows(self, kept: RowsKept) -> None:
-        tables = self._replayer.tables
-        compare_rows(tables.keyed, kept, self._audit)
-        ids = put_by_ids(self._log.ids, self._new_store("ids"), self._told)
-        compare_rows(tables.windowed, ids, self._audit)
+    def _until(self, until: float) -> Iterator[LogRecord]:
+        """The records that were judged: those behind wait for Decide."""
+        return chain.from_iterable(self._judged(until))
+
+    def _judged(self, until: float) -> Iterator[list[LogRecord]]:
+        for some in self._log.evidence.batches():
+            judged = [(record.offset, record.value) for record in some if record.offset <= until]
+            self._audit.unjudged += len(some) - len(judged)
+            yield judged
 
     def _story(self, offset: int) -> str:
         """What the state knew of the recipient of an intent before its verdict."""
@@ -119,6 +128,14 @@ class PartitionAuditor:
             if at == offset and isinstance(record, IntentEvidence):
                 return row_text(state.recipients.get(record.recipient_key))
         return ""
+
+
+class Made(NamedTuple):
+    """What Decide makes besides verdicts, being compared."""
+
+    tallies: TallyMatch
+    rows: RowMatch
+    ids: RowMatch
 
 
 def require_beginning(log: KeptLog) -> None:

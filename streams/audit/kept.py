@@ -1,8 +1,12 @@
 """What Kafka keeps of one partition of the log and of what was made of it. Pure: reading.py reads it, tests make it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from itertools import islice
+from typing import NamedTuple, Protocol, runtime_checkable
+
+SOME = 1_000
+"""Records handed over together."""
 
 
 class Kept(NamedTuple):
@@ -13,6 +17,14 @@ class Kept(NamedTuple):
     value: bytes | None
     proof: bool = True
     """Whether it has a proof (topics/verdict_proof.py), where that is looked for."""
+
+
+@runtime_checkable
+class Batched(Protocol):
+    """Records that come in lists."""
+
+    def batches(self, since: int | None = None) -> Iterator[list[Kept]]:
+        """As KeptPartition has it."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +39,18 @@ class KeptPartition:
     """What stands before this offset was committed before the end of the changelog was asked for, so the marker there
     covers it. What stands behind it may be younger than the audit."""
     records: Iterable[Kept]
-    """In offset order, to be gone through once."""
+    """In offset order; each time anew."""
+    end: int = 0
+    """Offset behind the last record."""
+
+    def batches(self, since: int | None = None) -> Iterator[list[Kept]]:
+        """The records in lists, from an offset on; None: all."""
+        if isinstance(self.records, Batched):
+            yield from self.records.batches(since)
+            return
+        left = (record for record in self.records if since is None or record.offset >= since)
+        while some := list(islice(left, SOME)):
+            yield some
 
     def place(self, offset: int) -> str:
         """TOPIC/PARTITION/OFFSET."""

@@ -1,70 +1,241 @@
-"""The ledger of the fold beside its changelogs: a merge of two stores in key order. Pure.
+"""The ledger of the fold beside its changelogs, both as they go on: what either has said of a row waits until the other
+one says the same. Pure.
 
 Of a key the last record counts, as it does in recovery: what it says of the row must be what the fold has left there,
-octet by octet; or, where another version has written it, field by field.
+octet by octet; or, where another version has written it, field by field. So whatever still waits in the end is looked
+up in the fold's own table. What only the fold has said since both agreed is looked for in the changelog once more.
 """
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from itertools import islice
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from math import inf
+from typing import NamedTuple
 
 import msgspec
 
-from sidestep.streams.audit.findings import AuditFinding, Kind, Outcome, PartitionAudit, difference_of_rows
+from sidestep.streams.audit.findings import AuditFinding, Kind, PartitionAudit
 from sidestep.streams.audit.kept import Kept, KeptPartition
-from sidestep.streams.audit.key_values import KeyValues
+from sidestep.streams.audit.key_values import Change, InMemory, KeyValues
+from sidestep.streams.audit.pending import Pending
+from sidestep.streams.audit.rows_apart import Apart, apart, id_at, row_name
 from sidestep.streams.audit.standing import StandingRow
-from sidestep.streams.decide.tables import IDS, TABLES
+from sidestep.streams.decide.tables import ENGINES
 from sidestep.streams.runtime.manifest import MARKER
 from sidestep.streams.runtime.tables import unpack_pairs
 
-BATCH = 5_000
-"""Records of a changelog taken together: of a key that several have, only the last is put by."""
-TABLE_OF = {(table.windowed, table.prefix): table for table in TABLES}
+AHEAD = 20_000
+"""Offsets that a changelog is read further than its part of the log: fewer rows are written in one stretch than in
+another."""
 
 Told = Callable[[int], None]
-"""Hears how many records more have been read."""
+"""Hears how many offsets more have been read."""
+
+NewStore = Callable[[str], KeyValues]
+"""A name -> an empty store."""
+
+Said = tuple[bytes, bytes | None, int]
+"""A record of a changelog: key, row, offset."""
+
+_NOTHING = StandingRow(-1, b"no row")
 
 
-@dataclass
-class RowsKept:
-    """What a changelog says, put by; and of the keyed one, how far it says that the log has been judged."""
+class Judged(NamedTuple):
+    """How a log was judged, by its ledger."""
 
-    kind: Kind
-    kept: KeptPartition
-    values: KeyValues
-    marker: int = -1
-    records: int = 0
-    first_at: int = 0
-    """Of ids, the time of the first one that is still there, seconds: what is older may be gone."""
+    until: float
+    """The last offset; -1: Decide has written nothing yet. A changelog without its marker tells nothing of that: inf."""
+    engines: KeyValues
+    """Rows of who has judged it, each as a StandingRow."""
 
 
-def put_by_rows(kept: KeptPartition, values: KeyValues, told: Told) -> RowsKept:
-    """Of the changelog of keyed tables."""
-    found = RowsKept("row", kept, values)
-    for some in _some(kept.records):
-        last = {record.key: record for record in some if record.key is not None}
-        marker = last.pop(MARKER, None)
-        if marker is not None and marker.value is not None and marker.value.isdigit():
-            found.marker = int(marker.value)
-        values.put((key, StandingRow(record.offset, record.value).packed()) for key, record in last.items() if key)
-        found.records += len(some)
-        told(len(some))
-    return found
+class RowMatch:
+    """Compares one changelog. `folded`: the store in which the fold leaves its rows. `known`, each time: what stood
+    there before, of the keys that were looked up."""
+
+    def __init__(
+        self, kind: Kind, kept: KeptPartition, folded: KeyValues, audit: PartitionAudit, new_store: NewStore, told: Told
+    ):
+        self._kind = kind
+        self._kept = kept
+        self._folded = folded
+        self._audit = audit
+        self._told = told
+        self._said = Pending[bytes | None](
+            lambda: new_store(f"said-{kind}"),
+            lambda value: StandingRow(0, value).packed(),
+            lambda octets: StandingRow.unpacked(octets).value,
+        )
+        self._stands = Pending[StandingRow](
+            lambda: new_store(f"stands-{kind}"), StandingRow.packed, StandingRow.unpacked
+        )
+        self._records = self._some(kept)
+        self._next = kept.start
+        self._marker = -1
+        self._rows = 0
+        """That the fold has left, …"""
+        self._old = 0
+        """… and of these, ids older than the first one that its changelog still has: they may be gone."""
+        self._first_at = 0
+        if kept.start > 0 and kind == "id":
+            self._read_some()
+
+    def expect(self, changes: Sequence[Change], known: dict[bytes, bytes | None], last: int, share: float) -> None:
+        """What the fold writes, up to the offset `last` of the log, which is that share of it."""
+        if absent := [key for key, _ in changes if key not in known]:
+            known.update(zip(absent, self._folded.get_many(absent), strict=True))
+        changed = [change for change in changes if known[change[0]] != change[1]]
+        was = [known[key] for key, _ in changed]
+        self._rows += was.count(None) - [value for _, value in changed].count(None)
+        if self._first_at:
+            changed = self._without_old(changed, was)
+        self._expect(changed)
+        self._read_until(last, share)
+
+    def end(self) -> None:
+        """The fold has no more, and has written everything to `folded`."""
+        while self._read_some():
+            pass
+        self._look_again()
+        looked_at = proved = old = 0
+        for key, row in self._waiting():
+            [value] = self._folded.get_many([key])
+            looked_at += value is not None
+            old += value is not None and self._is_old(value)
+            outcome, text = apart(key, value, row, Apart(self._kind, self._kept, self._first_at))
+            if outcome == "proved":
+                proved += 1
+            elif outcome in ("not-kept", "later"):
+                self._audit.count(self._kind, outcome)
+            elif outcome is not None:
+                self._find(AuditFinding(self._kind, outcome, self._place(row), "", self._name(key, text)))
+        gone = self._old - old
+        for outcome, times in (("proved", self._rows - gone - looked_at + proved), ("not-kept", gone)):
+            if times:
+                self._audit.count(self._kind, outcome, times)  # type: ignore[arg-type]  # both are outcomes
+
+    def _expect(self, changed: Sequence[Change]) -> None:
+        keys = [key for key, _ in changed]
+        self._said.fetch(keys)
+        self._stands.fetch(keys)
+        said, stands = self._said.values, self._stands.values
+        for key, value in changed:
+            if key in stands and stands[key].value == value:
+                del stands[key]
+                said.pop(key, None)
+            else:
+                said[key] = value
+        self._said.bound()
+
+    def _take(self, records: Sequence[Said]) -> None:
+        keys = [key for key, _, _ in records]
+        self._said.fetch(keys)
+        self._stands.fetch(keys)
+        said, stands = self._said.values, self._stands.values
+        for key, value, offset in records:
+            if key in said and said[key] == value:
+                del said[key]
+                stands.pop(key, None)
+            else:
+                stands[key] = StandingRow(offset, value)
+        self._stands.bound()
+
+    def _read_until(self, last: int, share: float) -> None:
+        """As far as Decide had written it then: its marker says so, ids have none."""
+        until = self._kept.start + share * (self._kept.end - self._kept.start) + AHEAD
+        while self._next <= until and (self._marker < last if self._kind == "row" else bool(self._said)):
+            if not self._read_some():
+                return
+
+    def _read_some(self) -> bool:
+        some = next(self._records, None)
+        if some is None:
+            return False
+        following = some[-1].offset + 1
+        self._told(following - self._next)
+        self._next = following
+        if self._kind == "row":
+            self._marker = max(self._marker, marker_in(some))
+            self._take([(kept.key, kept.value, kept.offset) for kept in some if kept.key and kept.key != MARKER])
+            return True
+        pairs = [(key, value, kept.offset) for kept in some for key, value in pairs_of(kept)]
+        if pairs and self._kept.start > 0:
+            self._first_at = self._first_at or id_at(pairs[0][1])
+        self._take(pairs)
+        return True
+
+    def _some(self, kept: KeptPartition) -> Iterator[list[Kept]]:
+        """Of ids, each record has those of a batch."""
+        for some in kept.batches():
+            if self._kind == "row":
+                yield some
+            else:
+                yield from ([record] for record in some)
+
+    def _without_old(self, changed: Sequence[Change], was: Sequence[bytes | None]) -> list[Change]:
+        """Old ids do not wait: retention has taken most of them."""
+        self._old -= sum(value is not None and self._is_old(value) for value in was)
+        young = [change for change in changed if change[1] is not None and not self._is_old(change[1])]
+        self._old += len(changed) - len(young)
+        return young
+
+    def _is_old(self, value: bytes) -> bool:
+        return self._first_at > 0 and id_at(value) <= self._first_at
+
+    def _look_again(self) -> None:
+        """Find the last record of each key of which only the fold has spoken since."""
+        if not any(key not in self._stands.values for key, _ in self._said.items()):
+            return
+        for some in self._some(self._kept):
+            if self._kind == "row":
+                records: list[Said] = [(kept.key, kept.value, kept.offset) for kept in some if kept.key]
+            else:
+                records = [(key, value, kept.offset) for kept in some for key, value in pairs_of(kept)]
+            keys = [key for key, _, _ in records]
+            self._said.fetch(keys)
+            self._stands.fetch(keys)
+            said, stands = self._said.values, self._stands.values
+            stands.update({key: StandingRow(offset, value) for key, value, offset in records if key in said})
+            self._said.bound()
+            self._stands.bound()
+
+    def _waiting(self) -> Iterator[tuple[bytes, StandingRow | None]]:
+        """Keys of which either has spoken, in order, with the changelog's last record."""
+        said, stands = (key for key, _ in self._said.items()), self._stands.items()
+        one, other = next(said, None), next(stands, None)
+        while one is not None or other is not None:
+            if other is None or (one is not None and one < other[0]):
+                assert one is not None
+                yield one, None
+                one = next(said, None)
+            else:
+                yield other
+                one, other = next(said, None) if one == other[0] else one, next(stands, None)
+
+    def _find(self, finding: AuditFinding) -> None:
+        self._audit.find(finding)
+
+    def _name(self, key: bytes, text: str) -> str:
+        return f"{row_name(self._kind, key)}: {text}"
+
+    def _place(self, row: StandingRow | None) -> str:
+        return f"{self._kept.topic}/{self._kept.partition}" if row is None else self._kept.place(row.offset)
 
 
-def put_by_ids(kept: KeptPartition, values: KeyValues, told: Told) -> RowsKept:
-    """Of the changelog of the windowed table."""
-    found = RowsKept("id", kept, values)
-    for some in _some(kept.records):
-        rows: dict[bytes, bytes] = {}
-        for record in some:
-            for key, value in pairs_of(record):
-                rows[key] = StandingRow(record.offset, value).packed()
-                found.first_at = found.first_at or _id_at(value)
-        values.put(rows.items())
-        told(len(some))
-    return found
+def how_far(kept: KeptPartition) -> Judged:
+    """What the changelog of keyed tables says of the log."""
+    marker, anything, engines = -1, False, InMemory()
+    for some in kept.batches():
+        anything = True
+        found = marker_in(some)
+        marker = found if found >= 0 else marker
+        rows = [record for record in some if record.key is not None and record.key[:1] == ENGINES.prefix]
+        engines.put([(row.key or b"", StandingRow(row.offset, row.value).packed()) for row in rows])
+    return Judged(marker if marker >= 0 or not anything else inf, engines)
+
+
+def marker_in(some: Iterable[Kept]) -> int:
+    """The last marker of these records; -1: there is none."""
+    said = [kept.value for kept in some if kept.key == MARKER]
+    return next((int(value) for value in reversed(said) if value is not None and value.isdigit()), -1)
 
 
 def pairs_of(record: Kept) -> Iterable[tuple[bytes, bytes]]:
@@ -73,87 +244,3 @@ def pairs_of(record: Kept) -> Iterable[tuple[bytes, bytes]]:
         return list(unpack_pairs(record.value or b"\x90"))
     except (msgspec.MsgspecError, ValueError):
         return []
-
-
-def compare_rows(folded: KeyValues, found: RowsKept, audit: PartitionAudit) -> None:
-    """All rows, into `audit`."""
-    for key, value, standing in _merged(folded.items(b""), found.values.items(b"")):
-        row = None if standing is None else StandingRow.unpacked(standing)
-        outcome, text = _compared(key, value, row, found)
-        if outcome in ("proved", "not-kept", "later"):
-            audit.count(found.kind, outcome)
-        elif outcome is not None:
-            kept = found.kept
-            place = f"{kept.topic}/{kept.partition}" if row is None else kept.place(row.offset)
-            audit.find(AuditFinding(found.kind, outcome, place, "", f"{row_name(found.kind, key)}: {text}"))
-
-
-def row_name(kind: Kind, key: bytes) -> str:
-    """A row's table and key, for people."""
-    table = TABLE_OF.get((kind == "id", key[:1]))
-    if table is None:
-        return f"no table of a ledger has the key {key.hex()}"
-    name = key[1:]
-    try:
-        text = name.decode().replace("\x1f", " / ") if table is not IDS and len(name) != 16 else name.hex()
-    except UnicodeDecodeError:
-        text = name.hex()
-    return f"{table.name} {text}"
-
-
-def _compared(key: bytes, value: bytes | None, row: StandingRow | None, found: RowsKept) -> tuple[Outcome | None, str]:
-    stands = row.value if row is not None else None
-    if value is not None and value == stands:
-        return "proved", ""
-    if value is None and stands is None:
-        return None, ""  # a row that has ended, and its tombstone
-    if found.kind == "id" and row is not None and row.offset >= found.kept.sure:
-        return "later", ""
-    if value is None:
-        return "extra", "the fold has no such row"
-    if stands is None:
-        if found.kind == "id" and row is None and found.kept.start > 0 and _id_at(value) <= found.first_at:
-            return "not-kept", ""
-        return "missing", "nothing of it is there" if row is None else "it ends with a tombstone, the fold has it"
-    return _compared_fields(key, value, stands, found.kind)
-
-
-def _compared_fields(key: bytes, value: bytes, stands: bytes, kind: Kind) -> tuple[Outcome, str]:
-    table = TABLE_OF[kind == "id", key[:1]]
-    try:
-        one, other = table.decode(value), table.decode(stands)
-    except msgspec.MsgspecError:
-        return "differs", "it can't be read"
-    # an older version has written it with fewer fields; each rewrites it with all
-    return ("proved", "") if one == other else ("differs", difference_of_rows(one, other))
-
-
-def _id_at(value: bytes) -> int:
-    try:
-        return IDS.decode(value).at
-    except msgspec.MsgspecError:
-        return 0
-
-
-def _some(records: Iterable[Kept]) -> Iterator[list[Kept]]:
-    left = iter(records)
-    while some := list(islice(left, BATCH)):
-        yield some
-
-
-def _merged(
-    one: Iterator[tuple[bytes, bytes]], other: Iterator[tuple[bytes, bytes]]
-) -> Iterator[tuple[bytes, bytes | None, bytes | None]]:
-    """Keys that either has, in order, with the values of both."""
-    left, right = next(one, None), next(other, None)
-    while left is not None or right is not None:
-        if right is None or (left is not None and left[0] < right[0]):
-            assert left is not None
-            yield left[0], left[1], None
-            left = next(one, None)
-        elif left is None or right[0] < left[0]:
-            yield right[0], None, right[1]
-            right = next(other, None)
-        else:
-            yield left[0], left[1], right[1]
-            left, right = next(one, None), next(other, None)

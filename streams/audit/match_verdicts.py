@@ -7,87 +7,21 @@ AHEAD records forward finds it behind others that come too early; what names evi
 extra.
 """
 
-from collections import deque
-from collections.abc import Callable
-from itertools import islice
-from math import inf
+from collections.abc import Callable, Sequence
 
-import msgspec
-
-from sidestep.schemas import LogPosition, Verdict, Versions
+from sidestep.schemas import Verdict
+from sidestep.schemas.codec import encode
 from sidestep.streams.audit.findings import AuditFinding, Outcome, PartitionAudit, first_difference
 from sidestep.streams.audit.folds import Begun
 from sidestep.streams.audit.kept import Kept, KeptPartition
+from sidestep.streams.audit.offset_set import OffsetSet
+from sidestep.streams.audit.verdict_stream import AHEAD, VerdictStream
 from sidestep.topics.verdict_proof import HEADER
 
-AHEAD = 64
+TOGETHER = 250
+"""Verdicts compared at once; where one of them is not the next of its topic, each of them by itself."""
 MISSING_MAX = 10_000
 """Verdicts that may still stand further on."""
-
-
-class NamedEvidence(msgspec.Struct):
-    """What a verdict says of its place in the log."""
-
-    evidence: LogPosition
-    decided_at: float
-    versions: Versions
-
-
-_decode = msgspec.json.Decoder(NamedEvidence).decode
-
-
-class VerdictStream:
-    """The verdicts of one topic, looked at some records ahead."""
-
-    def __init__(self, kept: KeptPartition):
-        self.kept = kept
-        self._records = iter(kept.records)
-        self.ahead: deque[Kept] = deque()
-        self._first = self._first_kept() if kept.start > 0 else 0
-
-    def head(self) -> Kept | None:
-        """The next record; None at the end."""
-        if not self.ahead:
-            self.ahead.extend(islice(self._records, 1))
-        return self.ahead[0] if self.ahead else None
-
-    def take(self) -> Kept:
-        """The next one, which is done with. There is one."""
-        return self.ahead.popleft()
-
-    def keeps(self, offset: int) -> bool:
-        """Whether retention has left what the topic had of this evidence."""
-        return offset >= self._first
-
-    def index_of(self, offset: int) -> int | None:
-        """How far ahead the verdict on this evidence stands, behind others that come too early; None: it isn't near, or
-        it is the one that comes too late."""
-        self._look()
-        offsets = [judged.evidence.offset if (judged := self.read(kept)) else -1 for kept in self.ahead]
-        if offset not in offsets:
-            return None
-        index = offsets.index(offset)
-        skipped, behind = offsets[:index], offsets[index + 1 : index + 2]
-        if skipped and (behind > [max(skipped)] or (not behind and index > 1)):
-            return None  # those before it go on in their order behind it: it is late
-        return index
-
-    def _look(self) -> None:
-        self.ahead.extend(islice(self._records, max(AHEAD - len(self.ahead), 0)))
-
-    def _first_kept(self) -> float:
-        self._look()
-        known = [judged.evidence.offset for kept in self.ahead if (judged := self.read(kept)) is not None]
-        return min(known, default=inf)
-
-    def read(self, kept: Kept) -> NamedEvidence | None:
-        """What a record says of its place; None: it can't be a verdict on this partition's log."""
-        try:
-            judged = _decode(kept.value or b"")
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            return None
-        return judged if judged.evidence.partition == self.kept.partition else None
-
 
 Expected = tuple[Verdict, bytes]
 
@@ -122,8 +56,31 @@ class VerdictMatch:
             if (head := stream.head()) is not None and (judged := stream.read(head)) is not None
         ]
 
-    def expect(self, verdict: Verdict, value: bytes) -> None:
-        """The fold's next verdict, and its octets."""
+    def expect(self, verdicts: Sequence[Verdict]) -> None:
+        """The fold's next verdicts."""
+        for start in range(0, len(verdicts), TOGETHER):
+            some = verdicts[start : start + TOGETHER]
+            values = [encode(verdict) for verdict in some]
+            if not self._are_next(some, values):
+                for verdict, value in zip(some, values, strict=True):
+                    self._expect(verdict, value)
+
+    def _are_next(self, verdicts: Sequence[Verdict], values: Sequence[bytes]) -> bool:
+        """Whether all of them stand where they must, which is how it nearly always is."""
+        found: list[int] = []
+        for stream, decision in zip(self._streams, ("approved", "rejected"), strict=True):
+            own = [index for index, verdict in enumerate(verdicts) if verdict.decision == decision]
+            if own and not stream.are_next([verdicts[index] for index in own], [values[index] for index in own]):
+                return False
+            found.append(len(own))
+        for stream, count in zip(self._streams, found, strict=True):
+            stream.pass_by(count)
+        if proved := sum([self._counts(verdict.decided_at) for verdict in verdicts]):
+            self._audit.count("verdict", "proved", proved)
+        self._seen.add_all([verdict.evidence.offset for verdict in verdicts])
+        return True
+
+    def _expect(self, verdict: Verdict, value: bytes) -> None:
         own = self._streams[verdict.decision != "approved"]
         offset = verdict.evidence.offset
         head = own.head()
@@ -239,24 +196,6 @@ class VerdictMatch:
 
     def _place(self, offset: int) -> str:
         return f"{self._topic}/{self._audit.partition}/{offset}"
-
-
-class OffsetSet:
-    """A set of offsets, one bit for each that the log has."""
-
-    def __init__(self) -> None:
-        self._bits = bytearray()
-
-    def add(self, offset: int) -> None:
-        """One more, not negative."""
-        octet = offset >> 3
-        if octet >= len(self._bits):
-            self._bits.extend(bytes(octet + 1024 - len(self._bits)))
-        self._bits[octet] |= 1 << (offset & 7)
-
-    def __contains__(self, offset: int) -> bool:
-        octet = offset >> 3
-        return 0 <= octet < len(self._bits) and bool(self._bits[octet] >> (offset & 7) & 1)
 
 
 def _difference(kept: Kept, value: bytes, id: str) -> str:

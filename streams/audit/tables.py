@@ -15,12 +15,18 @@ class ReplayTables:
     def __init__(self, rows: KeyValues | None = None, window: KeyValues | None = None):
         self.keyed = InMemory() if rows is None else rows
         self.windowed = InMemory() if window is None else window
+        self.known_rows: dict[bytes, bytes | None] = {}
+        """What was looked up since something was written last, by table and key: octets, None where there are none."""
+        self.known_window: dict[bytes, bytes | None] = {}
 
     def read(self, table: Table[Row], keys: Iterable[bytes]) -> dict[bytes, Row]:
         """The rows of `keys` that exist."""
         wanted = list(keys)
         prefix, decode = table.prefix, table.decode
-        values = self._of(table).get_many([prefix + key for key in wanted])
+        places = [prefix + key for key in wanted]
+        values = self._of(table).get_many(places)
+        known = self.known_window if table.windowed else self.known_rows
+        known.update(zip(places, values, strict=True))
         return {key: decode(value) for key, value in zip(wanted, values, strict=True) if value is not None}
 
     def rows(self, table: Table[Row]) -> Iterator[tuple[bytes, Row]]:
@@ -37,6 +43,8 @@ class ReplayTables:
         self.keyed.put(changes.rows)
         if changes.window:
             self.windowed.put(changes.window)
+        self.known_rows.clear()
+        self.known_window.clear()
 
     def _of(self, table: Table[Any]) -> KeyValues:
         return self.windowed if table.windowed else self.keyed
