@@ -15,7 +15,7 @@ import msgspec
 from sidestep.streams.audit.findings import AuditFinding, Kind, PartitionAudit
 from sidestep.streams.audit.kept import Kept, KeptPartition
 from sidestep.streams.audit.key_values import Change, InMemory, KeyValues
-from sidestep.streams.audit.pending import Pending
+from sidestep.streams.audit.pending import MOST, Pending
 from sidestep.streams.audit.rows_apart import Apart, apart, id_at, row_name
 from sidestep.streams.audit.standing import StandingRow
 from sidestep.streams.decide.tables import ENGINES
@@ -35,24 +35,29 @@ NewStore = Callable[[str], KeyValues]
 Said = tuple[bytes, bytes | None, int]
 """A record of a changelog: key, row, offset."""
 
-_NOTHING = StandingRow(-1, b"no row")
-
 
 class Judged(NamedTuple):
     """How a log was judged, by its ledger."""
 
     until: float
-    """The last offset; -1: Decide has written nothing yet. A changelog without its marker tells nothing of that: inf."""
+    """The last offset; -1: Decide has written nothing yet. A changelog without its marker tells nothing of it: inf."""
     engines: KeyValues
     """Rows of who has judged it, each as a StandingRow."""
 
 
 class RowMatch:
     """Compares one changelog. `folded`: the store in which the fold leaves its rows. `known`, each time: what stood
-    there before, of the keys that were looked up."""
+    there before, of the keys that were looked up. `most`: how many rows may wait in memory."""
 
     def __init__(
-        self, kind: Kind, kept: KeptPartition, folded: KeyValues, audit: PartitionAudit, new_store: NewStore, told: Told
+        self,
+        kind: Kind,
+        kept: KeptPartition,
+        folded: KeyValues,
+        audit: PartitionAudit,
+        new_store: NewStore = lambda _: InMemory(),
+        told: Told = lambda _: None,
+        most: int = MOST,
     ):
         self._kind = kind
         self._kept = kept
@@ -63,9 +68,10 @@ class RowMatch:
             lambda: new_store(f"said-{kind}"),
             lambda value: StandingRow(0, value).packed(),
             lambda octets: StandingRow.unpacked(octets).value,
+            most,
         )
         self._stands = Pending[StandingRow](
-            lambda: new_store(f"stands-{kind}"), StandingRow.packed, StandingRow.unpacked
+            lambda: new_store(f"stands-{kind}"), StandingRow.packed, StandingRow.unpacked, most
         )
         self._records = self._some(kept)
         self._next = kept.start
@@ -106,7 +112,8 @@ class RowMatch:
             elif outcome in ("not-kept", "later"):
                 self._audit.count(self._kind, outcome)
             elif outcome is not None:
-                self._find(AuditFinding(self._kind, outcome, self._place(row), "", self._name(key, text)))
+                name = f"{row_name(self._kind, key)}: {text}"
+                self._audit.find(AuditFinding(self._kind, outcome, self._place(row), "", name))
         gone = self._old - old
         for outcome, times in (("proved", self._rows - gone - looked_at + proved), ("not-kept", gone)):
             if times:
@@ -209,12 +216,6 @@ class RowMatch:
             else:
                 yield other
                 one, other = next(said, None) if one == other[0] else one, next(stands, None)
-
-    def _find(self, finding: AuditFinding) -> None:
-        self._audit.find(finding)
-
-    def _name(self, key: bytes, text: str) -> str:
-        return f"{row_name(self._kind, key)}: {text}"
 
     def _place(self, row: StandingRow | None) -> str:
         return f"{self._kept.topic}/{self._kept.partition}" if row is None else self._kept.place(row.offset)
