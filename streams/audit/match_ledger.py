@@ -36,7 +36,7 @@ Said = tuple[bytes, bytes | None, int]
 """A record of a changelog: key, row, offset."""
 
 
-class Judged(NamedTuple):
+class HowFar(NamedTuple):
     """How a log was judged, by its ledger."""
 
     until: float
@@ -221,7 +221,7 @@ class RowMatch:
         return f"{self._kept.topic}/{self._kept.partition}" if row is None else self._kept.place(row.offset)
 
 
-def how_far(kept: KeptPartition) -> Judged:
+def how_far(kept: KeptPartition) -> HowFar:
     """What the changelog of keyed tables says of the log."""
     marker, anything, engines = -1, False, InMemory()
     for some in kept.batches():
@@ -230,7 +230,7 @@ def how_far(kept: KeptPartition) -> Judged:
         marker = found if found >= 0 else marker
         rows = [record for record in some if record.key is not None and record.key[:1] == ENGINES.prefix]
         engines.put([(row.key or b"", StandingRow(row.offset, row.value).packed()) for row in rows])
-    return Judged(marker if marker >= 0 or not anything else inf, engines)
+    return HowFar(marker if marker >= 0 or not anything else inf, engines)
 
 
 def marker_in(some: Iterable[Kept]) -> int:
