@@ -35,6 +35,7 @@ COMMANDS = {
     "hold": (f"{PACKAGE}.hold:hold", "Put services on hold, list and release them."),
     "audit": (f"{PACKAGE}.audit:audit", "Prove every verdict again, from the log that it follows from."),
     "explain": (f"{PACKAGE}.explain:explain", "Tell the whole story of one verdict."),
+    "backtest": (f"{PACKAGE}.backtest:backtest", "Try another policy on the log, or beside the workers."),
     "anomalies": (f"{PACKAGE}.anomalies:anomalies", "Show the incidents that are open."),
     "suppress": (f"{PACKAGE}.suppress:suppress", "Stop all mail to addresses and domains by hand."),
     "trap": (f"{PACKAGE}.trap:trap", "Report known spam traps, list and remove them."),

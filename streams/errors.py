@@ -96,3 +96,7 @@ class SnapshotsUnreachable(SidestepError):
 
 class AuditFailed(SidestepError):
     """An audit could not be carried through; what it says nothing of is neither proved nor refuted."""
+
+
+class BacktestFailed(SidestepError):
+    """A backtest could not be carried through."""

@@ -14,12 +14,18 @@ from hypothesis import strategies as st
 
 from sidestep.schemas import Anomaly, IntentEvidence, Listing, MailboxFinding, ModelRecord, MxFinding
 from sidestep.schemas.verdicts import FiredRule, LogPosition, Verdict, Versions
+from sidestep.streams.audit.audit_partition import Span
 from sidestep.streams.audit.findings import AuditFinding, AuditReport, PartitionAudit
+from sidestep.streams.backtest import report as backtest_report
+from sidestep.streams.backtest.counts import BacktestCounts
+from sidestep.streams.backtest.fate import MessageFate
+from sidestep.streams.backtest.messages import MessageRow
 from sidestep.streams.cli import COMMANDS, main
 from sidestep.streams.commands import (
     acls,
     audit,
     explain,
+    backtest_lines,
     hold,
     incident_lines,
     letter_lines,
@@ -98,6 +104,15 @@ STORY = VerdictStory(verdict=VERDICT, place=EVIL, evidence=_INTENT, seen=_SEEN, 
 UNJUDGED = UnjudgedStory(
     service=EVIL, id=EVIL, others=(_OTHER,), evidence=EVIL, dead_letters=((EVIL, EVIL),), unseen=(EVIL,)
 )
+CHANGED = BacktestCounts(policies=Counter({EVIL: 1}), says_otherwise=[EVIL])
+CHANGED.add(
+    MessageRow(
+        1, EVIL, EVIL, EVIL, b"", 1, MessageFate("send", "", "", 0.1, 1), MessageFate("drop", EVIL, EVIL, 0.1, 1)
+    ),
+    False,
+    "email-evidence/0",
+)
+BACKTEST = backtest_report.BacktestReport(EVIL, "x", [0], Span(), CHANGED)
 RIGHTS = RightsFinding("fault", EVIL, EVIL, EVIL, EVIL)
 
 
@@ -123,6 +138,7 @@ FOR_PEOPLE: dict[str, tuple[Callable[[], Iterable[str]], ...]] = {
         lambda: explain.described(STORY, short=True),
         lambda: explain.described(UNJUDGED),
     ),
+    "backtest": (lambda: backtest_lines.described(BACKTEST),),
     "anomalies": (lambda: incident_lines.table([ANOMALY], 0.0),),
     "hold": (lambda: hold._as_table([HOLD], 2, 1),),
     "suppress": (lambda: suppress._table([SUPPRESSION]),),
@@ -149,6 +165,7 @@ FOR_PROGRAMS: dict[str, tuple[Callable[[], str], ...]] = {
     ),
     "audit": (lambda: next(iter(audit.as_json_lines(AUDIT))),),
     "explain": (lambda: explain.object_line(STORY), lambda: explain.object_line(UNJUDGED)),
+    "backtest": (lambda: json_line(backtest_report.as_json(BACKTEST)),),
     "hold": (lambda: next(iter(hold._as_json([HOLD]))),),
     "suppress": (lambda: suppression_json(SUPPRESSION),),
     "trap": (lambda: trap_json(TRAP),),

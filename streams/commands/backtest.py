@@ -1,0 +1,84 @@
+"""sidestep backtest: what another policy would have made of the log, or makes of it beside the workers."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+
+from sidestep.streams.audit.audit_partition import FOR_EVER, NEVER, Span
+from sidestep.streams.commands.backtest_lines import described
+from sidestep.streams.commands.copy_progress import copy_progress
+from sidestep.streams.commands.options import FILE, broker_option, past_given
+from sidestep.streams.commands.past import HELP
+from sidestep.streams.decide.policy import Policy
+from sidestep.streams.decide.policy_check import checked
+from sidestep.streams.decide.policy_file import decoded, read_octets
+from sidestep.streams.errors import BacktestFailed, PolicyError
+from sidestep.streams.settings import load
+from sidestep.streams.terminal import json_line
+
+
+@click.command()
+@click.option("--policy", "policy_file", type=FILE, required=True, help="The other policy, as `policy check` takes it.")
+@click.option("--since", metavar="T", help=f"In force from then on, by the log's time: {HELP}. [default: always]")
+@click.option("--until", metavar="T", help="Compare what was decided before then.")
+@click.option(
+    "--partition", "partitions", type=click.IntRange(0), multiple=True, help="Only this partition of the log."
+)
+@click.option("--json", "as_json", is_flag=True, help="The report as one JSON object.")
+@broker_option
+def backtest(
+    policy_file: Path,
+    since: str | None,
+    until: str | None,
+    partitions: tuple[int, ...],
+    as_json: bool,
+    broker: str | None,
+) -> None:
+    """Show what would have become of each message by another policy, and what is known of those messages since.
+
+    The log is folded twice, once with the policies that stand in it. Nothing is written to Kafka, no group is joined.
+    docs/backtest.md says how each figure is counted and what can't be known.
+    """
+    from sidestep.streams.backtest.run import backtest as run
+    from sidestep.streams.runtime.collector import fit_batches
+
+    policy, text = usable(policy_file)
+    now_ms = int(time.time() * 1000)
+    span = Span(_second("--since", since, now_ms, NEVER), _second("--until", until, now_ms, FOR_EVER))
+    if span.since >= span.until:
+        raise click.UsageError("--since has to be before --until")
+    fit_batches()
+    with copy_progress("folding twice", 100) as show:
+        report = run(load(broker=broker).connection, policy, text, partitions, span, _percent(show))
+    if as_json:
+        from sidestep.streams.backtest.report import as_json as whole
+
+        click.echo(json_line(whole(report)))
+        return
+    for line in described(report):
+        click.echo(line)
+
+
+def usable(file: Path) -> tuple[Policy, str]:
+    """A policy that `sidestep policy check` lets through, and its text. Raises SidestepError with all its faults."""
+    try:
+        text = decoded(read_octets(file))
+    except OSError as error:
+        raise BacktestFailed(f"{file} can't be read: {error.strerror}") from None
+    except ValueError as error:
+        raise PolicyError(f"{file} {error}") from None
+    try:
+        return checked(text), text
+    except PolicyError as error:
+        raise PolicyError(f"{file}: {error}") from None
+
+
+def _second(option: str, text: str | None, now_ms: int, otherwise: float) -> float:
+    ms = past_given(option, text, now_ms)
+    return otherwise if ms is None else ms / 1000
+
+
+def _percent(show: Callable[[int, int], None]) -> Callable[[int, int], None]:
+    return lambda done, total: show(100 * done // max(total, 1), done)
