@@ -7,6 +7,9 @@ from pathlib import Path
 import click
 
 from sidestep.streams.audit.audit_partition import FOR_EVER, NEVER, Span
+from sidestep.streams.backtest.page import page
+from sidestep.streams.backtest.report import BacktestReport
+from sidestep.streams.backtest.report import as_json as whole
 from sidestep.streams.commands.backtest_lines import described
 from sidestep.streams.commands.copy_progress import copy_progress
 from sidestep.streams.commands.options import FILE, broker_option, past_given
@@ -27,6 +30,7 @@ from sidestep.streams.terminal import json_line
     "--partition", "partitions", type=click.IntRange(0), multiple=True, help="Only this partition of the log."
 )
 @click.option("--json", "as_json", is_flag=True, help="The report as one JSON object.")
+@click.option("--html", "html_file", type=FILE, help="Besides, the report with plots: a page that asks no network.")
 @broker_option
 def backtest(
     policy_file: Path,
@@ -34,6 +38,7 @@ def backtest(
     until: str | None,
     partitions: tuple[int, ...],
     as_json: bool,
+    html_file: Path | None,
     broker: str | None,
 ) -> None:
     """Show what would have become of each message by another policy, and what is known of those messages since.
@@ -52,13 +57,7 @@ def backtest(
     fit_batches()
     with copy_progress("folding twice", 100) as show:
         report = run(load(broker=broker).connection, policy, text, partitions, span, _percent(show))
-    if as_json:
-        from sidestep.streams.backtest.report import as_json as whole
-
-        click.echo(json_line(whole(report)))
-        return
-    for line in described(report):
-        click.echo(line)
+    _show(report, as_json, html_file)
 
 
 def usable(file: Path) -> tuple[Policy, str]:
@@ -73,6 +72,16 @@ def usable(file: Path) -> tuple[Policy, str]:
         return checked(text), text
     except PolicyError as error:
         raise PolicyError(f"{file}: {error}") from None
+
+
+def _show(report: BacktestReport, as_json: bool, html_file: Path | None) -> None:
+    if html_file is not None:
+        try:
+            html_file.write_text(page(report), "utf-8")
+        except OSError as error:
+            raise BacktestFailed(f"{html_file} can't be written: {error.strerror}") from None
+    for line in [json_line(whole(report))] if as_json else described(report):
+        click.echo(line)
 
 
 def _second(option: str, text: str | None, now_ms: int, otherwise: float) -> float:

@@ -1,18 +1,15 @@
 """A backtest's report as lines for people. Pure."""
 
-from collections import Counter
 from collections.abc import Iterator
-from datetime import UTC, datetime
 
-from sidestep.streams.backtest.counts import ACTIONS, DELAYS, HOUR_MS, ChangedMessage, FateChange
-from sidestep.streams.backtest.outcomes import OUTCOMES, OutcomeName
+from sidestep.streams.backtest.counts import ACTIONS, DELAYS, HOUR_MS, ChangedMessage
 from sidestep.streams.backtest.report import CAVEATS, SENT, BacktestReport
+from sidestep.streams.backtest.words import SAID, example_head, fate_text, kind_of, moment, outcomes_text
 from sidestep.streams.terminal import printable
 
 CHANGES_SHOWN = 40
 RULES_SHOWN = 20
 OTHERWISE_SHOWN = 30
-SAID = {"send": "sent", "defer": "deferred", "drop": "dropped"}
 
 
 def described(report: BacktestReport) -> Iterator[str]:
@@ -30,33 +27,11 @@ def described(report: BacktestReport) -> Iterator[str]:
     yield from CAVEATS
 
 
-def moment(at_ms: int) -> str:
-    """Log time, UTC, to the second."""
-    try:
-        return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")
-    except (ValueError, OverflowError):
-        return str(at_ms)
-
-
-def kind_of(change: FateChange) -> str:
-    """sent -> dropped: the rules that stop it."""
-    before = SAID[change.before] + (f" ({change.rule_before})" if change.rule_before else "")
-    after = SAID[change.after] + (f" ({change.rule_after})" if change.rule_after else "")
-    return f"{before} -> {after}"
-
-
-def outcomes_text(outcomes: Counter[OutcomeName]) -> str:
-    """What there is of each, the gravest first."""
-    return ", ".join(f"{name} {outcomes[name]:,}" for name in OUTCOMES if outcomes[name])
-
-
 def example_lines(each: ChangedMessage) -> Iterator[str]:
     """A message, and what both policies say of it."""
-    who = f"{each.service}/{each.id} to ***@{each.domain}"
-    yield f"{moment(each.at_ms)}  {who}  {each.place}  since: {each.outcome}"
-    for name, fate in (("in the log", each.before), ("the other", each.after)):
-        why = f": {fate.rule}: {fate.text}" if fate.rule else ""
-        yield f"    {name:<11}{SAID[fate.action]}, risk {fate.risk:g}{why}"
+    yield f"{example_head(each)}  since: {each.outcome}"
+    yield f"    in the log {fate_text(each.before)}"
+    yield f"    the other  {fate_text(each.after)}"
 
 
 def _head(report: BacktestReport) -> Iterator[str]:
