@@ -1,6 +1,6 @@
 """A backtest's report as one HTML page that asks no network: its style and plots are in it, and no script. Pure."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from importlib.resources import files
 
 from sidestep.streams.backtest.counts import ACTIONS, DELAYS, HOUR_MS, RISK_BINS, SIDES, ChangedMessage
@@ -39,9 +39,9 @@ def _sections(report: BacktestReport) -> Iterator[str]:
     if report.counts.messages:
         yield from _figures(report)
         yield from _fates(report)
+        yield from _plots(report)
         yield from _changes(report)
         yield from _examples(report)
-        yield from _plots(report)
     yield "<h2>What this can't tell</h2>"
     yield _list(CAVEATS)
     yield "<h2>Outcomes</h2>"
@@ -104,7 +104,7 @@ def _changes(report: BacktestReport) -> Iterator[str]:
         (f"{outcomes.total():,}", kind_of(change), change.service, outcomes_text(outcomes))
         for change, outcomes in changes[:CHANGES_SHOWN]
     )
-    yield _table(("messages", "change", "service", "since"), rows, counts=(0,))
+    yield _table(("messages", "change", "service", "since"), rows, (0,), "changes")
     if (more := len(changes) - CHANGES_SHOWN) > 0:
         yield f'<p class="quiet">… and {more:,} more: --json has them.</p>'
 
@@ -114,7 +114,7 @@ def _examples(report: BacktestReport) -> Iterator[str]:
     if rows:
         yield "<h2>Examples</h2>"
         head = ("message", "in the log", "the other policy", "since")
-        yield _table(head, map(_example, rows))
+        yield _table(head, [_example(each) for each in rows], kind="examples")
 
 
 def _example(each: ChangedMessage) -> tuple[str, ...]:
@@ -167,7 +167,7 @@ def _list(items: Sequence[str]) -> str:
 
 
 def _table(
-    head: Sequence[str], rows: Iterator[Sequence[str]] | Sequence[Sequence[str]], counts: Sequence[int] = ()
+    head: Sequence[str], rows: Iterable[Sequence[str]], counts: Collection[int] = (), kind: str = "plain"
 ) -> str:
     def cells(tag: str, row: Sequence[str]) -> str:
         marked = (' class="count"' if at in counts else "" for at in range(len(row)))
@@ -175,4 +175,4 @@ def _table(
 
     lines_of = [f"<tr>{cells('th', head)}</tr>"] if head else []
     lines_of += [f"<tr>{cells('td', row)}</tr>" for row in rows]
-    return f"<table>{''.join(lines_of)}</table>"
+    return f'<table class="{kind}">{"".join(lines_of)}</table>'
