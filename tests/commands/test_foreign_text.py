@@ -24,8 +24,8 @@ from sidestep.streams.cli import COMMANDS, main
 from sidestep.streams.commands import (
     acls,
     audit,
-    explain,
     backtest_lines,
+    explain,
     hold,
     incident_lines,
     letter_lines,
