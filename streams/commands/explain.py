@@ -58,7 +58,7 @@ def explain(
     keys = Keys(secret, former_hash_key(settings)) if secret is not None else None
     fit_batches()
     asked = VerdictQuestion(Wanted(service, intent_id), attempt, None if near_ms is None else near_ms / 1000)
-    story = run(settings.connection, asked, keys, copy_progress)
+    story = run(settings.connection, asked, keys, settings.snapshots_url, copy_progress)
     if as_object:
         shown: Iterable[str] = [object_line(story)]
     else:

@@ -22,11 +22,15 @@ from sidestep.streams.demo.offers import Offers
 from sidestep.streams.demo.parties import AUDITOR, DASHBOARD, OPERATOR, Parties
 from sidestep.streams.demo.planning import Plan, plan
 from sidestep.streams.demo.verdict_log import AnomalyReader, VerdictReader, all_keys, dead_letters, unproved
+from sidestep.streams.explain.find import Wanted
+from sidestep.streams.explain.run import VerdictQuestion, explain
+from sidestep.streams.explain.story import VerdictStory
 from sidestep.streams.local.nameserver import SMALL_WORLD, NameServer
 from sidestep.streams.local.ports import free_port
 from sidestep.streams.local.processes import WorkerProcess, Workers, one_for_each_role
 from sidestep.streams.roles import ROLES
 from sidestep.streams.screen.hash_key import former_file, hash_key
+from sidestep.streams.screen.keys import Keys
 from sidestep.streams.settings import Settings
 from sidestep.topics import admin
 from sidestep.topics.connection import Connection
@@ -73,9 +77,22 @@ class Demo:
             outcome = self._day(names, workers, planned)
             with self._step("the log folded once more, and every verdict proved"):
                 proved = audit(self._connect(AUDITOR), proofs=self._entrance.keys is not None)
+            story = self._explained(outcome)
         outcome.count.examples += [f"{each.place}: {each.text}" for part in proved.partitions for each in part.findings]
         summary.show(self._console, self._traffic.services, outcome)
+        if story is not None:
+            summary.show_story(self._console, story)
         return outcome.count, proved
+
+    def _explained(self, outcome: summary.DaySummary) -> VerdictStory | None:
+        """The story of one verdict, for which a history counts if there is any such; None: nothing was stopped."""
+        seen = outcome.tally.telling()
+        if seen is None:
+            return None
+        question = VerdictQuestion(Wanted(seen.service, seen.id), seen.attempt)
+        with self._step("one verdict explained"):
+            story = explain(self._connect(AUDITOR), question, Keys(hash_key(Settings(data_dir=str(self._folder)))))
+        return story if isinstance(story, VerdictStory) else None
 
     def _connect(self, principal: str) -> Connection:
         return self._entrance.access(principal).connect()

@@ -19,6 +19,8 @@ from sidestep.streams.demo.model import Service
 from sidestep.streams.demo.offers import Offers
 from sidestep.streams.demo.planning import Plan
 from sidestep.streams.demo.tally import DayTally, RuleTally
+from sidestep.streams.explain.story import VerdictStory
+from sidestep.streams.explain.tell import told_shortly
 from sidestep.streams.terminal import printable
 
 OUTCOMES = {"send": "flagged", "drop": "dropped", "defer": "deferred"}
@@ -65,6 +67,15 @@ def show(console: Console, services: Mapping[str, Service], day: DaySummary) -> 
     console.print(_section("How fast", _speed(day)))
     if not day.count.right:
         console.print(_section("WRONG", day.count.examples, "red"))
+
+
+def show_story(console: Console, story: VerdictStory) -> None:
+    """Print one verdict, explained in a few lines."""
+    command = printable(f"sidestep explain {story.verdict.service} {story.verdict.id}")
+    console.print(Text(f"One verdict, explained: {command} tells all of it", style="bold"))
+    for line in told_shortly(story):
+        console.print(Text.from_ansi(line), soft_wrap=True)
+    console.print()
 
 
 def _services(services: Mapping[str, Service], tally: DayTally) -> Table:

@@ -5,6 +5,12 @@ from dataclasses import dataclass, field
 
 from sidestep.streams.demo.seen import Seen
 
+TELLING = (
+    "recipient-hard-bounce", "recipient-suspended", "recipient-complaint", "typo-domain", "domain-takes-no-mail",
+    "dns-unknown",
+)  # fmt: skip
+"""Rules whose verdicts have a story, the best first: of these one is explained in the end."""
+
 
 @dataclass
 class RuleTally:
@@ -49,6 +55,11 @@ class DayTally:
     def by_frequency(self) -> list[tuple[str, RuleTally]]:
         """Rules, the most frequent first."""
         return sorted(self.rules.items(), key=lambda item: (-item[1].count, item[0]))
+
+    def telling(self) -> Seen | None:
+        """A verdict with a story to tell; None: no rule has stopped anything."""
+        stopped = (self.rules[name].example for name in TELLING if name in self.rules)
+        return next((seen for seen in stopped if seen is not None and seen.action != "send"), None)
 
     def latency(self, share: float) -> float:
         """Seconds within which that share of the verdicts was there; 0 without any."""

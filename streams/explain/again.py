@@ -19,10 +19,10 @@ class Again(NamedTuple):
     seen: Witnessed | None
     unseen: str
     """Why it could not be done."""
-    difference: str
+    difference: str = ""
     """Between what stands in Kafka and what the fold says; empty: none."""
-    began: int
-    folded: int
+    began: int = 0
+    folded: int = 0
 
 
 def judged_again(verdict: Verdict, value: bytes, tables: ReplayTables, start: int, log: Iterable[LogRecord]) -> Again:

@@ -88,7 +88,7 @@ def first_at(shelf: Shelf, second: float) -> int:
 
 
 def latest(found: Sequence[FoundVerdict], attempt: int | None) -> FoundVerdict | None:
-    """The last one, or that on an attempt; a fault of the service never hides a verdict on the message itself."""
+    """The last one, of all attempts or of one; None: there is none."""
     some = [each for each in found if attempt is None or each.verdict.attempt == attempt]
     return max(some, key=lambda each: each.order, default=None)
 

@@ -9,9 +9,10 @@ from msgspec import json
 
 from sidestep.schemas import EmailIntent, IntentEvidence
 from sidestep.schemas.codec import ContractError, decode, decode_evidence
+from sidestep.streams.audit.beginning import LogSnapshots
 from sidestep.streams.errors import NoPolicy, SnapshotNeeded, UnknownEngine
 from sidestep.streams.explain.again import Again, judged_again
-from sidestep.streams.explain.beginning import start_before
+from sidestep.streams.explain.beginning import beginning_before
 from sidestep.streams.explain.find import NEAR_SECONDS, FoundVerdict, Wanted, anywhere, latest, read_verdict, within
 from sidestep.streams.explain.ids import id_keys, rows_among
 from sidestep.streams.explain.letters import letters_of
@@ -24,6 +25,7 @@ from sidestep.topics.catalog import APPROVED, EVIDENCE, IDS_CHANGELOG, INTENTS, 
 from sidestep.topics.cluster import admin_client, require
 from sidestep.topics.connection import Connection
 from sidestep.topics.errors import NotLetIn
+from sidestep.topics.stretch import topic_of
 
 ResultT = TypeVar("ResultT")
 Progress = Callable[[str, int], AbstractContextManager[Callable[[int, int], None]]]
@@ -44,12 +46,17 @@ def _silent(_doing: str, _total: int) -> AbstractContextManager[Callable[[int, i
 
 
 def explain(
-    connection: Connection, asked: VerdictQuestion, keys: Keys | None = None, progress: Progress = _silent
+    connection: Connection,
+    asked: VerdictQuestion,
+    keys: Keys | None = None,
+    snapshots_url: str = "",
+    progress: Progress = _silent,
 ) -> VerdictStory | UnjudgedStory:
     """The story of an id's last verdict, or of that on one attempt. `keys`: with them the ledger's row of the id leads
-    to it. Raises SidestepError."""
+    to it; `snapshots_url`: with snapshots of the ledger less of the log has to be folded. Raises SidestepError."""
+    snapshots = LogSnapshots(snapshots_url, topic_of(connection, EVIDENCE.name).cluster) if snapshots_url else None
     with closing(KafkaShelves(connection)) as shelves:
-        return _Explainer(connection, shelves, asked, keys, progress).story()
+        return _Explainer(connection, shelves, asked, keys, snapshots, progress).story()
 
 
 class _Explainer:
@@ -59,10 +66,11 @@ class _Explainer:
         shelves: KafkaShelves,
         asked: VerdictQuestion,
         keys: Keys | None,
+        snapshots: LogSnapshots | None,
         progress: Progress,
     ):
         self._connection, self._shelves, self._asked = connection, shelves, asked
-        self._keys, self._progress = keys, progress
+        self._keys, self._snapshots, self._progress = keys, snapshots, progress
         self._topics = require(admin_client(connection), connection, [EVIDENCE.name, APPROVED.name, REJECTED.name])
         self._verdicts = [*self._of(APPROVED.name), *self._of(REJECTED.name)]
 
@@ -111,7 +119,7 @@ class _Explainer:
         (log,) = self._shelves.shelves(EVIDENCE.name, [position.partition])
         record = log.peek(position.offset)
         evidence = _intent(record.value) if record is not None and record.offset == position.offset else None
-        again = Again(None, "its evidence is not retained any more", "", 0, 0)
+        again = Again(None, "its evidence is not retained any more")
         if evidence is not None:
             again = self._again(chosen, log)
         return VerdictStory(
@@ -125,15 +133,15 @@ class _Explainer:
     def _again(self, chosen: FoundVerdict, log: KafkaShelf) -> Again:
         offset = chosen.verdict.evidence.offset
         try:
-            with start_before(log, offset) as (tables, start):
+            with beginning_before(log, offset, self._snapshots) as begins:
 
                 def fold(some: list[Shelf]) -> Again:
-                    records = ((one.offset, one.value) for one in some[0].between(start, offset + 1))
-                    return judged_again(chosen.verdict, chosen.value, tables, start, records)
+                    records = ((one.offset, one.value) for one in some[0].between(begins.start, offset + 1))
+                    return judged_again(chosen.verdict, chosen.value, begins.tables, begins.start, records)
 
-                return self._read("folding the log", [log], fold, offset - start)
+                return self._read("folding the log", [log], fold, offset - begins.start)
         except (SnapshotNeeded, UnknownEngine, NoPolicy) as error:
-            return Again(None, str(error), "", 0, 0)
+            return Again(None, str(error))
 
     # -- no verdict
 

@@ -16,6 +16,11 @@ from tests.fixture_types import WaitUntil
 COMMAND = [sys.executable, "-c", "from sidestep.streams.cli import main; main(prog_name='sidestep')", "demo"]
 SMALL = ["--intents", "3000", "--day", "12"]
 RULE = re.compile(r"^ +([\d,]+)  ([a-z-]+) +(flagged|dropped|deferred) ", re.MULTILINE)
+EXPLAINED = re.compile(
+    r"^One verdict, explained: sidestep explain (\S+ \S+) tells all of it\n\1(, attempt \d+)?\n(REJECTED|DEFERRED): .*"
+    r"says the same\s+verdict, octet by octet\n",
+    re.MULTILINE | re.DOTALL,
+)
 RULES_AT_LEAST = 16
 """Of 22 that the whole day has. Complaints and suspended accounts are rare in so small a day, limits seldom reached."""
 
@@ -69,6 +74,7 @@ def test_every_intent_gets_its_verdict(tmp_path: Path) -> None:
     assert last is not None, done.stdout
     assert last[1] == last[2]
     assert f"audit proved={last[1]}/{last[1]}" == lines[-2]
+    assert EXPLAINED.search(done.stdout), done.stdout
     assert int(last[1]) >= 3_000
     assert len(set(RULE.findall(done.stdout))) >= RULES_AT_LEAST, done.stdout
     assert max(map(len, lines)) <= 100
@@ -85,6 +91,7 @@ def test_the_same_day_where_nobody_is_trusted(tmp_path: Path) -> None:
     last = re.fullmatch(r"intents=(\d+) verdicts=\1 lost=0 repeated=0", done.stdout.splitlines()[-1])
     assert last, done.stdout
     assert f"audit proved={last[1]}/{last[1]}" == done.stdout.splitlines()[-2]
+    assert EXPLAINED.search(done.stdout), done.stdout
     assert FORGED == re.findall(r"a dead letter \(([^)]*)\)|(?<=: )(Kafka) lets service-alerts", done.stdout)
     assert f"{int(last[1]):>7,} verdicts, each with the proof of Decide's key" in done.stdout
     assert [] == list(tmp_path.iterdir())

@@ -108,3 +108,16 @@ def test_what_a_forger_got_through_is_wrong() -> None:
     assert counted.right
     counted.examples.append("a verdict, past everybody: it was taken")
     assert not counted.right
+
+
+def test_a_verdict_with_a_story_is_told() -> None:
+    """One that was stopped, for its history where there is such a one; of what went out there is nothing to tell."""
+    tally = DayTally()
+    assert tally.telling() is None
+    tally.add(verdict("send", "typo-domain"), 0.1)
+    assert tally.telling() is None
+    for action, rule in (("drop", "typo-domain"), ("drop", "recipient-hard-bounce"), ("defer", "dns-unknown")):
+        tally.add(verdict(action, rule), 0.1)
+    told = tally.telling()
+    assert told is not None
+    assert [rule.id for rule in told.rules] == ["recipient-hard-bounce"]

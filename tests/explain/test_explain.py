@@ -1,0 +1,121 @@
+"""sidestep explain over a real Kafka that holds the golden log and all that Decide has made of it."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+from confluent_kafka import Producer
+
+from sidestep.schemas import EmailIntent, IntentEvidence, Verdict
+from sidestep.schemas.codec import decode, decode_evidence, encode
+from sidestep.streams.cli import main
+from sidestep.streams.explain.find import Wanted
+from sidestep.streams.explain.run import VerdictQuestion
+from sidestep.streams.explain.run import explain as run
+from sidestep.streams.explain.story import VerdictStory, as_json
+from sidestep.streams.screen.holds import rfc3339
+from sidestep.topics.catalog import APPROVED, DEAD_LETTERS, EVIDENCE, IDS_CHANGELOG, INTENTS, REJECTED
+from sidestep.topics.connection import Connection
+from tests.audit.world_log import Copy
+from tests.decide.world import KEYS, intent
+from tests.explain.test_witness import ODD
+
+pytestmark = pytest.mark.timeout(120)
+WAITS, PUBLISHED, DEAD = "waits", "published", "dead"
+Header = tuple[str, bytes]
+
+
+@pytest.fixture
+def told_log(clean_topics: Connection, judged_log: Copy) -> tuple[Connection, list[Verdict]]:
+    """The log in Kafka, with one intent at each stage on its way; all verdicts."""
+    producer = Producer(clean_topics.librdkafka())
+    for topic in (EVIDENCE, APPROVED, REJECTED, IDS_CHANGELOG):
+        for record in judged_log.topics[topic.name]:
+            producer.produce(topic.name, key=record.key, value=record.value, partition=0)
+    letter: Sequence[Header] = [
+        ("topic", b"email-intents"), ("partition", b"0"), ("offset", b"7"), ("reason", b"wrong-shape"),
+        ("text", b"Expected `str`"),
+    ]  # fmt: skip
+    published = EmailIntent(id=PUBLISHED, to="jane@example.com", service="shop")
+    producer.produce(EVIDENCE.name, value=encode(intent(WAITS)), partition=0)
+    producer.produce(INTENTS.name, value=encode(published), partition=1)
+    producer.produce(DEAD_LETTERS.name, value=b'{"id":"dead","to":1}', partition=2, headers=list(letter))
+    assert producer.flush(30) == 0
+    values = [record.value for name in (APPROVED, REJECTED) for record in judged_log.topics[name.name]]
+    return clean_topics, [decode(Verdict, value) for value in values]
+
+
+def explain(connection: Connection, *arguments: str) -> Result:
+    """The command, without a hash key: the golden log's is one that the settings refuse."""
+    environment = {"SIDESTEP_DATA_DIR": "/nonexistent"}
+    return CliRunner().invoke(main, ["explain", *arguments, "--broker", str(connection)], env=environment)
+
+
+def test_every_way_leads_to_the_verdict(told_log: tuple[Connection, list[Verdict]]) -> None:
+    """By the row of its id, near its time, and by reading everything: the same story, proved. The rules that applied
+    are those of the verdict."""
+    connection, verdicts = told_log
+    for verdict in verdicts[:: len(verdicts) // 4]:
+        question = VerdictQuestion(Wanted(verdict.service, verdict.id), verdict.attempt)
+        by_row = run(connection, question, KEYS)
+        assert isinstance(by_row, VerdictStory)
+        assert by_row.proved
+        story = as_json(by_row)
+        assert told_rules(story) == {rule.id for rule in by_row.verdict.rules} - ODD
+        arguments = [verdict.service, verdict.id, "--attempt", str(verdict.attempt), "--json"]
+        by_time = explain(connection, *arguments, "--near", rfc3339(round(verdict.decided_at * 1000)))
+        everywhere = explain(connection, *arguments)
+        assert (0, 0) == (by_time.exit_code, everywhere.exit_code), everywhere.output
+        assert [story["verdict"]] * 2 == [json.loads(each.output)["verdict"] for each in (by_time, everywhere)]
+
+
+def told_rules(story: dict[str, Any]) -> set[str]:
+    """The rules that applied."""
+    return {step["rule"] for step in story["rules"] if step["outcome"] in ("stops", "flags")}
+
+
+def test_it_fits_a_terminal(told_log: tuple[Connection, list[Verdict]]) -> None:
+    """All sections, none of them wider than 100 columns."""
+    connection, verdicts = told_log
+    verdict = max(verdicts, key=lambda each: len(each.rules))
+    shown = explain(connection, verdict.service, verdict.id)
+    assert shown.exit_code == 0, shown.output
+    lines = shown.output.splitlines()
+    titles = ("Why", "The message", "The address, just before", "Every rule, in order", "Where it all stands", "Proof")
+    assert set(titles) <= set(lines)
+    assert max(map(len, lines)) <= 100
+
+
+@pytest.mark.parametrize(
+    ("id", "says"),
+    [
+        (WAITS, "Decide has not judged it yet: email-evidence/0/"),
+        (PUBLISHED, "Screen has written no evidence of it: email-intents/1/0"),
+        (DEAD, "became a dead letter (wrong-shape: Expected `str`): email-dead-letters/2/0"),
+        ("nobody's", "Nothing with this id is there"),
+    ],
+)
+def test_an_id_without_a_verdict_gets_an_answer(told_log: tuple[Connection, list[Verdict]], id: str, says: str) -> None:
+    """Where it is on its way, or that it isn't."""
+    shown = explain(told_log[0], "shop", id)
+    assert shown.exit_code == 1
+    assert says in " ".join(shown.output.split())
+
+
+def test_a_changed_verdict_is_told_apart(clean_topics: Connection, judged_log: Copy) -> None:
+    """What stands in Kafka is not what the log says: so it is said, and the exit code is 1."""
+    changed = judged_log.topics[REJECTED.name][0].value
+    assert changed is not None
+    verdict = decode(Verdict, changed)
+    assert isinstance(decode_evidence(judged_log.topics[EVIDENCE.name][verdict.evidence.offset].value), IntentEvidence)
+    verdict.risk = 0.5
+    producer = Producer(clean_topics.librdkafka())
+    for record in judged_log.topics[EVIDENCE.name]:
+        producer.produce(EVIDENCE.name, value=record.value, partition=0)
+    producer.produce(REJECTED.name, key=verdict.id, value=encode(verdict), partition=0)
+    assert producer.flush(30) == 0
+    shown = explain(clean_topics, verdict.service, verdict.id, "--short")
+    assert shown.exit_code == 1
+    assert "NOT WHAT FOLLOWS FROM THE LOG: risk is 0.5" in shown.output
