@@ -37,7 +37,7 @@ cover: $(STAMP)  ## branch coverage of decide/ and runtime/, with a floor: minut
 others: $(STAMP)  ## the tests that `make cover` leaves out
 	$(BIN)/pytest -m "not long" $(addprefix --ignore=,$(COVERED))
 
-long: $(STAMP)  ## the tests of which each takes minutes: three brokers, bad networks
+long: $(STAMP)  ## the tests of which each takes minutes: three brokers, bad networks, a log of 200,000 events proved
 	$(BIN)/pytest -m long tests/guarantees
 
 newest: $(STAMP)  ## `make check` on the newest Python that is here

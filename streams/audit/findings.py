@@ -17,7 +17,8 @@ Outcome = Literal["proved", "differs", "missing", "extra", "repeated", "not-kept
 KINDS: tuple[Kind, ...] = ("verdict", "tally", "row", "id")
 FAULTS: tuple[Outcome, ...] = ("differs", "missing", "extra", "repeated")
 FINDINGS_MAX = 100
-"""Kept of each partition; the rest is counted."""
+"""Kept of a partition, of each kind and outcome: what follows from a fault must not hide it. The rest is counted."""
+STORIES_MAX = 20
 TEXT_MAX = 160
 
 
@@ -58,8 +59,13 @@ class PartitionAudit:
     def find(self, finding: AuditFinding) -> None:
         """One more that is not as it should be."""
         self.count(finding.kind, finding.outcome)
-        if len(self.findings) < FINDINGS_MAX:
+        if self.counts[finding.kind][finding.outcome] <= FINDINGS_MAX:
             self.findings.append(finding)
+
+    @property
+    def tells_stories(self) -> bool:
+        """The next verdict that differs comes with what was known of its recipient."""
+        return self.counts["verdict"]["differs"] < STORIES_MAX
 
     @property
     def proved(self) -> int:

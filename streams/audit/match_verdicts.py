@@ -8,6 +8,7 @@ extra.
 """
 
 from collections.abc import Callable, Sequence
+from itertools import chain
 
 from sidestep.schemas import Verdict
 from sidestep.schemas.codec import encode
@@ -90,29 +91,34 @@ class VerdictMatch:
                 self._audit.count("verdict", "proved")
         else:
             self._look_closer(verdict, value, own)
+            self._settle_early(offset - 1)
         self._seen.add(offset)
 
     def end(self, last: int) -> None:
         """The fold has no more: `last` is the offset of the last record that it has read. Whatever still stands there
         is looked at."""
-        self._settle_early(last)
         for stream in self._streams:
             while (head := stream.head()) is not None:
                 stream.take()
                 self._stray(stream, head)
                 self._settle_early(last)
+        self._settle_early(last)
+        for stream, kept in chain.from_iterable(self._early.values()):
+            if kept.offset < stream.kept.sure:
+                self._find_extra(stream, kept)
+            else:
+                self._audit.count("verdict", "later")
         for (verdict, _), story in self._missing.values():
             self._find_missing(verdict, story)
 
     def _settle_early(self, last: int) -> None:
-        """What has waited for its turn, which does not come."""
-        for offset, each in self._early.items():
-            for stream, kept in each:
-                if offset <= last or kept.offset < stream.kept.sure:
-                    self._report("extra", stream, kept, "the fold makes no verdict of its evidence")
-                else:
-                    self._audit.count("verdict", "later")
-        self._early.clear()
+        """What has waited for its turn, which does not come: the fold has read all up to this offset."""
+        for offset in [offset for offset in self._early if offset <= last]:
+            for stream, kept in self._early.pop(offset):
+                self._find_extra(stream, kept)
+
+    def _find_extra(self, stream: VerdictStream, kept: Kept) -> None:
+        self._report("extra", stream, kept, "the fold makes no verdict of its evidence")
 
     def _look_closer(self, verdict: Verdict, value: bytes, own: VerdictStream) -> None:
         offset = verdict.evidence.offset
@@ -170,7 +176,8 @@ class VerdictMatch:
         if not text:
             self._audit.count("verdict", "proved")
             return
-        story = self._story(verdict.evidence.offset) if story is None else story
+        if story is None:  # to tell one takes as long as to fold its batch: not for findings that are only counted
+            story = self._story(verdict.evidence.offset) if self._audit.tells_stories else ""
         self._report("differs", stream, kept, text, self._place(verdict.evidence.offset), story)
 
     def _note_missing(self, verdict: Verdict, value: bytes) -> None:

@@ -66,6 +66,10 @@ class Traffic:
         """New intents only, each its own; to one domain if given."""
         return [self._publish(self._new(label, domain or self._random.choice(GOOD))) for _ in range(count)]
 
+    def to(self, recipient: str, label: str = "") -> Input:
+        """A new intent to this address."""
+        return self._publish(msgspec.structs.replace(self._new(label, GOOD[0]), to=recipient))
+
     def _one(self, label: str) -> Iterator[Input]:
         kind = self._random.random()
         if kind < 0.70 or not self._published:
