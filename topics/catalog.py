@@ -185,7 +185,7 @@ WATCH_CHANGELOG = Topic(
     None,
     "compacted copy of Watch's ledger",
     producers=("watch",),
-    consumers=("watch",),
+    consumers=("watch", "auditors"),
     retention_ms=None,
     why_so_long="Watch's ledger is rebuilt from it; a story ends with a tombstone, 400 days after it was heard of last",
     cleanup="compact",

@@ -9,12 +9,13 @@ import msgspec
 
 from sidestep.streams.masking import without_local_parts
 
-Kind = Literal["verdict", "tally", "row", "id"]
-"""What is proved: `row` and `id` are what the ledger's two changelogs say."""
+Kind = Literal["verdict", "tally", "row", "id", "anomaly", "watch-row"]
+"""What is proved: `row` and `id` are what the ledger's two changelogs say, `watch-row` what that of Watch's says."""
 Outcome = Literal["proved", "differs", "missing", "extra", "repeated", "not-kept", "later"]
 """`not-kept`: retention has taken what it would be compared with. `later`: younger than the audit."""
 
-KINDS: tuple[Kind, ...] = ("verdict", "tally", "row", "id")
+KINDS: tuple[Kind, ...] = ("verdict", "tally", "row", "id", "anomaly", "watch-row")
+OF_WATCH: tuple[Kind, ...] = ("anomaly", "watch-row")
 FAULTS: tuple[Outcome, ...] = ("differs", "missing", "extra", "repeated")
 FINDINGS_MAX = 100
 """Kept of a partition, of each kind and outcome: what follows from a fault must not hide it. The rest is counted."""
@@ -49,6 +50,8 @@ class PartitionAudit:
     findings: list[AuditFinding] = field(default_factory=list)
     stopped: str = ""
     """Why the fold could not go on; empty: it did."""
+    unwatched: str = ""
+    """Why nothing can be said of what Watch has made; empty: it was compared, if there was to be compared."""
     whole: bool = True
     """False: verdicts alone were compared, as only a stretch was asked for."""
 

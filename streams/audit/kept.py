@@ -58,6 +58,19 @@ class KeptPartition:
 
 
 @dataclass(frozen=True)
+class KeptWatch:
+    """A partition of email-tallies, and all that Watch has made of it."""
+
+    tallies: KeptPartition
+    anomalies: Sequence[KeptPartition]
+    """All partitions of email-anomalies: an anomaly lies in that of its service."""
+    changelog: KeptPartition
+    """Of the ledger, with the marker."""
+    count: int
+    """Partitions of email-tallies."""
+
+
+@dataclass(frozen=True)
 class KeptLog:
     """A partition of email-evidence, and all that Decide has made of it."""
 

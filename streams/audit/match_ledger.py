@@ -7,6 +7,7 @@ up in the fold's own table. What only the fold has said since both agreed is loo
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 from math import inf
 from typing import NamedTuple
 
@@ -83,6 +84,7 @@ class RowMatch:
         self._first_at = 0
         if kept.start > 0 and kind == "id":
             self._read_some()
+        self._begin()
 
     def expect(self, changes: Sequence[Change], known: dict[bytes, bytes | None], last: int, share: float) -> None:
         """What the fold writes, up to the offset `last` of the log, which is that share of it."""
@@ -95,6 +97,15 @@ class RowMatch:
             changed = self._without_old(changed, was)
         self._expect(changed)
         self._read_until(last, share)
+
+    def _begin(self) -> None:
+        """With the rows of a snapshot: the changelog says them as well, before or behind it."""
+        rows = self._folded.items(b"")
+        while some := list(islice(rows, MOST)):
+            self._rows += len(some)
+            old = [self._is_old(value) for _, value in some]
+            self._old += sum(old)
+            self._expect([row for row, is_old in zip(some, old, strict=True) if not is_old])
 
     def end(self) -> None:
         """The fold has no more, and has written everything to `folded`."""
@@ -148,7 +159,7 @@ class RowMatch:
     def _read_until(self, last: int, share: float) -> None:
         """As far as Decide had written it then: its marker says so, ids have none."""
         until = self._kept.start + share * (self._kept.end - self._kept.start) + AHEAD
-        while self._next <= until and (self._marker < last if self._kind == "row" else bool(self._said)):
+        while self._next <= until and (bool(self._said) if self._kind == "id" else self._marker < last):
             if not self._read_some():
                 return
 
@@ -159,7 +170,7 @@ class RowMatch:
         following = some[-1].offset + 1
         self._told(following - self._next)
         self._next = following
-        if self._kind == "row":
+        if self._kind != "id":
             self._marker = max(self._marker, marker_in(some))
             self._take([(kept.key, kept.value, kept.offset) for kept in some if kept.key and kept.key != MARKER])
             return True
@@ -172,10 +183,10 @@ class RowMatch:
     def _some(self, kept: KeptPartition) -> Iterator[list[Kept]]:
         """Of ids, each record has those of a batch."""
         for some in kept.batches():
-            if self._kind == "row":
-                yield some
-            else:
+            if self._kind == "id":
                 yield from ([record] for record in some)
+            else:
+                yield some
 
     def _without_old(self, changed: Sequence[Change], was: Sequence[bytes | None]) -> list[Change]:
         """Old ids do not wait: retention has taken most of them."""
@@ -192,9 +203,8 @@ class RowMatch:
         if not any(key not in self._stands.values for key, _ in self._said.items()):
             return
         for some in self._some(self._kept):
-            if self._kind == "row":
-                records: list[Said] = [(kept.key, kept.value, kept.offset) for kept in some if kept.key]
-            else:
+            records: list[Said] = [(kept.key, kept.value, kept.offset) for kept in some if kept.key]
+            if self._kind == "id":
                 records = [(key, value, kept.offset) for kept in some for key, value in pairs_of(kept)]
             keys = [key for key, _, _ in records]
             self._said.fetch(keys)
@@ -231,6 +241,11 @@ def how_far(kept: KeptPartition) -> HowFar:
         rows = [record for record in some if record.key is not None and record.key[:1] == ENGINES.prefix]
         engines.put([(row.key or b"", StandingRow(row.offset, row.value).packed()) for row in rows])
     return HowFar(marker if marker >= 0 or not anything else inf, engines)
+
+
+def marker_of(kept: KeptPartition) -> float:
+    """How far a changelog says that a log has been judged, as HowFar has it."""
+    return how_far(kept).until
 
 
 def marker_in(some: Iterable[Kept]) -> int:

@@ -13,13 +13,22 @@ from functools import partial
 from itertools import chain, repeat
 
 from sidestep.schemas.codec import ContractError
-from sidestep.streams.audit.kept import Kept, KeptLog, KeptPartition
+from sidestep.streams.audit.kept import Kept, KeptLog, KeptPartition, KeptWatch
 from sidestep.streams.errors import AuditFailed
 from sidestep.streams.runtime.manifest import Place
 from sidestep.streams.runtime.offsets import Offsets
 from sidestep.streams.runtime.record import Record
 from sidestep.streams.runtime.to_the_end import batches_to_end
-from sidestep.topics.catalog import APPROVED, EVIDENCE, IDS_CHANGELOG, LEDGER_CHANGELOG, REJECTED, TALLIES
+from sidestep.topics.catalog import (
+    ANOMALIES,
+    APPROVED,
+    EVIDENCE,
+    IDS_CHANGELOG,
+    LEDGER_CHANGELOG,
+    REJECTED,
+    TALLIES,
+    WATCH_CHANGELOG,
+)
 from sidestep.topics.cluster import admin_client, require
 from sidestep.topics.connection import Connection
 from sidestep.topics.headers import UnreadableHeaders, headers_of
@@ -27,8 +36,9 @@ from sidestep.topics.verdict_proof import proof_among
 
 NAME = "sidestep-reader-audit"
 """Of the client; who may read at all may name a group of this name, which is never joined (topics/acls.py)."""
-MADE = (APPROVED.name, REJECTED.name, TALLIES.name, IDS_CHANGELOG.name)
-"""What Decide makes, besides the changelog with the marker."""
+MADE = (APPROVED.name, REJECTED.name, TALLIES.name, IDS_CHANGELOG.name, ANOMALIES.name)
+"""What Decide and Watch make, besides the changelogs with the markers."""
+MARKED = (LEDGER_CHANGELOG.name, WATCH_CHANGELOG.name)
 SETTLE_SECONDS = 90.0
 """A transaction may be open for a minute."""
 AGAIN_SECONDS = 0.1
@@ -59,22 +69,41 @@ class Extents:
         topics = (EVIDENCE.name, LEDGER_CHANGELOG.name, IDS_CHANGELOG.name)
         own = [self.places[Place(topic, partition)] for topic in topics]
         tallies = [self.places[Place(TALLIES.name, number)] for number in self.partitions(TALLIES.name)]
-        return sum(extent.end - extent.start for extent in (*own, *tallies))
+        watched = [self.places.get(Place(topic, partition)) for topic in (TALLIES.name, WATCH_CHANGELOG.name)]
+        extents = (*own, *tallies, *(extent for extent in watched if extent is not None))
+        return sum(extent.end - extent.start for extent in extents)
 
 
 def read_extents(connection: Connection) -> Extents:
     """What there is now, once no transaction that was open is so any more. Raises SidestepError."""
-    topics = (EVIDENCE.name, LEDGER_CHANGELOG.name, *MADE)
+    topics = (EVIDENCE.name, *MARKED, *MADE)
     found = require(admin_client(connection), connection, topics)
     places = [Place(topic, number) for topic in topics for number in sorted(found[topic].partitions)]
     offsets = Offsets(connection)
     starts = offsets.starts(places)
     made = [place for place in places if place.topic in MADE]
     sure = _settled(offsets, made)
-    changelog = _settled(offsets, [place for place in places if place.topic == LEDGER_CHANGELOG.name])
+    changelog = _settled(offsets, [place for place in places if place.topic in MARKED])
     ends = {**_settled(offsets, made), **changelog}
     ends |= {place: end.stable for place, end in offsets.ends(set(places) - ends.keys()).items()}
     return Extents({place: Extent(starts[place], sure.get(place, ends[place]), ends[place]) for place in places})
+
+
+def open_watch(connection: Connection, extents: Extents, partition: int) -> KeptWatch:
+    """One partition of email-tallies and what Watch has made of it, to be read once."""
+
+    def kept(topic: str, number: int) -> KeptPartition:
+        place = Place(topic, number)
+        extent = extents.places[place]
+        records = KafkaRecords(connection, place, extent, proofs=False)
+        return KeptPartition(topic, number, extent.start, extent.sure, records, extent.end)
+
+    return KeptWatch(
+        tallies=kept(TALLIES.name, partition),
+        anomalies=[kept(ANOMALIES.name, number) for number in extents.partitions(ANOMALIES.name)],
+        changelog=kept(WATCH_CHANGELOG.name, partition),
+        count=len(extents.partitions(TALLIES.name)),
+    )
 
 
 def open_log(connection: Connection, extents: Extents, partition: int, proofs: bool) -> KeptLog:

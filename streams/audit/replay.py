@@ -9,10 +9,10 @@ the same log, octet by octet when encoded, and so are tallies and rows.
 """
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice, pairwise
 from operator import itemgetter
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from sidestep.schemas import Evidence, Tally, Verdict
 from sidestep.schemas.codec import decode_evidence
@@ -24,6 +24,8 @@ from sidestep.streams.runtime.changes import Changes, encoded
 from sidestep.streams.runtime.readable import UNREADABLE, check_stamps, within
 from sidestep.streams.runtime.tables import Writes
 from sidestep.topics.catalog import EVIDENCE
+
+ModelT = TypeVar("ModelT")
 
 BATCH = 2000
 """Records folded together, as a worker with a backlog does; how the log is cut makes no difference."""
@@ -131,7 +133,7 @@ class Replayer:
 
     def _fold_readable(self, some: list[LogRecord], closely: bool) -> Replayed:
         fold = self._fold
-        records = readable(some, closely)
+        records = readable(some, closely, decode_evidence)
         if fold.kinds is not KINDS:
             records = [record for record in records if type(record[1]) in fold.kinds]
         check_stamps([record.at for _, record in records])
@@ -156,17 +158,21 @@ def split(some: list[LogRecord], begins: Sequence[int]) -> Iterator[list[LogReco
         yield some[start:stop]
 
 
-def readable(some: list[LogRecord], closely: bool) -> list[tuple[int, Evidence]]:
-    """The records that Decide folds; the others are dead letters. `closely`: without numbers that no row can keep."""
+def readable(
+    some: list[LogRecord],
+    closely: bool,
+    decode: Callable[[bytes | None], ModelT],
+) -> list[tuple[int, ModelT]]:
+    """The records that a fold can read; others are dead letters. `closely`: without numbers that no row can keep."""
     if not closely:
         try:
-            return [(offset, decode_evidence(value)) for offset, value in some]
+            return [(offset, decode(value)) for offset, value in some]
         except UNREADABLE:
             pass  # one of them: look for it
-    records: list[tuple[int, Evidence]] = []
+    records: list[tuple[int, ModelT]] = []
     for offset, value in some:
         try:
-            record = decode_evidence(value)
+            record = decode(value)
             records.append((offset, within(record) if closely else record))
         except UNREADABLE:
             continue

@@ -1,6 +1,6 @@
 """A row of the fold and what a changelog says of it last: whether that is the same, and in what it isn't. Pure."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -8,8 +8,13 @@ from sidestep.streams.audit.findings import Kind, Outcome, difference_of_rows
 from sidestep.streams.audit.kept import KeptPartition
 from sidestep.streams.audit.standing import StandingRow
 from sidestep.streams.decide.tables import IDS, TABLES
+from sidestep.streams.runtime.tables import Table
+from sidestep.streams.watch.tables import WATCH_TABLES
 
-TABLE_OF = {(table.windowed, table.prefix): table for table in TABLES}
+TABLE_OF: dict[tuple[Kind, bytes], Table[Any]] = {
+    **{("id" if table.windowed else "row", table.prefix): table for table in TABLES},
+    **{("watch-row", table.prefix): table for table in WATCH_TABLES},
+}
 
 
 class Apart(NamedTuple):
@@ -41,7 +46,7 @@ def apart(key: bytes, value: bytes | None, row: StandingRow | None, of: Apart) -
 
 
 def _apart_by_fields(key: bytes, value: bytes, stands: bytes, kind: Kind) -> tuple[Outcome, str]:
-    table = TABLE_OF[kind == "id", key[:1]]
+    table = TABLE_OF[kind, key[:1]]
     try:
         one, other = table.decode(value), table.decode(stands)
     except msgspec.MsgspecError:
@@ -60,7 +65,7 @@ def id_at(value: bytes) -> int:
 
 def row_name(kind: Kind, key: bytes) -> str:
     """A row's table and key, for people."""
-    table = TABLE_OF.get((kind == "id", key[:1]))
+    table = TABLE_OF.get((kind, key[:1]))
     if table is None:
         return f"no table of a ledger has the key {key.hex()}"
     name = key[1:]

@@ -13,10 +13,12 @@ from pathlib import Path
 from sidestep.streams.audit.audit_partition import PartitionAuditor, Span, require_beginning
 from sidestep.streams.audit.findings import AuditReport, PartitionAudit
 from sidestep.streams.audit.key_values import KeyValues
-from sidestep.streams.audit.reading import Extents, open_log, read_extents
+from sidestep.streams.audit.reading import Extents, open_log, open_watch, read_extents
+from sidestep.streams.audit.watch_partition import WatchAuditor
 from sidestep.streams.errors import AuditFailed
 from sidestep.streams.runtime.collector import fit_batches
-from sidestep.topics.catalog import EVIDENCE
+from sidestep.streams.watch.thresholds import Thresholds, thresholds
+from sidestep.topics.catalog import EVIDENCE, TALLIES
 from sidestep.topics.connection import Connection
 from sidestep.topics.errors import SidestepError
 
@@ -36,6 +38,8 @@ class Job:
     partition: int
     span: Span
     proofs: bool
+    rules: Thresholds
+    """Watch's."""
     folder: Path
     """Empty, for this partition's rows."""
 
@@ -47,9 +51,11 @@ def audit(
     proofs: bool = False,
     told: Told = lambda _done, _total: None,
     processes: int | None = None,
+    rules: Thresholds | None = None,
 ) -> AuditReport:
     """Audit these partitions of the log; all, where none is named. `proofs`: verdicts without a proof are a fault.
-    `processes`: at most so many at a time; None: one a core. Raises SidestepError, SnapshotNeeded among them."""
+    `processes`: at most so many at a time; None: one a core. `rules`: Watch's thresholds, None: as they ship. Raises
+    SidestepError, SnapshotNeeded among them."""
     extents = read_extents(connection)
     wanted = list(partitions) or extents.partitions(EVIDENCE.name)
     if unknown := set(wanted) - set(extents.partitions(EVIDENCE.name)):
@@ -61,7 +67,15 @@ def audit(
         require_beginning(open_log(connection, extents, partition, proofs))
     with tempfile.TemporaryDirectory(prefix="sidestep-audit-") as folder:
         jobs = [
-            Job(replace(connection), extents, partition, span, proofs, Path(folder) / str(partition))
+            Job(
+                replace(connection),
+                extents,
+                partition,
+                span,
+                proofs,
+                rules or thresholds(),
+                Path(folder) / str(partition),
+            )
             for partition in wanted
         ]
         return AuditReport(_run(jobs, processes or os.cpu_count() or 1, _Sum(told, total)))
@@ -81,7 +95,12 @@ def audit_one(job: Job, told: Callable[[int], None]) -> PartitionAudit:
 
     try:
         log = open_log(job.connection, job.extents, job.partition, job.proofs)
-        return PartitionAuditor(log, job.span, new_store, told).audit()
+        audit = PartitionAuditor(log, job.span, new_store, told).audit()
+        if job.span.whole and job.partition in job.extents.partitions(TALLIES.name):
+            kept = open_watch(job.connection, job.extents, job.partition)
+            partitions = len(job.extents.partitions(EVIDENCE.name))
+            WatchAuditor(kept, job.rules, partitions, audit, new_store, told).audit()
+        return audit
     finally:
         for store in opened:
             store.close()

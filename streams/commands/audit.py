@@ -8,7 +8,7 @@ import click
 from msgspec import to_builtins
 
 from sidestep.streams.audit.audit_partition import FOR_EVER, NEVER, Span
-from sidestep.streams.audit.findings import FAULTS, KINDS, AuditFinding, AuditReport, Outcome
+from sidestep.streams.audit.findings import FAULTS, KINDS, OF_WATCH, AuditFinding, AuditReport, Outcome, PartitionAudit
 from sidestep.streams.commands.copy_progress import copy_progress
 from sidestep.streams.commands.options import broker_option
 from sidestep.streams.commands.past import HELP, past_ms
@@ -17,10 +17,12 @@ from sidestep.streams.terminal import json_line, printable
 
 SHOWN = 20
 """Findings of a partition for people; --json has more of them."""
-NAMES = {"verdict": "verdicts", "tally": "tallies", "row": "rows", "id": "ids"}
+NAMES = {
+    "verdict": "verdicts", "tally": "tallies", "row": "rows", "id": "ids",
+    "anomaly": "anomalies", "watch-row": "of Watch",
+}  # fmt: skip
 COLUMNS: tuple[Outcome, ...] = ("proved", *FAULTS, "not-kept", "later")
-NOT_YET = "anomalies: Watch's are not audited yet"
-A_STRETCH = "tallies and ledger: compared only without --since and --until"
+A_STRETCH = "tallies, ledgers and anomalies: compared only without --since and --until"
 
 
 @click.command()
@@ -48,11 +50,13 @@ def audit(
     """Prove every verdict again, from the log that it follows from.
 
     The log is folded from its beginning, and what the fold says is compared, octet by octet, with email-approved and
-    email-rejected, with email-tallies and with the ledger's changelogs. Nothing is written to Kafka. Exit code 0 when
+    email-rejected, with email-tallies and with the ledger's changelogs; email-tallies likewise, as Watch folds it, with
+    email-anomalies and its changelog. Nothing is written to Kafka. Exit code 0 when
     all of it is proved, 1 when something is not: each is named with its place. docs/audit.md says more.
     """
     from sidestep.streams.audit.run import audit as run
     from sidestep.streams.runtime.collector import fit_batches
+    from sidestep.streams.thresholds_file import read_thresholds
 
     if keys_file is not None:
         from sidestep.topics.verdict_keys import read_verdict_keys
@@ -61,7 +65,9 @@ def audit(
     fit_batches()
     span = Span(_second("--since", since, NEVER), _second("--until", until, FOR_EVER))
     with copy_progress("auditing", 100) as show:
-        report = run(load(broker=broker).connection, partitions, span, keys_file is not None, _percent(show))
+        settings, proofs = load(broker=broker), keys_file is not None
+        rules = read_thresholds(settings)
+        report = run(settings.connection, partitions, span, proofs, _percent(show), rules=rules)
     for line in as_json_lines(report) if as_json else described(report):
         click.echo(line)
     if not report.right:
@@ -73,18 +79,17 @@ def described(report: AuditReport) -> Iterator[str]:
     yield f"{'partition':<11}{'':<10}" + "".join(f"{name:>11}" for name in COLUMNS)
     for each in report.partitions:
         for kind in KINDS:
-            if each.whole or kind == "verdict":
+            if kind == "verdict" or (each.whole and (kind not in OF_WATCH or each.counts[kind])):
                 counts = "".join(f"{each.counts[kind][outcome]:>11,}" for outcome in COLUMNS)
                 yield f"{each.partition if kind == 'verdict' else '':<11}{NAMES[kind]:<10}{counts}"
     for each in report.partitions:
-        yield from _notes(each.partition, each.unjudged, each.stopped)
+        yield from _notes(each)
         for finding in each.findings[:SHOWN]:
             yield from _found(finding)
         if each.faults > SHOWN:
             yield f"partition {each.partition}: {each.faults - SHOWN:,} more"
     if not all(each.whole for each in report.partitions):
         yield A_STRETCH
-    yield NOT_YET
     yield report.line()
 
 
@@ -94,15 +99,17 @@ def as_json_lines(report: AuditReport) -> Iterator[str]:
         counts = {NAMES[kind]: dict(counts) for kind, counts in each.counts.items()}
         fields = {"partition": each.partition, "records": each.records, "unjudged": each.unjudged, **counts}
         findings = [to_builtins(finding._asdict()) for finding in each.findings]
-        yield json_line({**fields, "stopped": each.stopped, "findings": findings})
+        yield json_line({**fields, "stopped": each.stopped, "unwatched": each.unwatched, "findings": findings})
     yield json_line({"proved": report.line().removeprefix("proved="), "right": report.right})
 
 
-def _notes(partition: int, unjudged: int, stopped: str) -> Iterator[str]:
-    if stopped:
-        yield click.style(printable(f"partition {partition} ends here: {stopped}"), fg="red")
-    if unjudged:
-        yield f"partition {partition}: {unjudged:,} records wait for Decide, and are left out"
+def _notes(each: PartitionAudit) -> Iterator[str]:
+    if each.stopped:
+        yield click.style(printable(f"partition {each.partition} ends here: {each.stopped}"), fg="red")
+    if each.unjudged:
+        yield f"partition {each.partition}: {each.unjudged:,} records wait for Decide, and are left out"
+    if each.unwatched:
+        yield printable(f"partition {each.partition}, what Watch has made: not compared. {each.unwatched}")
 
 
 def _found(finding: AuditFinding) -> Iterator[str]:

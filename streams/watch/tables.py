@@ -223,3 +223,8 @@ FORESTS = Table("forests", b"f", ForestRow)
 PACE_MINUTES = Table("pace_minutes", b"m", PaceMinuteRow)
 PACES = Table("paces", b"p", PaceRow)
 MODELS = Table("models", b"k", ModelRow)
+
+WATCH_TABLES = (
+    WATCH_CLOCK, WINDOWS, STORIES, BASELINES, INCIDENTS, REACTIONS,
+    BUDGETS, READERS, FORESTS, PACE_MINUTES, PACES, MODELS,
+)  # fmt: skip

@@ -76,7 +76,8 @@ EXPECTED = {
     },
     "auditor": {
         *(f"READ topic email-{name}" for name in
-          ("evidence", "approved", "rejected", "tallies", "anomalies", "ledger-changelog", "ids-changelog")),
+          ("evidence", "approved", "rejected", "tallies", "anomalies", "ledger-changelog", "ids-changelog",
+           "watch-changelog")),
         "READ group auditor", "READ group auditor/*", ANYBODY, "DESCRIBE group sidestep-anomalies-unused",
     },
     "kafka-browser": LOOKS | {
@@ -143,9 +144,9 @@ def test_only_decide_writes_verdicts_and_its_changelogs(topic: str) -> None:
 
 def test_only_those_whose_ledger_it_is_read_a_changelog() -> None:
     """The rows name who was written to, by hash. An operator has the secret, and looks one mailbox up; an auditor
-    compares Decide's with the log, which has the addresses anyway."""
+    compares Decide's with the log, which has the addresses anyway, and Watch's with the tallies."""
     readers = {name: who_may("READ", "topic", name, ALL) for name in CHANGELOGS}
-    others = {"email-ledger-changelog": {"decide", "operator", "auditor"}, "email-watch-changelog": {"watch"}}
+    others = {"email-ledger-changelog": {"decide", "operator", "auditor"}, "email-watch-changelog": {"watch", "auditor"}}
     others["email-ids-changelog"] = {"decide", "auditor"}
     assert others == {name: who for name, who in readers.items() if who != {"decide"}}
 
