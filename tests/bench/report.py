@@ -14,6 +14,7 @@ ABOUT = {
     "loop": ("bare loop", "none"),
     "screen": ("Screen alone", "at least once"),
     "decide": ("Decide alone", "exactly once"),
+    "audit": ("audit of Decide", "–"),
     "both": ("Screen + Decide", "exactly once"),
     "faust": ("plain Faust, Decide's fold", "at least once"),
 }
@@ -36,6 +37,7 @@ AIMS = (
     Aim("decide_vs_faust_cpu", "Decide's verdicts a CPU second, in Faust's", 20, True),
     Aim("screen_vs_loop_cpu", "CPU of Screen for an intent, in those of the bare loop", 3, False),
     Aim("decide_vs_loop_cpu", "CPU of a verdict, in those of the bare loop", 4.5, False),
+    Aim("audit_vs_loop_cpu", "CPU of a record that is audited, in those of the bare loop", 5, False),
     Aim("end_to_end_vs_faust_cpu", "end-to-end verdicts a CPU second, in Faust's", 10, True),
     Aim("p99_ms", "publish to verdict at half load, p99, ms", 100, False),
     Aim("rss_mb_1m", "peak memory of Decide with 1,000,000 recipients, MB", 400, False),
@@ -95,6 +97,7 @@ def _ratios(microseconds: Callable[[str], float | None]) -> dict[str, float]:
     pairs = {
         "decide_vs_faust_cpu": ("faust", "decide"), "end_to_end_vs_faust_cpu": ("faust", "both"),
         "decide_vs_loop_cpu": ("decide", "loop"), "screen_vs_loop_cpu": ("screen", "loop"),
+        "audit_vs_loop_cpu": ("audit", "loop"),
     }  # fmt: skip
     known = {name: (microseconds(over), microseconds(under)) for name, (over, under) in pairs.items()}
     return {name: over / under for name, (over, under) in known.items() if over and under}

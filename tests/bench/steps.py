@@ -1,5 +1,6 @@
 """The steps of the benchmark, in the order in which one prepares the next. One system runs at a time."""
 
+import json
 import secrets
 import time
 from collections.abc import Iterator, Sequence
@@ -34,7 +35,7 @@ from tests.bench.recovery import free_port, time_recovery, write_ledger
 from tests.bench.report import Results
 from tests.bench.workload import intents, roomy_policy
 
-STEPS = ("screen", "loop", "decide", "faust", "both", "latency", "recovery")
+STEPS = ("screen", "loop", "decide", "audit", "faust", "both", "latency", "recovery")
 VERDICTS = (APPROVED.name, REJECTED.name)
 OF_DECIDE = (*VERDICTS, TALLIES.name, LEDGER_CHANGELOG.name, IDS_CHANGELOG.name)
 LOOP_OUTPUT = "bench-loop"
@@ -46,6 +47,7 @@ POLL = 0.025
 QUIET_SECONDS = 0.7
 """All is done when so long nothing has come any more."""
 SILENCE_SECONDS = 40.0
+AUDIT_SECONDS = 300.0
 
 
 class Sizes(NamedTuple):
@@ -83,7 +85,7 @@ class Bench:
             self._prepare(stack)
             self.screen()
             for _ in range(self._sizes.rounds):
-                for step in ("loop", "decide", "faust"):
+                for step in ("loop", "decide", "audit", "faust"):
                     if step in wanted:
                         getattr(self, step)()
             if "recovery" in wanted:
@@ -114,6 +116,13 @@ class Bench:
             samples = self._watch([worker], VERDICTS, self._sizes.intents, status)
             self._note("decide", samples, self._sizes.intents)
             self._results.approved = self._log.records(APPROVED.name) / samples[-1].records
+
+    def audit(self) -> None:
+        """All that Decide has written in this round, proved again."""
+        with self._doing("audit"), self._child("audit", script("audited", self._connection)) as child:
+            measured = Cost(**json.loads(child.wait(AUDIT_SECONDS).splitlines()[-1]))
+        self._results.add("audit", measured)
+        self._say(f"audit: {measured.microseconds:.1f} µs CPU, {measured.a_second:,.0f} a second")
 
     def faust(self) -> None:
         """The first part of the same evidence, by the Faust agent; then it is ended."""

@@ -30,6 +30,7 @@ def lived_through_a_lot(system: System) -> int:
     """Traffic with bounces, a worker killed in its transaction, another policy, a hold. How many verdicts there are."""
     traffic = Traffic(seed=56)
     screen = system.start("screen").await_ready()
+    watch = system.start("watch").await_ready()
     feed_until_death(system, traffic, system.start("decide", failpoint="inside-transaction:5"), "killed")
     decide = system.start("decide").await_ready()
     system.feed.send(traffic.some(EVENTS // 2, "before"))
@@ -47,7 +48,7 @@ def lived_through_a_lot(system: System) -> int:
     system.feed.send(traffic.some(EVENTS // 2, "after"))
     system.feed.flush()
     system.verdicts.await_all(traffic.expected, 60)
-    assert [screen.leave(), decide.leave()] == [0, 0]
+    assert [screen.leave(), decide.leave(), watch.leave()] == [0, 0, 0]
     assert len({verdict.versions.policy for verdict in system.verdicts.verdicts.values()}) == 2
     assert any(rule.id == "service-on-hold" for verdict in system.verdicts.verdicts.values() for rule in verdict.rules)
     return len(traffic.expected)
@@ -112,6 +113,7 @@ def test_all_that_workers_have_written_is_proved(system: System, tmp_path: Path)
     verdicts = lived_through_a_lot(system)
     report = audit(system.connection, processes=2)
     assert_proved(report)
+    assert all(each.counts["watch-row"]["proved"] and not each.unwatched for each in report.partitions)
     assert f"proved={verdicts}/{verdicts}" == report.line()
     done = CliRunner().invoke(main, ["audit", "--partition", "1", "--broker", str(system.connection)])
     assert done.exit_code == 0, done.output

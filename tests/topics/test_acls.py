@@ -146,8 +146,8 @@ def test_only_those_whose_ledger_it_is_read_a_changelog() -> None:
     """The rows name who was written to, by hash. An operator has the secret, and looks one mailbox up; an auditor
     compares Decide's with the log, which has the addresses anyway, and Watch's with the tallies."""
     readers = {name: who_may("READ", "topic", name, ALL) for name in CHANGELOGS}
-    others = {"email-ledger-changelog": {"decide", "operator", "auditor"}, "email-watch-changelog": {"watch", "auditor"}}
-    others["email-ids-changelog"] = {"decide", "auditor"}
+    others = {"email-ledger-changelog": {"decide", "operator", "auditor"}, "email-ids-changelog": {"decide", "auditor"}}
+    others["email-watch-changelog"] = {"watch", "auditor"}
     assert others == {name: who for name, who in readers.items() if who != {"decide"}}
 
 
