@@ -40,6 +40,8 @@ COMMANDS = {
     "suppress": (f"{PACKAGE}.suppress:suppress", "Stop all mail to addresses and domains by hand."),
     "trap": (f"{PACKAGE}.trap:trap", "Report known spam traps, list and remove them."),
     "marks": (f"{PACKAGE}.marks:marks", "Show what is known of a mailbox, take marks back."),
+    "forget": (f"{PACKAGE}.forget:forget", "Remove a person, say what is left until when, prove it."),
+    "export": (f"{PACKAGE}.export:export", "Give a person what is known of them."),
     "model": (f"{PACKAGE}.model:model", "Show what has been learnt about the risk."),
     "lists": (f"{PACKAGE}.lists:lists", "Block lists and feeds: status, refresh, check."),
 }

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Literal, NamedTuple
 
-from sidestep.topics.catalog import CATALOG, Topic
+from sidestep.topics.catalog import CATALOG, LEDGER_CHANGELOG, Topic
 from sidestep.topics.needs import INTERNAL
 from sidestep.topics.own_topics import own_topic
 
@@ -166,10 +166,16 @@ def _groups(principal: str, group: str) -> Iterator[Allowed]:
     if principal == BROWSER:
         yield "group", "prefixed", f"{group}-", "DESCRIBE"
     for topic in CATALOG:
-        if topic.name.endswith("-changelog") and may_read(principal, topic) and principal != "auditor":
+        if topic.name.endswith("-changelog") and _recovers(principal, topic):
             yield "group", "literal", f"recover-{topic.name}-unused", "DESCRIBE"  # streams/runtime/recovery.py
         if topic.name in ONCE and not _parties(principal).isdisjoint(topic.consumers):
             yield "group", "literal", ONCE[topic.name], "DESCRIBE"  # streams/runtime/to_the_end.py
+
+
+def _recovers(principal: str, topic: Topic) -> bool:
+    """A stage its own, `sidestep marks show` the ledger's; who else reads one names a group of readers."""
+    recovers = principal in topic.producers or (principal == "operator" and topic is LEDGER_CHANGELOG)
+    return recovers and may_read(principal, topic)
 
 
 def _transactions(principal: str, group: str) -> Iterator[Allowed]:

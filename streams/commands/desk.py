@@ -46,7 +46,7 @@ class Desk:
         from sidestep.topics.catalog import CONTROL, EVIDENCE
         from sidestep.topics.cluster import admin_client, require
 
-        self._settings = settings = load(broker=broker, data_dir=data_dir)
+        self.settings = settings = load(broker=broker, data_dir=data_dir)
         self._look = look
         connection = settings.connection
         topics = require(admin_client(connection), connection, [EVIDENCE.name, CONTROL.name])
@@ -64,7 +64,7 @@ class Desk:
         from sidestep.streams.runtime.failpoints import from_environment
         from sidestep.streams.screen.operator_writer import OperatorWriter
 
-        settings = self._settings
+        settings = self.settings
         writer = OperatorWriter(settings.connection, settings.group, self.partitions, self._look, from_environment())
         writer.write(said, _Progress(len(said)))
 

@@ -60,6 +60,11 @@ def erasure_tally(record: ErasureRecord, partition: int) -> Tally:
     return Tally(service="", partition=partition, second=record.at // 1000, erased=erased)
 
 
+def stops_mail_alone(row: RecipientRow) -> bool:
+    """Whether a row says no more than what an erasure leaves."""
+    return row == _kept(row, row.first_seen)
+
+
 def _keys(record: ErasureRecord | FeedbackEvidence) -> list[bytes]:
     return [key for key in (record.recipient_key, *(it.recipient_key for it in record.former)) if key]
 

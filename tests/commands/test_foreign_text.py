@@ -44,6 +44,9 @@ from sidestep.streams.doctor import show
 from sidestep.streams.doctor.row import CheckRow
 from sidestep.streams.explain.story import OtherVerdict, UnjudgedStory, VerdictStory
 from sidestep.streams.explain.witness import RuleStep, Signal, Witnessed
+from sidestep.streams.personal import handover, proof
+from sidestep.streams.personal.kept_until import KeptTopic
+from sidestep.streams.personal.traces import TopicTraces
 from sidestep.streams.redrive.letter import DeadLetter, LetterGroup, LetterOrigin, RedriveCount
 from sidestep.streams.rights import forms
 from sidestep.streams.rights.granted import RightsFinding
@@ -56,6 +59,7 @@ from sidestep.streams.screen.traps import KnownTrap
 from sidestep.streams.screen.traps import as_json as trap_json
 from sidestep.streams.settings import Settings
 from sidestep.streams.terminal import json_line, printable, printable_lines
+from sidestep.topics.catalog import CONTROL
 from sidestep.topics.needs import Shortfall
 from sidestep.topics.received import Received, Unreadable
 
@@ -84,6 +88,12 @@ HOLD, SUPPRESSION, TRAP = (
     Hold(EVIL, 10**15, EVIL, 1, 1, EVIL),
     Suppression(EVIL, EVIL, EVIL, 1),
     KnownTrap(EVIL, EVIL, 1),
+)
+PROOF = proof.ErasureProof(
+    [TopicTraces(KeptTopic(CONTROL.name, False, True, 1, 1), live={(0, EVIL.encode()): b"{}"})], 1
+)
+HANDOVER = handover.Handover(
+    EVIL, 1, [{"first mailed by": EVIL}], [{"what": EVIL}], [handover.PersonalRecord("x", 0, 1, 1, EVIL, EVIL)]
 )
 SHORTFALL = Shortfall("fault", EVIL, EVIL, EVIL, EVIL, EVIL, EVIL)
 AUDIT = AuditReport(
@@ -150,6 +160,8 @@ FOR_PEOPLE: dict[str, tuple[Callable[[], Iterable[str]], ...]] = {
         lambda: letter_lines.summary(RedriveCount(1, 1, 1, Counter({EVIL: 1})), False),
     ),
     "marks": (lambda: marks.described(RecipientRow(service=EVIL)),),
+    "forget": (lambda: proof.described(PROOF),),
+    "export": (lambda: handover.as_lines(HANDOVER),),
     "model": (lambda: map(printable, _model()),),
     "doctor": (lambda: show.as_table(ROWS, 100),),
     "lists": (lambda: lists._as_text([FEED], {}, SourcesFile(), 0.0).splitlines(),),
@@ -175,6 +187,8 @@ FOR_PROGRAMS: dict[str, tuple[Callable[[], str], ...]] = {
         lambda: letter_lines.whole_json(LETTER, True),
     ),
     "marks": (lambda: marks.as_json_line(0, RecipientRow(service=EVIL)),),
+    "forget": (lambda: proof.as_json(PROOF),),
+    "export": (lambda: next(iter(list(handover.as_json_lines(HANDOVER))[-1:])),),
     "doctor": (lambda: show.as_json(ROWS),),
     "lists": (lambda: lists._as_json([FEED], {}, SourcesFile()),),
     "acls": (lambda: forms.as_json("screen", EVIL, []),),

@@ -56,8 +56,8 @@ EXPECTED = {
         "WRITE topic email-control", "READ topic email-anomalies", "READ topic email-dead-letters",
         "READ topic email-ledger-changelog", "DESCRIBE group recover-email-ledger-changelog-unused",
         *(f"{what} topic email-{name}" for what in ("READ", "WRITE") for name in ("intents", "bounces", "engagement")),
-        *(f"DESCRIBE topic email-{name}" for name in
-          ("approved", "rejected", "tallies", "ids-changelog", "watch-changelog")),
+        *(f"READ topic email-{name}" for name in ("approved", "rejected", "tallies", "watch-changelog")),
+        "DESCRIBE topic email-ids-changelog",
         *(f"{what} topic __{name}" for what in ("DESCRIBE", "DESCRIBE_CONFIGS") for name in
           ("consumer_offsets", "transaction_state")),
         "READ group operator", "READ group operator/*", ANYBODY, "DESCRIBE group sidestep-control-unused",
@@ -143,11 +143,11 @@ def test_only_decide_writes_verdicts_and_its_changelogs(topic: str) -> None:
 
 
 def test_only_those_whose_ledger_it_is_read_a_changelog() -> None:
-    """The rows name who was written to, by hash. An operator has the secret, and looks one mailbox up; an auditor
-    compares Decide's with the log, which has the addresses anyway, and Watch's with the tallies."""
+    """The rows name who was written to, by hash. An operator has the secret, looks one mailbox up, and forgets it; an
+    auditor compares Decide's with the log, which has the addresses anyway, and Watch's with the tallies."""
     readers = {name: who_may("READ", "topic", name, ALL) for name in CHANGELOGS}
     others = {"email-ledger-changelog": {"decide", "operator", "auditor"}, "email-ids-changelog": {"decide", "auditor"}}
-    others["email-watch-changelog"] = {"watch", "auditor"}
+    others["email-watch-changelog"] = {"watch", "operator", "auditor"}
     assert others == {name: who for name, who in readers.items() if who != {"decide"}}
 
 

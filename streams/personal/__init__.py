@@ -1,0 +1,1 @@
+"""What is kept of one person: which records and rows, in which form, until when."""

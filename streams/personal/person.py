@@ -1,0 +1,106 @@
+"""Whether a record concerns a person: by the address, however it is spelt, or by its keyed hash. Pure."""
+
+import json
+import re
+from base64 import b64encode
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Literal
+
+from sidestep.streams.masking import without_local_parts
+from sidestep.streams.screen.address.mailbox import mailbox_rules
+from sidestep.streams.screen.address.parse import parse
+from sidestep.streams.screen.suppressions import HASH, Target
+
+Form = Literal["address", "hash"]
+"""In which a record holds somebody: in plain form, or as the keyed hash alone."""
+
+_ADDRESS = re.compile(r'(?:"[^"\n]{1,64}"|[^\s@<>"(),;:\\\[\]=\x00-\x1f]++)@[^\s@<>"(),;:\\\[\]=/?&\x00-\x1f]+')
+"""In any text, such as a report or a webhook's body."""
+
+
+@dataclass(frozen=True)
+class Person:
+    """Who is looked for. `identity`: what all spellings of the address share; empty: only the hash is known."""
+
+    identity: str
+    domains: tuple[str, ...]
+    keys: tuple[bytes, ...]
+    """Keyed hashes, under the present secret and while there are two under the former one."""
+
+    @classmethod
+    def of(cls, text: str, mailbox: Target) -> "Person":
+        """As somebody has typed it; `mailbox`: what that was read as."""
+        keys = tuple(key for key in (mailbox.recipient_key, mailbox.former_key) if key)
+        if text.strip().startswith(HASH):
+            return cls("", (), keys)
+        return cls(parse(text.strip()).identity, _domains(mailbox.domain), keys)
+
+    def finder(self) -> Callable[[Iterable[bytes | None]], Form | None]:
+        """Looks through the octets of a record: its key, its value, its headers."""
+        hashes = [form for key in self.keys for form in (key, b64encode(key), key.hex().encode())]
+        forms = [re.escape(text) for text in (*hashes, *(name.encode() for name in self.domains))]
+        perhaps, hashed = re.compile(b"|".join(forms), re.IGNORECASE), re.compile(b"|".join(map(re.escape, hashes)))
+
+        def find(parts: Iterable[bytes | None]) -> Form | None:
+            likely = [part for part in parts if part and perhaps.search(part)]
+            if self.identity and any(map(self._is_named, likely)):
+                return "address"
+            return "hash" if any(map(hashed.search, likely)) else None
+
+        return find
+
+    def alone(self, text: str) -> str:
+        """A text with no other person's address in it."""
+        return _ADDRESS.sub(lambda found: found[0] if self._is(found[0]) else without_local_parts(found[0]), text)
+
+    def _is_named(self, octets: bytes) -> bool:
+        text = octets.decode("utf-8", "replace")
+        texts = [text, *_unescaped(text)]
+        return any(self._is(found[0]) for each in texts for found in _ADDRESS.finditer(each.replace("%40", "@")))
+
+    def _is(self, spelling: str) -> bool:
+        return _identity(spelling.rstrip(".")) == self.identity
+
+
+@lru_cache(maxsize=8_192)
+def _identity(spelling: str) -> str:
+    found = parse(spelling)
+    return found.identity if not found.reason else ""
+
+
+def _domains(domain: str) -> tuple[str, ...]:
+    """All at which the mailbox may be written to, in both forms of names that are not ASCII."""
+    rule = mailbox_rules().get(domain)
+    names = {domain}
+    if rule is not None and rule.mailbox:
+        names |= {name for name, other in mailbox_rules().items() if other == rule}
+    for name in list(names):
+        try:
+            names.add(name.encode("ascii").decode("idna"))
+        except UnicodeError:
+            continue
+    return tuple(sorted(names))
+
+
+def _unescaped(text: str) -> list[str]:
+    """JSON may write any character by its number."""
+    if "\\u" not in text:
+        return []
+    try:
+        return list(_strings(json.loads(text)))
+    except (ValueError, RecursionError):
+        return []
+
+
+def _strings(value: Any) -> Iterable[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for name, each in value.items():
+            yield name
+            yield from _strings(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from _strings(each)
