@@ -49,10 +49,11 @@ def export(mailbox: str, out: Path | None, as_json: bool, broker: str | None, da
 
 
 def _known(desk: Desk, text: str, target: Target) -> "Handover":
+    from sidestep.streams.personal.found import TopicTraces
     from sidestep.streams.personal.handover import Handover, PersonalRecord, personal_record
     from sidestep.streams.personal.person import Person
     from sidestep.streams.personal.proof import ErasureProof
-    from sidestep.streams.personal.traces import TopicTraces, kept_topics, readings, traces
+    from sidestep.streams.personal.traces import kept_topics, readings, traces
 
     person, records, found = Person.of(text, target), list[PersonalRecord](), list[TopicTraces]()
     wanted = readings(desk.connection, kept_topics(desk.connection))

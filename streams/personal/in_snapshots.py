@@ -12,7 +12,7 @@ ROLES = ("decide", "watch")
 
 @dataclass(frozen=True)
 class KeptSnapshots:
-    """Those of one cluster at one place. `last`: seconds since 1970 when the last of them is removed; inf: not within
+    """Snapshots of one cluster at one place. `last`: seconds since 1970 when the last one is removed; inf: not within
     ten years."""
 
     url: str

@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from sidestep.streams.personal.found import NOT_OF_A_PERSON, TopicTraces
 from sidestep.streams.personal.kept_until import KeptTopic
 from sidestep.streams.personal.rows import HeldRow, held_rows
-from sidestep.streams.personal.traces import NOT_OF_A_PERSON, TopicTraces
 from sidestep.streams.screen.holds import rfc3339
 from sidestep.streams.terminal import json_line, printable
 

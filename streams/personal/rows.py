@@ -7,7 +7,7 @@ import msgspec
 
 from sidestep.streams.decide.erasure import stops_mail_alone
 from sidestep.streams.decide.tables import BOUNCE_HISTORY, TABLES, RecipientRow
-from sidestep.streams.personal.traces import TopicTraces
+from sidestep.streams.personal.found import TopicTraces
 from sidestep.streams.watch.tables import INCIDENTS, WINDOWS
 from sidestep.topics.catalog import CONTROL, LEDGER_CHANGELOG, WATCH_CHANGELOG
 

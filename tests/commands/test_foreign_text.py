@@ -45,8 +45,8 @@ from sidestep.streams.doctor.row import CheckRow
 from sidestep.streams.explain.story import OtherVerdict, UnjudgedStory, VerdictStory
 from sidestep.streams.explain.witness import RuleStep, Signal, Witnessed
 from sidestep.streams.personal import handover, proof
+from sidestep.streams.personal.found import TopicTraces
 from sidestep.streams.personal.kept_until import KeptTopic
-from sidestep.streams.personal.traces import TopicTraces
 from sidestep.streams.redrive.letter import DeadLetter, LetterGroup, LetterOrigin, RedriveCount
 from sidestep.streams.rights import forms
 from sidestep.streams.rights.granted import RightsFinding

@@ -4,9 +4,9 @@ import json
 from typing import Any
 
 from sidestep.streams.decide.tables import BOUNCE_HISTORY, RecipientRow, Suppressed
+from sidestep.streams.personal.found import TopicTraces
 from sidestep.streams.personal.kept_until import SLACK_MS, KeptTopic, kept_topic
 from sidestep.streams.personal.proof import ErasureProof, as_json, described
-from sidestep.streams.personal.traces import TopicTraces
 from sidestep.topics.catalog import CONTROL, LEDGER_CHANGELOG, WATCH_CHANGELOG
 
 DAY = 86_400_000
