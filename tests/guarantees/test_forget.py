@@ -48,7 +48,9 @@ def checked(system: System, code: int) -> str:
 def bounce(system: System) -> None:
     """A report about jane's message comes, and somebody of her partition is judged after it."""
     with Publisher(system.connection) as publisher:
-        publisher.bounce(Bounce(recipient=JANE, id="late", service="shop", kind="hard"))
+        publisher.bounce(
+            Bounce(recipient=JANE, id="late", service="shop", reason="userunknown", hard=True, scope="recipient")
+        )
     deadline = time.monotonic() + SECONDS
     while not any(b'"feedback"' in (record.value() or b"") for record in read(system.connection, EVIDENCE.name)):
         assert time.monotonic() < deadline
