@@ -10,7 +10,7 @@ from msgspec import to_builtins
 
 from sidestep.streams.commands.copy_progress import copy_progress
 from sidestep.streams.commands.desk import Desk, desk_options, read_subjects
-from sidestep.streams.commands.marks import fields_of
+from sidestep.streams.explain.lives import recipient_fields
 from sidestep.streams.screen.marks import read_mailbox
 from sidestep.streams.screen.suppressions import Target
 from sidestep.streams.terminal import printable
@@ -83,7 +83,7 @@ def _row(held: object) -> dict[str, object]:
     assert isinstance(held, HeldRow)
     if held.row is None:
         return {"row of": held.table}
-    fields: dict[str, object] = to_builtins(fields_of(held.row))
+    fields: dict[str, object] = to_builtins(recipient_fields(held.row))
     return fields
 
 
@@ -105,5 +105,5 @@ def _write(path: Path, lines: Iterable[str]) -> None:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except OSError as error:
         raise click.BadParameter(printable(f"{path}: {error.strerror}"), param_hint="--out") from None
-    with open(handle, "w", encoding="utf-8") as file:
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
         file.writelines(f"{line}\n" for line in lines)
