@@ -10,6 +10,7 @@ from sidestep.streams.audit.findings import PartitionAudit, row_text
 from sidestep.streams.audit.folds import FOLDS, Folds, engines_kept, stretches
 from sidestep.streams.audit.kept import KeptLog
 from sidestep.streams.audit.key_values import InMemory
+from sidestep.streams.audit.match_chain import match_chain
 from sidestep.streams.audit.match_ledger import NewStore, RowMatch, Told, how_far
 from sidestep.streams.audit.match_tallies import TallyMatch
 from sidestep.streams.audit.match_verdicts import VerdictMatch
@@ -80,6 +81,8 @@ class PartitionAuditor:
             made.tallies.end()
             made.rows.end()
             made.ids.end()
+            if log.chained is not None:
+                match_chain(log.chained, judged.chain, audit)
         return audit
 
     def _made(self) -> "Made":

@@ -9,12 +9,13 @@ import msgspec
 
 from sidestep.streams.masking import without_local_parts
 
-Kind = Literal["verdict", "tally", "row", "id", "anomaly", "watch-row"]
-"""What is proved: `row` and `id` are what the ledger's two changelogs say, `watch-row` what that of Watch's says."""
+Kind = Literal["verdict", "tally", "row", "id", "link", "anomaly", "watch-row"]
+"""What is proved: `row` and `id` are what the ledger's two changelogs say, `watch-row` what that of Watch's says, `link`
+is one of the partition's chain."""
 Outcome = Literal["proved", "differs", "missing", "extra", "repeated", "not-kept", "later"]
 """`not-kept`: retention has taken what it would be compared with. `later`: younger than the audit."""
 
-KINDS: tuple[Kind, ...] = ("verdict", "tally", "row", "id", "anomaly", "watch-row")
+KINDS: tuple[Kind, ...] = ("verdict", "tally", "row", "id", "link", "anomaly", "watch-row")
 OF_WATCH: tuple[Kind, ...] = ("anomaly", "watch-row")
 FAULTS: tuple[Outcome, ...] = ("differs", "missing", "extra", "repeated")
 FINDINGS_MAX = 100
@@ -54,6 +55,8 @@ class PartitionAudit:
     """Why nothing can be said of what Watch has made; empty: it was compared, if there was to be compared."""
     whole: bool = True
     """False: verdicts alone were compared, as only a stretch was asked for."""
+    chained_from: int | None = None
+    """Offset in the log from which on the chain says what stood there; None: there is none."""
 
     def count(self, kind: Kind, outcome: Outcome, times: int = 1) -> None:
         """So many more."""

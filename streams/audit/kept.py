@@ -17,6 +17,8 @@ class Kept(NamedTuple):
     value: bytes | None
     proof: bool = True
     """Whether it has a proof (topics/verdict_proof.py), where that is looked for."""
+    link: bytes | None = None
+    """Its link of the chain (streams/chain.py), where that is looked for."""
 
 
 @runtime_checkable
@@ -83,8 +85,18 @@ class KeptLog:
     """Changelog of the ledger's windowed table."""
     tallies: Sequence[KeptPartition]
     """All partitions of email-tallies: a tally lies in that of its service."""
+    chained: "Chained | None" = None
+    """The same evidence and verdicts once more, for the chain; None: it is not looked at."""
 
     @property
     def partition(self) -> int:
         """Number of the partition."""
         return self.evidence.partition
+
+
+class Chained(NamedTuple):
+    """What the chain of a partition rests on, with the links."""
+
+    evidence: KeptPartition
+    approved: KeptPartition
+    rejected: KeptPartition

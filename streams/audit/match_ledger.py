@@ -19,6 +19,7 @@ from sidestep.streams.audit.key_values import Change, InMemory, KeyValues
 from sidestep.streams.audit.pending import MOST, Pending
 from sidestep.streams.audit.rows_apart import Apart, apart, id_at, row_name
 from sidestep.streams.audit.standing import StandingRow
+from sidestep.streams.chain import STORED
 from sidestep.streams.decide.tables import ENGINES
 from sidestep.streams.runtime.manifest import MARKER
 from sidestep.streams.runtime.tables import unpack_pairs
@@ -26,6 +27,9 @@ from sidestep.streams.runtime.tables import unpack_pairs
 AHEAD = 20_000
 """Offsets that a changelog is read further than its part of the log: fewer rows are written in one stretch than in
 another."""
+
+OURS = (MARKER, STORED)
+"""Records of the ledger itself, which no fold makes."""
 
 Told = Callable[[int], None]
 """Hears how many offsets more have been read."""
@@ -44,6 +48,8 @@ class HowFar(NamedTuple):
     """The last offset; -1: Decide has written nothing yet. A changelog without its marker tells nothing of it: inf."""
     engines: KeyValues
     """Rows of who has judged it, each as a StandingRow."""
+    chain: bytes | None = None
+    """The row that says where the chain has come to."""
 
 
 class RowMatch:
@@ -172,7 +178,7 @@ class RowMatch:
         self._next = following
         if self._kind != "id":
             self._marker = max(self._marker, marker_in(some))
-            self._take([(kept.key, kept.value, kept.offset) for kept in some if kept.key and kept.key != MARKER])
+            self._take([(kept.key, kept.value, kept.offset) for kept in some if kept.key and kept.key not in OURS])
             return True
         pairs = [(key, value, kept.offset) for kept in some for key, value in pairs_of(kept)]
         if pairs and self._kept.start > 0:
@@ -234,13 +240,15 @@ class RowMatch:
 def how_far(kept: KeptPartition) -> HowFar:
     """What the changelog of keyed tables says of the log."""
     marker, anything, engines = -1, False, InMemory()
+    chain: bytes | None = None
     for some in kept.batches():
         anything = True
         found = marker_in(some)
         marker = found if found >= 0 else marker
         rows = [record for record in some if record.key is not None and record.key[:1] == ENGINES.prefix]
+        chain = next((record.value for record in reversed(some) if record.key == STORED), chain)
         engines.put([(row.key or b"", StandingRow(row.offset, row.value).packed()) for row in rows])
-    return HowFar(marker if marker >= 0 or not anything else inf, engines)
+    return HowFar(marker if marker >= 0 or not anything else inf, engines, chain)
 
 
 def marker_of(kept: KeptPartition) -> float:

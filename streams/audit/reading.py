@@ -175,7 +175,8 @@ class KafkaRecords:
         proofs = map(_has_proof, records) if self.proofs else repeat(True)
         places = [record.offset() for record in records]
         values = [record.value() for record in records]
-        return list(map(_kept, zip(places, [record.key() for record in records], values, proofs, strict=False)))
+        keys = [record.key() for record in records]
+        return list(map(_kept, zip(places, keys, values, proofs, repeat(None), strict=False)))
 
 
 def _has_proof(record: Record) -> bool:

@@ -13,6 +13,7 @@ from pathlib import Path
 from sidestep.streams.audit.audit_partition import PartitionAuditor, Span, require_beginning
 from sidestep.streams.audit.findings import AuditReport, PartitionAudit
 from sidestep.streams.audit.key_values import KeyValues
+from sidestep.streams.audit.read_chain import open_chained
 from sidestep.streams.audit.reading import Extents, open_log, open_watch, read_extents
 from sidestep.streams.audit.watch_partition import WatchAuditor
 from sidestep.streams.errors import AuditFailed
@@ -95,6 +96,7 @@ def audit_one(job: Job, told: Callable[[int], None]) -> PartitionAudit:
 
     try:
         log = open_log(job.connection, job.extents, job.partition, job.proofs)
+        log = replace(log, chained=open_chained(job.connection, job.extents, job.partition))
         audit = PartitionAuditor(log, job.span, new_store, told).audit()
         if job.span.whole and job.partition in job.extents.partitions(TALLIES.name):
             kept = open_watch(job.connection, job.extents, job.partition)

@@ -18,7 +18,7 @@ from sidestep.streams.terminal import json_line, printable
 SHOWN = 20
 """Findings of a partition for people; --json has more of them."""
 NAMES = {
-    "verdict": "verdicts", "tally": "tallies", "row": "rows", "id": "ids",
+    "verdict": "verdicts", "tally": "tallies", "row": "rows", "id": "ids", "link": "links",
     "anomaly": "anomalies", "watch-row": "of Watch",
 }  # fmt: skip
 COLUMNS: tuple[Outcome, ...] = ("proved", *FAULTS, "not-kept", "later")
@@ -98,6 +98,7 @@ def as_json_lines(report: AuditReport) -> Iterator[str]:
     for each in report.partitions:
         counts = {NAMES[kind]: dict(counts) for kind, counts in each.counts.items()}
         fields = {"partition": each.partition, "records": each.records, "unjudged": each.unjudged, **counts}
+        fields["chained_from"] = each.chained_from
         findings = [to_builtins(finding._asdict()) for finding in each.findings]
         yield json_line({**fields, "stopped": each.stopped, "unwatched": each.unwatched, "findings": findings})
     yield json_line({"proved": report.line().removeprefix("proved="), "right": report.right})
@@ -108,6 +109,9 @@ def _notes(each: PartitionAudit) -> Iterator[str]:
         yield click.style(printable(f"partition {each.partition} ends here: {each.stopped}"), fg="red")
     if each.unjudged:
         yield f"partition {each.partition}: {each.unjudged:,} records wait for Decide, and are left out"
+    if each.whole and not each.stopped:
+        since = "nothing" if each.chained_from is None else f"from record {each.chained_from:,} of the log on"
+        yield f"partition {each.partition}: chained={each.counts['link']['proved']:,} links, {since}"
     if each.unwatched:
         yield printable(f"partition {each.partition}, what Watch has made: not compared. {each.unwatched}")
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 
 from sidestep.schemas import Verdict
 from sidestep.schemas.codec import decode_evidence, encode
+from sidestep.streams.chain import CHAIN, ROW, ChainRow, Pairs, advanced, begins
+from sidestep.streams.chain import HEADER as CHAINED
 from sidestep.streams.decide.batch import Decided, decide, load, load_controls
 from sidestep.streams.decide.tally_places import tally_places
 from sidestep.streams.runtime.judging import PartitionLedger, Unread, fold_and_commit
@@ -63,7 +65,11 @@ class Judge:
         return fold_and_commit(self._ledger, records, self._fold, self._begin_anew) or Judged()
 
     def _begin_anew(self) -> None:
-        self._controls = load_controls(self._ledger.read, self._ledger.rows)
+        ledger = self._ledger
+        self._controls = load_controls(ledger.read, ledger.rows)
+        row = ledger.read(CHAIN, [ROW]).get(ROW)
+        # a version without chains may have judged meanwhile: what it has done is in no chain, and another one begins
+        self._chain = row if row is not None and row.to == ledger.marker else begins(ledger.marker)
 
     @property
     def policy_version(self) -> str:
@@ -79,7 +85,10 @@ class Judge:
         decided = decide(evidence, state, self._topic, ledger.partition)
         writes = Writes()
         writes.rows.update(state.writes())
-        took = ledger.commit(self._outgoing(decided, dead), writes, records[-1].offset())
+        outgoing, chain = self._outgoing(decided, dead, records)
+        writes.of(CHAIN)[ROW] = chain
+        took = ledger.commit(outgoing, writes, records[-1].offset())
+        self._chain = chain
         verdicts = decided.verdicts
         return Judged(
             records=len(records),
@@ -93,8 +102,9 @@ class Judge:
             stray=Counter(state.stray),
         )
 
-    def _outgoing(self, decided: Decided, dead: list[Single]) -> Outgoing:
-        """Verdicts and dead letters lie in the partition of their evidence, tallies in that of their service."""
+    def _outgoing(self, decided: Decided, dead: list[Single], records: list[Record]) -> tuple[Outgoing, ChainRow]:
+        """Verdicts and dead letters lie in the partition of their evidence, tallies in that of their service. The last
+        verdict has the batch's link of the chain."""
         partition = self._ledger.partition
         approved: list[Keyed] = []
         rejected: list[Keyed] = []
@@ -108,24 +118,47 @@ class Judge:
             record: Keyed = {"key": tally.service, "value": encode(tally)}
             for number in tally_places(tally, self._tally_partitions):
                 batches[TALLIES.name, number].append(record)
-        if self._signer is None:
-            return Outgoing(batches, dead)
-        signed = [
-            *self._signed(self._signer, APPROVED.name, approved),
-            *self._signed(self._signer, REJECTED.name, rejected),
-        ]
-        approved.clear()
-        rejected.clear()
-        return Outgoing(batches, [*signed, *dead])
+        chain, link = self._advanced(records, approved, rejected)
+        singles = self._signed(approved, rejected)
+        if link is not None:
+            topic = APPROVED if decided.verdicts[-1].decision == "approved" else REJECTED
+            singles = _linked(link, topic.name, partition, batches[topic.name, partition], singles)
+        return Outgoing(batches, [*singles, *dead]), chain
 
-    def _signed(self, signer: VerdictSigner, topic: str, verdicts: list[Keyed]) -> list[Single]:
-        """The client sends records with headers one by one."""
-        partition = self._ledger.partition
-        proofs = signer.proofs(topic, partition, [each["value"] or b"" for each in verdicts])
-        return [
-            {"topic": topic, "partition": partition, **each, "headers": [(HEADER, proof)]}
-            for each, proof in zip(verdicts, proofs, strict=True)
-        ]
+    def _advanced(
+        self, records: list[Record], approved: list[Keyed], rejected: list[Keyed]
+    ) -> tuple[ChainRow, bytes | None]:
+        offsets, values = [record.offset() for record in records], [record.value() for record in records]
+        return advanced(self._chain, offsets, values, _pairs(approved), _pairs(rejected))
+
+    def _signed(self, approved: list[Keyed], rejected: list[Keyed]) -> list[Single]:
+        """Verdicts with their proofs, out of their batches: the client sends records with headers one by one."""
+        signer, partition = self._signer, self._ledger.partition
+        if signer is None:
+            return []
+        signed: list[Single] = []
+        for topic, verdicts in ((APPROVED.name, approved), (REJECTED.name, rejected)):
+            proofs = signer.proofs(topic, partition, [each["value"] or b"" for each in verdicts])
+            signed += [
+                {"topic": topic, "partition": partition, **each, "headers": [(HEADER, proof)]}
+                for each, proof in zip(verdicts, proofs, strict=True)
+            ]
+            verdicts.clear()
+        return signed
+
+
+def _pairs(verdicts: list[Keyed]) -> Pairs:
+    return Pairs([str(each["key"]).encode() for each in verdicts], [each["value"] for each in verdicts])
+
+
+def _linked(link: bytes, topic: str, partition: int, verdicts: list[Keyed], signed: list[Single]) -> list[Single]:
+    """The last verdict of a topic gets the link: out of its batch, or among those that are signed."""
+    header: tuple[str, bytes] = CHAINED, link
+    if verdicts:
+        return [{"topic": topic, "partition": partition, **verdicts.pop(), "headers": [header]}]
+    last = next(each for each in reversed(signed) if each["topic"] == topic)
+    last["headers"].append(header)
+    return signed
 
 
 def _decisions(verdicts: list[Verdict]) -> Counter[tuple[str, str]]:

@@ -67,8 +67,8 @@ def offset_of(kept: Kept) -> int:
 
 
 def test_what_nobody_has_touched_is_proved(judged_log: Copy) -> None:
-    """Every verdict, tally, row and id."""
-    audit = judged_log.audit()
+    """Every verdict, tally, row, id and link."""
+    audit = judged_log.audit(chained=True)
     assert [] == audit.findings
     assert {"verdict": {"proved": VERDICTS}} == {"verdict": dict(audit.counts["verdict"])}
     assert all({"proved"} == audit.counts[kind].keys() for kind in KINDS if kind not in OF_WATCH)

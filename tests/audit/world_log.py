@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from sidestep.schemas import Evidence
 from sidestep.streams.audit.audit_partition import PartitionAuditor, Span
 from sidestep.streams.audit.findings import PartitionAudit
-from sidestep.streams.audit.kept import Kept, KeptLog, KeptPartition
+from sidestep.streams.audit.kept import Chained, Kept, KeptLog, KeptPartition
 from sidestep.streams.decide.judge import Judge
 from sidestep.streams.runtime.changes import encoded
 from sidestep.streams.runtime.manifest import MARKER
@@ -74,16 +74,17 @@ class Copy:
         kept = [record for record in self.topics[topic] if record.offset >= before]
         return replace(self, topics={**self.topics, topic: kept}, starts={**self.starts, topic: before})
 
-    def log(self) -> KeptLog:
-        """As the audit takes it."""
+    def log(self, chained: bool = False) -> KeptLog:
+        """As the audit takes it; with its chain, or without."""
         tallies = [self._partition(f"{TALLIES.name}/{number}", number) for number in range(PARTITIONS)]
         names = (EVIDENCE, APPROVED, REJECTED, LEDGER_CHANGELOG, IDS_CHANGELOG)
         evidence, approved, rejected, changelog, ids = (self._partition(topic.name) for topic in names)
-        return KeptLog(evidence, approved, rejected, changelog, ids, tallies)
+        links = Chained(evidence, approved, rejected) if chained else None
+        return KeptLog(evidence, approved, rejected, changelog, ids, tallies, links)
 
-    def audit(self, span: Span = Span()) -> PartitionAudit:
-        """What an audit finds."""
-        return PartitionAuditor(self.log(), span).audit()
+    def audit(self, span: Span = Span(), chained: bool = False) -> PartitionAudit:
+        """What an audit finds, by the fold alone or by the chain as well."""
+        return PartitionAuditor(self.log(chained), span).audit()
 
     def _partition(self, topic: str, partition: int = 0) -> KeptPartition:
         sure = self.sure.get(topic, 1_000_000)
@@ -100,7 +101,7 @@ def copy_of(world: World) -> Copy:
         values = ledger.outputs.get(topic, [])
         keys = [key for _, key in ledger.keys_of(topic)]
         copy.topics[topic] = [
-            Kept(3 * number, str(key).encode(), value)
+            Kept(3 * number, str(key).encode(), value, link=ledger.links.get((topic, number)))
             for number, (key, value) in enumerate(zip(keys, values, strict=True))
         ]
     copy.topics[LEDGER_CHANGELOG.name] = [Kept(number, *row) for number, row in enumerate(ledger.changelog)]

@@ -24,6 +24,8 @@ def report(whole: bool = True) -> AuditReport:
     """Two partitions, of which one is not as it should be."""
     bad = PartitionAudit(1, 70, 5, whole=whole)
     bad.count("verdict", "proved", 1_200)
+    bad.count("link", "proved", 9)
+    bad.chained_from = 1_000
     for _ in range(25):
         bad.find(FINDING)
     return AuditReport([PartitionAudit(0, 10, whole=whole), bad])
@@ -33,11 +35,13 @@ def test_people_see_a_table_what_was_found_and_how_much_is_proved() -> None:
     """In that order; of many findings the first."""
     lines = [click.unstyle(line) for line in described(report())]
     assert ["partition", "proved", "differs"] == lines[0].split()[:3]
-    assert ["1", "verdicts", "1,200", "25"] == lines[5].split()[:4]
-    assert "partition 1: 5 records wait for Decide, and are left out" == lines[9]
+    assert ["1", "verdicts", "1,200", "25"] == lines[6].split()[:4]
+    assert "partition 1: 5 records wait for Decide, and are left out" == lines[12]
+    chained = ["partition 0: chained=0 links, nothing", "partition 1: chained=9 links, from record 1,000 of the log on"]
+    assert chained == [lines[11], lines[13]]
     found = "differs   verdict email-approved/1/7 on email-evidence/1/3: risk is 0.1, …"
-    assert [found, '          its recipient before: {"a":1}'] * 20 == lines[10:50]
-    assert ["partition 1: 5 more", "proved=1200/1225"] == lines[50:]
+    assert [found, '          its recipient before: {"a":1}'] * 20 == lines[14:54]
+    assert ["partition 1: 5 more", "proved=1200/1225"] == lines[54:]
     assert [A_STRETCH, "proved=1200/1225"] == list(described(report(whole=False)))[-2:]
 
 

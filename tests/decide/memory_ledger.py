@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
+from sidestep.streams.chain import HEADER
 from sidestep.streams.runtime.outgoing import Outgoing, Single
 from sidestep.streams.runtime.tables import Row, Table, Writes
 
@@ -16,6 +17,8 @@ class MemoryLedger:
         self.stored: dict[str, dict[bytes, bytes]] = {}
         self.outputs: dict[str, list[bytes]] = {}
         self.singles: list[Single] = []
+        self.links: dict[tuple[str, int], bytes] = {}
+        """Of the chain, by the topic of the verdict that has it, and which verdict of the topic that is."""
         self.placed: list[tuple[str, int, str | bytes | None]] = []
         self.commits = 0
 
@@ -53,7 +56,21 @@ class MemoryLedger:
         for (topic, partition), records in outgoing.batches.items():
             self.outputs.setdefault(topic, []).extend(record["value"] or b"" for record in records)
             self.placed.extend((topic, partition, record["key"]) for record in records)
-        self.singles.extend(outgoing.singles)
+        for single in outgoing.singles:
+            self._put_by(single)
         self.marker = marker
         self.commits += 1
         return 0.0
+
+    def _put_by(self, single: Single) -> None:
+        """What goes out by itself for its link alone lies among the others of its topic."""
+        names = [name for name, _ in single.get("headers", [])]
+        if names != [HEADER]:
+            self.singles.append(single)
+            return
+        values = self.outputs.setdefault(single["topic"], [])
+        ((_, link),) = single["headers"]
+        assert isinstance(link, bytes)
+        self.links[single["topic"], len(values)] = link
+        values.append(single["value"] or b"")
+        self.placed.append((single["topic"], single["partition"], single.get("key")))

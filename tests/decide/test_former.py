@@ -101,7 +101,7 @@ def _under_old_keys(world: World, names: dict[bytes, bytes]) -> dict[str, dict[b
     history = contents[BOUNCE_HISTORY.name]
     contents[BOUNCE_HISTORY.name] = {key: row for key, row in history.items() if not ended(row, clock)}
     for name, stored in world.ledger.stored.items():
-        if name not in contents and name != "open_tallies" and stored:
+        if name not in contents and name not in ("open_tallies", "chain") and stored:
             contents[name] = dict(stored)
     return msgspec.to_builtins(contents)  # type: ignore[no-any-return]
 

@@ -21,6 +21,7 @@ from sidestep.schemas import (
     Verdict,
 )
 from sidestep.schemas.codec import decode, encode
+from sidestep.streams.chain import CHAIN
 from sidestep.streams.decide.judge import Judge
 from sidestep.streams.decide.policy_file import SHIPPED
 from sidestep.streams.decide.policy_text import version_of
@@ -231,7 +232,7 @@ class World:
         return key in self.ledger.read(table, [key])
 
     def contents(self) -> dict[str, Any]:
-        """The whole ledger, for comparison."""
-        stored = {name: dict(rows) for name, rows in self.ledger.stored.items() if rows}
+        """The whole ledger, for comparison; but for the chain's row, which says how the log was cut."""
+        stored = {name: dict(rows) for name, rows in self.ledger.stored.items() if rows and name != CHAIN.name}
         contents: dict[str, Any] = msgspec.to_builtins(stored)
         return contents

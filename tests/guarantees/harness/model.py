@@ -13,6 +13,7 @@ from rocksdict import Cache
 
 from sidestep.schemas import FeedbackEvidence, IntentEvidence, Tally, Verdict
 from sidestep.schemas.codec import decode, decode_evidence, encode
+from sidestep.streams.chain import STORED as CHAINED
 from sidestep.streams.decide.batch import decide
 from sidestep.streams.decide.state import Controls, State
 from sidestep.streams.decide.tables import DEDUPLICATION_SECONDS, TABLES
@@ -178,7 +179,7 @@ def ledger_rows(path: Path) -> tuple[int, Rows]:
         for key, value in store.items(b""):
             if key == MARKER:
                 marker = int(value)
-            elif key not in (POSITION, CLUSTER):
+            elif key not in (POSITION, CLUSTER, CHAINED):
                 _put(rows, windowed, key, value)
         store.close()
     return marker, rows
@@ -190,7 +191,7 @@ def changelog_rows(connection: Connection) -> dict[int, Rows]:
     assert_no_addresses(connection, *KEPT_FOR_LONG)
     for message in read(connection, LEDGER_CHANGELOG.name):
         key = message.key()
-        if key is not None and key != MARKER:
+        if key is not None and key not in (MARKER, CHAINED):
             _put(partitions.setdefault(message.partition(), {}), False, key, message.value())
     for message in read(connection, IDS_CHANGELOG.name):
         for key, value in unpack_pairs(message.value() or b""):
