@@ -10,8 +10,8 @@ import msgspec
 from sidestep.streams.masking import without_local_parts
 
 Kind = Literal["verdict", "tally", "row", "id", "link", "anomaly", "watch-row"]
-"""What is proved: `row` and `id` are what the ledger's two changelogs say, `watch-row` what that of Watch's says, `link`
-is one of the partition's chain."""
+"""What is proved: `row` and `id` are what the ledger's two changelogs say, `watch-row` what that of Watch's says,
+`link` is one of the partition's chain."""
 Outcome = Literal["proved", "differs", "missing", "extra", "repeated", "not-kept", "later"]
 """`not-kept`: retention has taken what it would be compared with. `later`: younger than the audit."""
 
