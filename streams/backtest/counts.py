@@ -97,6 +97,8 @@ class BacktestCounts:
     examples: dict[Kind, list[ChangedMessage]] = field(default_factory=dict)
     policies: Counter[str] = field(default_factory=Counter)
     """Verdicts by the version of the policy that stands in the log."""
+    notes: list[str] = field(default_factory=list)
+    """Where partitions begin, if not with the log."""
     says_otherwise: list[str] = field(default_factory=list)
     """What the other policy says otherwise than the last one of the log."""
     services: set[str] = field(default_factory=set)
@@ -136,6 +138,7 @@ class BacktestCounts:
             self.changes[change._replace(service=self._service(change.service)), outcome] += count
         for kind, examples in other.examples.items():
             self._examples(kind, examples)
+        self.notes += other.notes
         self.says_otherwise = self.says_otherwise or other.says_otherwise
 
     def count(

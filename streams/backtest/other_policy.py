@@ -18,6 +18,8 @@ from sidestep.streams.runtime.changes import encoded
 from sidestep.streams.runtime.readable import UNREADABLE
 from sidestep.streams.runtime.tables import Writes
 
+COPIES = ("other-rows", "other-window")
+"""Stores of a copy's tables: keyed ones, and windowed ones."""
 COPIED_AT_ONCE = 10_000
 _POLICY = b"policy"
 
@@ -35,7 +37,7 @@ def with_policy(log: Iterable[LogRecord], policy: Policy, text: str) -> Iterator
 
 def copied(tables: ReplayTables, new_store: NewStore) -> ReplayTables:
     """The same tables once more."""
-    copy = ReplayTables(new_store("other-rows"), new_store("other-window"))
+    copy = ReplayTables(*(new_store(name) for name in COPIES))
     for ours, theirs in ((tables.keyed, copy.keyed), (tables.windowed, copy.windowed)):
         rows = ours.items(b"")
         while some := list(islice(rows, COPIED_AT_ONCE)):

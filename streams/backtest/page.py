@@ -63,6 +63,8 @@ def _head(report: BacktestReport) -> Iterator[str]:
         ("with a verdict by one policy alone, left out", f"{counts.unjudged:,}"),
     ]
     yield _table((), rows)
+    if counts.notes:
+        yield _list(counts.notes)
     if counts.says_otherwise:
         yield "<h2>What it says otherwise than the last policy of the log</h2>"
         yield _list(counts.says_otherwise)

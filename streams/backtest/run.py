@@ -3,13 +3,13 @@
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from sidestep.streams.audit.audit_partition import Span
+from sidestep.streams.audit.audit_partition import NEVER, Span
+from sidestep.streams.audit.beginning import Beginning, LogExtent, LogSnapshots, find_beginning
 from sidestep.streams.audit.replay import LogRecord
-from sidestep.streams.audit.tables import ReplayTables
 from sidestep.streams.backtest.counts import BacktestCounts
 from sidestep.streams.backtest.other_policy import NewStore
 from sidestep.streams.backtest.partition import LoggedPartition, PartitionBacktest
@@ -17,13 +17,14 @@ from sidestep.streams.backtest.report import BacktestReport
 from sidestep.streams.backtest.side_by_side import Told, side_by_side
 from sidestep.streams.decide.policy import Policy
 from sidestep.streams.decide.policy_text import parse
-from sidestep.streams.errors import BacktestFailed, SnapshotNeeded
+from sidestep.streams.errors import BacktestFailed
 from sidestep.streams.runtime.manifest import Place
 from sidestep.streams.runtime.offsets import Offsets
 from sidestep.streams.runtime.to_the_end import batches_to_end
 from sidestep.topics.catalog import EVIDENCE
 from sidestep.topics.cluster import admin_client, require
 from sidestep.topics.connection import Connection
+from sidestep.topics.stretch import topic_of
 
 NAME = "sidestep-reader-backtest"
 """Of the client; who may read at all may name a group of this name, which is never joined (topics/acls.py)."""
@@ -32,20 +33,12 @@ CACHE_OCTETS = 32 * 1024 * 1024
 
 
 @dataclass(frozen=True)
-class LogReach:
-    """What there is of a partition of the log, by offsets."""
-
-    partition: int
-    start: int
-    end: int
-
-
-@dataclass(frozen=True)
 class BacktestJob:
     """One partition to fold twice."""
 
     connection: Connection
-    reach: LogReach
+    extent: LogExtent
+    snapshots: LogSnapshots | None
     text: str
     span: Span
     folder: Path
@@ -54,15 +47,21 @@ class BacktestJob:
     @property
     def partition(self) -> int:
         """Number of the partition."""
-        return self.reach.partition
+        return self.extent.partition
 
     def __call__(self, told: Told) -> BacktestCounts:
         """Fold it, here. Raises SidestepError."""
-        with stores(self.folder) as new_store:
-            tables, start = beginning(self.reach, new_store)
-            records = read_records(self.connection, self.reach, start)
-            log = LoggedPartition(self.partition, tables, start, records)
-            return PartitionBacktest(parse(self.text), self.text, self.span, new_store, told).compare(log)
+        since = self.span.since
+        before_ms = None if since == NEVER else int(since * 1000)
+        with (
+            stores(self.folder) as new_store,
+            beginning(self.extent, self.snapshots, self.folder, before_ms, new_store) as begun,
+        ):
+            records = read_records(self.connection, self.extent, begun.start)
+            log = LoggedPartition(self.partition, begun.tables, begun.start, records)
+            counts = PartitionBacktest(parse(self.text), self.text, self.span, new_store, told).compare(log)
+            counts.notes += told_of(begun, self.extent)
+            return counts
 
 
 def backtest(
@@ -73,31 +72,27 @@ def backtest(
     span: Span = Span(),
     told: Callable[[int, int], None] = lambda _done, _total: None,
     processes: int | None = None,
+    snapshots: str = "",
 ) -> BacktestReport:
     """Fold these partitions of the log twice; all, where none is named. `text`: of the policy, which has been checked.
     `told` hears how many records have been read, and of how many. `processes`: at most so many at a time; None: one a
-    core. Raises SidestepError, SnapshotNeeded among them."""
-    reaches = reaches_of(connection, partitions)
-    total, done = sum(reach.end - reach.start for reach in reaches), 0
-
-    def tell(records: int) -> None:
-        nonlocal done
-        done += records
-        told(min(done, total), total)
-
+    core. `snapshots`: where they are kept; empty: nowhere. Raises SidestepError, SnapshotNeeded among them."""
+    extents = extents_of(connection, partitions)
+    place = snapshots_in(connection, snapshots)
+    total = sum(extent.end - extent.start for extent in extents)
     with tempfile.TemporaryDirectory(prefix="sidestep-backtest-") as folder:
         jobs = [
-            BacktestJob(replace(connection), reach, text, span, Path(folder) / str(reach.partition))
-            for reach in reaches
+            BacktestJob(replace(connection), extent, place, text, span, Path(folder) / str(extent.partition))
+            for extent in extents
         ]
-        found = side_by_side(jobs, processes or os.cpu_count() or 1, tell)
+        found = side_by_side(jobs, processes or os.cpu_count() or 1, added_up(told, total))
     whole = BacktestCounts()
     for counts in found:
         whole.merge(counts)
-    return BacktestReport(policy.name, policy.version, [reach.partition for reach in reaches], span, whole)
+    return BacktestReport(policy.name, policy.version, [extent.partition for extent in extents], span, whole)
 
 
-def reaches_of(connection: Connection, partitions: Sequence[int] = ()) -> list[LogReach]:
+def extents_of(connection: Connection, partitions: Sequence[int] = ()) -> list[LogExtent]:
     """What there is now of these partitions of the log, or of all. Raises SidestepError."""
     found = require(admin_client(connection), connection, [EVIDENCE.name])
     known = sorted(found[EVIDENCE.name].partitions)
@@ -106,27 +101,52 @@ def reaches_of(connection: Connection, partitions: Sequence[int] = ()) -> list[L
     places = [Place(EVIDENCE.name, number) for number in sorted(set(partitions)) or known]
     offsets = Offsets(connection)
     starts, ends = offsets.starts(places), offsets.ends(places)
-    return [LogReach(place.partition, starts[place], ends[place].stable) for place in places]
+    return [LogExtent(place.partition, starts[place], ends[place].stable) for place in places]
 
 
-def beginning(reach: LogReach, new_store: NewStore) -> tuple[ReplayTables, int]:
-    """The state that a fold of a partition begins with, and the offset of the first record to fold. Raises
-    SnapshotNeeded."""
-    if reach.start > 0:
-        raise SnapshotNeeded(
-            f"{EVIDENCE.name}/{reach.partition} begins at offset {reach.start}: what was before it is no longer "
-            "retained, and rules look back two years. Keep this topic for longer (retention.ms)"
-        )
-    return ReplayTables(new_store("rows"), new_store("window")), 0
+def added_up(told: Callable[[int, int], None], total: int) -> Told:
+    """Of records that are told one after the other, how many that are now, and of how many."""
+    done = 0
+
+    def add(records: int) -> None:
+        nonlocal done
+        done += records
+        told(min(done, total), total)
+
+    return add
 
 
-def read_records(connection: Connection, reach: LogReach, start: int) -> Iterator[LogRecord]:
+@contextmanager
+def beginning(
+    extent: LogExtent, snapshots: LogSnapshots | None, folder: Path, before_ms: int | None, new_store: NewStore
+) -> Iterator[Beginning]:
+    """The state that a fold of a partition begins with: the log's beginning, or the newest snapshot of
+    before a log time. Raises SnapshotNeeded."""
+    found = find_beginning(extent, snapshots, folder / "snapshot", before_ms=before_ms, new_tables=new_store)
+    with closing(found):
+        yield found
+
+
+def told_of(found: Beginning, extent: LogExtent) -> list[str]:
+    """What a reader of the report should know of a beginning."""
+    notes = [f"a snapshot was not used: {each}" for each in found.refused]
+    if found.snapshot is not None:
+        notes.append(f"{extent.place} is folded from offset {found.start} on, behind a snapshot")
+    return notes
+
+
+def snapshots_in(connection: Connection, url: str) -> LogSnapshots | None:
+    """Those of this cluster; None: nobody says where they are."""
+    return LogSnapshots(url, topic_of(connection, EVIDENCE.name).cluster) if url else None
+
+
+def read_records(connection: Connection, extent: LogExtent, start: int) -> Iterator[LogRecord]:
     """The records of a partition from `start` to its end."""
-    if reach.end <= start:
+    if extent.end <= start:
         return
-    for records in batches_to_end(connection, EVIDENCE.name, [reach.partition], NAME, start):
+    for records in batches_to_end(connection, EVIDENCE.name, [extent.partition], NAME, start):
         for record in records:
-            if record.offset() >= reach.end:
+            if record.offset() >= extent.end:
                 return
             yield record.offset(), record.value()
 

@@ -18,14 +18,24 @@ from sidestep.streams.decide.policy import Policy
 from sidestep.streams.decide.policy_check import checked
 from sidestep.streams.decide.policy_file import decoded, read_octets
 from sidestep.streams.errors import BacktestFailed, PolicyError
+from sidestep.streams.screen.holds import until_ms
 from sidestep.streams.settings import load
-from sidestep.streams.terminal import json_line
+from sidestep.streams.terminal import json_line, printable
 
 
 @click.command()
 @click.option("--policy", "policy_file", type=FILE, required=True, help="The other policy, as `policy check` takes it.")
 @click.option("--since", metavar="T", help=f"In force from then on, by the log's time: {HELP}. [default: always]")
-@click.option("--until", metavar="T", help="Compare what was decided before then.")
+@click.option(
+    "--until", metavar="T", help="Compare what was decided before then. With --follow: end then (2h: from now)."
+)
+@click.option(
+    "--follow",
+    "follows",
+    is_flag=True,
+    help="Beside running workers, from now on: compares with verdicts as they appear; Ctrl-C, SIGTERM or --until ends "
+    "it with the report.",
+)
 @click.option(
     "--partition", "partitions", type=click.IntRange(0), multiple=True, help="Only this partition of the log."
 )
@@ -36,6 +46,7 @@ def backtest(
     policy_file: Path,
     since: str | None,
     until: str | None,
+    follows: bool,
     partitions: tuple[int, ...],
     as_json: bool,
     html_file: Path | None,
@@ -47,16 +58,26 @@ def backtest(
     docs/backtest.md says how each figure is counted and what can't be known.
     """
     from sidestep.streams.backtest.run import backtest as run
+    from sidestep.streams.commands.backtest_follow import followed
     from sidestep.streams.runtime.collector import fit_batches
 
     policy, text = usable(policy_file)
     now_ms = int(time.time() * 1000)
+    _require_writable(html_file)
+    fit_batches()
+    settings = load(broker=broker)
+    connection = settings.connection
+    if follows:
+        if since is not None:
+            raise click.UsageError("--follow begins now: --since goes without it")
+        report = followed(settings, policy, text, partitions, _end(until, now_ms))
+        _show(report, as_json, html_file)
+        return
     span = Span(_second("--since", since, now_ms, NEVER), _second("--until", until, now_ms, FOR_EVER))
     if span.since >= span.until:
         raise click.UsageError("--since has to be before --until")
-    fit_batches()
     with copy_progress("folding twice", 100) as show:
-        report = run(load(broker=broker).connection, policy, text, partitions, span, _percent(show))
+        report = run(connection, policy, text, partitions, span, _percent(show), snapshots=settings.snapshots_url)
     _show(report, as_json, html_file)
 
 
@@ -74,14 +95,27 @@ def usable(file: Path) -> tuple[Policy, str]:
         raise PolicyError(f"{file}: {error}") from None
 
 
+def _require_writable(html_file: Path | None) -> None:
+    """Before the work, which may take hours, is done."""
+    try:
+        if html_file is not None:
+            html_file.touch()
+    except OSError as error:
+        raise BacktestFailed(f"{html_file} can't be written: {error.strerror}") from None
+
+
 def _show(report: BacktestReport, as_json: bool, html_file: Path | None) -> None:
     if html_file is not None:
-        try:
-            html_file.write_text(page(report), "utf-8")
-        except OSError as error:
-            raise BacktestFailed(f"{html_file} can't be written: {error.strerror}") from None
+        html_file.write_text(page(report), "utf-8")
     for line in [json_line(whole(report))] if as_json else described(report):
         click.echo(line)
+
+
+def _end(until: str | None, now_ms: int) -> float:
+    try:
+        return FOR_EVER if until is None else until_ms(until, now_ms) / 1000
+    except ValueError as error:
+        raise click.BadParameter(printable(str(error)), param_hint="--until") from None
 
 
 def _second(option: str, text: str | None, now_ms: int, otherwise: float) -> float:

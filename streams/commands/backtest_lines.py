@@ -41,6 +41,7 @@ def _head(report: BacktestReport) -> Iterator[str]:
     stretch = f", {moment(hours[0] * HOUR_MS)} to {moment((hours[1] + 1) * HOUR_MS)}" if hours else ""
     partitions = ", ".join(map(str, report.partitions))
     yield f"{counts.records:,} records of partitions {partitions}{stretch}: {counts.messages:,} messages"
+    yield from map(printable, counts.notes)
     if counts.tests:
         yield f"{counts.tests:,} test intents are left out"
     if counts.unjudged:

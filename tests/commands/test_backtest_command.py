@@ -54,13 +54,16 @@ def test_a_log_in_kafka_is_folded_twice(clean_topics: Connection, new: Path) -> 
     assert "          2  sent -> dropped (role-address)  shop  since: engaged 2" in lines
     assert "sent                                       2           0           2" in lines
     assert "info@" not in told.output and "role-2 to ***@example.com" in told.output
-    one = backtest(clean_topics, "--policy", new, "--partition", 2, "--json", "--since", "2020-01-01")
+    html = new.parent / "report.html"
+    some = ("--partition", 2, "--json", "--since", "2020-01-01", "--html", html)
+    one = backtest(clean_topics, "--policy", new, *some)
     report = json.loads(one.output)
     assert (0, [2], 4, 2) == (one.exit_code, report["partitions"], report["records"], report["messages"])
     assert {"before": "send", "after": "drop", "rule_before": "", "rule_after": "role-address", "service": "shop"} == {
         name: report["changes"][0][name] for name in ("before", "after", "rule_before", "rule_after", "service")
     }
     assert 1 == report["figures"]["good mail lost"]
+    assert html.read_text("utf-8").startswith("<!DOCTYPE html>") and 0 == html.stat().st_mode & 0o077
 
 
 def test_a_log_without_its_beginning_tells_nothing(clean_topics: Connection, new: Path) -> None:
@@ -83,5 +86,9 @@ def test_a_policy_with_faults_is_refused_before_anything_is_asked(tmp_path: Path
     assert (2, 2) == (refused.exit_code, refused.output.count("'maybe'")), refused.output
     missing = backtest("127.0.0.1:1", "--policy", tmp_path / "none.toml")
     assert 2 == missing.exit_code and "can't be read: No such file" in missing.output
+    nowhere = backtest("127.0.0.1:1", "--policy", new, "--html", tmp_path / "none" / "report.html")
+    assert 2 == nowhere.exit_code and "report.html can't be written: No such file" in nowhere.output
+    later = backtest("127.0.0.1:1", "--policy", new, "--follow", "--since", "1h")
+    assert 2 == later.exit_code and "--follow begins now" in later.output
     turned = backtest("127.0.0.1:1", "--policy", new, "--since", "1h", "--until", "2h")
     assert 2 == turned.exit_code and "--since has to be before --until" in turned.output
