@@ -136,7 +136,7 @@ def told_of(found: Beginning, extent: LogExtent) -> list[str]:
 
 
 def snapshots_in(connection: Connection, url: str) -> LogSnapshots | None:
-    """Those of this cluster; None: nobody says where they are."""
+    """Snapshots of this cluster; None: nobody says where they are."""
     return LogSnapshots(url, topic_of(connection, EVIDENCE.name).cluster) if url else None
 
 
