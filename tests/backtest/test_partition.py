@@ -118,8 +118,16 @@ def test_what_would_be_sent_at_once_is_no_drop_of_its_next_attempt() -> None:
     assert {} == kinds(report)
     assert {"at once": 1, "1 min": 1} == dict(report.counts.delays["before"])
     assert {"at once": 2} == dict(report.counts.delays["after"])
-    dropped = compared(log, policy_text({"role-address": "reject"}, domain="60/min,max_burst=1"))
-    assert {} == kinds(dropped)
+
+
+def test_what_would_be_dropped_keeps_its_reason() -> None:
+    """In the log it was deferred, offered again and sent: that the next attempt is refused is no reason."""
+    limit = "60/min,max_burst=1"
+    log: list[Evidence] = [policy(policy_text(domain=limit)), intent("1", to="1@example.com")]
+    log += [role("2"), role("2", attempt=2, at=START + 60_000)]
+    report = compared(log, policy_text({"role-address": "reject"}, domain=limit))
+    assert {SENT_TO_DROPPED: 1} == kinds(report)
+    assert {"role-address": 1} == dict(report.counts.stops["after"])
 
 
 def test_a_threshold_of_the_risk_moves_messages() -> None:
