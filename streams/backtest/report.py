@@ -105,6 +105,7 @@ def as_json(report: BacktestReport) -> dict[str, Any]:
         "partitions": report.partitions,
         "since": None if report.span.since == NEVER else report.span.since,
         "until": None if report.span.until == FOR_EVER else report.span.until,
+        "followed": report.followed,
         "notes": counts.notes,
         "records": counts.records,
         "messages": counts.messages,

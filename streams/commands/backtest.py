@@ -59,6 +59,7 @@ def backtest(
     """
     from sidestep.streams.backtest.run import backtest as run
     from sidestep.streams.commands.backtest_follow import followed
+    from sidestep.streams.local.processes import ended_by_signals
     from sidestep.streams.runtime.collector import fit_batches
 
     policy, text = usable(policy_file)
@@ -76,8 +77,12 @@ def backtest(
     span = Span(_second("--since", since, now_ms, NEVER), _second("--until", until, now_ms, FOR_EVER))
     if span.since >= span.until:
         raise click.UsageError("--since has to be before --until")
-    with copy_progress("folding twice", 100) as show:
-        report = run(connection, policy, text, partitions, span, _percent(show), snapshots=settings.snapshots_url)
+    try:
+        with ended_by_signals(), copy_progress("folding twice", 100) as show:
+            shown = _percent(show)
+            report = run(connection, policy, text, partitions, span, shown, snapshots=settings.snapshots_url)
+    except KeyboardInterrupt:
+        raise BacktestFailed("ended before the log was folded: there is nothing to report") from None
     _show(report, as_json, html_file)
 
 

@@ -41,6 +41,8 @@ def _head(report: BacktestReport) -> Iterator[str]:
     stretch = f", {moment(hours[0] * HOUR_MS)} to {moment((hours[1] + 1) * HOUR_MS)}" if hours else ""
     partitions = ", ".join(map(str, report.partitions))
     yield f"{counts.records:,} records of partitions {partitions}{stretch}: {counts.messages:,} messages"
+    if report.followed:
+        yield "compared with verdicts as they appeared; what comes back later is not known yet"
     yield from map(printable, counts.notes)
     if counts.tests:
         yield f"{counts.tests:,} test intents are left out"
