@@ -39,6 +39,8 @@ class Topic:
         if self.cleanup == "compact":
             # recovery reads the whole changelog: compact early, in segments small enough to be closed
             settings |= {"min.cleanable.dirty.ratio": "0.3", "segment.bytes": str(128 * 1024 * 1024)}
+            # for half of it a ledger on disk, or yesterday's snapshot of one, can be brought up to date by it
+            settings |= {"delete.retention.ms": str(3 * DAY_MS)}
         return settings
 
 

@@ -6,6 +6,7 @@ from itertools import chain
 from typing import NamedTuple
 
 from sidestep.schemas import IntentEvidence
+from sidestep.streams.audit.began import Beginning
 from sidestep.streams.audit.findings import PartitionAudit, row_text
 from sidestep.streams.audit.folds import FOLDS, Folds, engines_kept, stretches
 from sidestep.streams.audit.kept import KeptLog
@@ -17,8 +18,11 @@ from sidestep.streams.audit.match_verdicts import VerdictMatch
 from sidestep.streams.audit.replay import LogRecord, Replayed, Replayer
 from sidestep.streams.audit.tables import ReplayTables
 from sidestep.streams.errors import NoPolicy, SnapshotNeeded
+from sidestep.streams.snapshots.record import ref_of
 
 NEVER, FOR_EVER = float("-inf"), float("inf")
+CLOCKS_SECONDS = 3600
+"""By which the log's time may be ahead of a worker's clock, which ids are forgotten by."""
 BATCH = 5_000
 """Records folded together."""
 
@@ -49,25 +53,37 @@ class PartitionAuditor:
         new_store: NewStore = lambda _: InMemory(),
         told: Told = lambda _: None,
         folds: Folds = FOLDS,
+        beginning: Beginning | None = None,
     ):
+        """`beginning`: None: the log's; raises SnapshotNeeded where it is gone."""
         self._log = log
         self._span = span
         self._new_store = new_store
         self._told = told
         self._audit = PartitionAudit(log.partition, whole=span.whole)
-        self._replayer = Replayer(log.partition, ReplayTables(new_store("rows"), new_store("window")), folds=folds)
+        if beginning is None:
+            require_beginning(log)
+            beginning = Beginning(ReplayTables(new_store("rows"), new_store("window")), 0)
+        self._snapshot = beginning.snapshot
+        self._audit.begins, self._audit.refused = beginning.start, beginning.refused
+        self._replayer = Replayer(log.partition, beginning.tables, beginning.start, folds=folds)
         self._folds = folds
-        self._last = -1
+        self._last = beginning.start - 1
         """Offset of the last record that was folded."""
 
     def audit(self) -> PartitionAudit:
-        """What was found. Raises SnapshotNeeded where the log no longer begins at its beginning."""
+        """What was found. Raises UnknownEngine."""
         log, audit = self._log, self._audit
-        require_beginning(log)
         verdicts = VerdictMatch(
             log.evidence.topic, log.approved, log.rejected, audit, self._span.__contains__, self._story
         )
         judged = how_far(log.changelog)
+        if (snapshot := self._snapshot) is not None:
+            audit.snapshot = str(ref_of(snapshot))
+            verdicts.begin_at(audit.begins)
+            if judged.until < snapshot.marker:
+                audit.stopped = f"{audit.snapshot} is of a time to come: {judged.until} was judged last"
+                return audit
         noted = engines_kept(judged.engines, log.changelog.place)
         self._replayer.fold_by(stretches(noted, verdicts.engines(), self._folds))
         made = self._made() if audit.whole else None
@@ -88,11 +104,14 @@ class PartitionAuditor:
     def _made(self) -> "Made":
         log, audit, tables = self._log, self._audit, self._replayer.tables
         made = Made(
-            TallyMatch(log.tallies, self._new_store("tallies"), audit),
+            TallyMatch(log.tallies, self._new_store("tallies"), audit, self._first_second()),
             RowMatch("row", log.changelog, tables.keyed, audit, self._new_store, self._told),
             RowMatch("id", log.ids, tables.windowed, audit, self._new_store, self._told),
         )
         made.tallies.put_by(self._told)
+        if (snapshot := self._snapshot) is not None:
+            made.rows.begin_with_all(0)
+            made.ids.begin_with_all(int(snapshot.taken_at) - snapshot.ages.get("window", 0) + CLOCKS_SECONDS)
         return made
 
     def _fold(self, until: float, verdicts: VerdictMatch, made: "Made | None") -> None:
@@ -124,6 +143,10 @@ class PartitionAuditor:
             self._audit.unjudged += len(some) - len(judged)
             yield judged
 
+    def _first_second(self) -> int:
+        """Of log time, in which the fold begins."""
+        return 0 if self._snapshot is None else self._snapshot.log_time_ms // 1000
+
     def _story(self, offset: int) -> str:
         """What the state knew of the recipient of an intent before its verdict."""
         state = self._replayer.before(offset)
@@ -148,6 +171,5 @@ def require_beginning(log: KeptLog) -> None:
         raise SnapshotNeeded(
             f"{evidence.topic}/{evidence.partition} begins at offset {evidence.start}: what was before it is no longer "
             f"retained, and rules look back two years. To prove what follows takes a snapshot of the ledger as it was "
-            f"at offset {evidence.start} or later. This version makes none yet: audit before retention takes the "
-            "beginning, or keep this topic for longer (retention.ms)"
+            f"at offset {evidence.start - 1} or later"
         )

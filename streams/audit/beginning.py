@@ -8,32 +8,35 @@ What Kafka and the place of snapshots hold is only read: a snapshot is copied to
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from rocksdict import Cache
 
+from sidestep.streams.audit.began import Beginning
 from sidestep.streams.audit.key_values import InMemory, KeyValues
 from sidestep.streams.audit.on_disk import OnDisk
 from sidestep.streams.audit.tables import ReplayTables
 from sidestep.streams.decide.engine import ENGINE
 from sidestep.streams.errors import SnapshotNeeded, SnapshotRefused
 from sidestep.streams.runtime.manifest import MARKER
-from sidestep.streams.runtime.recovery import POSITION
 from sidestep.streams.snapshots.place import SnapshotPlace
 from sidestep.streams.snapshots.record import SnapshotManifest, SnapshotRef, SnapshotWanted, require_fit
 from sidestep.topics.catalog import EVIDENCE
 
 ROLE = "decide"
 """Whose ledgers hold what the fold goes by."""
-STORES_OWN = (b"\0cluster", POSITION, MARKER)
-"""What a ledger keeps for itself beside its rows."""
+OF_THE_LEDGER = b"\0"
+"""What keys begin with of what a ledger keeps for itself beside its rows."""
 
 CACHE_OCTETS = 32 * 1024 * 1024
 """RocksDB's block cache."""
 
 NewTables = Callable[[str], KeyValues]
 """A name -> an empty store."""
+
+
+__all__ = ["Beginning", "LogExtent", "LogSnapshots", "find_beginning"]
 
 
 @dataclass(frozen=True)
@@ -57,23 +60,6 @@ class LogSnapshots:
     url: str
     cluster: str
     """Id of the Kafka cluster."""
-
-
-@dataclass
-class Beginning:
-    """The state before the record at `start`."""
-
-    tables: ReplayTables
-    start: int
-    snapshot: SnapshotManifest | None = None
-    """None: it is the log's beginning, and nothing was known."""
-    refused: list[str] = field(default_factory=list)
-    """Why snapshots that would have done were not used; each names its own."""
-    closing: ExitStack = field(default_factory=ExitStack, repr=False)
-
-    def close(self) -> None:
-        """Close what lies on disk; the folder may go then."""
-        self.closing.close()
 
 
 def find_beginning(
@@ -154,12 +140,12 @@ def _opened(
         if marker != b"%d" % manifest.marker:
             raise SnapshotRefused(f"{ref}: its manifest says marker {manifest.marker}, its rows have another")
         for store in stores.values():
-            store.put((key, None) for key in STORES_OWN)
+            store.put([(key, None) for key, _ in store.items(OF_THE_LEDGER)])
     except BaseException:
         closing.close()
         raise
     tables = ReplayTables(stores["rows"], stores["window"])
-    return Beginning(tables, manifest.marker + 1, manifest, refused, closing)
+    return Beginning(tables, manifest.marker + 1, manifest, refused, closing.close)
 
 
 def _needed(log: LogExtent, snapshots: LogSnapshots | None, offset: int | None, refused: list[str]) -> str:

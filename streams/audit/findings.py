@@ -45,6 +45,12 @@ class PartitionAudit:
     partition: int
     records: int = 0
     """Records of the log that were folded."""
+    begins: int = 0
+    """The offset of the log with which the fold began."""
+    snapshot: str = ""
+    """The snapshot that it began with; empty: none, at the log's beginning."""
+    refused: list[str] = field(default_factory=list)
+    """Why snapshots were not used that would have done; each is named."""
     unjudged: int = 0
     """Offsets behind the ledger's marker: Decide has not judged them yet."""
     counts: dict[Kind, Counter[Outcome]] = field(default_factory=lambda: {kind: Counter() for kind in KINDS})

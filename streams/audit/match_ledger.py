@@ -24,6 +24,8 @@ from sidestep.streams.decide.tables import ENGINES
 from sidestep.streams.runtime.manifest import MARKER
 from sidestep.streams.runtime.tables import unpack_pairs
 
+TOGETHER = 5_000
+"""Rows of a state taken together."""
 AHEAD = 20_000
 """Offsets that a changelog is read further than its part of the log: fewer rows are written in one stretch than in
 another."""
@@ -87,10 +89,18 @@ class RowMatch:
         """That the fold has left, …"""
         self._old = 0
         """… and of these, ids older than the first one that its changelog still has: they may be gone."""
-        self._first_at = 0
+        self._first_at = self._forgotten = 0
         if kept.start > 0 and kind == "id":
             self._read_some()
         self._begin()
+
+    def begin_with_all(self, forgotten: int) -> None:
+        """Before anything else: what stands in `folded` is as good as written by the fold. `forgotten`: ids of a time
+        before this second may be gone from it."""
+        self._forgotten = forgotten
+        rows = self._folded.items(b"")
+        while some := list(islice(rows, TOGETHER)):
+            self.expect(some, {key: None for key, _ in some}, -1, 0.0)
 
     def expect(self, changes: Sequence[Change], known: dict[bytes, bytes | None], last: int, share: float) -> None:
         """What the fold writes, up to the offset `last` of the log, which is that share of it."""
@@ -123,7 +133,7 @@ class RowMatch:
             [value] = self._folded.get_many([key])
             looked_at += value is not None
             old += value is not None and self._is_old(value)
-            outcome, text = apart(key, value, row, Apart(self._kind, self._kept, self._first_at))
+            outcome, text = apart(key, value, row, Apart(self._kind, self._kept, self._first_at, self._forgotten))
             if outcome == "proved":
                 proved += 1
             elif outcome in ("not-kept", "later"):

@@ -23,7 +23,9 @@ TOLD_EACH = 1_000
 class TallyMatch:
     """Compares the tallies of one partition of the log. `values` is for what stands in email-tallies."""
 
-    def __init__(self, kept: Sequence[KeptPartition], values: KeyValues, audit: PartitionAudit):
+    def __init__(self, kept: Sequence[KeptPartition], values: KeyValues, audit: PartitionAudit, begins: int = 0):
+        """`begins`: the second of log time in which the fold does."""
+        self._begins = begins
         self._kept = {each.partition: each for each in kept}
         self._values = values
         self._audit = audit
@@ -52,10 +54,11 @@ class TallyMatch:
     def end(self) -> None:
         """The fold has no more; whatever is left of what stands there is looked at."""
         for key, octets in self._values.items(b""):
-            self._left(self._kept[int.from_bytes(key[:4], "big")], StandingRow.unpacked(octets).offset)
-        for (number, _), offsets in self._policies.items():
+            kept, second = self._kept[int.from_bytes(key[:4], "big")], int.from_bytes(key[4:12], "big", signed=True)
+            self._left(kept, StandingRow.unpacked(octets).offset, second < self._begins)
+        for (number, value), offsets in self._policies.items():
             for offset in offsets:
-                self._left(self._kept[number], offset)
+                self._left(self._kept[number], offset, decode(Tally, value).second <= self._begins)
 
     def _put_by(self, kept: KeptPartition, record: Kept) -> None:
         try:
@@ -102,8 +105,11 @@ class TallyMatch:
         else:
             self._report("missing", f"{kept.topic}/{kept.partition}", _name(tally))
 
-    def _left(self, kept: KeptPartition, offset: int) -> None:
-        if offset < kept.sure:
+    def _left(self, kept: KeptPartition, offset: int, before: bool) -> None:
+        """`before`: it is of a time before the fold begins."""
+        if before:
+            self._audit.count("tally", "not-kept")
+        elif offset < kept.sure:
             self._report("extra", kept.place(offset), "the fold makes no such tally")
         else:
             self._audit.count("tally", "later")

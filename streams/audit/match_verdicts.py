@@ -49,6 +49,11 @@ class VerdictMatch:
         self._missing: dict[int, tuple[Expected, str]] = {}
         self._early: dict[int, list[tuple[VerdictStream, Kept]]] = {}
 
+    def begin_at(self, offset: int) -> None:
+        """The fold begins with this record of the log: nothing proves verdicts on those before it."""
+        if passed := sum(stream.begin_at(offset) for stream in self._streams):
+            self._audit.count("verdict", "not-kept", passed)
+
     def engines(self) -> list[Begun]:
         """What the first verdicts of both topics say."""
         return [

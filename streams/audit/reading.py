@@ -8,7 +8,7 @@ the marker covers stands before the ends that are asked for last.
 
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain, repeat
 
@@ -29,7 +29,7 @@ from sidestep.topics.catalog import (
     TALLIES,
     WATCH_CHANGELOG,
 )
-from sidestep.topics.cluster import admin_client, require
+from sidestep.topics.cluster import admin_client, cluster, require
 from sidestep.topics.connection import Connection
 from sidestep.topics.headers import UnreadableHeaders, headers_of
 from sidestep.topics.verdict_proof import proof_among
@@ -64,6 +64,11 @@ class Extents:
         """Of a topic, in order."""
         return sorted(place.partition for place in self.places if place.topic == topic)
 
+    def beginning_at(self, partition: int, offset: int) -> "Extents":
+        """The same, but that of the log's partition what is before an offset is not read."""
+        place = Place(EVIDENCE.name, partition)
+        return Extents({**self.places, place: replace(self.places[place], start=offset)})
+
     def records(self, partition: int) -> int:
         """Roughly what is read to audit one partition of the log."""
         topics = (EVIDENCE.name, LEDGER_CHANGELOG.name, IDS_CHANGELOG.name)
@@ -72,6 +77,11 @@ class Extents:
         watched = [self.places.get(Place(topic, partition)) for topic in (TALLIES.name, WATCH_CHANGELOG.name)]
         extents = (*own, *tallies, *(extent for extent in watched if extent is not None))
         return sum(extent.end - extent.start for extent in extents)
+
+
+def cluster_of(connection: Connection) -> str:
+    """The cluster's id. Raises BrokerUnreachable."""
+    return str(cluster(admin_client(connection), connection).cluster_id)
 
 
 def read_extents(connection: Connection) -> Extents:

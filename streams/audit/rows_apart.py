@@ -24,6 +24,8 @@ class Apart(NamedTuple):
     kept: KeptPartition
     first_at: int
     """Of ids, the time of the first one that is still there, seconds: what is older may be gone."""
+    forgotten: int = 0
+    """Of ids, those of a time before this second may be gone from the state that the fold has begun with."""
 
 
 def apart(key: bytes, value: bytes | None, row: StandingRow | None, of: Apart) -> tuple[Outcome | None, str]:
@@ -36,6 +38,8 @@ def apart(key: bytes, value: bytes | None, row: StandingRow | None, of: Apart) -
         return None, ""  # a row that has ended, and its tombstone
     if of.kind == "id" and row is not None and row.offset >= of.kept.sure:
         return "later", ""
+    if value is None and of.kind == "id" and id_at(stands or b"") < of.forgotten:
+        return "not-kept", ""
     if value is None:
         return "extra", "the fold has no such row"
     if stands is None:

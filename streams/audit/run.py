@@ -10,14 +10,18 @@ from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
-from sidestep.streams.audit.audit_partition import PartitionAuditor, Span, require_beginning
+from sidestep.streams.audit.audit_partition import NEVER, PartitionAuditor, Span
+from sidestep.streams.audit.began import Beginning
+from sidestep.streams.audit.beginning import LogExtent, LogSnapshots, find_beginning
 from sidestep.streams.audit.findings import AuditReport, PartitionAudit
 from sidestep.streams.audit.key_values import KeyValues
+from sidestep.streams.audit.match_ledger import NewStore
 from sidestep.streams.audit.read_chain import open_chained
-from sidestep.streams.audit.reading import Extents, open_log, open_watch, read_extents
+from sidestep.streams.audit.reading import Extents, cluster_of, open_log, open_watch, read_extents
 from sidestep.streams.audit.watch_partition import WatchAuditor
 from sidestep.streams.errors import AuditFailed
 from sidestep.streams.runtime.collector import fit_batches
+from sidestep.streams.runtime.manifest import Place
 from sidestep.streams.watch.thresholds import Thresholds, thresholds
 from sidestep.topics.catalog import EVIDENCE, TALLIES
 from sidestep.topics.connection import Connection
@@ -41,6 +45,7 @@ class Job:
     proofs: bool
     rules: Thresholds
     """Watch's."""
+    snapshots: LogSnapshots | None
     folder: Path
     """Empty, for this partition's rows."""
 
@@ -53,10 +58,12 @@ def audit(
     told: Told = lambda _done, _total: None,
     processes: int | None = None,
     rules: Thresholds | None = None,
+    snapshots: str = "",
 ) -> AuditReport:
     """Audit these partitions of the log; all, where none is named. `proofs`: verdicts without a proof are a fault.
-    `processes`: at most so many at a time; None: one a core. `rules`: Watch's thresholds, None: as they ship. Raises
-    SidestepError, SnapshotNeeded among them."""
+    `processes`: at most so many at a time; None: one a core. `rules`: Watch's thresholds, None: as they ship.
+    `snapshots`: where they are kept; one is begun with where retention has taken the log's beginning, or where a time
+    is asked for; empty: nowhere. Raises SidestepError, SnapshotNeeded among them."""
     extents = read_extents(connection)
     wanted = list(partitions) or extents.partitions(EVIDENCE.name)
     if unknown := set(wanted) - set(extents.partitions(EVIDENCE.name)):
@@ -64,8 +71,7 @@ def audit(
             f"{EVIDENCE.name} has no partition {min(unknown)}: it has {len(extents.partitions(EVIDENCE.name))}"
         )
     total = sum(extents.records(partition) for partition in wanted)
-    for partition in wanted:
-        require_beginning(open_log(connection, extents, partition, proofs))
+    place = LogSnapshots(snapshots, cluster_of(connection)) if snapshots else None
     with tempfile.TemporaryDirectory(prefix="sidestep-audit-") as folder:
         jobs = [
             Job(
@@ -75,6 +81,7 @@ def audit(
                 span,
                 proofs,
                 rules or thresholds(),
+                place,
                 Path(folder) / str(partition),
             )
             for partition in wanted
@@ -94,18 +101,29 @@ def audit_one(job: Job, told: Callable[[int], None]) -> PartitionAudit:
         opened.append(OnDisk(job.folder / name, cache))
         return opened[-1]
 
+    beginning = _beginning(job, new_store)
     try:
-        log = open_log(job.connection, job.extents, job.partition, job.proofs)
+        extents = job.extents.beginning_at(job.partition, beginning.start)
+        log = open_log(job.connection, extents, job.partition, job.proofs)
         log = replace(log, chained=open_chained(job.connection, job.extents, job.partition))
-        audit = PartitionAuditor(log, job.span, new_store, told).audit()
+        audit = PartitionAuditor(log, job.span, new_store, told, beginning=beginning).audit()
         if job.span.whole and job.partition in job.extents.partitions(TALLIES.name):
             kept = open_watch(job.connection, job.extents, job.partition)
             partitions = len(job.extents.partitions(EVIDENCE.name))
             WatchAuditor(kept, job.rules, partitions, audit, new_store, told).audit()
         return audit
     finally:
+        beginning.close()
         for store in opened:
             store.close()
+
+
+def _beginning(job: Job, new_store: NewStore) -> Beginning:
+    """The log's, or behind a snapshot: the first that will do, or the last before what is asked for."""
+    extent = job.extents.places[Place(EVIDENCE.name, job.partition)]
+    log, since = LogExtent(job.partition, extent.start, extent.end), job.span.since
+    before_ms = None if since == NEVER else int(since * 1000)
+    return find_beginning(log, job.snapshots, job.folder / "begun", before_ms=before_ms, new_tables=new_store)
 
 
 class _Sum:

@@ -33,6 +33,18 @@ class VerdictStream:
         self.ahead: deque[Kept] = deque()
         self._first = self._first_kept() if kept.start > 0 else 0
 
+    def begin_at(self, offset: int) -> int:
+        """Pass over what stands there on evidence before an offset. How many records that were."""
+        passed = 0
+        while (head := self.head()) is not None and (judged := self.read(head)) is not None:
+            if judged.evidence.offset >= offset:
+                break
+            self.take()
+            passed += 1
+        if passed:
+            self._first = 0  # what comes behind it is kept
+        return passed
+
     def head(self) -> Kept | None:
         """The next record; None at the end."""
         if not self.ahead:

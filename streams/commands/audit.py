@@ -37,6 +37,13 @@ A_STRETCH = "tallies, ledgers and anomalies: compared only without --since and -
     type=click.Path(path_type=Path, dir_okay=False),
     help="Verdicts are signed: one without a proof is a fault. The proofs are checked by `sidestep tail`.",
 )
+@click.option(
+    "--snapshots",
+    "place",
+    metavar="PLACE",
+    help="Where workers keep them: a folder or a URL. The audit begins with one where the log no longer has its "
+    "beginning, or --since says when.  [default: SIDESTEP_SNAPSHOTS]",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a partition, and one for all.")
 @broker_option
 def audit(
@@ -44,15 +51,17 @@ def audit(
     until: str | None,
     partitions: tuple[int, ...],
     keys_file: Path | None,
+    place: str | None,
     as_json: bool,
     broker: str | None,
 ) -> None:
     """Prove every verdict again, from the log that it follows from.
 
-    The log is folded from its beginning, and what the fold says is compared, octet by octet, with email-approved and
-    email-rejected, with email-tallies and with the ledger's changelogs; email-tallies likewise, as Watch folds it, with
-    email-anomalies and its changelog. Nothing is written to Kafka. Exit code 0 when
-    all of it is proved, 1 when something is not: each is named with its place. docs/audit.md says more.
+    The log is folded from its beginning, or from a snapshot of the ledger (`sidestep snapshot`), and what the fold says
+    is compared, octet by octet, with email-approved and email-rejected, with email-tallies and with the ledger's
+    changelogs; email-tallies likewise, as Watch folds it, with email-anomalies and its changelog. Nothing is written to
+    Kafka. Exit code 0 when all of it is proved, 1 when something is not: each is named with its place. docs/audit.md
+    says more.
     """
     from sidestep.streams.audit.run import audit as run
     from sidestep.streams.runtime.collector import fit_batches
@@ -64,10 +73,10 @@ def audit(
         read_verdict_keys(keys_file)
     fit_batches()
     span = Span(_second("--since", since, NEVER), _second("--until", until, FOR_EVER))
+    settings = load(broker=broker, snapshots=place)
     with copy_progress("auditing", 100) as show:
-        settings, proofs = load(broker=broker), keys_file is not None
-        rules = read_thresholds(settings)
-        report = run(settings.connection, partitions, span, proofs, _percent(show), rules=rules)
+        rules, proofs, kept_in = read_thresholds(settings), keys_file is not None, settings.snapshots_url
+        report = run(settings.connection, partitions, span, proofs, _percent(show), rules=rules, snapshots=kept_in)
     for line in as_json_lines(report) if as_json else described(report):
         click.echo(line)
     if not report.right:
@@ -83,6 +92,7 @@ def described(report: AuditReport) -> Iterator[str]:
                 counts = "".join(f"{each.counts[kind][outcome]:>11,}" for outcome in COLUMNS)
                 yield f"{each.partition if kind == 'verdict' else '':<11}{NAMES[kind]:<10}{counts}"
     for each in report.partitions:
+        yield from _begun(each)
         yield from _notes(each)
         for finding in each.findings[:SHOWN]:
             yield from _found(finding)
@@ -97,11 +107,19 @@ def as_json_lines(report: AuditReport) -> Iterator[str]:
     """The report for programs."""
     for each in report.partitions:
         counts = {NAMES[kind]: dict(counts) for kind, counts in each.counts.items()}
-        fields = {"partition": each.partition, "records": each.records, "unjudged": each.unjudged, **counts}
+        begun = {"begins": each.begins, "snapshot": each.snapshot, "refused": each.refused}
+        fields = {"partition": each.partition, "records": each.records, "unjudged": each.unjudged, **begun, **counts}
         fields["chained_from"] = each.chained_from
         findings = [to_builtins(finding._asdict()) for finding in each.findings]
         yield json_line({**fields, "stopped": each.stopped, "unwatched": each.unwatched, "findings": findings})
     yield json_line({"proved": report.line().removeprefix("proved="), "right": report.right})
+
+
+def _begun(each: PartitionAudit) -> Iterator[str]:
+    if each.snapshot:
+        yield printable(f"partition {each.partition}: begun at offset {each.begins:,}, with the {each.snapshot}")
+    for line in each.refused:
+        yield click.style(printable(f"partition {each.partition}: not used: {line}"), fg="yellow")
 
 
 def _notes(each: PartitionAudit) -> Iterator[str]:

@@ -18,6 +18,7 @@ from prometheus_client.exposition import choose_encoder
 
 from sidestep.streams.observe.labels import LabelBounds
 from sidestep.streams.observe.scrape import ByName, ByPartition, ByRoleAndPartition, Families, Scrape
+from sidestep.streams.snapshots.figures import SnapshotFigures
 
 # A lone event is a batch of one, a backlog comes in thousands (settings.batch_max).
 _RECORDS = (1, 5, 20, 100, 500, 1_000, 2_000, 4_000, 8_000)
@@ -156,6 +157,10 @@ class Metrics:
     def read_set_aside(self, role: str, source: Callable[[], int]) -> None:
         """`source` gives the number of damaged databases that a role's ledgers have set aside."""
         self._scrape.set_aside[role] = source
+
+    def read_snapshots(self, role: str, source: Callable[[], SnapshotFigures]) -> None:
+        """`source` gives what a role's snapshots show."""
+        self._scrape.snapshots[role] = source
 
     def read(self, source: str, families: Families) -> None:
         """`families` gives what one role alone shows; `source` names it when it fails."""

@@ -5,10 +5,11 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TypeVar
 
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from sidestep.streams.observe.labels import LabelBounds
+from sidestep.streams.snapshots.figures import SnapshotFigures
 
 ByPartition = Callable[[], Mapping[tuple[str, int], int]]
 """Gives counts by (topic, partition)."""
@@ -37,6 +38,7 @@ class Scrape(Collector):
         self.resting: ByName = dict
         self.ledgers: dict[str, ByName] = {}
         self.set_aside: dict[str, Callable[[], int]] = {}
+        self.snapshots: dict[str, Callable[[], SnapshotFigures]] = {}
         self.ready: Callable[[], bool] | None = None
 
     def read(self, source: str, families: Families) -> None:
@@ -58,6 +60,7 @@ class Scrape(Collector):
         counts = {role: self._read("set-aside", count) for role, count in self.set_aside.items()}
         known = {role: count for role, count in counts.items() if count is not None}
         yield self._by_role("sidestep_ledger_set_aside", "Damaged databases set aside.", known)
+        yield from self._snapshots()
         yield self._ready()
         for source, families in self._others.items():
             yield from self._read(source, lambda: list(families())) or ()  # noqa: B023 - called here
@@ -82,6 +85,27 @@ class Scrape(Collector):
             for table, count in (self._read("ledger", keys) or {}).items():
                 family.add_metric((role, self._labels.bound("table", table)), count)
         return family
+
+    def _snapshots(self) -> Iterator[Metric]:
+        labels = ("role", "partition")
+        about = "When the last snapshot of a partition's ledger was taken."
+        taken = GaugeMetricFamily("sidestep_snapshot_taken_timestamp_seconds", about, labels=labels)
+        held = GaugeMetricFamily(
+            "sidestep_snapshot_held_seconds", "For how long it held its partition up.", labels=labels
+        )
+        octets = GaugeMetricFamily("sidestep_snapshot_octets", "Octets of its files.", labels=labels)
+        about = "Snapshots that were tried, and that there are not."
+        failed = CounterMetricFamily("sidestep_snapshots_failed_total", about, labels=("role",))
+        for role, source in self.snapshots.items():
+            figures = self._read("snapshots", source)
+            if figures is None:
+                continue
+            shown = ((taken, figures.taken_at), (held, figures.held_seconds), (octets, figures.octets))
+            for family, values in shown:
+                for partition, value in dict(values).items():
+                    family.add_metric((role, str(partition)), value)
+            failed.add_metric((role,), figures.failed)
+        yield from (taken, held, octets, failed)
 
     def _ready(self) -> Metric:
         family = GaugeMetricFamily("sidestep_ready", "1 while /readyz answers 200.")

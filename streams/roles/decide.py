@@ -4,12 +4,14 @@ from collections.abc import Coroutine, Iterable, Mapping
 from typing import Any
 
 from sidestep.streams import hold_transaction, watch_transaction
+from sidestep.streams.decide.engine import ENGINE
 from sidestep.streams.decide.judge import Judge, Judged
-from sidestep.streams.decide.tables import DEDUPLICATION_SECONDS
+from sidestep.streams.decide.tables import CLOCK, DEDUPLICATION_SECONDS
 from sidestep.streams.errors import RightsError
 from sidestep.streams.observe.metrics import Count, Done, Labelled
 from sidestep.streams.roles.held_up import HeldUp
 from sidestep.streams.roles.role import Context
+from sidestep.streams.roles.role_snapshots import SnapshotKind, tombstones_of
 from sidestep.streams.roles.stage_role import StageRole
 from sidestep.streams.runtime.former import Former
 from sidestep.streams.runtime.hanging import Ended
@@ -52,6 +54,7 @@ class DecideRole(StageRole[Judged]):
             shared_topics={topic.name: context.partitions[topic.name] for topic in (TALLIES, DEAD_LETTERS)},
             window_seconds=DEDUPLICATION_SECONDS + OUTAGE_SECONDS,
             cache=context.block_cache,
+            tombstone_seconds=tombstones_of(context, LEDGER_CHANGELOG.name),
         )
         # before ids and folders named the role; see docs/decisions/009
         self._former = Former(settings.connection, settings.group, settings.data / "ledger")
@@ -61,7 +64,7 @@ class DecideRole(StageRole[Judged]):
         def judge(ledger: Ledger) -> Judge:
             return Judge(ledger, tally_partitions, signer=signer)
 
-        super().__init__(context, EVIDENCE.name, ledger, judge, _measured)
+        super().__init__(context, EVIDENCE.name, ledger, judge, _measured, SnapshotKind(ENGINE, _clock_ms))
         self._held_up = HeldUp(
             self._stage.partitions,
             ends=ledger.offsets.ends,
@@ -78,6 +81,10 @@ class DecideRole(StageRole[Judged]):
         progress(0, 0)  # the next step takes the partition over: not where it was given up meanwhile
         self._former.move(partition, self._ledger.folder(partition))
         return super()._open(partition, progress)
+
+
+def _clock_ms(ledger: Ledger) -> int:
+    return max((row.at_ms for row in ledger.read(CLOCK, [b"clock"]).values()), default=0)
 
 
 def _signer(settings: Settings) -> VerdictSigner | None:

@@ -7,6 +7,7 @@ from typing import Any, Generic, TypeVar
 from sidestep.streams.errors import LedgerDamaged
 from sidestep.streams.observe.metrics import Done
 from sidestep.streams.roles.role import Context
+from sidestep.streams.roles.role_snapshots import RoleSnapshots, SnapshotKind
 from sidestep.streams.runtime.batch_app import BatchApp
 from sidestep.streams.runtime.batches import Batch, Partition
 from sidestep.streams.runtime.former import STORES
@@ -37,11 +38,13 @@ class StageRole(Generic[JudgedT]):
         ledger: LedgerSettings,
         new_judge: Callable[[Ledger], Judge[JudgedT]],
         done: Callable[[JudgedT], Done],
+        snapshots: SnapshotKind = SnapshotKind(),
     ):
         self._report = context.report
         self._failpoint = context.failpoint
         self._ledger = ledger
         self._measured = done
+        self._snapshots = RoleSnapshots(context, topic, ledger, snapshots)
         self._stage = Stage(
             self.name,
             topic,
@@ -59,8 +62,9 @@ class StageRole(Generic[JudgedT]):
         """Nothing: ledgers are recovered when their partitions come."""
 
     def chores(self) -> Iterable[Coroutine[Any, Any, None]]:
-        """The watch over partitions in which nothing happens."""
-        return (self._stage.keep_settled(),)
+        """The watch over partitions in which nothing happens, and the snapshots."""
+        taking = self._snapshots.keep_taking(self._stage.partitions, self._stage.lend)
+        return self._stage.keep_settled(), taking
 
     def register(self, app: BatchApp) -> None:
         """The agent on the input."""
@@ -79,6 +83,7 @@ class StageRole(Generic[JudgedT]):
         await self._stage.close()
 
     def _open(self, partition: int, progress: Progress) -> Ledger:
+        self._snapshots.begin_from_newest(partition)
         for _ in STORES:  # recovery may meet in each what opening does not see: marked by then, and set aside next
             with contextlib.suppress(LedgerDamaged):
                 return Ledger(self._ledger, partition, self._failpoint, progress)

@@ -15,6 +15,7 @@ from sidestep.streams import hold_transaction
 from sidestep.streams.observe.metrics import Count, Done, Labelled
 from sidestep.streams.roles.held_up import HeldUp
 from sidestep.streams.roles.role import Context
+from sidestep.streams.roles.role_snapshots import SnapshotKind, tombstones_of
 from sidestep.streams.roles.stage_role import StageRole
 from sidestep.streams.runtime.batches import Partition
 from sidestep.streams.runtime.ledger import Ledger, LedgerSettings
@@ -23,6 +24,7 @@ from sidestep.streams.runtime.publisher import Publisher
 from sidestep.streams.screen.holds import note
 from sidestep.streams.thresholds_file import read_thresholds
 from sidestep.streams.watch.judge import WatchedBatch, Watcher
+from sidestep.streams.watch.tables import WATCH_CLOCK
 from sidestep.streams.watch.ticking import WatchTicks
 from sidestep.streams.watch_transaction import ROLE, SHARED, TRANSACTION_SECONDS
 from sidestep.topics.catalog import EVIDENCE, TALLIES, WATCH_CHANGELOG
@@ -64,8 +66,9 @@ class WatchRole(StageRole[WatchedBatch]):
             window_seconds=0,
             cache=context.block_cache,
             transaction_seconds=TRANSACTION_SECONDS,
+            tombstone_seconds=tombstones_of(context, WATCH_CHANGELOG.name),
         )
-        super().__init__(context, TALLIES.name, ledger, self._watcher, _measured)
+        super().__init__(context, TALLIES.name, ledger, self._watcher, _measured, SnapshotKind(clock_ms=_clock_ms))
         log_partitions = range(context.partitions[EVIDENCE.name])
         self._held_up = HeldUp(
             self._looked_at,
@@ -134,6 +137,10 @@ class WatchRole(StageRole[WatchedBatch]):
                 share.add_metric((name,), standing.share)
                 left.add_metric((name,), float("inf") if standing.mails_left is None else standing.mails_left)
         yield from (share, left, speed)
+
+
+def _clock_ms(ledger: Ledger) -> int:
+    return 1000 * max((row.second for row in ledger.read(WATCH_CLOCK, [b"clock"]).values()), default=0)
 
 
 def _measured(batch: WatchedBatch) -> Done:

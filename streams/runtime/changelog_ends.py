@@ -3,13 +3,14 @@
 from sidestep.streams.errors import LedgerError
 
 TOMBSTONE_SECONDS = 12 * 3600
-"""Kafka keeps tombstones for a day (delete.retention.ms) before compaction may take them; half of it is for clocks that
-differ. A ledger on disk that is older may have rows whose end nothing in the changelog tells of any more."""
+"""Kafka keeps tombstones for a day, unless the topic says otherwise (delete.retention.ms), before compaction may take
+them; half of it is for clocks that differ. A ledger on disk that is older may have rows whose end nothing in the
+changelog tells of any more."""
 
 
 def begins_anew(applied: int, start: int, recent: int, high: int) -> bool:
     """Whether a ledger on disk, read on from `start`, is too old to be brought up to date. `recent`: the first offset
-    whose record is younger than TOMBSTONE_SECONDS, -1: there is none."""
+    whose record is younger than tombstones last, -1: there is none."""
     return applied >= 0 and start + 1 < high and not 0 <= recent <= start
 
 

@@ -22,6 +22,7 @@ from typing import Any
 from rocksdict import Cache, WriteBatch
 
 from sidestep.streams.errors import LedgerError
+from sidestep.streams.runtime.changelog_ends import TOMBSTONE_SECONDS
 from sidestep.streams.runtime.changes import Changes, encoded
 from sidestep.streams.runtime.hanging import Ended
 from sidestep.streams.runtime.manifest import MARKER, Place, Writer, ledger_writer
@@ -60,6 +61,8 @@ class LedgerSettings:
     cache: Cache
     transaction_seconds: float = TRANSACTION_SECONDS
     """After which Kafka aborts a transaction that its writer has left open."""
+    tombstone_seconds: Callable[[], float] = lambda: TOMBSTONE_SECONDS
+    """For how long the changelog tells of the ends of rows, at the least. Raises SidestepError. Blocks."""
 
     @cached_property
     def offsets(self) -> Offsets:
@@ -125,7 +128,14 @@ class Ledger:
     def _recover(self, progress: Progress) -> int:
         settings, partition = self._settings, self.partition
         rows = recover(
-            settings.connection, settings.rows_changelog, partition, self._rows, _apply_rows, progress, compacted=True
+            settings.connection,
+            settings.rows_changelog,
+            partition,
+            self._rows,
+            _apply_rows,
+            progress,
+            compacted=True,
+            tombstone_seconds=settings.tombstone_seconds(),
         )
         if "window" not in self._stores:
             return rows

@@ -43,10 +43,12 @@ def recover(
     progress: Progress,
     *,
     compacted: bool = False,
+    tombstone_seconds: float = TOMBSTONE_SECONDS,
 ) -> int:
     """Apply what the store lacks. Returns how many records that were. Raises LedgerError, BrokerUnreachable.
 
     `compacted`: the changelog is kept by key, not by time, so nothing but compaction may take records from it.
+    `tombstone_seconds`: for how long it tells of the ends of rows.
     """
     consumer = Consumer(
         client(
@@ -64,7 +66,7 @@ def recover(
         )
     )
     try:
-        start, high = _ends(consumer, topic, partition, store, compacted)
+        start, high = _ends(consumer, topic, partition, store, compacted, tombstone_seconds)
         if start >= high:
             return 0
         consumer.assign([TopicPartition(topic, partition, start)])
@@ -75,21 +77,27 @@ def recover(
         consumer.close()
 
 
-def _ends(consumer: Consumer, topic: str, partition: int, store: Store, compacted: bool) -> tuple[int, int]:
+def _ends(
+    consumer: Consumer, topic: str, partition: int, store: Store, compacted: bool, tombstone_seconds: float
+) -> tuple[int, int]:
     low, high = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=30)
     applied = int(store.get(POSITION) or -1)
     start = first_offset(f"{topic}/{partition}", applied, low, high, compacted=compacted)
     # whose beginning was deleted has nothing to begin anew from
-    if not compacted or low > 0 or not begins_anew(applied, start, _recent(consumer, topic, partition), high):
+    if (
+        not compacted
+        or low > 0
+        or not begins_anew(applied, start, _recent(consumer, topic, partition, tombstone_seconds), high)
+    ):
         return start, high
     log.info("%s/%d: the ledger on disk is from long ago: all of it is read back", topic, partition)
     _forget_rows(store)
     return 0, high
 
 
-def _recent(consumer: Consumer, topic: str, partition: int) -> int:
-    """The first offset of the last TOMBSTONE_SECONDS; -1: nothing is that young."""
-    since = int((time.time() - TOMBSTONE_SECONDS) * 1000)
+def _recent(consumer: Consumer, topic: str, partition: int, tombstone_seconds: float) -> int:
+    """The first offset that is no older; -1: nothing is that young."""
+    since = int((time.time() - tombstone_seconds) * 1000)
     [found] = consumer.offsets_for_times([TopicPartition(topic, partition, since)], timeout=30)
     if found.error is not None:
         raise KafkaException(found.error)

@@ -61,6 +61,7 @@ class PartitionLedger(Protocol):
 
 LedgerT = TypeVar("LedgerT", bound=PartitionLedger)
 JudgedT = TypeVar("JudgedT")
+LentT = TypeVar("LentT")
 JudgedT_co = TypeVar("JudgedT_co", covariant=True)
 
 
@@ -205,6 +206,16 @@ class Stage(Generic[LedgerT, JudgedT]):
                 log.info("%s/%d: looked after again later: %s", tp.topic, tp.partition, error)
             except Exception as error:  # noqa: BLE001 - handed to the composition root: the worker leaves
                 self._fail(error)
+
+    async def lend(self, tp: Partition, use: Callable[[LedgerT], LentT]) -> LentT | None:
+        """What `use`, which blocks, makes of a partition's ledger while no batch is judged; None: it isn't here."""
+        if tp not in self._ledgers:
+            return None
+        async with self._turns[tp]:
+            ledger = self._ledgers.get(tp)
+            if ledger is None:
+                return None
+            return await asyncio.get_running_loop().run_in_executor(self._threads, use, ledger)
 
     async def keep_only(self, assigned: set[Partition]) -> None:
         """Close the ledgers of partitions that went elsewhere; their batches in hand have ended (Faust waited for

@@ -273,7 +273,7 @@ def test_what_retention_has_taken_is_counted_apart(judged_log: Copy) -> None:
 
 def test_a_log_whose_beginning_is_gone_takes_a_snapshot(judged_log: Copy) -> None:
     """And says of which offset."""
-    with pytest.raises(SnapshotNeeded, match=r"email-evidence/0 begins at offset 40.*snapshot.*at offset 40"):
+    with pytest.raises(SnapshotNeeded, match=r"email-evidence/0 begins at offset 40.*snapshot.*at offset 39"):
         judged_log.forget(EVIDENCE, 40).audit()
 
 

@@ -33,6 +33,7 @@ from sidestep.streams.commands import (
     marks,
     model,
     render,
+    snapshot,
     suppress,
     topics,
     trap,
@@ -58,6 +59,8 @@ from sidestep.streams.screen.suppressions import as_json as suppression_json
 from sidestep.streams.screen.traps import KnownTrap
 from sidestep.streams.screen.traps import as_json as trap_json
 from sidestep.streams.settings import Settings
+from sidestep.streams.snapshots.record import SnapshotManifest, SnapshotRef
+from sidestep.streams.snapshots.standing import StandingSnapshot
 from sidestep.streams.terminal import json_line, printable, printable_lines
 from sidestep.topics.catalog import CONTROL
 from sidestep.topics.needs import Shortfall
@@ -123,6 +126,21 @@ CHANGED.add(
     "email-evidence/0",
 )
 BACKTEST = backtest_report.BacktestReport(EVIL, "x", [0], Span(), CHANGED)
+_MANIFEST = SnapshotManifest(
+    cluster=EVIL,
+    group=EVIL,
+    role=EVIL,
+    topic=EVIL,
+    partition=0,
+    marker=1,
+    log_time_ms=1,
+    taken_at=1.0,
+    engine=EVIL,
+    positions={EVIL: 1},
+    ages={},
+    files={},
+)
+SNAPSHOT = StandingSnapshot(SnapshotRef(EVIL, EVIL, 0, "19700101T000001.000000Z-1"), _MANIFEST, "", 1.0)
 RIGHTS = RightsFinding("fault", EVIL, EVIL, EVIL, EVIL)
 
 
@@ -143,6 +161,7 @@ FOR_PEOPLE: dict[str, tuple[Callable[[], Iterable[str]], ...]] = {
         lambda: [render.as_text_line(_received(Unreadable(EVIL, EVIL, EVIL.encode())))],
     ),
     "audit": (lambda: audit.described(AUDIT),),
+    "snapshot": (lambda: snapshot.described([SNAPSHOT, SNAPSHOT._replace(manifest=None, refused=EVIL)]),),
     "explain": (
         lambda: explain.described(STORY),
         lambda: explain.described(STORY, short=True),
@@ -176,6 +195,7 @@ FOR_PROGRAMS: dict[str, tuple[Callable[[], str], ...]] = {
         lambda: render.as_json_line(_received(Unreadable(EVIL, EVIL, b""))),
     ),
     "audit": (lambda: next(iter(audit.as_json_lines(AUDIT))),),
+    "snapshot": (lambda: next(iter(snapshot.as_json_lines([SNAPSHOT._replace(refused=EVIL)]))),),
     "explain": (lambda: explain.object_line(STORY), lambda: explain.object_line(UNJUDGED)),
     "backtest": (lambda: json_line(backtest_report.as_json(BACKTEST)),),
     "hold": (lambda: next(iter(hold._as_json([HOLD]))),),
