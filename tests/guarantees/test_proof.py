@@ -12,7 +12,7 @@ import pytest
 from sidestep.schemas import PolicyRecord
 from sidestep.schemas.codec import decode_evidence, encode
 from sidestep.streams.audit.audit_partition import PartitionAuditor, Span
-from sidestep.streams.audit.findings import AuditFinding
+from sidestep.streams.audit.findings import KINDS, AuditFinding
 from sidestep.streams.audit.kept import Kept, KeptLog
 from sidestep.streams.audit.reading import read_extents
 from sidestep.streams.audit.run import audit
@@ -57,9 +57,12 @@ def prove(system: System, events: int) -> None:
     assert_proved(report)
     verdicts = len(lived.traffic.expected)
     assert f"proved={verdicts}/{verdicts}" == report.line()
+    proved = {kind: sum(each.counts[kind]["proved"] for each in report.partitions) for kind in KINDS}
+    assert all(proved[kind] for kind in KINDS if kind != "anomaly"), proved  # there may be none in half a minute
     records = sum(each.records for each in report.partitions)
+    print(f"\n{proved}")
     print(
-        f"\n{len(system.feed.origins):,} events in {lasted:.0f} s; {records:,} records, {verdicts:,} verdicts"
+        f"{len(system.feed.origins):,} events in {lasted:.0f} s; {records:,} records, {verdicts:,} verdicts"
         f" audited in {time.monotonic() - began:.0f} s"
     )
     log = copied(system.connection, fullest(system.connection))
@@ -71,25 +74,25 @@ def assert_it_was_worth_it(system: System) -> None:
     """The log has what it is to have."""
     verdicts = system.verdicts.verdicts.values()
     assert 3 == len({verdict.versions.policy for verdict in verdicts})
-    assert {"", "model-1", "model-2"} == {verdict.versions.model for verdict in verdicts}
+    assert {"", "model-1", "model-2"} <= {verdict.versions.model for verdict in verdicts}
     fired = {rule.id for verdict in verdicts for rule in verdict.rules}
     assert {"service-on-hold", "suppressed", "known-trap", "recipient-hard-bounce", "domain-limit"} <= fired
 
 
 class Wanted(NamedTuple):
-    """A finding that names what was tampered with. `place` and `evidence` as AuditFinding has them; empty: any."""
+    """A finding that names what was tampered with. `place` and `evidence` as AuditFinding has them; empty: any. `since`:
+    of the log, offset of the record that is another: no verdict before it is accused."""
 
     kind: str
     outcome: str
     place: str = ""
     evidence: str = ""
-    text: str = ""
+    since: int = 0
 
     def fits(self, finding: AuditFinding) -> bool:
         """Whether this is it."""
         exact = ((self.place, finding.place), (self.evidence, finding.evidence))
-        same = (self.kind, self.outcome) == finding[:2] and all(mine in ("", its) for mine, its in exact)
-        return same and self.text in finding.text
+        return (self.kind, self.outcome) == finding[:2] and all(mine in ("", its) for mine, its in exact)
 
 
 Spoilt = tuple[KeptLog, Wanted]
@@ -97,14 +100,15 @@ Tampering = Callable[[KeptLog], Spoilt]
 
 
 def assert_found(log: KeptLog, tampering: Tampering) -> None:
-    """An audit of the spoilt log says what was done to it, before anything that follows from it."""
+    """An audit of the spoilt log says what was done to it, and blames nothing that came before."""
     spoilt, wanted = tampering(log)
     began = time.monotonic()
     found = PartitionAuditor(spoilt, Span()).audit()
     print(f"{tampering.__name__}: {found.faults} faults, {time.monotonic() - began:.1f} s")
     assert found.faults and found.findings, tampering.__name__
-    first = [finding for finding in found.findings if finding.kind == wanted.kind][:2]
-    assert any(wanted.fits(finding) for finding in first), (tampering.__name__, wanted, found.findings[:5])
+    assert any(wanted.fits(finding) for finding in found.findings), (tampering.__name__, wanted, found.findings[:5])
+    named = [int(finding.evidence.rpartition("/")[2]) for finding in found.findings if finding.evidence]
+    assert all(offset >= wanted.since for offset in named), (tampering.__name__, wanted, min(named))
 
 
 def fullest(connection: Connection) -> int:
@@ -168,14 +172,16 @@ def an_evidence_record_is_changed(log: KeptLog) -> Spoilt:
     kept, at = values_of(log, "evidence"), judged(log)[len(judged(log)) // 2]
     fields = msgspec.json.decode(kept[at].value or b"")
     kept[at] = kept[at]._replace(value=msgspec.json.encode({**fields, "service": "other"}))
-    return changed(log, "evidence", kept), Wanted("verdict", "differs", "", log.evidence.place(kept[at].offset))
+    offset = kept[at].offset
+    return changed(log, "evidence", kept), Wanted("verdict", "differs", "", log.evidence.place(offset), offset)
 
 
 def an_evidence_record_is_dropped(log: KeptLog) -> Spoilt:
     """Its verdict follows from nothing."""
     kept, at = values_of(log, "evidence"), judged(log)[len(judged(log)) // 2]
     gone = kept.pop(at)
-    return changed(log, "evidence", kept), Wanted("verdict", "extra", "", log.evidence.place(gone.offset))
+    wanted = Wanted("verdict", "extra", "", log.evidence.place(gone.offset), gone.offset)
+    return changed(log, "evidence", kept), wanted
 
 
 def a_pair_is_reordered(log: KeptLog) -> Spoilt:
@@ -185,7 +191,8 @@ def a_pair_is_reordered(log: KeptLog) -> Spoilt:
     at = next(index for index in middle if index + 1 in indices)
     one, other = kept[at], kept[at + 1]
     kept[at], kept[at + 1] = other._replace(offset=one.offset), one._replace(offset=other.offset)
-    return changed(log, "evidence", kept), Wanted("verdict", "differs", "", log.evidence.place(one.offset))
+    wanted = Wanted("verdict", "differs", "", log.evidence.place(one.offset), one.offset)
+    return changed(log, "evidence", kept), wanted
 
 
 def a_changelog_entry_is_changed(log: KeptLog) -> Spoilt:
@@ -195,9 +202,7 @@ def a_changelog_entry_is_changed(log: KeptLog) -> Spoilt:
     at = next(index for key, index in last.items() if (key or b"")[:1] == SERVICES.prefix and kept[index].value)
     row = SERVICES.decode(kept[at].value or b"")
     kept[at] = kept[at]._replace(value=SERVICES.encode(msgspec.structs.replace(row, sends=row.sends + 1)))
-    return changed(log, "changelog", kept), Wanted(
-        "row", "differs", log.changelog.place(kept[at].offset), "", "sends is"
-    )
+    return changed(log, "changelog", kept), Wanted("row", "differs", log.changelog.place(kept[at].offset))
 
 
 def a_policy_is_swapped(log: KeptLog) -> Spoilt:
@@ -206,7 +211,7 @@ def a_policy_is_swapped(log: KeptLog) -> Spoilt:
     kept[second] = kept[second]._replace(value=kept[third].value)
     first = next(index for index in judged(log) if index > second)
     place = log.evidence.place(kept[first].offset)
-    return changed(log, "evidence", kept), Wanted("verdict", "differs", "", place, "versions.policy is")
+    return changed(log, "evidence", kept), Wanted("verdict", "differs", "", place, kept[second].offset)
 
 
 def a_policy_is_swapped_under_its_name(log: KeptLog) -> Spoilt:
@@ -216,17 +221,17 @@ def a_policy_is_swapped_under_its_name(log: KeptLog) -> Spoilt:
     text = record.text.replace(POLICIES[0], 'default = "1/day,max_burst=1"')
     assert version_of(text) != record.version == version_of(record.text)
     kept[second] = kept[second]._replace(value=encode(msgspec.structs.replace(record, text=text)))
-    return changed(log, "evidence", kept), Wanted("verdict", "differs")
+    return changed(log, "evidence", kept), Wanted("verdict", "differs", since=kept[second].offset)
 
 
 def a_control_record_is_dropped(log: KeptLog) -> Spoilt:
-    """As if nobody had put the service on hold: the first verdict that was deferred for it no longer follows."""
+    """As if nobody had put the service on hold: the first verdict that was deferred for it does not follow any more."""
     kept = values_of(log, "evidence")
     at = next(index for index, each in enumerate(kept) if b'"kind":"hold"' in (each.value or b""))
     held = (each for each in values_of(log, "rejected") if b'"service-on-hold"' in (each.value or b""))
     offset = msgspec.json.decode(next(held).value or b"")["evidence"]["offset"]
-    assert offset > kept.pop(at).offset
-    return changed(log, "evidence", kept), Wanted("verdict", "differs", "", log.evidence.place(offset))
+    wanted = Wanted("verdict", "differs", "", log.evidence.place(offset), kept.pop(at).offset)
+    return changed(log, "evidence", kept), wanted
 
 
 TAMPERINGS: list[Tampering] = [

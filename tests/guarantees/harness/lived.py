@@ -36,6 +36,7 @@ class Lived:
         self._gone: list[str] = []
         self._seconds = STARTING + events * SECONDS_EACH
         self._screen, self._decide = self._started()
+        self._watch = system.start("watch").await_ready()
 
     def live(self) -> None:
         """Four quarters of traffic; between them all that people and machines do, and deaths in the middle."""
@@ -57,7 +58,8 @@ class Lived:
 
     def leave(self) -> None:
         """The workers go, all that was published has its verdict."""
-        assert [0, 0] == [worker.leave() for worker in (self._screen, self._decide)]
+        self._watch.await_nothing_waits()
+        assert [0, 0, 0] == [worker.leave() for worker in (self._screen, self._decide, self._watch)]
 
     def _started(self, *former: WorkerProcess) -> list[WorkerProcess]:
         """Screen and Decide; on the folders of those before them."""
