@@ -14,6 +14,7 @@ from sidestep.schemas.codec import decode_evidence, encode
 from sidestep.streams.audit.audit_partition import PartitionAuditor, Span
 from sidestep.streams.audit.findings import KINDS, AuditFinding
 from sidestep.streams.audit.kept import Kept, KeptLog
+from sidestep.streams.audit.read_chain import open_chained
 from sidestep.streams.audit.reading import read_extents
 from sidestep.streams.audit.run import audit
 from sidestep.streams.decide.policy_text import version_of
@@ -65,7 +66,7 @@ def prove(system: System, events: int) -> None:
         f"{len(system.feed.origins):,} events in {lasted:.0f} s; {records:,} records, {verdicts:,} verdicts"
         f" audited in {time.monotonic() - began:.0f} s"
     )
-    log = copied(system.connection, fullest(system.connection))
+    log = copied_with_chain(system.connection)
     for tampering in TAMPERINGS:
         assert_found(log, tampering)
 
@@ -80,8 +81,8 @@ def assert_it_was_worth_it(system: System) -> None:
 
 
 class Wanted(NamedTuple):
-    """A finding that names what was tampered with. `place` and `evidence` as AuditFinding has them; empty: any. `since`:
-    of the log, offset of the record that is another: no verdict before it is accused."""
+    """A finding that names what was tampered with. `place` and `evidence` as AuditFinding has them; empty: any.
+    `since`: of the log, offset of the record that is another: no verdict before it is accused."""
 
     kind: str
     outcome: str
@@ -107,6 +108,7 @@ def assert_found(log: KeptLog, tampering: Tampering) -> None:
     print(f"{tampering.__name__}: {found.faults} faults, {time.monotonic() - began:.1f} s")
     assert found.faults and found.findings, tampering.__name__
     assert any(wanted.fits(finding) for finding in found.findings), (tampering.__name__, wanted, found.findings[:5])
+    assert wanted.kind == "row" or any(finding.kind == "link" for finding in found.findings), tampering.__name__
     named = [int(finding.evidence.rpartition("/")[2]) for finding in found.findings if finding.evidence]
     assert all(offset >= wanted.since for offset in named), (tampering.__name__, wanted, min(named))
 
@@ -117,9 +119,22 @@ def fullest(connection: Connection) -> int:
     return max(extents.partitions(EVIDENCE.name), key=extents.records)
 
 
+def copied_with_chain(connection: Connection) -> KeptLog:
+    """All that Kafka keeps of the partition with the most records, in memory."""
+    extents, partition = read_extents(connection), fullest(connection)
+    chained = open_chained(connection, extents, partition)
+    log = replace(copied(connection, partition), chained=chained)
+    for topic in chained._fields:
+        log = changed(log, topic, list(getattr(chained, topic).records))
+    return log
+
+
 def changed(log: KeptLog, topic: str, kept: list[Kept]) -> KeptLog:
-    """One topic of it is another."""
-    return replace(log, **{topic: replace(getattr(log, topic), records=kept)})
+    """One topic of it is another, also where the chain looks at it."""
+    assert log.chained is not None
+    partition = replace(getattr(log, topic), records=kept)
+    chained = log.chained._replace(**{topic: partition}) if topic in log.chained._fields else log.chained
+    return replace(log, chained=chained, **{topic: partition})
 
 
 def values_of(log: KeptLog, topic: str) -> list[Kept]:
@@ -184,6 +199,14 @@ def an_evidence_record_is_dropped(log: KeptLog) -> Spoilt:
     return changed(log, "evidence", kept), wanted
 
 
+def a_record_without_a_verdict_is_dropped(log: KeptLog) -> Spoilt:
+    """A repetition, which was passed over: whatever follows from it, the chain tells that it was read."""
+    kept, said = values_of(log, "evidence"), set(judged(log))
+    passed_over = [index for index, each in enumerate(kept) if index not in said and b'"intent"' in (each.value or b"")]
+    gone = kept.pop(passed_over[len(passed_over) // 2])
+    return changed(log, "evidence", kept), Wanted("link", "missing", log.evidence.place(gone.offset))
+
+
 def a_pair_is_reordered(log: KeptLog) -> Spoilt:
     """Both have changed places."""
     kept, indices = values_of(log, "evidence"), judged(log)
@@ -239,6 +262,7 @@ TAMPERINGS: list[Tampering] = [
     a_verdict_is_dropped,
     an_evidence_record_is_changed,
     an_evidence_record_is_dropped,
+    a_record_without_a_verdict_is_dropped,
     a_pair_is_reordered,
     a_changelog_entry_is_changed,
     a_policy_is_swapped,
