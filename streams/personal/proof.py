@@ -70,7 +70,7 @@ def as_json(proof: ErasureProof) -> str:
 def ends(topic: KeptTopic, at_ms: int) -> str:
     """By when what stands there at that time is gone."""
     if topic.compacted:
-        return "the cleaner has gone over it"
+        return "the next cleaning of the topic"
     if not topic.ends:
         return "for ever: the topic has no retention"
     return rfc3339(topic.latest(at_ms))
@@ -88,6 +88,8 @@ def _until(it: TopicTraces, now_ms: int) -> str:
 
 
 def _row(row: HeldRow) -> str:
-    what = "only what stops mail" if row.stops_mail else "LEFT: forget once more, or wait for Decide"
+    what = (
+        "only what stops mail" if row.stops_mail else "LEFT; `sidestep forget` drops it, once Decide has come to that"
+    )
     name = f" {row.note}" if row.note else ""
     return printable(f"row: {row.topic}/{row.partition} {row.table}{name}: {what}")

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from rocksdict import Cache
 
+from sidestep.schemas import ErasureRecord
 from sidestep.schemas.codec import encode
 from sidestep.streams.audit import Replayer, ReplayTables
 from sidestep.streams.audit.key_values import InMemory, KeyValues
@@ -16,6 +17,7 @@ from tests.audit.world_log import Copy
 from tests.decide.world import KEYS, START, intent, policy
 
 LOG = list(enumerate(golden_lines("log")))
+JANE = "jane@example.com"
 
 
 @pytest.mark.parametrize("batch", [1, 7, 2000])
@@ -51,6 +53,27 @@ def test_a_replay_goes_on_from_a_state() -> None:
     said += [encode(verdict) for step in second.replay(LOG[50:], 10) for verdict in step.verdicts]
     assert golden_lines("verdicts") == said
     assert first.log_time_ms < second.log_time_ms
+
+
+def test_a_state_of_before_an_erasure_comes_to_the_same_rows() -> None:
+    """As a snapshot has it that is older: the person is in that state, and not in what follows from it."""
+    records = [policy(), intent("1"), intent("2", "tom@example.com"), ErasureRecord(KEYS.recipient(JANE), "ops", START)]
+    log = list(enumerate(map(encode, records)))
+    whole, before = Replayer(0), Replayer(0)
+    for replayer, until in ((whole, 4), (before, 3)):
+        for _ in replayer.replay(log[:until]):
+            pass
+    assert _holds(before, JANE)
+    after = Replayer(0, before.tables, start=before.next)
+    for _ in after.replay(log):
+        pass
+    assert not _holds(whole, JANE) and not _holds(after, JANE) and _holds(after, "tom@example.com")
+    assert list(whole.tables.keyed.items(b"")) == list(after.tables.keyed.items(b""))
+
+
+def _holds(replayer: Replayer, address: str) -> bool:
+    key = KEYS.recipient(address)
+    return any(key in octets for item in replayer.tables.keyed.items(b"") for octets in item)
 
 
 def test_the_state_before_a_record_can_be_had() -> None:
