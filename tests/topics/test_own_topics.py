@@ -52,12 +52,12 @@ def test_a_name_that_none_has_is_refused(name: str) -> None:
 
 
 def test_only_its_owner_writes_it() -> None:
-    """Besides the receiver, where it is for feedback; of the stages Screen alone knows it."""
+    """Besides the receiver, where it is for feedback; of the stages Screen alone knows it. Operators read it, to find a person."""
     everybody = rights(SERVICES, own=OWN)
     writers = [who_may("WRITE", "topic", name, everybody) for name in OWN]
     assert [{"service-shop"}, {"service-shop", "receiver"}, {"mailer", "receiver"}, {"receiver"}] == writers
     for name in OWN:
-        assert {"screen"} == who_may("READ", "topic", name, everybody)
+        assert {"screen", "operator"} == who_may("READ", "topic", name, everybody)
         assert {"screen", "operator", "kafka-browser"} == who_may("DESCRIBE_CONFIGS", "topic", name, everybody)
     assert rights_of("decide") == rights_of("decide", own=OWN)
 
