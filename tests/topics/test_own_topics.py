@@ -52,7 +52,7 @@ def test_a_name_that_none_has_is_refused(name: str) -> None:
 
 
 def test_only_its_owner_writes_it() -> None:
-    """Besides the receiver, where it is for feedback; of the stages Screen alone knows it. Operators read it, to find a person."""
+    """Besides the receiver, where it is for feedback; of the stages Screen alone knows it. Operators read it."""
     everybody = rights(SERVICES, own=OWN)
     writers = [who_may("WRITE", "topic", name, everybody) for name in OWN]
     assert [{"service-shop"}, {"service-shop", "receiver"}, {"mailer", "receiver"}, {"receiver"}] == writers
