@@ -3,22 +3,32 @@
 import os
 import time
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 import click
+from msgspec import to_builtins
 
 from sidestep.streams.commands.copy_progress import copy_progress
 from sidestep.streams.commands.desk import desk_options
 from sidestep.streams.commands.options import past_given
 from sidestep.streams.commands.past import HELP
 from sidestep.streams.explain.find import Wanted
-from sidestep.streams.explain.story import UnjudgedStory, VerdictStory, as_json, unjudged_json
-from sidestep.streams.explain.tell import told, told_shortly, told_unjudged
-from sidestep.streams.terminal import json_line
+from sidestep.streams.explain.story import UnjudgedStory, VerdictStory, as_json, known_of, unjudged_json
+from sidestep.streams.explain.tell import told, told_life, told_shortly, told_unjudged
+from sidestep.streams.settings import Settings, load
+from sidestep.streams.terminal import json_line, printable
+
+if TYPE_CHECKING:  # they bring Kafka, which --help does without
+    from sidestep.streams.explain.life import LifeStory
+    from sidestep.streams.screen.keys import Keys
 
 
 @click.command()
 @click.argument("service", metavar="SERVICE", required=False)
 @click.argument("intent_id", metavar="INTENT_ID", required=False)
+@click.option("--recipient", metavar="ADDRESS", help="The story of an address instead; needs the hash key.")
+@click.option("--domain", metavar="NAME", help="The story of a domain instead.")
+@click.option("--since", metavar="T", default="7d", help=f"Of an address or a domain: events since then, {HELP}.")
 @click.option("--attempt", type=click.IntRange(1), help="The verdict on this attempt. Else the last one.")
 @click.option("--near", metavar="T", help=f"About when it was decided, for who has no hash key: {HELP}.")
 @click.option("--short", is_flag=True, help="In a few lines.")
@@ -27,6 +37,9 @@ from sidestep.streams.terminal import json_line
 def explain(
     service: str | None,
     intent_id: str | None,
+    recipient: str | None,
+    domain: str | None,
+    since: str,
     attempt: int | None,
     near: str | None,
     short: bool,
@@ -34,7 +47,9 @@ def explain(
     broker: str | None,
     data_dir: str | None,
 ) -> None:
-    """Tell the whole story of the verdict on a message: what was asked, what was found out and how old that was, what
+    """Tell the whole story of the verdict on a message, of an address or of a domain.
+
+    Of a verdict: what was asked, what was found out and how old that was, what
     was known of the recipient just before, every rule with what it compared, limits, risk, versions, and where all of
     it stands in Kafka.
 
@@ -48,15 +63,18 @@ def explain(
     from sidestep.streams.runtime.collector import fit_batches
     from sidestep.streams.screen.hash_key import former_hash_key, known_hash_key
     from sidestep.streams.screen.keys import Keys
-    from sidestep.streams.settings import load
 
-    if service is None or intent_id is None:
-        raise click.UsageError("say whose verdict: SERVICE INTENT_ID")
     settings = load(broker=broker, data_dir=data_dir)
-    near_ms = past_given("--near", near, int(time.time() * 1000))
+    now_ms = int(time.time() * 1000)
+    near_ms, since_ms = past_given("--near", near, now_ms), past_given("--since", since, now_ms)
     secret = known_hash_key(settings)
     keys = Keys(secret, former_hash_key(settings)) if secret is not None else None
     fit_batches()
+    if [recipient, domain, service].count(None) != 2 or (service is None) != (intent_id is None):
+        raise click.UsageError("say whose story: SERVICE INTENT_ID, or --recipient ADDRESS, or --domain NAME")
+    if service is None or intent_id is None:
+        _tell_life(settings, recipient or domain or "", recipient is not None, keys, (since_ms or 0) / 1000, as_object)
+        return
     asked = VerdictQuestion(Wanted(service, intent_id), attempt, None if near_ms is None else near_ms / 1000)
     story = run(settings.connection, asked, keys, settings.snapshots_url, copy_progress)
     if as_object:
@@ -66,6 +84,47 @@ def explain(
     show(shown)
     if not (isinstance(story, VerdictStory) and story.proved):
         raise SystemExit(1)
+
+
+def _tell_life(
+    settings: Settings, text: str, of_mailbox: bool, keys: "Keys | None", since: float, as_object: bool
+) -> None:
+    """Of each partition that the subject lies in: nearly always one. Exit code 1 if nothing is known."""
+    from sidestep.streams.explain.events import LifeSubject
+    from sidestep.streams.explain.life import life_of
+    from sidestep.streams.screen.suppressions import partitions_of, read_subject
+    from sidestep.topics.catalog import EVIDENCE
+    from sidestep.topics.cluster import admin_client, require
+
+    connection = settings.connection
+    try:
+        target = read_subject(text, keys)
+    except ValueError as error:
+        raise click.BadParameter(printable(str(error))) from None
+    if of_mailbox != bool(target.recipient_key):
+        raise click.BadParameter("--recipient takes an address, --domain a domain")
+    topics = require(admin_client(connection), connection, [EVIDENCE.name])
+    subject = LifeSubject(target.domain, tuple(key for key in (target.recipient_key, target.former_key) if key))
+    if not as_object:
+        show([click.style(printable(text), bold=True)])
+    known = False
+    for partition in partitions_of(target, len(topics[EVIDENCE.name].partitions)):
+        life = life_of(connection, subject, partition, since, copy_progress)
+        known = known or bool(life.events or (life.recipient if of_mailbox else life.domain))
+        show([life_line(life)] if as_object else lived(life, of_mailbox))
+    if not known:
+        raise SystemExit(1)
+
+
+def lived(life: "LifeStory", of_mailbox: bool = True) -> Iterator[str]:
+    """The story of an address or a domain, for people."""
+    return told_life(life.recipient, life.domain, life.events, life.earlier, of_mailbox)
+
+
+def life_line(life: "LifeStory") -> str:
+    """The same for programs."""
+    rows = {name: row and known_of(row) for name, row in (("recipient", life.recipient), ("domain", life.domain))}
+    return json_line({"partition": life.partition, **rows, "events": to_builtins(life.events), "earlier": life.earlier})
 
 
 def described(story: VerdictStory | UnjudgedStory, short: bool = False) -> Iterator[str]:

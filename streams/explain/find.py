@@ -5,7 +5,7 @@ a shelf: a time is found on it by halving, some twenty records looked at in ten 
 that time to the second.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from sidestep.schemas import Verdict
@@ -76,11 +76,26 @@ def anywhere(shelves: Iterable[Shelf], wanted: Wanted) -> Iterator[FoundVerdict]
 
 def first_at(shelf: Shelf, second: float) -> int:
     """Offset of the first verdict made at a time or later; the shelf's end where there is none."""
+    return _first(shelf, second, lambda verdict: verdict.decided_at)
+
+
+def verdict_on(shelves: Iterable[Shelf], evidence: int) -> FoundVerdict | None:
+    """The verdict that follows from the record of the log at this offset, on shelves of its partition."""
+    for shelf in shelves:
+        record = shelf.peek(_first(shelf, evidence, lambda verdict: verdict.evidence.offset))
+        verdict = read_verdict(record) if record is not None else None
+        if record is not None and verdict is not None and verdict.evidence.offset == evidence:
+            return FoundVerdict(verdict, f"{shelf.place}/{record.offset}", record.value or b"")
+    return None
+
+
+def _first(shelf: Shelf, least: float, of: Callable[[Verdict], float]) -> int:
+    """Offset of the first verdict of which something that never goes back is so much at least."""
     low, high = shelf.start, shelf.end
     while low < high:
         middle = (low + high) // 2
-        offset, at = _readable_from(shelf, middle, high)
-        if at is None or at >= second:
+        offset, verdict = _readable_from(shelf, middle, high)
+        if verdict is None or of(verdict) >= least:
             high = middle
         else:
             low = offset + 1
@@ -99,22 +114,17 @@ def _found(shelf: Shelf, record: Lying, wanted: Wanted) -> Iterator[FoundVerdict
         yield FoundVerdict(verdict, f"{shelf.place}/{record.offset}", record.value or b"")
 
 
-def _decided_at(record: Lying) -> float | None:
-    verdict = read_verdict(record)
-    return verdict.decided_at if verdict is not None else None
-
-
-def _readable_from(shelf: Shelf, offset: int, stop: int) -> tuple[int, float | None]:
-    """Where the first verdict from an offset on stands, and its time; None: there is none before `stop`. What can't be
+def _readable_from(shelf: Shelf, offset: int, stop: int) -> tuple[int, Verdict | None]:
+    """The first verdict from an offset on, and where it stands; None: there is none before `stop`. What can't be
     read, which no worker has written, is passed over."""
     while offset < stop and (record := shelf.peek(offset)) is not None and record.offset < stop:
-        at = _decided_at(record)
-        if at is not None:
-            return record.offset, at
+        verdict = read_verdict(record)
+        if verdict is not None:
+            return record.offset, verdict
         offset = record.offset + 1
     return stop, None
 
 
 def _is_later(record: Lying, second: float) -> bool:
-    at = _decided_at(record)
-    return at is not None and at >= second
+    verdict = read_verdict(record)
+    return verdict is not None and verdict.decided_at >= second

@@ -41,7 +41,8 @@ class VerdictQuestion(NamedTuple):
     """When it was decided, roughly: Unix seconds."""
 
 
-def _silent(_doing: str, _total: int) -> AbstractContextManager[Callable[[int, int], None]]:
+def silent(_doing: str, _total: int) -> AbstractContextManager[Callable[[int, int], None]]:
+    """Shows nothing."""
     return nullcontext(lambda _done, _records: None)
 
 
@@ -50,7 +51,7 @@ def explain(
     asked: VerdictQuestion,
     keys: Keys | None = None,
     snapshots_url: str = "",
-    progress: Progress = _silent,
+    progress: Progress = silent,
 ) -> VerdictStory | UnjudgedStory:
     """The story of an id's last verdict, or of that on one attempt. `keys`: with them the ledger's row of the id leads
     to it; `snapshots_url`: with snapshots of the ledger less of the log has to be folded. Raises SidestepError."""

@@ -3,7 +3,7 @@
 Sections of lines of at most WIDTH columns. Whatever somebody else has written goes through `printable`.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from textwrap import wrap
 
 from click import style
@@ -12,6 +12,8 @@ from sidestep.schemas import IntentEvidence, Verdict
 from sidestep.streams.decide.risk import LEARNT
 from sidestep.streams.decide.rules.case import span
 from sidestep.streams.decide.rules.compared import dns_answer
+from sidestep.streams.decide.tables import DomainRow, RecipientRow
+from sidestep.streams.explain.events import LifeEvent
 from sidestep.streams.explain.lives import Fact, domain_facts, recipient_facts, source_facts
 from sidestep.streams.explain.story import OtherVerdict, UnjudgedStory, VerdictStory
 from sidestep.streams.explain.witness import RuleStep, Witnessed
@@ -81,9 +83,27 @@ def told_unjudged(story: UnjudgedStory) -> Iterator[str]:
         yield from _section("Verdicts on this id", _facts(map(_other, story.others)))
 
 
-def told_life(title: str, facts: Iterable[Fact]) -> Iterator[str]:
-    """A section of what is known of somebody."""
-    yield from _section(title, _facts(facts))
+def told_life(
+    recipient: RecipientRow | None,
+    domain: DomainRow | None,
+    events: Sequence[LifeEvent],
+    earlier: int = 0,
+    of_mailbox: bool = True,
+) -> Iterator[str]:
+    """What is known of a mailbox and of its domain, or of a domain alone."""
+    if of_mailbox:
+        yield from _section("The address, now", _facts(recipient_facts(recipient)))
+    yield from _section("The domain, now", _facts(domain_facts(domain)))
+    yield from _section("Of late, in the log", _events(events, earlier))
+
+
+def _events(events: Sequence[LifeEvent], earlier: int) -> Iterator[str]:
+    if earlier:
+        yield f"  {earlier:,} earlier ones"
+    if not events:
+        yield "  nothing"
+    for event in events:
+        yield from _wrapped(f"{event.what}{f': {event.verdict}' if event.verdict else ''}", f"  {rfc3339(event.at)}  ")
 
 
 def _head(verdict: Verdict) -> Iterator[str]:

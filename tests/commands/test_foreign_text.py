@@ -43,6 +43,8 @@ from sidestep.streams.decide.policy_text import parse
 from sidestep.streams.decide.tables import DomainRow, RecipientRow, SourceRow, Trapped
 from sidestep.streams.doctor import show
 from sidestep.streams.doctor.row import CheckRow
+from sidestep.streams.explain.events import LifeEvent
+from sidestep.streams.explain.life import LifeStory
 from sidestep.streams.explain.story import OtherVerdict, UnjudgedStory, VerdictStory
 from sidestep.streams.explain.witness import RuleStep, Signal, Witnessed
 from sidestep.streams.personal import handover, proof
@@ -114,6 +116,7 @@ _SEEN = Witnessed(
 )  # fmt: skip
 _OTHER = OtherVerdict(1, EVIL, EVIL, 1.0, EVIL)
 STORY = VerdictStory(verdict=VERDICT, place=EVIL, evidence=_INTENT, seen=_SEEN, difference=EVIL, others=(_OTHER,))
+LIFE = LifeStory(0, _SEEN.recipient, _SEEN.domain, (LifeEvent(1, 2, EVIL, True, EVIL),), 1)
 UNJUDGED = UnjudgedStory(
     service=EVIL, id=EVIL, others=(_OTHER,), evidence=EVIL, dead_letters=((EVIL, EVIL),), unseen=(EVIL,)
 )
@@ -166,6 +169,7 @@ FOR_PEOPLE: dict[str, tuple[Callable[[], Iterable[str]], ...]] = {
         lambda: explain.described(STORY),
         lambda: explain.described(STORY, short=True),
         lambda: explain.described(UNJUDGED),
+        lambda: explain.lived(LIFE),
     ),
     "backtest": (lambda: backtest_lines.described(BACKTEST),),
     "anomalies": (lambda: incident_lines.table([ANOMALY], 0.0),),
@@ -197,6 +201,11 @@ FOR_PROGRAMS: dict[str, tuple[Callable[[], str], ...]] = {
     "audit": (lambda: next(iter(audit.as_json_lines(AUDIT))),),
     "snapshot": (lambda: next(iter(snapshot.as_json_lines([SNAPSHOT._replace(refused=EVIL)]))),),
     "explain": (lambda: explain.object_line(STORY), lambda: explain.object_line(UNJUDGED)),
+    "explain": (
+        lambda: explain.object_line(STORY),
+        lambda: explain.object_line(UNJUDGED),
+        lambda: explain.life_line(LIFE),
+    ),
     "backtest": (lambda: json_line(backtest_report.as_json(BACKTEST)),),
     "hold": (lambda: next(iter(hold._as_json([HOLD]))),),
     "suppress": (lambda: suppression_json(SUPPRESSION),),

@@ -8,18 +8,30 @@ import pytest
 from click.testing import CliRunner, Result
 from confluent_kafka import Producer
 
-from sidestep.schemas import EmailIntent, IntentEvidence, Verdict
+from sidestep.schemas import EmailIntent, IntentEvidence, SuppressRecord, Verdict
 from sidestep.schemas.codec import decode, decode_evidence, encode
 from sidestep.streams.cli import main
+from sidestep.streams.explain.events import LifeSubject
 from sidestep.streams.explain.find import Wanted
-from sidestep.streams.explain.run import VerdictQuestion
+from sidestep.streams.explain.life import life_of
+from sidestep.streams.explain.run import VerdictQuestion, silent
 from sidestep.streams.explain.run import explain as run
 from sidestep.streams.explain.story import VerdictStory, as_json
+from sidestep.streams.runtime.partitioner import partition_of
 from sidestep.streams.screen.holds import rfc3339
-from sidestep.topics.catalog import APPROVED, DEAD_LETTERS, EVIDENCE, IDS_CHANGELOG, INTENTS, REJECTED
+from sidestep.topics.catalog import (
+    APPROVED,
+    DEAD_LETTERS,
+    DEFAULT_PARTITIONS,
+    EVIDENCE,
+    IDS_CHANGELOG,
+    INTENTS,
+    LEDGER_CHANGELOG,
+    REJECTED,
+)
 from sidestep.topics.connection import Connection
-from tests.audit.world_log import Copy
-from tests.decide.world import KEYS, intent
+from tests.audit.world_log import Copy, audited_world, copy_of, judge_in_batches
+from tests.decide.world import KEYS, START, feedback, intent, policy
 from tests.explain.test_witness import ODD
 
 pytestmark = pytest.mark.timeout(120)
@@ -119,3 +131,34 @@ def test_a_changed_verdict_is_told_apart(clean_topics: Connection, judged_log: C
     shown = explain(clean_topics, verdict.service, verdict.id, "--short")
     assert shown.exit_code == 1
     assert "NOT WHAT FOLLOWS FROM THE LOG: risk is 0.5" in shown.output
+
+
+def test_an_address_and_a_domain_have_a_story(clean_topics: Connection) -> None:
+    """What the ledger knows, what became of its messages, what came back; a stranger has none."""
+    world = audited_world()
+    judge_in_batches(world, [policy(), *(intent(str(n), at=START + n) for n in range(3))], 2)
+    bounce = feedback("bounce", at=START + 5_000, hard=True, scope="recipient", reason="userunknown", service="shop")
+    stopped = SuppressRecord("example.com", "a trap", "ops", START + 6_000)
+    judge_in_batches(world, [bounce, intent("3", at=START + 5_500), stopped, intent("4", "joe@example.com")], 2)
+    kept = copy_of(world).topics
+    producer = Producer(clean_topics.librdkafka())
+    place = partition_of("example.com", DEFAULT_PARTITIONS)
+    for topic in (EVIDENCE, APPROVED, REJECTED, LEDGER_CHANGELOG):
+        for record in kept[topic.name]:
+            producer.produce(topic.name, key=record.key, value=record.value, partition=place)
+    assert producer.flush(30) == 0
+    jane = LifeSubject("example.com", (KEYS.recipient("jane@example.com"),))
+    life = life_of(clean_topics, jane, place, 0.0, silent)
+    assert life.recipient is not None
+    assert life.recipient.hard_bounces == 1
+    assert [(event.what, event.verdict) for event in life.events] == [
+        *((f"shop {number}", "send") for number in range(3)),
+        ("bounce (hard, userunknown) about shop", ""),
+        ("shop 3", "drop (recipient-hard-bounce)"),
+    ]
+    domain = explain(clean_topics, "--domain", "example.com", "--since", "2020-01-01")
+    assert domain.exit_code == 0, domain.output
+    assert "mail stopped by ops: a trap" in domain.output
+    assert "The address, now" not in domain.output
+    assert 1 == explain(clean_topics, "--domain", "nowhere.example").exit_code
+    assert "hash key" in explain(clean_topics, "--recipient", "jane@example.com").output

@@ -1,0 +1,80 @@
+"""What the log tells of one mailbox or domain: its records, a line each. Pure."""
+
+from base64 import b64encode
+from collections.abc import Iterable, Iterator
+
+from msgspec import Struct
+
+from sidestep.schemas import (
+    Evidence,
+    FeedbackEvidence,
+    IntentEvidence,
+    MarksRecord,
+    SuppressRecord,
+    TrapRecord,
+)
+from sidestep.schemas.codec import decode_evidence
+from sidestep.streams.explain.shelf import Lying
+from sidestep.streams.runtime.readable import UNREADABLE
+
+
+class LifeEvent(Struct, frozen=True):
+    """One record of the log about somebody."""
+
+    at: int
+    """Milliseconds since 1970."""
+    offset: int
+    what: str
+    is_intent: bool = False
+    verdict: str = ""
+    """Of an intent, what became of it."""
+
+
+class LifeSubject(Struct, frozen=True):
+    """Whose life: a mailbox by its keys, or a domain where there are none."""
+
+    domain: str
+    keys: tuple[bytes, ...] = ()
+
+    def events(self, log: Iterable[Lying]) -> Iterator[LifeEvent]:
+        """Those among the records of its partition; most are passed over undecoded. Of a domain, what was said of it by
+        hand: its mail is too much."""
+        needles = tuple(map(b64encode, self.keys)) or (self.domain.encode(),)
+        for record in log:
+            value = record.value or b""
+            if any(needle in value for needle in needles):
+                try:
+                    found = decode_evidence(value)
+                except UNREADABLE:
+                    continue
+                what = _what(found) if self._is_about(found) else ""
+                if what:
+                    yield LifeEvent(found.at, record.offset, what, isinstance(found, IntentEvidence))
+
+    def _is_about(self, record: Evidence) -> bool:
+        if isinstance(record, IntentEvidence | FeedbackEvidence):
+            return record.recipient_key in self.keys
+        if isinstance(record, SuppressRecord | TrapRecord | MarksRecord):
+            return (
+                record.recipient_key in self.keys
+                if self.keys
+                else (not record.recipient_key and record.domain == self.domain)
+            )
+        return False
+
+
+def _what(record: Evidence) -> str:
+    if isinstance(record, IntentEvidence):
+        attempt = f", attempt {record.attempt}" if record.attempt > 1 else ""
+        return f"{record.service} {record.id}{attempt}{' (a test)' if record.test else ''}"
+    if isinstance(record, FeedbackEvidence):
+        more = ", ".join(filter(None, ("hard" if record.hard else "", record.reason, record.status)))
+        about = f" about {record.service} {record.intent_id}".rstrip() if record.service else ""
+        return f"{record.event}{f' ({more})' if more else ''}{about}"
+    if isinstance(record, SuppressRecord):
+        return f"{'mail allowed again' if record.lifted else 'mail stopped'} by {record.by}: {record.reason}"
+    if isinstance(record, TrapRecord):
+        return f"{'no trap after all' if record.lifted else 'reported as a trap'} by {record.by}: {record.reason}"
+    if isinstance(record, MarksRecord):
+        return f"marks taken back by {record.by}: {record.reason}"
+    return ""
