@@ -37,8 +37,8 @@ class LifeSubject(Struct, frozen=True):
     keys: tuple[bytes, ...] = ()
 
     def events(self, log: Iterable[Lying]) -> Iterator[LifeEvent]:
-        """Those among the records of its partition; most are passed over undecoded. Of a domain, what was said of it by
-        hand: its mail is too much."""
+        """The records about it, among those of its partition; most are passed over undecoded. Of a domain what was said
+        of it by hand: its mail is too much."""
         needles = tuple(map(b64encode, self.keys)) or (self.domain.encode(),)
         for record in log:
             value = record.value or b""
