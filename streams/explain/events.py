@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from msgspec import Struct
 
 from sidestep.schemas import (
+    ErasureRecord,
     Evidence,
     FeedbackEvidence,
     IntentEvidence,
@@ -60,7 +61,7 @@ class LifeSubject(Struct, frozen=True):
                 if self.keys
                 else (not record.recipient_key and record.domain == self.domain)
             )
-        return False
+        return isinstance(record, ErasureRecord) and record.recipient_key in self.keys
 
 
 def _what(record: Evidence) -> str:
@@ -77,4 +78,6 @@ def _what(record: Evidence) -> str:
         return f"{'no trap after all' if record.lifted else 'reported as a trap'} by {record.by}: {record.reason}"
     if isinstance(record, MarksRecord):
         return f"marks taken back by {record.by}: {record.reason}"
+    if isinstance(record, ErasureRecord):
+        return f"forgotten by {record.by}: {record.reason}"
     return ""

@@ -200,7 +200,6 @@ FOR_PROGRAMS: dict[str, tuple[Callable[[], str], ...]] = {
     ),
     "audit": (lambda: next(iter(audit.as_json_lines(AUDIT))),),
     "snapshot": (lambda: next(iter(snapshot.as_json_lines([SNAPSHOT._replace(refused=EVIL)]))),),
-    "explain": (lambda: explain.object_line(STORY), lambda: explain.object_line(UNJUDGED)),
     "explain": (
         lambda: explain.object_line(STORY),
         lambda: explain.object_line(UNJUDGED),
