@@ -11,6 +11,7 @@ from typing import Any, Protocol, TypeVar
 
 from sidestep.streams.errors import BacktestFailed
 from sidestep.streams.runtime.collector import fit_batches
+from sidestep.streams.runtime.malloc import bound_malloc_arenas
 from sidestep.topics.errors import SidestepError
 
 Done_co = TypeVar("Done_co", covariant=True)
@@ -68,6 +69,7 @@ def _start(work: PartitionWork[Any]) -> tuple[Pipe, BaseProcess]:
 
 def _child(work: PartitionWork[Any], pipe: Pipe) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all of them: who has started this one ends it
+    bound_malloc_arenas()
     fit_batches()
     try:
         pipe.send(work(pipe.send))

@@ -61,10 +61,12 @@ def backtest(
     from sidestep.streams.commands.backtest_follow import followed
     from sidestep.streams.local.processes import ended_by_signals
     from sidestep.streams.runtime.collector import fit_batches
+    from sidestep.streams.runtime.malloc import bound_malloc_arenas
 
     policy, text = usable(policy_file)
     now_ms = int(time.time() * 1000)
     _require_writable(html_file)
+    bound_malloc_arenas()
     fit_batches()
     settings = load(broker=broker)
     connection = settings.connection
