@@ -5,6 +5,7 @@ import os
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from importlib.metadata import version
 from multiprocessing.connection import Connection as Pipe
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
@@ -14,6 +15,8 @@ from sidestep.streams.audit.audit_partition import NEVER, PartitionAuditor, Span
 from sidestep.streams.audit.began import Beginning
 from sidestep.streams.audit.beginning import LogExtent, LogSnapshots, find_beginning
 from sidestep.streams.audit.findings import AuditReport, PartitionAudit
+from sidestep.streams.audit.finished import AuditAbout, begun
+from sidestep.streams.audit.folds import FOLDS
 from sidestep.streams.audit.key_values import KeyValues
 from sidestep.streams.audit.match_ledger import NewStore
 from sidestep.streams.audit.read_chain import open_chained
@@ -59,18 +62,31 @@ def audit(
     processes: int | None = None,
     rules: Thresholds | None = None,
     snapshots: str = "",
+    resume: Path | None = None,
 ) -> AuditReport:
     """Audit these partitions of the log; all, where none is named. `proofs`: verdicts without a proof are a fault.
     `processes`: at most so many at a time; None: one a core. `rules`: Watch's thresholds, None: as they ship.
     `snapshots`: where they are kept; one is begun with where retention has taken the log's beginning, or where a time
-    is asked for; empty: nowhere. Raises SidestepError, SnapshotNeeded among them."""
+    is asked for; empty: nowhere. `resume`: a folder that remembers the partitions that are finished; an audit that was
+    interrupted goes on with the others. Raises SidestepError, SnapshotNeeded among them."""
+    rules = rules or thresholds()
     extents = read_extents(connection)
     wanted = list(partitions) or extents.partitions(EVIDENCE.name)
     if unknown := set(wanted) - set(extents.partitions(EVIDENCE.name)):
         raise AuditFailed(
             f"{EVIDENCE.name} has no partition {min(unknown)}: it has {len(extents.partitions(EVIDENCE.name))}"
         )
-    total = sum(extents.records(partition) for partition in wanted)
+    finished = None
+    if resume is not None:
+        about = AuditAbout(
+            cluster_of(connection), version("sidestep"), list(FOLDS), rules.version, wanted,
+            str(span.since), str(span.until), proofs,
+        )  # fmt: skip
+        finished = begun(resume, about, extents)
+        extents = finished.extents
+    done = finished.found() if finished is not None else []
+    left = [partition for partition in wanted if partition not in {each.partition for each in done}]
+    total = sum(extents.records(partition) for partition in left)
     place = LogSnapshots(snapshots, cluster_of(connection)) if snapshots else None
     with tempfile.TemporaryDirectory(prefix="sidestep-audit-") as folder:
         jobs = [
@@ -80,13 +96,15 @@ def audit(
                 partition,
                 span,
                 proofs,
-                rules or thresholds(),
+                rules,
                 place,
                 Path(folder) / str(partition),
             )
-            for partition in wanted
+            for partition in left
         ]
-        return AuditReport(_run(jobs, processes or os.cpu_count() or 1, _Sum(told, total)))
+        keep = finished.keep if finished is not None else lambda _: None
+        done += _run(jobs, processes or os.cpu_count() or 1, _Sum(told, total), keep)
+    return AuditReport(sorted(done, key=lambda each: each.partition))
 
 
 def audit_one(job: Job, told: Callable[[int], None]) -> PartitionAudit:
@@ -137,11 +155,17 @@ class _Sum:
         self._told(min(self._done, self._total), self._total)
 
 
-def _run(jobs: list[Job], processes: int, told: Callable[[int], None]) -> list[PartitionAudit]:
-    if len(jobs) == 1 or processes == 1:
-        return [audit_one(job, told) for job in jobs]
-    waiting, running = list(jobs), dict[Pipe, tuple[Job, BaseProcess]]()
+def _run(
+    jobs: list[Job], processes: int, told: Callable[[int], None], keep: Callable[[PartitionAudit], None]
+) -> list[PartitionAudit]:
+    """`keep` hears of each partition that is finished."""
     found: list[PartitionAudit] = []
+    if len(jobs) <= 1 or processes == 1:
+        for job in jobs:
+            found.append(audit_one(job, told))
+            keep(found[-1])
+        return found
+    waiting, running = list(jobs), dict[Pipe, tuple[Job, BaseProcess]]()
     try:
         while waiting or running:
             while waiting and len(running) < processes:
@@ -155,12 +179,13 @@ def _run(jobs: list[Job], processes: int, told: Callable[[int], None]) -> list[P
                     told(said)
                     continue
                 found.append(said)
+                keep(said)
                 running.pop(pipe)[1].join()
     finally:
         for _, process in running.values():
             process.terminate()
             process.join()
-    return sorted(found, key=lambda each: each.partition)
+    return found
 
 
 def _start(job: Job) -> tuple[Pipe, BaseProcess]:

@@ -44,6 +44,12 @@ A_STRETCH = "tallies, ledgers and anomalies: compared only without --since and -
     help="Where workers keep them: a folder or a URL. The audit begins with one where the log no longer has its "
     "beginning, or --since says when.  [default: SIDESTEP_SNAPSHOTS]",
 )
+@click.option(
+    "--resume",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="FOLDER",
+    help="Remember there which partitions are finished; after an interruption go on with the others.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a partition, and one for all.")
 @broker_option
 def audit(
@@ -52,6 +58,7 @@ def audit(
     partitions: tuple[int, ...],
     keys_file: Path | None,
     place: str | None,
+    resume: Path | None,
     as_json: bool,
     broker: str | None,
 ) -> None:
@@ -76,7 +83,9 @@ def audit(
     settings = load(broker=broker, snapshots=place)
     with copy_progress("auditing", 100) as show:
         rules, proofs, kept_in = read_thresholds(settings), keys_file is not None, settings.snapshots_url
-        report = run(settings.connection, partitions, span, proofs, _percent(show), rules=rules, snapshots=kept_in)
+        report = run(
+            settings.connection, partitions, span, proofs, _percent(show), rules=rules, snapshots=kept_in, resume=resume
+        )
     for line in as_json_lines(report) if as_json else described(report):
         click.echo(line)
     if not report.right:

@@ -1,5 +1,8 @@
 """An audit of what real workers have written: all of it is proved, and what somebody changes in it is found."""
 
+import contextlib
+import os
+import signal
 import subprocess
 import sys
 from dataclasses import replace
@@ -15,9 +18,11 @@ from sidestep.streams.audit.kept import Kept, KeptLog
 from sidestep.streams.audit.reading import open_log, read_extents
 from sidestep.streams.audit.run import audit
 from sidestep.streams.cli import main
+from sidestep.streams.commands.audit import as_json_lines
 from sidestep.topics.connection import Connection
 from tests.guarantees.harness.system import System
 from tests.guarantees.harness.traffic import Traffic
+from tests.guarantees.harness.workers import wait_for
 from tests.guarantees.test_kills import feed_until_death
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
@@ -103,6 +108,20 @@ def assert_tampering_is_found(log: KeptLog) -> None:
     ]
 
 
+def assert_goes_on(connection: Connection, folder: Path, report: AuditReport) -> None:
+    """Killed whenever a partition has just been finished, and once before any was: in the end the same report."""
+    sidestep = str(Path(sys.executable).with_name("sidestep"))
+    command = [sidestep, "audit", "--json", "--resume", str(folder), "--broker", str(connection)]
+    for finished in (0, 1, 2):
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True)
+        wait_for(lambda: process.poll() is not None or len(list(folder.glob("*.json"))) > finished, 60, "a partition")  # noqa: B023
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # those that it has started, too
+        process.wait(10)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert (0, list(as_json_lines(report))) == (done.returncode, done.stdout.splitlines()), done.stderr
+
+
 def script_of_the_page() -> str:
     """The one script that stands in docs/audit.md."""
     return PAGE.read_text("utf-8").split("```python\n")[1].split("```")[0]
@@ -115,6 +134,7 @@ def test_all_that_workers_have_written_is_proved(system: System, tmp_path: Path)
     assert_proved(report)
     assert all(each.counts["watch-row"]["proved"] and not each.unwatched for each in report.partitions)
     assert f"proved={verdicts}/{verdicts}" == report.line()
+    assert_goes_on(system.connection, tmp_path / "state", report)
     done = CliRunner().invoke(main, ["audit", "--partition", "1", "--broker", str(system.connection)])
     assert done.exit_code == 0, done.output
     proved = report.partitions[1].proved
