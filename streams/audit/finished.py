@@ -6,10 +6,10 @@ not at all. Blocks.
 
 import os
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 import msgspec
 
@@ -19,6 +19,7 @@ from sidestep.streams.errors import AuditFailed
 from sidestep.streams.runtime.manifest import Place
 
 ABOUT = "audit.json"
+Read = TypeVar("Read")
 
 
 class AuditAbout(msgspec.Struct, frozen=True):
@@ -53,7 +54,7 @@ class Finished:
 
     def found(self) -> list[PartitionAudit]:
         """Of partitions that are finished. Raises AuditFailed."""
-        return [_read(path, PartitionAudit) for path in sorted(self.folder.glob("partition-*.json"))]
+        return [_read(path, _decode_audit) for path in sorted(self.folder.glob("partition-*.json"))]
 
     def keep(self, audit: PartitionAudit) -> None:
         """Of one more."""
@@ -67,7 +68,7 @@ def begun(folder: Path, about: AuditAbout, extents: Extents) -> Finished:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if path.exists():
-            there = _read(path, _Begun)
+            there = _read(path, _decode_begun)
             _require_same(folder, there.about, about)
             return Finished(folder, Extents(_still_there(folder, there, extents)))
         if any(folder.iterdir()):
@@ -102,9 +103,13 @@ def _require_same(folder: Path, there: AuditAbout, about: AuditAbout) -> None:
         raise AuditFailed(f"{folder} has the state of another audit: {differing}. Name another folder, or remove it")
 
 
-def _read(path: Path, kind: Any) -> Any:
+_decode_begun = msgspec.json.Decoder(_Begun).decode
+_decode_audit = msgspec.json.Decoder(PartitionAudit, dec_hook=lambda _, value: Counter(value)).decode
+
+
+def _read(path: Path, decode: Callable[[bytes], Read]) -> Read:
     try:
-        return msgspec.json.decode(path.read_bytes(), type=kind, dec_hook=lambda _, value: Counter(value))
+        return decode(path.read_bytes())
     except (OSError, msgspec.MsgspecError) as error:
         raise AuditFailed(f"{path} can't be read, so the audit can't go on there: remove the folder") from error
 
