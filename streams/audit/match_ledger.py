@@ -92,7 +92,6 @@ class RowMatch:
         self._first_at = self._forgotten = 0
         if kept.start > 0 and kind == "id":
             self._read_some()
-        self._begin()
 
     def begin_with_all(self, forgotten: int) -> None:
         """Before anything else: what stands in `folded` is as good as written by the fold. `forgotten`: ids of a time
@@ -113,15 +112,6 @@ class RowMatch:
             changed = self._without_old(changed, was)
         self._expect(changed)
         self._read_until(last, share)
-
-    def _begin(self) -> None:
-        """With the rows of a snapshot: the changelog says them as well, before or behind it."""
-        rows = self._folded.items(b"")
-        while some := list(islice(rows, MOST)):
-            self._rows += len(some)
-            old = [self._is_old(value) for _, value in some]
-            self._old += sum(old)
-            self._expect([row for row, is_old in zip(some, old, strict=True) if not is_old])
 
     def end(self) -> None:
         """The fold has no more, and has written everything to `folded`."""

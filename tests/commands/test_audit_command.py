@@ -22,7 +22,7 @@ FINDING = AuditFinding("verdict", "differs", "email-approved/1/7", "email-eviden
 
 def report(whole: bool = True) -> AuditReport:
     """Two partitions, of which one is not as it should be."""
-    bad = PartitionAudit(1, 70, 5, whole=whole)
+    bad = PartitionAudit(1, 70, unjudged=5, whole=whole)
     bad.count("verdict", "proved", 1_200)
     bad.count("link", "proved", 9)
     bad.chained_from = 1_000
