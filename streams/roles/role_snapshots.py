@@ -3,9 +3,12 @@ a ledger begins. Whatever goes wrong here is told and counted, and the worker go
 
 import asyncio
 import logging
+import shutil
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
+from typing import Protocol, TypeVar
 
 from sidestep.streams.roles.role import Context
 from sidestep.streams.runtime.batches import Partition
@@ -26,8 +29,16 @@ log = logging.getLogger(__name__)
 LOOK_SECONDS = 10.0
 """Between two looks at what is due, and at what people ask for."""
 
-Lend = Callable[[Partition, Callable[[Ledger], HeldState | None]], Awaitable[HeldState | None]]
-"""Lends a partition's ledger while no batch of it is judged; None: it isn't here."""
+FLUSH_SECONDS, FLUSH_LOOKS = 0.05, 100
+"""Between two looks whether what was in memory is written, and how many at most."""
+
+LentT = TypeVar("LentT")
+
+
+class Lend(Protocol):
+    """Lends a partition's ledger while no batch of it is judged; None: it isn't here."""
+
+    def __call__(self, tp: Partition, use: Callable[[Ledger], LentT], /) -> Awaitable[LentT | None]: ...
 
 
 @dataclass(frozen=True)
@@ -80,6 +91,9 @@ class RoleSnapshots:
 
     async def _take(self, tp: Partition, lend: Lend) -> None:
         self._keeper.asked_for(tp.partition)
+        folder = self._held_in(tp.partition)
+        await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+        await self._flush(tp, lend)
         held = await lend(tp, self._hold)
         if held is not None:
             self._failpoint("snapshot-held")
@@ -88,8 +102,19 @@ class RoleSnapshots:
     def _hold(self, ledger: Ledger) -> HeldState | None:
         if ledger.marker < 0:
             return None  # nothing has been judged
-        folder = self._ledger.folder(ledger.partition)
-        return hold(ledger, folder.with_name(f"{folder.name}{HELD}"), self._clock_ms)
+        return hold(ledger, self._held_in(ledger.partition), self._clock_ms)
+
+    async def _flush(self, tp: Partition, lend: Lend) -> None:
+        """Most of what is in memory is written while the partition works on, so that it is held up for less."""
+        await lend(tp, lambda ledger: ledger.begin_flush())
+        for _ in range(FLUSH_LOOKS):
+            await asyncio.sleep(FLUSH_SECONDS)
+            if not await lend(tp, lambda ledger: ledger.is_flushing()):
+                return
+
+    def _held_in(self, partition: int) -> Path:
+        folder = self._ledger.folder(partition)
+        return folder.with_name(f"{folder.name}{HELD}")
 
     def begin_from_newest(self, partition: int) -> None:
         """Where there is no ledger on disk, put a snapshot's in its place. Blocks; for a thread."""

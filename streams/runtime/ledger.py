@@ -230,6 +230,15 @@ class Ledger:
     def _store(self, table: Table[Any]) -> Store:
         return self._stores["window"] if table.windowed else self._rows
 
+    def begin_flush(self) -> None:
+        """Have what the stores hold in memory written beside the work, so that a checkpoint soon after is quick."""
+        for store in self._stores.values():
+            store.begin_flush()
+
+    def is_flushing(self) -> bool:
+        """Whether some of it is being written."""
+        return any(store.is_flushing() for store in self._stores.values())
+
     def checkpoint(self, folder: Path) -> dict[str, int]:
         """Copies of all stores as they are now, at the marker, in a folder that is empty; the changelog positions that
         they have, by store. Not while a batch is committed. Raises LedgerError."""

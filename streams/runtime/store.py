@@ -64,7 +64,7 @@ class _RawDatabase(Protocol):
 
     def property_int_value(self, name: str) -> int | None: ...
 
-    def flush(self) -> None: ...
+    def flush(self, wait: bool = True) -> None: ...
 
     def close(self) -> None: ...
 
@@ -148,6 +148,17 @@ class Store:
             cursor.status()  # a cursor that meets a damaged block stops as if that were the end
         except Exception as error:
             raise self._fault(error) from error
+
+    def begin_flush(self) -> None:
+        """Have what is in memory written beside the work."""
+        try:
+            self._db.flush(wait=False)
+        except Exception as error:
+            raise self._fault(error) from error
+
+    def is_flushing(self) -> bool:
+        """Whether some of it is being written."""
+        return bool(self._db.property_int_value("rocksdb.num-immutable-mem-table"))
 
     def checkpoint(self, folder: Path) -> None:
         """All that is in it now, as a database of its own in a folder that is not there yet: hard links to its files,

@@ -57,9 +57,8 @@ class HeldState:
 
 
 def hold(ledger: LedgerT_contra, folder: Path, clock_ms: Callable[[LedgerT_contra], int]) -> HeldState:
-    """Hold the state of a ledger that commits nothing meanwhile. `folder`, on the ledger's disk: what an attempt before
-    has left there is removed. Raises LedgerError."""
-    shutil.rmtree(folder, ignore_errors=True)
+    """Hold the state of a ledger that commits nothing meanwhile. `folder`: on the ledger's disk, not there yet. Raises
+    LedgerError."""
     began = time.monotonic()
     positions = ledger.checkpoint(folder)
     held = time.monotonic() - began
