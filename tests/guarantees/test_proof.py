@@ -4,10 +4,13 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
 import pytest
+from confluent_kafka import TopicPartition
+from confluent_kafka.admin import AdminClient
 
 from sidestep.schemas import PolicyRecord
 from sidestep.schemas.codec import decode_evidence, encode
@@ -19,11 +22,13 @@ from sidestep.streams.audit.reading import read_extents
 from sidestep.streams.audit.run import audit
 from sidestep.streams.decide.policy_text import version_of
 from sidestep.streams.decide.tables import SERVICES
+from sidestep.streams.errors import SnapshotNeeded
 from sidestep.topics.catalog import EVIDENCE
 from sidestep.topics.connection import Connection
 from tests.guarantees.harness.lived import POLICIES, Lived
 from tests.guarantees.harness.system import System
 from tests.guarantees.test_audit import assert_proved, copied
+from tests.guarantees.test_snapshots import newest, snapshot_now, spoil
 
 pytestmark = [pytest.mark.slow]
 
@@ -35,20 +40,41 @@ MANY = int(os.environ.get("SIDESTEP_PROOF_EVENTS", "200000"))
 @pytest.mark.timeout(300)
 def test_whatever_has_happened_to_a_log_it_is_proved(system: System) -> None:
     """Bounces, all kinds of control records, models, holds, both workers killed, a policy changed twice."""
-    prove(system, SOME)
+    prove(system, Lived(system, SOME))
 
 
 @pytest.mark.long
 @pytest.mark.timeout(3600)
-def test_a_long_log_is_proved(system: System) -> None:
-    """The same with 200,000 events."""
-    prove(system, MANY)
+def test_a_long_log_is_proved(system: System, tmp_path: Path) -> None:
+    """The same with 200,000 events; and once more from snapshots, after the first half of the log has been deleted."""
+    place = tmp_path / "snapshots"
+    lived = Lived(system, MANY, between=lambda: snapshot_now(system, place), snapshots=place)
+    prove(system, lived)
+    prove_from_snapshots(system, len(lived.traffic.expected), place)
 
 
-def prove(system: System, events: int) -> None:
+def prove_from_snapshots(system: System, verdicts: int, place: Path) -> None:
+    """What follows them is proved, and nothing once one of them is damaged, which is named."""
+    taken = newest(place, system.connection)
+    client = AdminClient(system.connection.librdkafka(log_level=0))
+    upto = [TopicPartition(EVIDENCE.name, number, of.marker + 1) for number, of in taken.items()]
+    for future in client.delete_records(upto).values():
+        future.result(30)
+    began = time.monotonic()
+    report = audit(system.connection, snapshots=str(place))
+    assert_proved(report)
+    assert {number: of.marker + 1 for number, of in taken.items()} == {p.partition: p.begins for p in report.partitions}
+    counts = [each.counts["verdict"] for each in report.partitions]
+    assert verdicts == sum(each["proved"] + each["not-kept"] for each in counts)
+    print(f"from snapshots: {report.line()} in {time.monotonic() - began:.0f} s")
+    spoil(place, taken[1])
+    with pytest.raises(SnapshotNeeded, match=r"the file rows/.*\.sst is damaged"):
+        audit(system.connection, [1], snapshots=str(place))
+
+
+def prove(system: System, lived: Lived) -> None:
     """Live, audit, tamper."""
     began = time.monotonic()
-    lived = Lived(system, events)
     lived.live()
     lived.leave()
     lasted = time.monotonic() - began

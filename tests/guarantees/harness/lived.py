@@ -1,7 +1,8 @@
 """A log that has lived through whatever a log lives through: what the big proof is about."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from typing import Any
 
 from click.testing import CliRunner
 
@@ -19,24 +20,28 @@ from tests.leaks import MARK
 POLICIES = ('default = "600/min,max_burst=50"', 'default = "900/min,max_burst=70"')
 """In place of the limit of tight_policy()."""
 PART = 100
-COME_BACK, AGAIN = 2, 6
-"""Of each part, and after how many more somebody writes to such an address again."""
+COME_BACK = 2
+"""Of each part."""
 SECONDS_EACH = 0.005
 """So long an event may take at most, on a machine that has something else to do."""
 STARTING = 60.0
 
 
 class Lived:
-    """A system under traffic. `events`: how many records services and mailers publish, roughly."""
+    """A system under traffic. `events`: how many records services and mailers publish, roughly. `between`: called in
+    the middle of it. `settings`: of the workers."""
 
-    def __init__(self, system: System, events: int, seed: int = 63):
+    def __init__(
+        self, system: System, events: int, between: Callable[[], None] = lambda: None, seed: int = 63, **settings: Any
+    ):
         self.system = system
         self.traffic = Traffic(seed=seed)
         self._quarter = events // 4
-        self._gone: list[str] = []
+        self._between = between
+        self._settings = settings
         self._seconds = STARTING + events * SECONDS_EACH
         self._screen, self._decide = self._started()
-        self._watch = system.start("watch").await_ready()
+        self._watch = system.start("watch", **settings).await_ready()
 
     def live(self) -> None:
         """Four quarters of traffic; between them all that people and machines do, and deaths in the middle."""
@@ -50,6 +55,8 @@ class Lived:
         self._screen, self._decide = self._started(self._screen, self._decide)
         self._say("hold", "release", "crm")
         self._say("marks", "undo", f"{MARK}9@{GOOD[2]}", "--reason", "forged", "--by", "ops")
+        self._between()
+        self._bounce_and_write_again()
         self._publish("third")
         self._model(2)
         self._change_policy(POLICIES[1])
@@ -64,7 +71,7 @@ class Lived:
     def _started(self, *former: WorkerProcess) -> list[WorkerProcess]:
         """Screen and Decide; on the folders of those before them."""
         workers = [
-            self.system.start(role, former[number].data if former else None)
+            self.system.start(role, former[number].data if former else None, **self._settings)
             for number, role in enumerate(("screen", "decide"))
         ]
         return [worker.await_ready() for worker in workers]
@@ -81,7 +88,7 @@ class Lived:
             self.system.feed.send(self.traffic.some(PART, label))
             new = verdicts.poll(0.001)
             self.traffic.answered(new[-5:])
-            self.system.feed.send(self._bounced(new, label))
+            self.system.feed.send(_bounce(verdict) for verdict in [each for each in new if each.token][:COME_BACK])
             if number == self._quarter // PART // 2:
                 deadline = time.monotonic() + self._seconds
                 while len(verdicts.seen) == judged:
@@ -90,17 +97,15 @@ class Lived:
                 halfway()
         self.system.feed.flush()
 
-    def _bounced(self, new: list[Verdict], label: str) -> Iterator[Input]:
-        """Of some of what was sent: it comes back with its token, and somebody writes there again."""
-        for verdict in [verdict for verdict in new if verdict.token][:COME_BACK]:
-            bounce = Bounce(
-                recipient=verdict.to, kind="bounce", reason="userunknown", service=verdict.service,
-                intent_id=verdict.id, token=verdict.token,
-            )  # fmt: skip
-            yield BOUNCES.name, None, encode(bounce)
-            self._gone.append(verdict.to)
-        for _ in range(min(len(self._gone) - AGAIN, COME_BACK)):
-            yield self.traffic.to(self._gone.pop(0), label)
+    def _bounce_and_write_again(self) -> None:
+        """Some of what was sent comes back with its token; returns once a verdict says that it has."""
+        verdicts, deadline = self.system.verdicts, time.monotonic() + self._seconds
+        sent = [verdict for verdict in verdicts.verdicts.values() if verdict.token][-5:]
+        self.system.feed.send(map(_bounce, sent))
+        while not any(rule.id == "recipient-hard-bounce" for each in verdicts.poll() for rule in each.rules):
+            assert time.monotonic() < deadline, "nobody has heard of the bounces"
+            self.system.feed.send(self.traffic.to(verdict.to, "again") for verdict in sent)
+            time.sleep(0.1)
 
     def _change_policy(self, limit: str) -> None:
         """Another limit in the file, which Screen takes while it runs; returns once verdicts are made by it."""
@@ -134,3 +139,12 @@ class Lived:
 
     def _await_all(self) -> None:
         self.system.verdicts.await_all(self.traffic.expected, self._seconds)
+
+
+def _bounce(verdict: Verdict) -> Input:
+    """The mailbox that it was sent to does not exist."""
+    bounce = Bounce(
+        recipient=verdict.to, kind="bounce", reason="userunknown", service=verdict.service,
+        intent_id=verdict.id, token=verdict.token,
+    )  # fmt: skip
+    return BOUNCES.name, None, encode(bounce)
