@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidestep.schemas import ErasureRecord, FormerKeys
+from sidestep.schemas import ErasureRecord, Evidence, FormerKeys
 from sidestep.schemas.codec import encode
 from sidestep.streams.decide.keys import erased_key
 from sidestep.streams.decide.tables import BOUNCE_HISTORY, CLOCK, IDS, OPEN_TALLIES, RecipientRow
@@ -154,6 +154,21 @@ def test_a_mailbox_that_is_bombed_leaves_the_tallies_of_the_second(world: World)
     world.erase("jane@example.com")
     assert not any(row.bombed for _, row in world.ledger.rows(OPEN_TALLIES))
     assert 4 == len(_told(world))
+
+
+@pytest.mark.parametrize("later", [0, 1000])
+def test_so_it_does_within_a_batch(new_world: type[World], later: int) -> None:
+    """However the log is cut, in the same second or the next: the same tallies come out, and the same rows are left."""
+    at = new_world.start
+    records = [new_world.intent_record(f"{number}", source=f"s{number}", at=at) for number in range(20)]
+    whole, one_by_one = new_world(), new_world()
+    log: list[Evidence] = [*records, ErasureRecord(JANE, "ops", at + later)]
+    whole.append(*log)
+    for record in log:
+        one_by_one.append(record)
+    assert not any(row.bombed for _, row in whole.ledger.rows(OPEN_TALLIES))
+    assert whole.tally_values() == one_by_one.tally_values()
+    assert whole.contents() == one_by_one.contents()
 
 
 def test_the_clock_knows_of_the_last_erasure(world: World) -> None:
