@@ -177,7 +177,8 @@ class KafkaRecords:
         for records in batches_to_end(self.connection, self.place.topic, [self.place.partition], NAME, start):
             kept = self._all(records)
             if kept[-1].offset >= end:
-                yield [one for one in kept if one.offset < end]
+                if some := [one for one in kept if one.offset < end]:
+                    yield some
                 return
             yield kept
 
