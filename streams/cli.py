@@ -37,6 +37,7 @@ COMMANDS = {
     "explain": (f"{PACKAGE}.explain:explain", "Tell the whole story of one verdict."),
     "backtest": (f"{PACKAGE}.backtest:backtest", "Try another policy on the log, or beside the workers."),
     "snapshot": (f"{PACKAGE}.snapshot:snapshot", "Have workers take snapshots of their ledgers, list and check them."),
+    "chain": (f"{PACKAGE}.chain:chain", "Sign what was read and written, and prove later that it is unchanged."),
     "anomalies": (f"{PACKAGE}.anomalies:anomalies", "Show the incidents that are open."),
     "suppress": (f"{PACKAGE}.suppress:suppress", "Stop all mail to addresses and domains by hand."),
     "trap": (f"{PACKAGE}.trap:trap", "Report known spam traps, list and remove them."),

@@ -98,5 +98,9 @@ class AuditFailed(SidestepError):
     """An audit could not be carried through; what it says nothing of is neither proved nor refuted."""
 
 
+class ChainRefused(SidestepError):
+    """A statement of chain heads can't be used, or can't be made."""
+
+
 class BacktestFailed(SidestepError):
     """A backtest could not be carried through."""

@@ -37,6 +37,10 @@ class VerdictSigner:
         """The half that checks, in base64: what readers put into their file."""
         return b64encode(self._key.public_key().public_bytes_raw()).decode()
 
+    def sign(self, octets: bytes) -> bytes:
+        """The signature of octets, which begin with a purpose that no others begin with."""
+        return self._key.sign(octets)
+
     def proofs(self, topic: str, partition: int, values: Sequence[bytes]) -> list[bytes]:
         """The proof of each of these verdicts, which go into one partition in this order. The same give the same."""
         return proofs_of(self._key.sign, self.key_id.encode(), topic, partition, values)

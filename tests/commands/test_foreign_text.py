@@ -15,6 +15,8 @@ from hypothesis import strategies as st
 from sidestep.schemas import Anomaly, IntentEvidence, Listing, MailboxFinding, ModelRecord, MxFinding
 from sidestep.schemas.verdicts import FiredRule, LogPosition, Verdict, Versions
 from sidestep.streams.audit.audit_partition import Span
+from sidestep.streams.audit.chain_statement import ChainHeads, HeadOf
+from sidestep.streams.audit.check_chain import CheckedHead
 from sidestep.streams.audit.findings import AuditFinding, AuditReport, PartitionAudit
 from sidestep.streams.backtest import report as backtest_report
 from sidestep.streams.backtest.counts import BacktestCounts
@@ -25,6 +27,7 @@ from sidestep.streams.commands import (
     acls,
     audit,
     backtest_lines,
+    chain,
     explain,
     hold,
     incident_lines,
@@ -74,6 +77,8 @@ EVIL = "a\x1b[2J\x1b]0;x\x07\x9b31m\x7f\u202e\u2066\u200e\ue000b\r\nFORGED\n\x1b
 _OURS = re.compile(r"\x1b\[[0-9;]*m")
 """Colours that commands give their own words. A stranger's would be found all the same: EVIL has other controls."""
 
+HEADS = ChainHeads(EVIL, EVIL, (HeadOf(1, 2, EVIL),))
+CHECKED = CheckedHead(1, 2, "broken", EVIL, EVIL)
 VERDICT = Verdict(
     id=EVIL, to=EVIL, service=EVIL, decision="rejected", action="drop", rules=[FiredRule("x", EVIL)],
     evidence=LogPosition("email-evidence", 0, 1), versions=Versions(EVIL), decided_at=1.0, metadata={EVIL: EVIL},
@@ -182,6 +187,7 @@ FOR_PEOPLE: dict[str, tuple[Callable[[], Iterable[str]], ...]] = {
         lambda: letter_lines.described(LETTER, True),
         lambda: letter_lines.summary(RedriveCount(1, 1, 1, Counter({EVIL: 1})), False),
     ),
+    "chain": (lambda: chain.described_checks(HEADS, [CHECKED]), lambda: chain.described_heads(HEADS)),
     "marks": (lambda: marks.described(RecipientRow(service=EVIL)),),
     "forget": (lambda: proof.described(PROOF),),
     "export": (lambda: handover.as_lines(HANDOVER),),
@@ -200,6 +206,7 @@ FOR_PROGRAMS: dict[str, tuple[Callable[[], str], ...]] = {
     ),
     "audit": (lambda: next(iter(audit.as_json_lines(AUDIT))),),
     "snapshot": (lambda: next(iter(snapshot.as_json_lines([SNAPSHOT._replace(refused=EVIL)]))),),
+    "chain": (lambda: next(iter(chain.checked_json([CHECKED]))),),
     "explain": (
         lambda: explain.object_line(STORY),
         lambda: explain.object_line(UNJUDGED),
