@@ -3,17 +3,17 @@ against the topics later. Pure. docs/chain.md has its octets."""
 
 from base64 import b64decode, b64encode
 from binascii import Error
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import msgspec
 from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from msgspec import Struct
 
 from sidestep.schemas.typed import json_as
 from sidestep.streams.chain import OCTETS
 from sidestep.streams.errors import ChainRefused
 from sidestep.topics.signing import netstring
-from sidestep.topics.verdict_keys import PublicKeys
 
 PURPOSE = b"sidestep-chain-heads-1"
 """What is signed begins with it: nothing that the same key signs for another purpose can be taken for a statement."""
@@ -61,8 +61,8 @@ def stated(said: ChainHeads, key_id: str, sign: Callable[[bytes], bytes]) -> byt
     return msgspec.json.format(msgspec.json.encode(ChainStatement(said, key_id, signature)), indent=2) + b"\n"
 
 
-def believed(octets: bytes, keys: PublicKeys) -> ChainHeads:
-    """What a file says, where one of these keys has signed it. Raises ChainRefused."""
+def believed(octets: bytes, keys: Mapping[bytes, Ed25519PublicKey]) -> ChainHeads:
+    """What a file says, where one of these keys, by their ids, has signed it. Raises ChainRefused."""
     try:
         statement = json_as(octets, ChainStatement)
         signature = b64decode(statement.signature, validate=True)
