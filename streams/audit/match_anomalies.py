@@ -21,8 +21,6 @@ class StandingAnomaly(NamedTuple):
 
     kept: KeptPartition
     record: Kept
-    model: str
-    """Version of the thresholds."""
 
 
 class AnomalyMatch:
@@ -45,10 +43,6 @@ class AnomalyMatch:
             for some in kept.batches():
                 for record in some:
                     self._put_by(kept, record)
-
-    def models(self) -> set[str]:
-        """Versions of the thresholds by which they were told."""
-        return {each.model for standing in self._standing.values() for each in standing}
 
     def leave_out(self) -> None:
         """Nothing can be said of any."""
@@ -104,8 +98,7 @@ class AnomalyMatch:
         self._oldest.setdefault(kept.partition, anomaly.at)
         service = anomaly.name if anomaly.subject == "service" else ""
         if partition_of(service, self._tallies) == self._audit.partition:
-            standing = StandingAnomaly(kept, record, anomaly.model)
-            self._standing.setdefault(_about(anomaly), []).append(standing)
+            self._standing.setdefault(_about(anomaly), []).append(StandingAnomaly(kept, record))
 
     def _absent(self, kept: KeptPartition, anomaly: Anomaly) -> None:
         if kept.start > 0 and anomaly.at <= self._oldest.get(kept.partition, anomaly.at):

@@ -1,14 +1,16 @@
 """One partition of email-tallies: folded as Watch folds it, and compared with what Watch has made of it. Pure.
 
 All that Watch goes by stands in its partition of email-tallies, ticks and policies among it; but for its thresholds,
-which come from a file (SIDESTEP_WATCH). Anomalies name their version.
+which come from a file (SIDESTEP_WATCH). Its ledger notes their version, and since when they are in force.
 """
 
 from collections.abc import Sequence
 
+import msgspec
+
 from sidestep.schemas.codec import decode_tally
 from sidestep.streams.audit.findings import PartitionAudit
-from sidestep.streams.audit.kept import KeptWatch
+from sidestep.streams.audit.kept import KeptPartition, KeptWatch
 from sidestep.streams.audit.key_values import InMemory
 from sidestep.streams.audit.match_anomalies import AnomalyMatch
 from sidestep.streams.audit.match_ledger import NewStore, RowMatch, Told, marker_of
@@ -19,6 +21,7 @@ from sidestep.streams.runtime.readable import MOST, check_stamps
 from sidestep.streams.runtime.tables import Writes
 from sidestep.streams.watch.batch import Watched, watch
 from sidestep.streams.watch.state import WatchState
+from sidestep.streams.watch.tables import NOTED_THRESHOLDS
 from sidestep.streams.watch.thresholds import Thresholds
 
 
@@ -52,17 +55,28 @@ class WatchAuditor:
             audit.unwatched = (
                 f"{kept.tallies.place(kept.tallies.start)} is its first record: what Watch knew before is not kept"
             )
-        elif (models := anomalies.models()) and self._rules.version not in models:
-            audit.unwatched = (
-                f"its anomalies were told by thresholds {', '.join(sorted(models))}, these are {self._rules.version}: "
-                "SIDESTEP_WATCH names their file"
-            )
+        else:
+            audit.unwatched = self._unlike()
         if audit.unwatched:
             anomalies.leave_out()
             return
         self._fold(anomalies, marker_of(kept.changelog))
         anomalies.end()
         self._rows.end()
+
+    def _unlike(self) -> str:
+        """Why these thresholds are not those that Watch went by, from the first tally to the last; empty: they are."""
+        first = next((record.offset for some in self._kept.tallies.batches() for record in some), None)
+        noted = noted_thresholds(self._kept.changelog)
+        others = sorted({version for version in noted.values() if version != self._rules.version})
+        if others:
+            return (
+                f"it was folded by thresholds {', '.join(others)}, these are {self._rules.version}: SIDESTEP_WATCH "
+                "names their file"
+            )
+        if first is not None and min(noted, default=first + 1) > first and self._kept.changelog.end > 0:
+            return "its ledger does not say by which thresholds it was folded from the first tally on: an older version"
+        return ""
 
     def _fold(self, anomalies: AnomalyMatch, until: float) -> None:
         tallies = self._kept.tallies
@@ -94,3 +108,16 @@ class WatchAuditor:
         writes = Writes()
         writes.rows.update(self._state.writes())
         return watched, encoded(writes)
+
+
+def noted_thresholds(changelog: KeptPartition) -> dict[int, str]:
+    """Versions of the thresholds by the offset of the tally with which they began, as the ledger has noted them."""
+    noted = {}
+    for some in changelog.batches():
+        for record in some:
+            if record.key is not None and record.key[:1] == NOTED_THRESHOLDS.prefix:
+                try:
+                    noted[int.from_bytes(record.key[1:])] = NOTED_THRESHOLDS.decode(record.value or b"").version
+                except msgspec.MsgspecError:
+                    continue  # it was changed: it differs from the fold's, and is named there
+    return noted

@@ -32,6 +32,7 @@ from sidestep.streams.roles import ROLES
 from sidestep.streams.screen.hash_key import former_file, hash_key
 from sidestep.streams.screen.keys import Keys
 from sidestep.streams.settings import Settings
+from sidestep.streams.thresholds_file import read_thresholds
 from sidestep.topics import admin
 from sidestep.topics.connection import Connection
 from sidestep.topics.signer import Signer
@@ -76,7 +77,11 @@ class Demo:
                 workers.await_ready()
             outcome = self._day(names, workers, planned)
             with self._step("the log folded once more, and every verdict proved"):
-                proved = audit(self._connect(AUDITOR), proofs=self._entrance.keys is not None)
+                proved = audit(
+                    self._connect(AUDITOR),
+                    proofs=self._entrance.keys is not None,
+                    rules=read_thresholds(Settings(watch=str(WATCH))),
+                )
             story = self._explained(outcome)
         outcome.count.examples += [f"{each.place}: {each.text}" for part in proved.partitions for each in part.findings]
         summary.show(self._console, self._traffic.services, outcome)

@@ -58,6 +58,8 @@ class Watched:
 def watch(tallies: Tallies, state: WatchState, rules: Thresholds, partitions: int) -> Watched:
     """Fold the tallies into the state. `partitions`: of the evidence."""
     watched = Watched()
+    if tallies:
+        state.note_thresholds(tallies[0][0], rules.version)
     for _, tally in tallies:
         if tally.policy:
             known = state.policy

@@ -13,6 +13,7 @@ from sidestep.streams.watch.tables import (
     FORESTS,
     INCIDENTS,
     MODELS,
+    NOTED_THRESHOLDS,
     PACE_MINUTES,
     PACES,
     REACTIONS,
@@ -20,6 +21,7 @@ from sidestep.streams.watch.tables import (
     STORIES,
     WATCH_CLOCK,
     WINDOWS,
+    NotedThresholdsRow,
     ReactionsRow,
     WatchClockRow,
 )
@@ -65,6 +67,7 @@ class WatchState:
     def __init__(self, scan: Scan):
         clocks = Rows(WATCH_CLOCK, scan)
         self.second = clocks.by_key[b"clock"].second if clocks.by_key else 0
+        self.noted = Rows(NOTED_THRESHOLDS, scan)
         self.windows = Rows(WINDOWS, scan)
         self.stories = Rows(STORIES, scan)
         self.baselines = Rows(BASELINES, scan)
@@ -77,6 +80,11 @@ class WatchState:
         self.paces = Rows(PACES, scan)
         self.models = Rows(MODELS, scan)
 
+    def note_thresholds(self, offset: int, version: str) -> None:
+        """From this tally on they go by these."""
+        if not self.noted.by_key or self.noted.by_key[max(self.noted.by_key)].version != version:
+            self.noted.put(offset.to_bytes(8), NotedThresholdsRow(version))
+
     @property
     def policy(self) -> ReactionsRow | None:
         """What the policy wants done; None: no policy has been heard of yet."""
@@ -86,6 +94,7 @@ class WatchState:
         """Everything written since it was last asked, by table."""
         return {
             WATCH_CLOCK: {b"clock": WatchClockRow(self.second)},
+            NOTED_THRESHOLDS: self.noted.taken(),
             WINDOWS: self.windows.taken(),
             STORIES: self.stories.taken(),
             BASELINES: self.baselines.taken(),

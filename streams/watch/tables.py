@@ -16,6 +16,13 @@ class WatchClockRow(Struct, array_like=True, gc=False):
     second: int = 0
 
 
+class NotedThresholdsRow(Struct, array_like=True, gc=False):
+    """The thresholds that began with the tally of this offset, which is the key: eight octets. They come from a file;
+    who folds the tallies again knows from here by which."""
+
+    version: str
+
+
 class WindowRow(Struct, array_like=True):
     """What a window that is open has held of one service so far. Names are told apart up to window.py's KEPT."""
 
@@ -212,6 +219,7 @@ class ModelRow(Struct, array_like=True):
 
 
 WATCH_CLOCK = Table("clock", b"t", WatchClockRow)
+NOTED_THRESHOLDS = Table("thresholds", b"v", NotedThresholdsRow)
 WINDOWS = Table("windows", b"w", WindowRow)
 STORIES = Table("stories", b"s", StoryRow)
 BASELINES = Table("baselines", b"b", BaselineRow)

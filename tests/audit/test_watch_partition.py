@@ -10,7 +10,7 @@ from sidestep.schemas import Reaction
 from sidestep.streams.audit.findings import AuditReport, PartitionAudit
 from sidestep.streams.audit.kept import Kept, KeptPartition, KeptWatch
 from sidestep.streams.audit.watch_partition import WatchAuditor
-from sidestep.streams.watch.tables import INCIDENTS, STORIES
+from sidestep.streams.watch.tables import INCIDENTS, NOTED_THRESHOLDS, STORIES
 from sidestep.streams.watch.thresholds import Thresholds, thresholds
 from sidestep.topics.catalog import ANOMALIES, TALLIES, WATCH_CHANGELOG
 from tests.audit.world_log import ChangelogLedger
@@ -137,3 +137,8 @@ def test_what_can_not_be_proved_says_why(watched: KeptWatch) -> None:
     other = audited(watched, replace(thresholds(), version="another"))
     assert "SIDESTEP_WATCH names their file" in other.unwatched and RULES.version in other.unwatched
     assert 0 == other.faults
+    silent = replace(watched, anomalies=[replace(each, records=[]) for each in watched.anomalies])
+    assert other.unwatched == audited(silent, replace(thresholds(), version="another")).unwatched
+    unsaid = [each for each in watched.changelog.records if (each.key or b"")[:1] != NOTED_THRESHOLDS.prefix]
+    older = audited(replace(watched, changelog=replace(watched.changelog, records=unsaid)))
+    assert "an older version" in older.unwatched and 0 == older.faults
