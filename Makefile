@@ -25,7 +25,8 @@ check: $(STAMP)  ## the tests that need no broker: less than a minute
 	$(BIN)/pytest -m "not slow and not broker"
 
 # what shows that decide/ and runtime/ work, but for kills (their workers leave no figures) and what looks at the clock
-COVERED := tests/decide tests/runtime $(addprefix tests/guarantees/test_,fencing.py hostile_input.py lost_logs.py rebalance.py)
+COVERED := tests/decide tests/runtime tests/snapshots $(addprefix tests/explain/test_,find.py witness.py) \
+	$(addprefix tests/guarantees/test_,fencing.py hostile_input.py lost_logs.py rebalance.py)
 
 cover: $(STAMP)  ## branch coverage of decide/ and runtime/, with a floor: minutes
 	rm -rf build/coverage
