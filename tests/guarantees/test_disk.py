@@ -2,8 +2,9 @@
 
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,8 @@ from tests.guarantees.harness.traffic import ZONES, Traffic
 from tests.guarantees.harness.workers import WorkerProcess, wait_for
 
 LEFT = 3
+TRIES = 5
+TRACING_SECONDS = 5.0
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -40,15 +43,37 @@ def syncs_that_fail(process: int) -> Iterator[None]:
         pytest.skip("there is no strace here, which makes system calls fail")
     command = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=fsync,fdatasync"]
     command += ["-e", "inject=fsync,fdatasync:error=EIO", "-p", str(process)]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as strace:
-        status = Path(f"/proc/{process}/status")
-        wait_for(lambda: strace.poll() is not None or f"TracerPid:\t{strace.pid}\n" in status.read_text(), 10, "strace")
+    strace = _tracing(command, process)
+    try:
+        yield
+    finally:
+        strace.terminate()
+        strace.communicate()
+
+
+def _tracing(command: list[str], process: int) -> "subprocess.Popen[str]":
+    """strace, once it has all threads: one that is made while it takes hold of the others may be missed."""
+    for _ in range(TRIES):
+        strace = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+        deadline = time.monotonic() + TRACING_SECONDS
+        while strace.poll() is None and time.monotonic() < deadline:
+            if _tracers(process) == {str(strace.pid)}:
+                return strace
+            time.sleep(0.02)  # until it has them all, or the deadline
         if strace.poll() is not None:
-            pytest.skip(f"strace can't trace here: {strace.stderr.read() if strace.stderr else ''}")
-        try:
-            yield
-        finally:
-            strace.terminate()
+            pytest.skip(f"strace can't trace here: {strace.communicate()[1]}")
+        strace.terminate()
+        strace.communicate()
+    raise AssertionError(f"strace missed threads of {process}, {TRIES} times")
+
+
+def _tracers(process: int) -> set[str]:
+    """Who traces its threads."""
+    found = set()
+    for status in Path(f"/proc/{process}/task").glob("*/status"):
+        with suppress(OSError):  # it has ended meanwhile
+            found |= {line.split()[1] for line in status.read_text().splitlines() if line.startswith("TracerPid:")}
+    return found
 
 
 def test_a_flush_that_fails_in_the_background_is_seen_by_a_write(tmp_path: Path) -> None:
