@@ -169,7 +169,10 @@ def test_an_interrupted_replay_says_where_to_go_on(
         put(kafka.connection, source, [{"value": b"%d" % number} for number in range(100)], partition)
     command = [str(Path(sys.executable).parent / "sidestep"), "replay", source, "--to", target, "--rate", "8/s"]
     environment = {**os.environ, "SIDESTEP_BROKER": str(kafka.connection)}
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as process:
+    heard = signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background is begun deaf to it
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment)
+    signal.signal(signal.SIGINT, heard)
+    with process:
         wait_until(lambda: len(stored(kafka.connection, target)) > 4, 30)
         process.send_signal(signal.SIGINT)
         _, said = process.communicate(timeout=30)
