@@ -16,6 +16,7 @@ from sidestep.streams.runtime.offsets import Offsets
 from sidestep.streams.runtime.record import Record
 from sidestep.topics.catalog import APPROVED, REJECTED
 from sidestep.topics.connection import Connection
+from sidestep.topics.errors import SidestepError
 from tests.guarantees.harness.workers import wait_for
 
 READ_SECONDS = 60.0
@@ -67,6 +68,7 @@ class TopicReader:
     """Topics from their beginnings, all partitions or the one given, committed records only. One thread at a time."""
 
     def __init__(self, connection: Connection, *topics: str, partition: int | None = None):
+        self._connection = connection
         self._consumer = Consumer(
             {
                 **connection.librdkafka(), "group.id": "guarantees-unused", "enable.auto.commit": False,
@@ -107,6 +109,17 @@ class TopicReader:
             assert time.monotonic() < deadline, "the topics could not be read to their ends"
             records += self.take(0.1)
         return records
+
+    def standing(self) -> str:
+        """Where it stands, and where its partitions end: for whoever asks why something has not come."""
+        at = {Place(each.topic, each.partition): each.offset for each in self._consumer.position(self.partitions)}
+        try:
+            ends = Offsets(self._connection).ends(at)
+        except SidestepError as error:
+            return f"where its topics end is not known: {error}"
+        return "; ".join(
+            f"{place}: read to {at[place]} of {end.stable}, {end.high} written" for place, end in ends.items()
+        )
 
     def close(self) -> None:
         """End the consumer."""
@@ -169,7 +182,9 @@ class VerdictLog:
         missing = set(wanted)
         deadline = time.monotonic() + seconds
         while missing := missing - self.seen.keys():
-            assert time.monotonic() < deadline, f"{len(missing)} without a verdict, such as {sorted(missing)[:5]}"
+            assert time.monotonic() < deadline, (
+                f"{len(missing)} without a verdict, such as {sorted(missing)[:5]}; {self._reader.standing()}"
+            )
             self.poll()
             check()
         assert self.repeated() == []
