@@ -21,6 +21,9 @@ from tests.guarantees.harness.workers import wait_for
 
 READ_SECONDS = 60.0
 SETTLE_SECONDS = 2.0
+SILENT_SECONDS = 20.0
+"""After which a reader asks with another client. A broker that has just started may answer with topics and no brokers;
+librdkafka since 2.10 takes its word, lets go of all brokers and never asks again (confluentinc/librdkafka#5301)."""
 
 Key = tuple[str, str, int, str]
 """service, id, attempt, recipient: one verdict each."""
@@ -69,24 +72,23 @@ class TopicReader:
 
     def __init__(self, connection: Connection, *topics: str, partition: int | None = None):
         self._connection = connection
-        self._consumer = Consumer(
-            {
-                **connection.librdkafka(), "group.id": "guarantees-unused", "enable.auto.commit": False,
-                "isolation.level": "read_committed", "enable.partition.eof": True, "log_level": 2,
-                "socket.timeout.ms": 10_000, "reconnect.backoff.max.ms": 1000,
-                "fetch.wait.max.ms": 20, "fetch.message.max.bytes": 10_000_000,
-            }
-        )  # fmt: skip
+        self._consumer = _consumer(connection)
+        self._heard = time.monotonic()
         found = _known(self._consumer, topics)
         places = [(name, n) for name in topics for n in found[name].partitions if partition in (None, n)]
         self.partitions = [TopicPartition(*place, OFFSET_BEGINNING) for place in places]
+        self._from = dict.fromkeys(places, OFFSET_BEGINNING)
+        """Where a client begins."""
         self._at_end: set[tuple[str, int]] = set()
         self._consumer.assign(self.partitions)
 
     def take(self, seconds: float) -> list[Record]:
         """What arrives within so many seconds, at the latest; at once when there is something."""
         records: list[Record] = []
+        if time.monotonic() - self._heard > SILENT_SECONDS:
+            self._ask_anew()
         for message in fetched(self._consumer.consume(5000, seconds)):
+            self._heard = time.monotonic()
             place = (message.topic(), message.partition())
             error = message.error()
             if error is None:
@@ -95,6 +97,14 @@ class TopicReader:
             elif error.code() == KafkaError._PARTITION_EOF:
                 self._at_end.add(place)
         return records
+
+    def _ask_anew(self) -> None:
+        for each in self._consumer.position(self.partitions):
+            if each.offset >= 0:  # it has heard of it
+                self._from[each.topic, each.partition] = each.offset
+        self._consumer.close()
+        self._consumer, self._heard = _consumer(self._connection), time.monotonic()
+        self._consumer.assign([TopicPartition(*place, offset) for place, offset in self._from.items()])
 
     @property
     def ended(self) -> bool:
@@ -124,6 +134,17 @@ class TopicReader:
     def close(self) -> None:
         """End the consumer."""
         self._consumer.close()
+
+
+def _consumer(connection: Connection) -> Consumer:
+    return Consumer(
+        {
+            **connection.librdkafka(), "group.id": "guarantees-unused", "enable.auto.commit": False,
+            "isolation.level": "read_committed", "enable.partition.eof": True, "log_level": 2,
+            "socket.timeout.ms": 10_000, "reconnect.backoff.max.ms": 1000,
+            "fetch.wait.max.ms": 20, "fetch.message.max.bytes": 10_000_000,
+        }
+    )  # fmt: skip
 
 
 def _known(consumer: Consumer, topics: Iterable[str]) -> dict[str, TopicMetadata]:
