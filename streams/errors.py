@@ -46,6 +46,10 @@ class Hanging(SidestepError):
     """A transaction hangs in a partition, and its records do not say how it was decided."""
 
 
+class PartitionsChanged(SidestepError):
+    """The log, or the tallies, have another number of partitions than what is known was laid down with."""
+
+
 class NoPolicy(SidestepError):
     """An intent stands in the log before any policy."""
 

@@ -1,15 +1,20 @@
-"""What a worker waits for before its roles are made: a Kafka that answers, and topics that fit the catalog."""
+"""What a worker waits for before its roles are made: a Kafka that answers, topics that fit the catalog, and the layout
+that histories lie by; which it watches from then on."""
 
 import asyncio
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 
+from sidestep.streams.errors import PartitionsChanged, RightsError
+from sidestep.streams.layout import grown, laid_down, misfit, noted
 from sidestep.streams.observe.health import Health
+from sidestep.streams.observe.report import BEAT_SECONDS
+from sidestep.streams.screen.control import read_notes
 from sidestep.topics import admin
 from sidestep.topics.catalog import CATALOG, Topic
 from sidestep.topics.connection import Connection
-from sidestep.topics.errors import BrokerUnreachable, TopicsError
+from sidestep.topics.errors import BrokerUnreachable, NotLetIn, TopicsError
 from sidestep.topics.plan import TopicState, differences
 
 log = logging.getLogger(__name__)
@@ -38,11 +43,50 @@ async def await_topics(connection: Connection, health: Health, topics: Iterable[
                 log.warning("topics: %s", line)
             return {state.name: state.partitions for state in states}
         if time.monotonic() - answered >= TOPICS_SECONDS:
-            raise TopicsError(
-                "The topics do not fit the catalog:\n  " + "\n  ".join(wrong) + "\nRun `sidestep topics create`. "
-                "Where Kafka has ACLs, topics are hidden from whoever has no right to them: `sidestep acls check`."
-            )
+            raise TopicsError("The topics do not fit the catalog:\n  " + "\n  ".join(wrong) + "\n" + _advice(wrong))
         await asyncio.sleep(AGAIN_SECONDS)
+
+
+def _advice(wrong: Iterable[str]) -> str:
+    """What helps; no command that changes nothing."""
+    if any("does not exist" in line for line in wrong):
+        return (
+            "Run `sidestep topics create`. Where Kafka has ACLs, topics are hidden from whoever has no right to them: "
+            "`sidestep acls check`."
+        )
+    return (
+        "`sidestep topics create` leaves topics that are there as they are. Somebody has changed their partitions by "
+        "another tool, or made them by one: docs/operations.md says under Partitions what can be done."
+    )
+
+
+async def check_layout(connection: Connection, health: Health, partitions: Mapping[str, int]) -> bool:
+    """Whether a layout is noted. However long it takes until Kafka answers. `partitions`: by topic.
+
+    Raises PartitionsChanged where the topics have other numbers of partitions than what is known lies by.
+    """
+    while True:
+        try:
+            notes = await asyncio.to_thread(read_notes, connection)
+        except (NotLetIn, RightsError) as error:
+            log.warning("whether the partitions are still those of the ledgers can't be told: %s", error)
+            return True
+        except BrokerUnreachable as error:
+            health.broker_error(str(error))
+            await asyncio.sleep(AGAIN_SECONDS)
+        else:
+            if found := misfit(laid_down(notes), partitions):
+                raise PartitionsChanged(found)
+            return noted(notes) is not None
+
+
+async def watch_layout(seen: Callable[[], Mapping[str, int]], partitions: Mapping[str, int]) -> None:
+    """For ever: whether the partitions are still those that the worker has started with. `seen`: by topic, as the
+    cluster said last. Raises PartitionsChanged."""
+    while True:
+        await asyncio.sleep(BEAT_SECONDS)
+        if found := grown(partitions, seen()):
+            raise PartitionsChanged(found)
 
 
 async def _await_states(connection: Connection, health: Health, topics: tuple[Topic, ...]) -> list[TopicState]:

@@ -93,4 +93,5 @@ def _state(topic: Topic, metadata: ClusterMetadata, config: dict[str, str]) -> T
     partitions = metadata.topics[topic.name].partitions
     replication = min((len(p.replicas) for p in partitions.values()), default=0)
     wanted = {key: config[key] for key in topic.config() if key in config}
-    return TopicState(topic.name, len(partitions), replication, wanted)
+    in_sync = int(config.get("min.insync.replicas", 1))
+    return TopicState(topic.name, len(partitions), replication, wanted, in_sync)

@@ -151,7 +151,7 @@ CONTROL = Topic(
     None,
     "what was last written of each kind of control record, the holds in force, which dead letters were sent back",
     producers=("screen", "watch", "operators"),
-    consumers=("screen", "operators"),
+    consumers=("screen", "decide", "watch", "operators"),
     retention_ms=None,
     why_so_long="what is in force is what was written last; what is taken back ends with a tombstone",
     cleanup="compact",

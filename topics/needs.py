@@ -177,7 +177,8 @@ def _single(seen: SeenCluster, names: list[str]) -> Iterator[Shortfall]:
         yield Shortfall(
             "advice", _some(single), "replication", "1", f"{SAFE_REPLICAS}, with min.insync.replicas=2",
             "Every record is on one disk only: what that loses is lost, and nothing works while its broker is down.",
-            "In production: three brokers, `sidestep topics create --replication 3`.",
+            "In production: three brokers, and `sidestep topics create --replication 3` before the first start; for "
+            "topics that exist: kafka-reassign-partitions.sh.",
         )  # fmt: skip
 
 

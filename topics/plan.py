@@ -1,6 +1,6 @@
 """How many partitions each catalog topic gets, and what differs between a cluster and the catalog. Pure."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from sidestep.topics.catalog import CATALOG, Topic
@@ -17,6 +17,8 @@ class TopicState:
     partitions: int
     replication: int
     config: Mapping[str, str] = field(default_factory=dict)
+    in_sync: int = 1
+    """min.insync.replicas."""
 
 
 def partitions_to_create(
@@ -52,6 +54,31 @@ def differences(states: Mapping[str, TopicState], topics: Iterable[Topic] = CATA
         found += _partition_differences(topic, states)
         found += _config_differences(topic, states[topic.name])
     return found
+
+
+def unlike(
+    partitions: int | None, replication: int | None, states: Iterable[TopicState], topics: Iterable[Topic] = CATALOG
+) -> list[str]:
+    """One sentence for each way in which topics that are there differ from what is asked for. None: nothing is."""
+    states, single = list(states), {topic.name for topic in topics if topic.partitions == 1}
+    found = []
+    if partitions is not None:
+        counts = {state.name: state.partitions for state in states if state.name not in single}
+        found += [f"{names}: {here} partitions, not {partitions}" for names, here in _other(counts, partitions)]
+    if replication is not None:
+        replicas = {state.name: state.replication for state in states}
+        found += [f"{names}: {here} replicas, not {replication}" for names, here in _other(replicas, replication)]
+    if replication is not None and replication >= SAFE_REPLICATION:
+        in_sync = {state.name: state.in_sync for state in states}
+        found += [f"{names}: min.insync.replicas={here}, not 2" for names, here in _other(in_sync, 2)]
+    return found
+
+
+def _other(found: Mapping[str, int], wanted: int) -> Iterator[tuple[str, int]]:
+    """Names with another number, by that number."""
+    for here in sorted(set(found.values()) - {wanted}):
+        names = [name for name, number in found.items() if number == here]
+        yield names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more", here
 
 
 def _partition_differences(topic: Topic, states: Mapping[str, TopicState]) -> list[str]:

@@ -8,11 +8,13 @@ import click
 from sidestep.streams.commands.options import broker_option, own_given, own_option
 from sidestep.streams.settings import load
 from sidestep.streams.terminal import json_line, printable
-from sidestep.topics.catalog import CATALOG, DAY_MS, Topic
+from sidestep.topics.catalog import CATALOG, CONTROL, DAY_MS, Topic
 from sidestep.topics.own_topics import with_own
 
 if TYPE_CHECKING:
+    from sidestep.topics.connection import Connection
     from sidestep.topics.needs import Shortfall
+    from sidestep.topics.plan import TopicState
 
 
 @click.group()
@@ -31,29 +33,46 @@ def list_topics(as_json: bool) -> None:
 @topics.command()
 @broker_option
 @click.option("--partitions", type=click.IntRange(1, 10_000), help="Partitions of each topic, instead of the default.")
-@click.option("--replication", type=click.IntRange(1, 9), default=1, show_default=True, help="Copies; 3 in production.")
+@click.option("--replication", type=click.IntRange(1, 9), help="Copies; 3 in production.  [default: 1]")
 @click.option("--config", "settings", multiple=True, metavar="NAME=VALUE", help="A setting for every new topic.")
 @own_option
 def create(
-    broker: str | None, partitions: int | None, replication: int, settings: tuple[str, ...], own: tuple[str, ...]
+    broker: str | None,
+    partitions: int | None,
+    replication: int | None,
+    settings: tuple[str, ...],
+    own: tuple[str, ...],
 ) -> None:
-    """Create the topics that are missing; leave the others alone."""
+    """Create the topics that are missing; leave the others alone.
+
+    Exit code 1 where one that was there has other partitions or replicas than --partitions and --replication say.
+    """
     from sidestep.topics import admin
+    from sidestep.topics.plan import unlike
 
     loaded = load(broker=broker)
     wanted, config = with_own(own_given(own, loaded)), dict(map(_setting, settings))
-    names = admin.create(loaded.connection, partitions, replication, config, topics=wanted)
+    there = admin.states(loaded.connection, wanted)
+    names = admin.create(loaded.connection, partitions, replication or 1, config, topics=wanted)
     for name in names:
         click.echo(f"created {name}")
     if not names:
         click.echo("all topics exist")
+    if others := unlike(partitions, replication, there, wanted):
+        for sentence in others:
+            click.echo(f"left as it is: {printable(sentence)}", err=True)
+        raise SystemExit(1)
 
 
 @topics.command()
 @broker_option
+@click.option("--partitions", type=click.IntRange(1, 10_000), help="How many each topic should have.")
+@click.option("--replication", type=click.IntRange(1, 9), help="How many copies there should be.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object for each shortfall.")
 @own_option
-def check(broker: str | None, as_json: bool, own: tuple[str, ...]) -> None:
+def check(
+    broker: str | None, partitions: int | None, replication: int | None, as_json: bool, own: tuple[str, ...]
+) -> None:
     """Compare a cluster with the catalog, and its settings with what the guarantee needs.
 
     Each shortfall says what it means and what to do. Exit code 1 if there is a fault; advice alone is exit code 0.
@@ -61,10 +80,15 @@ def check(broker: str | None, as_json: bool, own: tuple[str, ...]) -> None:
     from sidestep.topics import admin
     from sidestep.topics.described import described
     from sidestep.topics.needs import shortfalls
+    from sidestep.topics.plan import differences as differing
+    from sidestep.topics.plan import unlike
 
     settings = load(broker=broker)
     topics = with_own(own_given(own, settings))
-    differences = admin.check(settings.connection, topics)
+    states = admin.states(settings.connection, topics)
+    differences = differing({state.name: state for state in states}, topics)
+    differences += unlike(partitions, replication, states, topics)
+    differences += _layout_fault(settings.connection, states)
     names, session_ms = [topic.name for topic in topics], round(settings.session_timeout * 1000)
     found = shortfalls(described(settings.connection, topics), names, session_ms)
     if as_json:
@@ -77,6 +101,16 @@ def check(broker: str | None, as_json: bool, own: tuple[str, ...]) -> None:
     click.echo("\n".join(lines), nl=bool(lines))
     if differences or any(shortfall.weight == "fault" for shortfall in found):
         raise SystemExit(1)
+
+
+def _layout_fault(connection: "Connection", states: "list[TopicState]") -> list[str]:
+    """Whether the log has as many partitions as what is known lies by; nothing where nobody has noted that."""
+    from sidestep.streams.layout import laid_down, misfit
+    from sidestep.streams.screen.control import read_notes
+
+    partitions = {state.name: state.partitions for state in states}
+    found = misfit(laid_down(read_notes(connection)), partitions) if CONTROL.name in partitions else ""
+    return [found] if found else []
 
 
 def _setting(text: str) -> tuple[str, str]:

@@ -1,5 +1,6 @@
 """Checks of Kafka: the first words with it, then all that can be asked once it answers."""
 
+import contextlib
 import time
 from collections.abc import Iterator
 
@@ -8,6 +9,7 @@ from confluent_kafka.admin import AdminClient, ClusterMetadata, OffsetSpec
 
 from sidestep.streams.doctor import judge
 from sidestep.streams.doctor.row import CheckRow
+from sidestep.streams.layout import laid_down, misfit
 from sidestep.streams.roles.topics_of import topics_of
 from sidestep.streams.screen.control import key_note, read_notes
 from sidestep.streams.screen.hash_key import former_hash_key, known_hash_key
@@ -22,6 +24,7 @@ from sidestep.topics.described import described
 from sidestep.topics.diagnosis import why_not
 from sidestep.topics.errors import SidestepError
 from sidestep.topics.needs import INTERNAL, shortfalls
+from sidestep.topics.plan import differences
 from sidestep.topics.security import Plaintext
 
 WAYS = {"tls": "TLS", "mtls": "mutual TLS", "scram": "TLS and SCRAM", "oauth": "TLS and OAUTHBEARER"}
@@ -62,7 +65,19 @@ def topics(settings: Settings) -> Iterator[CheckRow]:
     topics = topics_of(("screen",), settings)
     seen, names = described(connection, topics), [topic.name for topic in topics]
     found = shortfalls(seen, names, round(settings.session_timeout * 1000))
-    yield from judge.topics(admin.check(connection, topics), found, sum(name in seen.topics for name in names))
+    states = admin.states(connection, topics)
+    differing = differences({state.name: state for state in states}, topics)
+    differing += _misfit(connection, {state.name: state.partitions for state in states})
+    yield from judge.topics(differing, found, sum(name in seen.topics for name in names))
+
+
+def _misfit(connection: Connection, partitions: dict[str, int]) -> list[str]:
+    """Whether the log has as many partitions as what is known lies by; nothing where that can't be read: the hash key's
+    check tells of it."""
+    found = ""
+    with contextlib.suppress(SidestepError):
+        found = misfit(laid_down(read_notes(connection)), partitions) if CONTROL.name in partitions else ""
+    return [found] if found else []
 
 
 def clock(connection: Connection, metadata: ClusterMetadata) -> Iterator[CheckRow]:

@@ -6,8 +6,9 @@ from typing import Any
 from sidestep.streams import hold_transaction, watch_transaction
 from sidestep.streams.decide.engine import ENGINE
 from sidestep.streams.decide.judge import Judge, Judged
-from sidestep.streams.decide.tables import CLOCK, DEDUPLICATION_SECONDS
-from sidestep.streams.errors import RightsError
+from sidestep.streams.decide.tables import CLOCK, CONTROL, DEDUPLICATION_SECONDS
+from sidestep.streams.errors import PartitionsChanged, RightsError
+from sidestep.streams.layout import differs
 from sidestep.streams.observe.metrics import Count, Done, Labelled
 from sidestep.streams.roles.held_up import HeldUp
 from sidestep.streams.roles.role import Context
@@ -58,6 +59,7 @@ class DecideRole(StageRole[Judged]):
         )
         # before ids and folders named the role; see docs/decisions/009
         self._former = Former(settings.connection, settings.group, settings.data / "ledger")
+        self._partitions = context.partitions[EVIDENCE.name]
         tally_partitions = context.partitions[TALLIES.name]
         signer = _signer(settings)
 
@@ -80,7 +82,13 @@ class DecideRole(StageRole[Judged]):
         self._former.fence(partition)
         progress(0, 0)  # the next step takes the partition over: not where it was given up meanwhile
         self._former.move(partition, self._ledger.folder(partition))
-        return super()._open(partition, progress)
+        ledger = super()._open(partition, progress)
+        # what was judged here last was so among so many partitions; 1 is said by earlier versions as well
+        begun = max((row.partitions for row in ledger.read(CONTROL, [b"policy"]).values()), default=1)
+        if begun not in (1, self._partitions):
+            ledger.close()
+            raise PartitionsChanged(differs(EVIDENCE.name, begun, self._partitions))
+        return ledger
 
 
 def _clock_ms(ledger: Ledger) -> int:

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,8 @@ from prometheus_client.core import Metric
 from sidestep.streams.decide.policy_file import read_policy
 from sidestep.streams.decide.policy_text import version_of
 from sidestep.streams.errors import HashKeyMismatch
+from sidestep.streams.layout import KEY as LAYOUT
+from sidestep.streams.layout import Layout
 from sidestep.streams.observe.health import Health
 from sidestep.streams.observe.labels import LabelBounds
 from sidestep.streams.observe.metrics import Count, Done, Labelled, Metrics
@@ -35,7 +37,7 @@ from sidestep.streams.runtime.publisher import Publisher
 from sidestep.streams.runtime.reader import Isolation
 from sidestep.streams.screen import agent
 from sidestep.streams.screen.announcer import Announcer
-from sidestep.streams.screen.control import keep_time
+from sidestep.streams.screen.control import keep_time, put_notes
 from sidestep.streams.screen.dns.resolver import Resolver
 from sidestep.streams.screen.feedback.reasons import load_reasons
 from sidestep.streams.screen.formers import Formers
@@ -51,7 +53,7 @@ from sidestep.streams.screen.signers_file import SignersFile
 from sidestep.streams.screen.sources.build import open_sources
 from sidestep.streams.screen.ticks import Ticks
 from sidestep.streams.settings import name_servers
-from sidestep.topics.catalog import EVIDENCE
+from sidestep.topics.catalog import EVIDENCE, TALLIES
 from sidestep.topics.errors import BrokerUnreachable, PublishFailed
 from sidestep.topics.own_topics import owner_of
 
@@ -79,6 +81,7 @@ class ScreenRole:
         self._report = context.report
         self._fail = context.fail
         self._partitions = context.partitions[EVIDENCE.name]
+        self._layout = None if context.layout_noted else _layout(context.partitions)
         self._keys = Keys(hash_key(settings), former_hash_key(settings))
         self._formers = Formers(self._keys)
         self._lists = load_lists()
@@ -126,6 +129,8 @@ class ScreenRole:
     async def prepare(self) -> None:
         """Fetch the feeds that were never fetched, and have the log's control records say what is judged by."""
         await self._sources.prepare()
+        if self._layout is not None:
+            await put_notes(self._publisher, {LAYOUT: self._layout})
         await self._put_in_force(read_policy(self._settings))
 
     def chores(self) -> Iterable[Coroutine[Any, Any, None]]:
@@ -212,6 +217,10 @@ class ScreenRole:
     def _list_versions(self) -> dict[str, str]:
         feeds = self._sources.feeds
         return self._lists.versions | (feeds.book.versions if feeds is not None else {})
+
+
+def _layout(partitions: Mapping[str, int]) -> Layout:
+    return Layout(partitions[EVIDENCE.name], partitions[TALLIES.name], int(time.time() * 1000))
 
 
 async def keep_in_log(renew: Callable[[], Awaitable[None]]) -> None:

@@ -41,11 +41,22 @@ def test_a_difference_is_exit_code_1(clean_topics: Connection, wait_until: WaitU
         1,
         "email-anomalies does not exist: sidestep topics create",
     )
-    assert (
-        run("topics", "create", "--broker", str(clean_topics), "--partitions", "9").output
-        == "created email-anomalies\n"
-    )
+    assert run("topics", "create", "--broker", str(clean_topics)).output == "created email-anomalies\n"
     wait_until(lambda: run("topics", "check", "--broker", str(clean_topics)).exit_code == 0)
+
+
+def test_options_that_differ_from_what_is_there_are_exit_code_1(clean_topics: Connection) -> None:
+    """Nothing is changed, and that is said."""
+    asked = ["--broker", str(clean_topics), "--partitions", "12", "--replication", "3"]
+    made, checked = run("topics", "create", *asked), run("topics", "check", *asked)
+    assert (1, 1) == (made.exit_code, checked.exit_code)
+    assert made.output.splitlines() == [
+        "all topics exist",
+        "left as it is: email-intents and 11 more: 4 partitions, not 12",
+        "left as it is: email-intents and 12 more: 1 replicas, not 3",
+        "left as it is: email-intents and 12 more: min.insync.replicas=1, not 2",
+    ]
+    assert checked.output.startswith("email-intents and 11 more: 4 partitions, not 12\n")
 
 
 def test_topics_that_services_have_to_themselves(
@@ -60,7 +71,7 @@ def test_topics_that_services_have_to_themselves(
     other = f"email-bounces.{tmp_path.name}"
     missing = run("topics", "check", "--broker", str(clean_topics))
     assert f"{name} does not exist: sidestep topics create" == missing.output.splitlines()[0]
-    made = run("topics", "create", "--broker", str(clean_topics), "--own", other, "--partitions", "2")
+    made = run("topics", "create", "--broker", str(clean_topics), "--own", other)
     assert [f"created {other}", f"created {name}"] == made.output.splitlines()
     wait_until(lambda: run("topics", "check", "--broker", str(clean_topics), "--own", other).exit_code == 0)
     assert 2 == run("topics", "create", "--own", "email-evidence.x").exit_code

@@ -33,11 +33,11 @@ EXPECTED = {
         "DESCRIBE group sidestep-control-unused",
     },
     "decide": LOOKS | {
-        "READ topic email-evidence",
+        "READ topic email-evidence", "READ topic email-control", "DESCRIBE group sidestep-control-unused",
         *(f"{what} topic email-{name}" for what in ("READ", "WRITE") for name in
           ("approved", "rejected", "tallies", "dead-letters", "ledger-changelog", "ids-changelog")),
         *(f"DESCRIBE topic email-{name}" for name in
-          ("intents", "bounces", "engagement", "anomalies", "control", "watch-changelog")),
+          ("intents", "bounces", "engagement", "anomalies", "watch-changelog")),
         "READ group sidestep-decide", "DESCRIBE group sidestep-decide-reader-unused",
         "DESCRIBE group recover-email-ledger-changelog-unused", "DESCRIBE group recover-email-ids-changelog-unused",
         "WRITE transactional-id sidestep-decide-*", *(f"WRITE transactional-id sidestep-{n}*" for n in range(10)),
@@ -48,7 +48,7 @@ EXPECTED = {
         *(f"DESCRIBE topic email-{name}" for name in
           ("intents", "bounces", "engagement", "approved", "rejected", "ledger-changelog", "ids-changelog")),
         "READ group sidestep-watch", "DESCRIBE group sidestep-watch-reader-unused",
-        "DESCRIBE group recover-email-watch-changelog-unused",
+        "DESCRIBE group recover-email-watch-changelog-unused", "DESCRIBE group sidestep-control-unused",
         "WRITE transactional-id sidestep-watch-*", "WRITE transactional-id sidestep-hold",
     },
     "operator": LOOKS | {

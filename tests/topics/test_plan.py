@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from sidestep.topics.catalog import CATALOG, CONTROL, DEFAULT_PARTITIONS, EVIDENCE
-from sidestep.topics.plan import TopicState, differences, partitions_to_create
+from sidestep.topics.plan import TopicState, differences, partitions_to_create, unlike
 
 GOOD = {t.name: TopicState(t.name, t.partitions, 1, t.config()) for t in CATALOG}
 FOLLOWERS = [t.name for t in CATALOG if t.same_partitions_as == EVIDENCE.name]
@@ -69,3 +69,23 @@ def test_settings_that_lose_records_are_reported() -> None:
     assert [text.split(" has ")[1].split(",")[0] for text in found] == ["retention.ms=1000", "max.message.bytes=100"]
     found = differences(changed(CONTROL.name, config=CONTROL.config() | {"cleanup.policy": "delete"}))
     assert found == ["email-control has cleanup.policy=delete, but needs compact"]
+
+
+def test_options_that_differ_from_what_is_there_are_told() -> None:
+    """One sentence for each number that is another one. Topics that have exactly one partition keep it."""
+    assert unlike(None, None, GOOD.values()) == unlike(DEFAULT_PARTITIONS, 1, GOOD.values()) == []
+    assert unlike(12, None, GOOD.values()) == ["email-intents and 11 more: 4 partitions, not 12"]
+    assert unlike(None, 3, GOOD.values()) == [
+        "email-intents and 12 more: 1 replicas, not 3",
+        "email-intents and 12 more: min.insync.replicas=1, not 2",
+    ]
+
+
+def test_topics_differ_by_themselves() -> None:
+    """Each with what it has."""
+    states = changed("email-tallies", partitions=6, replication=3, in_sync=2)
+    assert unlike(4, 3, states.values()) == [
+        "email-tallies: 6 partitions, not 4",
+        "email-intents and 11 more: 1 replicas, not 3",
+        "email-intents and 11 more: min.insync.replicas=1, not 2",
+    ]
