@@ -25,7 +25,7 @@ from sidestep.streams.runtime.failpoints import from_environment
 from sidestep.streams.runtime.group import Group
 from sidestep.streams.runtime.group_keeper import GroupKeeper
 from sidestep.streams.settings import Settings
-from sidestep.streams.startup import await_topics, check_layout, watch_layout
+from sidestep.streams.startup import await_topics, check_partitions, watch_partitions
 from sidestep.streams.web.worker import worker_endpoints
 from sidestep.topics.cluster import admin_client, cluster
 from sidestep.topics.renewing import Renewing
@@ -52,7 +52,7 @@ class Worker:
         self._partitions: dict[str, int] = {}
         self._seen: dict[str, int] = {}
         """Partitions of each topic, when the broker was asked last."""
-        self._layout_noted = True
+        self._partitions_noted = True
         self._faust_folder = settings.data / "faust"
         self._admin = Renewing(settings.connection.renewals, lambda: admin_client(settings.connection))
         self.failure: Exception | None = None
@@ -91,7 +91,7 @@ class Worker:
 
     def _make_roles(self) -> None:
         context = Context(
-            self._settings, self._partitions, self.report, self.fail, self._failpoint, self._layout_noted
+            self._settings, self._partitions, self.report, self.fail, self._failpoint, self._partitions_noted
         )
         for name in self._names:
             role = load_role(name)(context)
@@ -113,9 +113,9 @@ class Worker:
 
     async def _start_all(self) -> None:
         self._partitions = await self._await_topics()
-        self._layout_noted = await check_layout(self._settings.connection, self.report.health, self._partitions)
+        self._partitions_noted = await check_partitions(self._settings.connection, self.report.health, self._partitions)
         self._start_task(self.report.beat(self._lags, self._broker_answers))
-        self._start_task(watch_layout(lambda: self._seen, self._partitions))
+        self._start_task(watch_partitions(lambda: self._seen, self._partitions))
         self._make_roles()
         for role in self._roles:
             await self._start(role)

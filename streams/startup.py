@@ -1,5 +1,5 @@
-"""What a worker waits for before its roles are made: a Kafka that answers, topics that fit the catalog, and the layout
-that histories lie by; which it watches from then on."""
+"""What a worker waits for before its roles are made: a Kafka that answers, topics that fit the catalog, and
+partitions that are those that histories lie by; which it watches from then on."""
 
 import asyncio
 import logging
@@ -7,9 +7,9 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 
 from sidestep.streams.errors import PartitionsChanged, RightsError
-from sidestep.streams.layout import grown, laid_down, misfit, noted
 from sidestep.streams.observe.health import Health
 from sidestep.streams.observe.report import BEAT_SECONDS
+from sidestep.streams.partition_note import begun_with, grown, misfit, noted
 from sidestep.streams.screen.control import read_notes
 from sidestep.topics import admin
 from sidestep.topics.catalog import CATALOG, Topic
@@ -60,8 +60,9 @@ def _advice(wrong: Iterable[str]) -> str:
     )
 
 
-async def check_layout(connection: Connection, health: Health, partitions: Mapping[str, int]) -> bool:
-    """Whether a layout is noted. However long it takes until Kafka answers. `partitions`: by topic.
+async def check_partitions(connection: Connection, health: Health, partitions: Mapping[str, int]) -> bool:
+    """Whether it is noted with how many the log was begun; however long it takes until Kafka answers. `partitions`: by
+    topic.
 
     Raises PartitionsChanged where the topics have other numbers of partitions than what is known lies by.
     """
@@ -75,12 +76,12 @@ async def check_layout(connection: Connection, health: Health, partitions: Mappi
             health.broker_error(str(error))
             await asyncio.sleep(AGAIN_SECONDS)
         else:
-            if found := misfit(laid_down(notes), partitions):
+            if found := misfit(begun_with(notes), partitions):
                 raise PartitionsChanged(found)
             return noted(notes) is not None
 
 
-async def watch_layout(seen: Callable[[], Mapping[str, int]], partitions: Mapping[str, int]) -> None:
+async def watch_partitions(seen: Callable[[], Mapping[str, int]], partitions: Mapping[str, int]) -> None:
     """For ever: whether the partitions are still those that the worker has started with. `seen`: by topic, as the
     cluster said last. Raises PartitionsChanged."""
     while True:

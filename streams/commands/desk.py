@@ -10,7 +10,7 @@ import click
 
 from sidestep.streams.commands.options import broker_option
 from sidestep.streams.errors import HashKeyMismatch, PartitionsChanged
-from sidestep.streams.layout import laid_down, misfit
+from sidestep.streams.partition_note import begun_with, misfit
 from sidestep.streams.screen.hash_key import former_hash_key, known_hash_key
 from sidestep.streams.screen.keys import Keys
 from sidestep.streams.screen.subject_lists import Line, read_lines
@@ -53,7 +53,7 @@ class Desk:
         topics = require(admin_client(connection), connection, [EVIDENCE.name, CONTROL.name])
         self.partitions = sorted(topics[EVIDENCE.name].partitions)
         self.notes = read_notes(connection)
-        if found := misfit(laid_down(self.notes), {EVIDENCE.name: len(self.partitions)}):
+        if found := misfit(begun_with(self.notes), {EVIDENCE.name: len(self.partitions)}):
             raise PartitionsChanged(found)
         self.connection = connection
         self.now_ms = int(time.time() * 1000)

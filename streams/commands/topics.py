@@ -88,7 +88,7 @@ def check(
     states = admin.states(settings.connection, topics)
     differences = differing({state.name: state for state in states}, topics)
     differences += unlike(partitions, replication, states, topics)
-    differences += _layout_fault(settings.connection, states)
+    differences += _partitions_fault(settings.connection, states)
     names, session_ms = [topic.name for topic in topics], round(settings.session_timeout * 1000)
     found = shortfalls(described(settings.connection, topics), names, session_ms)
     if as_json:
@@ -103,13 +103,13 @@ def check(
         raise SystemExit(1)
 
 
-def _layout_fault(connection: "Connection", states: "list[TopicState]") -> list[str]:
+def _partitions_fault(connection: "Connection", states: "list[TopicState]") -> list[str]:
     """Whether the log has as many partitions as what is known lies by; nothing where nobody has noted that."""
-    from sidestep.streams.layout import laid_down, misfit
+    from sidestep.streams.partition_note import begun_with, misfit
     from sidestep.streams.screen.control import read_notes
 
     partitions = {state.name: state.partitions for state in states}
-    found = misfit(laid_down(read_notes(connection)), partitions) if CONTROL.name in partitions else ""
+    found = misfit(begun_with(read_notes(connection)), partitions) if CONTROL.name in partitions else ""
     return [found] if found else []
 
 

@@ -9,7 +9,7 @@ from confluent_kafka.admin import AdminClient, ClusterMetadata, OffsetSpec
 
 from sidestep.streams.doctor import judge
 from sidestep.streams.doctor.row import CheckRow
-from sidestep.streams.layout import laid_down, misfit
+from sidestep.streams.partition_note import begun_with, misfit
 from sidestep.streams.roles.topics_of import topics_of
 from sidestep.streams.screen.control import key_note, read_notes
 from sidestep.streams.screen.hash_key import former_hash_key, known_hash_key
@@ -76,7 +76,7 @@ def _misfit(connection: Connection, partitions: dict[str, int]) -> list[str]:
     check tells of it."""
     found = ""
     with contextlib.suppress(SidestepError):
-        found = misfit(laid_down(read_notes(connection)), partitions) if CONTROL.name in partitions else ""
+        found = misfit(begun_with(read_notes(connection)), partitions) if CONTROL.name in partitions else ""
     return [found] if found else []
 
 

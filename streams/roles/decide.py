@@ -8,8 +8,8 @@ from sidestep.streams.decide.engine import ENGINE
 from sidestep.streams.decide.judge import Judge, Judged
 from sidestep.streams.decide.tables import CLOCK, CONTROL, DEDUPLICATION_SECONDS
 from sidestep.streams.errors import PartitionsChanged, RightsError
-from sidestep.streams.layout import differs
 from sidestep.streams.observe.metrics import Count, Done, Labelled
+from sidestep.streams.partition_note import differs
 from sidestep.streams.roles.held_up import HeldUp
 from sidestep.streams.roles.role import Context
 from sidestep.streams.roles.role_snapshots import SnapshotKind, tombstones_of

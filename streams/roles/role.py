@@ -27,7 +27,7 @@ class Context:
     fail: Callable[[Exception], None]
     """To be told what keeps the worker from going on; it leaves, and nothing unfinished is acked."""
     failpoint: Callable[[str], None]
-    layout_noted: bool = True
+    partitions_noted: bool = True
     """Whether email-control says with how many partitions the log was begun; otherwise Screen notes it."""
 
     @cached_property

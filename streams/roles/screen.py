@@ -12,13 +12,13 @@ from prometheus_client.core import Metric
 from sidestep.streams.decide.policy_file import read_policy
 from sidestep.streams.decide.policy_text import version_of
 from sidestep.streams.errors import HashKeyMismatch
-from sidestep.streams.layout import KEY as LAYOUT
-from sidestep.streams.layout import Layout
 from sidestep.streams.observe.health import Health
 from sidestep.streams.observe.labels import LabelBounds
 from sidestep.streams.observe.metrics import Count, Done, Labelled, Metrics
 from sidestep.streams.observe.report import BEAT_SECONDS
 from sidestep.streams.observe.scrape import by_partition
+from sidestep.streams.partition_note import KEY as PARTITIONS
+from sidestep.streams.partition_note import PartitionNote
 from sidestep.streams.roles.policy_reload import PolicyReload
 from sidestep.streams.roles.role import Context
 from sidestep.streams.roles.screen_metrics import (
@@ -81,7 +81,7 @@ class ScreenRole:
         self._report = context.report
         self._fail = context.fail
         self._partitions = context.partitions[EVIDENCE.name]
-        self._layout = None if context.layout_noted else _layout(context.partitions)
+        self._note = None if context.partitions_noted else _note(context.partitions)
         self._keys = Keys(hash_key(settings), former_hash_key(settings))
         self._formers = Formers(self._keys)
         self._lists = load_lists()
@@ -129,8 +129,8 @@ class ScreenRole:
     async def prepare(self) -> None:
         """Fetch the feeds that were never fetched, and have the log's control records say what is judged by."""
         await self._sources.prepare()
-        if self._layout is not None:
-            await put_notes(self._publisher, {LAYOUT: self._layout})
+        if self._note is not None:
+            await put_notes(self._publisher, {PARTITIONS: self._note})
         await self._put_in_force(read_policy(self._settings))
 
     def chores(self) -> Iterable[Coroutine[Any, Any, None]]:
@@ -219,8 +219,8 @@ class ScreenRole:
         return self._lists.versions | (feeds.book.versions if feeds is not None else {})
 
 
-def _layout(partitions: Mapping[str, int]) -> Layout:
-    return Layout(partitions[EVIDENCE.name], partitions[TALLIES.name], int(time.time() * 1000))
+def _note(partitions: Mapping[str, int]) -> PartitionNote:
+    return PartitionNote(partitions[EVIDENCE.name], partitions[TALLIES.name], int(time.time() * 1000))
 
 
 async def keep_in_log(renew: Callable[[], Awaitable[None]]) -> None:

@@ -15,7 +15,7 @@ import msgspec
 
 from sidestep.schemas import ListsRecord, PolicyRecord, TickRecord
 from sidestep.schemas.codec import encode
-from sidestep.streams.layout import Layout
+from sidestep.streams.partition_note import PartitionNote
 from sidestep.streams.runtime.outgoing import Keyed, Outgoing, Sender
 from sidestep.streams.runtime.to_the_end import read_to_end
 from sidestep.streams.screen.key_note import KEY as HASH_KEY
@@ -104,7 +104,7 @@ async def put(publisher: Sender, records: Mapping[str, PolicyRecord | ListsRecor
     await put_notes(publisher, {kind: Written(it.version, partitions, it.at) for kind, it in records.items()})
 
 
-async def put_notes(publisher: Sender, notes: Mapping[str, Written | KeyNote | Layout]) -> None:
+async def put_notes(publisher: Sender, notes: Mapping[str, Written | KeyNote | PartitionNote]) -> None:
     """Write what email-control is to say, by kind. Raises SidestepError."""
     records: list[Keyed] = [{"key": kind, "value": encode(note)} for kind, note in notes.items()]
     await publisher.send(Outgoing({(CONTROL.name, 0): records}))

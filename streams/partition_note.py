@@ -1,5 +1,5 @@
-"""The layout: with how many partitions the log and the tallies were begun. A note in email-control, which outlives
-every data folder. Pure.
+"""With how many partitions the log and the tallies were begun: a note in email-control, which outlives every data
+folder. Pure.
 
 Histories, limits and known ids lie in the partition that a key has among so many. Among another number it has another
 one: nobody would find them, and who was answered already would be answered again.
@@ -15,16 +15,15 @@ from sidestep.topics.catalog import EVIDENCE, TALLIES
 
 Note = TypeVar("Note")
 
-KEY = "layout"
-LAID_DOWN = (EVIDENCE.name, TALLIES.name)
+KEY = "partitions"
+FIXED = (EVIDENCE.name, TALLIES.name)
 """Topics whose numbers of partitions must stay as they are while workers work."""
 _REACHED = ("policy", "lists")
 """Kinds of control records that are written into all partitions of the log: what their notes say of that."""
 
 
-class Layout(msgspec.Struct, frozen=True):
-    """Partitions of email-evidence and email-tallies; 0: not known. `at`: when it was noted, milliseconds since 1970.
-    """
+class PartitionNote(msgspec.Struct, frozen=True):
+    """Partitions of email-evidence and email-tallies; 0: not known. `at`: when it was noted, milliseconds since 1970."""
 
     log: int
     tallies: int = 0
@@ -35,23 +34,23 @@ class _Reached(msgspec.Struct, frozen=True):
     partitions: int = 0
 
 
-def noted(notes: Mapping[str, bytes]) -> Layout | None:
-    """The layout as it stands in email-control; None: no worker has noted one yet."""
-    return _read(notes.get(KEY), Layout)
+def noted(notes: Mapping[str, bytes]) -> PartitionNote | None:
+    """The note as it stands in email-control; None: no worker has noted one yet."""
+    return _read(notes.get(KEY), PartitionNote)
 
 
-def laid_down(notes: Mapping[str, bytes]) -> Layout:
-    """The layout as far as it is known; before one was noted, by what else stands in email-control."""
+def begun_with(notes: Mapping[str, bytes]) -> PartitionNote:
+    """The same as far as it is known; before it was noted, by what else stands in email-control."""
     found = noted(notes)
     if found is not None:
         return found
     reached = [_read(notes.get(kind), _Reached) for kind in _REACHED]
-    return Layout(max((each.partitions for each in reached if each is not None), default=0))
+    return PartitionNote(max((each.partitions for each in reached if each is not None), default=0))
 
 
-def misfit(layout: Layout, partitions: Mapping[str, int]) -> str:
+def misfit(note: PartitionNote, partitions: Mapping[str, int]) -> str:
     """A sentence where the topics have other numbers of partitions; empty: they fit. `partitions`: by topic."""
-    for topic, begun in zip(LAID_DOWN, (layout.log, layout.tallies), strict=True):
+    for topic, begun in zip(FIXED, (note.log, note.tallies), strict=True):
         here = partitions.get(topic, begun)
         if begun and here != begun:
             return differs(topic, begun, here)
@@ -69,7 +68,7 @@ def differs(topic: str, begun: int, here: int) -> str:
 
 def grown(before: Mapping[str, int], now: Mapping[str, int]) -> str:
     """The sentence for a worker at work; empty: nothing has changed. Metadata that lacks some makes them no fewer."""
-    more = [topic for topic in LAID_DOWN if now.get(topic, 0) > before.get(topic, 0) > 0]
+    more = [topic for topic in FIXED if now.get(topic, 0) > before.get(topic, 0) > 0]
     return differs(more[0], before[more[0]], now[more[0]]) if more else ""
 
 
@@ -78,4 +77,3 @@ def _read(value: bytes | None, kind: type[Note]) -> Note | None:
         return json_as(value, kind) if value else None
     except (ValueError, RecursionError):  # a note that can't be read keeps nobody from starting
         return None
-

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from sidestep.schemas.codec import encode
-from sidestep.streams.layout import KEY, Layout, grown, laid_down, misfit, noted
+from sidestep.streams.partition_note import KEY, PartitionNote, begun_with, grown, misfit, noted
 
 FOUR = {"email-evidence": 4, "email-tallies": 4, "email-intents": 7}
 
@@ -17,8 +17,8 @@ def notes(**given: Any) -> dict[str, bytes]:
 
 def test_what_is_noted_counts() -> None:
     """Whatever other notes say."""
-    found = notes(policy={"version": "1", "partitions": 3, "at": 1}) | {KEY: encode(Layout(4, 5, 6))}
-    assert Layout(4, 5, 6) == noted(found) == laid_down(found)
+    found = notes(policy={"version": "1", "partitions": 3, "at": 1}) | {KEY: encode(PartitionNote(4, 5, 6))}
+    assert PartitionNote(4, 5, 6) == noted(found) == begun_with(found)
 
 
 @pytest.mark.parametrize(
@@ -28,25 +28,25 @@ def test_what_is_noted_counts() -> None:
         ({"policy": {"partitions": 4}, "lists": {"partitions": 4}}, 4),
         ({"policy": {"partitions": 0}, "lists": {"partitions": 4}}, 4),
         ({"policy": {"partitions": 0}}, 0),
-        ({"policy": 7, "layout": "x"}, 0),
+        ({"policy": 7, "partitions": "x"}, 0),
     ],
 )
 def test_before_one_is_noted_control_records_tell_how_far_they_reached(given: dict[str, Any], log: int) -> None:
     """A policy that is being written has reached none. What can't be read is passed over."""
     assert noted(notes(**given)) is None
-    assert laid_down(notes(**given)).log == log
+    assert begun_with(notes(**given)).log == log
 
 
 def test_as_many_partitions_fit() -> None:
     """Where nothing is known, any number does; topics that are no log may have any."""
-    assert "" == misfit(Layout(4, 4), FOUR) == misfit(Layout(0), FOUR) == misfit(Layout(4, 4), {})
+    assert "" == misfit(PartitionNote(4, 4), FOUR) == misfit(PartitionNote(0), FOUR) == misfit(PartitionNote(4, 4), {})
 
 
 @pytest.mark.parametrize("topic", ["email-evidence", "email-tallies"])
 @pytest.mark.parametrize("here", [1, 3, 5, 12])
 def test_another_number_is_told(topic: str, here: int) -> None:
     """With both, and where it stands what to do."""
-    found = misfit(Layout(4, 4), FOUR | {topic: here})
+    found = misfit(PartitionNote(4, 4), FOUR | {topic: here})
     assert found.startswith(f"{topic} was begun with 4 partitions and has {here} now.")
     assert "docs/operations.md" in found
 
