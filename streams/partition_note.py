@@ -23,7 +23,7 @@ _REACHED = ("policy", "lists")
 
 
 class PartitionNote(msgspec.Struct, frozen=True):
-    """Partitions of email-evidence and email-tallies; 0: not known. `at`: when it was noted, milliseconds since 1970."""
+    """Partitions of email-evidence and email-tallies; 0: not known. `at`: when it was noted, in ms since 1970."""
 
     log: int
     tallies: int = 0
