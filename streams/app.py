@@ -25,7 +25,7 @@ from sidestep.streams.runtime.failpoints import from_environment
 from sidestep.streams.runtime.group import Group
 from sidestep.streams.runtime.group_keeper import GroupKeeper
 from sidestep.streams.settings import Settings
-from sidestep.streams.startup import await_topics, check_partitions, watch_partitions
+from sidestep.streams.startup import await_topics, check_partitions, follow_partitions
 from sidestep.streams.web.worker import worker_endpoints
 from sidestep.topics.cluster import admin_client, cluster
 from sidestep.topics.renewing import Renewing
@@ -115,7 +115,7 @@ class Worker:
         self._partitions = await self._await_topics()
         self._partitions_noted = await check_partitions(self._settings.connection, self.report.health, self._partitions)
         self._start_task(self.report.beat(self._lags, self._broker_answers))
-        self._start_task(watch_partitions(lambda: self._seen, self._partitions))
+        self._start_task(follow_partitions(lambda: self._seen, self._partitions))
         self._make_roles()
         for role in self._roles:
             await self._start(role)

@@ -10,9 +10,9 @@ from sidestep.streams.errors import PartitionsChanged, RightsError
 from sidestep.streams.observe.health import Health
 from sidestep.streams.observe.report import BEAT_SECONDS
 from sidestep.streams.partition_note import begun_with, grown, misfit, noted
-from sidestep.streams.screen.control import read_notes
+from sidestep.streams.runtime.to_the_end import read_to_end
 from sidestep.topics import admin
-from sidestep.topics.catalog import CATALOG, Topic
+from sidestep.topics.catalog import CATALOG, CONTROL, Topic
 from sidestep.topics.connection import Connection
 from sidestep.topics.errors import BrokerUnreachable, NotLetIn, TopicsError
 from sidestep.topics.plan import TopicState, differences
@@ -68,7 +68,7 @@ async def check_partitions(connection: Connection, health: Health, partitions: M
     """
     while True:
         try:
-            notes = await asyncio.to_thread(read_notes, connection)
+            notes = await asyncio.to_thread(_notes, connection)
         except (NotLetIn, RightsError) as error:
             log.warning("whether the partitions are still those of the ledgers can't be told: %s", error)
             return True
@@ -81,7 +81,13 @@ async def check_partitions(connection: Connection, health: Health, partitions: M
             return noted(notes) is not None
 
 
-async def watch_partitions(seen: Callable[[], Mapping[str, int]], partitions: Mapping[str, int]) -> None:
+def _notes(connection: Connection) -> dict[str, bytes]:
+    """As email-control has them; without what Screen brings, for workers that only decide."""
+    records = read_to_end(connection, CONTROL.name, (0,), "sidestep-control")
+    return {(record.key() or b"").decode("utf-8", "replace"): record.value() or b"" for record in records}
+
+
+async def follow_partitions(seen: Callable[[], Mapping[str, int]], partitions: Mapping[str, int]) -> None:
     """For ever: whether the partitions are still those that the worker has started with. `seen`: by topic, as the
     cluster said last. Raises PartitionsChanged."""
     while True:
