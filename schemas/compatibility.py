@@ -9,6 +9,8 @@ what we write stays as it is.
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
+from sidestep.schemas.intents import NOT_CLAIMED, PRINTABLE, SECONDS, TIME_TEXT, WITHOUT_NUL
+
 Schema = dict[str, Any]
 
 WRITTEN_BY_OTHERS = frozenset({"email-intent", "bounce", "engagement"})
@@ -18,6 +20,10 @@ NEW_KINDS: Mapping[str, Collection[str]] = {"evidence": ("suppress", "source-hol
 """Tags of records, by schema, that no reader of the last release knows: what people say, and what Watch does, which is
 upgraded last. The changelog says so. Emptied by each release."""
 
+TOLD_LATER: Collection[Schema] = (PRINTABLE, WITHOUT_NUL, NOT_CLAIMED, SECONDS, TIME_TEXT)
+"""What readers have refused all along, and the schemas of what others write say only since the last release. Emptied by
+each release."""
+
 BOUNDS = {"maximum": "at most", "maxLength": "at most", "minimum": "at least", "minLength": "at least"}
 TYPES = {str: "string", bool: "boolean", int: "integer", float: "number", type(None): "null"}
 """Of a value of JSON in Python -> its JSON type."""
@@ -26,7 +32,7 @@ TYPES = {str: "string", bool: "boolean", int: "integer", float: "number", type(N
 def breaks(name: str, released: Schema, now: Schema) -> Iterator[str]:
     """One sentence for each way in which the schema `name` may no longer be what it was in the last release."""
     released, now = resolved(released), resolved(now)
-    for reason in refusals(released, now, new_fields=False):
+    for reason in refusals(released, _as_told(now) if name in WRITTEN_BY_OTHERS else now, new_fields=False):
         yield f"{name}: records of the last release would not be read: {reason}"
     if name not in WRITTEN_BY_OTHERS:
         for reason in refusals(_without(now, NEW_KINDS.get(name, ())), released, new_fields=True):
@@ -37,6 +43,23 @@ def _without(schema: Schema, tags: Collection[str]) -> Schema:
     if not tags:
         return schema
     return schema | {"anyOf": [one for one in schema["anyOf"] if _tag(one) not in tags]}
+
+
+def _as_told(part: Any) -> Any:
+    """The schema without what it says later than its readers."""
+    if isinstance(part, list):
+        return [_as_told(each) for each in part]
+    if not isinstance(part, dict):
+        return part
+    known = [(name, _in_files(value)) for told in TOLD_LATER for name, value in told.items()]
+    return {name: _as_told(each) for name, each in part.items() if (name, each) not in known}
+
+
+def _in_files(value: Any) -> Any:
+    """A value of a model's schema as the files have it: generate.py."""
+    if isinstance(value, dict):
+        return {name: _in_files(each) for name, each in value.items()}
+    return value.replace(r"\Z", "$") if isinstance(value, str) else value
 
 
 def resolved(schema: Schema) -> Schema:

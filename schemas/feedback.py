@@ -4,11 +4,9 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from sidestep.schemas.intents import Address, Time
+from sidestep.schemas.intents import Address, OptionalId, OptionalService, Time
 
 Text = Annotated[str, Meta(max_length=4000)]
-OptionalId = Annotated[str, Meta(max_length=200)]
-OptionalService = Annotated[str, Meta(max_length=100)]
 Token = Annotated[
     str, Meta(max_length=100, description="The verdict's token: by it we know that this is about a message of ours.")
 ]

@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 
 from sidestep.schemas import IntentEvidence, LogPosition, MxFinding, PolicyRecord, Verdict
 from sidestep.schemas.codec import decode, decode_evidence, encode
+from sidestep.schemas.reading import read_intent
 from sidestep.streams.decide.fold import fold
 from sidestep.streams.decide.policy_text import parse, version_of
 from sidestep.streams.decide.state import Controls, State
 from sidestep.streams.decide.tables import BOUNCE_HISTORY, IDS, IdRow, RecipientRow
 from sidestep.streams.local.embedded_kafka import EmbeddedKafka
 from sidestep.streams.runtime.tables import unpack_pairs
-from sidestep.streams.screen.intake import read_intent
 from tests.bench.faust_agent import KEPT, judge
 from tests.bench.kafka_log import KafkaLog
 from tests.bench.latency import Seen, summary

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from sidestep.schemas import Bounce, EmailIntent
 from sidestep.schemas.codec import ContractError, decode
+from sidestep.schemas.reading import read_intent
 from sidestep.streams.errors import without_text
 from sidestep.streams.masking import without_local_parts
 from sidestep.streams.observe.health import Health
@@ -17,7 +18,7 @@ from sidestep.streams.observe.logs import JsonFormatter, TextFormatter
 from sidestep.streams.screen.address.parse import parse as parse_address
 from sidestep.streams.screen.evidence import trap_evidence
 from sidestep.streams.screen.holds import hold_record
-from sidestep.streams.screen.intake import read_feedback, read_intent
+from sidestep.streams.screen.intake import read_feedback
 from sidestep.streams.screen.keys import Keys
 from sidestep.streams.screen.sources.feeds.parse import EntryKind, read
 from sidestep.streams.screen.suppressions import Target, suppress_record

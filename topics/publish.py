@@ -13,9 +13,9 @@ from typing import Any, Self, overload
 
 from confluent_kafka import KafkaError, Message, Producer
 
-from sidestep.schemas.codec import decode, encode
 from sidestep.schemas.feedback import Bounce, Engagement
 from sidestep.schemas.intents import EmailIntent
+from sidestep.schemas.reading import octets_of_intent, octets_of_own_feedback
 from sidestep.topics.catalog import BOUNCES, ENGAGEMENT, INTENTS
 from sidestep.topics.cluster import QUIET, reason
 from sidestep.topics.connection import Connection
@@ -70,16 +70,16 @@ class Publisher:
         self._producers = Renewing(self._connection.renewals, lambda: Producer(self._connection.librdkafka(**settings)))
 
     def intent(self, intent: EmailIntent) -> None:
-        """Hands one intent to Kafka. Raises ContractError if it breaks the contract; nothing is sent then."""
-        self._send(INTENTS.name, intent)
+        """Hands one intent to Kafka. Raises ContractError where Screen would refuse it; nothing is sent then."""
+        self._send(INTENTS.name, octets_of_intent(intent, time.time()), record_key(intent))
 
     def bounce(self, bounce: Bounce) -> None:
         """Hands one bounce or complaint to Kafka. Raises ContractError."""
-        self._send(BOUNCES.name, bounce)
+        self._send(BOUNCES.name, octets_of_own_feedback(bounce, time.time()), record_key(bounce))
 
     def engagement(self, engagement: Engagement) -> None:
         """Hands one sign of life to Kafka. Raises ContractError."""
-        self._send(ENGAGEMENT.name, engagement)
+        self._send(ENGAGEMENT.name, octets_of_own_feedback(engagement, time.time()), record_key(engagement))
 
     def publish_bytes(self, topic: str, value: bytes, key: Key = None, headers: Headers | None = None) -> None:
         """Hands octets to Kafka as they are: the fast path for JSON that has been checked, or must not be.
@@ -130,10 +130,8 @@ class Publisher:
         if left:
             self._failures["no answer in time"] += left
 
-    def _send(self, topic: str, model: EmailIntent | Bounce | Engagement) -> None:
-        value = encode(model)
-        decode(type(model), value)  # msgspec checks lengths and ranges when it decodes, not when a model is made
-        self.publish_bytes(topic + self._behind, value, record_key(model))
+    def _send(self, topic: str, value: bytes, key: Key) -> None:
+        self.publish_bytes(topic + self._behind, value, key)
 
     def _on_failure(self, error: KafkaError | None, _message: Message) -> None:
         if error is not None:

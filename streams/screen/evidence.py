@@ -1,11 +1,11 @@
 """From what was read and found out to a record of the log. Pure."""
 
 from sidestep.schemas import Bounce, EmailIntent, Engagement, FeedbackEvidence, IntentEvidence, TrapRecord
+from sidestep.schemas.reading import read_time
 from sidestep.streams.masking import without_local_parts
 from sidestep.streams.screen.address.parse import ParsedAddress
 from sidestep.streams.screen.feedback.reasons import Reasons
 from sidestep.streams.screen.findings import Findings, Subject
-from sidestep.streams.screen.intake import read_time
 from sidestep.streams.screen.keys import Keys
 from sidestep.streams.screen.provenance import NOWHERE, Provenance
 from sidestep.streams.screen.sources.answers import Answers

@@ -3,8 +3,9 @@ service is the signer's. Pure."""
 
 from sidestep.schemas import EmailIntent
 from sidestep.schemas.codec import MAX_RECORD, ContractError
+from sidestep.schemas.reading import Feedback, read_intent
 from sidestep.streams.runtime.record import Record
-from sidestep.streams.screen.intake import Feedback, read_feedback, read_intent
+from sidestep.streams.screen.intake import read_feedback
 from sidestep.streams.screen.provenance import Provenance, complete, door_of, header_of
 from sidestep.streams.screen.repeated import repeats_member
 from sidestep.streams.screen.signers import TopicSigners

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 
 from sidestep.schemas import Bounce, Engagement
 from sidestep.schemas.codec import ContractError
+from sidestep.schemas.reading import Feedback, read_intent
 from sidestep.streams.runtime.batches import Batch, Partition
 from sidestep.streams.runtime.dead_letters import DeadLetterLimit
 from sidestep.streams.runtime.outgoing import Outgoing, Sender
@@ -21,7 +22,6 @@ from sidestep.streams.screen.examiner import Examiner
 from sidestep.streams.screen.feedback.reasons import Reasons
 from sidestep.streams.screen.findings import Findings
 from sidestep.streams.screen.formers import Formers
-from sidestep.streams.screen.intake import Feedback, read_intent
 from sidestep.streams.screen.keys import Keys
 from sidestep.streams.screen.lists.domain_facts import DomainBook
 from sidestep.streams.screen.parking import CarPark, Parked

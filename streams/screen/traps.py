@@ -10,8 +10,8 @@ from collections.abc import Mapping
 import msgspec
 
 from sidestep.schemas import TrapRecord
+from sidestep.schemas.reading import read_time
 from sidestep.streams.screen.holds import rfc3339
-from sidestep.streams.screen.intake import read_time
 from sidestep.streams.screen.keys import Keys
 from sidestep.streams.screen.notes import notes_below
 from sidestep.streams.screen.suppressions import (

@@ -10,9 +10,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from sidestep.schemas import EmailIntent
 from sidestep.schemas.codec import decode
+from sidestep.schemas.reading import read_intent
 from sidestep.streams.runtime.batches import Partition
 from sidestep.streams.runtime.record import Record
-from sidestep.streams.screen.intake import read_intent
 from sidestep.streams.screen.proved import read_proved_intent
 from sidestep.streams.screen.repeated import repeats_member
 from sidestep.streams.screen.signers import Signers

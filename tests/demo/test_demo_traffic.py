@@ -9,6 +9,7 @@ import pytest
 
 from sidestep.schemas import EmailIntent
 from sidestep.schemas.codec import ContractError, decode
+from sidestep.schemas.reading import read_intent
 from sidestep.streams.decide.policy_text import problems
 from sidestep.streams.demo.model import traffic
 from sidestep.streams.demo.planning import HOURS, UNREADABLE, Plan, key_of, plan
@@ -16,7 +17,6 @@ from sidestep.streams.demo.run import POLICY
 from sidestep.streams.local.nameserver import SMALL_WORLD, NameServer
 from sidestep.streams.screen.address.parse import parse
 from sidestep.streams.screen.dns.resolver import Resolver
-from sidestep.streams.screen.intake import read_intent
 from sidestep.streams.screen.lists.typo import suggest
 
 NOW = 1_795_000_000.0

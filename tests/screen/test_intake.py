@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from sidestep.schemas import Bounce, Engagement
 from sidestep.schemas.codec import ContractError
-from sidestep.streams.screen.intake import AHEAD, EARLIEST, read_feedback, read_intent, read_time
+from sidestep.schemas.intents import EARLIEST
+from sidestep.schemas.reading import AHEAD, read_intent, read_time
+from sidestep.streams.screen.intake import read_feedback
 
 NOW = 1_800_000_000.0
 SOUND = {"id": "1", "to": "jane@example.com", "service": "shop"}

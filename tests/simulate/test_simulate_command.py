@@ -11,8 +11,9 @@ import pytest
 from click.testing import CliRunner
 
 from sidestep.schemas import Bounce, EmailIntent, Engagement
+from sidestep.schemas.reading import read_intent
 from sidestep.streams.commands.simulate import simulate
-from sidestep.streams.screen.intake import read_feedback, read_intent
+from sidestep.streams.screen.intake import read_feedback
 from tests.private_files import open_to_others
 
 SCALE = "0.02"

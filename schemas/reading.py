@@ -1,0 +1,140 @@
+"""The octets of a record in our own schema -> an intent, or feedback; or a ContractError says why not. Pure.
+
+The one check of what others write, for both sides: Screen reads with it, and publishers ask it before they send, so
+that whatever they let through is judged. Schemas in JSON say of it what they can.
+"""
+
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+from sidestep.schemas.codec import ContractError, decode, encode
+from sidestep.schemas.feedback import Bounce, Engagement
+from sidestep.schemas.intents import CLAIMED, EARLIEST, EmailIntent
+
+Feedback = Bounce | Engagement
+
+AHEAD = 86_400
+"""Seconds by which a service's clock may be ahead."""
+METADATA_MAX = 16 * 1024
+"""Octets of a record with metadata."""
+DEPTH_MAX = 32
+_LIKE_A_TIME = re.compile(r"[0-9TZtz:+./, -]{1,50}")
+
+
+def read_intent(value: bytes | None, now: float) -> EmailIntent:
+    """Octets -> an intent. Raises ContractError."""
+    intent = decode(EmailIntent, value)
+    assert value is not None, "decode has refused it"
+    # each is looked at closely only where a look at the whole gives reason to: this is half of what reading costs
+    if not (intent.id.isprintable() and intent.service.isprintable()) or intent.service.endswith(CLAIMED):
+        _printable("id", intent.id)
+        _printable("service", intent.service)
+        _not_reserved(intent.service)
+    if b"\\" in value and b"\\u0000" in value:
+        _no_nul(intent.to, intent.stream, intent.campaign, intent.source)
+    if intent.metadata and (len(value) > METADATA_MAX or value.count(b"{") + value.count(b"[") > DEPTH_MAX):
+        _bounded(intent.metadata, value)
+    if intent.created_at is not None:
+        read_time("created_at", intent.created_at, now)
+    if intent.consent_at is not None:
+        read_time("consent_at", intent.consent_at, now)
+    return intent
+
+
+def read_own_feedback(value: bytes | None, kind: type[Feedback], now: float) -> Feedback:
+    """Octets -> feedback in our schema, of this kind. Raises ContractError."""
+    feedback: Feedback = decode(kind, value)
+    for name in ("id", "service", "intent_id"):
+        text = getattr(feedback, name)
+        if text:
+            _printable(name, text)
+    _not_reserved(feedback.service)
+    _no_nul(feedback.recipient)
+    read_time("occurred_at", feedback.occurred_at, now)
+    return feedback
+
+
+def octets_of_intent(intent: EmailIntent, now: float) -> bytes:
+    """An intent -> the octets that Screen will read. Raises ContractError where it would not: msgspec checks nothing
+    when a model is made."""
+    value = _encoded(intent)
+    read_intent(value, now)
+    return value
+
+
+def octets_of_own_feedback(feedback: Feedback, now: float) -> bytes:
+    """Feedback -> the octets that Screen will read. Raises ContractError where it would not, but for recipients that
+    are no addresses: that takes Screen's parser."""
+    value = _encoded(feedback)
+    read_own_feedback(value, type(feedback), now)
+    return value
+
+
+def read_time(name: str, value: float | str | None, now: float) -> int:
+    """Unix seconds or RFC 3339 text -> milliseconds; None -> 0. Raises ContractError for what can't be meant."""
+    if value is None:
+        return 0
+    seconds = _parse_time(name, value) if isinstance(value, str) else value
+    if EARLIEST <= seconds <= now + AHEAD:
+        return int(seconds * 1000)
+    hint = "; give seconds, not milliseconds" if EARLIEST <= seconds / 1000 <= now + AHEAD else ""
+    raise ContractError("absurd-time", f"{name} = {value!r} is not between the year 2000 and tomorrow{hint}")
+
+
+def _encoded(model: EmailIntent | Feedback) -> bytes:
+    try:
+        return encode(model)
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        # the text may quote what stands in the record
+        raise ContractError("not-json", f"the record can't be written as JSON ({type(error).__name__})") from None
+
+
+def _parse_time(name: str, text: str) -> float:
+    try:
+        moment = datetime.fromisoformat(text)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
+        # a text that is no time may be anything, a person's address too: the sentence goes into logs
+        said = f" = {text[:50]!r}" if _LIKE_A_TIME.fullmatch(text) else ""
+        hint = "; Unix seconds are a number, without quotes" if text.isdigit() else ""
+        raise ContractError("absurd-time", f"{name}{said} is neither Unix seconds nor RFC 3339{hint}") from None
+
+
+def _printable(name: str, text: str) -> None:
+    if not text.isprintable():
+        raise ContractError(
+            "control-character", f"{name} contains a control character or another that can't be printed"
+        )
+
+
+def _not_reserved(service: str) -> None:
+    if service.endswith(CLAIMED):
+        raise ContractError(
+            "reserved-name", f"a service's name may not end in '{CLAIMED}': those who only claim one are called so"
+        )
+
+
+def _no_nul(*texts: str) -> None:
+    if any("\0" in text for text in texts):
+        raise ContractError("control-character", "a field contains a NUL")
+
+
+def _bounded(metadata: dict[str, Any], value: bytes) -> None:
+    if len(value) > METADATA_MAX:
+        raise ContractError("too-large", f"the record has {len(value)} octets; with metadata at most {METADATA_MAX}")
+    if _depth(metadata) > DEPTH_MAX:  # asked only of a record with so many brackets
+        raise ContractError("too-deep", f"metadata is nested more than {DEPTH_MAX} levels deep")
+
+
+def _depth(value: Any) -> int:
+    """How deep lists and objects are nested; iterative, since it is asked of hostile input."""
+    deepest, level = 0, [value]
+    while level:
+        deepest += 1
+        inner: list[Any] = []
+        for item in level:
+            children = item.values() if isinstance(item, dict) else item
+            inner += [child for child in children if isinstance(child, dict | list)]
+        level = inner
+    return deepest
