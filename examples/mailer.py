@@ -21,7 +21,7 @@ from email.message import EmailMessage
 from email.policy import SMTP, SMTPUTF8
 
 from sidestep.schemas import Bounce, Verdict
-from sidestep.topics import Access, Publisher, VerdictKeys, Verdicts
+from sidestep.topics import Access, Publisher, Received, VerdictKeys, Verdicts
 from sidestep.topics.catalog import APPROVED
 
 GROUP = "mailer"
@@ -158,6 +158,11 @@ def bounce(verdict: Verdict, reply: str) -> Bounce:
     )
 
 
+def tell(record: Received) -> None:
+    """What stood among the verdicts and is none; it is passed over."""
+    print(f"not sent, {record.value.code}: {record.value.text}", flush=True)
+
+
 def main() -> None:
     """Until it is ended; kill -9 does."""
     options = argparse.ArgumentParser(description="Send what Sidestep approved.")
@@ -177,14 +182,11 @@ def main() -> None:
     kafka = Access.from_environment().at(given.broker).connect()
     with (
         Publisher(kafka) as publisher,
-        Verdicts(kafka, group=GROUP, topics=[APPROVED.name], verify=verify) as verdicts,
+        Verdicts(kafka, group=GROUP, topics=[APPROVED.name], verify=verify, report=tell) as verdicts,
     ):
         for verdict in verdicts:
-            if isinstance(verdict, Verdict):
-                became = deliver(verdict, sent, relay, publisher, given.again)
-                print(f"{verdict.service}/{verdict.id}: {became}", flush=True)  # no addresses in logs
-            else:
-                print(f"not sent, {verdict.code}: {verdict.text}", flush=True)
+            became = deliver(verdict, sent, relay, publisher, given.again)
+            print(f"{verdict.service}/{verdict.id}: {became}", flush=True)  # no addresses in logs
 
 
 if __name__ == "__main__":

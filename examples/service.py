@@ -64,7 +64,7 @@ def answers(
             publisher.intent(intents[intent_id])
         verdict = verdicts.poll(0.2)
         # a topic has everybody's verdicts; an id is unique within its service
-        if not isinstance(verdict, Verdict) or verdict.service != SERVICE or verdict.id not in intents:
+        if verdict is None or verdict.service != SERVICE or verdict.id not in intents:
             continue
         yield verdict
         if verdict.action == "defer":

@@ -154,7 +154,7 @@ from sidestep.topics import Publsher
 """
 ABOUT_SERVICE = [
     'error: No overload variant of "Publisher" matches argument type "int"  [call-overload]',
-    'note: Revealed type is "sidestep.schemas.verdicts.Verdict | sidestep.topics.received.Unreadable"',
+    'note: Revealed type is "sidestep.schemas.verdicts.Verdict"',
     'error: Module "sidestep.topics" has no attribute "Publsher"; maybe "Publisher"?  [attr-defined]',
 ]
 

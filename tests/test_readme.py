@@ -14,6 +14,7 @@ from sidestep.schemas import EmailIntent, Verdict
 from sidestep.schemas.codec import decode, encode
 from sidestep.streams.decide.engine import ENGINE
 from sidestep.streams.local.nameserver import NameServer
+from sidestep.topics import Publisher
 from sidestep.topics.connection import Connection
 
 ROOT = Path(__file__).parent.parent
@@ -42,6 +43,18 @@ def workers(clean_topics: Connection, tmp_path: Path) -> Iterator[str]:
 
 def test_a_service_publishes_and_a_mailer_reads(workers: str, capsys: pytest.CaptureFixture[str]) -> None:
     """What the README shows of publishing and reading works, and the verdict says what the README says."""
+    exec(code(BLOCKS[0], workers), {})
+    reading = threading.Thread(target=exec, args=(code(BLOCKS[1], workers), {}), daemon=True)
+    reading.start()
+    reading.join(60)
+    assert not reading.is_alive()
+    assert "send to ada@gmail.com\n" == capsys.readouterr().out
+
+
+def test_the_readmes_mailer_survives_what_is_no_verdict(workers: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """As somebody's hand may write it with another client: the next verdict comes all the same."""
+    with Publisher(workers) as publisher:
+        publisher.publish_bytes("email-approved", b'{"x":1}')
     exec(code(BLOCKS[0], workers), {})
     reading = threading.Thread(target=exec, args=(code(BLOCKS[1], workers), {}), daemon=True)
     reading.start()

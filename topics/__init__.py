@@ -18,13 +18,15 @@ if TYPE_CHECKING:
         PublishFailed,
         SidestepError,
         TopicsError,
+        UnreadableVerdict,
     )
     from sidestep.topics.publish import Publisher
     from sidestep.topics.received import Received, Unproved, Unreadable
     from sidestep.topics.security import OAuth, Plaintext, Scram, Security, Tls
     from sidestep.topics.signer import Signer
-    from sidestep.topics.subscribe import Subscription, Verdicts
+    from sidestep.topics.subscribe import Subscription
     from sidestep.topics.verdict_keys import VerdictKeys
+    from sidestep.topics.verdicts import Verdicts
 else:
     _HOMES = {
         "Access": "access",
@@ -47,8 +49,9 @@ else:
         "TopicsError": "errors",
         "Unproved": "received",
         "Unreadable": "received",
+        "UnreadableVerdict": "errors",
         "VerdictKeys": "verdict_keys",
-        "Verdicts": "subscribe",
+        "Verdicts": "verdicts",
     }
 
     def __getattr__(name):
@@ -79,6 +82,7 @@ __all__ = [
     "TopicsError",
     "Unproved",
     "Unreadable",
+    "UnreadableVerdict",
     "VerdictKeys",
     "Verdicts",
 ]

@@ -25,6 +25,10 @@ class CredentialsError(SidestepError):
     """A certificate, a key or a secret can't be used."""
 
 
+class UnreadableVerdict(SidestepError):
+    """A record among verdicts is none, and its reader was told to stop at one."""
+
+
 class ReplayError(SidestepError):
     """Records can't be copied as asked, or a file of records can't be read."""
 

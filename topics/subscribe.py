@@ -1,17 +1,13 @@
-"""Reading verdicts, or any other topic of the catalog: what a mailer or a dashboard written in Python imports.
-
-    with Verdicts("127.0.0.1:9092", group="mailer") as verdicts:
-        for verdict in verdicts:
-            if isinstance(verdict, Unreadable): …     # broken record: log it, it is passed over
-            elif verdict.action == "send": mailer.send(verdict)
+"""Reading any topic of the catalog: what a dashboard written in Python imports. For verdicts alone: verdicts.py.
 
 With a group, reading resumes where the group left off: at least once. A record counts as handled when the next one is
 asked for, or the block is left without an exception; so after a crash the last ones (a second's worth) come again, and
 `service` and `id` of a verdict tell. Without a group every reader sees everything and nothing is remembered.
 Only committed transactions are read.
 
-With `verify=VerdictKeys("verdict-keys.toml")` what nobody can prove to be Decide's verdict is handed out as Unproved,
-which is an Unreadable, and counted in `refused` (docs/signing.md).
+A value that can't be read is handed out as Unreadable, in its place: nothing is lost silently, and one broken record
+does not stop a reader. With `verify=VerdictKeys("verdict-keys.toml")` what nobody can prove to be Decide's verdict is
+handed out as Unproved, which is an Unreadable, and counted in `refused` (docs/signing.md).
 """
 
 import contextlib
@@ -20,29 +16,30 @@ import uuid
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 from confluent_kafka import (
     OFFSET_BEGINNING,
     OFFSET_END,
     Consumer,
+    KafkaError,
     KafkaException,
     Message,
     TopicPartition,
 )
 
 from sidestep.schemas.verdicts import Verdict
-from sidestep.topics.catalog import APPROVED, BY_NAME, REJECTED
+from sidestep.topics.beginnings import Last, Since, Start
+from sidestep.topics.catalog import BY_NAME
 from sidestep.topics.cluster import DEADLINE, QUIET, reason, require
 from sidestep.topics.connection import Connection
 from sidestep.topics.errors import BrokerUnreachable
 from sidestep.topics.headers import readable_headers
 from sidestep.topics.read_errors import NO_LEADER, passing
-from sidestep.topics.received import Received, Unreadable, octets_of, received
+from sidestep.topics.received import Received, octets_of, received
 from sidestep.topics.verdict_check import VerdictCheck
 from sidestep.topics.verdict_keys import VerdictKeys
 
-Start = Literal["resume", "latest", "earliest"]
 CONFIG: dict[str, Any] = {
     "isolation.level": "read_committed",
     "enable.auto.offset.store": False,  # stored once handled; librdkafka commits what is stored
@@ -60,8 +57,9 @@ class Subscription:
     text; `kafka_config` are more of librdkafka's settings, such as fetch.wait.max.ms, which win over those here.
 
     `start` says where a reader begins that has nothing to resume from: a group begins at the earliest record unless
-    told otherwise, a reader without a group at the latest, that is, with what is published from now on. Raises
-    BrokerUnreachable and TopicsError, and later LogTruncated if retention was quicker than the group.
+    told otherwise, a reader without a group at the latest, that is, with what is published from now on; or with the
+    Last so many offsets, or with what is there Since a time. Raises BrokerUnreachable and TopicsError, and later
+    LogTruncated if retention was quicker than the group.
 
     `verify`: whose verdicts are taken; for topics of verdicts alone. CredentialsError is raised where the file of the
     keys can't be used, also later.
@@ -82,7 +80,10 @@ class Subscription:
         if start == "resume" and group is None:
             raise ValueError("start='resume' needs a group to resume")
         self._group = group
-        self._start = OFFSET_END if start == "latest" or (start is None and group is None) else OFFSET_BEGINNING
+        self._past = start if isinstance(start, Last | Since) else None
+        at_end = start == "latest" or (start is None and group is None) or self._past is not None
+        self._start = OFFSET_END if at_end else OFFSET_BEGINNING
+        self._ended: set[tuple[str | None, int | None]] = set()
         self._handed_out: list[Message] = []
         self._begins: list[TopicPartition] = []
         self._connection = Connection.of(connection)
@@ -91,6 +92,7 @@ class Subscription:
         self._settings = {
             "group.id": group or f"sidestep-reader-{uuid.uuid4().hex}",
             "enable.auto.commit": group is not None,
+            "enable.partition.eof": self._past is not None,
             **CONFIG,
             **kafka_config,
         }
@@ -123,8 +125,12 @@ class Subscription:
         return [self._received(message) for message in self._handed_out]
 
     def _passed_over(self, message: Message) -> bool:
-        """Trouble that passes, or a record from before where reading begins."""
-        if passing(message.error()):
+        """Trouble that passes, the end of a partition, or a record from before where reading begins."""
+        error = message.error()
+        if error is not None and error.code() == KafkaError._PARTITION_EOF:
+            self._ended.add((message.topic(), message.partition()))
+            return True
+        if passing(error):
             return True
         check = self._check
         if check is None or not check.is_before(message.topic(), message.partition(), message.offset()):
@@ -143,6 +149,11 @@ class Subscription:
         """What was handed out as Unproved, by the reason's code; empty without `verify`."""
         return self._check.refused.copy() if self._check is not None else Counter()
 
+    @property
+    def caught_up(self) -> bool:
+        """Of a reader without a group that begins in the past: whether it has been at the end of each partition."""
+        return len(self._ended) >= len(self._begins)
+
     def handled(self) -> None:
         """What was handed out is done with and need not come again. The next poll or batch says so as well."""
         if self._group is not None and self._handed_out:
@@ -150,6 +161,11 @@ class Subscription:
             with contextlib.suppress(KafkaException):
                 self._consumer.store_offsets(offsets=self._after(self._handed_out))
         self._handed_out = []
+
+    def let_go(self, first: int) -> None:
+        """Of what was handed out last only the `first` so many will count as handled; the others come again to whoever
+        reads next in the group."""
+        del self._handed_out[first:]
 
     def close(self) -> None:
         """Leaves the group and commits what was handled. What was handed out last counts only after handled()."""
@@ -221,14 +237,28 @@ class Subscription:
         consumer.assign([self._begin(partition) for partition in known])
 
     def _begin(self, partition: TopicPartition) -> TopicPartition:
-        """Fixes "latest" to an offset at once: what is published from now on will be read. With keys, those before are
-        looked at first."""
+        """Fixes "latest", and what is past, to an offset at once: what is published from now on will be read. With
+        keys, those before are looked at first."""
         if partition.offset == OFFSET_END:
-            partition.offset = self._ends_of(partition)[1]
+            first, end = self._ends_of(partition)
+            partition.offset = end
+            if isinstance(self._past, Last):
+                partition.offset = max(first, end - self._past.offsets)
+            elif self._past is not None:
+                partition.offset = self._first_since(partition, self._past.ms, end)
         if self._check is not None and partition.offset > 0:
             first = self._ends_of(partition)[0]
             partition.offset = self._check.begin(partition.topic, partition.partition, partition.offset, first)
         return partition
+
+    def _first_since(self, partition: TopicPartition, ms: int, end: int) -> int:
+        """The offset of the first record that is so young; `end` where none is."""
+        asked = TopicPartition(partition.topic, partition.partition, max(ms, 0))
+        try:
+            (found,) = self._consumer.offsets_for_times([asked], timeout=DEADLINE)
+        except KafkaException as error:
+            raise BrokerUnreachable(f"{partition.topic} can't be read: {reason(error.args[0])}") from None
+        return end if found.offset < 0 else found.offset
 
     def _ends_of(self, partition: TopicPartition) -> tuple[int, int]:
         """The offset of the first record that is there, and that of the next one to come."""
@@ -240,59 +270,6 @@ class Subscription:
                 if error.args[0].code() not in NO_LEADER or time.monotonic() > deadline:
                     raise BrokerUnreachable(f"{partition.topic} can't be read: {reason(error.args[0])}") from None
             time.sleep(0.05)
-
-
-class Verdicts:
-    """Verdicts, as they are made: of email-approved and email-rejected unless told otherwise.
-
-    A record that can't be read is handed out as Unreadable, in its place: nothing is lost silently, and one broken
-    record does not stop a reader. Everything else as Subscription.
-    """
-
-    def __init__(
-        self,
-        connection: Connection | str,
-        group: str | None = None,
-        topics: Sequence[str] = (APPROVED.name, REJECTED.name),
-        start: Start | None = None,
-        verify: VerdictKeys | None = None,
-        **kafka_config: Any,
-    ):
-        self._records = Subscription(connection, topics, group, start, verify, **kafka_config)
-
-    def poll(self, timeout: float) -> Verdict | Unreadable | None:
-        """The next verdict, or None after `timeout` seconds."""
-        record = self._records.poll(timeout)
-        return record.value if record else None
-
-    def batch(self, most: int, timeout: float) -> list[Verdict | Unreadable]:
-        """Up to `most` verdicts, what has arrived; they count as handled at the next call."""
-        return [record.value for record in self._records.batch(most, timeout)]
-
-    @property
-    def refused(self) -> Counter[str]:
-        """What was handed out as Unproved, by the reason's code; empty without `verify`."""
-        return self._records.refused
-
-    def handled(self) -> None:
-        """What was handed out is done with."""
-        self._records.handled()
-
-    def close(self) -> None:
-        """Leaves the group."""
-        self._records.close()
-
-    def __iter__(self) -> Iterator[Verdict | Unreadable]:
-        for record in self._records:
-            yield record.value
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._records.__exit__(kind, error, trace)
 
 
 def _has_verdicts(topic: str) -> bool:

@@ -20,7 +20,7 @@ from click.testing import CliRunner
 from sidestep.schemas import Verdict
 from sidestep.streams.cli import main
 from sidestep.streams.local.ports import free_port
-from sidestep.topics.subscribe import Verdicts
+from sidestep.topics.verdicts import Verdicts
 from tests.compose.harness import Running
 from tests.compose_file import ROOT, SERVICES
 from tests.fixture_types import WaitUntil

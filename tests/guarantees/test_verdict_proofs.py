@@ -14,7 +14,7 @@ from sidestep.schemas import Verdict
 from sidestep.schemas.codec import decode, encode
 from sidestep.streams.runtime.record import Record
 from sidestep.topics.catalog import APPROVED, REJECTED
-from sidestep.topics.subscribe import Verdicts
+from sidestep.topics.subscribe import Subscription
 from sidestep.topics.verdict_keys import VerdictKeys
 from sidestep.topics.verdict_signer import VerdictSigner
 from tests.guarantees.harness.records import Key, TopicReader
@@ -50,9 +50,9 @@ class Mailer(threading.Thread):
         while not self.done.is_set():
             keys = VerdictKeys(self._file)
             self.keys = len(keys.now())
-            with Verdicts(self._system.connection, "mailer", [APPROVED.name], verify=keys) as verdicts:
+            with Subscription(self._system.connection, [APPROVED.name], "mailer", verify=keys) as records:
                 for _ in range(20):
-                    for one in verdicts.batch(500, 0.1):
+                    for one in (record.value for record in records.batch(500, 0.1)):
                         if isinstance(one, Verdict):
                             self.sent[key_of(one)] += 1
                         else:

@@ -22,7 +22,7 @@ from sidestep.topics import admin
 from sidestep.topics.catalog import CATALOG
 from sidestep.topics.connection import Connection
 from sidestep.topics.publish import Publisher
-from sidestep.topics.subscribe import Verdicts
+from sidestep.topics.verdicts import Verdicts
 from tests.leaks import MARK
 
 SERVICE = "service-shop"
@@ -62,7 +62,7 @@ class Deployment:
             deadline = time.monotonic() + 30
             while time.monotonic() < deadline:
                 for verdict in verdicts.batch(100, 0.2):
-                    if isinstance(verdict, Verdict) and verdict.id == mine:
+                    if verdict.id == mine:
                         return verdict
         raise AssertionError(f"no verdict; workers: {self.failures()}")
 

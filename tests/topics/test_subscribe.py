@@ -11,10 +11,11 @@ from sidestep.schemas.codec import encode
 from sidestep.streams.local.embedded_kafka import EmbeddedKafka
 from sidestep.topics import cluster
 from sidestep.topics.connection import Connection
-from sidestep.topics.errors import BrokerUnreachable, LogTruncated, TopicsError
+from sidestep.topics.errors import BrokerUnreachable, LogTruncated, TopicsError, UnreadableVerdict
 from sidestep.topics.publish import Publisher
-from sidestep.topics.received import Unreadable
-from sidestep.topics.subscribe import Subscription, Verdicts
+from sidestep.topics.received import Received, Unreadable
+from sidestep.topics.subscribe import Subscription
+from sidestep.topics.verdicts import Verdicts
 from tests.fixture_types import MakeTopic
 
 
@@ -61,11 +62,46 @@ def test_verdicts_come_out_as_they_were_made(clean_topics: Connection) -> None:
 def test_a_broken_record_is_handed_out_in_its_place(clean_topics: Connection) -> None:
     """It neither vanishes nor stops the reader."""
     publish(clean_topics, "email-approved", encode(verdict(1)), b'{"id":1}', encode(verdict(3)))
-    with Verdicts(clean_topics, start="earliest", topics=["email-approved"]) as verdicts:
-        found = [verdicts.poll(10) for _ in range(3)]
+    with Subscription(clean_topics, ["email-approved"], start="earliest") as records:
+        found = take(records, 3)
     assert [verdict(1), verdict(3)] == [found[0], found[2]]
     assert isinstance(found[1], Unreadable)
     assert (found[1].code, found[1].octets) == ("wrong-shape", b'{"id":1}')
+
+
+def test_a_mailer_survives_a_record_that_is_no_verdict(clean_topics: Connection, caplog: Any) -> None:
+    """Whoever loops over verdicts as the README does gets verdicts and nothing else; the others are counted and told,
+    without what is in them, and come no second time."""
+    broken = b'{"to":"ada@example.org"}'
+    publish(clean_topics, "email-approved", broken, encode(verdict(1)), broken, encode(verdict(2)), broken)
+    with Verdicts(clean_topics, "mailer", ["email-approved"]) as verdicts:
+        actions = [each.action for _, each in zip(range(2), verdicts, strict=False)]
+        assert verdicts.poll(0.5) is None
+        assert {"wrong-shape": 3} == verdicts.skipped
+    assert ["send", "send"] == actions
+    (told,) = [line for line in caplog.messages if "passed over" in line]
+    assert "/0 is no verdict: wrong-shape: Object missing required field `id`" in told and "ada" not in told
+    seen: list[Received] = []
+    publish(clean_topics, "email-approved", b"{}", encode(verdict(3)))
+    with Verdicts(clean_topics, "mailer", ["email-approved"], report=seen.append) as verdicts:
+        assert verdict(3) == verdicts.poll(10)
+    assert [b"{}"] == [each.value.octets for each in seen]
+
+
+def test_a_mailer_that_would_rather_stop_stops_at_such_a_record(clean_topics: Connection) -> None:
+    """Those before it are handed out and handled, it and those behind it come again to the next reader of the group."""
+    publish(clean_topics, "email-approved", encode(verdict(1)), b"{}", encode(verdict(3)))
+    for begins_with in ([verdict(1)], []):
+        with Verdicts(clean_topics, "mailer", ["email-approved"], unreadable="raise") as verdicts:
+            if begins_with:
+                assert begins_with == verdicts.batch(10, 10)
+            for _ in range(2):
+                with pytest.raises(UnreadableVerdict, match="/1 is no verdict: wrong-shape"):
+                    verdicts.batch(10, 10)
+    with Verdicts(clean_topics, "mailer", ["email-approved"]) as verdicts:
+        assert verdict(3) == verdicts.poll(10)
+    with pytest.raises(ValueError, match="neither 'skip' nor 'raise'"):
+        Verdicts("127.0.0.1:1", unreadable="pass")  # type: ignore[arg-type]
 
 
 def test_a_reader_without_a_group_begins_with_what_is_published_from_now_on(

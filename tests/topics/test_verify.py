@@ -11,11 +11,13 @@ from confluent_kafka import Producer
 from sidestep.schemas import Verdict
 from sidestep.schemas.codec import encode
 from sidestep.topics.connection import Connection
+from sidestep.topics.errors import UnreadableVerdict
 from sidestep.topics.received import Unproved
-from sidestep.topics.subscribe import Subscription, Verdicts
+from sidestep.topics.subscribe import Subscription
 from sidestep.topics.verdict_keys import VerdictKeys
 from sidestep.topics.verdict_proof import HEADER
 from sidestep.topics.verdict_signer import VerdictSigner
+from sidestep.topics.verdicts import Verdicts
 from tests.guarantees.harness.odd import produce_odd
 from tests.topics.proved import APPROVED, keys_file, signer
 from tests.topics.test_subscribe import verdict
@@ -39,10 +41,11 @@ def proved(decide: VerdictSigner, topic: str, *numbers: int) -> list[Pair]:
     return list(zip(values, decide.proofs(topic, 0, values), strict=True))
 
 
-def taken(verdicts: Verdicts, count: int) -> list[str]:
+def taken(records: Subscription, count: int) -> list[str]:
     """Of the next `count` records: the id of a verdict, or the reason's code."""
     found: list[str] = []
-    while len(found) < count and (one := verdicts.poll(10)) is not None:
+    while len(found) < count and (record := records.poll(10)) is not None:
+        one = record.value
         assert isinstance(one, Verdict | Unproved)
         found.append(one.id if isinstance(one, Verdict) else one.code)
     return found
@@ -70,11 +73,11 @@ def test_forgeries_among_verdicts_are_told_from_them(
     forged = encode(verdict(9))
     write(clean_topics, APPROVED, first, (forged, None), (forged, first[1]), moved, second, first, third)
     write(clean_topics, APPROVED, third, partition=1)
-    with Verdicts(clean_topics, topics=[APPROVED], start="earliest", verify=keys) as verdicts:
+    with Subscription(clean_topics, [APPROVED], start="earliest", verify=keys) as verdicts:
         found = taken(verdicts, 8)
         assert {"proof-missing": 1, "proof-wrong": 3, "proof-repeated": 1} == verdicts.refused
     assert ["order-1", "order-2", "order-3"] == [each for each in found if each.startswith("order")]
-    with Verdicts(clean_topics, topics=[APPROVED], start="earliest") as verdicts:
+    with Subscription(clean_topics, [APPROVED], start="earliest") as verdicts:
         assert all(each.startswith("order") for each in taken(verdicts, 8)) and not verdicts.refused
 
 
@@ -85,14 +88,14 @@ def test_a_group_knows_after_a_restart_what_it_has_read(
     though the reader before had it in hand."""
     first, second, third = proved(decide, APPROVED, 1, 2, 3)
     write(clean_topics, APPROVED, (first[0], None))
-    with Verdicts(clean_topics, "mailer", [APPROVED], verify=keys) as verdicts:
+    with Subscription(clean_topics, [APPROVED], "mailer", verify=keys) as verdicts:
         assert ["proof-missing"] == taken(verdicts, 1)
     write(clean_topics, APPROVED, first, second)
-    with pytest.raises(KeyError), Verdicts(clean_topics, "mailer", [APPROVED], verify=keys) as verdicts:
+    with pytest.raises(KeyError), Subscription(clean_topics, [APPROVED], "mailer", verify=keys) as verdicts:
         assert ["order-1", "order-2"] == taken(verdicts, 2)
         raise KeyError("sending the second failed")
     write(clean_topics, APPROVED, first, second, third)
-    with Verdicts(clean_topics, "mailer", [APPROVED], verify=keys) as verdicts:
+    with Subscription(clean_topics, [APPROVED], "mailer", verify=keys) as verdicts:
         assert ["order-2", "proof-repeated", "proof-repeated", "order-3"] == taken(verdicts, 4)
 
 
@@ -105,9 +108,9 @@ def test_a_reader_that_begins_at_the_end_takes_no_old_verdict_for_new(
     pairs = proved(decide, APPROVED, *range(1, 7))
     forged = (encode(verdict(9)), pairs[0][1])
     write(clean_topics, APPROVED, *pairs[:4], forged, (pairs[5][0], None), pairs[1])
-    with Verdicts(clean_topics, group, [APPROVED], "latest", keys) as verdicts:
+    with Subscription(clean_topics, [APPROVED], group, "latest", keys) as verdicts:
         deadline = time.monotonic() + 20
-        while not verdicts._records._consumer.assignment():
+        while not verdicts._consumer.assignment():
             assert verdicts.poll(0.05) is None and time.monotonic() < deadline
         write(clean_topics, APPROVED, pairs[2], pairs[3], *pairs[4:])
         assert ["proof-repeated", "proof-repeated", "order-5", "order-6"] == taken(verdicts, 4)
@@ -124,7 +127,7 @@ def test_a_reader_stops_where_its_file_is_gone_and_loses_nothing(
     file = keys_file(tmp_path / "verdict-keys.toml", decide)
     first, second = proved(decide, APPROVED, 1, 2)
     write(clean_topics, APPROVED, first)
-    with Verdicts(clean_topics, "mailer", [APPROVED], verify=VerdictKeys(file)) as verdicts:
+    with Subscription(clean_topics, [APPROVED], "mailer", verify=VerdictKeys(file)) as verdicts:
         assert ["order-1"] == taken(verdicts, 1)
         file.unlink()
         with pytest.raises(CredentialsError, match="no verdict is taken"):
@@ -147,7 +150,7 @@ def test_a_header_that_is_no_text_stops_nobody(clean_topics: Connection, keys: V
         first, second = records.poll(10), records.poll(10)
     assert first is not None and second is not None and first.headers == {}
     assert [verdict(1), verdict(2)] == [first.value, second.value]
-    with Verdicts(clean_topics, topics=[APPROVED], start="earliest", verify=keys) as verdicts:
+    with Subscription(clean_topics, [APPROVED], start="earliest", verify=keys) as verdicts:
         assert ["proof-unreadable", "proof-missing"] == taken(verdicts, 2)
 
 
@@ -155,3 +158,19 @@ def test_proofs_are_for_verdicts(keys: VerdictKeys) -> None:
     """Nothing else has any: that is said before Kafka is asked."""
     with pytest.raises(ValueError, match="email-bounces is not"):
         Subscription("127.0.0.1:1", ["email-bounces"], verify=keys)
+
+
+def test_a_mailers_reader_passes_over_what_nothing_proves(
+    clean_topics: Connection, decide: VerdictSigner, keys: VerdictKeys
+) -> None:
+    """It hands out Decide's verdicts alone, and counts the others; told to stop at one, it stops before it."""
+    first, second = proved(decide, APPROVED, 1, 2)
+    write(clean_topics, APPROVED, first, (encode(verdict(9)), None), second)
+    with Verdicts(clean_topics, topics=[APPROVED], start="earliest", verify=keys) as verdicts:
+        found = [verdicts.poll(10), verdicts.poll(10)]
+        assert {"proof-missing": 1} == verdicts.refused == verdicts.skipped
+    assert [verdict(1), verdict(2)] == found
+    with Verdicts(clean_topics, None, [APPROVED], "earliest", keys, unreadable="raise") as verdicts:
+        assert [verdict(1)] == verdicts.batch(10, 10)
+        with pytest.raises(UnreadableVerdict, match="email-approved/0/1 is no verdict: proof-missing"):
+            verdicts.poll(10)
