@@ -12,12 +12,13 @@ from sidestep.topics.errors import SidestepError
 PACKAGE = "sidestep.streams.commands"
 COMMANDS = {
     "doctor": (f"{PACKAGE}.doctor:doctor", "Say what is wrong with this set-up, and how to mend it."),
+    "schema": (f"{PACKAGE}.schema:schema", "Print the JSON Schema of what a topic holds."),
     "topics": (f"{PACKAGE}.topics:topics", "Create, check and list the topics."),
     "acls": (f"{PACKAGE}.acls:acls", "Show, apply and check what each principal may do in Kafka."),
-    "publish": (f"{PACKAGE}.records:publish", "Publish intents or feedback, one JSON object a line."),
+    "publish": (f"{PACKAGE}.publish:publish", "Publish intents or feedback, one JSON object a line."),
     "signers": (f"{PACKAGE}.signers:signers", "Keys of services that sign: make one, check the file."),
     "verdict-keys": (f"{PACKAGE}.verdict_keys:verdict_keys", "Keys that sign verdicts: make one, check readers' file."),
-    "tail": (f"{PACKAGE}.records:tail", "Show verdicts as they are made."),
+    "tail": (f"{PACKAGE}.tail:tail", "Show the last verdicts, then those that come."),
     "replay": (f"{PACKAGE}.replay:replay", "Copy records of a topic to another topic or a file, and back."),
     "dead-letters": (f"{PACKAGE}.dead_letters:dead_letters", "Show what could not be read, and send it back."),
     "keys": (f"{PACKAGE}.keys:keys", "Change the secret of the ledger's keys for a new one."),

@@ -36,7 +36,7 @@ def as_json_line(record: Received) -> str:
 def as_text_line(record: Received) -> str:
     """A record as one line for people, with colours that click takes out where there is no terminal."""
     value = record.value
-    time = datetime.fromtimestamp(record.timestamp / 1000, UTC).strftime("%H:%M:%S")
+    time = datetime.fromtimestamp(record.timestamp / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     if isinstance(value, Verdict):
         return f"{time} {_verdict(value)}"
     if isinstance(value, Anomaly):

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sidestep.streams.commands.options import broker_option, own_given, own_option
+from sidestep.streams.commands.schema import schema_of
 from sidestep.streams.settings import load
 from sidestep.streams.terminal import json_line, printable
 from sidestep.topics.catalog import CATALOG, CONTROL, DAY_MS, Topic
@@ -25,7 +26,10 @@ def topics() -> None:
 @topics.command("list")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a topic.")
 def list_topics(as_json: bool) -> None:
-    """Print the catalog: what is in each topic, who writes it, who reads it. Asks no broker."""
+    """Print the catalog: what is in each topic, who writes it, who reads it. Asks no broker.
+
+    `sidestep schema NAME` prints the schema of a topic's records.
+    """
     for topic in CATALOG:
         click.echo(json_line(_as_dict(topic)) if as_json else _as_text(topic))
 
@@ -123,6 +127,7 @@ def _setting(text: str) -> tuple[str, str]:
 def _as_dict(topic: Topic) -> dict[str, object]:
     return {
         "name": topic.name,
+        "schema": schema_of(topic),
         "key": topic.key,
         "about": topic.about,
         "why_so_long": topic.why_so_long,
@@ -146,7 +151,8 @@ def _as_text(topic: Topic) -> str:
     kept = "compacted" if topic.retention_ms is None else f"{topic.retention_ms // DAY_MS} days"
     parties = f"{', '.join(topic.producers)} -> {', '.join(topic.consumers)}"
     name = click.style(f"{topic.name:<23}", bold=True)
-    lines = (f"key: {topic.key}; {parties}", f"{_of_people(topic)}; kept so long because {topic.why_so_long}")
+    holds = f"schema: {schema_of(topic)}; " if topic.schema is not None else ""
+    lines = (f"{holds}key: {topic.key}; {parties}", f"{_of_people(topic)}; kept so long because {topic.why_so_long}")
     return f"{name} {kept:<10} {topic.about}" + "".join(f"\n{'':<34} {line}" for line in lines)
 
 

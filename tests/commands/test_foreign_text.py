@@ -228,7 +228,17 @@ FOR_PROGRAMS: dict[str, tuple[Callable[[], str], ...]] = {
     "lists": (lambda: lists._as_json([FEED], {}, SourcesFile()),),
     "acls": (lambda: forms.as_json("screen", EVIL, []),),
 }
-OF_FILES = {"parse-feedback", "feedback", "check-address", "policy", "signers", "verdict-keys", "publish", "lists"}
+OF_FILES = {
+    "parse-feedback",
+    "feedback",
+    "check-address",
+    "policy",
+    "signers",
+    "verdict-keys",
+    "publish",
+    "lists",
+    "schema",
+}
 """Commands that show what stands in a file; the tests below run them."""
 OWN_WORDS = {"keys", "worker", "up", "demo", "simulate", "serve", "receive", "ready", "replay"}
 """Commands that show nothing of strangers on their standard output; logs are for tests/observe/test_logs.py."""

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,42 @@ def test_good_lines_are_published_and_bad_ones_are_reported(clean_topics: Connec
     assert {"shop/1", "shop/5"} == {record["key"] for record in found}
 
 
+def test_publish_leaves_out_what_screen_would_refuse(clean_topics: Connection) -> None:
+    """Before it is a dead letter: times that are none, control characters, metadata that is too long."""
+    odd: list[dict[str, object]] = [
+        {"created_at": "1764115200"},
+        {"created_at": 1764115200000},
+        {"created_at": "26.11.2026 10:00"},
+        {"id": "\u0001"},
+        {"metadata": {"x": "y" * 16_500}},
+    ]
+    lines = [json.dumps({"id": "k", "to": "ada@example.org", "service": "shop", **fields}) for fields in odd]
+    result = run("publish", "--broker", str(clean_topics), "-", stdin="\n".join(lines))
+    assert (result.exit_code, result.stderr.splitlines()[-1]) == (1, "0 published to email-intents, 5 left out")
+    assert (
+        "line 2: created_at = 1764115200000.0 is not between the year 2000 and tomorrow; give seconds" in result.stderr
+    )
+
+
+def test_publish_waits_for_verdicts_and_knows_those_of_known_ids(clean_topics: Connection) -> None:
+    """Nobody answers here: a known id is told with the verdict that it has had, if that is on the same content; of the
+    others it is said that none has come."""
+    with Publisher(clean_topics) as publisher:
+        for answered in (verdict(id="1"), verdict(id="2", to="eve@example.org"), verdict(id="1", service="other")):
+            publisher.publish_bytes("email-approved", encode(answered), answered.id.encode())
+    lines = "\n".join((GOOD % 1, GOOD % 2))
+    result = run("publish", "--broker", str(clean_topics), "--wait", "--timeout", "0.5", "-", stdin=lines)
+    assert 1 == result.exit_code
+    (shown,) = result.stdout.splitlines()
+    assert shown.endswith(" send  shop/1 -> ada@example.org")
+    assert result.stderr.splitlines() == [
+        "2 published to email-intents",
+        "shop/1: known id, so there is no second verdict; its verdict was",
+        "no verdict on shop/2 within 0.5 s: is a worker running?",
+    ]
+    assert 2 == run("publish", "--wait", "--no-check", "-", stdin="").exit_code
+
+
 def test_standard_input_and_other_topics(clean_topics: Connection) -> None:
     """`-` reads from a pipe; exit code 0 when all lines are good."""
     line = '{"recipient":"ada@example.org","kind":"opened"}'
@@ -83,6 +120,45 @@ def test_tail_ends_after_its_timeout(clean_topics: Connection) -> None:
     result = run("tail", "--broker", str(clean_topics), "--timeout", "0.2")
     assert result.exit_code == 0, result.stderr
     assert run("tail", "--broker", str(clean_topics), "--timeout", "0.2", "--count", "1").exit_code == 1
+
+
+def test_tail_begins_with_the_last_few(clean_topics: Connection) -> None:
+    """What a newcomer sees who publishes first and looks then: the youngest ten, in their order, with their dates."""
+    with Publisher(clean_topics) as publisher:
+        for number in range(12):
+            topic = "email-approved" if number % 2 else "email-rejected"
+            publisher.publish_bytes(topic, encode(verdict(id=f"o-{number}")), b"%d" % number)
+            publisher.flush()
+    broker = ("--broker", str(clean_topics), "--timeout", "0.2")
+    lines = run("tail", *broker).stdout.splitlines()
+    # two of the same millisecond may stand either way
+    assert {f"shop/o-{number}" for number in range(2, 12)} == {line.split()[2] for line in lines} and 10 == len(lines)
+    assert sorted(line.split()[0] for line in lines) == [line.split()[0] for line in lines]
+    assert {datetime.now(UTC).date().isoformat()} == {line[:10] for line in lines}
+    assert 1 == len(run("tail", *broker, "--last", "1").stdout.splitlines())
+    assert "" == run("tail", *broker, "--last", "0").stdout
+    assert 12 == len(run("tail", *broker, "--since", "1h").stdout.splitlines())
+    assert "" == run("tail", *broker, "--since", "0s").stdout
+    assert 2 == run("tail", *broker, "--since", "1h", "--last", "3").exit_code
+
+
+def test_tail_finds_one_id_and_one_mailbox(clean_topics: Connection) -> None:
+    """Among all that is retained, however the address is written."""
+    with Publisher(clean_topics) as publisher:
+        for number, to in enumerate(("jane.doe@gmail.com", "JaneDoe+shop@googlemail.com", "jane@example.org")):
+            publisher.publish_bytes("email-approved", encode(verdict(id=f"o-{number}", to=to)))
+        publisher.publish_bytes("email-approved", b"broken")
+        for number in range(20):
+            publisher.publish_bytes("email-approved", encode(verdict(id=f"later-{number}")))
+
+    def found(*options: str) -> set[str]:
+        lines = run("tail", "--broker", str(clean_topics), "--timeout", "0.2", *options).stdout.splitlines()
+        return {line.split()[2] for line in lines}
+
+    assert {"shop/o-1"} == found("--id", "o-1")
+    assert {"shop/o-0", "shop/o-1"} == found("--to", "janedoe@gmail.com")
+    assert {"shop/o-2"} == found("--to", "jane@example.org", "--service", "shop")
+    assert set() == found("--from-beginning", "--service", "other")
 
 
 def test_verdicts_are_one_line_each(clean_topics: Connection) -> None:
