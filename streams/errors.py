@@ -70,6 +70,10 @@ class HashKeyMismatch(SidestepError):
     """This worker's hash key is not the one that the ledger's recipients were keyed with."""
 
 
+class LogLayoutError(SidestepError):
+    """Evidence lies in other partitions of the log than this worker would put it in."""
+
+
 class SourcesError(SidestepError):
     """The sources file (block lists, feeds, reputation services, the probe) can't be used as it stands."""
 

@@ -79,7 +79,7 @@ ENGAGEMENT = Topic(
 )
 EVIDENCE = Topic(
     "email-evidence",
-    "recipient domain",
+    "domain of the recipient's mailbox",
     Evidence,
     "what Screen found out, and control records: the audit log",
     producers=("screen", "watch", "operators"),

@@ -13,6 +13,7 @@ from sidestep.streams.errors import HashKeyMismatch, PartitionsChanged
 from sidestep.streams.partition_note import begun_with, misfit
 from sidestep.streams.screen.hash_key import former_hash_key, known_hash_key
 from sidestep.streams.screen.keys import Keys
+from sidestep.streams.screen.log_layout import layout_of
 from sidestep.streams.screen.subject_lists import Line, read_lines
 from sidestep.streams.settings import Settings, load
 from sidestep.streams.terminal import printable
@@ -59,6 +60,7 @@ class Desk:
         self.now_ms = int(time.time() * 1000)
         written = written_kinds(self.notes).get("hash-key")
         self.keys = _keys(settings, written)
+        self.layout = layout_of(self.notes)
         self.secret = self.keys.fingerprint if self.keys is not None else written.version if written is not None else ""
         """Fingerprint of the secret that what is said is keyed with; empty: nobody has one yet."""
 

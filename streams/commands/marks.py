@@ -101,7 +101,7 @@ def _said(value: object) -> str:
 
 
 def _places(target: Target, desk: Desk) -> list[int]:
-    return partitions_of(target, len(desk.partitions))
+    return partitions_of(target, desk.layout, len(desk.partitions))
 
 
 def _row(desk: Desk, target: Target, partition: int) -> RecipientRow | None:

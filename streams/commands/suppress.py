@@ -131,7 +131,7 @@ def _said(desk: Desk, subject: Target, record: SuppressRecord) -> "Said":
     from sidestep.streams.screen.operator_writer import Said
 
     kept, gone = note(subject, record, desk.secret), [KEY + text for text in subject.texts[1:]]
-    return Said("suppress", record, partitions_of(subject, len(desk.partitions)), kept, gone)
+    return Said("suppress", record, partitions_of(subject, desk.layout, len(desk.partitions)), kept, gone)
 
 
 def _table(found: Sequence[Suppression]) -> Iterator[str]:

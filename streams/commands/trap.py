@@ -13,11 +13,11 @@ from sidestep.streams.screen.subject_lists import Line
 from sidestep.streams.screen.traps import (
     KnownTrap,
     as_json,
-    former_notes,
     hit_ms,
     known_traps,
     no_trap_record,
     note,
+    other_notes,
     places_of,
     read_trap,
     target_of,
@@ -125,8 +125,8 @@ def _report(desk: Desk, lines: Sequence[Line], given: Line, where: str) -> None:
 def _said(desk: Desk, record: TrapRecord) -> "Said":
     from sidestep.streams.screen.operator_writer import Said
 
-    places = places_of(target_of(record), len(desk.partitions))
-    return Said("trap", record, places, note(record, desk.secret), former_notes(record))
+    places = places_of(target_of(record), desk.layout, len(desk.partitions))
+    return Said("trap", record, places, note(record, desk.secret), other_notes(record))
 
 
 def _table(found: Sequence[KnownTrap]) -> Iterator[str]:

@@ -80,5 +80,6 @@ def _of_kafka(
     yield Check("acls", lambda: rights.acls(settings, registry))
     yield Check("topics", lambda: kafka.topics(settings))
     yield Check("hash key", lambda: kafka.hash_key(settings, metadata))
+    yield Check("layout", lambda: kafka.layout(settings, metadata))
     yield Check("clock", lambda: kafka.clock(connection, metadata))
     yield Check("certificate", lambda: certificates.of_brokers(connection, metadata))

@@ -167,6 +167,15 @@ def hash_key(of_cluster: str, of_ours: str | None, former: str = "") -> CheckRow
     return CheckRow("hash key", "ok", "the one that the recipients in Kafka were keyed with")
 
 
+def layout(astray: Sequence[str]) -> CheckRow:
+    """The row of how the log is laid out. `astray`: domains whose mailboxes have histories elsewhere than by the rules
+    that ship."""
+    if not astray:
+        return CheckRow("layout", "ok", "all spellings of a mailbox have their history in one partition of the log")
+    what = f"it was begun by other rules: histories do not follow from one to another of {', '.join(astray)}"
+    return CheckRow("layout", "warning", what, "See docs/operations.md, How the log is laid out.")
+
+
 def rotation(note: KeyNote, former: str, left: int, now: float) -> CheckRow:
     """The row of the hash key that was in force before. `former`: the one that is given as such, by its fingerprint;
     `left`: suppressions and traps of addresses that are under it still. `now`: Unix seconds."""

@@ -9,11 +9,15 @@ from confluent_kafka.admin import AdminClient, ClusterMetadata, OffsetSpec
 
 from sidestep.streams.doctor import judge
 from sidestep.streams.doctor.row import CheckRow
+from sidestep.streams.errors import LogLayoutError
 from sidestep.streams.partition_note import begun_with, misfit
 from sidestep.streams.roles.topics_of import topics_of
 from sidestep.streams.screen.control import key_note, read_notes
 from sidestep.streams.screen.hash_key import former_hash_key, known_hash_key
+from sidestep.streams.screen.key_note import KEY as HASH_KEY
 from sidestep.streams.screen.keys import Keys
+from sidestep.streams.screen.log_layout import KEY as LAYOUT
+from sidestep.streams.screen.log_layout import layout_of
 from sidestep.streams.screen.moved_notes import left_behind
 from sidestep.streams.settings import Settings
 from sidestep.topics import admin
@@ -124,6 +128,21 @@ def hash_key(settings: Settings, metadata: ClusterMetadata) -> Iterator[CheckRow
     if note.former and keys is not None:
         now = time.time()
         yield judge.rotation(note, former, len(left_behind(notes, note.version, int(now * 1000))), now)
+
+
+def layout(settings: Settings, metadata: ClusterMetadata) -> Iterator[CheckRow]:
+    """How the log is laid out; nothing where nobody has written it yet, or where its notes may not be read."""
+    if CONTROL.name not in metadata.topics:
+        return
+    try:
+        notes = read_notes(settings.connection)
+        if notes.keys().isdisjoint((LAYOUT, HASH_KEY)):
+            return
+        yield judge.layout(layout_of(notes).astray())
+    except LogLayoutError as error:
+        yield CheckRow("layout", "fault", str(error), "No Screen worker of this version starts.")
+    except SidestepError:  # told beside the hash key
+        return
 
 
 def _newest(client: AdminClient, asked: dict[TopicPartition, OffsetSpec]) -> float | None:

@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Any, Literal
 
 from sidestep.streams.masking import without_local_parts
-from sidestep.streams.screen.address.mailbox import mailbox_rules
+from sidestep.streams.screen.address.mailbox import domains_of
 from sidestep.streams.screen.address.parse import parse
 from sidestep.streams.screen.suppressions import HASH, Target
 
@@ -76,10 +76,7 @@ def _identity(spelling: str) -> str:
 
 def _domains(domain: str) -> tuple[str, ...]:
     """All at which the mailbox may be written to, in both forms of names that are not ASCII."""
-    rule = mailbox_rules().get(domain)
-    names = {domain}
-    if rule is not None and rule.mailbox:
-        names |= {name for name, other in mailbox_rules().items() if other == rule}
+    names = set(domains_of(domain))
     for name in list(names):
         try:
             names.add(name.encode("ascii").decode("idna"))

@@ -11,7 +11,7 @@ from prometheus_client.core import Metric
 
 from sidestep.streams.decide.policy_file import read_policy
 from sidestep.streams.decide.policy_text import version_of
-from sidestep.streams.errors import HashKeyMismatch
+from sidestep.streams.errors import HashKeyMismatch, LogLayoutError
 from sidestep.streams.observe.health import Health
 from sidestep.streams.observe.labels import LabelBounds
 from sidestep.streams.observe.metrics import Count, Done, Labelled, Metrics
@@ -86,7 +86,8 @@ class ScreenRole:
         self._formers = Formers(self._keys)
         self._lists = load_lists()
         self._publisher = Publisher(settings.connection, f"{settings.group}-{self.name}")
-        self._announcer = Announcer(settings.connection, self._publisher, self._partitions, self._keys, self._formers)
+        self._book = DomainBook(self._lists, suggest, self._partitions)
+        self._announcer = Announcer(settings.connection, self._publisher, self._book, self._keys, self._formers)
         self._policy = ""
         self._ticks = Ticks()
         self._own = [name for name in context.partitions if owner_of(name)]
@@ -101,7 +102,7 @@ class ScreenRole:
     def _make_screener(self, context: Context) -> Screener:
         settings = context.settings
         return Screener(
-            book=DomainBook(self._lists, suggest, self._partitions),
+            book=self._book,
             inquiry=self._sources.inquiry,
             keys=self._keys,
             reasons=load_reasons(),
@@ -159,8 +160,8 @@ class ScreenRole:
 
     async def assigned(self, partitions: set[Partition]) -> None:
         """Forget what is remembered of all other partitions. Who had these may have died before a tick; or a worker
-        with another secret has come, and then this one must not begin."""
-        await self._check_secret()
+        with another secret has come, or the log has been laid out anew, and then this one must not begin."""
+        await self._check_in_force()
         self._screener.forget(partitions)
         self._ticks.wrote(range(self._partitions), time.time())
 
@@ -169,12 +170,12 @@ class ScreenRole:
         await self._sources.close()
         await self._publisher.close()
 
-    async def _check_secret(self) -> None:
+    async def _check_in_force(self) -> None:
         try:
-            await asyncio.wait_for(self._announcer.check_secret(), SECRET_SECONDS)
+            await asyncio.wait_for(self._announcer.check_in_force(), SECRET_SECONDS)
         except (BrokerUnreachable, TimeoutError) as error:
             log.warning("whether the hash key is still in force is asked at the next rebalance: %s", error)
-        except HashKeyMismatch as error:
+        except (HashKeyMismatch, LogLayoutError) as error:
             self._fail(error)
             raise
 

@@ -27,9 +27,12 @@ from sidestep.streams.screen.control import (
 )
 from sidestep.streams.screen.formers import Formers
 from sidestep.streams.screen.key_note import KEY as HASH_KEY
-from sidestep.streams.screen.key_note import note_at_start, still_in_force
+from sidestep.streams.screen.key_note import KeyNote, note_at_start, still_in_force
 from sidestep.streams.screen.keys import Keys
 from sidestep.streams.screen.lists.classes import version_of_lists
+from sidestep.streams.screen.lists.domain_facts import DomainBook
+from sidestep.streams.screen.log_layout import KEY as LAYOUT
+from sidestep.streams.screen.log_layout import LogLayout, layout_of, still_laid_out
 from sidestep.topics.catalog import CONTROL
 from sidestep.topics.connection import Connection
 
@@ -51,11 +54,15 @@ class _Purpose(Enum):
 class Announcer:
     """One worker's announcer. One announcement at a time."""
 
-    def __init__(self, connection: Connection, publisher: Sender, partitions: int, keys: Keys, formers: Formers):
-        """`partitions` of the log; `formers` hears what the cluster knows of secrets, and of whom it has notes."""
+    def __init__(self, connection: Connection, publisher: Sender, book: DomainBook, keys: Keys, formers: Formers):
+        """`book` hears how the cluster's log is laid out; `formers` what it knows of secrets, and of whom it has
+        notes."""
         self._connection = connection
         self._publisher = publisher
-        self._partitions = partitions
+        self._partitions = book.partitions
+        self._book = book
+        self._layout: LogLayout | None = None
+        """None: it has not been looked at yet."""
         self._own, self._former = keys.fingerprint, keys.former.fingerprint if keys.former is not None else ""
         self._formers = formers
         self._read = 0
@@ -106,21 +113,42 @@ class Announcer:
         return "policy" in due and overtaken(await asyncio.to_thread(policy_notes, self._connection), policy)
 
     async def _claim(self, notes: Mapping[str, bytes], now_ms: int) -> None:
-        """Have the cluster know this worker's secret as the one in force. Raises HashKeyMismatch."""
+        """Have the cluster know this worker's secret as the one in force, and how the log is laid out. Raises
+        HashKeyMismatch, LogLayoutError."""
         found = key_note(notes)
         note = note_at_start(found, self._own, self._former, now_ms)
+        layout = self._layout if self._layout is not None and LAYOUT not in notes else layout_of(notes, now_ms)
+        due: dict[str, KeyNote | LogLayout] = {LAYOUT: layout} if LAYOUT not in notes else {}
         if note != found:
-            await put_notes(self._publisher, {HASH_KEY: note})
-            if found is not None and found.version != note.version:
-                log.warning("a new hash key is in force: people's rows move to it as they are met")
+            due[HASH_KEY] = note  # behind the layout: whoever finds a hash key alone takes the log for one of before
+        if due:
+            await put_notes(self._publisher, due)
+        if found is not None and found.version != note.version:
+            log.warning("a new hash key is in force: people's rows move to it as they are met")
+        self._lay_out(layout)
         self._formers.heard(note)
         self._formers.heard_notes(notes)
 
-    async def check_secret(self) -> None:
-        """Whether this worker's secret is still in force. Raises HashKeyMismatch."""
+    def _lay_out(self, layout: LogLayout) -> None:
+        """At the start; later only to see that it is still the same. Raises LogLayoutError."""
+        if self._layout is not None:
+            still_laid_out(layout, self._layout)
+        elif astray := layout.astray():
+            log.warning(
+                "the log is laid out as it was begun: histories of mailboxes do not follow from one of these domains "
+                "to another (docs/operations.md#how-the-log-is-laid-out): %s", ", ".join(astray),
+            )  # fmt: skip
+        self._layout = layout
+        self._book.heard(layout)
+
+    async def check_in_force(self) -> None:
+        """Whether this worker's secret is still in force, and the log laid out as it was. Raises HashKeyMismatch,
+        LogLayoutError."""
         async with self._lock:
             notes, self._read = await asyncio.to_thread(notes_since, self._connection, self._read)
         still_in_force(key_note(notes), self._own)
+        if self._layout is not None and LAYOUT in notes:
+            still_laid_out(layout_of(notes), self._layout)
 
     async def move_notes(self) -> None:
         """Write notes anew whose people were met. Raises SidestepError."""

@@ -20,6 +20,7 @@ from sidestep.streams.runtime.outgoing import Keyed, Outgoing, Sender
 from sidestep.streams.runtime.to_the_end import read_to_end
 from sidestep.streams.screen.key_note import KEY as HASH_KEY
 from sidestep.streams.screen.key_note import KeyNote
+from sidestep.streams.screen.log_layout import LogLayout
 from sidestep.streams.screen.notes import read_note
 from sidestep.streams.screen.ticks import Ticks
 from sidestep.topics.catalog import CONTROL, EVIDENCE
@@ -104,7 +105,7 @@ async def put(publisher: Sender, records: Mapping[str, PolicyRecord | ListsRecor
     await put_notes(publisher, {kind: Written(it.version, partitions, it.at) for kind, it in records.items()})
 
 
-async def put_notes(publisher: Sender, notes: Mapping[str, Written | KeyNote | PartitionNote]) -> None:
+async def put_notes(publisher: Sender, notes: Mapping[str, Written | KeyNote | PartitionNote | LogLayout]) -> None:
     """Write what email-control is to say, by kind. Raises SidestepError."""
     records: list[Keyed] = [{"key": kind, "value": encode(note)} for kind, note in notes.items()]
     await publisher.send(Outgoing({(CONTROL.name, 0): records}))

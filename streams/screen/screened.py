@@ -14,7 +14,7 @@ from sidestep.streams.runtime.outgoing import Keyed, Outgoing, Single
 from sidestep.streams.runtime.record import Record
 from sidestep.streams.screen.evidence import ReadIntent
 from sidestep.streams.screen.signers import REASONS, TopicSigners
-from sidestep.streams.screen.traps import former_notes, note
+from sidestep.streams.screen.traps import note, other_notes
 from sidestep.topics.catalog import CONTROL, DEAD_LETTERS, EVIDENCE, INTENTS
 from sidestep.topics.own_topics import general_of
 
@@ -55,9 +55,9 @@ class Screened:
         """How many records became dead letters."""
         return self.reasons.total()
 
-    def add(self, evidence: IntentEvidence | FeedbackEvidence, partition: int) -> None:
+    def add(self, evidence: IntentEvidence | FeedbackEvidence, partition: int, key: str) -> None:
         """Evidence for a partition of the log. Raises where it can't be written as JSON."""
-        self._ready[partition].append({"key": evidence.domain, "value": encode(evidence)})
+        self._ready[partition].append({"key": key, "value": encode(evidence)})
 
     def heard(self, said: FeedbackEvidence | TrapRecord) -> None:
         """Feedback, for the account of how it is tied."""
@@ -71,7 +71,7 @@ class Screened:
             self._traps[partition].append({"key": "trap", "value": value})
         key, kept = note(record, secret)
         self._notes.append({"key": key, "value": kept})
-        self._notes += [{"key": gone, "value": None} for gone in former_notes(record)]
+        self._notes += [{"key": gone, "value": None} for gone in other_notes(record)]
         self.kinds["trap"] += 1
 
     def held(self, proved: str) -> None:

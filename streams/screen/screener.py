@@ -194,7 +194,11 @@ class Screener:
             evidence.former = self._formers.of_intent(
                 read.intent, read.address.identity, evidence.recipient_key, now, bool(read.proved)
             )
-        screened.add(evidence, read.facts.partition if read.facts is not None else self._book.partition(read.text))
+        facts = read.facts
+        if facts is not None:
+            screened.add(evidence, facts.partition, facts.key)
+        else:
+            screened.add(evidence, self._book.partition(read.text), "")
 
     # -- feedback ------------------------------------------------------------------------------------------------------
 
@@ -227,7 +231,8 @@ class Screener:
                 if self._formers.in_use(now):
                     record.former = self._formers.of_event(event, address.identity, record, way, now)
                 screened.heard(record)
-                screened.add_trap(record, places_of(target_of(record), self._book.partitions), self._keys.fingerprint)
+                places = places_of(target_of(record), self._book.layout, self._book.partitions)
+                screened.add_trap(record, places, self._keys.fingerprint)
                 continue
             evidence = feedback_evidence(event, address, self._reasons, self._keys, now, origin, way)
             screened.heard(evidence)
@@ -235,7 +240,8 @@ class Screener:
                 evidence.former = self._formers.of_event(event, address.identity, evidence, way, now)
             if self._history is not None:
                 self._history.hear(evidence, address.identity)
-            screened.add(evidence, self._book.facts(address.domain).partition)
+            facts = self._book.facts(address.domain)
+            screened.add(evidence, facts.partition, facts.key)
 
 
 def _read_feedback(

@@ -13,12 +13,12 @@ import msgspec
 
 from sidestep.schemas import FormerKeys, SuppressRecord
 from sidestep.streams.masking import without_local_parts
-from sidestep.streams.runtime.partitioner import partition_of
 from sidestep.streams.screen.address.domain import read_domain
-from sidestep.streams.screen.address.mailbox import mailbox_rules
+from sidestep.streams.screen.address.mailbox import domains_of
 from sidestep.streams.screen.address.parse import parse
 from sidestep.streams.screen.holds import rfc3339
 from sidestep.streams.screen.keys import SIZE, Keys
+from sidestep.streams.screen.log_layout import LogLayout
 from sidestep.streams.screen.notes import notes_below
 from sidestep.streams.terminal import json_line
 
@@ -49,8 +49,13 @@ class Target(NamedTuple):
 
     @property
     def texts(self) -> list[str]:
-        """As notes have it now, and as one from before may have it."""
-        return [self.text, *(Target(self.domain, former.recipient_key).text for former in self.former_keys)]
+        """As its note has it, and as another one of the same mailbox may: by another of its domains, or under the
+        former secret."""
+        if not self.recipient_key:
+            return [self.text]
+        domains = [self.domain, *sorted(domains_of(self.domain) - {self.domain})]
+        keys = [key for key in (self.recipient_key, self.former_key) if key]
+        return [Target(domain, key).text for key in keys for domain in domains]
 
     @property
     def text(self) -> str:
@@ -99,13 +104,11 @@ def own_key(text: str) -> bytes:
     return key
 
 
-def partitions_of(subject: Target, count: int) -> list[int]:
-    """Where intents to it are judged. A mailbox may have several domains, such as gmail.com and googlemail.com."""
-    domains = [subject.domain]
-    rule = mailbox_rules().get(subject.domain) if subject.recipient_key else None
-    if rule is not None and rule.mailbox:
-        domains += [domain for domain, other in mailbox_rules().items() if other == rule]
-    return sorted({partition_of(domain, count) for domain in domains})
+def partitions_of(subject: Target, layout: LogLayout, count: int) -> list[int]:
+    """Where intents to it are judged, in a log of so many partitions. A mailbox has one such place, but in a log that
+    is laid out by domains as they are written (gmail.com and googlemail.com)."""
+    domains = domains_of(subject.domain) if subject.recipient_key else (subject.domain,)
+    return sorted({layout.partition(domain, count) for domain in domains})
 
 
 def suppress_record(subject: Target, until: int, reason: str, by: str, now_ms: int) -> SuppressRecord:

@@ -13,6 +13,7 @@ from sidestep.schemas import TrapRecord
 from sidestep.schemas.reading import read_time
 from sidestep.streams.screen.holds import rfc3339
 from sidestep.streams.screen.keys import Keys
+from sidestep.streams.screen.log_layout import LogLayout
 from sidestep.streams.screen.notes import notes_below
 from sidestep.streams.screen.suppressions import (
     BASE64,
@@ -61,9 +62,9 @@ def read_trap(text: str, keys: Keys | None) -> Target:
     return read_subject(text, keys)
 
 
-def places_of(trap: Target, count: int) -> list[int]:
+def places_of(trap: Target, layout: LogLayout, count: int) -> list[int]:
     """The partitions where intents to it are judged: all of them where no domain is known."""
-    return partitions_of(trap, count) if trap.domain else list(range(count))
+    return partitions_of(trap, layout, count) if trap.domain else list(range(count))
 
 
 def hit_ms(text: str, now_ms: int) -> int:
@@ -102,9 +103,11 @@ def note(record: TrapRecord, secret: str = "") -> tuple[str, bytes | None]:
     return KEY + subject, msgspec.json.encode(kept)
 
 
-def former_notes(record: TrapRecord) -> list[str]:
-    """Keys of notes of the same mailbox under a former secret, in place of which this one's comes."""
-    return [KEY + Target(record.domain, former.recipient_key).text for former in record.former if former.recipient_key]
+def other_notes(record: TrapRecord) -> list[str]:
+    """Keys of notes of the same mailbox, by another of its domains or under a former secret, in place of which this
+    one's comes."""
+    former = next((former.recipient_key for former in record.former), b"")
+    return [KEY + text for text in Target(record.domain, record.recipient_key, former).texts[1:]]
 
 
 def as_json(found: KnownTrap) -> str:

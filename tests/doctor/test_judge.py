@@ -132,6 +132,13 @@ def test_name_servers_that_lie_or_are_silent(
     assert status == row.status and what in row.what
 
 
+def test_histories_that_do_not_follow_are_told() -> None:
+    """With the domains between which they don't."""
+    assert "ok" == judge.layout([]).status
+    row = judge.layout(["googlemail.com", "me.com"])
+    assert ("warning", True) == (row.status, "googlemail.com, me.com" in row.what)
+
+
 def test_the_hash_key_is_the_clusters() -> None:
     """By its fingerprint; a worker with another one would not start."""
     assert ["ok", "fault", "warning"] == [judge.hash_key("f", ours).status for ours in ("f", "g", None)]

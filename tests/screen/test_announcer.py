@@ -8,14 +8,19 @@ import pytest
 
 from sidestep.schemas import ListsRecord, PolicyRecord
 from sidestep.schemas.codec import decode_evidence
-from sidestep.streams.errors import HashKeyMismatch
+from sidestep.streams.errors import HashKeyMismatch, LogLayoutError
 from sidestep.streams.runtime.outgoing import Outgoing
 from sidestep.streams.runtime.publisher import Publisher
 from sidestep.streams.screen import announcer, control, holds, suppressions
 from sidestep.streams.screen.announcer import Announcer, overtaken
 from sidestep.streams.screen.control import Written, key_note, notes_since
 from sidestep.streams.screen.formers import Formers
+from sidestep.streams.screen.key_note import note_at_start
 from sidestep.streams.screen.keys import Keys
+from sidestep.streams.screen.lists.classes import load_lists
+from sidestep.streams.screen.lists.domain_facts import DomainBook
+from sidestep.streams.screen.lists.typo import suggest
+from sidestep.streams.screen.log_layout import AS_WRITTEN, LogLayout, by_mailbox, layout_of
 from sidestep.topics.catalog import CONTROL, EVIDENCE
 from sidestep.topics.connection import Connection
 from sidestep.topics.errors import PublishFailed
@@ -23,7 +28,13 @@ from tests.guarantees.harness.records import read
 
 PARTITIONS = EVIDENCE.partitions
 KEYS = Keys(sha256(b"first").digest())
+LISTS = load_lists()
 NEW = Keys(sha256(b"second").digest(), sha256(b"first").digest())
+
+
+def book() -> DomainBook:
+    """A worker's own, of which its announcer needs the layout of the log alone."""
+    return DomainBook(LISTS, suggest, PARTITIONS)
 
 
 class Hindered:
@@ -49,17 +60,17 @@ class Workers:
         self._connection = connection
         self.publisher = Publisher(connection, "test-announcer")
         self.hindered = Hindered(self.publisher)
-        self._announcers = [
-            Announcer(connection, sender, PARTITIONS, KEYS, Formers(KEYS)) for sender in (self.hindered, self.publisher)
+        self.announcers = [
+            Announcer(connection, sender, book(), KEYS, Formers(KEYS)) for sender in (self.hindered, self.publisher)
         ]
 
     async def start(self, number: int, policy: str) -> None:
         """Worker `number` starts with a policy file, or its file has changed to it."""
-        await self._announcers[number].put_in_force(policy, f"text of {policy}", {"feed": "1"})
+        await self.announcers[number].put_in_force(policy, f"text of {policy}", {"feed": "1"})
 
     async def feed_changes(self, number: int, policy: str, version: str = "2") -> None:
         """A feed of worker `number`, whose policy file is this one, has another version."""
-        await self._announcers[number].renew(policy, f"text of {policy}", {"feed": version})
+        await self.announcers[number].renew(policy, f"text of {policy}", {"feed": version})
 
     async def close(self) -> None:
         """End them."""
@@ -189,7 +200,7 @@ def test_another_hash_key_writes_nothing(clean_topics: Connection) -> None:
         await workers.start(0, "one")
         with pytest.raises(HashKeyMismatch):
             another = Keys(sha256(b"another").digest())
-            announcer = Announcer(clean_topics, workers.hindered, PARTITIONS, another, Formers(another))
+            announcer = Announcer(clean_topics, workers.hindered, book(), another, Formers(another))
             await announcer.put_in_force("two", "", {})
 
     assert everywhere("one") == acted(clean_topics, scenario).log()[0]
@@ -202,15 +213,15 @@ def test_a_new_secret_ends_the_workers_that_have_the_old_one_alone(clean_topics:
 
     async def scenario(workers: Workers) -> None:
         await workers.start(0, "one")
-        before = Announcer(clean_topics, workers.publisher, PARTITIONS, KEYS, Formers(KEYS))
+        before = Announcer(clean_topics, workers.publisher, book(), KEYS, Formers(KEYS))
         await before.put_in_force("one", "text of one", {})
-        await before.check_secret()
+        await before.check_in_force()
         await workers.publisher.send(Outgoing({(CONTROL.name, 0): [{"key": old_key, "value": note}]}))
         formers = Formers(NEW)
-        after = Announcer(clean_topics, workers.publisher, PARTITIONS, NEW, formers)
+        after = Announcer(clean_topics, workers.publisher, book(), NEW, formers)
         await after.put_in_force("one", "text of one", {})
-        await after.check_secret()
-        for refused in (before.check_secret, lambda: before.put_in_force("one", "text of one", {})):
+        await after.check_in_force()
+        for refused in (before.check_in_force, lambda: before.put_in_force("one", "text of one", {})):
             with pytest.raises(HashKeyMismatch, match="SIDESTEP_HASH_KEY_FORMER_FILE"):
                 await refused()
         formers.notes.met(KEYS.recipient("jane@x.com"), NEW.recipient("jane@x.com"))
@@ -222,6 +233,52 @@ def test_a_new_secret_ends_the_workers_that_have_the_old_one_alone(clean_topics:
     assert said is not None and (NEW.fingerprint, KEYS.fingerprint, 0) == (said.version, said.former, said.keyed)
     assert old_key not in notes
     assert NEW.fingerprint.encode() in notes[f"suppress/{_hash(NEW)}"]
+
+
+@pytest.mark.broker
+def test_the_first_worker_notes_how_the_log_is_laid_out(clean_topics: Connection) -> None:
+    """By the mailbox, and before its hash key: whoever finds that alone takes the log for one of before. Once the log
+    is laid out otherwise, who has begun before leaves."""
+
+    async def scenario(workers: Workers) -> None:
+        await workers.start(0, "one")
+        await workers.start(1, "one")
+        keys = [record.key() for record in read(clean_topics, CONTROL.name)]
+        assert [b"layout", b"hash-key"] == keys[:2]
+        assert 1 == keys.count(b"layout")
+        assert by_mailbox().mailboxes == layout_of(notes_since(clean_topics, 0)[0]).mailboxes
+        await control.put_notes(workers.publisher, {"layout": LogLayout({"a.example": "b.example"})})
+        later = book()
+        newcomer = Announcer(clean_topics, workers.publisher, later, KEYS, Formers(KEYS))
+        await newcomer.put_in_force("one", "text of one", {})
+        await newcomer.check_in_force()
+        assert later.facts("a.example").partition == later.facts("b.example").partition
+        before = workers.announcers[0]
+        for refused in (before.check_in_force, lambda: before.renew("one", "text of one", {})):
+            with pytest.raises(LogLayoutError, match="Start it again"):
+                await refused()
+
+    acted(clean_topics, scenario)
+
+
+@pytest.mark.broker
+def test_a_log_of_before_stays_as_it_is(clean_topics: Connection, caplog: pytest.LogCaptureFixture) -> None:
+    """Its histories lie by domains as they are written; that is noted, and people are told."""
+    own = book()
+
+    async def scenario(workers: Workers) -> None:
+        written = note_at_start(None, KEYS.fingerprint, "", 1)
+        await control.put_notes(workers.publisher, {"hash-key": written})
+        at_work = Announcer(clean_topics, workers.publisher, own, KEYS, Formers(KEYS))
+        await at_work.put_in_force("one", "text of one", {})
+        await workers.publisher.send(Outgoing({(CONTROL.name, 0): [{"key": "layout", "value": None}]}))
+        await at_work.renew("one", "text of one", {})  # somebody has taken the note away: it is written again
+
+    acted(clean_topics, scenario)
+    notes, _ = notes_since(clean_topics, 0)
+    assert "layout" in notes and AS_WRITTEN.same(layout_of(notes))
+    assert own.facts("gmail.com").partition != own.facts("googlemail.com").partition
+    assert "googlemail.com" in caplog.text
 
 
 def _hash(keys: Keys) -> str:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from sidestep.streams.runtime.partitioner import partition_of
 from sidestep.streams.screen.keys import Keys
+from sidestep.streams.screen.log_layout import AS_WRITTEN, by_mailbox
 from sidestep.streams.screen.subject_lists import Line, read_lines
 from sidestep.streams.screen.suppressions import Target
 from sidestep.streams.screen.traps import (
@@ -81,9 +82,10 @@ def test_any_text_is_read_or_refused(text: str) -> None:
 
 def test_a_bare_key_goes_to_every_partition() -> None:
     """Everything else to where its mail is judged."""
-    assert [0, 1, 2, 3] == places_of(Target("", JANE), 4)
-    assert [partition_of("example.com", 64)] == places_of(Target("example.com", JANE), 64)
-    assert 2 == len(places_of(read_trap("jane@gmail.com", KEYS), 64))
+    assert [0, 1, 2, 3] == places_of(Target("", JANE), by_mailbox(), 4)
+    assert [partition_of("example.com", 64)] == places_of(Target("example.com", JANE), by_mailbox(), 64)
+    for layout, places in ((by_mailbox(), 1), (AS_WRITTEN, 2)):
+        assert places == len(places_of(read_trap("jane@gmail.com", KEYS), layout, 64))
 
 
 @pytest.mark.parametrize(

@@ -46,6 +46,15 @@ def identity(local: str, domain: str) -> str:
     return rule.apply(lowered, domain) if rule else f"{lowered}@{domain}"
 
 
+def domains_of(domain: str) -> frozenset[str]:
+    """All domains under which the mailboxes of a domain can be written to; itself, at least."""
+    rules = mailbox_rules()
+    rule = rules.get(domain)
+    if rule is None or not rule.mailbox:
+        return frozenset((domain,))
+    return frozenset(name for name, other in rules.items() if other.mailbox == rule.mailbox)
+
+
 @cache
 def mailbox_rules() -> Mapping[str, MailboxRule]:
     """The rules of mailbox providers, by domain."""

@@ -3,16 +3,18 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-from sidestep.streams.runtime.partitioner import partition_of
 from sidestep.streams.screen.lists.classes import Lists
 from sidestep.streams.screen.lists.typo import NearMiss
+from sidestep.streams.screen.log_layout import LogLayout, by_mailbox
 
 REMEMBERED = 200_000
 
 
 class DomainFacts(NamedTuple):
-    """The facts of a domain. `partition` of the evidence log; `near_miss` where it is close to a large provider's."""
+    """The facts of a domain. `key` and `partition` of evidence in the log; `near_miss` where it is close to a large
+    provider's."""
 
+    key: str
     partition: int
     classes: tuple[str, ...]
     near_miss: NearMiss | None
@@ -25,6 +27,8 @@ class DomainBook:
         self.lists = lists
         self._suggest = suggest
         self.partitions = partitions
+        self.layout = by_mailbox()
+        """As new logs are laid out, until the cluster has said how its log is."""
         self._facts: dict[str, DomainFacts] = {}
 
     def facts(self, domain: str) -> DomainFacts:
@@ -32,9 +36,15 @@ class DomainBook:
         found = self._facts.get(domain)
         return found if found is not None else self._work_out(domain)
 
-    def partition(self, key: str) -> int:
+    def heard(self, layout: LogLayout) -> None:
+        """How the cluster's log is laid out."""
+        if not layout.same(self.layout):
+            self._facts.clear()
+        self.layout = layout
+
+    def partition(self, name: str) -> int:
         """The partition of the evidence log for a domain, or for the text of an address that has none."""
-        return partition_of(key, self.partitions)
+        return self.layout.partition(name, self.partitions)
 
     def _work_out(self, domain: str) -> DomainFacts:
         if len(self._facts) >= REMEMBERED:
@@ -42,6 +52,6 @@ class DomainBook:
         near_miss, classes = self._suggest(domain), self.lists.domain_classes(domain)
         if near_miss is None and domain in self.lists.faint:
             classes += ("faint-miss",)
-        facts = DomainFacts(self.partition(domain), classes, near_miss)
+        facts = DomainFacts(self.layout.key(domain), self.partition(domain), classes, near_miss)
         self._facts[domain] = facts
         return facts
