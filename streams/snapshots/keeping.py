@@ -1,4 +1,5 @@
-"""Which snapshots are kept: the newest of each of the last days, weeks and months that have one. Pure."""
+"""Which snapshots are kept: the newest of each of the last days, weeks and months that have one, and what was the
+newest a while ago. Pure."""
 
 import re
 from collections.abc import Iterable
@@ -6,6 +7,9 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 DAY = 86_400.0
+IN_USE_SECONDS = 3 * 3600.0
+"""A reader (audit, back-test) sees first where the log ends, and then looks for a snapshot of a time before that: one
+that was the newest then must not have made way to a newer one meanwhile."""
 YEARS_LOOKED = 10
 
 
@@ -35,10 +39,13 @@ def parse_keep(text: str) -> KeepRule:
 def kept(times: Iterable[float], rule: KeepRule) -> set[float]:
     """Of snapshots taken at these times (seconds since 1970), those that the rule keeps; the newest is among them.
 
-    A day without a snapshot counts for nothing: where none are taken any more none is removed.
+    A day without a snapshot counts for nothing: where none are taken any more none is removed. Whatever was the newest
+    at any moment of the last IN_USE_SECONDS stays as well.
     """
     newest_first = sorted(times, reverse=True)
-    stays = set(newest_first[:1])
+    since = newest_first[0] - IN_USE_SECONDS if newest_first else 0.0
+    lately = [time for time in newest_first if time > since]
+    stays = set(newest_first[: len(lately) + 1])
     for count, period in zip(rule, ("%Y-%m-%d", "%G-%V", "%Y-%m"), strict=True):
         found: dict[str, float] = {}
         for time in newest_first:

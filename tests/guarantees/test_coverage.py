@@ -49,6 +49,17 @@ class Forgetting:
             lambda: {worker.readyz() for worker in self.workers} <= set(statuses), seconds, str(statuses), every=0.5
         )
 
+    def await_all_assigned(self, seconds: float) -> None:
+        """All are ready and together have everything, at one moment: the members join one by one, and each that does
+        makes the group assign anew. Faust may give two of three all: the third stands by."""
+        mended = {(200, "ok"), (200, "standby")}
+        wait_for(
+            lambda: {worker.readyz() for worker in self.workers} <= mended and _all_have_partitions(self.workers),
+            seconds,
+            "all partitions are somebody's",
+            every=0.5,
+        )
+
 
 def _all_have_partitions(workers: list[WorkerProcess]) -> bool:
     assigned = sum(sum(worker.metric("sidestep_partitions_assigned").values()) for worker in workers)
@@ -73,8 +84,7 @@ def _runs_through_a_gap(system: System, forgetting: Forgetting, traffic: Traffic
     assert 0 == late.leave(30), f"a worker that has never had a partition can leave: {late.said[-2000:]}"
     tries = [_assigned_nothing(worker) for worker in forgetting.workers]
     forgetting.on.unlink()
-    forgetting.await_all((200, "ok"), (200, "standby"), seconds=MENDED_SECONDS)  # Faust may give two of three all
-    assert _all_have_partitions(forgetting.workers)
+    forgetting.await_all_assigned(seconds=MENDED_SECONDS)
     system.verdicts.await_all(traffic.expected, 30)
     return tries
 

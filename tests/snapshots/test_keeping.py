@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidestep.streams.snapshots.keeping import DAY, KeepRule, kept, parse_keep, removed_at
+from sidestep.streams.snapshots.keeping import DAY, IN_USE_SECONDS, KeepRule, kept, parse_keep, removed_at
 
 BEGIN = datetime(2026, 1, 1, 3, tzinfo=UTC)
 RULE = KeepRule(7, 5, 12)
@@ -28,7 +28,7 @@ def test_after_a_year_there_are_days_weeks_and_months() -> None:
     assert [day for day in days if (BEGIN + timedelta(days=day)).isoweekday() == 7 and day > 360][-4:]
     months = {(BEGIN + timedelta(days=day)).strftime("%Y-%m") for day in days}
     assert 12 == len(months)
-    assert len(days) <= sum(RULE)
+    assert len(days) <= sum(RULE) + 1
 
 
 def test_of_a_day_the_newest_is_kept() -> None:
@@ -40,7 +40,14 @@ def test_where_none_are_taken_any_more_none_is_removed() -> None:
     """Days without a snapshot push none out; the newest stays in any case."""
     old = {at(0), at(1), at(2)}
     assert old == kept(old, KeepRule(3, 0, 0))
-    assert {at(2)} == kept(old, KeepRule(0, 0, 1))
+    assert {at(1), at(2)} == kept(old, KeepRule(0, 0, 1))
+
+
+def test_what_was_the_newest_a_while_ago_is_kept() -> None:
+    """Whoever has seen then where the log ends looks for it now, and finds none that is later of use."""
+    asked = {at(0), at(0, 5), at(0, 8.5), at(0, 9), at(0, 9.5)}
+    assert asked - {at(0)} == kept(asked, KeepRule(7, 0, 0))
+    assert {at(0, 9.5), at(0, 14)} == kept({*asked, at(0, 14)}, KeepRule(7, 0, 0))
 
 
 @given(st.sets(st.integers(0, 10**8), min_size=1, max_size=40), st.tuples(*[st.integers(0, 9)] * 3))
@@ -50,7 +57,8 @@ def test_what_is_kept_is_kept_again(times: set[int], counts: tuple[int, int, int
     stays = kept(map(float, times), rule)
     assert max(times) in stays
     assert stays == kept(stays, rule)
-    assert len(stays) <= max(sum(counts), 1)
+    lately = [time for time in times if time > max(times) - IN_USE_SECONDS]
+    assert len(stays) <= sum(counts) + len(lately) + 1
 
 
 def test_it_can_be_said_when_each_will_be_removed() -> None:
