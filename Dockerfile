@@ -18,7 +18,7 @@ RUN python -m venv tools \
     && tools/bin/pip install --no-index --find-links wheels --upgrade setuptools \
     && tools/bin/pip wheel --no-index --no-deps --no-build-isolation --wheel-dir wheels . \
     && python -m venv --without-pip /opt/sidestep \
-    && pip --python /opt/sidestep/bin/python install --no-index --no-compile --find-links wheels sidestep \
+    && pip --python /opt/sidestep/bin/python install --no-index --no-compile --find-links wheels "sidestep[worker]" \
     && /opt/sidestep/bin/python -m compileall -q --invalidation-mode unchecked-hash /opt/sidestep/lib
 
 FROM ${PYTHON}

@@ -52,8 +52,9 @@ def locked() -> Iterator[Locked]:
 
 
 def runtime(packages: list[Locked]) -> set[str]:
-    """Names of the packages that an installed Sidestep needs, whoever else wants them."""
-    found = {re.split(r"[^\w.-]", line)[0].lower() for line in PROJECT["dependencies"]}
+    """Names of the packages that an installed worker needs, whoever else wants them."""
+    wanted = PROJECT["dependencies"] + PROJECT["optional-dependencies"]["worker"]
+    found = {re.split(r"[^\w.-]", line)[0].lower() for line in wanted}
     while more := {each.name for each in packages if each.wanted_by & found} - found:
         found |= more
     return found

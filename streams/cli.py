@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from sidestep.streams.terminal import printable_lines
+from sidestep.streams.terminal import printable, printable_lines
 from sidestep.topics.errors import SidestepError
 
 PACKAGE = "sidestep.streams.commands"
@@ -29,7 +29,10 @@ COMMANDS = {
     "simulate": (f"{PACKAGE}.simulate:simulate", "Invent a company's email of two years, with its traps."),
     "serve": (f"{PACKAGE}.serve:serve", "Answer POST /v1/validate: check addresses while a person types them."),
     "receive": (f"{PACKAGE}.receive:receive", "Take webhooks, checked, and bounces by mail into Kafka."),
-    "check-address": (f"{PACKAGE}.check_address:check_address", "Say what is known of addresses, from a shell."),
+    "check-address": (
+        f"{PACKAGE}.check_address:check_address",
+        "Say what is known of addresses, and whether mail is sent.",
+    ),
     "parse-feedback": (f"{PACKAGE}.feedback:parse_feedback", "Read bounces, complaints and webhook bodies."),
     "feedback": (f"{PACKAGE}.feedback:feedback", "Check the rules for bounces."),
     "policy": (f"{PACKAGE}.policy:policy", "Check and explain the policy file."),
@@ -55,7 +58,8 @@ PRIVATE = 0o077
 
 
 class LazyGroup(click.Group):
-    """A group whose members are imported on use. A SidestepError becomes one line on stderr and exit code 2."""
+    """A group whose members are imported on use. A SidestepError becomes one line on stderr and exit code 2; so does
+    a command of workers where only the clients are installed."""
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """Runs the command, with a umask that keeps others out of what it writes."""
@@ -86,6 +90,12 @@ class LazyGroup(click.Group):
         """Runs the command."""
         try:
             return super().invoke(ctx)
+        except ModuleNotFoundError as error:
+            name = (error.name or "").partition(".")[0]
+            if name in ("", "sidestep"):
+                raise
+            click.echo(f'sidestep: {printable(name)} is not installed: pip install "sidestep[worker]"', err=True)
+            ctx.exit(2)
         except SidestepError as error:
             click.echo(printable_lines(f"sidestep: {error}"), err=True)
             ctx.exit(2)

@@ -12,7 +12,7 @@ import sys
 import tomllib
 import venv
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ PYPROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text("u
 DECLARED = PYPROJECT["tool"]["setuptools"]
 ROOMS = ("streams", "topics", "schemas")
 BUILT_FROM = ("pyproject.toml", "README.md", "LICENSE", *ROOMS)
+WORKER: list[str] = PYPROJECT["project"]["optional-dependencies"]["worker"]
 PIP = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
 SMALL_DAY = ["demo", "--intents", "100", "--day", "5"]
 
@@ -88,24 +89,37 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def elsewhere(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The `bin` folder of an environment with the wheel and what it depends on, octet for octet as locked."""
+    """The `bin` folder of an environment with the wheel and what workers need, octet for octet as locked."""
     folder = tmp_path_factory.mktemp("installed")
-    venv.create(folder, symlinks=True)
-    locked = folder / "requirements.txt"
-    locked.write_text(runtime_requirements(), "utf-8")
-    pip = [*PIP, "--python", str(folder / "bin" / "python")]
-    _run([*pip, "install", "--no-deps", "--require-hashes", "-r", str(locked)])
-    _run([*pip, "install", "--no-deps", "--no-index", str(wheel)])
-    _run([*pip, "check"])
+    _install(folder, wheel, (*PYPROJECT["project"]["dependencies"], *WORKER))
     yield folder / "bin"
     shutil.rmtree(folder)
 
 
-def runtime_requirements() -> str:
-    """The part of requirements.lock that a user gets: what the tools of development alone need is left out."""
+@pytest.fixture(scope="module")
+def light(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Likewise, as `pip install sidestep` makes it: for a service that publishes and subscribes."""
+    folder = tmp_path_factory.mktemp("light")
+    _install(folder, wheel, PYPROJECT["project"]["dependencies"])
+    yield folder / "bin"
+    shutil.rmtree(folder)
+
+
+def _install(folder: Path, wheel: Path, requirements: Iterable[str]) -> None:
+    venv.create(folder, symlinks=True)
+    locked = folder / "requirements.txt"
+    locked.write_text(locked_for(requirements), "utf-8")
+    pip = [*PIP, "--python", str(folder / "bin" / "python")]
+    _run([*pip, "install", "--no-deps", "--require-hashes", "-r", str(locked)])
+    _run([*pip, "install", "--no-deps", "--no-index", str(wheel)])
+    _run([*pip, "check"])
+
+
+def locked_for(requirements: Iterable[str]) -> str:
+    """The part of requirements.lock that these need, directly or not."""
     lock = (ROOT / "requirements.lock").read_text("utf-8")
     blocks = {_name(block): block for block in re.split(r"^(?=[a-z0-9])", lock, flags=re.MULTILINE)[1:]}
-    wanted = {_name(line) for line in PYPROJECT["project"]["dependencies"]}
+    wanted = {_name(line) for line in requirements}
     while more := {name for name, block in blocks.items() if _needed_by(block) & wanted} - wanted:
         wanted |= more
     return "".join(block for name, block in blocks.items() if name in wanted)
@@ -140,6 +154,45 @@ def test_the_command_runs_where_nothing_else_is_installed(elsewhere: Path, tmp_p
     assert f"sidestep {PYPROJECT['project']['version']}\n" == _run([str(elsewhere / "sidestep"), "--version"])
     where = "import sidestep.streams.cli as cli; print(cli.__file__)"
     assert str(elsewhere.parent) in _run([str(elsewhere / "python"), "-I", "-c", where], cwd=tmp_path)
+
+
+PUBLISHES = """
+import sys, time
+began = time.process_time()
+from sidestep.schemas import EmailIntent
+from sidestep.topics import Publisher, Verdicts
+Publisher("127.0.0.1:1").intent
+print(time.process_time() - began)
+"""
+WORKS = "import time; began = time.process_time(); import sidestep.streams.app; print(time.process_time() - began)"
+LIGHT_MOST = 64 * 1024 * 1024
+"""Octets that an environment of a service takes, pip and all that stands in it included."""
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+def test_a_service_installs_light(light: Path, elsewhere: Path, tmp_path: Path) -> None:
+    """The contract and Kafka's clients: a fraction of what a worker takes on disk and to import; commands that need no
+    more work, the others say what to install."""
+    assert (small := _octets_in(light.parent)) < LIGHT_MOST
+    assert 5 * small < _octets_in(elsewhere.parent)
+
+    def seconds(python: Path, code: str) -> float:
+        return min(float(_run([str(python / "python"), "-I", "-c", code], cwd=tmp_path)) for _ in range(3))
+
+    assert 2 * seconds(light, PUBLISHES) < seconds(elsewhere, WORKS)
+    sidestep = str(light / "sidestep")
+    for arguments in ("--help", "publish --help", "tail --help", "topics list", "topics check --help", "acls show"):
+        assert _run([sidestep, *arguments.split()], cwd=tmp_path)
+    assert '"$id": "urn:sidestep:email-intent"' in _run([sidestep, "schema", "email-intents"], cwd=tmp_path)
+    for arguments in (["worker"], ["check-address", "ada@example.org"], ["demo"]):
+        done = subprocess.run([sidestep, *arguments], check=False, capture_output=True, text=True, cwd=tmp_path)
+        assert 2 == done.returncode
+        assert 'pip install "sidestep[worker]"' in done.stderr and 1 == len(done.stderr.splitlines()), done.stderr
+
+
+def _octets_in(folder: Path) -> int:
+    return sum(path.lstat().st_size for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
 
 
 SERVICE = """

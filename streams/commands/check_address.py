@@ -1,18 +1,24 @@
-"""sidestep check-address: everything that is known of addresses, one JSON string a line, in the order given."""
+"""sidestep check-address: everything that is known of addresses, and what would become of mail to them, in the order
+given."""
 
 import asyncio
+import io
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from functools import partial
+from pathlib import Path
 from typing import IO, Any
 
 import click
 
-from sidestep.streams.commands.lines import BOM, NotAString, arriving, json_string
+from sidestep.streams.commands.lines import BOM, NotAnAddress, address_in, arriving
+from sidestep.streams.decide.policy_file import read_policy
+from sidestep.streams.decide.policy_text import parse as parse_policy
 from sidestep.streams.decide.rules.address import UNKNOWN
 from sidestep.streams.errors import SettingsError
 from sidestep.streams.screen.address.parse import ParsedAddress
-from sidestep.streams.screen.check import Checked, check
 from sidestep.streams.screen.examiner import Examiner
 from sidestep.streams.screen.findings import Subject, subject
 from sidestep.streams.screen.lists.classes import Lists, load_lists
@@ -22,42 +28,71 @@ from sidestep.streams.screen.sources.answers import NOT_ASKED, OFFLINE, Answers
 from sidestep.streams.screen.sources.build import open_sources
 from sidestep.streams.settings import Settings, load, name_servers
 from sidestep.streams.terminal import json_line, printable
+from sidestep.streams.web.validate.answer import Answerer, CurrentVersions, Result
 
 WINDOW = 4_096
 """Lines between the one read last and the one written last: one slow name must not hold up the look-ups behind it."""
 
-COLOURS = {"yes": "green", "no": "red", "unknown": "yellow"}
+WORDS = {"approved": ("send", "green"), "rejected": ("drop", "red"), "unknown": ("unknown", "yellow")}
+"""What becomes of a message, as verdicts have it. An intent to an address of which too little is known is deferred."""
 
 Find = Callable[[ParsedAddress], Awaitable[Answers]]
-Pending = Callable[[], Awaitable["Checked | BadLine"]]
-Write = Callable[["Checked | BadLine"], None]
+Pending = Callable[[], Awaitable["Result | BadLine"]]
+Write = Callable[["Result | BadLine"], None]
 Queue = asyncio.Queue[Pending | None]
 
 
 @click.command("check-address")
-@click.argument("files", metavar="[FILE]...", nargs=-1, type=click.File("rb"))
+@click.argument("given", metavar="[ADDRESS|FILE]...", nargs=-1)
 @click.option("--dns", metavar="HOST:PORT", help="Name server to ask, several with commas.  [default: the system's]")
 @click.option("--offline", is_flag=True, help="Ask nobody: mx is unknown.")
 @click.option("--sources", metavar="FILE", help="Block lists, feeds, … to ask too. [env: SIDESTEP_SOURCES]")
+@click.option("--policy", metavar="FILE", help="The policy that answers follow from. [env: SIDESTEP_POLICY]")
+@click.option("--stream", default="", metavar="NAME", help="Of the message: transactional, marketing, …")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 def check_address(
-    files: tuple[IO[bytes], ...], dns: str | None, offline: bool, sources: str | None, as_json: bool
+    given: tuple[str, ...],
+    dns: str | None,
+    offline: bool,
+    sources: str | None,
+    policy: str | None,
+    stream: str,
+    as_json: bool,
 ) -> None:
-    """Say what is known of addresses: syntax, mail service, classes, a likely slip.
+    """Say what is known of addresses, and whether a message to each would be sent or dropped, and why.
 
-    Each line of FILE (- or nothing is standard input) is a JSON string. The answers come in the same order, each as
-    soon as it can. A line that is not a JSON string is answered with an error, and the exit code is 1 then; blank lines
-    are left out.
+    As /v1/validate does, without anybody's history. Each line of FILE (- or nothing is standard input) is an address,
+    or one as a JSON string. The answers come in the same order, each as soon as it can. A line that holds no address is
+    answered with an error, and the exit code is 1 then; blank lines are left out.
     """
     if dns is not None and not dns.strip(", "):
         raise click.UsageError("--dns names no server; leave it out to ask those of the system")
     if offline and dns:
         raise click.UsageError("--offline asks nobody: leave out --dns")
-    streams = files or (click.get_binary_stream("stdin"),)
     show = _json if as_json else _text
-    settings = load(name_servers=dns, sources=sources)
-    if not asyncio.run(_check_all(streams, settings, offline, lambda answer: click.echo(show(answer)))):
-        raise SystemExit(1)
+    settings = load(name_servers=dns, sources=sources, policy=policy)
+    with ExitStack() as opened:
+        streams = tuple(opened.enter_context(_stream(text)) for text in given or ("-",))
+        if not asyncio.run(_check_all(streams, settings, offline, stream, lambda answer: click.echo(show(answer)))):
+            raise SystemExit(1)
+
+
+@contextmanager
+def _stream(given: str) -> Iterator[IO[bytes]]:
+    """Lines with addresses: standard input, a file, or the one that stands on the command line itself."""
+    if given == "-":
+        yield click.get_binary_stream("stdin")
+    elif "@" in given and not Path(given).exists():
+        yield io.BytesIO(json_line(given).encode())
+    else:
+        try:
+            with Path(given).open("rb") as file:
+                yield file
+        except OSError as error:
+            raise click.BadParameter(
+                f"{printable(given)!r} is neither an address nor a file that can be read: {error.strerror}",
+                param_hint="[ADDRESS|FILE]...",
+            ) from None
 
 
 class BadLine:
@@ -71,9 +106,18 @@ class BadLine:
 class LineChecker:
     """Starts a look-up for each line as it comes, and has the answers ready in their order."""
 
-    def __init__(self, find: Find, lists: Lists, concurrency: int, unasked: Answers = NOT_ASKED):
+    def __init__(
+        self,
+        find: Find,
+        lists: Lists,
+        answerer: Answerer,
+        concurrency: int,
+        unasked: Answers = NOT_ASKED,
+        stream: str = "",
+    ):
         self._find = find
-        self._lists = lists
+        self._answerer = answerer
+        self._stream = stream
         self._unasked = unasked
         self._facts = DomainBook(lists, suggest, partitions=1).facts
         self._examiner = Examiner(lists)
@@ -84,8 +128,8 @@ class LineChecker:
     def start(self, number: int, line: bytes) -> Pending:
         """The answer to a line, under way; to be called in the order of the lines."""
         try:
-            about = subject(json_string(line), self._facts)
-        except NotAString as error:
+            about = subject(address_in(line), self._facts)
+        except NotAnAddress as error:
             return partial(_known, BadLine(number, str(error)))
         if not about.domain:
             return partial(_known, self._check(about, self._unasked))
@@ -101,28 +145,37 @@ class LineChecker:
         self._examiner.note(about, answers)
         return answers
 
-    async def _finish(self, about: Subject, task: asyncio.Task[Answers]) -> Checked:
+    async def _finish(self, about: Subject, task: asyncio.Task[Answers]) -> Result:
         answers = await task
         if about.near_miss is not None and self._near:
             # near misses that came together are judged together, whichever was answered first
             await asyncio.wait(self._near)
         return self._check(about, answers)
 
-    def _check(self, about: Subject, answers: Answers) -> Checked:
+    def _check(self, about: Subject, answers: Answers) -> Result:
         (found,) = self._examiner.examine([(about, answers)])
-        return check(about, answers, found, self._lists)
+        return self._answerer.result(about, answers, found, self._stream, int(time.time()))
 
 
-async def _check_all(streams: tuple[IO[bytes], ...], settings: Settings, offline: bool, write: Write) -> bool:
-    """False if a line was no JSON string. Raises SettingsError, SourcesError, OSError."""
-    lists = load_lists()
+async def _check_all(
+    streams: tuple[IO[bytes], ...], settings: Settings, offline: bool, stream: str, write: Write
+) -> bool:
+    """False if a line held no address. Raises SettingsError, PolicyError, SourcesError, OSError."""
+    lists, policy = load_lists(), parse_policy(read_policy(settings))
+
+    def checker(find: Find, unasked: Answers, feeds: Callable[[], Mapping[str, str]] = dict) -> LineChecker:
+        versions = CurrentVersions(policy.version, lists.versions, feeds)
+        return LineChecker(find, lists, Answerer(policy, lists, versions), settings.dns_concurrency, unasked, stream)
+
     if offline:
-        return await _pump(streams, LineChecker(_offline, lists, settings.dns_concurrency, OFFLINE), write)
+        return await _pump(streams, checker(_offline, OFFLINE), write)
     servers = name_servers(settings)
     sources = open_sources(settings, servers and [_address_of(host, port) for host, port in servers])
     try:
         await sources.prepare()
-        return await _pump(streams, LineChecker(sources.inquiry.ask, lists, settings.dns_concurrency), write)
+        feeds = sources.feeds
+        versions = (lambda: feeds.book.versions) if feeds is not None else dict[str, str]
+        return await _pump(streams, checker(sources.inquiry.ask, NOT_ASKED, versions), write)
     finally:
         await sources.close()
 
@@ -161,7 +214,7 @@ async def _numbered(streams: tuple[IO[bytes], ...]) -> AsyncIterator[tuple[int, 
                 yield number, text
 
 
-async def _known(answer: Checked | BadLine) -> Checked | BadLine:
+async def _known(answer: Result | BadLine) -> Result | BadLine:
     return answer
 
 
@@ -179,26 +232,36 @@ def _address_of(host: str, port: int) -> tuple[str, int]:
         raise SettingsError(f"name server {host!r}: {error}; give its IP address") from None
 
 
-def _json(answer: Checked | BadLine) -> str:
+def _json(answer: Result | BadLine) -> str:
     # ASCII alone: addresses come from strangers, terminals and pipes differ, and lone surrogates have no UTF-8
     return json_line(_fields(answer))
 
 
-def _fields(answer: Checked | BadLine) -> dict[str, Any]:
+def _fields(answer: Result | BadLine) -> dict[str, Any]:
     return {"line": answer.line, "error": answer.text} if isinstance(answer, BadLine) else answer.as_dict()
 
 
-def _text(answer: Checked | BadLine) -> str:
+def _text(answer: Result | BadLine) -> str:
     if isinstance(answer, BadLine):
-        return click.style("error  ", fg="red") + f"line {answer.line}: {printable(answer.text)}"
-    who = printable(answer.address)
+        return click.style("error  ", fg="red") + f" line {answer.line}: {printable(answer.text)}"
+    word, colour = WORDS[answer.outcome]
+    why = "; ".join(f"{rule.id}: {rule.text}" for rule in answer.rules)
+    parts = [", ".join(_notes(answer)), f"[{why}]" if why else ""]
+    return click.style(f"{word:<7}", fg=colour, bold=True) + printable(
+        " " + "  ".join([answer.address, *filter(None, parts)])
+    )
+
+
+def _notes(answer: Result) -> Iterator[str]:
     if answer.reason:
-        return click.style("invalid", fg="red") + f" {who}  {printable(answer.reason)}"
-    mx = click.style(f"{answer.mx:<7}", fg=COLOURS[answer.mx])
-    notes = [UNKNOWN.get(answer.mx_reason, answer.mx_reason), answer.mx_provider, *answer.classes]
-    notes += [f"listed by {x.list}: {x.reason}" for x in answer.listed if x.reason]
+        yield answer.reason
+        return
+    yield f"mail: {answer.mx} ({UNKNOWN.get(answer.mx_reason, answer.mx_reason)})"
+    if answer.mx_provider:
+        yield answer.mx_provider
+    yield from answer.classes
+    yield from (f"listed by {each.list}: {each.reason}" for each in answer.listed if each.reason)
     if answer.mailbox is not None:
-        notes.append(f"mailbox {answer.mailbox.outcome} ({answer.mailbox.reason})")
+        yield f"mailbox {answer.mailbox.outcome} ({answer.mailbox.reason})"
     if answer.suggestion:
-        notes.append(f"perhaps {answer.suggestion}")
-    return f"{mx} {who}  " + printable(", ".join(filter(None, notes)))
+        yield f"perhaps {answer.suggestion}"

@@ -16,24 +16,27 @@ AHEAD = 4
 BOM = b"\xef\xbb\xbf"
 
 
-class NotAString(ValueError):
-    """A line that is not a JSON string; says why."""
+class NotAnAddress(ValueError):
+    """A line in which no address can be; says why."""
 
 
-def json_string(line: bytes) -> str:
-    """The string in a line, lone surrogates included. Raises NotAString."""
+def address_in(line: bytes) -> str:
+    """The text of a line that is to be an address: the line as it is, or the JSON string in it, lone surrogates
+    included. Raises NotAnAddress."""
     if len(line) > LINE_MAX:
-        raise NotAString(f"longer than {LINE_MAX} octets")
+        raise NotAnAddress(f"longer than {LINE_MAX} octets")
     try:
         text = line.decode("utf-8").strip(" \t\r\n")
     except UnicodeDecodeError as error:
-        raise NotAString(f"not UTF-8 at octet {error.start}") from None
-    if not text.startswith('"'):
-        raise NotAString("not a JSON string")
+        raise NotAnAddress(f"not UTF-8 at octet {error.start}") from None
+    if not (text.startswith('"') and text.endswith('"')):
+        if "@" not in text or text.startswith(("{", "[")):
+            raise NotAnAddress("neither an address nor a JSON string")
+        return text
     try:
         return str(json.loads(text))
     except json.JSONDecodeError as error:
-        raise NotAString(f"not a JSON string: {error.msg.removesuffix(' at')} at character {error.pos}") from None
+        raise NotAnAddress(f"not a JSON string: {error.msg.removesuffix(' at')} at character {error.pos}") from None
 
 
 def split(stream: IO[bytes]) -> Iterator[list[bytes]]:

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sidestep.streams.cli import main
-from sidestep.streams.commands.lines import LINE_MAX, NotAString, json_string, split
+from sidestep.streams.commands.lines import LINE_MAX, NotAnAddress, address_in, split
 from sidestep.streams.local.nameserver import NameServer
 from tests.canaries import CANARY_ZONES
 
@@ -61,9 +61,11 @@ def test_every_field(dns: str) -> None:
     (found,) = checked("--dns", dns, addresses=["No-Reply+x@Yopmail.com"])
     assert list(found) == [
         "address", "syntax", "reason", "normalized", "identity", "domain", "mx", "mx_reason", "classes", "suggestion",
-        "listed", "mx_provider", "mx_checked_at", "mx_ttl", "mailbox",
+        "listed", "mx_provider", "mx_checked_at", "mx_ttl", "mailbox", "outcome", "rules", "versions",
     ]  # fmt: skip
     assert abs(found.pop("mx_checked_at") / 1000 - time.time()) < 60
+    assert found.pop("versions").keys() == {"policy", "lists", "engine"}
+    assert ("rejected", "disposable-address") == (found.pop("outcome"), found.pop("rules")[0]["id"])
     versions = [match.pop("version") for match in found["listed"]]
     assert all(versions) and len(versions) == 2
     assert found == {
@@ -142,11 +144,11 @@ def test_an_address_that_is_refused_is_not_asked_about(dns: str) -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        "jane@example.com",
+        "jane",
         "5",
         "null",
         '["a"]',
-        '{"to":"a"}',
+        '{"to":"a@b.example"}',
         '"open',
         '"a" "b"',
         '"tab\t"',
@@ -156,7 +158,7 @@ def test_an_address_that_is_refused_is_not_asked_about(dns: str) -> None:
         b'"' + b"x" * (LINE_MAX + 10) + b'"',
     ],
 )
-def test_a_line_that_is_no_json_string(line: str | bytes) -> None:
+def test_a_line_that_holds_no_address(line: str | bytes) -> None:
     """Is answered in its place with its number; the others are not disturbed; the exit code says so at the end."""
     octets = line.encode() if isinstance(line, str) else line
     result = run("--offline", "--json", stdin=b'"a@b.example"\n\n' + octets + b'\n"c@d.example"')
@@ -196,7 +198,40 @@ def test_for_people() -> None:
     result = run("--offline", stdin='"jane@gmial.com"\n"a\\u001b[2J@x.com"\n')
     typo, hostile = result.stdout.splitlines()
     assert "perhaps jane@gmail.com" in typo
-    assert hostile.startswith("invalid a\N{REPLACEMENT CHARACTER}[2J@x.com")
+    assert hostile.startswith("drop    a\N{REPLACEMENT CHARACTER}[2J@x.com  control-character  [address-syntax: ")
+
+
+def test_addresses_on_the_command_line_and_plain_lines(dns: str, tmp_path: Path) -> None:
+    """As a newcomer tries it first: would mail be sent or dropped? With the sentence that a verdict would have."""
+    result = run("--dns", dns, "jane@null.example", "jane@good.example")
+    dropped, sent = result.stdout.splitlines()
+    assert (0, True) == (result.exit_code, dropped.startswith("drop    jane@null.example  mail: no (null-mx)"))
+    assert dropped.endswith(
+        "  [domain-takes-no-mail: null.example takes no mail: the domain says that it takes no mail "
+        "(null MX, RFC 7505).]"
+    )
+    assert sent == "send    jane@good.example  mail: yes (mx)"
+    (tmp_path / "list@home").write_text("jane@broken.example\r\n", "utf-8")
+    result = run("--dns", dns, "-", str(tmp_path / "list@home"), stdin='jane@good.example\n"a b"@good.example\n')
+    assert ["send", "send", "unknown"] == [line.split()[0] for line in result.stdout.splitlines()]
+    result = run("jane")
+    assert (2, True) == (
+        result.exit_code,
+        "neither an address nor a file that can be read: No such file" in result.stderr,
+    )
+
+
+def test_a_policy_of_ones_own_is_asked(dns: str, tmp_path: Path) -> None:
+    """What it lets pass is sent."""
+    shipped = CliRunner().invoke(main, ["policy", "show", "--toml"]).stdout
+    policy = tmp_path / "policy.toml"
+    head, _, tail = shipped.partition("[rules.disposable-address]")
+    policy.write_text(f"{head}[rules.disposable-address]{tail.replace('reject', 'flag', 1)}", "utf-8")
+    found = [
+        checked("--dns", dns, *options, addresses=["a@yopmail.com"])[0]["outcome"]
+        for options in ((), ("--policy", str(policy)))
+    ]
+    assert ["rejected", "approved"] == found
 
 
 @pytest.mark.parametrize(
@@ -298,11 +333,11 @@ def test_lines_do_not_depend_on_how_they_arrive(lines: list[bytes], size: int) -
 
 
 @given(st.binary(max_size=40) | st.text(st.characters(), max_size=40).map(json.dumps).map(str.encode))
-def test_any_line_is_a_string_or_refused(line: bytes) -> None:
+def test_any_line_is_text_or_refused(line: bytes) -> None:
     """Never another exception."""
     try:
-        assert isinstance(json_string(line), str)
-    except NotAString as error:
+        assert isinstance(address_in(line), str)
+    except NotAnAddress as error:
         assert str(error)
 
 

@@ -193,7 +193,9 @@ async def _by_web(inquiry: Inquiry, book: DomainBook) -> list[Said]:
 
 
 async def _by_command(inquiry: Inquiry, book: DomainBook) -> list[Said]:
-    checker = LineChecker(inquiry.ask, book.lists, concurrency=4)
+    policy = parse_policy(SHIPPED.read_text("utf-8"))
+    answerer = Answerer(policy, book.lists, CurrentVersions(policy.version, book.lists.versions))
+    checker = LineChecker(inquiry.ask, book.lists, answerer, concurrency=4)
     pending = [checker.start(number, json.dumps(address).encode()) for number, address in enumerate(ADDRESSES)]
     answers = [await answer() for answer in pending]
     return [_said(answer) for answer in answers if isinstance(answer, Checked)]
