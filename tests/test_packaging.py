@@ -182,8 +182,8 @@ def test_a_service_installs_light(light: Path, elsewhere: Path, tmp_path: Path) 
 
     assert 2 * seconds(light, PUBLISHES) < seconds(elsewhere, WORKS)
     sidestep = str(light / "sidestep")
-    for arguments in ("--help", "publish --help", "tail --help", "topics list", "topics check --help", "acls show"):
-        assert _run([sidestep, *arguments.split()], cwd=tmp_path)
+    for light_one in ("--help", "publish --help", "tail --help", "topics list", "topics check --help", "acls show"):
+        assert _run([sidestep, *light_one.split()], cwd=tmp_path)
     assert '"$id": "urn:sidestep:email-intent"' in _run([sidestep, "schema", "email-intents"], cwd=tmp_path)
     for arguments in (["worker"], ["check-address", "ada@example.org"], ["demo"]):
         done = subprocess.run([sidestep, *arguments], check=False, capture_output=True, text=True, cwd=tmp_path)
