@@ -1,5 +1,7 @@
 """History follows the mailbox and not the spelling of the address, through real workers."""
 
+import json
+
 import pytest
 from click.testing import CliRunner
 
@@ -87,6 +89,8 @@ def test_what_is_said_of_one_spelling_stops_mail_to_the_other(system: System) ->
     third = send(system, "third", "s.top+x@googlemail.com", "go@googlemail.com")
     assert [{"suppressed"}, set()] == [rules(system, key) for key in third]
     assert "complained" in run(system, "marks", "show", "complaintJane.Doe@googlemail.com")
+    story = run(system, "explain", "--recipient", "complaintJaneDoe@gmail.com", "--since", "1h", "--json")
+    assert [3] == [len(json.loads(line)["events"]) for line in story.splitlines()], "two intents and the complaint"
     run(system, "suppress", "remove", "stop@googlemail.com", "--by", "ann")
     assert "nothing is suppressed" in run(system, "suppress", "list")
     fourth = send(system, "fourth", "stop@gmail.com")
