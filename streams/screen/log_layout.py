@@ -80,20 +80,3 @@ def still_laid_out(found: LogLayout, own: LogLayout) -> None:
             "The log has been laid out in another way since this worker started: histories lie in other partitions. "
             "Start it again, and it goes by that."
         )
-
-
-def origins(before: LogLayout, count_before: int, now: LogLayout, count: int) -> dict[int, dict[int, list[str]]]:
-    """For each partition of a new generation of the log: those of the one before it where its histories lie, and
-    which domains make it so. The first is the partition from which all others of its domains come, whose names nobody
-    can list; of it no domain is named.
-
-    Raises ValueError where the new count is no multiple of the one before: then any domain may come from anywhere.
-    """
-    if count % count_before:
-        raise ValueError(f"{count} is no multiple of {count_before}")
-    found: dict[int, dict[int, list[str]]] = {number: {number % count_before: []} for number in range(count)}
-    for domain in sorted({*before.mailboxes, *now.mailboxes}):
-        new, old = now.partition(domain, count), before.partition(domain, count_before)
-        if old != new % count_before:
-            found[new].setdefault(old, []).append(domain)
-    return found

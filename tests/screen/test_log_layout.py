@@ -1,7 +1,5 @@
 """The layout of the log: all spellings of a mailbox in one partition, and whose word counts."""
 
-from collections.abc import Iterator
-
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
@@ -21,7 +19,6 @@ from sidestep.streams.screen.log_layout import (
     LogLayout,
     by_mailbox,
     layout_of,
-    origins,
     still_laid_out,
 )
 
@@ -124,22 +121,3 @@ def test_a_worker_does_not_go_on_by_another_layout() -> None:
     still_laid_out(LogLayout({}, 3), AS_WRITTEN)
     with pytest.raises(LogLayoutError, match="Start it again"):
         still_laid_out(by_mailbox(), AS_WRITTEN)
-
-
-@pytest.mark.parametrize(("before", "now"), [(4, 4), (4, 12), (3, 6)])
-def test_every_history_has_come_along(before: int, now: int) -> None:
-    """Into the partition where it lies now come those of the partition where it lay, of every domain."""
-    found = origins(AS_WRITTEN, before, by_mailbox(), now)
-    assert [*range(now)] == [*found]
-    assert all([] == next(iter(come.values())) for come in found.values())
-    for domain in (*RULES, "example.com", "example.org", "a.example", "b.example"):
-        new, old = by_mailbox().partition(domain, now), AS_WRITTEN.partition(domain, before)
-        assert old in found[new]
-        assert old == new % before or domain in found[new][old]
-    assert dict(_own(before, now)) == origins(by_mailbox(), before, by_mailbox(), now)
-    with pytest.raises(ValueError, match="no multiple"):
-        origins(AS_WRITTEN, 4, by_mailbox(), 6)
-
-
-def _own(before: int, now: int) -> Iterator[tuple[int, dict[int, list[str]]]]:
-    return ((number, {number % before: []}) for number in range(now))
