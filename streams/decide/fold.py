@@ -44,7 +44,7 @@ from sidestep.streams.decide.rules.ladder import Ladder
 from sidestep.streams.decide.rules.trap_risk import trap_risk, valid_since
 from sidestep.streams.decide.slow_down import another_minute
 from sidestep.streams.decide.sources import is_watched, meter, sent
-from sidestep.streams.decide.standing import Follows, judged, pass_over, refuse, situation
+from sidestep.streams.decide.standing import JUDGED, Follows, judged, pass_over, refuse, situation
 from sidestep.streams.decide.state import Controls, State, Stories
 from sidestep.streams.decide.suppress import suppress
 from sidestep.streams.decide.sweep import sweep
@@ -118,7 +118,7 @@ def _fold_intent(state: State, evidence: IntentEvidence, position: LogPosition) 
             "to this topic."
         )
     met = situation(state, evidence)
-    if met.follows is Follows.JUDGED:
+    if met.follows is JUDGED:
         judge = _try_out if evidence.test else _judge
         return judge(state, evidence, policy, ladder, scales, position)
     if met.follows is Follows.PASSED_OVER:

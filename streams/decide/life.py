@@ -30,24 +30,29 @@ def seen(domain: DomainRow, evidence: IntentEvidence, now: int) -> bool:
     mx = evidence.mx
     if mx is None:
         return False
-    if mx.outcome == "yes" and mx.provider != domain.provider:
-        domain.provider = mx.provider
-    if mx.outcome == "no":
+    outcome = mx.outcome
+    if outcome == "no":
         if not domain.dark_since:
             domain.dark_since = now
         domain.dark_reason = mx.reason
-    elif mx.outcome == "yes":
-        changed = bool(mx.exchanges) and mx.exchanges[0] != domain.exchange
-        elsewhere = changed and has_moved(domain, mx.exchanges)
-        if domain.dark_since:
-            _came_back(domain, elsewhere, now)
-        if elsewhere:
-            settle(domain, now)
-        if changed:
-            comes = elsewhere or not domain.exchange
-            domain.exchange = mx.exchanges[0]
-            return comes
-    return False
+    if outcome != "yes":
+        return False
+    if mx.provider != domain.provider:
+        domain.provider = mx.provider
+    exchanges = mx.exchanges
+    changed = bool(exchanges) and exchanges[0] != domain.exchange
+    if not (changed or domain.dark_since):  # nearly always
+        return False
+    elsewhere = changed and has_moved(domain, exchanges)
+    if domain.dark_since:
+        _came_back(domain, elsewhere, now)
+    if elsewhere:
+        settle(domain, now)
+    if not changed:
+        return False
+    comes = elsewhere or not domain.exchange
+    domain.exchange = exchanges[0]
+    return comes
 
 
 def _came_back(domain: DomainRow, elsewhere: bool, now: int) -> None:
@@ -59,24 +64,24 @@ def _came_back(domain: DomainRow, elsewhere: bool, now: int) -> None:
 def approved(row: RecipientRow, evidence: IntentEvidence, settled_at: int, watched: bool, now: int) -> None:
     """A message goes out to it. `settled_at`: when its domain came to the mail servers that it has; `watched`: whether
     it would be reported that a person reads it."""
-    name = history_name(evidence)
-    if not row.last_approved:
-        row.service, row.source = name, evidence.source
+    name, source, before = history_name(evidence), evidence.source, row.last_approved
+    if not before:
+        row.service, row.source = name, source
         row.alone = 0 if heard_of(row) else PROVED if evidence.proved else CLAIMED
-    elif row.last_approved < settled_at:
-        row.unanswered = row.unseen = 0  # whoever is there now has had nothing yet
-    if row.last_approved:
-        if now - row.last_approved > row.silence:
-            row.silence, row.woken_at = now - row.last_approved, now
+    else:
+        if before < settled_at:
+            row.unanswered = row.unseen = 0  # whoever is there now has had nothing yet
+        if now - before > row.silence:
+            row.silence, row.woken_at = now - before, now
         if row.last_service != name:
             _another_writes(row, name)
     row.last_approved = now
     row.unanswered += 1
     if watched:
         row.unseen += 1
-    as_first = evidence.source == row.source and name == row.service and not evidence.campaign
+    as_first = source == row.source and name == row.service and not evidence.campaign
     if not as_first:
-        row.last = LastMessage(name, evidence.source, evidence.campaign)
+        row.last = LastMessage(name, source, evidence.campaign)
     elif row.last is not None:
         row.last = None
     if row.alone and (row.service != name or evidence.proved):

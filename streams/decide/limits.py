@@ -32,17 +32,19 @@ def limit(
     # what follows is the same for the two of them, without a bucket made for each intent, and with earliest() and
     # advance() written out
     by_domain, by_service = pair.domain_rate, pair.service_rate
-    kept = 0
-    if by_domain is not None and (evidence.proved or domain.proved is not None):
-        kept = kept_back(domain, evidence, by_domain, now_us // 1_000_000)
-    if by_domain is not None and domain.tat_us - by_domain.tolerance_us + kept > now_us:
-        return RateBucket(Passing(evidence, policy, now_us), "domain-limit", by_domain, domain).stop()
-    if by_service is not None and service.tat_us - by_service.tolerance_us > now_us:
-        return RateBucket(Passing(evidence, policy, now_us), "service-limit", by_service, service).stop()
+    domain_tat, service_tat = domain.tat_us, service.tat_us
     if by_domain is not None:
-        domain.tat_us = (domain.tat_us if domain.tat_us > now_us else now_us) + by_domain.interval_us
+        kept = 0
+        if evidence.proved or domain.proved is not None:
+            kept = kept_back(domain, evidence, by_domain, now_us // 1_000_000)
+        if domain_tat - by_domain.tolerance_us + kept > now_us:
+            return RateBucket(Passing(evidence, policy, now_us), "domain-limit", by_domain, domain).stop()
     if by_service is not None:
-        service.tat_us = (service.tat_us if service.tat_us > now_us else now_us) + by_service.interval_us
+        if service_tat - by_service.tolerance_us > now_us:
+            return RateBucket(Passing(evidence, policy, now_us), "service-limit", by_service, service).stop()
+        service.tat_us = (service_tat if service_tat > now_us else now_us) + by_service.interval_us
+    if by_domain is not None:
+        domain.tat_us = (domain_tat if domain_tat > now_us else now_us) + by_domain.interval_us
     return None
 
 

@@ -166,9 +166,10 @@ class Scales:
         return found
 
     def _of_source(self, source: SourceRow, evidence: IntentEvidence, recipient: RecipientRow) -> int:
-        if not brought(recipient, evidence):
-            return 0
-        found, share = 0, bad_share(source, self._least)
+        share = bad_share(source, self._least)
+        if (share < self._doubtful and share < self._dirty and not source.traps) or not brought(recipient, evidence):
+            return 0  # nearly always
+        found = 0
         if share >= self._dirty:
             found = _BIT["dirty-source"]
         elif share >= self._doubtful:

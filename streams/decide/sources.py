@@ -28,7 +28,7 @@ def meter(
 ) -> Finding | None:
     """A finding that keeps the intent back for the sake of its source or campaign. `stories`: the intent's own."""
     probation, held = policy.rules["source-probation"], policy.rules["source-held"]
-    source, campaign, _ = stories
+    source, campaign = stories.source, stories.campaign
     found = None
     if source is not None and (
         state.controls.holds
@@ -44,13 +44,12 @@ def meter(
 
 def sent(stories: Stories, now: int) -> None:
     """A message goes out."""
-    for row in stories:
-        if row is not None:
-            if row.last_sent != now:
-                row.last_sent = now
-            row.sent += 1
-            if row.sent >= REPRESENTATIVE:
-                _halve(row)
+    for row in stories.rows:
+        if row.last_sent != now:
+            row.last_sent = now
+        row.sent = count = row.sent + 1
+        if count >= REPRESENTATIVE:
+            _halve(row)
 
 
 def _halve(row: SourceRow) -> None:
@@ -111,7 +110,9 @@ def _keys(last: LastMessage) -> Iterator[bytes]:
 def _may_be_held(row: SourceRow, rule: RulePolicy) -> bool:
     """What nearly every source is not, told by a glance."""
     return bool(
-        row.held_at or row.hard_bounces >= rule.bounce_share * row.sent > 0 or row.complaints >= rule.least_complaints
+        row.held_at
+        or (row.hard_bounces and row.hard_bounces >= rule.bounce_share * row.sent > 0)
+        or row.complaints >= rule.least_complaints
     )
 
 

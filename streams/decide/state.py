@@ -59,6 +59,8 @@ class Stories(NamedTuple):
     source: SourceRow | None
     campaign: SourceRow | None
     service: SourceRow
+    rows: tuple[SourceRow, ...]
+    """Those that there are."""
 
 
 class Controls:
@@ -210,23 +212,24 @@ class State:
     def stories(self, name: str, evidence: IntentEvidence, now: int) -> Stories:
         """The rows of an intent's source and campaign and of all mail of its service to write to, new if need be.
         `name`: of their history."""
-        service, source, campaign = evidence.service, evidence.source, evidence.campaign
-        names = name, source, campaign
+        if now >= self._stories_until:  # rows end: what was found in the last day can't have, because it was seen then
+            self._stories.clear()
+            self._stories_until = now + DAY
+        names = name, evidence.source, evidence.campaign
         found = self._stories.get(names)
-        if found is None or now >= self._stories_until:
-            # rows end: what was found in the last day can't have, because it was seen then
-            if now >= self._stories_until:
-                self._stories.clear()
-                self._stories_until = now + DAY
-            found = self._stories[names] = Stories(
-                self._source(source_key(name, source), service, now) if source else None,
-                self._source(campaign_key(name, campaign), service, now) if campaign else None,
-                self._story(service_key(name), service, now),
-            )
-        for row in found:
-            if row is not None and row.last_seen != now:
+        if found is None:
+            found = self._stories[names] = self._find_stories(*names, evidence.service, now)
+        for row in found.rows:
+            if row.last_seen != now:
                 row.last_seen = now
         return found
+
+    def _find_stories(self, name: str, source: str, campaign: str, service: str, now: int) -> Stories:
+        of_source = self._source(source_key(name, source), service, now) if source else None
+        of_campaign = self._source(campaign_key(name, campaign), service, now) if campaign else None
+        of_service = self._story(service_key(name), service, now)
+        rows = tuple(row for row in (of_source, of_campaign, of_service) if row is not None)
+        return Stories(of_source, of_campaign, of_service, rows)
 
     def _source(self, key: bytes, service: str, now: int) -> SourceRow:
         row = self._story(key, service, now)

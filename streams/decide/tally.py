@@ -5,8 +5,9 @@ second, in the log's order; later ones go to the rest. Of those, the TOP most fr
 (tally_records.py).
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import count as numbers_on
 from typing import NamedTuple
 
 from sidestep.schemas import IntentEvidence, Tally, Verdict
@@ -38,8 +39,8 @@ class Kind(NamedTuple):
 
 
 class _Groups(NamedTuple):
-    numbers: dict[tuple[str, str, Risk], int]
-    """Of each kind: service (by the name of its history), action and risk."""
+    numbers: defaultdict[tuple[str, str, Risk], int]
+    """From 0 on, of each kind: service (by the name of its history), action and risk."""
     each: list[int]
     """The kinds' numbers, intent by intent."""
     domains: list[tuple[int, str]]
@@ -127,11 +128,11 @@ class OpenTallies:
 
 def _group(intents: Sequence[Intent]) -> _Groups:
     """Many intents are alike: what they have in common is looked at once."""
-    groups = _Groups({}, [], [], [], [])
+    groups = _Groups(defaultdict(numbers_on().__next__), [], [], [], [])
     numbers, each, domains, others, odd = groups
     for evidence, verdict, risk in intents:
-        number = numbers.setdefault((history_name(evidence), verdict.action, risk), len(numbers))
-        mx = evidence.mx
+        name = history_name(evidence) if evidence.claimed else evidence.service
+        number, mx = numbers[name, verdict.action, risk], evidence.mx
         each.append(number)
         domains.append((number, evidence.domain))
         provider = mx.provider if mx is not None else ""

@@ -20,28 +20,25 @@ def verdict_of(
         decision="approved" if action == "send" else "rejected",
         action=action,
         risk=risk.whole,
+        risk_parts=risk.parts,
         evidence=position,
         versions=state.controls.versions,
         decided_at=state.controls.clock_ms / 1000,
         stream=evidence.stream,
         campaign=evidence.campaign,
+        source=evidence.source,
+        metadata=evidence.metadata,
     )
     if findings:
         verdict.rules = [FiredRule(finding.rule, finding.text) for finding in findings]
         if action == "defer":
             verdict.retry_at = findings[0].retry_us / 1_000_000
-    if risk.parts:
-        verdict.risk_parts = risk.parts
-    if evidence.token and action == "send" and not evidence.test:  # no message goes out that it could be of
+    if action == "send" and not evidence.test:  # else no message goes out that it could be of
         verdict.token = evidence.token
     if evidence.suggestion:
         verdict.suggestion = evidence.suggestion
-    if evidence.source:
-        verdict.source = evidence.source
     if evidence.test:
         verdict.test = True
     if evidence.proved:
         verdict.proved = evidence.proved
-    if evidence.metadata is not None:
-        verdict.metadata = evidence.metadata
     return verdict
