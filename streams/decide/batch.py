@@ -125,7 +125,9 @@ class Needs:
 def load(records: Records, controls: Controls, read: Read, between: Between) -> State:
     """A state with every row that these records may need, each table read in a call or two; and what they may end."""
     intents = [record for _, record in records if type(record) is IntentEvidence]
-    others = [record for _, record in records if type(record) is not IntentEvidence]
+    others: list[Evidence] = []
+    if len(intents) < len(records):
+        others = [record for _, record in records if type(record) is not IntentEvidence]
     needs = _needs(intents, others)
     state, sources = State(controls), needs.sources
     state.recipients = read(BOUNCE_HISTORY, needs.recipients)
@@ -154,7 +156,8 @@ def _needs(intents: Sequence[IntentEvidence], others: Sequence[Evidence]) -> Nee
     named: set[tuple[str, str, str, str]] = set()
     for intent in intents:
         # names that many have in common: rows' keys are made of them once
-        named.add((history_name(intent), intent.domain, intent.source, intent.campaign))
+        name = history_name(intent) if intent.claimed else intent.service
+        named.add((name, intent.domain, intent.source, intent.campaign))
         mx = intent.mx
         if mx is None or mx.outcome != "yes" or not mx.exchanges:
             needs.looked_up.add(intent.domain)
@@ -270,6 +273,7 @@ def decide(records: Records, state: State, topic: str, partition: int) -> Decide
     """Fold the records, which stand in this partition of the log, into the state. Raises NoPolicy."""
     controls, tallies = state.controls, state.tallies
     decided = Decided([], [])
+    verdicts = decided.verdicts
     counted = Counted([], [], [])
     others, announced = state.others, state.announced
     second = controls.clock_ms // 1000
@@ -287,7 +291,7 @@ def decide(records: Records, state: State, topic: str, partition: int) -> Decide
             decided.tallies.extend(tallies.close(partition))
             counted, second = Counted([], [], []), now
         if verdict is not None:
-            decided.verdicts.append(verdict)
+            verdicts.append(verdict)
             assert isinstance(record, IntentEvidence), "only intents have verdicts"
             if verdict.test:
                 counted.tests.append((history_name(record), verdict))

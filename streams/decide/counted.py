@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from msgspec import Struct
+
 from sidestep.schemas import FeedbackEvidence, IntentEvidence, Verdict
 from sidestep.streams.decide.risk import Risk
 
@@ -65,7 +67,7 @@ class StrayTold(NamedTuple):
     """Who has told of it, as far as that is known: key:ID, door:NAME, a service's name, or nobody."""
 
 
-class Counted(NamedTuple):
+class Counted(Struct):
     """What a stretch of the log within one second gave, in the log's order."""
 
     intents: list[tuple[IntentEvidence, Verdict, Risk]]

@@ -241,10 +241,8 @@ def _count_stop(state: State, evidence: IntentEvidence, policy: Policy, now: int
 
 def _count_meant(state: State, evidence: IntentEvidence, policy: Policy, row: RecipientRow, now: int) -> None:
     """A message that waits and comes again is one."""
-    if evidence.attempt == 1:
-        life.meant(row, evidence, now)
-        if life.is_flooded(row, policy.bombed, now):
-            state.others.append(Bombed(history_name(evidence), evidence.recipient_key, row.hour_messages))
+    if evidence.attempt == 1 and life.meant(row, evidence, now) and life.is_flooded(row, policy.bombed, now):
+        state.others.append(Bombed(history_name(evidence), evidence.recipient_key, row.hour_messages))
 
 
 def _halve(row: DomainRow | ServiceRow) -> None:

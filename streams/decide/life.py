@@ -64,7 +64,8 @@ def _came_back(domain: DomainRow, elsewhere: bool, now: int) -> None:
 def approved(row: RecipientRow, evidence: IntentEvidence, settled_at: int, watched: bool, now: int) -> None:
     """A message goes out to it. `settled_at`: when its domain came to the mail servers that it has; `watched`: whether
     it would be reported that a person reads it."""
-    name, source, before = history_name(evidence), evidence.source, row.last_approved
+    name = history_name(evidence) if evidence.claimed else evidence.service
+    source, before = evidence.source, row.last_approved
     if not before:
         row.service, row.source = name, source
         row.alone = 0 if heard_of(row) else PROVED if evidence.proved else CLAIMED
@@ -95,17 +96,18 @@ def _another_writes(row: RecipientRow, service: str) -> None:
     row.mailed = (Mailed(last, row.last_approved), *others)[:OTHERS]
 
 
-def meant(row: RecipientRow, evidence: IntentEvidence, now: int) -> None:
-    """Somebody wants to write to it, whether that goes out or not."""
+def meant(row: RecipientRow, evidence: IntentEvidence, now: int) -> bool:
+    """Somebody wants to write to it, whether that goes out or not. Returns whether others did so in the same hour."""
     if now - row.hour_began >= HOUR:
         row.hour_began, row.hour_messages = now, 1
         if row.hour_forms:
             row.hour_forms = 0
-        return  # nearly always it is the only one
+        return False  # nearly always it is the only one
     row.hour_messages += 1
     if row.hour_messages > 1:
         form = f"{history_name(evidence)}\x1f{evidence.source}\x1f{evidence.campaign}"
         row.hour_forms |= 1 << (crc32(form.encode("utf-8", "replace")) & 31)
+    return True
 
 
 def is_flooded(row: RecipientRow, most: int, now: int) -> bool:

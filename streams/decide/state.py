@@ -1,6 +1,8 @@
 """What the fold reads and writes of a partition: rows by key, and the control records in force. Plain values only."""
 
-from typing import Any, NamedTuple
+from typing import Any
+
+from msgspec import Struct
 
 from sidestep.schemas import ErasureRecord, IntentEvidence, ModelSnapshot, Pace, PolicyRecord, Versions
 from sidestep.schemas.typed import json_as
@@ -43,7 +45,7 @@ from sidestep.streams.runtime.tables import Table
 PAIRS_REMEMBERED = 50_000
 
 
-class ServiceAtDomain(NamedTuple):
+class ServiceAtDomain(Struct, frozen=True, gc=False):
     """A service at a recipient domain: the keys of the rows of both, and the limits that hold there."""
 
     domain_key: bytes
@@ -52,7 +54,7 @@ class ServiceAtDomain(NamedTuple):
     service_rate: Rate | None
 
 
-class Stories(NamedTuple):
+class Stories(Struct, frozen=True, gc=False):
     """The rows of an intent's source and of its campaign, None where it names none; and of all that its service
     sends."""
 
