@@ -11,10 +11,11 @@ from sidestep.streams.runtime.store import Store, new_batch
 
 class OnDisk:
     """A database in a folder of its own, written as a ledger's. Raises LedgerError where the disk does not do its
-    part. `timed`: its rows have a time, as those of a ledger's windowed tables; none is dropped for it."""
+    part. `timed`: its rows have a time, as those of a ledger's windowed tables; none is dropped for it. `compact`: as
+    Store has it."""
 
-    def __init__(self, folder: Path, cache: Cache, timed: bool = False):
-        self._store = Store(folder, cache, 0 if timed else None)
+    def __init__(self, folder: Path, cache: Cache, timed: bool = False, *, compact: bool = True):
+        self._store = Store(folder, cache, 0 if timed else None, compact=compact)
         self.get_many = self._store.get_many
         self.checkpoint = self._store.checkpoint
 

@@ -102,7 +102,8 @@ class Store:
     was written (marked, so that the next opening sets them aside); to open it LedgerInUse, too.
     """
 
-    def __init__(self, path: Path, cache: Cache, ttl_seconds: int | None = None):
+    def __init__(self, path: Path, cache: Cache, ttl_seconds: int | None = None, *, compact: bool = True):
+        """`compact` False: for who needs it for a moment; tidying up begins with its opening, and to close it waits."""
         self._path = path
         access = AccessType.read_write() if ttl_seconds is None else AccessType.with_ttl(ttl_seconds)
         try:
@@ -110,7 +111,10 @@ class Store:
         except OSError as error:
             raise disk_fault(path.parent, error) from error
         try:
-            opened = Rdict(str(path), _options(cache), access_type=access)
+            options = _options(cache)
+            options.set_disable_auto_compactions(not compact)
+            # by name: else what the folder's OPTIONS file says counts, which knows neither our cache nor the filters
+            opened = Rdict(str(path), options, column_families={"default": options}, access_type=access)
         except Exception as error:
             raise fault(path, error) from error
         self._db = cast(_RawDatabase, opened)

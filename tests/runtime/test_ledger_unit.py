@@ -298,6 +298,16 @@ def test_a_store_reads_what_it_wrote(tmp_path: Path) -> None:
     store.close()
 
 
+@pytest.mark.parametrize("ttl_seconds", [None, 60])
+def test_a_store_that_is_opened_again_is_set_up_as_it_is_now(tmp_path: Path, ttl_seconds: int | None) -> None:
+    """Not as its folder says that it once was: else it has a cache of its own and no filters, and all ledgers together
+    are bounded by nothing."""
+    for octets in (1024 * 1024, 2 * 1024 * 1024):
+        store = Store(tmp_path / "db", Cache(octets), ttl_seconds)
+        assert octets == store._db.property_int_value("rocksdb.block-cache-capacity")
+        store.close()
+
+
 @pytest.mark.parametrize("folder", ["a", "b"])
 def test_a_row_that_is_gone_is_gone_everywhere(place: Place, folder: str) -> None:
     """From the store, and by a tombstone from the changelog, whoever recovers from it."""
