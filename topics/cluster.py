@@ -19,6 +19,9 @@ UNREACHABLE = {KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT, KafkaError._
 """Codes of errors that say that nobody answers."""
 QUIET: dict[str, Any] = {"log_level": 2}
 """librdkafka repeats "connection refused" on stderr every second; our errors say it once."""
+EAGER: dict[str, Any] = {"fetch.queue.backoff.ms": 5}
+"""Of whoever reads much: where librdkafka holds enough it asks for no more for a second, by default, in which all of it
+is read. What it holds is bounded as ever."""
 
 
 class _Client(Protocol):

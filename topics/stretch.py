@@ -7,7 +7,7 @@ from typing import NamedTuple
 from confluent_kafka import Consumer, IsolationLevel, KafkaError, KafkaException, Message, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
-from sidestep.topics.cluster import DEADLINE, QUIET, admin_client, cluster, reason
+from sidestep.topics.cluster import DEADLINE, EAGER, QUIET, admin_client, cluster, reason
 from sidestep.topics.connection import Connection
 from sidestep.topics.errors import BrokerUnreachable, LogTruncated, NotLetIn, ReplayError, TopicsError
 from sidestep.topics.headers import UnreadableHeaders, headers_of
@@ -108,7 +108,7 @@ def read_stretch(
     ends = {each.partition: each.end for each in ranges if each.start < each.end}
     settings = {"group.id": GROUP, "enable.auto.commit": False, "enable.partition.eof": True}
     # what retention takes away meanwhile is an error, not a silent jump
-    settings |= {"auto.offset.reset": "error", "fetch.wait.max.ms": 20, **QUIET}
+    settings |= {"auto.offset.reset": "error", "fetch.wait.max.ms": 20, **EAGER, **QUIET}
     consumer = Consumer(connection.librdkafka(**settings))
     try:
         consumer.assign([TopicPartition(topic.name, each.partition, each.start) for each in ranges if each[0] in ends])

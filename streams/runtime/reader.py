@@ -17,6 +17,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaExcepti
 from sidestep.streams.runtime.batches import Partition
 from sidestep.streams.runtime.kafka import Fetched, client, fetched
 from sidestep.streams.runtime.record import Record
+from sidestep.topics.cluster import EAGER
 from sidestep.topics.connection import Connection
 from sidestep.topics.errors import CredentialsError
 from sidestep.topics.renewing import Renewing
@@ -47,7 +48,7 @@ def consumer_settings(connection: Connection, name: str, isolation: Isolation) -
             "isolation.level": isolation,
             "enable.partition.eof": True,
             "fetch.wait.max.ms": 50,
-            "fetch.queue.backoff.ms": 5,
+            **EAGER,
             "queued.max.messages.kbytes": 16 * 1024,
             "check.crcs": True,
         },

@@ -12,6 +12,7 @@ from sidestep.streams.runtime.changelog_ends import TOMBSTONE_SECONDS, begins_an
 from sidestep.streams.runtime.kafka import client, explain, fetched
 from sidestep.streams.runtime.record import Record
 from sidestep.streams.runtime.store import Store, new_batch
+from sidestep.topics.cluster import EAGER
 from sidestep.topics.connection import Connection
 from sidestep.topics.errors import BrokerUnreachable
 
@@ -61,6 +62,7 @@ def recover(
                 "enable.partition.eof": True,
                 "auto.offset.reset": "earliest",
                 "fetch.wait.max.ms": 50,
+                **EAGER,
                 "queued.max.messages.kbytes": 16 * 1024,
             },
         )

@@ -8,6 +8,7 @@ from confluent_kafka import Consumer, KafkaError, TopicPartition
 
 from sidestep.streams.runtime.kafka import Fetched, client, fetched
 from sidestep.streams.runtime.record import Record
+from sidestep.topics.cluster import EAGER
 from sidestep.topics.connection import Connection
 from sidestep.topics.errors import BrokerUnreachable, NotLetIn
 
@@ -30,7 +31,7 @@ def batches_to_end(
     connection: Connection, topic: str, partitions: Sequence[int], name: str, offset: int = 0
 ) -> Iterator[list[Record]]:
     """The same, as they come. Whoever reads may take any time between two of them."""
-    settings = {"group.id": f"{name}-unused", "enable.auto.commit": False, "enable.partition.eof": True}
+    settings = EAGER | {"group.id": f"{name}-unused", "enable.auto.commit": False, "enable.partition.eof": True}
     settings["fetch.wait.max.ms"] = 20  # the end is told when Kafka has waited that long for more
     consumer = Consumer(client(connection, name, **settings, **{"auto.offset.reset": "earliest"}))
     try:
