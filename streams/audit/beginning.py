@@ -4,10 +4,11 @@
     Replayer(partition, beginning.tables, beginning.start)
 
 What Kafka and the place of snapshots hold is only read: a snapshot is copied to a folder, checked, and opened there.
+Who has no time for that has it lent: `SnapshotPlace.fetch` says what is not checked then.
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,10 +19,10 @@ from sidestep.streams.audit.key_values import InMemory, KeyValues
 from sidestep.streams.audit.on_disk import OnDisk
 from sidestep.streams.audit.tables import ReplayTables
 from sidestep.streams.decide.engine import ENGINE
-from sidestep.streams.errors import SnapshotNeeded, SnapshotRefused
+from sidestep.streams.errors import LedgerDamaged, SnapshotNeeded, SnapshotRefused
 from sidestep.streams.runtime.manifest import MARKER
 from sidestep.streams.snapshots.place import SnapshotPlace
-from sidestep.streams.snapshots.record import SnapshotManifest, SnapshotRef, SnapshotWanted, require_fit
+from sidestep.streams.snapshots.record import STORES, SnapshotManifest, SnapshotRef, SnapshotWanted, ref_of, require_fit
 from sidestep.topics.catalog import EVIDENCE
 
 ROLE = "decide"
@@ -36,7 +37,7 @@ NewTables = Callable[[str], KeyValues]
 """A name -> an empty store."""
 
 
-__all__ = ["Beginning", "LogExtent", "LogSnapshots", "find_beginning"]
+__all__ = ["Beginning", "LogExtent", "LogSnapshots", "find_beginning", "newest_snapshot", "open_store"]
 
 
 @dataclass(frozen=True)
@@ -70,10 +71,11 @@ def find_beginning(
     offset: int | None = None,
     before_ms: int | None = None,
     new_tables: NewTables = lambda _: InMemory(),
+    lend: bool = False,
 ) -> Beginning:
     """Where to begin so as to have the state before the record at `offset`, or what was at a log time in milliseconds:
     the newest sound snapshot that is not later. Where neither is said, as early as can be. `folder`: not there yet, for
-    the snapshot's copy. `new_tables`: for rows where none is used.
+    the snapshot's copy. `new_tables`: for rows where none is used. `lend`: as SnapshotPlace.fetch has it.
 
     Raises SnapshotNeeded where the log no longer has its beginning, and no snapshot takes its place. Without `offset` a
     snapshot later than the wish does where there is none before it: see `start`.
@@ -82,7 +84,7 @@ def find_beginning(
     for ref, manifest in _in_order(log, snapshots, offset, before_ms, refused):
         place = SnapshotPlace(snapshots.url)  # type: ignore[union-attr]  # there are none without it
         try:
-            return _opened(place, ref, manifest, folder / ref.name, refused)
+            return _opened(place, ref, manifest, folder / ref.name, refused, lend)
         except SnapshotRefused as error:
             refused.append(str(error))
     if log.start > 0:
@@ -128,13 +130,13 @@ def _fitting(log: LogExtent, snapshots: LogSnapshots, refused: list[str]) -> lis
 
 
 def _opened(
-    place: SnapshotPlace, ref: SnapshotRef, manifest: SnapshotManifest, folder: Path, refused: list[str]
+    place: SnapshotPlace, ref: SnapshotRef, manifest: SnapshotManifest, folder: Path, refused: list[str], lend: bool
 ) -> Beginning:
-    place.fetch(manifest, folder)
+    place.fetch(manifest, folder, lend=lend)
     closing, cache, stores = ExitStack(), Cache(CACHE_OCTETS), dict[str, OnDisk]()
     try:
-        for name in ("rows", "window"):
-            stores[name] = OnDisk(folder / name, cache, timed=name in manifest.ages)
+        for name in STORES:
+            stores[name] = open_store(manifest, folder, name, cache, compact=not lend)
             closing.callback(stores[name].close)
         [marker] = stores["rows"].get_many([MARKER])
         if marker != b"%d" % manifest.marker:
@@ -146,6 +148,25 @@ def _opened(
         raise
     tables = ReplayTables(stores["rows"], stores["window"])
     return Beginning(tables, manifest.marker + 1, manifest, refused, closing.close)
+
+
+def open_store(manifest: SnapshotManifest, folder: Path, name: str, cache: Cache, *, compact: bool = False) -> OnDisk:
+    """One store of a snapshot that was fetched to a folder. Raises SnapshotRefused."""
+    try:
+        return OnDisk(folder / name, cache, timed=name in manifest.ages, compact=compact)
+    except LedgerDamaged as error:
+        raise SnapshotRefused(f"{ref_of(manifest)}: {name} is damaged: {error.__cause__}") from None
+
+
+def newest_snapshot(place: SnapshotPlace, cluster: str, partition: int) -> SnapshotManifest | None:
+    """The newest one of a partition's ledger that can be used. Raises SnapshotsUnreachable."""
+    wanted = SnapshotWanted(cluster, ROLE, EVIDENCE.name, partition, ENGINE)
+    for ref in reversed(place.listed(cluster, ROLE, partition)):
+        with suppress(SnapshotRefused):
+            manifest = place.manifest(ref)
+            require_fit(manifest, wanted)
+            return manifest
+    return None
 
 
 def _needed(log: LogExtent, snapshots: LogSnapshots | None, offset: int | None, refused: list[str]) -> str:

@@ -91,7 +91,9 @@ def _tell_life(
 ) -> None:
     """Of each partition that knows the subject: one, but in old logs. Exit code 1 if nothing is known."""
     from sidestep.streams.explain.events import LifeSubject
+    from sidestep.streams.explain.key_in_force import require_key_in_force
     from sidestep.streams.explain.life import life_of
+    from sidestep.streams.explain.run import snapshots_in
     from sidestep.streams.screen.log_layout import AS_WRITTEN, by_mailbox
     from sidestep.streams.screen.suppressions import partitions_of, read_subject
     from sidestep.topics.catalog import EVIDENCE
@@ -106,14 +108,16 @@ def _tell_life(
         raise click.BadParameter("--recipient takes an address, --domain a domain")
     topics = require(admin_client(connection), connection, [EVIDENCE.name])
     subject = LifeSubject(target.domain, tuple(key for key in (target.recipient_key, target.former_key) if key))
-    if not as_object:
-        show([click.style(printable(text), bold=True)])
-    count = len(topics[EVIDENCE.name].partitions)
+    snapshots, count = snapshots_in(connection, settings.snapshots_url), len(topics[EVIDENCE.name].partitions)
     # which of the two the log has stands in email-control, which auditors may not read
     either = (partitions_of(target, layout, count) for layout in (by_mailbox(), AS_WRITTEN))
     partitions = sorted({place for places in either for place in places})
-    lives = [life_of(connection, subject, partition, since, copy_progress) for partition in partitions]
+    lives = [life_of(connection, subject, partition, since, copy_progress, snapshots) for partition in partitions]
     known = [life for life in lives if life.events or (life.recipient if of_mailbox else life.domain)]
+    if not known and of_mailbox and keys is not None:
+        require_key_in_force(connection, keys)
+    if not as_object:
+        show([click.style(printable(text), bold=True)])
     for life in known or lives[:1]:
         show([life_line(life)] if as_object else lived(life, of_mailbox))
     if not known:

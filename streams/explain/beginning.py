@@ -17,8 +17,10 @@ MANY = 50_000
 
 
 @contextmanager
-def beginning_before(log: Shelf, offset: int, snapshots: LogSnapshots | None) -> Iterator[Beginning]:
-    """The state nearest before an offset of the log. Raises SnapshotNeeded."""
+def beginning_before(
+    log: Shelf, offset: int, snapshots: LogSnapshots | None, *, lend: bool = False
+) -> Iterator[Beginning]:
+    """The state nearest before an offset of the log. `lend`: as SnapshotPlace.fetch has it. Raises SnapshotNeeded."""
     with tempfile.TemporaryDirectory(prefix="sidestep-explain-") as folder, ExitStack() as opened:
         cache = Cache(CACHE_OCTETS)
 
@@ -28,6 +30,8 @@ def beginning_before(log: Shelf, offset: int, snapshots: LogSnapshots | None) ->
             return opened.enter_context(closing(OnDisk(Path(folder) / name, cache)))
 
         extent = LogExtent(log.place.partition, log.start, log.end)
-        beginning = find_beginning(extent, snapshots, Path(folder) / "snapshot", offset=offset, new_tables=new_store)
+        beginning = find_beginning(
+            extent, snapshots, Path(folder) / "snapshot", offset=offset, new_tables=new_store, lend=lend
+        )
         with closing(beginning):
             yield beginning

@@ -7,9 +7,11 @@ from heapq import nlargest
 
 from msgspec import Struct, structs
 
+from sidestep.streams.audit.beginning import LogSnapshots
 from sidestep.streams.decide.tables import BOUNCE_HISTORY, DOMAIN_RATES, DomainRow, RecipientRow
 from sidestep.streams.explain.events import LifeEvent, LifeSubject
 from sidestep.streams.explain.find import first_at, read_verdict, verdict_on
+from sidestep.streams.explain.ledger_rows import LedgerRows
 from sidestep.streams.explain.run import Progress
 from sidestep.streams.explain.shelf import Lying
 from sidestep.streams.explain.shelves import KafkaShelf, KafkaShelves
@@ -33,13 +35,19 @@ class LifeStory(Struct, frozen=True):
 
 
 def life_of(
-    connection: Connection, subject: LifeSubject, partition: int, since: float, progress: Progress
+    connection: Connection,
+    subject: LifeSubject,
+    partition: int,
+    since: float,
+    progress: Progress,
+    snapshots: LogSnapshots | None = None,
 ) -> LifeStory:
-    """`since`: events since then, Unix seconds of log time. Raises SidestepError."""
-    with closing(KafkaShelves(connection)) as shelves:
+    """`since`: events since then, Unix seconds of log time. `snapshots`: with one of the ledger less of its changelog
+    has to be read. Raises SidestepError."""
+    with closing(KafkaShelves(connection)) as shelves, closing(LedgerRows(snapshots)) as ledgers:
         rows = [BOUNCE_HISTORY.prefix + key for key in subject.keys]
         domain = DOMAIN_RATES.prefix + subject.domain.encode()
-        values = _last(shelves, partition, [*rows, domain], progress)
+        values = _last(shelves, ledgers, partition, [*rows, domain], progress)
         found = next((values[key] for key in rows if values.get(key)), None)
         at = values.get(domain)
         verdicts = [shelf for name in (APPROVED.name, REJECTED.name) for shelf in shelves.shelves(name, [partition])]
@@ -55,14 +63,16 @@ def life_of(
 
 
 def _last(
-    shelves: KafkaShelves, partition: int, keys: Sequence[bytes], progress: Progress
+    shelves: KafkaShelves, ledgers: LedgerRows, partition: int, keys: Sequence[bytes], progress: Progress
 ) -> dict[bytes, bytes | None]:
-    """The last that the ledger's changelog says of some rows."""
+    """The last that the ledger says of some rows."""
     (changelog,) = shelves.shelves(LEDGER_CHANGELOG.name, [partition])
     wanted = frozenset(keys)
-    with progress("reading the ledger's changelog", max(changelog.end - changelog.start, 1)) as show:
-        records = _watched(shelves, changelog, changelog.start, show)
-        return {record.key: record.value for record in records if record.key in wanted}
+    known, start = ledgers.known("rows", partition, keys, changelog.end)
+    start = max(start, changelog.start)
+    with progress("reading the ledger's changelog", max(changelog.end - start, 1)) as show:
+        records = _watched(shelves, changelog, start, show)
+        return {**known, **{record.key: record.value for record in records if record.key in wanted}}
 
 
 def _events(

@@ -2,19 +2,22 @@
 id. Reads Kafka, writes nothing, joins no group. Blocks."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, closing, nullcontext
+from contextlib import AbstractContextManager, closing, nullcontext, suppress
 from typing import NamedTuple, TypeVar
 
-from msgspec import json
+from msgspec import MsgspecError, json
 
 from sidestep.schemas import EmailIntent, IntentEvidence
 from sidestep.schemas.codec import ContractError, decode, decode_evidence
 from sidestep.streams.audit.beginning import LogSnapshots
-from sidestep.streams.errors import NoPolicy, SnapshotNeeded, UnknownEngine
+from sidestep.streams.decide.tables import IdRow
+from sidestep.streams.errors import LedgerError, NoPolicy, SnapshotNeeded, UnknownEngine
 from sidestep.streams.explain.again import Again, judged_again
 from sidestep.streams.explain.beginning import beginning_before
 from sidestep.streams.explain.find import NEAR_SECONDS, FoundVerdict, Wanted, anywhere, latest, read_verdict, within
 from sidestep.streams.explain.ids import id_keys, rows_among
+from sidestep.streams.explain.key_in_force import require_key_in_force
+from sidestep.streams.explain.ledger_rows import LedgerRows
 from sidestep.streams.explain.letters import letters_of
 from sidestep.streams.explain.shelf import Shelf
 from sidestep.streams.explain.shelves import KafkaShelf, KafkaShelves
@@ -55,9 +58,14 @@ def explain(
 ) -> VerdictStory | UnjudgedStory:
     """The story of an id's last verdict, or of that on one attempt. `keys`: with them the ledger's row of the id leads
     to it; `snapshots_url`: with snapshots of the ledger less of the log has to be folded. Raises SidestepError."""
-    snapshots = LogSnapshots(snapshots_url, topic_of(connection, EVIDENCE.name).cluster) if snapshots_url else None
-    with closing(KafkaShelves(connection)) as shelves:
-        return _Explainer(connection, shelves, asked, keys, snapshots, progress).story()
+    snapshots = snapshots_in(connection, snapshots_url)
+    with closing(KafkaShelves(connection)) as shelves, closing(LedgerRows(snapshots)) as ledgers:
+        return _Explainer(connection, shelves, ledgers, asked, keys, snapshots, progress).story()
+
+
+def snapshots_in(connection: Connection, url: str) -> LogSnapshots | None:
+    """Of this cluster; empty: none are looked for."""
+    return LogSnapshots(url, topic_of(connection, EVIDENCE.name).cluster) if url else None
 
 
 class _Explainer:
@@ -65,12 +73,13 @@ class _Explainer:
         self,
         connection: Connection,
         shelves: KafkaShelves,
+        ledgers: LedgerRows,
         asked: VerdictQuestion,
         keys: Keys | None,
         snapshots: LogSnapshots | None,
         progress: Progress,
     ):
-        self._connection, self._shelves, self._asked = connection, shelves, asked
+        self._connection, self._shelves, self._ledgers, self._asked = connection, shelves, ledgers, asked
         self._keys, self._snapshots, self._progress = keys, snapshots, progress
         self._topics = require(admin_client(connection), connection, [EVIDENCE.name, APPROVED.name, REJECTED.name])
         self._verdicts = [*self._of(APPROVED.name), *self._of(REJECTED.name)]
@@ -97,14 +106,21 @@ class _Explainer:
         if self._keys is None:
             return []
         wanted, found = id_keys(self._keys, *self._asked.wanted), list[FoundVerdict]()
-        changelog = self._of(IDS_CHANGELOG.name)
+        changelog, anything = self._of(IDS_CHANGELOG.name), False
         for number, shelf in enumerate(changelog, 1):
-            of = f"looking for the id, {number} of {len(changelog)}"
-            rows = self._read(of, [shelf], lambda some: rows_among(some[0].between(some[0].start, some[0].end), wanted))
-            at = {row.at for row in rows.values()}
-            here = [each for each in self._verdicts if each.place.partition == shelf.place.partition]
-            for second in sorted(at):
+            of, partition = f"looking for the id, {number} of {len(changelog)}", shelf.place.partition
+            known, start = self._ledgers.known("window", partition, wanted, shelf.end)
+
+            def look(some: list[Shelf], known: dict[bytes, bytes] = known, start: int = start) -> dict[bytes, IdRow]:
+                return rows_among(some[0].between(start, some[0].end), wanted, known)
+
+            rows = self._read(of, [shelf], look, shelf.end - max(start, shelf.start))
+            anything = anything or bool(rows)
+            here = [each for each in self._verdicts if each.place.partition == partition]
+            for second in sorted({row.at for row in rows.values()}):
                 found += within(here, self._asked.wanted, (second, second + 1))
+        if not anything:
+            require_key_in_force(self._connection, self._keys)
         return found
 
     def _near(self) -> list[FoundVerdict]:
@@ -132,17 +148,26 @@ class _Explainer:
         )
 
     def _again(self, chosen: FoundVerdict, log: KafkaShelf) -> Again:
-        offset = chosen.verdict.evidence.offset
         try:
-            with beginning_before(log, offset, self._snapshots) as begins:
-
-                def fold(some: list[Shelf]) -> Again:
-                    records = ((one.offset, one.value) for one in some[0].between(begins.start, offset + 1))
-                    return judged_again(chosen.verdict, chosen.value, begins.tables, begins.start, records)
-
-                return self._read("folding the log", [log], fold, offset - begins.start)
+            with suppress(LedgerError, MsgspecError):  # of a snapshot that was lent only what is read was looked at
+                again, sure = self._folded(chosen, log, lend=True)
+                if sure or (again.seen is not None and not again.difference):
+                    return again
+            return self._folded(chosen, log, lend=False)[0]
         except (SnapshotNeeded, UnknownEngine, NoPolicy) as error:
             return Again(None, str(error))
+
+    def _folded(self, chosen: FoundVerdict, log: KafkaShelf, *, lend: bool) -> tuple[Again, bool]:
+        """And whether all that it was folded from was looked at closely."""
+        offset = chosen.verdict.evidence.offset
+        with beginning_before(log, offset, self._snapshots, lend=lend) as begins:
+
+            def fold(some: list[Shelf]) -> Again:
+                records = ((one.offset, one.value) for one in some[0].between(begins.start, offset + 1))
+                return judged_again(chosen.verdict, chosen.value, begins.tables, begins.start, records)
+
+            again = self._read("folding the log", [log], fold, offset - begins.start)
+            return again, not lend or begins.snapshot is None
 
     # -- no verdict
 

@@ -2,7 +2,8 @@
 Reads committed records alone, writes nothing, joins no group. Blocks."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, TopicPartition
 
@@ -11,6 +12,7 @@ from sidestep.streams.runtime.kafka import client, fetched
 from sidestep.streams.runtime.manifest import Place
 from sidestep.streams.runtime.offsets import Offsets
 from sidestep.streams.runtime.to_the_end import REFUSED
+from sidestep.topics.cluster import EAGER
 from sidestep.topics.connection import Connection
 from sidestep.topics.errors import BrokerUnreachable, NotLetIn
 
@@ -52,7 +54,7 @@ class KafkaShelves:
         self._peeking = self._consumer(
             {"fetch.message.max.bytes": PEEK_OCTETS, "queued.min.messages": 1, "fetch.queue.backoff.ms": 1}
         )
-        self._reading = self._consumer({})
+        self._reading = self._consumer(EAGER)
 
     def close(self) -> None:
         """Ends its clients."""
@@ -97,7 +99,7 @@ class KafkaShelves:
             elif time.monotonic() - answered > SILENT_SECONDS:
                 raise BrokerUnreachable(f"{place}: no answer within {SILENT_SECONDS:.0f} s. Is Kafka up?")
 
-    def _consumer(self, more: dict[str, int]) -> Consumer:
+    def _consumer(self, more: Mapping[str, Any]) -> Consumer:
         settings = {"group.id": f"{NAME}-unused", "enable.auto.commit": False, "enable.partition.eof": True}
         settings |= {"auto.offset.reset": "earliest", "fetch.wait.max.ms": 20, **more}
         consumer = Consumer(client(self._connection, NAME, **settings))

@@ -15,6 +15,8 @@ FORMAT = 1
 DIGEST_OCTETS = 32
 """Of BLAKE2b (RFC 7693), here and wherever a file is summed."""
 
+STORES = ("rows", "window")
+"""Those that there may be of a ledger: of keyed tables, and of windowed ones."""
 _FILE = re.compile(r"(rows|window)/[A-Za-z0-9_][A-Za-z0-9._-]*")
 
 

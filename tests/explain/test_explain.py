@@ -1,7 +1,9 @@
 """sidestep explain over a real Kafka that holds the golden log and all that Decide has made of it."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +13,7 @@ from confluent_kafka import Producer
 from sidestep.schemas import EmailIntent, IntentEvidence, SuppressRecord, Verdict
 from sidestep.schemas.codec import decode, decode_evidence, encode
 from sidestep.streams.cli import main
+from sidestep.streams.errors import HashKeyMismatch
 from sidestep.streams.explain.events import LifeSubject
 from sidestep.streams.explain.find import Wanted
 from sidestep.streams.explain.life import life_of
@@ -19,8 +22,13 @@ from sidestep.streams.explain.run import explain as run
 from sidestep.streams.explain.story import VerdictStory, as_json
 from sidestep.streams.runtime.partitioner import partition_of
 from sidestep.streams.screen.holds import rfc3339
+from sidestep.streams.screen.key_note import KEY, KeyNote
+from sidestep.streams.screen.keys import Keys
+from sidestep.streams.snapshots.place import SnapshotPlace
+from sidestep.streams.snapshots.record import ref_of
 from sidestep.topics.catalog import (
     APPROVED,
+    CONTROL,
     DEAD_LETTERS,
     DEFAULT_PARTITIONS,
     EVIDENCE,
@@ -30,9 +38,13 @@ from sidestep.topics.catalog import (
     REJECTED,
 )
 from sidestep.topics.connection import Connection
+from sidestep.topics.stretch import topic_of
 from tests.audit.world_log import Copy, audited_world, copy_of, judge_in_batches
 from tests.decide.world import KEYS, START, feedback, intent, policy
 from tests.explain.test_witness import ODD
+from tests.runtime.damages import garble_table
+from tests.snapshots.snapshot_world import POSITIONS as SNAPSHOT_POSITIONS
+from tests.snapshots.snapshot_world import FoldedLedger, taken
 
 pytestmark = pytest.mark.timeout(120)
 WAITS, PUBLISHED, DEAD = "waits", "published", "dead"
@@ -81,6 +93,66 @@ def test_every_way_leads_to_the_verdict(told_log: tuple[Connection, list[Verdict
         everywhere = explain(connection, *arguments)
         assert (0, 0) == (by_time.exit_code, everywhere.exit_code), everywhere.output
         assert [story["verdict"]] * 2 == [json.loads(each.output)["verdict"] for each in (by_time, everywhere)]
+
+
+def test_with_a_snapshot_neither_ids_nor_log_are_read_from_their_beginning(
+    clean_topics: Connection, judged_log: Copy, tmp_path: Path
+) -> None:
+    """Its row leads to the verdict although the changelog says it no more; the fold begins there. Where its tables turn
+    out damaged it is passed over."""
+    ids, kept = judged_log.topics[IDS_CHANGELOG.name], SNAPSHOT_POSITIONS["window"] + 1
+    producer = Producer(clean_topics.librdkafka())
+    for topic in (EVIDENCE, APPROVED, REJECTED, IDS_CHANGELOG):
+        for number, record in enumerate(judged_log.topics[topic.name]):
+            gone = topic is IDS_CHANGELOG and number < kept
+            producer.produce(topic.name, key=record.key, value=b"-" if gone else record.value, partition=0)
+    assert producer.flush(30) == 0
+    assert len(ids) > kept
+    ledger = FoldedLedger(tmp_path / "ledger", cluster=topic_of(clean_topics, EVIDENCE.name).cluster)
+    ledger.fold(40)
+    place = SnapshotPlace(str(tmp_path / "place"))
+    manifest = taken(ledger, place, tmp_path / "held")
+    ledger.close()
+    verdicts = [decode(Verdict, one.value or b"") for one in judged_log.topics[APPROVED.name]]
+    early = next(each for each in verdicts if each.evidence.offset < 20)
+    late = next(each for each in verdicts if each.evidence.offset > 45)
+
+    def told(verdict: Verdict) -> tuple[VerdictStory, list[str]]:
+        done = list[str]()
+
+        def progress(doing: str, _total: int) -> AbstractContextManager[Callable[[int, int], None]]:
+            done.append(doing)
+            return silent(doing, 0)
+
+        asked = VerdictQuestion(Wanted(verdict.service, verdict.id), verdict.attempt)
+        story = run(clean_topics, asked, KEYS, place.url, progress)
+        assert isinstance(story, VerdictStory)
+        return story, done
+
+    story, done = told(early)
+    assert (story.proved, story.began) == (True, 0)
+    assert "reading verdicts" not in done
+    story, done = told(late)
+    assert (story.proved, story.began) == (True, 40)
+    assert "reading verdicts" not in done
+    garble_table(tmp_path / "place" / ref_of(manifest).path / "rows")
+    story, _ = told(late)
+    assert (story.proved, story.began) == (True, 0)
+
+
+def test_a_wrong_hash_key_is_noticed(clean_topics: Connection, judged_log: Copy) -> None:
+    """By who finds nothing with it: nothing would ever be found."""
+    producer = Producer(clean_topics.librdkafka())
+    producer.produce(CONTROL.name, key=KEY, value=encode(KeyNote(KEYS.fingerprint, at=1, keyed=0)), partition=0)
+    for record in judged_log.topics[APPROVED.name]:
+        producer.produce(APPROVED.name, key=record.key, value=record.value, partition=0)
+    assert producer.flush(30) == 0
+    verdict = decode(Verdict, judged_log.topics[APPROVED.name][0].value or b"")
+    asked = VerdictQuestion(Wanted(verdict.service, verdict.id))
+    with pytest.raises(HashKeyMismatch, match="nothing is found by it"):
+        run(clean_topics, asked, Keys(bytes(range(32))))
+    assert isinstance(run(clean_topics, asked, KEYS), VerdictStory)
+    assert isinstance(run(clean_topics, asked, Keys(bytes(range(32)), bytes(32))), VerdictStory)
 
 
 def told_rules(story: dict[str, Any]) -> set[str]:

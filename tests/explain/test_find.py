@@ -69,13 +69,15 @@ def test_the_row_of_an_id_is_the_last_one() -> None:
     plain, _, proved, _ = id_keys(KEYS, "shop", "1")
     row, later = IdRow(5, b"content"), IdRow(9, b"content")
     batches = [
-        pack_pairs([(IDS.prefix + plain, IDS.encode(row)), (IDS.prefix + b"x" * 16, IDS.encode(later))]),
-        b"\xc1" + IDS.prefix + plain,
-        pack_pairs([(IDS.prefix + proved, IDS.encode(row))]),
-        pack_pairs([(IDS.prefix + plain, IDS.encode(later))]),
+        pack_pairs([(plain, IDS.encode(row)), (IDS.prefix + b"x" * 16, IDS.encode(later))]),
+        b"\xc1" + plain,
+        pack_pairs([(proved, IDS.encode(row))]),
+        pack_pairs([(plain, IDS.encode(later))]),
     ]
     found = rows_among([Lying(n, None, batch) for n, batch in enumerate(batches)], (plain, proved))
-    assert {IDS.prefix + plain: later, IDS.prefix + proved: row} == found
+    assert {plain: later, proved: row} == found
+    known = {plain: IDS.encode(later), proved: IDS.encode(row)}
+    assert {plain: row, proved: row} == rows_among([Lying(0, None, batches[0])], (plain, proved), known)
 
 
 def test_while_the_secret_is_changed_both_lead_there() -> None:

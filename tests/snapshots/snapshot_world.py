@@ -19,6 +19,8 @@ from tests.audit.conftest import golden_lines
 LOG = list(enumerate(golden_lines("log")))
 OURS = "cluster-of-ours"
 SOURCE = SnapshotSource("sidestep", "decide", "email-evidence", ENGINE, {"window": 1_296_000})
+POSITIONS = {"rows": 7, "window": 3}
+"""Where its changelogs were, as it says."""
 
 
 class FoldedLedger:
@@ -44,7 +46,7 @@ class FoldedLedger:
         """As Ledger.checkpoint has it."""
         for name, store in self.stores.items():
             store.checkpoint(folder / name)
-        return {"rows": 7, "window": 3}
+        return dict(POSITIONS)
 
     def close(self) -> None:
         """Both databases."""

@@ -38,6 +38,27 @@ def test_a_replay_from_a_snapshot_says_what_one_from_the_beginning_says(snapped:
     snapped.place.check(snapped.manifest)
 
 
+def test_one_that_is_lent_does_the_same_and_stays_as_it_was(snapped: Snapped, tmp_path: Path) -> None:
+    """Its tables are not even read to begin; nothing is written where it lies. Tables that are shorter are refused."""
+    folder = tmp_path / "place" / ref_of(snapped.manifest).path
+    before = {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in folder.rglob("*") if path.is_file()}
+    beginning = find_beginning(HALVED, ours(snapped), tmp_path / "work", lend=True)
+    tables = list((tmp_path / "work").rglob("*.sst"))
+    assert tables and all(path.is_symlink() for path in tables)
+    replayer = Replayer(0, beginning.tables, beginning.start)
+    verdicts = [encode(verdict) for step in replayer.replay(LOG, 7) for verdict in step.verdicts]
+    assert verdicts and golden_lines("verdicts")[-len(verdicts) :] == verdicts
+    beginning.close()
+    shutil.rmtree(tmp_path / "work")
+    assert before == {
+        path: (path.read_bytes(), path.stat().st_mtime_ns) for path in folder.rglob("*") if path.is_file()
+    }
+    table = max(folder.glob("rows/*.sst"), key=lambda path: path.stat().st_size)
+    table.write_bytes(table.read_bytes()[:-1])
+    with pytest.raises(SnapshotNeeded, match="its size is another"):
+        find_beginning(HALVED, ours(snapped), tmp_path / "again", lend=True)
+
+
 def test_the_newest_one_at_or_before_the_wish_is_taken(snapped: Snapped, tmp_path: Path) -> None:
     """By offset or by log time; where the log is whole and nothing is wished, its beginning."""
     first = snapped.manifest
