@@ -7,8 +7,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal
+from urllib.parse import unquote
 
 from sidestep.streams.masking import without_local_parts
+from sidestep.streams.personal.encoded import TOKENS, decoded, inner_addresses
 from sidestep.streams.screen.address.mailbox import domains_of
 from sidestep.streams.screen.address.parse import parse
 from sidestep.streams.screen.suppressions import HASH, Target
@@ -47,7 +49,13 @@ class Person:
             for part in filter(None, parts):
                 lower = part.lower()
                 # parsing costs fifty times as much as looking for the name behind the at sign
-                if any(name in lower for name in domains) and self._is_named(part):
+                if any(name in lower for name in domains) and self._is_named(part.decode("utf-8", "replace")):
+                    return "address"
+                if (
+                    domains
+                    and any(token in lower for token in TOKENS)
+                    and self._is_encoded(part.decode("utf-8", "replace"))
+                ):
                     return "address"
                 if any(each in part for each in hashes):
                     form = "hash"
@@ -59,10 +67,19 @@ class Person:
         """A text with no other person's address in it."""
         return _ADDRESS.sub(lambda found: found[0] if self._is(found[0]) else without_local_parts(found[0]), text)
 
-    def _is_named(self, octets: bytes) -> bool:
-        text = octets.decode("utf-8", "replace")
-        texts = [text, *_unescaped(text)]
-        return any(self._is(found[0]) for each in texts for found in _ADDRESS.finditer(each.replace("%40", "@")))
+    def _is_encoded(self, text: str) -> bool:
+        """In a report's body, or in a header of one."""
+        texts = [text, *_strings_in(text)]
+        return any(self._is_named(inner) for each in texts for inner in decoded(each))
+
+    def _is_named(self, text: str) -> bool:
+        for each in (text, *_unescaped(text)):
+            plain = unquote(each) if "%" in each else each
+            if any(self._is(found[0]) for found in _ADDRESS.finditer(plain)):
+                return True
+            if any(self._is(inner) for name in self.domains for inner in inner_addresses(plain, name)):
+                return True
+        return False
 
     def _is(self, spelling: str) -> bool:
         return _identity(spelling.rstrip(".")) == self.identity
@@ -85,9 +102,18 @@ def _domains(domain: str) -> tuple[str, ...]:
     return tuple(sorted(names))
 
 
+def _text(octets: bytes) -> str:
+    return octets.decode("utf-8", "replace")
+
+
 def _unescaped(text: str) -> list[str]:
     """JSON may write any character by its number."""
-    if "\\u" not in text:
+    return _strings_in(text) if "\\u" in text else []
+
+
+def _strings_in(text: str) -> list[str]:
+    """Of JSON; of anything else there are none."""
+    if not text.lstrip().startswith(("{", "[", '"')):
         return []
     try:
         return list(_strings(json.loads(text)))

@@ -1,6 +1,7 @@
 """Whom a record concerns: all spellings of an address, its keyed hash, and nobody else's."""
 
-from base64 import b64encode
+import quopri
+from base64 import b64encode, encodebytes
 from typing import Any
 
 import msgspec
@@ -36,6 +37,51 @@ def test_an_address_is_found_however_it_is_spelt(value: bytes) -> None:
     assert "address" == FIND([b"key", value])
 
 
+def encoded(text: str, how: str) -> bytes:
+    """A message whose body is encoded."""
+    body = encodebytes(text.encode()) if how == "base64" else quopri.encodestring(text.encode())
+    return f"Content-Transfer-Encoding: {how}\r\n\r\n".encode() + body.replace(b"\n", b"\r\n") + b"\r\n--end--"
+
+
+LONG = f"{'Dear customer, ' * 20}\nX: <{ADDRESS}>\n{'nothing more ' * 20}"
+ENCODED = [
+    encoded(LONG, "base64"),
+    encoded(LONG.replace("@", "\N{COMMERCIAL AT}é "), "base64") + encoded(LONG, "quoted-printable"),
+    encoded(encoded(LONG, "quoted-printable").decode(), "base64"),
+    b"Content-Transfer-Encoding: quoted-printable\r\n\r\njane.=\r\ndoe=40gmail.c=\r\nom",
+    b"To: =?utf-8?B?" + b64encode(ADDRESS.encode()) + b"?= <x@y.example>",
+    b"To: =?utf-8?Q?jane=2Edoe=40gm?=\r\n =?utf-8?Q?ail.com?=",
+    b"Return-Path: <bounces+jane.doe=gmail.com@lists.example>",
+    b"Return-Path: <list-return-17-janedoe=GoogleMail.com@lists.example>",
+    b"From: SRS0=a1b2=XY=gmail.com=jane.doe@forwarder.example",
+    b"bounces%2Bjane.doe%3Dgmail.com@lists.example",
+]
+
+
+@pytest.mark.parametrize("value", ENCODED)
+def test_an_address_is_found_in_encodings_of_mail(value: bytes) -> None:
+    """In bodies and headers of reports, and within the addresses that they come to; as JSON has all of that, too."""
+    assert "address" == FIND([None, value])
+    assert "address" == FIND([None, msgspec.json.encode({"raw": value.decode()})])
+    other = value.replace(b"jane", b"juno").replace(b"Jane", b"Juno")
+    assert FIND([None, other]) is None or other == value
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        encoded(LONG.replace("jane", "tom"), "base64"),
+        encoded("=" * 500 + "A" * 5_000, "base64"),
+        b"base64 =?utf-8?B?!!?= =?utf-8?Q?=?= =?x?q?=zz?= =?utf-8?B?AAAAAAAAA?=",
+        b"bounces+tom=gmail.com@lists.example",
+        b"jane.doe=gmail.com.example@lists.example",
+    ],
+)
+def test_nobody_else_is_found_in_encodings(value: bytes) -> None:
+    """Nor does what is no encoding after all stop the search."""
+    assert FIND([None, value]) is None
+
+
 @pytest.mark.parametrize("key", [MAILBOX.recipient_key, MAILBOX.former_key])
 @pytest.mark.parametrize("spell", [bytes, b64encode, lambda key: key.hex().encode()])
 def test_its_hash_is_found_in_every_form(key: bytes, spell: Any) -> None:
@@ -64,6 +110,7 @@ def test_by_its_hash_alone_no_address_is_looked_for() -> None:
     text = f"hash:{MAILBOX.recipient_key.hex()}@gmail.com"
     find = Person.of(text, read_mailbox(text, KEYS)).finder()
     assert find([b'{"to":"jane.doe@gmail.com"}']) is None
+    assert find([ENCODED[0]]) is None
     assert "hash" == find([MAILBOX.recipient_key])
 
 
