@@ -25,7 +25,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
 EVENTS = 1500
 HELD_UP_SECONDS = 2.0
-"""On a machine where all else runs at the same time; tests/bench measures it where nothing does."""
+"""On a machine where all else runs at the same time; `python -m tests.bench.held_up` measures it where nothing does."""
 
 
 def snapshot_now(system: System, place: Path) -> None:
