@@ -5,7 +5,7 @@ from functools import partial
 
 from confluent_kafka.admin import ClusterMetadata
 
-from sidestep.streams.doctor import certificates, judge, kafka, machine, names, rights
+from sidestep.streams.doctor import certificates, judge, kafka, machine, names, rights, snapshot_room
 from sidestep.streams.doctor.row import CheckRow
 from sidestep.streams.doctor.run import Check, run_all
 from sidestep.streams.rights.registry import Registry
@@ -13,8 +13,8 @@ from sidestep.streams.settings import Settings
 from sidestep.topics.connection import Connection
 
 ORDER = (
-    "settings", "connection", "certificate", "clock", "topics", "acls", "dns", "disk", "files", "secrets", "hash key",
-    "policy", "watch", "sources", "signers", "verdict key", "endpoints",
+    "settings", "connection", "certificate", "clock", "topics", "acls", "dns", "disk", "snapshots", "files", "secrets",
+    "hash key", "policy", "watch", "sources", "signers", "verdict key", "endpoints",
 )  # fmt: skip
 
 OF_KAFKA = ("clock", "topics", "acls")
@@ -62,6 +62,7 @@ def _alone(settings: Settings, environment: Mapping[str, str], known: Collection
     yield Check("dns", lambda: names.names(settings))
     for name, find in (
         ("disk", machine.disk),
+        ("snapshots", snapshot_room.snapshots),
         ("files", machine.files),
         ("hash key", machine.hash_key),
         ("policy", machine.policy),

@@ -9,6 +9,7 @@ from sidestep.streams.doctor.row import CheckRow, CheckStatus
 from sidestep.streams.rights.granted import RightsFinding
 from sidestep.streams.screen.dns.trust import Said, Trust
 from sidestep.streams.screen.key_note import KeyNote
+from sidestep.streams.snapshots.keeping import FREE_SHARE
 from sidestep.topics.needs import Shortfall
 
 DAY = 86_400
@@ -86,6 +87,31 @@ def disk(folder: str, free: int, inodes: int | None, writable: bool) -> CheckRow
     if free < DISK_WARNING:
         return CheckRow("disk", "warning", what, mend)
     return CheckRow("disk", "ok", what)
+
+
+class KeptLedger(NamedTuple):
+    """The snapshots of one ledger."""
+
+    copies: int
+    octets: int
+    """Of the newest one."""
+
+
+def snapshot_room(place: str, free: int, ledgers: Iterable[KeptLedger], copies: int) -> CheckRow:
+    """The row of the disk that snapshots lie on. `free`: octets; `copies`: of a ledger, that the rule keeps."""
+    found = list(ledgers)
+    if not found:
+        what = f"{place}: none yet; in time there will be {copies} of each ledger, besides itself"
+        return CheckRow("snapshots", "ok", what)
+    to_come = sum(max(copies - ledger.copies, 0) * ledger.octets for ledger in found)
+    needed = to_come + FREE_SHARE * max(ledger.octets for ledger in found)
+    what = f"{place}: {free / GIB:.1f} GiB free, {to_come / GIB:.1f} GiB will come by the rule (up to {copies} of each)"
+    if free < needed:
+        mend = "Make room, keep fewer (SIDESTEP_SNAPSHOT_KEEP), or keep them elsewhere (SIDESTEP_SNAPSHOTS): when it "
+        return CheckRow(
+            "snapshots", "warning", what, f"{mend}is full no more are taken, and nothing new can be proved."
+        )
+    return CheckRow("snapshots", "ok", what)
 
 
 def open_files(folder: str, entry_mode: int, found: Sequence[str]) -> CheckRow:

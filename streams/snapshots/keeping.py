@@ -11,6 +11,8 @@ IN_USE_SECONDS = 3 * 3600.0
 """A reader (audit, back-test) sees first where the log ends, and then looks for a snapshot of a time before that: one
 that was the newest then must not have made way to a newer one meanwhile."""
 YEARS_LOOKED = 10
+FREE_SHARE = 3
+"""Times the snapshot's octets that a disk must have left: what is kept there must never stop who works on it."""
 
 
 class KeepRule(NamedTuple):

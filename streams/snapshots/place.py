@@ -60,6 +60,13 @@ class SnapshotPlace:
         """Ids of the clusters that have some here."""
         return self._names("")
 
+    def ledgers(self) -> Iterator[tuple[str, str, int]]:
+        """Cluster, role and partition of all ledgers that have some here."""
+        for cluster in self.clusters():
+            for role in self._names(cluster):
+                numbers = [name for name in self._names(f"{cluster}/{role}") if name.isdigit()]
+                yield from ((cluster, role, number) for number in sorted(map(int, numbers)))
+
     def listed(self, cluster: str, role: str, partition: int) -> list[SnapshotRef]:
         """Snapshots of a partition that have their manifest, oldest first."""
         refs = [ref for ref in self._all(cluster, role, partition) if self._is_complete(ref)]

@@ -9,11 +9,9 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from sidestep.streams.errors import SnapshotsUnreachable
+from sidestep.streams.snapshots.keeping import FREE_SHARE
 from sidestep.streams.snapshots.place import SnapshotPlace, summed
 from sidestep.streams.snapshots.record import SnapshotManifest
-
-FREE_SHARE = 3
-"""Times the snapshot's octets that a disk must have left: what is kept there must never stop who works on it."""
 
 
 class HeldLedger(Protocol):

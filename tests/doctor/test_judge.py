@@ -78,6 +78,25 @@ def test_a_disk_has_room_for_files_of_this_user(
     assert status == row.status and row.what.startswith("/data")
 
 
+@pytest.mark.parametrize(
+    ("free", "kept", "status"),
+    [
+        (GIB, [], "ok"),
+        (30 * GIB, [(1, GIB)], "ok"),
+        (25 * GIB, [(1, GIB)], "warning"),
+        (30 * GIB, [(1, GIB), (1, GIB)], "warning"),
+        (4 * GIB, [(24, GIB), (30, GIB)], "ok"),
+        (2 * GIB, [(24, GIB)], "warning"),
+    ],
+)
+def test_snapshots_have_room_for_as_many_as_will_be_kept(
+    free: int, kept: list[tuple[int, int]], status: CheckStatus
+) -> None:
+    """As many of each ledger as the rule says, of the size of the newest; and what one is written with."""
+    row = judge.snapshot_room("/snapshots", free, [judge.KeptLedger(*each) for each in kept], 24)
+    assert status == row.status and row.what.startswith("/snapshots")
+
+
 def test_a_folder_that_others_may_enter() -> None:
     """Matters by what they could read there; closed at the top nothing below it can be reached."""
     found = [judge.open_files("/data", mode, names) for mode, names in (

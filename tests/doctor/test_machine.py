@@ -2,6 +2,7 @@
 
 import datetime
 import os
+import shutil
 from collections.abc import Callable, Iterable, Iterator
 from hashlib import sha256
 from pathlib import Path
@@ -11,10 +12,13 @@ import pytest
 from sidestep.streams.doctor import certificates, machine
 from sidestep.streams.doctor.names import names
 from sidestep.streams.doctor.row import CheckRow
+from sidestep.streams.doctor.snapshot_room import snapshots
 from sidestep.streams.local.development_ca import DevelopmentCA
 from sidestep.streams.local.nameserver import NameServer
 from sidestep.streams.settings import Settings
+from sidestep.streams.snapshots.place import SnapshotPlace
 from sidestep.topics.errors import CredentialsError, SidestepError
+from tests.snapshots.snapshot_world import FoldedLedger, taken
 from tests.topics.proved import signer
 
 KEY = sha256(b"of the tests").hexdigest()
@@ -33,7 +37,7 @@ def _private(path: Path, text: str) -> str:
 
 
 @pytest.mark.parametrize("find", [machine.policy, machine.watch, machine.sources, machine.disk, machine.files,
-                                  machine.signers, machine.verdict_key, machine.endpoints])  # fmt: skip
+                                  machine.signers, machine.verdict_key, machine.endpoints, snapshots])  # fmt: skip
 def test_without_anything_all_is_well(find: Find, tmp_path: Path) -> None:
     """What ships is sound, and a data folder need not be there yet."""
     assert "ok" == _one(find(Settings(data_dir=str(tmp_path / "new" / "data")))).status
@@ -110,6 +114,20 @@ def test_a_data_folder_that_is_open(tmp_path: Path) -> None:
     folder.chmod(0o755)
     row = _one(machine.files(settings))
     assert ("fault", f"chmod -R go= {folder}") == (row.status, row.mend)
+
+
+def test_snapshots_that_lie_on_a_small_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By those that there are."""
+    ledger, place = FoldedLedger(tmp_path / "ledger"), SnapshotPlace(str(tmp_path / "place"))
+    ledger.fold(20)
+    manifest = taken(ledger, place, tmp_path / "held")
+    ledger.close()
+    settings = Settings(snapshots=place.url)
+    assert "ok" == _one(snapshots(settings)).status
+    usage = shutil.disk_usage(tmp_path)._replace(free=24 * manifest.octets)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
+    row = _one(snapshots(settings))
+    assert "warning" == row.status and "SIDESTEP_SNAPSHOT_KEEP" in row.mend
 
 
 def test_a_data_folder_of_somebody_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
