@@ -24,6 +24,9 @@ TOLD_LATER: Collection[Schema] = (PRINTABLE, WITHOUT_NUL, NOT_CLAIMED, SECONDS, 
 """What readers have refused all along, and the schemas of what others write say only since the last release. Emptied by
 each release."""
 
+NEW_VALUES: Mapping[str, Collection[str]] = {"evidence": ("subscribed",), "tally": ("subscribed",)}
+"""Likewise values of enums, by schema: Decide and Watch are upgraded before Screen writes them."""
+
 BOUNDS = {"maximum": "at most", "maxLength": "at most", "minimum": "at least", "minLength": "at least"}
 TYPES = {str: "string", bool: "boolean", int: "integer", float: "number", type(None): "null"}
 """Of a value of JSON in Python -> its JSON type."""
@@ -35,14 +38,27 @@ def breaks(name: str, released: Schema, now: Schema) -> Iterator[str]:
     for reason in refusals(released, _as_told(now) if name in WRITTEN_BY_OTHERS else now, new_fields=False):
         yield f"{name}: records of the last release would not be read: {reason}"
     if name not in WRITTEN_BY_OTHERS:
-        for reason in refusals(_without(now, NEW_KINDS.get(name, ())), released, new_fields=True):
+        for reason in refusals(_without(now, name), released, new_fields=True):
             yield f"{name}: readers of the last release would not read this: {reason}"
 
 
-def _without(schema: Schema, tags: Collection[str]) -> Schema:
-    if not tags:
-        return schema
-    return schema | {"anyOf": [one for one in schema["anyOf"] if _tag(one) not in tags]}
+def _without(schema: Schema, name: str) -> Schema:
+    """What is new in a schema that others read, left out."""
+    tags, values = NEW_KINDS.get(name, ()), NEW_VALUES.get(name, ())
+    if tags:
+        schema = schema | {"anyOf": [one for one in schema["anyOf"] if _tag(one) not in tags]}
+    return _without_values(schema, values) if values else schema
+
+
+def _without_values(part: Any, values: Collection[str]) -> Any:
+    if isinstance(part, list):
+        return [_without_values(each, values) for each in part]
+    if not isinstance(part, dict):
+        return part
+    kept = {key: _without_values(each, values) for key, each in part.items()}
+    if isinstance(enum := part.get("enum"), list):
+        kept["enum"] = [each for each in enum if each not in values]
+    return kept
 
 
 def _as_told(part: Any) -> Any:

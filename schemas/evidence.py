@@ -10,7 +10,9 @@ from msgspec import Meta, Struct
 
 from sidestep.schemas.feedback import Scope
 
-FeedbackEvent = Literal["bounce", "complaint", "not-spam", "delivered", "opened", "clicked", "replied", "unsubscribed"]
+FeedbackEvent = Literal[
+    "bounce", "complaint", "not-spam", "delivered", "opened", "clicked", "replied", "unsubscribed", "subscribed"
+]  # fmt: skip
 
 
 class MxFinding(Struct, omit_defaults=True, frozen=True, gc=False):
@@ -113,6 +115,13 @@ class IntentEvidence(Struct, tag="intent", tag_field="kind", omit_defaults=True,
     """Only while the secret is being changed."""
     claimed: bool = False
     """Nothing proves that the service says this, although somebody can prove it: its history is not the service's."""
+    expires_at: int = 0
+    """From then on it is not to be sent; 0: for ever."""
+    parts: bytes = b""
+    """An octet of a digest for each of recipient, stream, campaign, source and metadata: by them `id-reused` tells what
+    differs."""
+    reused_parts: bytes = b""
+    """Where `reused`, those of the other intent."""
 
 
 class FeedbackEvidence(Struct, tag="feedback", tag_field="kind", omit_defaults=True, gc=False):

@@ -14,7 +14,7 @@ Token = Annotated[
 Scope = Literal["recipient", "domain", "message", "us", "transient"]
 """Whom a bounce blames. `us` (block, reputation, authentication) never marks a recipient."""
 
-EngagementKind = Literal["delivered", "opened", "clicked", "replied", "unsubscribed"]
+EngagementKind = Literal["delivered", "opened", "clicked", "replied", "unsubscribed", "subscribed"]
 
 
 class Bounce(Struct, omit_defaults=True, kw_only=True):
@@ -43,7 +43,10 @@ class Engagement(Struct, omit_defaults=True, kw_only=True):
     """A sign of life: the message was delivered, or a person did something with it."""
 
     recipient: Address
-    kind: EngagementKind
+    kind: Annotated[
+        EngagementKind,
+        Meta(description="subscribed: the person wants mail, again perhaps; lifts an opt-out by the policy's leave."),
+    ]
     id: Annotated[OptionalId, Meta(description="Counts once by it; derived from the content where absent.")] = ""
     service: OptionalService = ""
     intent_id: OptionalId = ""

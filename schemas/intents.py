@@ -31,6 +31,13 @@ Time = Annotated[
     Annotated[float, Meta(extra_json_schema=SECONDS)] | Annotated[str, Meta(extra_json_schema=TIME_TEXT)] | None,
     Meta(description="Unix time in seconds, or RFC 3339 text. Between 2000 and now."),
 ]
+Deadline = Annotated[
+    Annotated[float, Meta(extra_json_schema=SECONDS)] | Annotated[str, Meta(extra_json_schema=TIME_TEXT)] | None,
+    Meta(
+        description="Unix time in seconds, or RFC 3339 text; after created_at. From then on it is never sent: rule "
+        "`expired`."
+    ),
+]
 
 
 class EmailIntent(Struct, omit_defaults=True, kw_only=True):
@@ -47,6 +54,7 @@ class EmailIntent(Struct, omit_defaults=True, kw_only=True):
     source: Annotated[Label, Meta(description="The form or import batch the address came from.")] = ""
     created_at: Time = None
     consent_at: Time = None
+    expires_at: Deadline = None
     test: Annotated[bool, Meta(description="Judged, but leaves no trace; its ids are its own.")] = False
     metadata: Annotated[
         dict[str, Any] | None,

@@ -16,6 +16,8 @@ Feedback = Bounce | Engagement
 
 AHEAD = 86_400
 """Seconds by which a service's clock may be ahead."""
+DEADLINE_AHEAD = 3_660 * 86_400
+"""Seconds from now after which no message expires: what says more is most likely milliseconds."""
 METADATA_MAX = 16 * 1024
 """Octets of a record with metadata."""
 DEPTH_MAX = 32
@@ -39,6 +41,8 @@ def read_intent(value: bytes | None, now: float) -> EmailIntent:
         read_time("created_at", intent.created_at, now)
     if intent.consent_at is not None:
         read_time("consent_at", intent.consent_at, now)
+    if intent.expires_at is not None:
+        _expires_later(read_deadline(intent.expires_at, now), intent, now)
     return intent
 
 
@@ -75,11 +79,25 @@ def read_time(name: str, value: float | str | None, now: float) -> int:
     """Unix seconds or RFC 3339 text -> milliseconds; None -> 0. Raises ContractError for what can't be meant."""
     if value is None:
         return 0
+    return _milliseconds(name, value, now + AHEAD, "tomorrow")
+
+
+def read_deadline(value: float | str, now: float) -> int:
+    """Likewise of expires_at, which may lie far ahead."""
+    return _milliseconds("expires_at", value, now + DEADLINE_AHEAD, "in ten years")
+
+
+def _milliseconds(name: str, value: float | str, latest: float, until: str) -> int:
     seconds = _parse_time(name, value) if isinstance(value, str) else value
-    if EARLIEST <= seconds <= now + AHEAD:
+    if EARLIEST <= seconds <= latest:
         return int(seconds * 1000)
-    hint = "; give seconds, not milliseconds" if EARLIEST <= seconds / 1000 <= now + AHEAD else ""
-    raise ContractError("absurd-time", f"{name} = {value!r} is not between the year 2000 and tomorrow{hint}")
+    hint = "; give seconds, not milliseconds" if EARLIEST <= seconds / 1000 <= latest else ""
+    raise ContractError("absurd-time", f"{name} = {value!r} is not between the year 2000 and {until}{hint}")
+
+
+def _expires_later(expires_at: int, intent: EmailIntent, now: float) -> None:
+    if intent.created_at is not None and expires_at <= read_time("created_at", intent.created_at, now):
+        raise ContractError("absurd-time", "expires_at is not after created_at: the message would never be sent")
 
 
 def _encoded(model: EmailIntent | Feedback) -> bytes:

@@ -4,6 +4,8 @@ from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
+from sidestep.schemas.intents import EmailIntent
+
 Action = Literal["send", "drop", "defer"]
 """What the mailer is to do with the message."""
 
@@ -74,3 +76,36 @@ class Verdict(Struct, omit_defaults=True, kw_only=True, gc=False):
     proved: Annotated[
         str, Meta(description="What has proved that the service says this; left out: nothing, so its name is a claim.")
     ] = ""
+    expires_at: Annotated[
+        float | None, Meta(description="As the intent said, Unix seconds: not to be sent from then on.")
+    ] = None
+    created_at: Annotated[
+        float | None, Meta(description="As the intent said, Unix seconds; only with action defer, to offer it again.")
+    ] = None
+    consent_at: Annotated[float | None, Meta(description="Likewise.")] = None
+
+    def again(self) -> EmailIntent:
+        """The deferred intent as it is to be offered again: its next attempt. Not before `retry_at`.
+
+        All else stays the same, or it would be another message under a known id; a consent that has come meanwhile may
+        be set as its `consent_at`. Raises ValueError for a verdict that is final.
+        """
+        if self.action != "defer":
+            raise ValueError(
+                f"intent {self.id} of {self.service} has its final verdict ({self.action}), attempt "
+                f"{self.attempt}: only a deferred one may be offered again"
+            )
+        return EmailIntent(
+            id=self.id,
+            to=self.to,
+            service=self.service,
+            attempt=self.attempt + 1,
+            stream=self.stream,
+            campaign=self.campaign,
+            source=self.source,
+            created_at=self.created_at,
+            consent_at=self.consent_at,
+            expires_at=self.expires_at,
+            test=self.test,
+            metadata=self.metadata,
+        )

@@ -8,6 +8,7 @@ from sidestep.schemas import IntentEvidence
 from sidestep.streams.decide.commons import Row, kept_back, slots
 from sidestep.streams.decide.policy import Policy
 from sidestep.streams.decide.rules.case import Finding
+from sidestep.streams.decide.rules.expiring import will_expire
 from sidestep.streams.decide.rules.reasons import finding
 from sidestep.streams.decide.slow_down import RULE, SlowRate
 from sidestep.streams.decide.tables import ProvedFirst
@@ -24,6 +25,10 @@ class Passing(NamedTuple):
     def kept_back(self, row: Row, rate: Rate) -> int:
         """As in commons.py."""
         return kept_back(row, self.evidence, rate, self.now_us // 1_000_000)
+
+    def will_expire(self, retry_us: int) -> bool:
+        """Whether the intent is not sent at all if it has to wait so long."""
+        return bool(self.evidence.expires_at) and will_expire(retry_us, self.evidence, self.policy)
 
     def full(self, rule: str, said: dict[str, str], retry_us: int) -> Finding:
         """The finding of a bucket that has no room. `said`: values for its sentence."""
@@ -75,7 +80,7 @@ class RateBucket:
             return None
         said = {"rate": self._rate.text, "provider": self._provider}
         found = slots(self._row, self._passing.evidence)
-        return self._passing.full(self._rule, said, promise(self._rate, self._row, found, kept, now_us))
+        return self._passing.full(self._rule, said, promise(self._rate, self._row, found, kept, self._passing))
 
     def level(self) -> BucketLevel:
         """How full it is."""
@@ -123,8 +128,9 @@ class SlowBucket:
         found = slots(row, self._passing.evidence)
         promised = found.slot_us if found.slot_interval_us == slow.mark else 0
         slot = max(earliest(self._rate, row.tat_us) + kept, promised, now_us)
-        apart = slow.rate(slot).interval_us + max(0, kept - self._rate.tolerance_us)
-        found.slot_us, found.slot_interval_us = slot + apart, slow.mark
+        if not self._passing.will_expire(slot):
+            apart = slow.rate(slot).interval_us + max(0, kept - self._rate.tolerance_us)
+            found.slot_us, found.slot_interval_us = slot + apart, slow.mark
         return _milliseconds(slot)
 
 
@@ -137,16 +143,18 @@ def _level(rule: str, about: str, rate: Rate, row: Row, passing: Passing) -> Buc
     return BucketLevel(rule, about, used, rate.tolerance_us // interval + 1, free_us, -(-kept // interval))
 
 
-def promise(rate: Rate, row: Row, found: Row | ProvedFirst, kept: int, now_us: int) -> int:
+def promise(rate: Rate, row: Row, found: Row | ProvedFirst, kept: int, passing: Passing) -> int:
     """The next slot that has not been promised to another deferred intent, rounded up to whole milliseconds. `found`:
-    where that stands; `kept`: of the limit's tolerance, for others."""
+    where that stands; `kept`: of the limit's tolerance, for others. What will not be sent is promised nothing."""
+    now_us = passing.now_us
     # what a slower limit has left behind, before the policy changed, must not hold mail back for days
     row.tat_us = min(row.tat_us, furthest(rate, now_us))
     promised = found.slot_us if found.slot_interval_us == rate.interval_us else 0
     slot = max(earliest(rate, row.tat_us) + kept, promised, now_us)
-    # whom more is kept from than there is of bursts goes at every other interval
-    apart = rate.interval_us + max(0, kept - rate.tolerance_us)
-    found.slot_us, found.slot_interval_us = slot + apart, rate.interval_us
+    if not passing.will_expire(slot):
+        # whom more is kept from than there is of bursts goes at every other interval
+        apart = rate.interval_us + max(0, kept - rate.tolerance_us)
+        found.slot_us, found.slot_interval_us = slot + apart, rate.interval_us
     return _milliseconds(slot)
 
 

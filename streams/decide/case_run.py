@@ -181,6 +181,7 @@ def _intent(of: CaseText, id: str, at: int, to: str) -> IntentEvidence:
         source=of.source,
         test=of.test,
         consent_at=0 if of.consented is None else round((NOW - of.consented * DAY) * 1000),
+        expires_at=0 if of.expires is None else round((NOW + of.expires * DAY) * 1000),
         listed=tuple(Listing(x.list, VERSION, x.entry or domain, x.reason, x.suspect, x.exchange) for x in of.listed),
         mailbox=_mailbox(of.mailbox, at),
     )

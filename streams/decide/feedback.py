@@ -12,10 +12,10 @@ from sidestep.streams.decide.slow_down import answered
 from sidestep.streams.decide.sources import brought_by, came_back, sender
 from sidestep.streams.decide.state import State
 from sidestep.streams.decide.tables import COUNTED, DomainRow, IdRow, ServiceRow
-from sidestep.streams.decide.ties import STAND, is_ours, recurrence, set_aside
+from sidestep.streams.decide.ties import STAND, is_consent, is_ours, recurrence, set_aside
 
 ENGAGED = ("opened", "clicked", "replied")
-PERSONS = (*ENGAGED, "unsubscribed", "complaint")
+PERSONS = (*ENGAGED, "unsubscribed", "subscribed", "complaint")
 """What only somebody does who is there."""
 
 
@@ -106,6 +106,9 @@ def _sign_of_life(state: State, feedback: FeedbackEvidence, when: int, now: int)
     person_seen(state, feedback, row, when, now)
     if feedback.event == "unsubscribed":
         life.unsubscribed(row, when)
+    elif feedback.event == "subscribed":
+        if is_consent(state, feedback):
+            life.subscribed(row, when)
     elif feedback.event in ENGAGED:
         life.engaged(row, when)
         for story in came_back(state, row):

@@ -40,6 +40,7 @@ from sidestep.streams.decide.policy import Policy
 from sidestep.streams.decide.policy_text import parse_logged
 from sidestep.streams.decide.risk import NO_RISK, Scales
 from sidestep.streams.decide.rules.case import NEVER, Case, Finding
+from sidestep.streams.decide.rules.expiring import stop_in_time
 from sidestep.streams.decide.rules.ladder import Ladder
 from sidestep.streams.decide.rules.trap_risk import trap_risk, valid_since
 from sidestep.streams.decide.slow_down import another_minute
@@ -171,12 +172,12 @@ def _judge(
         stop = limit(state, evidence, pair, domain, service, policy, now_ms * 1000)
         if stop is None:
             _count_send(state, evidence, policy, hosts, recipient, service, stories, now)
-    action = _note(state, evidence, stop)
     if stop is not None:
-        flags = [stop, *flags]
-        # a stranger whom a source has brought is remembered as well: its address counts once
-        if recipient is not NEVER or (source is not None and evidence.recipient_key):
-            _count_stop(state, evidence, policy, now)
+        stop, flags = _in_time(evidence, stop, flags, policy)
+    action = _note(state, evidence, stop)
+    # a stranger whom a source has brought is remembered as well: its address counts once
+    if stop is not None and (recipient is not NEVER or (source is not None and evidence.recipient_key)):
+        _count_stop(state, evidence, policy, now)
     verdict = verdict_of(state, evidence, position, action, flags, risk)
     if stop is None and (since := valid_since(recipient, evidence, risk)):
         verdict.valid_since = float(since)
@@ -188,8 +189,20 @@ def _try_out(
 ) -> Verdict:
     """The verdict on a test intent, of which nothing is noted but its id."""
     stop, flags, risk = try_out(state, evidence, policy, ladder, scales)
+    if stop is not None:
+        stop, flags = _in_time(evidence, stop, flags, policy)
     action = _note(state, evidence, stop)
-    return verdict_of(state, evidence, position, action, flags if stop is None else [stop, *flags], risk)
+    return verdict_of(state, evidence, position, action, flags, risk)
+
+
+def _in_time(
+    evidence: IntentEvidence, stop: Finding, flags: list[Finding], policy: Policy
+) -> tuple[Finding, list[Finding]]:
+    """What stops an intent in the end, and all that its verdict names: what would have it wait for too long, too."""
+    if not (stop.retry_us and evidence.expires_at):
+        return stop, [stop, *flags]
+    last = stop_in_time(stop, evidence, policy)
+    return last, [stop, *flags] if last is stop else [last, stop, *flags]
 
 
 def _note(state: State, evidence: IntentEvidence, stop: Finding | None) -> Action:

@@ -49,11 +49,13 @@ def _move_recipient(state: State, old_key: bytes, key: bytes) -> None:
 
 def _move_intent(state: State, former: FormerKeys, evidence: IntentEvidence) -> None:
     """The row of its id, whatever content that has, and those of its content."""
-    if evidence.id_key not in state.ids:
-        _move_id(state, former.id_key, evidence.id_key)
+    moved = evidence.id_key not in state.ids and _move_id(state, former.id_key, evidence.id_key)
     row = state.ids.get(evidence.id_key)
-    if row is not None and row.content == former.content_key[:8]:
-        state.remember(evidence.id_key, replace(row, content=evidence.content_key[:8]))
+    if row is not None and row.content[:8] == former.content_key[:8]:
+        state.remember(evidence.id_key, replace(row, content=evidence.content_key[:8] + evidence.parts))
+    elif row is not None and moved:
+        # its parts were made with the other secret: there is nothing to compare them with
+        state.remember(evidence.id_key, replace(row, content=row.content[:8]))
     if evidence.content_key not in state.ids:
         _move_id(state, former.content_key, evidence.content_key)
     if evidence.attempt != 1:
@@ -62,8 +64,10 @@ def _move_intent(state: State, former: FormerKeys, evidence: IntentEvidence) -> 
             _move_id(state, before, attempt)
 
 
-def _move_id(state: State, old_key: bytes, key: bytes) -> None:
-    """A copy: rows of ids end by themselves."""
+def _move_id(state: State, old_key: bytes, key: bytes) -> bool:
+    """A copy: rows of ids end by themselves. Whether there was anything to move."""
     row: IdRow | None = state.ids.get(old_key)
     if row is not None and state.controls.clock_ms // 1000 - row.at <= DEDUPLICATION_SECONDS:
         state.remember(key, row)
+        return True
+    return False

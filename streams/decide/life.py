@@ -156,10 +156,16 @@ def unsubscribed(row: RecipientRow, when: int) -> None:
     row.unanswered = row.unseen = 0
 
 
+def subscribed(row: RecipientRow, when: int) -> None:
+    """The person wants mail, again perhaps: somebody is there."""
+    row.subscribed_at = max(row.subscribed_at, when)
+    row.unanswered = row.unseen = 0
+
+
 def heard_of(row: RecipientRow) -> bool:
     """Something has come back already, of whose messages ever."""
     bad = row.hard_bounced_at or row.suspended_at or row.complained_at or row.unsubscribed_at
-    return bool(bad or row.last_delivered or row.last_engaged)
+    return bool(bad or row.last_delivered or row.last_engaged or row.subscribed_at)
 
 
 def _accepted(row: RecipientRow, when: int) -> None:

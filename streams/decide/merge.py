@@ -12,6 +12,7 @@ LATEST = (
     "suspended_at",
     "complained_at",
     "unsubscribed_at",
+    "subscribed_at",
     "last_stopped",
 )
 """Fields that say when something happened last."""
@@ -94,7 +95,7 @@ def _accepted_at(row: RecipientRow, one: RecipientRow, other: RecipientRow) -> i
 
 def _count_unanswered(row: RecipientRow, one: RecipientRow, other: RecipientRow) -> None:
     """A sign of a person answers whatever went out before it, whichever row says so."""
-    sign = max(row.last_engaged, row.complained_at, row.unsubscribed_at)
+    sign = max(row.last_engaged, row.complained_at, row.unsubscribed_at, row.subscribed_at)
     since = [it for it in (one, other) if it.last_approved >= sign]
     row.unanswered = sum(it.unanswered for it in since)
     row.unseen = sum(it.unseen for it in since)

@@ -18,7 +18,9 @@ class RulePolicy(Struct, frozen=True, gc=False):
 
     mode: str
     days: int = 0
-    streams: tuple[str, ...] = ()
+    exempt_too: bool = False
+    consent_lifts: bool = False
+    spread: int = 0
     lists: int = 0
     trusted: tuple[str, ...] = ()
     retry_after: int = 0
@@ -128,6 +130,23 @@ class RiskModel(Struct, frozen=True, gc=False):
     from_outcomes: int = 1
 
 
+class Streams(Struct, frozen=True):
+    """Streams of mail by name, compared without case."""
+
+    exempt: frozenset[str] = frozenset()
+    """Which opt-outs do not stop; casefolded."""
+    known: tuple[str, ...] = ()
+    """All that there are, as far as the policy knows them; empty: it does not."""
+
+    def are_exempt(self, stream: str) -> bool:
+        """Whether mail of a stream goes out although the person has opted out."""
+        return stream.casefold() in self.exempt
+
+    def knows(self, stream: str) -> bool:
+        """Whether a stream is one of those that there are; every one is, where the policy does not know them."""
+        return not self.known or stream.casefold() in {name.casefold() for name in self.known}
+
+
 class Policy(Struct, frozen=True):
     """Everything that the fold needs to know of the policy. `version` is a hash of the text it came from."""
 
@@ -167,6 +186,7 @@ class Policy(Struct, frozen=True):
     """To what Watch tells of, by pattern. Decide passes them on."""
     risk_model: RiskModel = RiskModel()
     believing: Believing = Believing()
+    streams: Streams = Streams()
 
     @property
     def by_provider(self) -> bool:

@@ -13,7 +13,7 @@ from sidestep.schemas.typed import as_type
 
 Happening = Literal[
     "intent", "hard-bounce", "soft-bounce", "suspended", "blocked", "too-fast", "complaint", "not-spam", "delivered",
-    "opened", "clicked", "replied", "unsubscribed", "hold", "source-hold", "suppressed", "trap",
+    "opened", "clicked", "replied", "unsubscribed", "subscribed", "hold", "source-hold", "suppressed", "trap",
     "stray-bounce",
 ]  # fmt: skip
 """Intents and feedback are about the case's recipient, unless `to` says otherwise; holds about its service."""
@@ -79,6 +79,8 @@ class CaseText(Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     listed: tuple[Listed, ...] = ()
     consented: Annotated[float, Meta(ge=0, le=3650)] | None = None
     """Days before the intent."""
+    expires: Annotated[float, Meta(ge=-3650, le=3650)] | None = None
+    """Days after the intent; below 0: before it."""
     before: Annotated[tuple[Before, ...], Meta(max_length=100)] = ()
     expect: Literal["send", "defer", "drop"]
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from msgspec.structs import asdict
 
-from sidestep.streams.decide.policy import Believing, Limits, Policy, Ramp, SlowDown
+from sidestep.streams.decide.policy import Believing, Limits, Policy, Ramp, SlowDown, Streams
 from sidestep.streams.decide.policy_faults import RISK_PARAMETERS
 from sidestep.streams.decide.policy_sections import reaction_text
 from sidestep.streams.decide.rules.ladder import RULES, Rule
@@ -18,6 +18,7 @@ def differences(old: Policy, new: Policy) -> list[str]:
     """By section, in the order in which a policy file has them; empty where both judge alike."""
     return [
         *_of_rules(old, new),
+        *_of("streams", _streams(old.streams), _streams(new.streams)),
         *_of("limits.domain", _limits(old.domain_limits), _limits(new.domain_limits)),
         *_of("limits.service-at-domain", _limits(old.service_limits), _limits(new.service_limits)),
         *_of("limits.mx-provider", _rates(old.provider_limits.named), _rates(new.provider_limits.named)),
@@ -69,6 +70,10 @@ def _parameters(policy: Policy) -> dict[str, int | float]:
 
 def _ramp(ramp: Ramp) -> dict[str, Any]:
     return asdict(ramp) | {"services": tuple(sorted(ramp.services)), "caps": tuple(map(str, ramp.caps))}
+
+
+def _streams(values: Streams) -> dict[str, Any]:
+    return {"exempt": tuple(sorted(values.exempt)), "known": values.known}
 
 
 def _believing(values: Believing) -> dict[str, Any]:

@@ -43,6 +43,10 @@ SHARED = ("mx-provider", "service-at-provider")
 REQUIRED = {"policy", "rules", "limits", "risk", "risk-parameters", *SECTIONS}
 KNOWN = {*REQUIRED, "cases"}
 """Sections of a policy."""
+GONE: Mapping[tuple[str, str], str] = MappingProxyType(
+    {("recipient-unsubscribed", "streams"): "an opt-out stops every stream now that [streams] does not exempt"}
+)
+"""Parameters that rules had once, and what there is instead."""
 _DOMAIN = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)+")
 
 
@@ -81,8 +85,13 @@ def _check_rule(rule: Rule, values: dict[str, Any]) -> list[str]:
     for key, kind in rule.parameters.items():
         faults += _check_value(f"{section} {key}", values.get(key), kind)
     unknown = values.keys() - rule.parameters.keys() - {"mode"}
-    faults += [f"{section} {key}: unknown parameter" for key in unknown if not is_reason(key)]
+    faults += [f"{section} {key}: {_unknown(rule.id, key)}" for key in unknown if not is_reason(key)]
     return [*faults, *reason_faults(rule.id, values)]
+
+
+def _unknown(rule: str, key: str) -> str:
+    instead = GONE.get((rule, key))
+    return f"{instead}; take it out, or let sidestep policy upgrade do so" if instead else "unknown parameter"
 
 
 def _check_value(where: str, value: Any, kind: type) -> list[str]:
@@ -91,6 +100,8 @@ def _check_value(where: str, value: Any, kind: type) -> list[str]:
         return [f"{where} = {value!r}: expected a whole number above 0"]
     if kind is Natural and not (whole and value >= 0):
         return [f"{where} = {value!r}: expected a whole number, 0 or above"]
+    if kind is bool and not isinstance(value, bool):
+        return [f"{where} = {value!r}: expected true or false"]
     if kind is list and not (isinstance(value, list) and all(isinstance(item, str) for item in value)):
         return [f"{where} = {value!r}: expected a list of texts"]
     if kind is float and (isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1):

@@ -1,5 +1,5 @@
-"""The policy's sections [warm-up], [slow-down], [feedback], [watch] and [risk-model]: what they may say, their faults,
-and what the fold makes of them. Pure.
+"""The policy's sections [streams], [warm-up], [slow-down], [feedback], [watch] and [risk-model]: what they may say,
+their faults, and what the fold makes of them. Pure.
 """
 
 import re
@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from sidestep.schemas import Reaction
-from sidestep.streams.decide.policy import NEEDS, Believing, Ramp, SlowDown
+from sidestep.streams.decide.policy import NEEDS, Believing, Ramp, SlowDown, Streams
 from sidestep.streams.gcra import parse_rate
 
 _UNITS: Mapping[str, int] = MappingProxyType({"min": 60, "h": 3_600, "d": 86_400})
@@ -75,6 +75,7 @@ BASE = ValueKind("a number from 0.0001 to 0.5", lambda value: _is_number(value) 
 
 SECTIONS: Mapping[str, Mapping[str, ValueKind]] = MappingProxyType(
     {
+        "streams": {"exempt": TEXTS, "known": TEXTS},
         "warm-up": {
             "services": TEXTS,
             "caps": COUNTS,
@@ -154,6 +155,11 @@ def complete(document: dict[str, Any]) -> None:
         values = document.setdefault(section, {})
         if isinstance(values, dict):
             document[section] = {key: values.get(key, _NOTHING[kind]) for key, kind in kinds.items()}
+
+
+def streams(values: dict[str, Any]) -> Streams:
+    """The section [streams]."""
+    return Streams(frozenset(name.casefold() for name in values["exempt"]), tuple(values["known"]))
 
 
 def ramp(values: dict[str, Any]) -> Ramp:

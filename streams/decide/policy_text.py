@@ -10,7 +10,7 @@ from typing import Any
 
 from sidestep.streams.decide.policy import Limits, Policy, RiskModel, RulePolicy, SharedLimits
 from sidestep.streams.decide.policy_faults import KNOWN, RISK_PARAMETERS, document_faults
-from sidestep.streams.decide.policy_sections import believing, complete, ramp, reactions, slow_down
+from sidestep.streams.decide.policy_sections import believing, complete, ramp, reactions, slow_down, streams
 from sidestep.streams.decide.risk import SIGNALS
 from sidestep.streams.decide.rules.ladder import RULES
 from sidestep.streams.decide.rules.reasons import is_reason, reasons_of, sound_reasons
@@ -62,6 +62,7 @@ def _policy(text: str, document: dict[str, Any], faults: list[str]) -> Policy:
         reactions=reactions(document["watch"]),
         risk_model=RiskModel(**document["risk-model"]),
         believing=believing(document["feedback"]),
+        streams=streams(document["streams"]),
     )
 
 
@@ -73,6 +74,7 @@ def problems(text: str) -> list[str]:
 def _complete(document: dict[str, Any]) -> None:
     for name in document.keys() - KNOWN | {"cases"} & document.keys():
         del document[name]
+    document.setdefault("streams", {"exempt": ["transactional"]})  # whom a password reset would have to wait for
     complete(document)
     if isinstance(limits := document.get("limits"), dict):
         limits.setdefault("tests", {"default": "1/s"})  # of a policy without the rule, which is off
@@ -86,7 +88,7 @@ def _complete(document: dict[str, Any]) -> None:
                 for key in values.keys() - rule.parameters.keys() - {"mode", *sound_reasons(rule.id, values)}:
                     del values[key]
                 for key, kind in rule.parameters.items():
-                    values.setdefault(key, [] if kind is list else 1)
+                    values.setdefault(key, [] if kind is list else kind is not bool and 1)
     if isinstance(risk, dict):
         document["risk"] = {name: risk.get(name, 0) for name in SIGNALS}
     if isinstance(parameters, dict):

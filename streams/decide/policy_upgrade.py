@@ -4,8 +4,10 @@ its comments, at the place where it stands there; everything else stays as it wa
 
 import re
 import tomllib
+from collections.abc import Iterator
 from typing import NamedTuple
 
+from sidestep.streams.decide.policy_faults import GONE
 from sidestep.streams.errors import PolicyError
 
 _HEADING = re.compile(r"^\[{1,2}([a-z-]+(?:\.[a-z-]+)?)\]")
@@ -23,10 +25,11 @@ class Section(NamedTuple):
 
 
 class Upgraded(NamedTuple):
-    """The new text, and a sentence for each thing that was added."""
+    """The new text, and a sentence for each thing that was added, and for each that was taken out."""
 
     text: str
     added: list[str]
+    gone: list[str]
 
 
 def upgrade(text: str, shipped: str) -> Upgraded:
@@ -43,7 +46,28 @@ def upgrade(text: str, shipped: str) -> Upgraded:
             found = next((each for each in sections if each.name == section.name), None)
             added += _insert(sections, before, section) if found is None else _complete(found, section)
         before = section.name
-    return Upgraded("\n".join(line for section in sections for line in section.lines) + "\n", added)
+    gone = [sentence for section in sections for sentence in _take_out(section)]
+    return Upgraded("\n".join(line for section in sections for line in section.lines) + "\n", added, gone)
+
+
+def _take_out(section: Section) -> Iterator[str]:
+    """Parameters that there are no more; a list may go over several lines."""
+    for (rule, key), instead in GONE.items():
+        if section.name != f"rules.{rule}":
+            continue
+        start = next((number for number, line in enumerate(section.lines) if _key(line) == key), None)
+        if start is not None:
+            end = next(end for end in range(start + 1, len(section.lines) + 1) if _is_toml(section.lines[start:end]))
+            yield f"[{section.name}] {' '.join(line.strip() for line in section.lines[start:end])}: {instead}"
+            del section.lines[start:end]
+
+
+def _is_toml(lines: list[str]) -> bool:
+    try:
+        tomllib.loads("\n".join(lines))
+    except ValueError:
+        return False
+    return True
 
 
 def _sections(text: str) -> list[Section]:

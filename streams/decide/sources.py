@@ -15,7 +15,8 @@ from sidestep.streams.decide.holds import source_hold
 from sidestep.streams.decide.hygiene import brought_keys
 from sidestep.streams.decide.keys import campaign_key, service_key, source_key
 from sidestep.streams.decide.policy import DAY, Policy, RulePolicy
-from sidestep.streams.decide.rules.case import Finding, span
+from sidestep.streams.decide.rules.case import Finding, moment, span
+from sidestep.streams.decide.rules.held import after_hold
 from sidestep.streams.decide.rules.reasons import finding
 from sidestep.streams.decide.state import State, Stories
 from sidestep.streams.decide.tables import LastMessage, RecipientRow, SourceRow
@@ -144,8 +145,10 @@ def _on_hold(state: State, evidence: IntentEvidence, policy: Policy) -> Finding 
     hold = source_hold(state.controls, evidence)
     if hold is None or policy.rules["source-on-hold"].mode == "off":
         return None
-    said = {"source": evidence.source, "why": hold.reason}
-    return finding(policy, evidence, "source-on-hold", said, retry_us=hold.until_ms * 1000)
+    now = state.controls.clock_ms // 1000
+    said = {"source": evidence.source, "why": hold.reason, "until": moment(hold.until_ms // 1000)}
+    retry_us = after_hold(hold.until_ms, policy.rules["source-on-hold"].spread, evidence, now)
+    return finding(policy, evidence, "source-on-hold", said, retry_us=retry_us)
 
 
 def _begin_anew(row: SourceRow, now: int) -> None:
@@ -170,7 +173,9 @@ def _hold(row: SourceRow, kind: str, name: str, evidence: IntentEvidence, policy
         "share": f"{100 * row.hard_bounces / row.sent:.0f}",
         "complaints": row.complaints,
     }
-    return finding(policy, evidence, "source-held", said, retry_us=(row.held_at + rule.days * DAY) * 1_000_000)
+    until = row.held_at + rule.days * DAY
+    said["until"] = moment(until)
+    return finding(policy, evidence, "source-held", said, retry_us=after_hold(until * 1000, rule.spread, evidence, now))
 
 
 def _is_bad(row: SourceRow, rule: RulePolicy, bounces: bool) -> bool:

@@ -34,6 +34,10 @@ PLACES_MOST = 32
 Of more, the one that was noted first is forgotten."""
 
 
+PARTS = ("recipient", "stream", "campaign", "source", "metadata")
+"""What each octet of the evidence's `parts` is of."""
+
+
 class Follows(Enum):
     """What becomes of an intent before any rule is asked."""
 
@@ -104,7 +108,7 @@ def situation(state: State, evidence: IntentEvidence) -> Situation:
     known = _remembered(state, evidence.id_key, now)
     if known is not None and known.content == RESERVED:
         known = None
-    if known is not None and known.content == evidence.content_key[:8]:
+    if known is not None and known.content[:8] == evidence.content_key[:8]:
         return _of_this_content(state, evidence, known)
     if _answered(state, evidence) is not None:
         return ANSWERED
@@ -115,12 +119,12 @@ def situation(state: State, evidence: IntentEvidence) -> Situation:
 
 def judged(state: State, evidence: IntentEvidence, action: int) -> None:
     """Notes what became of an intent that was judged."""
-    now, content = state.controls.clock_ms // 1000, evidence.content_key[:8]
+    now, content = state.controls.clock_ms // 1000, evidence.content_key[:8] + evidence.parts
     if evidence.attempt == 1:
         state.remember(evidence.id_key, IdRow(now, content, 1, action))
         return
     known = _remembered(state, evidence.id_key, now)
-    follows = known is not None and known.content == content and evidence.attempt == known.attempt + 1
+    follows = known is not None and known.content[:8] == content[:8] and evidence.attempt == known.attempt + 1
     began = known.began if known is not None and follows else evidence.attempt
     state.remember(evidence.id_key, IdRow(now, content, evidence.attempt, action, began))
     if began > 1:  # a lower one may begin anew, and makes this one a later one
@@ -143,14 +147,25 @@ def refuse(state: State, evidence: IntentEvidence, met: Situation) -> Finding:
         state.remember(evidence.id_key, replace(last_row, at=now))
         text = "Another attempt of this intent has had its final verdict. Only a deferred intent may be offered again."
     else:
+        before = evidence.reused_parts if met is TAKEN_ELSEWHERE else state.ids[evidence.id_key].content[8:]
         if met is TAKEN_ELSEWHERE:
             # Screen's hint is gone after its restart: when this comes again without it, the id must lead to its content
             state.remember(evidence.id_key, IdRow(now, RESERVED, 0, DROP))
         text = (
-            f"The service {evidence.service} has used this id before, for another recipient, stream, campaign, source "
-            "or other metadata. Ids must be unique."
+            f"The service {evidence.service} has used this id before, {_other(before, evidence.parts)}. Ids must be "
+            "unique."
         )
     return Finding(met.follows.value, text)
+
+
+def _other(before: bytes, parts: bytes) -> str:
+    """What another intent of the same id says otherwise, as far as the ledger can tell."""
+    known = len(before) == len(parts) == len(PARTS)
+    differ = [name for name, one, other in zip(PARTS, before, parts, strict=True) if one != other] if known else []
+    if not differ:
+        return "for another recipient, stream, campaign, source or other metadata"
+    listed = differ[0] if len(differ) == 1 else f"{', '.join(differ[:-1])} and {differ[-1]}"
+    return f"with other {listed}" if differ == ["metadata"] else f"with another {listed}"
 
 
 def pass_over(state: State, evidence: IntentEvidence) -> None:

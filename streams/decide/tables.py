@@ -245,6 +245,8 @@ class RecipientRow(Struct, array_like=True, gc=False):
     stray: StrayReport | None = None
     taken_back: TakenBack | None = None
     """The last time."""
+    subscribed_at: int = 0
+    """The person has said that mail is wanted, the last time: by the policy's leave no earlier opt-out stops any."""
 
     @property
     def last_service(self) -> str:
@@ -264,6 +266,7 @@ class RecipientRow(Struct, array_like=True, gc=False):
             self.suspended_at,
             self.complained_at,
             self.unsubscribed_at,
+            self.subscribed_at,
             self.last_stopped,
             self.first_seen,
         )
@@ -309,6 +312,7 @@ class IdRow(Struct, array_like=True, gc=False):
 
     at: int
     content: bytes = b""
+    """Of an intent: the first eight octets of its content's key, and the evidence's `parts`."""
     attempt: int = 1
     """The last one that was judged, …"""
     action: int = 0

@@ -57,6 +57,16 @@ def is_ours(state: State, said: Report, when: int) -> bool:
     return row is not None and _was_mailed(row, said.service, when, days * DAY)
 
 
+def is_consent(state: State, said: FeedbackEvidence) -> bool:
+    """Whether it is believed that a person wants mail, which an earlier opt-out stops: no message of ours has to be
+    there, so it takes what proves who says so where reports need that."""
+    policy = state.controls.policy
+    if said.claimed or said.tied == "wrong-token" or policy is None:
+        return False
+    needs = _needs(policy.believing, said)
+    return said.tied == "token" or needs in ("nothing", "approval") or (needs == "proof" and bool(said.proved))
+
+
 def set_aside(state: State, said: Report, stray_again: bool, when: int, now: int) -> None:
     """Of a report that is not of a message of ours: once, and nothing that stops mail."""
     if stray_again:

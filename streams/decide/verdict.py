@@ -33,6 +33,7 @@ def verdict_of(
         verdict.rules = [FiredRule(finding.rule, finding.text) for finding in findings]
         if action == "defer":
             verdict.retry_at = findings[0].retry_us / 1_000_000
+            _echo(verdict, evidence)
     if action == "send" and not evidence.test:  # else no message goes out that it could be of
         verdict.token = evidence.token
     if evidence.suggestion:
@@ -41,4 +42,14 @@ def verdict_of(
         verdict.test = True
     if evidence.proved:
         verdict.proved = evidence.proved
+    if evidence.expires_at:
+        verdict.expires_at = evidence.expires_at / 1000
     return verdict
+
+
+def _echo(verdict: Verdict, evidence: IntentEvidence) -> None:
+    """What else is needed to offer it again."""
+    if evidence.created_at:
+        verdict.created_at = evidence.created_at / 1000
+    if evidence.consent_at:
+        verdict.consent_at = evidence.consent_at / 1000

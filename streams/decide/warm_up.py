@@ -65,7 +65,8 @@ class Today:
         """The next time tomorrow that was not given to another message; on the day after, where tomorrow is full."""
         begins = (self._day + 1) * DAY * 1_000_000
         slot = max(begins, row.slot_us)
-        row.slot_us = slot + DAY * 1_000_000 // (self._cap_of(self._step + 1) or self._cap or 1)
+        if not self._passing.will_expire(slot):
+            row.slot_us = slot + DAY * 1_000_000 // (self._cap_of(self._step + 1) or self._cap or 1)
         return -(-slot // 1000) * 1000
 
     def _cap_of(self, step: int) -> int | None:

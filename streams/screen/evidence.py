@@ -1,7 +1,7 @@
 """From what was read and found out to a record of the log. Pure."""
 
 from sidestep.schemas import Bounce, EmailIntent, Engagement, FeedbackEvidence, IntentEvidence, TrapRecord
-from sidestep.schemas.reading import read_time
+from sidestep.schemas.reading import read_deadline, read_time
 from sidestep.streams.masking import without_local_parts
 from sidestep.streams.screen.address.parse import ParsedAddress
 from sidestep.streams.screen.feedback.reasons import Reasons
@@ -27,6 +27,10 @@ class ReadIntent(Subject, frozen=True, gc=False):
     """The key whose signature held; empty: none."""
     claimed: bool = False
     """Nothing proves its service, although somebody could."""
+    parts: bytes = b""
+    """Of what it says; …"""
+    reused_parts: bytes = b""
+    """… and of what the other one says where its id is `reused`."""
 
 
 def intent_keys(intent: EmailIntent, keys: Keys, proved: bool = False) -> tuple[bytes, bytes]:
@@ -71,6 +75,11 @@ def intent_evidence(read: ReadIntent, answers: Answers, found: Findings, keys: K
         evidence.proved = read.proved
     elif read.claimed:
         evidence.claimed = True
+    evidence.parts = read.parts
+    if read.reused:
+        evidence.reused_parts = read.reused_parts
+    if intent.expires_at is not None:
+        evidence.expires_at = read_deadline(intent.expires_at, now)
     if sound and not intent.test:
         evidence.token = make_token(keys, intent.service, evidence.recipient_key, read.content_key, now)
     return evidence

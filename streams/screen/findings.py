@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from msgspec import Struct
 
-from sidestep.streams.screen.address.parse import ParsedAddress, parse
+from sidestep.streams.screen.address.parse import ParsedAddress, meant, parse
 from sidestep.streams.screen.lists.classes import Lists, mx_classes
 from sidestep.streams.screen.lists.domain_facts import DomainFacts
 from sidestep.streams.screen.lists.near_misses import weigh
@@ -50,9 +50,9 @@ def findings(about: Subject, answers: Answers, lists: Lists, clustered: bool) ->
     of mail servers names, whatever the domain looks like."""
     address, facts = about.address, about.facts
     if facts is None:
-        return Findings()
+        return Findings(suggestion=meant(about.text))
     if address.reason:
-        return Findings(facts.classes)
+        return Findings(facts.classes, meant(about.text))
     mx = answers.mx
     collected = bool(answers.listed) and any(it.exchange and not it.suspect for it in answers.listed)
     classes = facts.classes + lists.local_classes(address.local)

@@ -16,6 +16,7 @@ _END = "\0"
 """Likewise, between the parts of a content: refused in all of them, and escaped in JSON."""
 _APART = {(True, False): b"\x1fproved", (False, True): b"\x1ftest", (True, True): b"\x1fproved\x1ftest"}
 """What goes behind an id, by whether it is proved and a test."""
+LABELS_REMEMBERED = 10_000
 _in_order = msgspec.json.Encoder(order="sorted").encode
 
 
@@ -30,6 +31,8 @@ class Keys:
         self._id, self._content = _hasher(secret, b"id"), _hasher(secret, b"content")
         self._event, self._token = _hasher(secret, b"event"), _hasher(secret, b"token")
         self._pseudonym = _hasher(secret, b"pseudonym")
+        self._part = _hasher(secret, b"part")
+        self._labels: dict[tuple[bytes, str], bytes] = {}
         self.fingerprint = hashlib.blake2b(b"fingerprint", digest_size=8, key=secret).hexdigest()
         """Tells whether two workers hold the same secret, without telling the secret."""
 
@@ -64,6 +67,26 @@ class Keys:
         if metadata is not None:
             hasher.update(b"\0" + _in_order(metadata))
         return hasher.digest()
+
+    def parts(
+        self, to: str, stream: str = "", campaign: str = "", source: str = "", metadata: dict[str, Any] | None = None
+    ) -> bytes:
+        """An octet for each of these: of two intents it tells which of them differ, but for one pair of values in 256,
+        and nothing else of what they are."""
+        labels = (self._label(b"stream", stream), self._label(b"campaign", campaign), self._label(b"source", source))
+        said = b"" if metadata is None else _of_parts(self._part, (b"metadata", _in_order(metadata)))[:1]
+        return _of_parts(self._part, (b"to", to))[:1] + b"".join(labels) + (said or b"\0")
+
+    def _label(self, of: bytes, text: str) -> bytes:
+        """Labels are few, and come again and again."""
+        if not text:
+            return b"\0"
+        found = self._labels.get((of, text))
+        if found is None:
+            if len(self._labels) >= LABELS_REMEMBERED:
+                self._labels.clear()
+            found = self._labels[of, text] = _of_parts(self._part, (of, text))[:1]
+        return found
 
     def event(self, *parts: str) -> bytes:
         """Of a feedback event: its service and id, or what it says where it has no id."""

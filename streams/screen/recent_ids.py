@@ -8,19 +8,22 @@ evidence, the log stays the truth.
 
 
 class RecentIds:
-    """id key -> content key of recent intents; the older half is forgotten when it is full."""
+    """id key -> content key of recent intents, and its parts; the older half is forgotten when it is full."""
 
     def __init__(self, limit: int = 200_000):
         self._half = limit // 2
         self._young: dict[bytes, bytes] = {}
         self._old: dict[bytes, bytes] = {}
 
-    def reused(self, id_key: bytes, content_key: bytes) -> bool:
-        """Whether this id was last seen with other content; remembers the first content it was seen with."""
+    def reused(self, id_key: bytes, content_key: bytes, parts: bytes = b"") -> bytes | None:
+        """Where this id was seen with other content before: the parts of that; None: it was not. Remembers the first
+        content that it was seen with."""
+        content = content_key + parts
         known = self._young.get(id_key)
         if known is None:
-            known = self._old.get(id_key, content_key)
+            known = self._old.get(id_key, content)
             if len(self._young) >= self._half:
                 self._old, self._young = self._young, {}
             self._young[id_key] = known
-        return known != content_key
+        size = len(content_key)
+        return None if known[:size] == content_key else known[size:]

@@ -174,9 +174,22 @@ class Screener:
         offset = record.offset()
         origin = f"{screened.origin}{offset}"
         id_key, content_key = intent_keys(intent, self._keys, bool(proved))
-        reused = recent.reused(id_key, content_key)
+        parts = self._keys.parts(intent.to, intent.stream, intent.campaign, intent.source, intent.metadata)
+        other = recent.reused(id_key, content_key, parts)
         return ReadIntent(
-            intent.to, address, facts, intent, offset, id_key, content_key, reused, origin, proved, claimed
+            intent.to,
+            address,
+            facts,
+            intent,
+            offset,
+            id_key,
+            content_key,
+            other is not None,
+            origin,
+            proved,
+            claimed,
+            parts,
+            other or b"",
         )
 
     def _add_together(self, heard: Sequence[tuple[ReadIntent, Answers]], screened: Screened, now: float) -> None:

@@ -47,7 +47,7 @@ def write(world: World, to: str, times: int = 1, exchange: str = SINK, provider:
     for _ in range(times):
         world.wait(DAY)
         mx = MxFinding("yes", "mx", world.now // 1000, 300, (exchange,), provider)
-        parts = dict(world.intent(f"{world.now}", to=to, mx=mx).risk_parts or {})
+        parts = dict(world.intent(f"{world.now}", to=to, mx=mx, stream="transactional").risk_parts or {})
     return parts
 
 

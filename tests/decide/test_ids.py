@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from sidestep.schemas import Verdict
 from sidestep.streams.decide.tables import DEDUPLICATION_SECONDS, DOMAIN_RATES
 from tests.decide.world import World
@@ -142,3 +144,38 @@ def test_verdicts_carry_what_the_service_gave(world: World) -> None:
     assert ("email-evidence", 0, 1) == (verdict.evidence.topic, verdict.evidence.partition, verdict.evidence.offset)
     assert world.policy_record().version == verdict.versions.policy
     assert world.now / 1000 == verdict.decided_at
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"to": "joe@example.com"}, "with another recipient. Ids must be unique."),
+        ({"stream": "x", "campaign": "y"}, "with another stream and campaign."),
+        ({"source": "x", "metadata": {"n": 2}}, "with another source and metadata."),
+        ({"metadata": {"n": 2}}, "with other metadata."),
+        ({"metadata": None}, "with other metadata."),
+        ({"content_key": b"other content here"[:16]}, "for another recipient, stream, campaign, source or other meta"),
+    ],
+)
+def test_an_id_that_is_used_twice_is_told_with_what_differs(world: World, fields: dict[str, Any], said: str) -> None:
+    """As far as the ledger knows: the last one is of two that differ in nothing that has an octet of its own."""
+    world.intent("1", metadata={"n": 1})
+    verdict = world.intent("1", **{"metadata": {"n": 1}} | fields)
+    assert ["id-reused"] == _rules(verdict)
+    assert said in verdict.rules[0].text
+
+
+def test_an_id_that_screen_has_seen_elsewhere_is_told_likewise(world: World) -> None:
+    """The evidence has what tells the parts of the other one."""
+    other = world.keys.parts("joe@example.org", "news")
+    verdict = world.intent("1", reused=True, reused_parts=other)
+    assert "with another recipient and stream." in verdict.rules[0].text
+    assert "for another recipient, stream" in world.intent("2", reused=True).rules[0].text
+
+
+def test_the_same_id_as_a_test_and_for_real_is_two(world: World) -> None:
+    """Neither is a reuse of the other, whatever differs besides."""
+    assert "send" == world.intent("1", test=True).action
+    assert "send" == world.intent("1").action
+    assert "send" == world.intent("2").action
+    assert "send" == world.intent("2", test=True, stream="x").action

@@ -32,7 +32,8 @@ def test_the_shipped_policy_is_sound(shipped: str) -> None:
     assert "default" == policy.name
     assert set(RULES) == set(policy.rules)
     assert 730 == policy.rules["recipient-hard-bounce"].days
-    assert ("marketing", "newsletter") == policy.rules["recipient-unsubscribed"].streams
+    assert policy.rules["recipient-unsubscribed"].consent_lifts
+    assert {"transactional"} == policy.streams.exempt
     assert "12000/min,max_burst=2000" == policy.domain_limits.named["gmail.com"].text
     assert set(SIGNALS) == set(policy.risk)
 
@@ -45,13 +46,15 @@ def test_the_version_changes_with_the_text(shipped: str) -> None:
 
 
 MISTAKES = [
-    ('mode = "reject"', 'mode = "maybe"', "[rules.address-syntax] mode = 'maybe': expected one of reject"),
+    ('mode = "reject"', 'mode = "maybe"', "[rules.expired] mode = 'maybe': expected one of reject"),
     ("[rules.typo-domain]", "[rules.typo-domian]", "[rules.typo-domian]: no such rule"),
     ("[rules.typo-domain]", "[rules.typo-domian]", "[rules.typo-domain]: the rule is missing"),
     ("days = 730", "days = -1", "[rules.recipient-hard-bounce] days = -1: expected a whole number above 0"),
     ("days = 730", "days = true", "days = True: expected a whole number above 0"),
     ("days = 730", "day = 730", "[rules.recipient-hard-bounce] day: unknown parameter"),
-    ('streams = ["marketing", "newsletter"]', 'streams = "all"', "streams = 'all': expected a list of texts"),
+    ('exempt = ["transactional"]', 'exempt = "all"', "[streams] exempt = 'all': expected a list of texts"),
+    ("consent_lifts = true", 'consent_lifts = "yes"', "consent_lifts = 'yes': expected true or false"),
+    ("consent_lifts = true", 'streams = ["news"]', "an opt-out stops every stream now that [streams] does not exempt"),
     ("retry_after = 300", "retry_after = 0.5", "[rules.dns-unknown] retry_after = 0.5: expected a whole number"),
     (
         '"gmail.com" = "12000/min,max_burst=2000"',

@@ -43,7 +43,7 @@ def run(*arguments: str | Path) -> Result:
 
 def test_what_ships_lacks_nothing() -> None:
     """Not a character changes."""
-    assert (TEXT, []) == upgrade(TEXT, TEXT)
+    assert (TEXT, [], []) == upgrade(TEXT, TEXT)
 
 
 @pytest.mark.parametrize("section", SECTIONS)
@@ -71,7 +71,7 @@ def test_whatever_is_missing_the_upgraded_policy_judges_as_the_shipped_one(
     assert [] == problems(upgraded.text)
     assert [] == differences(parse(TEXT), parse(upgraded.text))
     assert len(sections) + len(signals) == len(upgraded.added)
-    assert (upgraded.text, []) == upgrade(upgraded.text, TEXT)
+    assert (upgraded.text, [], []) == upgrade(upgraded.text, TEXT)
 
 
 def test_what_somebody_has_changed_stays() -> None:
@@ -144,3 +144,15 @@ def test_a_difference_is_a_line(tmp_path: Path) -> None:
         "[risk] role-address: 0.15 → 0.2",
     ]) == (result.exit_code, result.stdout.splitlines())  # fmt: skip
     assert (0, "both judge alike\n") == ((same := run("diff", SHIPPED)).exit_code, same.stdout)
+
+
+def test_a_parameter_that_there_is_no_more_is_taken_out(tmp_path: Path) -> None:
+    """A list over several lines as well; it is said what there is instead, and what was changed beside it stays."""
+    file = tmp_path / "my.toml"
+    file.write_text(TEXT.replace("consent_lifts = true ", 'streams = ["marketing",\n    "news",  # ours\n] '), "utf-8")
+    assert "let sidestep policy upgrade do so" in run("check", file).stderr
+    result = run("upgrade", file, "--write")
+    assert 0 == result.exit_code
+    assert "taken out: [rules.recipient-unsubscribed] streams" in result.stderr
+    assert 0 == run("check", file).exit_code
+    assert parse(file.read_text("utf-8")).rules["recipient-unsubscribed"].consent_lifts

@@ -61,6 +61,7 @@ def intent(
         "content_key": KEYS.content(id_key, to, stream, campaign, source, fields.get("metadata")),
         "recipient_key": KEYS.recipient(to),
         "mx": MX.get(mx) if isinstance(mx, str) else mx,
+        "parts": KEYS.parts(to, stream, campaign, source, fields.get("metadata")),
     }
     return IntentEvidence(id=id, to=to, service=service, **given | fields)
 

@@ -25,6 +25,7 @@ SYNTAX = {
     "unterminated-quote": "a quotation mark is opened and not closed",
     "text-after-quote": "text follows the closing quotation mark",
     "comment": "it contains a comment in parentheses",
+    "several-addresses": "it holds several addresses, and each needs an intent of its own",
     "display-name": "it holds a name or angle brackets besides the address",
     "no-dot-in-domain": "the domain has no dot",
     "domain-character": "the domain contains a character that domains can't have",
@@ -62,8 +63,9 @@ def address_syntax(case: Case) -> Finding | None:
     reason = case.evidence.syntax
     if not reason:
         return None
-    why = SYNTAX.get(reason, reason.replace("-", " "))
-    return finding(case.policy, case.evidence, "address-syntax", {"why": why, "code": reason})
+    why, suggestion = SYNTAX.get(reason, reason.replace("-", " ")), case.evidence.suggestion
+    said = {"why": why, "code": reason, "suggestion": suggestion}
+    return finding(case.policy, case.evidence, "address-syntax", said, "reason_suggestion" if suggestion else "reason")
 
 
 def domain_takes_no_mail(case: Case) -> Finding | None:

@@ -54,6 +54,11 @@ def clock(seconds: int) -> str:
     return f"{seconds // 3600 % 24:02}:{seconds // 60 % 60:02} UTC"
 
 
+def moment(seconds: int) -> str:
+    """As 3 May 2026, 14:03 UTC."""
+    return f"{day_of(seconds)}, {clock(seconds)}"
+
+
 def date_of(seconds: int) -> str:
     """As 2026-05-03, UTC (ISO 8601)."""
     return date.fromordinal(min(EPOCH + seconds // DAY, date.max.toordinal())).isoformat()

@@ -8,8 +8,14 @@ from collections.abc import Collection
 
 from sidestep.schemas import MxFinding
 from sidestep.streams.decide.rules.address import NAMED, NO_MAIL, SYNTAX, UNKNOWN, listed
-from sidestep.streams.decide.rules.case import Case, ago, day_of, span
+from sidestep.streams.decide.rules.case import Case, ago, day_of, moment
 from sidestep.streams.decide.tables import Suppressed, Trapped, lasts
+
+
+def expired(case: Case) -> str:
+    """Until when it is worth sending."""
+    ends = case.evidence.expires_at // 1000
+    return f"it expires {moment(ends)}; it is {moment(case.now)}" if ends else "it does not say when it expires"
 
 
 def service_on_hold(case: Case) -> str:
@@ -17,7 +23,7 @@ def service_on_hold(case: Case) -> str:
     if case.hold is None:
         return f"no hold of {case.evidence.service} is in force"
     until = case.hold.until_ms // 1000
-    return f"{case.evidence.service} is on hold for {span(max(0, until - case.now))} more: {case.hold.reason}"
+    return f"{case.evidence.service} is on hold until {moment(until)}: {case.hold.reason}"
 
 
 def address_syntax(case: Case) -> str:
@@ -64,15 +70,30 @@ def recipient_suspended(case: Case) -> str:
 
 
 def recipient_complaint(case: Case) -> str:
-    """When the person complained."""
-    return _mark(case, "complaint", case.recipient.complained_at, "recipient-complaint")
+    """When the person complained, and whether this kind of mail is stopped by that."""
+    marked = _mark(case, "complaint", case.recipient.complained_at, "recipient-complaint")
+    if case.policy.rules["recipient-complaint"].exempt_too:
+        return f"{marked}, for every stream{_consent(case, 'recipient-complaint')}"
+    return f"{marked}; {_stream(case)}{_consent(case, 'recipient-complaint')}"
 
 
 def recipient_unsubscribed(case: Case) -> str:
     """When the person opted out, and of what kind of mail this message is."""
-    streams = case.policy.rules["recipient-unsubscribed"].streams
-    stream = f"stream {case.evidence.stream or '(none)'}, where opting out counts in {_any(streams)}"
-    return f"{_mark(case, 'opt-out', case.recipient.unsubscribed_at, 'recipient-unsubscribed')}; {stream}"
+    marked = _mark(case, "opt-out", case.recipient.unsubscribed_at, "recipient-unsubscribed")
+    return f"{marked}; {_stream(case)}{_consent(case, 'recipient-unsubscribed')}"
+
+
+def _stream(case: Case) -> str:
+    return f"stream {case.evidence.stream or '(none)'}, exempt are {_any(tuple(sorted(case.policy.streams.exempt)))}"
+
+
+def _consent(case: Case, rule: str) -> str:
+    """When the person has last wanted mail, where that lifts the rule."""
+    evidence, row = case.evidence, case.recipient
+    if not case.policy.rules[rule].consent_lifts:
+        return "; no consent lifts it"
+    at = max(row.subscribed_at, 0 if evidence.claimed else min(evidence.consent_at // 1000, case.now))
+    return f"; last consent {ago(case.now, at)}" if at else "; no consent is known"
 
 
 def listed_surely(case: Case) -> str:

@@ -3,7 +3,8 @@ reasons.toml.
 """
 
 from sidestep.streams.decide.policy import DAY
-from sidestep.streams.decide.rules.case import Case, Finding, ago, date_of, day_of, month_of, months, within
+from sidestep.streams.decide.rules.case import Case, Finding, ago, date_of, day_of, moment, month_of, months, within
+from sidestep.streams.decide.rules.held import after_hold
 from sidestep.streams.decide.rules.reasons import finding
 from sidestep.streams.decide.tables import lasts
 
@@ -15,8 +16,10 @@ def service_on_hold(case: Case) -> Finding | None:
     """A control record holds the service back."""
     if case.hold is None:
         return None
-    retry_us = case.hold.until_ms * 1000
-    return finding(case.policy, case.evidence, "service-on-hold", {"why": case.hold.reason}, retry_us=retry_us)
+    until_ms, spread = case.hold.until_ms, case.policy.rules["service-on-hold"].spread
+    said = {"why": case.hold.reason, "until": moment(until_ms // 1000)}
+    retry_us = after_hold(until_ms, spread, case.evidence, case.now)
+    return finding(case.policy, case.evidence, "service-on-hold", said, retry_us=retry_us)
 
 
 def suppressed(case: Case) -> Finding | None:
@@ -97,20 +100,32 @@ def recipient_suspended(case: Case) -> Finding | None:
 def recipient_complaint(case: Case) -> Finding | None:
     """The person pressed "spam"."""
     since = case.recipient.complained_at
-    if not within(case, since, "recipient-complaint"):
+    rule = case.policy.rules["recipient-complaint"]
+    if not rule.exempt_too and case.policy.streams.are_exempt(case.evidence.stream):
+        return None
+    if not within(case, since, "recipient-complaint") or (rule.consent_lifts and _has_consented(case, since)):
         return None
     return finding(case.policy, case.evidence, "recipient-complaint", _when(case, since))
 
 
 def recipient_unsubscribed(case: Case) -> Finding | None:
-    """The person opted out of this kind of mail."""
-    since = case.recipient.unsubscribed_at
-    stream = case.evidence.stream
-    if stream not in case.policy.rules["recipient-unsubscribed"].streams:
+    """The person opted out: of whatever is not exempt by name, so a misspelt stream, or none, is no way around."""
+    since, stream = case.recipient.unsubscribed_at, case.evidence.stream
+    rule = case.policy.rules["recipient-unsubscribed"]
+    if case.policy.streams.are_exempt(stream) or not within(case, since, "recipient-unsubscribed"):
         return None
-    if not within(case, since, "recipient-unsubscribed"):
+    if rule.consent_lifts and _has_consented(case, since):
         return None
-    return finding(case.policy, case.evidence, "recipient-unsubscribed", {"stream": stream, **_when(case, since)})
+    said = {"stream": stream, "day": day_of(since), **_when(case, since)}
+    return finding(case.policy, case.evidence, "recipient-unsubscribed", said, "reason" if stream else "reason_none")
+
+
+def _has_consented(case: Case, since: int) -> bool:
+    """Whether the person has wanted mail after `since`. What somebody says who only claims to be the service does not
+    count, nor what is still to come."""
+    evidence = case.evidence
+    told = 0 if evidence.claimed else min(evidence.consent_at // 1000, case.now)
+    return max(told, case.recipient.subscribed_at) > since
 
 
 STRAY = {

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from sidestep.schemas import IntentEvidence
 from sidestep.streams.decide.policy import Policy
-from sidestep.streams.decide.rules import address, compared, history, needs
+from sidestep.streams.decide.rules import address, compared, expiring, history, needs
 from sidestep.streams.decide.rules.case import NEVER, Case, Finding
 from sidestep.streams.decide.rules.needs import CLASSES_FROM, Need
 from sidestep.streams.decide.tables import DomainRow, HoldRow, RecipientRow
@@ -24,13 +24,21 @@ class Natural(int):
     """A whole number, 0 included: the kind of a parameter."""
 
 
+SPREAD: Mapping[str, type] = MappingProxyType({"spread": Natural})
 DAYS: Mapping[str, type] = MappingProxyType({"days": int})
 RISK_STEPS: Mapping[str, type] = MappingProxyType(
     {"flag_from": float, "confirm_from": float, "drop_from": float, "retry_after": int, "retry_after_max": int}
 )
 SOURCE_NEW: Mapping[str, type] = MappingProxyType({"messages": int, "wait": int, "days": int, "learning_days": Natural})
 SOURCE_BAD: Mapping[str, type] = MappingProxyType(
-    {"least": int, "bounce_share": float, "least_complaints": int, "complaint_share": float, "days": int}
+    {
+        "least": int,
+        "bounce_share": float,
+        "least_complaints": int,
+        "complaint_share": float,
+        "days": int,
+        "spread": Natural,
+    }
 )
 NO_PARAMETERS: Mapping[str, type] = MappingProxyType({})
 
@@ -41,6 +49,7 @@ Compared = Callable[[Case], str]
 
 class Rule(NamedTuple):
     """One rule. `modes` and `parameters` are what the policy may say of it; the latter by name: int (above 0), Natural,
+    bool,
     float (0 to 1), list (of texts).
 
     `needs`: it can apply only to an intent that has one of these traits. `function` None: not on the ladder, such as a
@@ -71,7 +80,15 @@ def _limit(id: str) -> Rule:
 
 
 RULES: tuple[Rule, ...] = (
-    _rule("service-on-hold", DEFERRING, history.service_on_hold, compared.service_on_hold, needs.HELD),
+    _rule("expired", REJECTING, expiring.expired, compared.expired, needs.EXPIRES),
+    _rule(
+        "service-on-hold",
+        DEFERRING,
+        history.service_on_hold,
+        compared.service_on_hold,
+        needs.HELD,
+        parameters=SPREAD,
+    ),
     _limit("test-limit"),
     _rule("address-syntax", ("reject",), address.address_syntax, compared.address_syntax, needs.UNSOUND),
     _rule("known-trap", REJECTING, history.known_trap, compared.known_trap, needs.KNOWN_TRAP),
@@ -109,7 +126,7 @@ RULES: tuple[Rule, ...] = (
         history.recipient_complaint,
         compared.recipient_complaint,
         needs.COMPLAINED,
-        parameters=DAYS,
+        parameters={"days": int, "exempt_too": bool, "consent_lifts": bool},
     ),
     _rule(
         "recipient-unsubscribed",
@@ -117,7 +134,7 @@ RULES: tuple[Rule, ...] = (
         history.recipient_unsubscribed,
         compared.recipient_unsubscribed,
         needs.UNSUBSCRIBED,
-        parameters={"days": int, "streams": list},
+        parameters={"days": int, "consent_lifts": bool},
     ),
     _rule(
         "listed",
@@ -158,7 +175,7 @@ RULES: tuple[Rule, ...] = (
         parameters={"retry_after": int, "retry_after_max": int},
     ),
     Rule("trap-risk", ("graded", "off"), RISK_STEPS, (), None),
-    Rule("source-on-hold", DEFERRING, NO_PARAMETERS, (), None),
+    Rule("source-on-hold", DEFERRING, SPREAD, (), None),
     Rule("source-held", DEFERRING, SOURCE_BAD, (), None),
     Rule("source-probation", DEFERRING, SOURCE_NEW, (), None),
     _limit("slow-down"),
@@ -220,6 +237,8 @@ class Ladder:
             found |= needs.MAILBOX_MISSING
         if hold is not None:
             found |= needs.HELD
+        if evidence.expires_at:
+            found |= needs.EXPIRES
         if domain.back_at:
             found |= needs.CAME_BACK
         if domain.suppressed is not None:

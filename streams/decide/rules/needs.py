@@ -33,7 +33,10 @@ KNOWN_TRAP = 1 << 13
 STRAY_REPORT = 1 << 14
 """Something was said of its recipient that is not of a message of ours."""
 
-CLASSES_FROM = 1 << 15
+EXPIRES = 1 << 15
+"""It says until when it is worth sending."""
+
+CLASSES_FROM = 1 << 16
 """Bits from here on stand for classes of addresses (disposable, role, typo, …); each ladder numbers those it needs."""
 
 Need = int | str

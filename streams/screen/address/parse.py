@@ -10,6 +10,9 @@ from sidestep.streams.screen.address.mailbox import MailboxRule, identity, mailb
 
 ADDRESS_MAX = 254  # octets: a path of 256 (RFC 5321 4.5.3.1.3) less its angle brackets; RFC 3696 erratum 1690
 
+SEVERAL_MAX = 1000
+"""Characters in which several addresses are looked for: as many as an intent's may have."""
+
 _RULES = mailbox_rules()
 
 
@@ -33,7 +36,8 @@ def parse(text: str) -> ParsedAddress:
 
     Refused although it is sound syntax: a domain literal (RFC 5321 4.1.3) with reason `domain-literal`. Refused because
     it is syntax of a header, not of an envelope: comments (RFC 5322 3.2.2) with `comment`, names and angle brackets
-    (RFC 5322 3.4) with `display-name`. Not refused: special-use domains (RFC 6761), DNS answers for them.
+    (RFC 5322 3.4) with `display-name`, several with `several-addresses`. Not refused:
+    special-use domains (RFC 6761), DNS answers for them.
     """
     local, _, domain = text.partition("@")
     if len(text) <= ADDRESS_MAX and len(local) <= LOCAL_MAX and DOT_ATOM.match(local):
@@ -53,6 +57,8 @@ def _plain_domain(text: str) -> tuple[str, MailboxRule | None] | None:
 
 
 def _parse_thoroughly(text: str) -> ParsedAddress:
+    if _are_several(text):
+        return _refused("several-addresses")
     if text.endswith(">") and "<" in text:
         return _refused("display-name")
     local_text, at, domain_text = _split(text)
@@ -66,6 +72,29 @@ def _parse_thoroughly(text: str) -> ParsedAddress:
     if max(octets(text), octets(normalized)) > ADDRESS_MAX:
         return _refused("address-too-long", domain.name)  # RFC 5321 4.5.3.1.3, as given and as sent
     return ParsedAddress(local.text, domain.name, normalized, identity(local.content, domain.name))
+
+
+def meant(text: str) -> str:
+    """The address in a text that is refused, where only one can be meant: with white space around it, or with a name
+    before it in angle brackets. Empty: nobody can say."""
+    inner = text.strip()
+    if inner.endswith(">"):
+        inner = inner[:-1].rpartition("<")[2].strip()
+    found = parse(inner) if inner != text else None
+    return "" if found is None else found.normalized
+
+
+def _are_several(text: str) -> bool:
+    """Addresses with commas or semicolons between them, as people write them into a field To:."""
+    if not any(mark in text for mark in ",;") or text.count("@") < 2:
+        return False
+    parts = [part.strip() for part in text.replace(";", ",").split(",")]
+    return len(text) <= SEVERAL_MAX and all(_is_one(part) for part in parts if part)
+
+
+def _is_one(text: str) -> bool:
+    local, at, domain = (text[:-1].rpartition("<")[2] if text.endswith(">") else text).partition("@")
+    return bool(at) and len(local) <= LOCAL_MAX and bool(DOT_ATOM.match(local)) and _plain_domain(domain) is not None
 
 
 def _split(text: str) -> tuple[str, str, str]:
