@@ -1,14 +1,13 @@
 """sidestep policy: is a policy file usable, what does it say, and what in it is probably not meant."""
 
-from collections.abc import Callable, Collection, Iterator
-from difflib import get_close_matches
-from itertools import pairwise
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import click
 
+from sidestep.streams.commands.policy_warnings import rates_of, warnings
 from sidestep.streams.decide.case_run import CaseOutcome, rules_judged_otherwise
-from sidestep.streams.decide.policy import Limits, Policy, Ramp, RiskModel, RulePolicy, SlowDown
+from sidestep.streams.decide.policy import Policy, Ramp, RiskModel, RulePolicy, SlowDown
 from sidestep.streams.decide.policy_check import faults_of
 from sidestep.streams.decide.policy_diff import differences
 from sidestep.streams.decide.policy_file import SHIPPED, decoded, read_octets
@@ -18,13 +17,7 @@ from sidestep.streams.decide.policy_upgrade import upgrade as upgrade_text
 from sidestep.streams.decide.risk import SIGNALS
 from sidestep.streams.decide.rules.reasons import shipped_reasons
 from sidestep.streams.errors import PolicyError
-from sidestep.streams.gcra import Rate
-from sidestep.streams.screen.lists.typo import NearMiss
 from sidestep.streams.terminal import printable, printable_lines
-
-MINUTE_US = 60_000_000
-
-Suggest = Callable[[str], NearMiss | None]
 
 
 @click.group()
@@ -88,9 +81,11 @@ def diff(old: Path, new: Path | None) -> None:
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--write", is_flag=True, help="Into FILE itself; what it was is kept as FILE.before.")
 def upgrade(file: Path, write: bool) -> None:
-    """Put into FILE what a policy of an earlier version lacks, as the policy that ships has it, comments and all.
+    """Put into FILE what a policy of an earlier version lacks, as the policy that ships has it, comments and all, and
+    take out what there is no more.
 
-    Says on stderr what was added, and prints the new text, unless it is to --write it. Nothing else of FILE is changed.
+    Says on stderr what was added and taken out, and prints the new text, unless it is to --write it. Nothing else of
+    FILE is changed.
     """
     text = _read(file)
     try:
@@ -99,7 +94,10 @@ def upgrade(file: Path, write: bool) -> None:
         raise click.ClickException(f"{file}: {error}") from None
     for sentence in upgraded.added:
         click.echo(printable(f"added: {sentence}"), err=True)
-    if not upgraded.added:
+    for sentence in upgraded.gone:
+        click.echo(printable(f"taken out: {sentence}"), err=True)
+    changed = bool(upgraded.added or upgraded.gone)
+    if not changed:
         click.echo("nothing is missing", err=True)
     faults = problems(upgraded.text)
     for fault in faults:
@@ -109,7 +107,7 @@ def upgrade(file: Path, write: bool) -> None:
         raise SystemExit(1)
     if not write:
         click.echo(upgraded.text, nl=False)
-    elif upgraded.added:
+    elif changed:
         file.with_name(f"{file.name}.before").write_text(text, encoding="utf-8")
         file.write_text(upgraded.text, encoding="utf-8")
 
@@ -139,16 +137,18 @@ def describe(policy: Policy) -> str:
     """Rules with their modes, limits and risk weights, as a table of lines."""
     lines = [f"{'rule':<24}{'mode':<8}"]
     lines += [f"{name:<24}{rule.mode:<8}{_parameters(rule)}".rstrip() for name, rule in policy.rules.items()]
+    lines += ["", "streams", f"  {'not stopped by opt-outs':<30}{', '.join(sorted(policy.streams.exempt)) or 'none'}"]
+    lines += [f"  {'known':<30}{', '.join(policy.streams.known) or 'any'}"]
     for title, limits in (("domain", policy.domain_limits), ("service at domain", policy.service_limits)):
         lines += ["", f"limits by {title}"]
-        lines += [f"  {name:<30}{rate.text}" for name, rate in _rates(limits)]
+        lines += [f"  {name:<30}{rate.text}" for name, rate in rates_of(limits)]
     for title, named in (
         ("MX provider", policy.provider_limits.named),
         ("service at MX provider", policy.service_provider_limits.named),
     ):
         if named:
             lines += ["", f"limits by {title}", *(f"  {name:<30}{rate.text}" for name, rate in named.items())]
-    lines += ["", "limits of tests", *(f"  {name:<30}{rate.text}" for name, rate in _rates(policy.test_limits))]
+    lines += ["", "limits of tests", *(f"  {name:<30}{rate.text}" for name, rate in rates_of(policy.test_limits))]
     lines += ["", *_warm_up(policy.ramp), "", *_slow_down(policy.slow_down)]
     lines += ["", "what Watch does"]
     lines += [f"  {pattern:<30}{reaction_text(reaction)}" for pattern, reaction in policy.reactions.items()]
@@ -221,90 +221,12 @@ def _parameters(rule: RulePolicy) -> str:
         parts.append(f"flag from {rule.flag_from:g}, confirm from {rule.confirm_from:g}, drop from {rule.drop_from:g}")
     if rule.retry_after:
         parts.append(f"again after {rule.retry_after} s, doubling up to {rule.retry_after_max} s")
-    if rule.streams:
-        parts.append(f"streams {', '.join(rule.streams)}")
+    if rule.exempt_too:
+        parts.append("exempt streams, too")
+    if rule.consent_lifts:
+        parts.append("a later consent lifts it")
+    if rule.spread:
+        parts.append(f"what waits is spread over {rule.spread} s")
     if rule.lists:
         parts.append(f"on {rule.lists} lists" + (f", or on {' or '.join(rule.trusted)}" if rule.trusted else ""))
     return "; ".join(parts)
-
-
-def _rates(limits: Limits) -> Iterator[tuple[str, Rate]]:
-    yield "default", limits.default
-    yield from limits.named.items()
-
-
-def warnings(policy: Policy, suggest: Suggest, providers: Collection[str]) -> list[str]:
-    """What is allowed but hardly meant, one sentence each. `suggest` tells a slip, see screen/lists/typo.py;
-    `providers` are the names of MX providers."""
-    return [
-        *_bursts("domain", policy.domain_limits),
-        *_bursts("service-at-domain", policy.service_limits),
-        *_slips(policy, suggest),
-        *_nobody(policy, providers),
-        *_never_reached(policy),
-        *_idle_parameters(policy),
-    ]
-
-
-def _bursts(section: str, limits: Limits) -> Iterator[str]:
-    for name, rate in _rates(limits):
-        burst = rate.tolerance_us // rate.interval_us + 1
-        if burst > 1 and burst * rate.interval_us > MINUTE_US:
-            minutes = burst * rate.interval_us / MINUTE_US
-            yield (
-                f"[limits.{section}] {name} = {rate.text}: the burst is {minutes:.1f} minutes' worth of the limit; "
-                "large providers count by the minute"
-            )
-
-
-def _slips(policy: Policy, suggest: Suggest) -> Iterator[str]:
-    limits = [("domain", name, name) for name in policy.domain_limits.named]
-    limits += [("service-at-domain", n, n.rpartition("@")[2]) for n in policy.service_limits.named if "@" in n]
-    for section, name, domain in limits:
-        found = suggest(domain.lower())
-        if found is not None:
-            yield f"[limits.{section}] {name}: is {found.domain} meant?"
-        elif domain != domain.lower():
-            yield f"[limits.{section}] {name}: never applies; domains are written in lower case"
-
-
-def _nobody(policy: Policy, providers: Collection[str]) -> Iterator[str]:
-    """An MX provider of that name is never found. A service that warms up may be named at a domain, too."""
-    named = [("limits.mx-provider", name, name) for name in policy.provider_limits.named]
-    named += [("limits.service-at-provider", n, n.rpartition("@")[2]) for n in policy.service_provider_limits.named]
-    named += [("warm-up", n, n.rpartition("@")[2]) for n in sorted(policy.ramp.services)]
-    for section, name, provider in named:
-        at_all = section != "limits.mx-provider" and "@" not in name
-        if at_all or provider in providers or (section == "warm-up" and "." in provider):
-            continue
-        near = get_close_matches(provider.lower(), providers, 3)
-        yield f"[{section}] {name}: no provider is called so" + (
-            f"; is {' or '.join(near)} meant?"
-            if near
-            else "; they stand in streams/screen/lists/data/mx_providers.toml"
-        )
-
-
-def _never_reached(policy: Policy) -> Iterator[str]:
-    """The domain's limit holds for all services together: one above it can't be used up by a service alone."""
-    domains = policy.domain_limits
-    for name, rate in _rates(policy.service_limits):
-        domain = name.rpartition("@")[2] if "@" in name else ""
-        whole = domains.named.get(domain, domains.default)
-        if rate.interval_us < whole.interval_us:
-            of = domain if domain in domains.named else "default"
-            yield (
-                f"[limits.service-at-domain] {name} = {rate.text}: above the limit of all services together, "
-                f"[limits.domain] {of} = {whole.text}"
-            )
-
-
-def _idle_parameters(policy: Policy) -> Iterator[str]:
-    caps = policy.ramp.caps
-    if any(after < before for before, after in pairwise(caps)):
-        yield "[warm-up] caps fall from one day to the next: a ramp only rises"
-    unknown, unsubscribed = policy.rules["dns-unknown"], policy.rules["recipient-unsubscribed"]
-    if unknown.retry_after > unknown.retry_after_max:
-        yield "[rules.dns-unknown] retry_after is above retry_after_max, which then holds from the first attempt"
-    if unsubscribed.mode != "off" and not unsubscribed.streams:
-        yield '[rules.recipient-unsubscribed] streams is empty: the rule never applies; write mode = "off" instead'

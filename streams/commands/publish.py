@@ -3,7 +3,8 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from typing import IO
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
 
 import click
 
@@ -20,6 +21,9 @@ from sidestep.topics.catalog import APPROVED, BOUNCES, BY_NAME, ENGAGEMENT, INTE
 from sidestep.topics.keys import record_key
 from sidestep.topics.own_topics import general_of, own_topic
 from sidestep.topics.publish import Publisher
+
+if TYPE_CHECKING:
+    from sidestep.streams.commands.unknown_streams import UnknownStreams
 
 WRITABLE = [INTENTS.name, BOUNCES.name, ENGAGEMENT.name]
 Model = EmailIntent | Bounce | Engagement
@@ -46,6 +50,12 @@ Read = Callable[[bytes], Model]
     help="Seconds without a verdict after which --wait gives up.",
 )
 @click.option("--json", "as_json", is_flag=True, help="With --wait: verdicts as `tail --json` shows them.")
+@click.option(
+    "--policy",
+    "policy_file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Warn of streams that this policy does not know.",
+)
 @signer_options
 @broker_option
 def publish(
@@ -55,6 +65,7 @@ def publish(
     wait: bool,
     timeout: float,
     as_json: bool,
+    policy_file: Path | None,
     key_id: str | None,
     key_file: str | None,
     broker: str | None,
@@ -69,6 +80,7 @@ def publish(
 
     if wait and (no_check or general_of(topic) != INTENTS.name):
         raise click.UsageError("--wait is for intents that are checked: only they have verdicts to wait for")
+    strange = _unknown_streams(policy_file)
     signer = signer_given(key_id, key_file)
     connection = load(broker=broker).connection
     # says at once what would otherwise be said after the delivery deadline
@@ -80,8 +92,11 @@ def publish(
             open_until_told.enter_context(Subscription(connection, [APPROVED.name, REJECTED.name])) if wait else None
         )
         with Publisher(connection, signer=signer) as publisher, _progress(file) as lines:
-            sent, bad = _send(publisher, topic, lines, None if no_check else _reader(topic), awaited if wait else None)
+            read = None if no_check else _noting(_reader(topic), strange)
+            sent, bad = _send(publisher, topic, lines, read, awaited if wait else None)
         click.echo(f"{sent} published to {topic}" + (f", {bad} left out" if bad else ""), err=True)
+        for sentence in strange.sentences() if strange is not None else ():
+            click.echo(printable(f"warning: {sentence}"), err=True)
         if answers is not None:
             show = as_json_line if as_json else as_text_line
             wait_for(answers, connection, awaited, timeout, lambda record: click.echo(show(record)))
@@ -122,6 +137,28 @@ def _reader(topic: str) -> Read:
     if kind is EmailIntent:
         return lambda line: read_intent(line, time.time())
     return lambda line: read_own_feedback(line, kind, time.time())
+
+
+def _unknown_streams(file: Path | None) -> "UnknownStreams | None":
+    """Reads the policy; it takes the workers' packages, which a service that only publishes may not have."""
+    if file is None:
+        return None
+    from sidestep.streams.commands.unknown_streams import UnknownStreams
+
+    return UnknownStreams(file)
+
+
+def _noting(read: Read, strange: "UnknownStreams | None") -> Read:
+    if strange is None:
+        return read
+
+    def noted(line: bytes) -> Model:
+        model = read(line)
+        if isinstance(model, EmailIntent):
+            strange.note(model)
+        return model
+
+    return noted
 
 
 def _writable(name: str) -> str:

@@ -15,6 +15,7 @@ from sidestep.schemas import FiredRule, LogPosition, Verdict, Versions
 from sidestep.schemas.codec import encode
 from sidestep.streams.cli import main
 from sidestep.streams.commands.render import as_text_line
+from sidestep.streams.decide.policy_file import SHIPPED
 from sidestep.streams.terminal import printable
 from sidestep.topics import cluster
 from sidestep.topics.connection import Connection
@@ -213,3 +214,21 @@ def test_a_verdicts_line_says_why() -> None:
     """The rules with their sentences, in brackets."""
     line = as_text_line(Received("email-approved", 0, 0, 0, None, verdict(rules=[FiredRule("null-mx", "No mail.")])))
     assert line.endswith("shop/order-1 -> ada@example.org  [null-mx: No mail.]")
+
+
+def test_publish_warns_of_streams_that_the_policy_does_not_know(clean_topics: Connection) -> None:
+    """Once each, with what may be meant; they are published all the same, and without a policy nobody is warned."""
+    streams = ["Transactional", "marketng", "marketng", ""]
+    lines = [
+        json.dumps({"id": str(n), "to": "a@example.org", "service": "shop", "stream": s}) for n, s in enumerate(streams)
+    ]
+    arguments = ("publish", "--broker", str(clean_topics), "-")
+    result = run(*arguments, "--policy", str(SHIPPED), stdin="\n".join(lines))
+    assert result.exit_code == 0, result.stderr
+    published, slip, none = result.stderr.splitlines()
+    assert "4 published to email-intents" == published
+    assert slip.startswith("warning: 2 intents have stream marketng, which the policy does not know")
+    assert slip.endswith("is marketing meant?")
+    assert none.startswith("warning: 1 intent has no stream")
+    assert "4 published to email-intents" == run(*arguments, stdin="\n".join(lines)).stderr.strip()
+    assert "can't be used" in run(*arguments, "--policy", __file__).stderr

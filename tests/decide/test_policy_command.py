@@ -153,12 +153,12 @@ def test_what_is_at_the_edge_is_no_warning(new_world: type[World], write: Write,
 
 
 def test_parameters_that_have_no_effect_are_warned_of(new_world: type[World], write: Write) -> None:
-    """A first wait above the longest one, an opt-out that holds for no stream."""
+    """A first wait above the longest one, opt-outs that stop what people ask for."""
     text = new_world.policy_text().replace("retry_after_max = 14400", "retry_after_max = 60")
-    result = _run("check", write(text.replace('streams = ["marketing", "newsletter"]', "streams = []")))
+    result = _run("check", write(text.replace('exempt = ["transactional"]', "exempt = []")))
     assert 0 == result.exit_code
     assert "retry_after is above retry_after_max" in result.stderr
-    assert "streams is empty" in result.stderr
+    assert "exempt is empty" in result.stderr
 
 
 def test_a_file_that_is_missing_is_said_to_be(tmp_path: Path) -> None:
@@ -184,3 +184,12 @@ def test_the_shipped_policy_can_be_shown_and_started_from(write: Write) -> None:
     assert 0 == _run("check", write(shown)).exit_code
     assert version_of(shown) in _run("show").stdout
     assert version_of(shown) in _run("show", write(shown)).stdout
+
+
+def test_an_exemption_for_a_stream_that_is_none_is_warned_of(new_world: type[World], write: Write) -> None:
+    """It exempts nobody; where the streams are not known nobody can say."""
+    text = new_world.policy_text().replace('exempt = ["transactional"]', 'exempt = ["Transactional", "recepts"]')
+    result = _run("check", write(text))
+    assert "[streams] exempt: there is no stream recepts among those that are known" in result.stderr
+    known = 'known = ["transactional", "marketing", "newsletter"]'
+    assert "" == _run("check", write(text.replace(known, "known = []"))).stderr
