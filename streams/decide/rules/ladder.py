@@ -49,8 +49,7 @@ Compared = Callable[[Case], str]
 
 class Rule(NamedTuple):
     """One rule. `modes` and `parameters` are what the policy may say of it; the latter by name: int (above 0), Natural,
-    bool,
-    float (0 to 1), list (of texts).
+    bool, float (0 to 1), list (of texts).
 
     `needs`: it can apply only to an intent that has one of these traits. `function` None: not on the ladder, such as a
     limit.
