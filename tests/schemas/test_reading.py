@@ -29,6 +29,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"created_at": "26.11.2026"}, "neither Unix seconds nor RFC 3339"),
     ({"consent_at": "yesterday"}, "neither Unix seconds nor RFC 3339"),
     ({"consent_at": 0}, "not between the year 2000 and tomorrow"),
+    ({"expires_at": 1_900_000_000_000}, "not between the year 2000 and in ten years; give seconds"),
     ({"id": "k\u0001"}, "control character"),
     ({"service": "sh\top"}, "control character"),
     ({"service": "shop (claimed)"}, "may not end in"),
@@ -36,6 +37,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
 ]
 """What Screen refuses, publishers used to send, and a JSON Schema can refuse."""
 BEYOND_A_SCHEMA: list[tuple[dict[str, Any], str]] = [
+    ({"created_at": 1_700_000_000, "expires_at": 1_700_000_000}, "expires_at is not after created_at"),
     ({"metadata": {"x": "y" * 16_500}}, "with metadata at most 16384"),
     ({"metadata": {"x": json.loads("[" * 40 + "]" * 40)}}, "32 levels"),
     ({"metadata": {"x": object()}}, r"can't be written as JSON \(TypeError\)"),

@@ -167,3 +167,18 @@ def test_keys_do_not_depend_on_what_was_asked_before() -> None:
     """The hashers are copied, not used up."""
     asked: list[Any] = [KEYS.recipient("a"), KEYS.recipient("b"), KEYS.recipient("a")]
     assert asked[0] == asked[2] != asked[1]
+
+
+def test_parts_tell_which_part_differs_and_nothing_else() -> None:
+    """An octet each, in their order; made with the secret, so that nobody can try values against them."""
+    names = ("to", "stream", "campaign", "source", "metadata")
+    whole: dict[str, Any] = {name: f"{name} one" for name in names} | {"metadata": {"n": 1, "m": 2}}
+    parts = KEYS.parts(**whole)
+    assert 5 == len(parts)
+    assert parts == KEYS.parts(**whole | {"metadata": {"m": 2, "n": 1}})
+    for number, name in enumerate(names):
+        values = [{"n": n} if name == "metadata" else f"other {n}" for n in range(8)]
+        others = [KEYS.parts(**whole | {name: value}) for value in values]
+        assert any(other[number] != parts[number] for other in others)
+        assert {parts[:number] + parts[number + 1 :]} == {other[:number] + other[number + 1 :] for other in others}
+    assert Keys(b"x" * 32).parts(**whole) != parts
