@@ -2,16 +2,16 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import chain
 from typing import NamedTuple
 
 from sidestep.schemas import IntentEvidence
 from sidestep.streams.audit.began import Beginning
+from sidestep.streams.audit.chain_beside import ChainBeside
 from sidestep.streams.audit.findings import PartitionAudit, row_text
 from sidestep.streams.audit.folds import FOLDS, Folds, engines_kept, stretches
 from sidestep.streams.audit.kept import KeptLog
 from sidestep.streams.audit.key_values import InMemory
-from sidestep.streams.audit.match_chain import match_chain
+from sidestep.streams.audit.match_chain import end_chain
 from sidestep.streams.audit.match_ledger import NewStore, RowMatch, Told, how_far
 from sidestep.streams.audit.match_tallies import TallyMatch
 from sidestep.streams.audit.match_verdicts import VerdictMatch
@@ -68,22 +68,26 @@ class PartitionAuditor:
         self._audit.begins, self._audit.refused = beginning.start, beginning.refused
         self._replayer = Replayer(log.partition, beginning.tables, beginning.start, folds=folds)
         self._folds = folds
+        self._chain: ChainBeside | None = None
         self._last = beginning.start - 1
         """Offset of the last record that was folded."""
 
     def audit(self) -> PartitionAudit:
         """What was found. Raises UnknownEngine."""
         log, audit = self._log, self._audit
-        verdicts = VerdictMatch(
-            log.evidence.topic, log.approved, log.rejected, audit, self._span.__contains__, self._story
-        )
         judged = how_far(log.changelog)
         if (snapshot := self._snapshot) is not None:
             audit.snapshot = str(ref_of(snapshot))
-            verdicts.begin_at(audit.begins)
             if judged.until < snapshot.marker:
                 audit.stopped = f"{audit.snapshot} is of a time to come: {judged.until} was judged last"
                 return audit
+        if audit.whole and log.chained is not None:
+            self._chain = ChainBeside(log.chained, audit.begins)
+        verdicts = VerdictMatch(
+            log.evidence.topic, log.approved, log.rejected, audit, self._span.__contains__, self._story, self._chain
+        )
+        if snapshot is not None:
+            verdicts.begin_at(audit.begins)
         noted = engines_kept(judged.engines, log.changelog.place)
         self._replayer.fold_by(stretches(noted, verdicts.engines(), self._folds))
         made = self._made() if audit.whole else None
@@ -97,8 +101,8 @@ class PartitionAuditor:
             made.tallies.end()
             made.rows.end()
             made.ids.end()
-            if log.chained is not None:
-                match_chain(log.chained, judged.chain, audit)
+        if self._chain is not None and log.chained is not None:
+            end_chain(self._chain, log.chained, judged.chain, audit)
         return audit
 
     def _made(self) -> "Made":
@@ -115,8 +119,10 @@ class PartitionAuditor:
         return made
 
     def _fold(self, until: float, verdicts: VerdictMatch, made: "Made | None") -> None:
-        for step in self._replayer.replay(self._until(until), BATCH):
+        for step in self._replayer.replay_lists(self._judged(until)):
             verdicts.expect(step.verdicts)
+            if self._chain is not None:
+                self._chain.follow()
             if made is not None:
                 self._expect(step, made)
             self._audit.records += step.read
@@ -133,15 +139,20 @@ class PartitionAuditor:
         made.rows.expect(step.changes.rows, tables.known_rows, step.last, share)
         made.ids.expect(step.changes.window, tables.known_window, step.last, share)
 
-    def _until(self, until: float) -> Iterator[LogRecord]:
-        """The records that were judged: those behind wait for Decide."""
-        return chain.from_iterable(self._judged(until))
-
     def _judged(self, until: float) -> Iterator[list[LogRecord]]:
+        """The records that were judged, BATCH of them or a few more together: those behind wait for Decide."""
+        together: list[LogRecord] = []
         for some in self._log.evidence.batches():
-            judged = [(record.offset, record.value) for record in some if record.offset <= until]
+            judged = some if some[-1].offset <= until else [record for record in some if record.offset <= until]
             self._audit.unjudged += len(some) - len(judged)
-            yield judged
+            if self._chain is not None:
+                self._chain.read(judged)
+            together += [(record.offset, record.value) for record in judged]
+            if len(together) >= BATCH:
+                yield together
+                together = []
+        if together:
+            yield together
 
     def _first_second(self) -> int:
         """Of log time, in which the fold begins."""

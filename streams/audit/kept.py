@@ -86,7 +86,7 @@ class KeptLog:
     tallies: Sequence[KeptPartition]
     """All partitions of email-tallies: a tally lies in that of its service."""
     chained: "Chained | None" = None
-    """The same evidence and verdicts once more, for the chain; None: it is not looked at."""
+    """The same evidence and verdicts once more, where the chain has to be walked; None: it is not looked at."""
 
     @property
     def partition(self) -> int:

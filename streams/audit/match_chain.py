@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from sidestep.streams.audit.chain_beside import ChainBeside
 from sidestep.streams.audit.chain_faults import ChainFault
 from sidestep.streams.audit.findings import AuditFinding, PartitionAudit
 from sidestep.streams.audit.kept import Chained
@@ -12,8 +13,20 @@ from sidestep.streams.audit.walk_chain import ChainWalk
 from sidestep.streams.chain import CHAIN
 
 
+def end_chain(beside: ChainBeside, chained: Chained, row: bytes | None, audit: PartitionAudit) -> None:
+    """What was found of the chain, into `audit`, behind the verdicts; where it was lost, by a walk."""
+    beside.end(row)
+    if not beside.whole:
+        match_chain(chained, row, audit)
+        return
+    audit.chained_from = beside.chained_from
+    for outcome, times in beside.counts.items():
+        if times:
+            audit.count("link", outcome, times)
+
+
 def match_chain(chained: Chained, row: bytes | None, audit: PartitionAudit) -> None:
-    """All links, into `audit`, behind the verdicts. `row`: how far the changelog says that the chain has come."""
+    """All links, into `audit`. `row`: how far the changelog says that the chain has come."""
     walk = ChainWalk(*chained)
     for walked in walk.links():
         if walked.state != "holds":

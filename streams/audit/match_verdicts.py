@@ -12,6 +12,7 @@ from itertools import chain
 
 from sidestep.schemas import Verdict
 from sidestep.schemas.codec import encode
+from sidestep.streams.audit.chain_beside import ChainBeside
 from sidestep.streams.audit.findings import AuditFinding, Outcome, PartitionAudit, first_difference
 from sidestep.streams.audit.folds import Begun
 from sidestep.streams.audit.kept import Kept, KeptPartition
@@ -29,7 +30,7 @@ Expected = tuple[Verdict, bytes]
 
 class VerdictMatch:
     """Compares one partition's verdicts. `counts`: whether a verdict of this log time (seconds) is to be reported;
-    `story`: offset of evidence -> what the state knew of its recipient."""
+    `story`: offset of evidence -> what the state knew of its recipient; `chain`: hears of all that passes by."""
 
     def __init__(
         self,
@@ -39,12 +40,14 @@ class VerdictMatch:
         audit: PartitionAudit,
         counts: Callable[[float], bool],
         story: Callable[[int], str],
+        chain: ChainBeside | None = None,
     ):
         self._topic = topic
         self._streams = VerdictStream(approved), VerdictStream(rejected)
         self._audit = audit
         self._counts = counts
         self._story = story
+        self._chain = chain
         self._seen = OffsetSet()
         self._missing: dict[int, tuple[Expected, str]] = {}
         self._early: dict[int, list[tuple[VerdictStream, Kept]]] = {}
@@ -73,17 +76,20 @@ class VerdictMatch:
 
     def _are_next(self, verdicts: Sequence[Verdict], values: Sequence[bytes]) -> bool:
         """Whether all of them stand where they must, which is how it nearly always is."""
-        found: list[int] = []
+        found: list[list[int]] = []
         for stream, decision in zip(self._streams, ("approved", "rejected"), strict=True):
             own = [index for index, verdict in enumerate(verdicts) if verdict.decision == decision]
             if own and not stream.are_next([verdicts[index] for index in own], [values[index] for index in own]):
                 return False
-            found.append(len(own))
-        for stream, count in zip(self._streams, found, strict=True):
-            stream.pass_by(count)
+            found.append(own)
+        offsets = [verdict.evidence.offset for verdict in verdicts]
+        for number, own in enumerate(found):
+            passed = self._streams[number].pass_by(len(own))
+            if self._chain is not None and own:
+                self._chain.proved(number, passed, [offsets[index] for index in own])
         if proved := sum([self._counts(verdict.decided_at) for verdict in verdicts]):
             self._audit.count("verdict", "proved", proved)
-        self._seen.add_all([verdict.evidence.offset for verdict in verdicts])
+        self._seen.add_all(offsets)
         return True
 
     def _expect(self, verdict: Verdict, value: bytes) -> None:
@@ -92,9 +98,13 @@ class VerdictMatch:
         head = own.head()
         if head is not None and head.value == value and head.key == verdict.id.encode() and head.proof:
             own.take()
+            if self._chain is not None:
+                self._chain.proved(int(own is self._streams[1]), [head], [offset])
             if self._counts(verdict.decided_at):
                 self._audit.count("verdict", "proved")
         else:
+            if self._chain is not None:
+                self._chain.stray(int(own is self._streams[1]), None, offset)
             self._look_closer(verdict, value, own)
             self._settle_early(offset - 1)
         self._seen.add(offset)
@@ -161,6 +171,8 @@ class VerdictMatch:
     def _stray(self, stream: VerdictStream, kept: Kept) -> None:
         """A record that is not the next one of the fold."""
         judged = stream.read(kept)
+        if self._chain is not None:
+            self._chain.stray(int(stream is self._streams[1]), kept)
         if judged is None or judged.evidence.topic != self._topic:
             self._report("extra", stream, kept, "it is no verdict on this partition of the log")
         elif (found := self._missing.pop(judged.evidence.offset, None)) is not None:

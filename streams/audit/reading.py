@@ -14,6 +14,7 @@ from itertools import chain, repeat
 
 from sidestep.schemas.codec import ContractError
 from sidestep.streams.audit.kept import Kept, KeptLog, KeptPartition, KeptWatch
+from sidestep.streams.chain import HEADER
 from sidestep.streams.errors import AuditFailed
 from sidestep.streams.runtime.manifest import Place
 from sidestep.streams.runtime.offsets import Offsets
@@ -31,7 +32,7 @@ from sidestep.topics.catalog import (
 )
 from sidestep.topics.cluster import admin_client, cluster, require
 from sidestep.topics.connection import Connection
-from sidestep.topics.headers import UnreadableHeaders, headers_of
+from sidestep.topics.headers import UnreadableHeaders, headers_of, readable_headers
 from sidestep.topics.verdict_proof import proof_among
 
 NAME = "sidestep-reader-audit"
@@ -105,7 +106,7 @@ def open_watch(connection: Connection, extents: Extents, partition: int) -> Kept
     def kept(topic: str, number: int) -> KeptPartition:
         place = Place(topic, number)
         extent = extents.places[place]
-        records = KafkaRecords(connection, place, extent, proofs=False)
+        records = KafkaRecords(connection, place, extent)
         return KeptPartition(topic, number, extent.start, extent.sure, records, extent.end)
 
     return KeptWatch(
@@ -119,16 +120,16 @@ def open_watch(connection: Connection, extents: Extents, partition: int) -> Kept
 def open_log(connection: Connection, extents: Extents, partition: int, proofs: bool) -> KeptLog:
     """One partition, to be read once. `proofs`: look whether verdicts have theirs."""
 
-    def kept(topic: str, number: int, look: bool = False) -> KeptPartition:
+    def kept(topic: str, number: int, verdicts: bool = False) -> KeptPartition:
         place = Place(topic, number)
         extent = extents.places[place]
-        records = KafkaRecords(connection, place, extent, look)
+        records = KafkaRecords(connection, place, extent, proofs=verdicts and proofs, links=verdicts)
         return KeptPartition(topic, number, extent.start, extent.sure, records, extent.end)
 
     return KeptLog(
         evidence=kept(EVIDENCE.name, partition),
-        approved=kept(APPROVED.name, partition, proofs),
-        rejected=kept(REJECTED.name, partition, proofs),
+        approved=kept(APPROVED.name, partition, verdicts=True),
+        rejected=kept(REJECTED.name, partition, verdicts=True),
         changelog=kept(LEDGER_CHANGELOG.name, partition),
         ids=kept(IDS_CHANGELOG.name, partition),
         tallies=[kept(TALLIES.name, number) for number in extents.partitions(TALLIES.name)],
@@ -163,8 +164,10 @@ class KafkaRecords:
     connection: Connection
     place: Place
     extent: Extent
-    proofs: bool
+    proofs: bool = False
     """Look for them."""
+    links: bool = False
+    """Likewise, of the chain."""
 
     def __iter__(self) -> Iterator[Kept]:
         return chain.from_iterable(self.batches())
@@ -187,7 +190,8 @@ class KafkaRecords:
         places = [record.offset() for record in records]
         values = [record.value() for record in records]
         keys = [record.key() for record in records]
-        return list(map(_kept, zip(places, keys, values, proofs, repeat(None), strict=False)))
+        links = map(link_of, records) if self.links else repeat(None)
+        return list(map(_kept, zip(places, keys, values, proofs, links, strict=False)))
 
 
 def _has_proof(record: Record) -> bool:
@@ -195,3 +199,8 @@ def _has_proof(record: Record) -> bool:
         return proof_among(headers_of(record)) is not None
     except (ContractError, UnreadableHeaders):
         return False
+
+
+def link_of(record: Record) -> bytes | None:
+    """A verdict's link of the chain, as octets; None: it has none."""
+    return next((octets for name, octets in readable_headers(record) or () if name == HEADER), None)

@@ -98,10 +98,15 @@ class Replayer:
     def replay(self, log: Iterable[LogRecord], batch: int = BATCH) -> Iterator[Replayed]:
         """Fold records in offset order, `batch` of them a step; those before `next` are passed over. Raises NoPolicy
         where an intent stands before any policy."""
-        records = (record for record in log if record[0] >= self._next)
+        records = iter(log)
+        yield from self.replay_lists(iter(lambda: list(islice(records, batch)), []))
+
+    def replay_lists(self, log: Iterable[list[LogRecord]]) -> Iterator[Replayed]:
+        """The same, where records come in lists: one of them a step."""
         begins = [offset for offset, _ in self._engines]
-        while read := list(islice(records, batch)):
-            for some in split(read, begins):
+        for read in log:
+            left = read if not read or read[0][0] >= self._next else [one for one in read if one[0] >= self._next]
+            for some in split(left, begins) if left else ():
                 if (fold := self._fold_at(some[0][0])) is not self._fold:
                     self._fold = fold  # begins with what the one before has left, as a worker that was upgraded
                     self._begin_anew()

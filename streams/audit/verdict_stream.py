@@ -66,10 +66,9 @@ class VerdictStream:
             and all(one.proof for one in kept)
         )
 
-    def pass_by(self, count: int) -> None:
-        """So many records are done with."""
-        for _ in range(count):
-            self.ahead.popleft()
+    def pass_by(self, count: int) -> list[Kept]:
+        """So many records, which are done with."""
+        return [self.ahead.popleft() for _ in range(count)]
 
     def keeps(self, offset: int) -> bool:
         """Whether retention has left what the topic had of this evidence."""
