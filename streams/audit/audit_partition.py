@@ -23,7 +23,7 @@ from sidestep.streams.snapshots.record import ref_of
 NEVER, FOR_EVER = float("-inf"), float("inf")
 CLOCKS_SECONDS = 3600
 """By which the log's time may be ahead of a worker's clock, which ids are forgotten by."""
-BATCH = 5_000
+BATCH = 10_000
 """Records folded together."""
 
 

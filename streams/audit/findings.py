@@ -18,6 +18,11 @@ Outcome = Literal["proved", "differs", "missing", "extra", "repeated", "not-kept
 KINDS: tuple[Kind, ...] = ("verdict", "tally", "row", "id", "link", "anomaly", "watch-row")
 OF_WATCH: tuple[Kind, ...] = ("anomaly", "watch-row")
 FAULTS: tuple[Outcome, ...] = ("differs", "missing", "extra", "repeated")
+GRAVEST_KINDS: tuple[Kind, ...] = ("verdict", "link", "row", "id", "tally", "anomaly", "watch-row")
+"""In the order in which people are told: mail is sent by verdicts, the chain says that somebody has changed something,
+and what follows rests on rows."""
+GRAVEST_OUTCOMES: tuple[Outcome, ...] = ("extra", "differs", "missing", "repeated")
+"""Likewise: a verdict that nobody made, another one, none, and one twice, which is recognised by its id."""
 FINDINGS_MAX = 100
 """Kept of a partition, of each kind and outcome: what follows from a fault must not hide it. The rest is counted."""
 STORIES_MAX = 20
@@ -36,6 +41,23 @@ class AuditFinding(NamedTuple):
     text: str
     state: str = ""
     """Of a verdict, the recipient's row before it, as JSON."""
+
+
+def gravity(finding: AuditFinding) -> tuple[int, int, str, list[int]]:
+    """Sorts findings: the gravest first, those that are as grave by their place."""
+    topic, *numbers = finding.place.split("/")
+    grave = GRAVEST_KINDS.index(finding.kind), GRAVEST_OUTCOMES.index(finding.outcome)
+    return *grave, topic, [int(number) for number in numbers if number.isdecimal()]
+
+
+class FindingGroup(NamedTuple):
+    """All findings of a kind and outcome."""
+
+    kind: Kind
+    outcome: Outcome
+    times: int
+    findings: list[AuditFinding]
+    """Those that are kept, by their place."""
 
 
 @dataclass
@@ -101,6 +123,15 @@ class AuditReport:
     def right(self) -> bool:
         """All that stands in Kafka is what the fold says."""
         return not any(each.faults for each in self.partitions)
+
+    def groups(self) -> Iterator[FindingGroup]:
+        """What was found in all partitions, the gravest first."""
+        findings = sorted((finding for each in self.partitions for finding in each.findings), key=gravity)
+        for kind in GRAVEST_KINDS:
+            for outcome in GRAVEST_OUTCOMES:
+                if times := sum(each.counts[kind][outcome] for each in self.partitions):
+                    own = [finding for finding in findings if finding[:2] == (kind, outcome)]
+                    yield FindingGroup(kind, outcome, times, own)
 
     def line(self) -> str:
         """The last line: equal numbers where everything is proved, not the verdicts alone."""

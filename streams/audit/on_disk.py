@@ -1,12 +1,16 @@
 """Octets by key in RocksDB, for logs of any length: memory stays as it is."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from rocksdict import Cache
 
 from sidestep.streams.audit.key_values import Change
 from sidestep.streams.runtime.store import Store, new_batch
+
+CACHE_OCTETS = 32 * 1024 * 1024
+"""RocksDB's block cache, of one partition."""
 
 
 class OnDisk:
@@ -37,3 +41,19 @@ class OnDisk:
     def close(self) -> None:
         """End it; its folder may go then."""
         self._store.close()
+
+
+@contextmanager
+def stores(folder: Path) -> Iterator[Callable[[str], OnDisk]]:
+    """Makes databases in a folder, each by its name, and closes them in the end."""
+    cache, opened = Cache(CACHE_OCTETS), list[OnDisk]()
+
+    def new_store(name: str) -> OnDisk:
+        opened.append(OnDisk(folder / name, cache))
+        return opened[-1]
+
+    try:
+        yield new_store
+    finally:
+        for store in opened:
+            store.close()

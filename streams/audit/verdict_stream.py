@@ -60,11 +60,10 @@ class VerdictStream:
         count = len(values)
         self.ahead.extend(islice(self._records, max(count - len(self.ahead), 0)))
         kept = list(islice(self.ahead, count))
-        return (
-            [one.value for one in kept] == values
-            and [one.key for one in kept] == [verdict.id.encode() for verdict in verdicts]
-            and all(one.proof for one in kept)
-        )
+        if len(kept) < count:
+            return False
+        _, keys, found, proofs, _ = zip(*kept, strict=True)
+        return found == tuple(values) and keys == tuple([verdict.id.encode() for verdict in verdicts]) and all(proofs)
 
     def pass_by(self, count: int) -> list[Kept]:
         """So many records, which are done with."""

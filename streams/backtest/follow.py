@@ -18,18 +18,20 @@ from sidestep.schemas.codec import encode
 from sidestep.schemas.verdicts import Action
 from sidestep.streams.audit.audit_partition import Span
 from sidestep.streams.audit.beginning import LogExtent, LogSnapshots
+from sidestep.streams.audit.on_disk import stores
 from sidestep.streams.audit.replay import LogRecord, Replayer
 from sidestep.streams.audit.tables import ReplayTables
 from sidestep.streams.backtest.counts import BacktestCounts
 from sidestep.streams.backtest.messages import Messages
 from sidestep.streams.backtest.other_policy import COPIES, copied, put_in_force, says_otherwise
 from sidestep.streams.backtest.report import BacktestReport
-from sidestep.streams.backtest.run import added_up, beginning, extents_of, read_records, snapshots_in, stores, told_of
+from sidestep.streams.backtest.run import beginning, extents_of, read_records, snapshots_in, told_of
 from sidestep.streams.backtest.shadow import PartitionShadow
-from sidestep.streams.backtest.side_by_side import Told, side_by_side
 from sidestep.streams.decide.policy import Policy
 from sidestep.streams.decide.policy_text import parse
+from sidestep.streams.errors import BacktestFailed
 from sidestep.streams.runtime.readable import MOST
+from sidestep.streams.runtime.side_by_side import Told, added_up, side_by_side
 from sidestep.topics.catalog import APPROVED, EVIDENCE, REJECTED
 from sidestep.topics.connection import Connection
 from sidestep.topics.received import Received, Unreadable
@@ -119,7 +121,7 @@ def follow(
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="sidestep-backtest-")))
         jobs = [CatchUp(replace(connection), extent, place, text, folder / str(extent.partition)) for extent in extents]
         total = sum(extent.end - extent.start for extent in extents)
-        begun = side_by_side(jobs, os.cpu_count() or 1, added_up(told, total))
+        begun = side_by_side(jobs, os.cpu_count() or 1, added_up(told, total), BacktestFailed)
         shadows = {
             job.partition: stack.enter_context(_opened(job, each, policy))
             for job, each in zip(jobs, begun, strict=True)

@@ -9,17 +9,18 @@ from pathlib import Path
 
 from sidestep.streams.audit.audit_partition import NEVER, Span
 from sidestep.streams.audit.beginning import Beginning, LogExtent, LogSnapshots, find_beginning
+from sidestep.streams.audit.on_disk import stores
 from sidestep.streams.audit.replay import LogRecord
 from sidestep.streams.backtest.counts import BacktestCounts
 from sidestep.streams.backtest.other_policy import NewStore
 from sidestep.streams.backtest.partition import LoggedPartition, PartitionBacktest
 from sidestep.streams.backtest.report import BacktestReport
-from sidestep.streams.backtest.side_by_side import Told, side_by_side
 from sidestep.streams.decide.policy import Policy
 from sidestep.streams.decide.policy_text import parse
 from sidestep.streams.errors import BacktestFailed
 from sidestep.streams.runtime.manifest import Place
 from sidestep.streams.runtime.offsets import Offsets
+from sidestep.streams.runtime.side_by_side import Told, added_up, side_by_side
 from sidestep.streams.runtime.to_the_end import batches_to_end
 from sidestep.topics.catalog import EVIDENCE
 from sidestep.topics.cluster import admin_client, require
@@ -28,8 +29,6 @@ from sidestep.topics.stretch import topic_of
 
 NAME = "sidestep-reader-backtest"
 """Of the client; who may read at all may name a group of this name, which is never joined (topics/acls.py)."""
-CACHE_OCTETS = 32 * 1024 * 1024
-"""RocksDB's block cache, of one partition."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +84,7 @@ def backtest(
             BacktestJob(replace(connection), extent, place, text, span, Path(folder) / str(extent.partition))
             for extent in extents
         ]
-        found = side_by_side(jobs, processes or os.cpu_count() or 1, added_up(told, total))
+        found = side_by_side(jobs, processes or os.cpu_count() or 1, added_up(told, total), BacktestFailed)
     whole = BacktestCounts()
     for counts in found:
         whole.merge(counts)
@@ -102,18 +101,6 @@ def extents_of(connection: Connection, partitions: Sequence[int] = ()) -> list[L
     offsets = Offsets(connection)
     starts, ends = offsets.starts(places), offsets.ends(places)
     return [LogExtent(place.partition, starts[place], ends[place].stable) for place in places]
-
-
-def added_up(told: Callable[[int, int], None], total: int) -> Told:
-    """Of records that are told one after the other, how many that are now, and of how many."""
-    done = 0
-
-    def add(records: int) -> None:
-        nonlocal done
-        done += records
-        told(min(done, total), total)
-
-    return add
 
 
 @contextmanager
@@ -149,23 +136,3 @@ def read_records(connection: Connection, extent: LogExtent, start: int) -> Itera
             if record.offset() >= extent.end:
                 return
             yield record.offset(), record.value()
-
-
-@contextmanager
-def stores(folder: Path) -> Iterator[NewStore]:
-    """Makes databases in a folder, and closes them in the end."""
-    from rocksdict import Cache
-
-    from sidestep.streams.audit.on_disk import OnDisk
-
-    cache, opened = Cache(CACHE_OCTETS), list[OnDisk]()
-
-    def new_store(name: str) -> OnDisk:
-        opened.append(OnDisk(folder / name, cache))
-        return opened[-1]
-
-    try:
-        yield new_store
-    finally:
-        for store in opened:
-            store.close()

@@ -8,7 +8,16 @@ import click
 from msgspec import to_builtins
 
 from sidestep.streams.audit.audit_partition import FOR_EVER, NEVER, Span
-from sidestep.streams.audit.findings import FAULTS, KINDS, OF_WATCH, AuditFinding, AuditReport, Outcome, PartitionAudit
+from sidestep.streams.audit.findings import (
+    FAULTS,
+    KINDS,
+    OF_WATCH,
+    AuditFinding,
+    AuditReport,
+    Outcome,
+    PartitionAudit,
+    gravity,
+)
 from sidestep.streams.commands.copy_progress import copy_progress
 from sidestep.streams.commands.options import broker_option
 from sidestep.streams.commands.past import HELP, past_ms
@@ -16,7 +25,7 @@ from sidestep.streams.settings import load
 from sidestep.streams.terminal import json_line, printable
 
 SHOWN = 20
-"""Findings of a partition for people; --json has more of them."""
+"""Findings of a kind and outcome for people; --json has more of them."""
 NAMES = {
     "verdict": "verdicts", "tally": "tallies", "row": "rows", "id": "ids", "link": "links",
     "anomaly": "anomalies", "watch-row": "of Watch",
@@ -93,7 +102,7 @@ def audit(
 
 
 def described(report: AuditReport) -> Iterator[str]:
-    """The report for people: a table, what was found, and in the end how much is proved."""
+    """The report for people: a table, what was found, the gravest first, and in the end how much is proved."""
     yield f"{'partition':<11}{'':<10}" + "".join(f"{name:>11}" for name in COLUMNS)
     for each in report.partitions:
         for kind in KINDS:
@@ -103,10 +112,12 @@ def described(report: AuditReport) -> Iterator[str]:
     for each in report.partitions:
         yield from _begun(each)
         yield from _notes(each)
-        for finding in each.findings[:SHOWN]:
+    for group in report.groups():
+        yield click.style(f"{NAMES[group.kind]}, {group.outcome}: {group.times:,}", bold=True)
+        for finding in group.findings[:SHOWN]:
             yield from _found(finding)
-        if each.faults > SHOWN:
-            yield f"partition {each.partition}: {each.faults - SHOWN:,} more"
+        if group.times > SHOWN:
+            yield f"          {group.times - min(SHOWN, len(group.findings)):,} more"
     if not all(each.whole for each in report.partitions):
         yield A_STRETCH
     yield report.line()
@@ -119,7 +130,7 @@ def as_json_lines(report: AuditReport) -> Iterator[str]:
         begun = {"begins": each.begins, "snapshot": each.snapshot, "refused": each.refused}
         fields = {"partition": each.partition, "records": each.records, "unjudged": each.unjudged, **begun, **counts}
         fields["chained_from"] = each.chained_from
-        findings = [to_builtins(finding._asdict()) for finding in each.findings]
+        findings = [to_builtins(finding._asdict()) for finding in sorted(each.findings, key=gravity)]
         yield json_line({**fields, "stopped": each.stopped, "unwatched": each.unwatched, "findings": findings})
     yield json_line({"proved": report.line().removeprefix("proved="), "right": report.right})
 

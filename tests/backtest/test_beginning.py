@@ -7,9 +7,10 @@ import pytest
 from sidestep.schemas.codec import decode_evidence
 from sidestep.streams.audit.audit_partition import Span
 from sidestep.streams.audit.beginning import LogExtent, LogSnapshots
+from sidestep.streams.audit.on_disk import stores
 from sidestep.streams.backtest.counts import BacktestCounts
 from sidestep.streams.backtest.partition import LoggedPartition, PartitionBacktest
-from sidestep.streams.backtest.run import beginning, stores, told_of
+from sidestep.streams.backtest.run import beginning, told_of
 from sidestep.streams.decide.policy_check import checked
 from sidestep.streams.errors import SnapshotNeeded
 from sidestep.streams.snapshots.place import SnapshotPlace

@@ -32,17 +32,37 @@ def report(whole: bool = True) -> AuditReport:
 
 
 def test_people_see_a_table_what_was_found_and_how_much_is_proved() -> None:
-    """In that order; of many findings the first."""
+    """In that order; of many findings some."""
     lines = [click.unstyle(line) for line in described(report())]
     assert ["partition", "proved", "differs"] == lines[0].split()[:3]
     assert ["1", "verdicts", "1,200", "25"] == lines[6].split()[:4]
     assert "partition 1: 5 records wait for Decide, and are left out" == lines[12]
     chained = ["partition 0: chained=0 links, nothing", "partition 1: chained=9 links, from record 1,000 of the log on"]
     assert chained == [lines[11], lines[13]]
+    assert "verdicts, differs: 25" == lines[14]
     found = "differs   verdict email-approved/1/7 on email-evidence/1/3: risk is 0.1, …"
-    assert [found, '          its recipient before: {"a":1}'] * 20 == lines[14:54]
-    assert ["partition 1: 5 more", "proved=1200/1225"] == lines[54:]
+    assert [found, '          its recipient before: {"a":1}'] * 20 == lines[15:55]
+    assert ["          5 more", "proved=1200/1225"] == lines[55:]
     assert [A_STRETCH, "proved=1200/1225"] == list(described(report(whole=False)))[-2:]
+
+
+def test_the_gravest_come_first() -> None:
+    """However late they are found, in whichever partition; and those that are as grave by their place."""
+    one, other = PartitionAudit(0), PartitionAudit(1)
+    for number in range(150):
+        one.find(AuditFinding("tally", "missing", f"email-tallies/{number % 3}", "", "…"))
+        one.find(AuditFinding("verdict", "repeated", f"email-approved/0/{200 - number}", "", "…"))
+    for place in ("email-rejected/1/2", "email-approved/1/30", "email-approved/1/4"):
+        other.find(AuditFinding("verdict", "extra", place, "", "…"))
+    other.find(AuditFinding("link", "missing", "email-evidence/1/1", "", "…"))
+    lines = [click.unstyle(line) for line in described(AuditReport([one, other]))]
+    heads = ["verdicts, extra: 3", "verdicts, repeated: 150", "links, missing: 1", "tallies, missing: 150"]
+    assert heads == [line for line in lines if line in heads]
+    places = [line.split()[2].rstrip(":") for line in lines if line.startswith(("extra", "repeated"))]
+    assert ["email-approved/1/4", "email-approved/1/30", "email-rejected/1/2", "email-approved/0/101"] == places[:4]
+    assert 2 == lines.count("          130 more")
+    found = [finding["kind"] for finding in json.loads(next(as_json_lines(AuditReport([one]))))["findings"]]
+    assert ["verdict"] * 100 + ["tally"] * 100 == found
 
 
 def test_programs_get_an_object_a_partition_and_one_for_all() -> None:

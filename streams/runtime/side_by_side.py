@@ -9,11 +9,11 @@ from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
 from typing import Any, Protocol, TypeVar
 
-from sidestep.streams.errors import BacktestFailed
 from sidestep.streams.runtime.collector import fit_batches
 from sidestep.streams.runtime.malloc import bound_malloc_arenas
 from sidestep.topics.errors import SidestepError
 
+Done = TypeVar("Done")
 Done_co = TypeVar("Done_co", covariant=True)
 Told = Callable[[int], None]
 """Hears of so many records more."""
@@ -30,12 +30,21 @@ class PartitionWork(Protocol[Done_co]):
         """Do it, here. Raises SidestepError."""
 
 
-def side_by_side(work: Sequence[PartitionWork[Done_co]], processes: int, told: Told) -> list[Done_co]:
-    """What comes of each, in their order; at most so many at a time. Raises what one of them has failed with."""
-    if len(work) == 1 or processes == 1:
-        return [each(told) for each in work]
+def side_by_side(
+    work: Sequence[PartitionWork[Done]],
+    processes: int,
+    told: Told,
+    failed: type[SidestepError],
+    keep: Callable[[Done], None] = lambda _: None,
+) -> list[Done]:
+    """What comes of each, in their order; at most so many at a time. `keep` hears of each as soon as it is done.
+
+    Raises what one of them has failed with, `failed` where a process has ended by itself.
+    """
+    if len(work) <= 1 or processes == 1:
+        return [_done_here(each, told, keep) for each in work]
     waiting, running = list(enumerate(work)), dict[Pipe, tuple[int, BaseProcess]]()
-    done: dict[int, Done_co] = {}
+    done: dict[int, Done] = {}
     try:
         while waiting or running:
             while waiting and len(running) < processes:
@@ -45,10 +54,11 @@ def side_by_side(work: Sequence[PartitionWork[Done_co]], processes: int, told: T
             for ready in wait(list(running)):
                 pipe = ready  # type: ignore[assignment]  # what is waited for
                 number, process = running[pipe]
-                said = _said(pipe, work[number].partition)
+                said = _said(pipe, work[number].partition, failed)
                 if isinstance(said, int):
                     told(said)
                     continue
+                keep(said)
                 done[number] = said
                 running.pop(pipe)[1].join()
     finally:
@@ -56,6 +66,12 @@ def side_by_side(work: Sequence[PartitionWork[Done_co]], processes: int, told: T
             process.terminate()
             process.join()
     return [done[number] for number in range(len(work))]
+
+
+def _done_here(work: PartitionWork[Done], told: Told, keep: Callable[[Done], None]) -> Done:
+    done = work(told)
+    keep(done)
+    return done
 
 
 def _start(work: PartitionWork[Any]) -> tuple[Pipe, BaseProcess]:
@@ -77,15 +93,27 @@ def _child(work: PartitionWork[Any], pipe: Pipe) -> None:
         pipe.send(error)
 
 
-def _said(pipe: Pipe, partition: int) -> Any:
+def _said(pipe: Pipe, partition: int, failed: type[SidestepError]) -> Any:
     """What a process has said next: records read, or in the end what came of it. Raises what it has failed with."""
     try:
         said = pipe.recv()
     except EOFError:
-        raise BacktestFailed(
+        raise failed(
             f"the process that folded partition {partition} has ended by itself: is there enough memory, and room in "
             f"{tempfile.gettempdir()}? TMPDIR names another folder"
         ) from None
     if isinstance(said, SidestepError):
         raise said
     return said
+
+
+def added_up(told: Callable[[int, int], None], total: int) -> Told:
+    """Of records that are told one after the other, how many that are now, and of how many."""
+    done = 0
+
+    def add(records: int) -> None:
+        nonlocal done
+        done += records
+        told(min(done, total), total)
+
+    return add
