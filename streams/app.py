@@ -14,6 +14,7 @@ from sidestep.streams.deadline import LEAVE_SECONDS, Deadline
 from sidestep.streams.errors import WorkerCrashed
 from sidestep.streams.observe.credentials import read_credentials
 from sidestep.streams.observe.report import Report
+from sidestep.streams.partition_note import PartitionNote, is_draining
 from sidestep.streams.roles import load_role
 from sidestep.streams.roles.role import Context, Role
 from sidestep.streams.roles.topics_of import topics_of
@@ -25,7 +26,7 @@ from sidestep.streams.runtime.failpoints import from_environment
 from sidestep.streams.runtime.group import Group
 from sidestep.streams.runtime.group_keeper import GroupKeeper
 from sidestep.streams.settings import Settings
-from sidestep.streams.startup import await_topics, check_partitions, follow_partitions
+from sidestep.streams.startup import await_grown, await_topics, check_partitions, follow_partitions
 from sidestep.streams.web.worker import worker_endpoints
 from sidestep.topics.cluster import admin_client, cluster
 from sidestep.topics.renewing import Renewing
@@ -52,7 +53,9 @@ class Worker:
         self._partitions: dict[str, int] = {}
         self._seen: dict[str, int] = {}
         """Partitions of each topic, when the broker was asked last."""
-        self._partitions_noted = True
+        self._note: PartitionNote | None = None
+        self.begins_anew = False
+        """It has ended because the log has grown, not because it was to end."""
         self._faust_folder = settings.data / "faust"
         self._admin = Renewing(settings.connection.renewals, lambda: admin_client(settings.connection))
         self.failure: Exception | None = None
@@ -75,6 +78,11 @@ class Worker:
         finally:
             await web.stop()
 
+    def end(self) -> None:
+        """Somebody wants it to end, also while it leaves in order to begin anew."""
+        self.begins_anew = False
+        self.stop()
+
     def stop(self) -> None:
         """Finish what is in hand, commit, leave the group."""
         self._ending()
@@ -90,9 +98,7 @@ class Worker:
             self._ending()
 
     def _make_roles(self) -> None:
-        context = Context(
-            self._settings, self._partitions, self.report, self.fail, self._failpoint, self._partitions_noted
-        )
+        context = Context(self._settings, self._partitions, self.report, self.fail, self._failpoint, self._note)
         for name in self._names:
             role = load_role(name)(context)
             self._roles.append(role)
@@ -113,19 +119,36 @@ class Worker:
 
     async def _start_all(self) -> None:
         self._partitions = await self._await_topics()
-        self._partitions_noted = await check_partitions(self._settings.connection, self.report.health, self._partitions)
+        self._note = await check_partitions(self._settings.connection, self.report.health, self._partitions)
         self._start_task(self.report.beat(self._lags, self._broker_answers))
-        self._start_task(follow_partitions(lambda: self._seen, self._partitions))
+        self._start_task(
+            follow_partitions(lambda: self._seen, self._partitions, self._settings.connection, self._begin_anew)
+        )
         self._make_roles()
-        for role in self._roles:
+        for role in self._in_order():
             await self._start(role)
         fit_batches()
         log.info("working", extra={"roles": ",".join(self._names), "kafka": str(self._settings.connection)})
+
+    def _in_order(self) -> list[Role]:
+        """While the log is being grown, first those that go on with what stands in it."""
+        return sorted(self._roles, key=lambda role: not role.drains) if self._is_draining else self._roles
+
+    @property
+    def _is_draining(self) -> bool:
+        return self._note is not None and is_draining(self._note, self._partitions)
+
+    def _begin_anew(self) -> None:
+        self.begins_anew = True
+        self.stop()
 
     async def _await_topics(self) -> dict[str, int]:
         return await await_topics(self._settings.connection, self.report.health, topics_of(self._names, self._settings))
 
     async def _start(self, role: Role) -> None:
+        if self._is_draining and not role.drains:
+            log.info("the log is being grown: waiting for its end", extra={"role": role.name})
+            await await_grown(self._settings.connection, self.report.health)
         await role.prepare()
         for chore in role.chores():
             self._start_task(chore)
@@ -226,8 +249,9 @@ class Worker:
         self._seen = {name: len(topic.partitions) for name, topic in found.items()}
 
 
-async def run_worker(settings: Settings, roles: Iterable[str], overdue: Callable[[], None]) -> None:
-    """A worker until SIGTERM or SIGINT. Raises SidestepError if it fails.
+async def run_worker(settings: Settings, roles: Iterable[str], overdue: Callable[[], None]) -> bool:
+    """A worker until SIGTERM or SIGINT, or until the log has grown: True, another one has to begin. Raises
+    SidestepError if it fails.
 
     `overdue` is called in a thread when the worker has not ended LEAVE_SECONDS after it began to; it ends the process.
     """
@@ -235,5 +259,6 @@ async def run_worker(settings: Settings, roles: Iterable[str], overdue: Callable
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         with contextlib.suppress(NotImplementedError):  # Windows
-            loop.add_signal_handler(number, worker.stop)
+            loop.add_signal_handler(number, worker.end)
     await worker.run()
+    return worker.begins_anew

@@ -50,6 +50,10 @@ class PartitionsChanged(SidestepError):
     """The log, or the tallies, have another number of partitions than what is known was laid down with."""
 
 
+class GrowthStopped(SidestepError):
+    """Partitions can't be grown so, or could not be grown to the end."""
+
+
 class NoPolicy(SidestepError):
     """An intent stands in the log before any policy."""
 

@@ -28,6 +28,19 @@ class PartitionNote(msgspec.Struct, frozen=True):
     log: int
     tallies: int = 0
     at: int = 0
+    growing: int = 0
+    """To how many the log is being grown; 0: it is not."""
+    before: tuple[int, ...] = ()
+    """How many it had earlier, the first number first."""
+
+    @property
+    def has_grown(self) -> bool:
+        """Or does so now: a worker that was away may write by an earlier number."""
+        return bool(self.growing or self.before)
+
+    def is_carried_on(self, partition: int) -> bool:
+        """Whether the ledger of this partition began with a copy of another one's."""
+        return bool(self.before) and partition >= self.before[0]
 
 
 class _Reached(msgspec.Struct, frozen=True):
@@ -50,6 +63,8 @@ def begun_with(notes: Mapping[str, bytes]) -> PartitionNote:
 
 def misfit(note: PartitionNote, partitions: Mapping[str, int]) -> str:
     """A sentence where the topics have other numbers of partitions; empty: they fit. `partitions`: by topic."""
+    if is_draining(note, partitions):
+        partitions = {**partitions, EVIDENCE.name: note.log}
     for topic, begun in zip(FIXED, (note.log, note.tallies), strict=True):
         here = partitions.get(topic, begun)
         if begun and here != begun:
@@ -57,12 +72,23 @@ def misfit(note: PartitionNote, partitions: Mapping[str, int]) -> str:
     return ""
 
 
+def is_draining(note: PartitionNote, partitions: Mapping[str, int]) -> bool:
+    """Whether the log is being grown and has its new partitions: what stands in the old ones is judged, no more is
+    written."""
+    return note.growing > 0 and partitions.get(EVIDENCE.name) == note.growing
+
+
+GROWING = "the log is being grown (`sidestep topics grow`), and this would miss partitions: try again in a minute"
+"""For commands that write control records."""
+
+
 def differs(topic: str, begun: int, here: int) -> str:
     """What it means that a topic has another number of partitions than it was begun with, and what to do."""
     return (
         f"{topic} was begun with {begun} partitions and has {here} now. What is known of recipients, domains and ids "
         "lies by partition: it would not be found, and intents would get second verdicts, so nothing is judged. Kafka "
-        "takes no partitions away; docs/operations.md says under Partitions what can be done"
+        f"takes no partitions away: `sidestep topics grow --partitions {here}` makes the ledgers fit, if that is a "
+        "multiple; docs/operations.md says more under Partitions"
     )
 
 

@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterable, Mapping
 from sidestep.streams.errors import PartitionsChanged, RightsError
 from sidestep.streams.observe.health import Health
 from sidestep.streams.observe.report import BEAT_SECONDS
-from sidestep.streams.partition_note import begun_with, grown, misfit, noted
-from sidestep.streams.runtime.to_the_end import read_to_end
+from sidestep.streams.partition_note import PartitionNote, begun_with, grown, is_draining, misfit, noted
+from sidestep.streams.read_partitions import notes_of_control
 from sidestep.topics import admin
-from sidestep.topics.catalog import CATALOG, CONTROL, Topic
+from sidestep.topics.catalog import CATALOG, EVIDENCE, Topic
 from sidestep.topics.connection import Connection
-from sidestep.topics.errors import BrokerUnreachable, NotLetIn, TopicsError
+from sidestep.topics.errors import BrokerUnreachable, NotLetIn, SidestepError, TopicsError
 from sidestep.topics.plan import TopicState, differences
 
 log = logging.getLogger(__name__)
@@ -23,6 +23,8 @@ AGAIN_SECONDS = 2.0
 """Between two questions."""
 TOLD_SECONDS = 60.0
 """Between two lines of the log that say that Kafka does not answer."""
+GROWN_SECONDS = 0.5
+"""Between two looks at the note while the log is being grown."""
 TOPICS_SECONDS = 10.0
 """For which topics may be missing: a broker that has just started may not know all that there are."""
 
@@ -60,40 +62,71 @@ def _advice(wrong: Iterable[str]) -> str:
     )
 
 
-async def check_partitions(connection: Connection, health: Health, partitions: Mapping[str, int]) -> bool:
-    """Whether it is noted with how many the log was begun; however long it takes until Kafka answers. `partitions`: by
-    topic.
+async def check_partitions(
+    connection: Connection, health: Health, partitions: Mapping[str, int]
+) -> PartitionNote | None:
+    """With how many the log was begun, as it is noted; None: it is not. However long it takes until Kafka answers.
+    `partitions`: by topic.
 
     Raises PartitionsChanged where the topics have other numbers of partitions than what is known lies by.
     """
     while True:
         try:
-            notes = await asyncio.to_thread(_notes, connection)
+            notes = await asyncio.to_thread(notes_of_control, connection)
         except (NotLetIn, RightsError) as error:
             log.warning("whether the partitions are still those of the ledgers can't be told: %s", error)
-            return True
+            return PartitionNote(partitions[EVIDENCE.name])
         except BrokerUnreachable as error:
             health.broker_error(str(error))
             await asyncio.sleep(AGAIN_SECONDS)
         else:
             if found := misfit(begun_with(notes), partitions):
                 raise PartitionsChanged(found)
-            return noted(notes) is not None
+            return noted(notes)
 
 
-def _notes(connection: Connection) -> dict[str, bytes]:
-    """As email-control has them; without what Screen brings, for workers that only decide."""
-    records = read_to_end(connection, CONTROL.name, (0,), "sidestep-control")
-    return {(record.key() or b"").decode("utf-8", "replace"): record.value() or b"" for record in records}
+async def await_grown(connection: Connection, health: Health) -> PartitionNote:
+    """Returns when the log is not being grown any more, with what is noted then."""
+    while True:
+        try:
+            note = noted(await asyncio.to_thread(notes_of_control, connection))
+        except BrokerUnreachable as error:
+            health.broker_error(str(error))
+        else:
+            if note is not None and not note.growing:
+                return note
+        await asyncio.sleep(GROWN_SECONDS)
 
 
-async def follow_partitions(seen: Callable[[], Mapping[str, int]], partitions: Mapping[str, int]) -> None:
-    """For ever: whether the partitions are still those that the worker has started with. `seen`: by topic, as the
-    cluster said last. Raises PartitionsChanged."""
+def is_grown_by_us(connection: Connection, partitions: Mapping[str, int]) -> bool:
+    """Whether it is `sidestep topics grow` that has given the log so many partitions. Blocks. Raises SidestepError."""
+    note = noted(notes_of_control(connection))
+    return note is not None and (is_draining(note, partitions) or note.log == partitions.get(EVIDENCE.name))
+
+
+async def follow_partitions(
+    seen: Callable[[], Mapping[str, int]],
+    partitions: Mapping[str, int],
+    connection: Connection,
+    begin_anew: Callable[[], object],
+) -> None:
+    """Until the partitions are not those any more that the worker has started with: if the log is being grown, it
+    begins anew. `seen`: by topic, as the cluster said last. Raises PartitionsChanged."""
     while True:
         await asyncio.sleep(BEAT_SECONDS)
-        if found := grown(partitions, seen()):
+        now = seen()
+        if not (found := grown(partitions, now)):
+            continue
+        try:
+            ours = await asyncio.to_thread(is_grown_by_us, connection, now)
+        except SidestepError as error:
+            log.warning("why there are more partitions can't be told yet: %s", error)
+            continue
+        if not ours:
             raise PartitionsChanged(found)
+        log.info("the log has grown: this worker finishes what is in hand and begins anew")
+        begin_anew()
+        return
 
 
 async def _await_states(connection: Connection, health: Health, topics: tuple[Topic, ...]) -> list[TopicState]:

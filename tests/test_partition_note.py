@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from sidestep.schemas.codec import encode
-from sidestep.streams.partition_note import KEY, PartitionNote, begun_with, grown, misfit, noted
+from sidestep.streams.partition_note import KEY, PartitionNote, begun_with, grown, is_draining, misfit, noted
 
 FOUR = {"email-evidence": 4, "email-tallies": 4, "email-intents": 7}
 
@@ -55,3 +55,21 @@ def test_metadata_that_lacks_some_makes_them_no_fewer() -> None:
     """A broker that has just started may know of none. More than before are told."""
     assert "" == grown(FOUR, {}) == grown(FOUR, {"email-evidence": 3}) == grown(FOUR, FOUR | {"email-intents": 9})
     assert "has 5 now" in grown(FOUR, FOUR | {"email-tallies": 5})
+
+
+def test_while_the_log_grows_its_new_partitions_fit() -> None:
+    """Only those that it is grown to; and only once they are there what is in the old ones is judged alone."""
+    note = PartitionNote(4, 4, growing=12)
+    assert "" == misfit(note, FOUR) == misfit(note, FOUR | {"email-evidence": 12})
+    assert "has 8 now" in misfit(note, FOUR | {"email-evidence": 8})
+    assert not is_draining(note, FOUR)
+    assert is_draining(note, FOUR | {"email-evidence": 12})
+    assert not is_draining(PartitionNote(12, 4, before=(4,)), FOUR | {"email-evidence": 12})
+
+
+def test_a_partition_that_came_later_is_known() -> None:
+    """Its ledger began with another one's, however often the log has grown since."""
+    note = PartitionNote(24, 4, before=(4, 12))
+    assert [False, True, True] == [note.is_carried_on(number) for number in (3, 4, 23)]
+    assert not PartitionNote(4).is_carried_on(3)
+    assert [True, True, False] == [each.has_grown for each in (note, PartitionNote(4, growing=8), PartitionNote(4))]

@@ -47,6 +47,8 @@ class LogExtent:
     partition: int
     start: int
     end: int
+    carried_on: bool = False
+    """Its ledger began with a copy of another partition's: the log grew."""
 
     @property
     def place(self) -> str:
@@ -87,7 +89,7 @@ def find_beginning(
             return _opened(place, ref, manifest, folder / ref.name, refused, lend)
         except SnapshotRefused as error:
             refused.append(str(error))
-    if log.start > 0:
+    if log.start > 0 or log.carried_on:
         raise SnapshotNeeded(_needed(log, snapshots, offset, refused))
     return Beginning(ReplayTables(new_tables("rows"), new_tables("window")), 0, refused=refused)
 
@@ -97,7 +99,7 @@ def _in_order(
 ) -> Iterator[tuple[SnapshotRef, SnapshotManifest]]:
     """Snapshots that would do, the best first."""
     anywhere = offset is None and before_ms is None
-    if snapshots is None or (anywhere and log.start == 0):
+    if snapshots is None or (anywhere and log.start == 0 and not log.carried_on):
         return
     fitting = _fitting(log, snapshots, refused)
     before = [
@@ -107,7 +109,7 @@ def _in_order(
     ]
     if not anywhere:
         yield from reversed(before)
-    if log.start > 0 and offset is None:
+    if (log.start > 0 or log.carried_on) and offset is None:
         yield from (each for each in fitting if anywhere or each not in before)
 
 
@@ -176,6 +178,11 @@ def _needed(log: LogExtent, snapshots: LogSnapshots | None, offset: int | None, 
         f"years. To prove what follows takes a snapshot of the ledger as it was at offset {log.start - 1} or "
         f"later{until}"
     )
+    if log.start == 0:
+        text = (
+            f"{log.place} came when the log grew, and its ledger began with a copy of another partition's, which was "
+            f"compared then. What this log says is proved from a snapshot on{until}"
+        )
     if snapshots is None:
         return f"{text}. Say where they are kept (SIDESTEP_SNAPSHOTS)"
     others = [name for name in SnapshotPlace(snapshots.url).clusters() if name != snapshots.cluster]

@@ -19,7 +19,9 @@ from sidestep.streams.audit.on_disk import stores
 from sidestep.streams.audit.read_chain import open_chained
 from sidestep.streams.audit.reading import Extents, cluster_of, open_log, open_watch, read_extents
 from sidestep.streams.audit.watch_partition import WatchAuditor
-from sidestep.streams.errors import AuditFailed
+from sidestep.streams.errors import AuditFailed, SnapshotNeeded
+from sidestep.streams.partition_note import PartitionNote
+from sidestep.streams.read_partitions import note_or_none
 from sidestep.streams.runtime.manifest import Place
 from sidestep.streams.runtime.side_by_side import Told, added_up, side_by_side
 from sidestep.streams.watch.thresholds import Thresholds, thresholds
@@ -41,9 +43,19 @@ class AuditJob:
     snapshots: LogSnapshots | None
     folder: Path
     """Empty, for this partition's rows."""
+    carried_on: bool = False
+    """As a LogExtent has it."""
 
     def __call__(self, told: Told) -> PartitionAudit:
         """Audit it, here. Raises SidestepError."""
+        try:
+            return self._audited(told)
+        except SnapshotNeeded as error:
+            if not self.carried_on:
+                raise
+            return PartitionAudit(self.partition, whole=self.span.whole, stopped=str(error))
+
+    def _audited(self, told: Told) -> PartitionAudit:
         with stores(self.folder) as new_store, closing(self._beginning(new_store)) as beginning:
             extents = self.extents.beginning_at(self.partition, beginning.start)
             log = open_log(self.connection, extents, self.partition, self.proofs)
@@ -58,7 +70,7 @@ class AuditJob:
     def _beginning(self, new_store: NewStore) -> Beginning:
         """The log's, or behind a snapshot: the first that will do, or the last before what is asked for."""
         extent = self.extents.places[Place(EVIDENCE.name, self.partition)]
-        log, since = LogExtent(self.partition, extent.start, extent.end), self.span.since
+        log, since = LogExtent(self.partition, extent.start, extent.end, self.carried_on), self.span.since
         before_ms = None if since == NEVER else int(since * 1000)
         return find_beginning(log, self.snapshots, self.folder / "begun", before_ms=before_ms, new_tables=new_store)
 
@@ -99,9 +111,20 @@ def audit(
     left = [partition for partition in wanted if partition not in {each.partition for each in done}]
     total = sum(extents.records(partition) for partition in left)
     place = LogSnapshots(snapshots, cluster_of(connection)) if snapshots else None
+    note = note_or_none(connection) or PartitionNote(0)
     with tempfile.TemporaryDirectory(prefix="sidestep-audit-") as folder:
         jobs = [
-            AuditJob(replace(connection), extents, number, span, proofs, rules, place, Path(folder) / str(number))
+            AuditJob(
+                replace(connection),
+                extents,
+                number,
+                span,
+                proofs,
+                rules,
+                place,
+                Path(folder) / str(number),
+                note.is_carried_on(number),
+            )
             for number in left
         ]
         keep = finished.keep if finished is not None else lambda _: None

@@ -18,6 +18,8 @@ from sidestep.streams.backtest.report import BacktestReport
 from sidestep.streams.decide.policy import Policy
 from sidestep.streams.decide.policy_text import parse
 from sidestep.streams.errors import BacktestFailed
+from sidestep.streams.partition_note import PartitionNote
+from sidestep.streams.read_partitions import note_or_none
 from sidestep.streams.runtime.manifest import Place
 from sidestep.streams.runtime.offsets import Offsets
 from sidestep.streams.runtime.side_by_side import Told, added_up, side_by_side
@@ -100,7 +102,9 @@ def extents_of(connection: Connection, partitions: Sequence[int] = ()) -> list[L
     places = [Place(EVIDENCE.name, number) for number in sorted(set(partitions)) or known]
     offsets = Offsets(connection)
     starts, ends = offsets.starts(places), offsets.ends(places)
-    return [LogExtent(place.partition, starts[place], ends[place].stable) for place in places]
+    note = note_or_none(connection) or PartitionNote(len(known))
+    carried_on = note.is_carried_on
+    return [LogExtent(p.partition, starts[p], ends[p].stable, carried_on(p.partition)) for p in places]
 
 
 @contextmanager

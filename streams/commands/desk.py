@@ -10,7 +10,7 @@ import click
 
 from sidestep.streams.commands.options import broker_option
 from sidestep.streams.errors import HashKeyMismatch, PartitionsChanged
-from sidestep.streams.partition_note import begun_with, misfit
+from sidestep.streams.partition_note import GROWING, begun_with, is_draining, misfit
 from sidestep.streams.screen.hash_key import former_hash_key, known_hash_key
 from sidestep.streams.screen.keys import Keys
 from sidestep.streams.screen.log_layout import layout_of
@@ -56,6 +56,8 @@ class Desk:
         self.notes = read_notes(connection)
         if found := misfit(begun_with(self.notes), {EVIDENCE.name: len(self.partitions)}):
             raise PartitionsChanged(found)
+        if is_draining(begun_with(self.notes), {EVIDENCE.name: len(self.partitions)}):
+            raise PartitionsChanged(GROWING)
         self.connection = connection
         self.now_ms = int(time.time() * 1000)
         written = written_kinds(self.notes).get("hash-key")

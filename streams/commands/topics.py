@@ -107,6 +107,34 @@ def check(
         raise SystemExit(1)
 
 
+@topics.command()
+@broker_option
+@click.option("--partitions", type=click.IntRange(2, 10_000), required=True, help="A multiple of what there are.")
+@click.option(
+    "--notice",
+    type=click.IntRange(0, 86_400),
+    default=300,
+    show_default=True,
+    help="Seconds that subscribers get to learn of new partitions, before anything is written there.",
+)
+def grow(broker: str | None, partitions: int, notice: int) -> None:
+    """Give the log more partitions, and each new one the ledger that it needs: no history is lost.
+
+    Verdicts stop for as long as workers need to begin anew, some twenty seconds; intents wait in Kafka. Killed at any
+    moment, the same command goes on where it stopped. Takes the rights of an administrator.
+    """
+    from sidestep.streams.commands.grow_progress import GrowProgress
+    from sidestep.streams.grow.run import Grower
+    from sidestep.streams.runtime.failpoints import from_environment
+
+    with GrowProgress() as progress:
+        found = Grower(load(broker=broker), partitions, progress, from_environment(), notice).grow()
+    click.echo(
+        f"the log has {found.after} partitions in place of {found.before}; {found.rows:,} rows copied; "
+        f"it took no evidence for {found.stopped:.0f} s"
+    )
+
+
 def _partitions_fault(connection: "Connection", states: "list[TopicState]") -> list[str]:
     """Whether the log has as many partitions as what is known lies by; nothing where nobody has noted that."""
     from sidestep.streams.partition_note import begun_with, misfit

@@ -49,14 +49,24 @@ def worker(role: str, **options: Any) -> None:
 
 async def _work(settings: Settings, roles: Iterable[str]) -> None:
     """The process ends in here: behind it the runner waits for Faust's tasks and for threads, which may never end."""
+    anew = False
     try:
-        await run_worker(settings, roles, _overdue)
+        anew = await run_worker(settings, roles, _overdue)
     except SidestepError as error:
         _failed(error)
     except Exception:
         logging.getLogger("sidestep").exception("an error of ours; please report it")
         _leave_at_once(FAILED)
+    if anew:
+        _begin_anew()
     _leave_at_once(0)
+
+
+def _begin_anew() -> None:
+    """In place of this process, so that no supervisor need start it."""
+    logging.shutdown()
+    sys.stdout.flush()
+    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
 
 
 def _overdue() -> None:

@@ -1,14 +1,16 @@
 """One partition's judge: a batch of records in, one transaction out. Blocks; the stage calls it from a thread."""
 
+import logging
 import time
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
-from sidestep.schemas import Verdict
+from sidestep.schemas import Evidence, Verdict
 from sidestep.schemas.codec import decode_evidence, encode
 from sidestep.streams.chain import CHAIN, ROW, ChainRow, Pairs, advanced, begins
 from sidestep.streams.chain import HEADER as CHAINED
 from sidestep.streams.decide.batch import Decided, decide, load, load_controls
+from sidestep.streams.decide.place import in_place
 from sidestep.streams.decide.tally_places import tally_places
 from sidestep.streams.runtime.judging import PartitionLedger, Unread, fold_and_commit
 from sidestep.streams.runtime.outgoing import Keyed, Outgoing, Single
@@ -18,6 +20,10 @@ from sidestep.streams.runtime.tables import Writes
 from sidestep.topics.catalog import APPROVED, DEAD_LETTERS, EVIDENCE, REJECTED, TALLIES
 from sidestep.topics.verdict_proof import HEADER
 from sidestep.topics.verdict_signer import VerdictSigner
+
+log = logging.getLogger(__name__)
+
+MISPLACED = "%s/%d: %d records passed over: a worker wrote them that was away while the log grew, and others have since"
 
 
 @dataclass
@@ -43,7 +49,7 @@ class Judge:
     """Folds the evidence of one partition into its ledger.
 
     `tally_partitions`: how many partitions email-tallies has; a tally lies in that of its service. `signer`: whose
-    proofs go with the verdicts; None: they go without.
+    proofs go with the verdicts; None: they go without. `has_grown`: the log had fewer partitions earlier.
     """
 
     def __init__(
@@ -52,8 +58,10 @@ class Judge:
         tally_partitions: int,
         topic: str = EVIDENCE.name,
         signer: VerdictSigner | None = None,
+        has_grown: bool = False,
     ):
         self._ledger = ledger
+        self._has_grown = has_grown
         self._signer = signer
         self._tally_partitions = tally_partitions
         self._topic = topic
@@ -80,6 +88,8 @@ class Judge:
         began = time.monotonic()
         ledger = self._ledger
         evidence, dead = self._unread.split(records, decode_evidence, closely)
+        if self._has_grown:
+            evidence = self._in_place(evidence, records)
         check_stamps([record.at for _, record in evidence])
         state = load(evidence, self._controls, ledger.read, ledger.between)
         decided = decide(evidence, state, self._topic, ledger.partition)
@@ -101,6 +111,14 @@ class Judge:
             marked=Counter(state.marked),
             stray=Counter(state.stray),
         )
+
+    def _in_place(self, evidence: list[tuple[int, Evidence]], records: list[Record]) -> list[tuple[int, Evidence]]:
+        """Without what a worker that was away while the log grew has put where its domain lay before."""
+        keys = {record.offset(): record.key() or b"" for record in records}
+        kept = in_place(evidence, keys, self._controls.partitions, self._ledger.partition)
+        if len(kept) < len(evidence):
+            log.warning(MISPLACED, self._topic, self._ledger.partition, len(evidence) - len(kept))
+        return kept
 
     def _outgoing(self, decided: Decided, dead: list[Single], records: list[Record]) -> tuple[Outgoing, ChainRow]:
         """Verdicts and dead letters lie in the partition of their evidence, tallies in that of their service. The last

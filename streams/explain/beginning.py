@@ -18,9 +18,10 @@ MANY = 50_000
 
 @contextmanager
 def beginning_before(
-    log: Shelf, offset: int, snapshots: LogSnapshots | None, *, lend: bool = False
+    log: Shelf, offset: int, snapshots: LogSnapshots | None, carried_on: bool = False, *, lend: bool = False
 ) -> Iterator[Beginning]:
-    """The state nearest before an offset of the log. `lend`: as SnapshotPlace.fetch has it. Raises SnapshotNeeded."""
+    """The state nearest before an offset of the log. `carried_on`: as a LogExtent has it; `lend`: as
+    SnapshotPlace.fetch has it. Raises SnapshotNeeded."""
     with tempfile.TemporaryDirectory(prefix="sidestep-explain-") as folder, ExitStack() as opened:
         cache = Cache(CACHE_OCTETS)
 
@@ -29,7 +30,7 @@ def beginning_before(
                 return InMemory()
             return opened.enter_context(closing(OnDisk(Path(folder) / name, cache)))
 
-        extent = LogExtent(log.place.partition, log.start, log.end)
+        extent = LogExtent(log.place.partition, log.start, log.end, carried_on)
         beginning = find_beginning(
             extent, snapshots, Path(folder) / "snapshot", offset=offset, new_tables=new_store, lend=lend
         )

@@ -3,6 +3,7 @@ id. Reads Kafka, writes nothing, joins no group. Blocks."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, nullcontext, suppress
+from functools import cached_property
 from typing import NamedTuple, TypeVar
 
 from msgspec import MsgspecError, json
@@ -22,6 +23,8 @@ from sidestep.streams.explain.letters import letters_of
 from sidestep.streams.explain.shelf import Shelf
 from sidestep.streams.explain.shelves import KafkaShelf, KafkaShelves
 from sidestep.streams.explain.story import OtherVerdict, UnjudgedStory, VerdictStory
+from sidestep.streams.partition_note import PartitionNote
+from sidestep.streams.read_partitions import note_or_none
 from sidestep.streams.runtime.readable import UNREADABLE
 from sidestep.streams.screen.keys import Keys
 from sidestep.topics.catalog import APPROVED, EVIDENCE, IDS_CHANGELOG, INTENTS, REJECTED
@@ -147,6 +150,13 @@ class _Explainer:
             **again._asdict(),
         )
 
+    @cached_property
+    def _note(self) -> PartitionNote | None:
+        return note_or_none(self._connection)
+
+    def _is_carried_on(self, log: Shelf) -> bool:
+        return self._note is not None and self._note.is_carried_on(log.place.partition)
+
     def _again(self, chosen: FoundVerdict, log: KafkaShelf) -> Again:
         try:
             with suppress(LedgerError, MsgspecError):  # of a snapshot that was lent only what is read was looked at
@@ -160,7 +170,8 @@ class _Explainer:
     def _folded(self, chosen: FoundVerdict, log: KafkaShelf, *, lend: bool) -> tuple[Again, bool]:
         """And whether all that it was folded from was looked at closely."""
         offset = chosen.verdict.evidence.offset
-        with beginning_before(log, offset, self._snapshots, lend=lend) as begins:
+        carried_on = self._is_carried_on(log)
+        with beginning_before(log, offset, self._snapshots, carried_on, lend=lend) as begins:
 
             def fold(some: list[Shelf]) -> Again:
                 records = ((one.offset, one.value) for one in some[0].between(begins.start, offset + 1))

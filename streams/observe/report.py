@@ -14,7 +14,7 @@ from sidestep.streams.runtime.hanging import Ended
 log = logging.getLogger(__name__)
 
 BEAT_SECONDS = 1.0
-ASK_BROKER_SECONDS = 10.0
+ASK_BROKER_SECONDS = 5.0
 
 Lags = Callable[[], Mapping[Partition, int]]
 

@@ -1,5 +1,6 @@
 """The role decide: a stage over email-evidence whose judges fold it into ledgers."""
 
+import asyncio
 from collections.abc import Coroutine, Iterable, Mapping
 from typing import Any
 
@@ -14,6 +15,7 @@ from sidestep.streams.roles.held_up import HeldUp
 from sidestep.streams.roles.role import Context
 from sidestep.streams.roles.role_snapshots import SnapshotKind, tombstones_of
 from sidestep.streams.roles.stage_role import StageRole
+from sidestep.streams.runtime.batches import Partition
 from sidestep.streams.runtime.former import Former
 from sidestep.streams.runtime.hanging import Ended
 from sidestep.streams.runtime.ledger import Ledger, LedgerSettings
@@ -21,6 +23,7 @@ from sidestep.streams.runtime.manifest import Place
 from sidestep.streams.runtime.offsets import Offsets
 from sidestep.streams.runtime.recovery import Progress
 from sidestep.streams.settings import Settings
+from sidestep.streams.startup import await_grown
 from sidestep.topics.catalog import APPROVED, DEAD_LETTERS, EVIDENCE, IDS_CHANGELOG, LEDGER_CHANGELOG, REJECTED, TALLIES
 from sidestep.topics.verdict_signer import VerdictSigner
 
@@ -41,6 +44,7 @@ class DecideRole(StageRole[Judged]):
     name = "decide"
     pace = 0.025
     """A transaction costs the broker some 5 ms."""
+    drains = True
 
     def __init__(self, context: Context):
         settings = context.settings
@@ -62,9 +66,11 @@ class DecideRole(StageRole[Judged]):
         self._partitions = context.partitions[EVIDENCE.name]
         tally_partitions = context.partitions[TALLIES.name]
         signer = _signer(settings)
+        note = self._note = context.note
+        self._connection, self._health = settings.connection, context.report.health
 
         def judge(ledger: Ledger) -> Judge:
-            return Judge(ledger, tally_partitions, signer=signer)
+            return Judge(ledger, tally_partitions, signer=signer, has_grown=note is not None and note.has_grown)
 
         super().__init__(context, EVIDENCE.name, ledger, judge, _measured, SnapshotKind(ENGINE, _clock_ms))
         self._held_up = HeldUp(
@@ -78,6 +84,15 @@ class DecideRole(StageRole[Judged]):
         """The watches over partitions in which nothing happens, or nothing can."""
         return (*super().chores(), self._held_up.keep_watch())
 
+    async def open_partition(self, tp: Partition) -> int | None:
+        """As all stages. One that the log has got is opened when its ledger is there: when the log has been grown, by a
+        worker that has begun meanwhile."""
+        if self._note is not None and self._note.growing and tp.partition >= self._note.log:
+            self._note = await await_grown(self._connection, self._health)
+        elif tp.partition >= self._partitions:
+            await asyncio.Event().wait()  # it has come while this worker is at work, which leaves
+        return await super().open_partition(tp)
+
     def _open(self, partition: int, progress: Progress) -> Ledger:
         self._former.fence(partition)
         progress(0, 0)  # the next step takes the partition over: not where it was given up meanwhile
@@ -85,7 +100,7 @@ class DecideRole(StageRole[Judged]):
         ledger = super()._open(partition, progress)
         # what was judged here last was so among so many partitions; 1 is said by earlier versions as well
         begun = max((row.partitions for row in ledger.read(CONTROL, [b"policy"]).values()), default=1)
-        if begun not in (1, self._partitions):
+        if begun not in (1, self._partitions, self._note.log if self._note is not None else 1):
             ledger.close()
             raise PartitionsChanged(differs(EVIDENCE.name, begun, self._partitions))
         return ledger

@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
 from sidestep.streams.observe.report import Report
+from sidestep.streams.partition_note import PartitionNote
 from sidestep.streams.runtime.batch_app import BatchApp
 from sidestep.streams.runtime.batches import Partition
 from sidestep.streams.runtime.reader import Isolation
@@ -27,8 +28,8 @@ class Context:
     fail: Callable[[Exception], None]
     """To be told what keeps the worker from going on; it leaves, and nothing unfinished is acked."""
     failpoint: Callable[[str], None]
-    partitions_noted: bool = True
-    """Whether email-control says with how many partitions the log was begun; otherwise Screen notes it."""
+    note: PartitionNote | None = None
+    """With how many partitions the log was begun; None: that is not noted, and Screen does it."""
 
     @cached_property
     def block_cache(self) -> "Cache":
@@ -47,6 +48,8 @@ class Role(Protocol):
     """As in the table; in the names of groups, transactional ids and folders, so it is for ever."""
     pace: float
     """Seconds between two small batches of a partition, see docs/decisions/006."""
+    drains: bool
+    """It goes on with the old partitions while the log is being grown; others wait for the new ones."""
     isolation: Isolation
     """Whether it reads what stands in open and in aborted transactions, see docs/decisions/011."""
 

@@ -72,6 +72,7 @@ class ScreenRole:
     name = "screen"
     pace = 0.010
     """A flush costs the broker some 2 ms."""
+    drains = False
     isolation: Isolation = "read_uncommitted"
     """A service that leaves a transaction open must not hold up the others."""
 
@@ -81,7 +82,7 @@ class ScreenRole:
         self._report = context.report
         self._fail = context.fail
         self._partitions = context.partitions[EVIDENCE.name]
-        self._note = None if context.partitions_noted else _note(context.partitions)
+        self._note = _note(context.partitions) if context.note is None else None
         self._keys = Keys(hash_key(settings), former_hash_key(settings))
         self._formers = Formers(self._keys)
         self._lists = load_lists()

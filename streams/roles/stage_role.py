@@ -28,6 +28,7 @@ class StageRole(Generic[JudgedT]):
 
     name: str
     pace: float
+    drains = False
     isolation: Isolation = "read_committed"
     """A transaction of the stage before counts whole or not at all."""
 

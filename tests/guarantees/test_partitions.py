@@ -36,13 +36,13 @@ def test_a_log_that_was_grown_by_hand_is_told_and_nothing_is_judged(system: Syst
     """Workers at work notice and leave; none starts again, with its folder or an empty one. So no bounce is forgotten,
     and no intent has a second verdict."""
     workers = [system.start(role).await_ready() for role in ("screen", "decide", "watch")]
-    gone = [{"recipient": f"gone@{domain}", "kind": "hard", "status": "5.1.1"} for domain in GOOD]
-    system.feed.send((BOUNCES.name, None, json.dumps(bounce).encode()) for bounce in gone)
-    system.feed.flush()
-    wait_for(lambda: workers[1].lag() == 0, SECONDS, "bounces counted", every=0.5)
     records, expected = intents("before")
     system.feed.send(records)
     system.verdicts.await_all(expected, SECONDS)
+    gone = [{"recipient": f"gone@{domain}", "reason": "userunknown", "service": "shop"} for domain in GOOD]
+    system.feed.send((BOUNCES.name, None, json.dumps(bounce).encode()) for bounce in gone)
+    system.feed.flush()
+    wait_for(lambda: workers[1].lag() == 0, SECONDS, "bounces counted", every=0.5)
     raised(system.connection, EVIDENCE.name)
     assert [3, 3, 3] == [worker.ended(SECONDS) for worker in workers]
     assert all(worker.reason.startswith(WORDS) for worker in workers), [worker.reason for worker in workers]

@@ -11,13 +11,16 @@ from typing import Any
 import msgspec
 from rocksdict import Cache
 
-from sidestep.schemas import FeedbackEvidence, IntentEvidence, Tally, Verdict
+from sidestep.schemas import FeedbackEvidence, IntentEvidence, PolicyRecord, Tally, Verdict
 from sidestep.schemas.codec import decode, decode_evidence, encode
 from sidestep.streams.chain import STORED as CHAINED
 from sidestep.streams.decide.batch import decide
 from sidestep.streams.decide.state import Controls, State
 from sidestep.streams.decide.tables import DEDUPLICATION_SECONDS, TABLES
+from sidestep.streams.decide.tally import OpenTallies
 from sidestep.streams.decide.tally_places import concerns_all
+from sidestep.streams.grow.split import COPIED
+from sidestep.streams.partition_note import PartitionNote, noted
 from sidestep.streams.runtime.ledger import CLUSTER
 from sidestep.streams.runtime.manifest import MARKER
 from sidestep.streams.runtime.partitioner import partition_of
@@ -25,6 +28,7 @@ from sidestep.streams.runtime.record import Record
 from sidestep.streams.runtime.recovery import POSITION
 from sidestep.streams.runtime.store import Store
 from sidestep.streams.runtime.tables import unpack_pairs
+from sidestep.streams.screen.control import read_notes
 from sidestep.topics.catalog import APPROVED, CATALOG, EVIDENCE, IDS_CHANGELOG, LEDGER_CHANGELOG, REJECTED, TALLIES
 from sidestep.topics.connection import Connection
 from tests.guarantees.harness.records import Key, read
@@ -63,6 +67,14 @@ class Model:
         self.verdicts += decided.verdicts
         self.tallies += decided.tallies
 
+    def begin_here(self) -> None:
+        """Another partition's log goes on from here: what is counted, and by whom it was folded, was that one's."""
+        self.state.controls.open_tallies = {}
+        self.state.controls.engine = ""
+        self.state.tallies = OpenTallies(self.state.controls.open_tallies)
+        self.state.written_engines.clear()
+        self.verdicts, self.tallies = [], []
+
     def rows(self) -> Rows:
         """The ledger as it must be."""
         written = self.state.writes().items()
@@ -78,11 +90,41 @@ def models(connection: Connection) -> dict[int, Model]:
     return folded
 
 
+def grown_models(connection: Connection, before: int) -> dict[int, Model]:
+    """The same of a log that has grown: a new partition goes on from where the old one that it comes from was cut."""
+    log: dict[int, list[Record]] = {}
+    for message in read(connection, EVIDENCE.name):
+        log.setdefault(message.partition(), []).append(message)
+    note = noted(read_notes(connection))
+    assert note is not None and not note.growing and note.before[-1] == before
+    folded: dict[int, Model] = {}
+    for partition, messages in log.items():
+        model = folded[partition] = Model()
+        if partition >= before:
+            parent = log[partition % before]
+            cut = max(number for number, message in enumerate(parent) if _is_cut(message, note))
+            for message in parent[: cut + 1]:
+                model.take(message)
+            model.begin_here()
+        for message in messages:
+            model.take(message)
+    return folded
+
+
+def _is_cut(message: Record, note: PartitionNote) -> bool:
+    record = decode_evidence(message.value())
+    return isinstance(record, PolicyRecord) and record.partitions == note.log and record.at <= note.at
+
+
 def assert_guarantees(
-    connection: Connection, expected: set[Key], origins: Iterable[str], folders: Iterable[Path]
+    connection: Connection,
+    expected: set[Key],
+    origins: Iterable[str],
+    folders: Iterable[Path],
+    folded: dict[int, Model] | None = None,
 ) -> None:
     """Exactly one verdict each; all input in the evidence; verdicts, ledgers and changelogs equal to the model's."""
-    folded = models(connection)
+    folded = models(connection) if folded is None else folded
     assert set(origins) - set().union(*(model.origins for model in folded.values())) == set()
     judged = published(connection)
     for partition, model in folded.items():
@@ -179,7 +221,7 @@ def ledger_rows(path: Path) -> tuple[int, Rows]:
         for key, value in store.items(b""):
             if key == MARKER:
                 marker = int(value)
-            elif key not in (POSITION, CLUSTER, CHAINED):
+            elif key not in (POSITION, CLUSTER, CHAINED, COPIED):
                 _put(rows, windowed, key, value)
         store.close()
     return marker, rows
@@ -191,7 +233,7 @@ def changelog_rows(connection: Connection) -> dict[int, Rows]:
     assert_no_addresses(connection, *KEPT_FOR_LONG)
     for message in read(connection, LEDGER_CHANGELOG.name):
         key = message.key()
-        if key is not None and key not in (MARKER, CHAINED):
+        if key is not None and key not in (MARKER, CHAINED, COPIED):
             _put(partitions.setdefault(message.partition(), {}), False, key, message.value())
     for message in read(connection, IDS_CHANGELOG.name):
         for key, value in unpack_pairs(message.value() or b""):

@@ -1,0 +1,1 @@
+"""`sidestep topics grow`: more partitions, and nothing forgotten (docs/decisions/065)."""

@@ -1,0 +1,160 @@
+"""Partitions that grow under load: every history is found again, no intent has a second verdict, and verdicts stop for
+seconds only."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from sidestep.topics.catalog import APPROVED, BOUNCES, INTENTS, REJECTED
+from tests.guarantees.harness.model import assert_guarantees, grown_models
+from tests.guarantees.harness.records import Input, Key, VerdictLog, read
+from tests.guarantees.harness.system import System
+from tests.guarantees.harness.traffic import GOOD, Traffic
+from tests.guarantees.harness.workers import WorkerProcess, wait_for
+
+BEFORE, AFTER = 4, 12
+SECONDS = 60.0
+STOP_SECONDS = 60.0
+"""For which verdicts may stop, the command's deaths and a worker's included."""
+MANY = 300_000
+DEATHS = ("grow-after-begin:1", "grow-before-copy:7", "grow-after-log:1", "grow-after-cut:1", "grow-before-end:1")
+"""Where the command is killed, one start after the other."""
+
+pytestmark = pytest.mark.timeout(300)
+
+
+def grow(system: System, failpoint: str = "") -> int:
+    """`sidestep topics grow`, as an administrator runs it; its exit code."""
+    ours = {"SIDESTEP_BROKER": str(system.connection), "SIDESTEP_GROUP": system.folder.name}
+    ours |= {"SIDESTEP_DATA_DIR": str(system.folder / "admin"), "SIDESTEP_FAILPOINT": failpoint}
+    command = [str(Path(sys.executable).with_name("sidestep")), "topics", "grow", "--partitions", str(AFTER)]
+    with (system.folder / "grow.log").open("ab") as log:
+        made = subprocess.run(
+            [*command, "--notice", "0"], env={**os.environ, **ours}, stdout=log, stderr=log, check=False
+        )
+    return made.returncode
+
+
+def workers_of(system: System) -> list[WorkerProcess]:
+    """One that screens, one that watches, two that decide."""
+    return [system.start(role).await_ready() for role in ("screen", "watch", "decide", "decide")]
+
+
+def people(label: str) -> tuple[list[Input], set[Key]]:
+    """An intent to one whose mailbox is gone, at each domain; and the keys of the verdicts."""
+    fields = [{"id": f"{label}-{domain}", "to": f"gone@{domain}", "service": "shop"} for domain in GOOD]
+    return [(INTENTS.name, None, json.dumps(each).encode()) for each in fields], {
+        (each["service"], each["id"], 1, each["to"]) for each in fields
+    }
+
+
+def gone() -> Iterable[Input]:
+    """Hard bounces of these people."""
+    bounces = [{"recipient": f"gone@{domain}", "reason": "userunknown", "service": "shop"} for domain in GOOD]
+    return [(BOUNCES.name, None, json.dumps(bounce).encode()) for bounce in bounces]
+
+
+def grown(system: System, workers: list[WorkerProcess], expected: set[Key], before: list[Input]) -> None:
+    """Nothing of what was known is lost: who is gone is dropped, and what was answered before has no second verdict."""
+    records, keys = people("after")
+    system.feed.send([*before, *records])
+    system.feed.flush()
+    system.verdicts.close()
+    system.verdicts = VerdictLog(system.connection)
+    system.verdicts.await_all(expected | keys, SECONDS * 5)
+    assert {"drop"} == {system.verdicts.verdicts[key].action for key in keys}
+    for worker in workers:
+        worker.await_ready("ok", "standby")
+    deciding = [worker for worker in workers if worker.role == "decide"]
+    wait_for(lambda: sum(worker.lag() for worker in deciding) == 0, SECONDS, "all is judged", every=1.1)
+    assert {worker.leave(30) for worker in workers} == {0}
+    folded = grown_models(system.connection, BEFORE)
+    assert sorted(folded) == list(range(AFTER))
+    folders = [worker.data for worker in deciding]
+    assert_guarantees(system.connection, expected | keys, system.feed.origins, folders, folded)
+
+
+def test_a_log_grows_under_load_and_nothing_is_forgotten(system: System) -> None:
+    """The command is killed in each of its steps and given again; a worker that decides is killed when the log has
+    its new partitions."""
+    traffic = Traffic(seed=65)
+    workers = workers_of(system)
+    before, keys = people("before")
+    system.feed.send(before)
+    system.verdicts.await_all(keys, SECONDS)
+    system.feed.send([*gone(), *traffic.some(2000, "before")])
+    system.feed.flush()
+    system.verdicts.await_all(traffic.expected, SECONDS)
+    traffic.answered([v for v in system.verdicts.verdicts.values() if v.campaign == "before"])
+    for number, death in enumerate(DEATHS):
+        system.feed.send(traffic.some(100, f"growing-{number}"))
+        assert grow(system, death) == -signal.SIGKILL, death
+        if death == DEATHS[2]:
+            workers[-1].kill()
+            workers[-1].start_again()
+    assert grow(system) == 0, (system.folder / "grow.log").read_text("utf-8")
+    system.feed.send(traffic.some(1000, "after"))
+    grown(system, workers, traffic.expected | keys, before)
+
+
+@contextmanager
+def fed(system: System, traffic: Traffic) -> Iterator[None]:
+    """Some fifty intents a second all the while."""
+    ending = threading.Event()
+
+    def feed() -> None:
+        while not ending.wait(0.1):
+            system.feed.send(traffic.plain(5, "load"))
+
+    feeding = threading.Thread(target=feed)
+    feeding.start()
+    try:
+        yield
+    finally:
+        ending.set()
+        feeding.join()
+
+
+def longest_stop(system: System, since_ms: int) -> float:
+    """Seconds between two verdicts, the most of them."""
+    stamps = sorted(message.timestamp()[1] for message in read(system.connection, APPROVED.name, REJECTED.name))
+    stamps = [stamp for stamp in stamps if stamp >= since_ms]
+    return max(after - before for before, after in pairwise(stamps)) / 1000
+
+
+@pytest.mark.long
+@pytest.mark.timeout(3600)
+def test_three_hundred_thousand_histories_grow_within_a_minute(system: System) -> None:
+    """Under load, with a worker killed in the middle and the command killed twice."""
+    traffic = Traffic(seed=66)
+    workers = workers_of(system)
+    before, keys = people("before")
+    system.feed.send(before)
+    system.verdicts.await_all(keys, SECONDS)
+    system.feed.send(gone())
+    for part in range(30):
+        system.feed.send(traffic.some(MANY // 30, f"before-{part}"))
+        system.feed.flush()
+        system.verdicts.await_all(traffic.expected, SECONDS * 10)
+    began = int(time.time() * 1000)
+    with fed(system, traffic):
+        assert grow(system, "grow-before-copy:30") == -signal.SIGKILL
+        assert grow(system, "grow-after-log:1") == -signal.SIGKILL
+        workers[-1].kill()
+        workers[-1].start_again()
+        assert grow(system) == 0, (system.folder / "grow.log").read_text("utf-8")
+        time.sleep(10)  # of load, so that the first verdict after the growth is there
+    grown(system, workers, traffic.expected | keys, before)
+    stopped = longest_stop(system, began)
+    print(f"verdicts stopped for {stopped:.1f} s; {(system.folder / 'grow.log').read_text('utf-8').splitlines()[-1]}")
+    assert stopped < STOP_SECONDS
