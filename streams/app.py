@@ -11,10 +11,10 @@ from typing import Any
 from confluent_kafka import KafkaError
 
 from sidestep.streams.deadline import LEAVE_SECONDS, Deadline
-from sidestep.streams.errors import WorkerCrashed
+from sidestep.streams.errors import PartitionsChanged, WorkerCrashed
 from sidestep.streams.observe.credentials import read_credentials
 from sidestep.streams.observe.report import Report
-from sidestep.streams.partition_note import PartitionNote, is_draining
+from sidestep.streams.partition_note import PartitionNote, grown, is_draining
 from sidestep.streams.roles import load_role
 from sidestep.streams.roles.role import Context, Role
 from sidestep.streams.roles.topics_of import topics_of
@@ -29,6 +29,7 @@ from sidestep.streams.settings import Settings
 from sidestep.streams.startup import await_grown, await_topics, check_partitions, follow_partitions
 from sidestep.streams.web.worker import worker_endpoints
 from sidestep.topics.cluster import admin_client, cluster
+from sidestep.topics.errors import BrokerUnreachable
 from sidestep.topics.renewing import Renewing
 
 log = logging.getLogger(__name__)
@@ -156,6 +157,8 @@ class Worker:
         role.register(app)
 
         async def assigned(partitions: set[Partition]) -> None:
+            if not role.drains:
+                await self._check_partitions()
             self.report.assigned(role.name, partitions)
             await role.assigned(partitions)
 
@@ -168,6 +171,16 @@ class Worker:
             self._start_task(work)
         await app.start()  # until the group has assigned, however long that takes
         self._start_task(self._look_after(app))
+
+    async def _check_partitions(self) -> None:
+        """Who grows the log takes a group without members for one that writes nothing any more: whoever joins it later
+        must see that the log has grown. Raises PartitionsChanged."""
+        with contextlib.suppress(BrokerUnreachable):  # told by /readyz; without Kafka nothing is written either
+            await asyncio.to_thread(self._broker_answers)
+        if found := grown(self._partitions, self._seen):
+            error = PartitionsChanged(found)
+            self.fail(error)
+            raise error
 
     def _keeper(self, role: Role, app: BatchApp) -> GroupKeeper:
         topics = {topic: self._partitions[topic] for topic in app.inputs}

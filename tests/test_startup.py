@@ -5,9 +5,12 @@ from collections.abc import Callable
 
 import pytest
 
+from sidestep.schemas.codec import encode
 from sidestep.streams import startup
 from sidestep.streams.deadline import Deadline
+from sidestep.streams.errors import PartitionsChanged
 from sidestep.streams.observe.health import Health
+from sidestep.streams.partition_note import KEY, PartitionNote
 from sidestep.topics import admin
 from sidestep.topics.catalog import CATALOG, Topic
 from sidestep.topics.connection import Connection
@@ -79,3 +82,48 @@ def test_a_deadline_passes_once(wait_until: Callable[..., object]) -> None:
         deadline.begin()
     wait_until(lambda: passed)
     assert ["passed"] == passed
+
+
+def _followed(seen: dict[str, int], note: PartitionNote | None, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What a worker that began with four partitions does when it sees these."""
+    notes = {KEY: encode(note)} if note is not None else {}
+    monkeypatch.setattr(startup, "notes_of_control", lambda _: notes)
+    monkeypatch.setattr(startup, "BEAT_SECONDS", 0.001)
+    did: list[str] = []
+    following = startup.follow_partitions(
+        lambda: seen, {"email-evidence": 4}, Connection("localhost:1"), lambda: did.append("began anew")
+    )
+    asyncio.run(asyncio.wait_for(following, 1))
+    return did
+
+
+@pytest.mark.parametrize("note", [PartitionNote(4, growing=12), PartitionNote(12, before=(4,))])
+def test_a_worker_begins_anew_when_the_log_is_grown(note: PartitionNote, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where that has come to its end before it has looked."""
+    assert ["began anew"] == _followed({"email-evidence": 12}, note, monkeypatch)
+
+
+@pytest.mark.parametrize("note", [None, PartitionNote(4), PartitionNote(4, growing=8)])
+def test_a_worker_leaves_when_somebody_else_changes_the_log(
+    note: PartitionNote | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the sentence that says what to do."""
+    with pytest.raises(PartitionsChanged, match="sidestep topics grow --partitions 12"):
+        _followed({"email-evidence": 12}, note, monkeypatch)
+
+
+def test_the_end_of_a_growth_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While Kafka is away, too."""
+    answers: list[PartitionNote | Exception] = [PartitionNote(4, growing=12), AWAY, PartitionNote(12, before=(4,))]
+
+    def notes(_: Connection) -> dict[str, bytes]:
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return {KEY: encode(answer)}
+
+    monkeypatch.setattr(startup, "notes_of_control", notes)
+    monkeypatch.setattr(startup, "GROWN_SECONDS", 0.001)
+    found = asyncio.run(asyncio.wait_for(startup.await_grown(Connection("localhost:1"), Health()), 1))
+    assert found == PartitionNote(12, before=(4,))
+    assert answers == []

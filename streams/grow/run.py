@@ -4,7 +4,7 @@ again. Blocks. Raises SidestepError."""
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from confluent_kafka import KafkaException, Producer
 from msgspec.structs import replace as changed
@@ -22,6 +22,8 @@ from sidestep.streams.runtime.offsets import Offsets
 from sidestep.streams.screen.control import read_notes
 from sidestep.streams.settings import Settings
 from sidestep.topics.catalog import CONTROL, EVIDENCE, TALLIES
+
+Answer = TypeVar("Answer")
 
 LEAVE_SECONDS = 120.0
 """For workers to finish what is in hand and leave; a killed one's session ends within that."""
@@ -107,6 +109,11 @@ class Grower:
                 f"{EVIDENCE.name} was begun with {log} partitions and has {now} now: somebody has changed that by "
                 f"another tool. --partitions {now} makes the ledgers fit it, if that is a multiple of {log}"
             )
+        if not self._asked(lambda: self._cluster.knows(f"{self._group}-decide")):
+            raise GrowthStopped(
+                f"there is no group {self._group}-decide: give SIDESTEP_GROUP as the workers have it. Where none has "
+                "been at work for a week, start them first"
+            )
         note = PartitionNote(log, note.tallies or here[TALLIES.name], _now(), self._after, note.before)
         self._write(note)
         self._failpoint("grow-after-begin")
@@ -163,15 +170,18 @@ class Grower:
         self._failpoint("grow-after-log")
         self._await(lambda: self._cluster.are_led([EVIDENCE.name], self._after), "leaders of the new log", 60)
         self._await(
-            lambda: not any(self._left()),
+            lambda: not self._left(),
             "{members} workers that screen or watch are at work. One that is frozen, or of an earlier version, has to "
             "be stopped by hand",
             LEAVE_SECONDS,
         )
 
-    def _left(self) -> list[int]:
+    def _left(self) -> int:
+        return self._asked(lambda: sum(self._cluster.members(f"{self._group}-{role}") for role in STOPPED))
+
+    def _asked(self, ask: Callable[[], Answer]) -> Answer:
         try:
-            return [self._cluster.members(f"{self._group}-{role}") for role in STOPPED]
+            return ask()
         except KafkaException as error:
             raise explain(error, "asking who is at work") from error
 
@@ -211,7 +221,7 @@ class Grower:
         began = told = time.monotonic()
         while not condition():
             now = time.monotonic()
-            said = what.format(members=sum(self._left())) if "{" in what else what
+            said = what.format(members=self._left()) if "{" in what else what
             if now - began > seconds:
                 raise GrowthStopped(f"after {seconds:.0f} s still: {said}. {HOW_ON}")
             if now - told > TOLD_SECONDS:

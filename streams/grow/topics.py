@@ -58,6 +58,11 @@ class Cluster:
             partition.leader >= 0 for partition in led
         )
 
+    def knows(self, group: str) -> bool:
+        """Whether there is a consumer group of this name. Raises KafkaException."""
+        found: list[Any] = self._admin.list_groups(group, timeout=SECONDS)
+        return any(each.id == group and each.state not in ("", "Dead") for each in found)
+
     def members(self, group: str) -> int:
         """Who is in a consumer group. Raises KafkaException."""
         found: list[Any] = self._admin.list_groups(group, timeout=SECONDS)  # its types lack the members'

@@ -8,25 +8,28 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
+from sidestep.schemas import Verdict
 from sidestep.topics.catalog import APPROVED, BOUNCES, INTENTS, REJECTED
 from tests.guarantees.harness.model import assert_guarantees, grown_models
 from tests.guarantees.harness.records import Input, Key, VerdictLog, read
 from tests.guarantees.harness.system import System
 from tests.guarantees.harness.traffic import GOOD, Traffic
 from tests.guarantees.harness.workers import WorkerProcess, wait_for
+from tests.leaks import MARK
 
 BEFORE, AFTER = 4, 12
 SECONDS = 60.0
 STOP_SECONDS = 60.0
 """For which verdicts may stop, the command's deaths and a worker's included."""
-MANY = 300_000
+MANY, PARTS = 300_000, 30
+GONE = [f"gone@{domain}" for domain in GOOD]
 DEATHS = ("grow-after-begin:1", "grow-before-copy:7", "grow-after-log:1", "grow-after-cut:1", "grow-before-end:1")
 """Where the command is killed, one start after the other."""
 
@@ -50,23 +53,29 @@ def workers_of(system: System) -> list[WorkerProcess]:
     return [system.start(role).await_ready() for role in ("screen", "watch", "decide", "decide")]
 
 
-def people(label: str) -> tuple[list[Input], set[Key]]:
-    """An intent to one whose mailbox is gone, at each domain; and the keys of the verdicts."""
-    fields = [{"id": f"{label}-{domain}", "to": f"gone@{domain}", "service": "shop"} for domain in GOOD]
+def people(label: str, names: Sequence[str] = GONE) -> tuple[list[Input], set[Key]]:
+    """An intent to each of those whose mailboxes are gone; and the keys of the verdicts."""
+    fields = [{"id": f"{label}-{name}", "to": name, "service": "shop"} for name in names]
     return [(INTENTS.name, None, json.dumps(each).encode()) for each in fields], {
         (each["service"], each["id"], 1, each["to"]) for each in fields
     }
 
 
-def gone() -> Iterable[Input]:
+def gone(names: Sequence[str] = GONE) -> Iterable[Input]:
     """Hard bounces of these people."""
-    bounces = [{"recipient": f"gone@{domain}", "reason": "userunknown", "service": "shop"} for domain in GOOD]
+    bounces = [{"recipient": name, "reason": "userunknown", "service": "shop"} for name in names]
     return [(BOUNCES.name, None, json.dumps(bounce).encode()) for bounce in bounces]
 
 
-def grown(system: System, workers: list[WorkerProcess], expected: set[Key], before: list[Input]) -> None:
+def grown(
+    system: System,
+    workers: list[WorkerProcess],
+    expected: set[Key],
+    before: list[Input],
+    names: Sequence[str] = GONE,
+) -> None:
     """Nothing of what was known is lost: who is gone is dropped, and what was answered before has no second verdict."""
-    records, keys = people("after")
+    records, keys = people("after", names)
     system.feed.send([*before, *records])
     system.feed.flush()
     system.verdicts.close()
@@ -107,6 +116,12 @@ def test_a_log_grows_under_load_and_nothing_is_forgotten(system: System) -> None
     grown(system, workers, traffic.expected | keys, before)
 
 
+def bounced(verdict: Verdict) -> Input:
+    """What comes back of a message that was sent."""
+    fields = {"recipient": verdict.to, "service": verdict.service, "intent_id": verdict.id, "reason": "userunknown"}
+    return BOUNCES.name, None, json.dumps(fields).encode()
+
+
 @contextmanager
 def fed(system: System, traffic: Traffic) -> Iterator[None]:
     """Some fifty intents a second all the while."""
@@ -137,15 +152,24 @@ def longest_stop(system: System, since_ms: int) -> float:
 def test_three_hundred_thousand_histories_grow_within_a_minute(system: System) -> None:
     """Under load, with a worker killed in the middle and the command killed twice."""
     traffic = Traffic(seed=66)
+    wide = system.policy.read_text("utf-8").replace('"300/min,max_burst=40"', '"1000000/min,max_burst=100000"')
+    system.policy.write_text(wide, "utf-8")
     workers = workers_of(system)
     before, keys = people("before")
     system.feed.send(before)
     system.verdicts.await_all(keys, SECONDS)
     system.feed.send(gone())
-    for part in range(30):
-        system.feed.send(traffic.some(MANY // 30, f"before-{part}"))
+    known: list[str] = []
+    for part in range(PARTS):
+        names = [f"{MARK}-{part}-{number}@{GOOD[number % len(GOOD)]}" for number in range(MANY // PARTS)]
+        those = set(names)
+        system.feed.send([traffic.to(name, "before") for name in names])
         system.feed.flush()
         system.verdicts.await_all(traffic.expected, SECONDS * 10)
+        sent = [v for v in system.verdicts.verdicts.values() if v.action == "send" and v.to in those][::10]
+        system.feed.send(bounced(v) for v in sent)
+        known += [v.to for v in sent[:20]]
+    system.feed.flush()
     began = int(time.time() * 1000)
     with fed(system, traffic):
         assert grow(system, "grow-before-copy:30") == -signal.SIGKILL
@@ -154,7 +178,7 @@ def test_three_hundred_thousand_histories_grow_within_a_minute(system: System) -
         workers[-1].start_again()
         assert grow(system) == 0, (system.folder / "grow.log").read_text("utf-8")
         time.sleep(10)  # of load, so that the first verdict after the growth is there
-    grown(system, workers, traffic.expected | keys, before)
+    grown(system, workers, traffic.expected | keys, before, [*GONE, *known])
     stopped = longest_stop(system, began)
     print(f"verdicts stopped for {stopped:.1f} s; {(system.folder / 'grow.log').read_text('utf-8').splitlines()[-1]}")
     assert stopped < STOP_SECONDS
