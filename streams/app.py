@@ -29,10 +29,13 @@ from sidestep.streams.settings import Settings
 from sidestep.streams.startup import await_grown, await_topics, check_partitions, follow_partitions
 from sidestep.streams.web.worker import worker_endpoints
 from sidestep.topics.cluster import admin_client, cluster
-from sidestep.topics.errors import BrokerUnreachable
+from sidestep.topics.errors import SidestepError
 from sidestep.topics.renewing import Renewing
 
 log = logging.getLogger(__name__)
+
+ASSIGNED_SECONDS = 5.0
+"""A rebalance waits for that at most."""
 
 
 class Worker:
@@ -175,8 +178,9 @@ class Worker:
     async def _check_partitions(self) -> None:
         """Who grows the log takes a group without members for one that writes nothing any more: whoever joins it later
         must see that the log has grown. Raises PartitionsChanged."""
-        with contextlib.suppress(BrokerUnreachable):  # told by /readyz; without Kafka nothing is written either
-            await asyncio.to_thread(self._broker_answers)
+        # told by /readyz; without Kafka nothing is written either
+        with contextlib.suppress(SidestepError, TimeoutError):
+            await asyncio.wait_for(asyncio.to_thread(self._broker_answers), ASSIGNED_SECONDS)
         if found := grown(self._partitions, self._seen):
             error = PartitionsChanged(found)
             self.fail(error)

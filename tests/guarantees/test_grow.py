@@ -82,7 +82,8 @@ def grown(
     system.verdicts.close()
     system.verdicts = VerdictLog(system.connection)
     system.verdicts.await_all(expected | keys, SECONDS * 5)
-    assert {"drop"} == {system.verdicts.verdicts[key].action for key in keys}
+    answers = [system.verdicts.verdicts[key] for key in keys]
+    assert [] == [verdict for verdict in answers if verdict.action != "drop"]
     for worker in workers:
         worker.await_ready("ok", "standby")
     *others, last = workers
@@ -167,7 +168,8 @@ def test_three_hundred_thousand_histories_grow_within_a_minute(system: System) -
         system.feed.send([traffic.to(name, "before") for name in names])
         system.feed.flush()
         system.verdicts.await_all(traffic.expected, SECONDS * 10)
-        sent = [v for v in system.verdicts.verdicts.values() if v.action == "send" and v.to in those][::10]
+        made = [v for v in system.verdicts.verdicts.values() if v.to in those]
+        sent = [v for v in made if v.action == "send" and not v.test][::10]
         system.feed.send(bounced(v) for v in sent)
         known += [v.to for v in sent[:20]]
     system.feed.flush()
