@@ -56,7 +56,7 @@ def workers_of(system: System) -> list[WorkerProcess]:
 
 def people(label: str, names: Sequence[str] = GONE) -> tuple[list[Input], set[Key]]:
     """An intent to each of those whose mailboxes are gone; and the keys of the verdicts."""
-    fields = [{"id": f"{label}-{name}", "to": name, "service": "shop"} for name in names]
+    fields = [{"id": f"{label}-{number}", "to": name, "service": "shop"} for number, name in enumerate(names)]
     return [(INTENTS.name, None, json.dumps(each).encode()) for each in fields], {
         (each["service"], each["id"], 1, each["to"]) for each in fields
     }
