@@ -26,7 +26,7 @@ from sidestep.streams.runtime.failpoints import from_environment
 from sidestep.streams.runtime.group import Group
 from sidestep.streams.runtime.group_keeper import GroupKeeper
 from sidestep.streams.settings import Settings
-from sidestep.streams.startup import await_grown, await_topics, check_partitions, follow_partitions
+from sidestep.streams.startup import await_grown, await_topics, check_partitions, follow_partitions, is_grown_by_us
 from sidestep.streams.web.worker import worker_endpoints
 from sidestep.topics.cluster import admin_client, cluster
 from sidestep.topics.errors import SidestepError
@@ -183,7 +183,9 @@ class Worker:
             await asyncio.wait_for(asyncio.to_thread(self._broker_answers), ASSIGNED_SECONDS)
         if found := grown(self._partitions, self._seen):
             error = PartitionsChanged(found)
-            self.fail(error)
+            with contextlib.suppress(SidestepError):
+                self.begins_anew = await asyncio.to_thread(is_grown_by_us, self._settings.connection, self._seen)
+            self.fail(error)  # at once: in the middle of an assignment nobody can leave in good order
             raise error
 
     def _keeper(self, role: Role, app: BatchApp) -> GroupKeeper:
@@ -277,5 +279,9 @@ async def run_worker(settings: Settings, roles: Iterable[str], overdue: Callable
     for number in (signal.SIGTERM, signal.SIGINT):
         with contextlib.suppress(NotImplementedError):  # Windows
             loop.add_signal_handler(number, worker.end)
-    await worker.run()
+    try:
+        await worker.run()
+    except PartitionsChanged:
+        if not worker.begins_anew:
+            raise
     return worker.begins_anew
