@@ -39,6 +39,7 @@ async def await_topics(connection: Connection, health: Health, topics: Iterable[
         states = await _await_states(connection, health, topics)
         answered = min(answered, time.monotonic())
         differing = differences({state.name: state for state in states}, topics)
+        # more than they need they have while the log is being grown, before it has them itself
         wrong = [line for line in differing if "does not exist" in line or " partitions, but" in line]
         if not wrong:
             for line in differing:

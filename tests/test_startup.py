@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -71,6 +72,15 @@ def test_topics_that_stay_missing_are_an_error(answers: Callable[..., Health], m
     health = answers(ALL[1:])
     with pytest.raises(TopicsError, match=f"{ALL[0].name} does not exist(.|\n)*Run `sidestep topics create`"):
         _partitions(health)
+
+
+def test_topics_may_have_more_partitions_than_the_log(
+    answers: Callable[..., Health], caplog: pytest.LogCaptureFixture
+) -> None:
+    """As while it is being grown: a worker that begins then must work. It is told all the same."""
+    more = [replace(state, partitions=12) if state.name == "email-approved" else state for state in ALL]
+    assert 12 == _partitions(answers(more))["email-approved"]
+    assert "email-approved has 12 partitions, more than email-evidence: 4" in caplog.text
 
 
 def test_a_deadline_passes_once(wait_until: Callable[..., object]) -> None:

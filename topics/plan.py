@@ -84,6 +84,8 @@ def _other(found: Mapping[str, int], wanted: int) -> Iterator[tuple[str, int]]:
 def _partition_differences(topic: Topic, states: Mapping[str, TopicState]) -> list[str]:
     leader = states.get(topic.same_partitions_as)
     here = states[topic.name].partitions
+    if leader is not None and here > leader.partitions:
+        return [f"{topic.name} has {here} partitions, more than {leader.name}: {leader.partitions}"]
     if leader is not None and leader.partitions != here:
         return [f"{topic.name} has {here} partitions, but must have as many as {leader.name}: {leader.partitions}"]
     if topic.partitions == 1 and here != 1:
