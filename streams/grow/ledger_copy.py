@@ -41,6 +41,9 @@ class Reached(NamedTuple):
     ids: int = -1
 
 
+_decode_reached = msgspec.msgpack.Decoder(Reached).decode
+
+
 class Copy:
     """One new partition's ledger."""
 
@@ -185,7 +188,7 @@ def reached(connection: Connection, partition: int, offsets: Offsets) -> Reached
         start = max(low, high - window)
         found = [record.value() for record in _rows(connection, partition, start) if record.key() == COPIED]
         if found:
-            return msgspec.msgpack.decode(found[-1] or b"", type=Reached)
+            return _decode_reached(found[-1] or b"")
         if start == low:
             break
         window *= 10
