@@ -59,7 +59,7 @@ def room(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     package = "kept_engine"
     script("keep_engine").keep(folder / package, package)
     decide = ROOT / "streams" / "decide"
-    for name in ("judge.py", "tally_places.py"):
+    for name in ("judge.py", "tally_places.py", "place.py"):
         text = (decide / name).read_text("utf-8").replace("sidestep.streams.decide", package)
         (folder / package / name).write_text(text, "utf-8")
     for name, (old, new) in CHANGES.items():
