@@ -50,7 +50,7 @@ class Copy:
     def __init__(
         self, connection: Connection, group: str, partition: int, offsets: Offsets, failpoint: Callable[[str], None]
     ):
-        """Whoever else has it is fenced."""
+        """Fences whoever else has the partition."""
         own = [LEDGER_CHANGELOG.name, IDS_CHANGELOG.name, APPROVED.name, REJECTED.name]
         self.partition = partition
         self._failpoint = failpoint
