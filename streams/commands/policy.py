@@ -5,6 +5,8 @@ from pathlib import Path
 
 import click
 
+from sidestep.streams.commands.options import broker_option
+from sidestep.streams.commands.policy_in_force import apply_command, history_command, in_force
 from sidestep.streams.commands.policy_warnings import rates_of, warnings
 from sidestep.streams.decide.case_run import CaseOutcome, rules_judged_otherwise
 from sidestep.streams.decide.policy import Policy, Ramp, RiskModel, RulePolicy, SlowDown
@@ -12,11 +14,13 @@ from sidestep.streams.decide.policy_check import faults_of
 from sidestep.streams.decide.policy_diff import differences
 from sidestep.streams.decide.policy_file import SHIPPED, decoded, read_octets
 from sidestep.streams.decide.policy_sections import reaction_text
-from sidestep.streams.decide.policy_text import parse, problems
+from sidestep.streams.decide.policy_text import parse, parse_logged, problems
 from sidestep.streams.decide.policy_upgrade import upgrade as upgrade_text
 from sidestep.streams.decide.risk import SIGNALS
 from sidestep.streams.decide.rules.reasons import shipped_reasons
 from sidestep.streams.errors import PolicyError
+from sidestep.streams.screen.holds import rfc3339
+from sidestep.streams.screen.policy_history import AppliedPolicy
 from sidestep.streams.terminal import printable, printable_lines
 
 
@@ -25,8 +29,9 @@ def policy() -> None:
     """Check and explain the policy file.
 
     Screen workers follow the file that they were given (--policy, SIDESTEP_POLICY): a change is in force within
-    seconds, in every partition, without a restart. A file that does not pass `check` is refused, and the policy before
-    it goes on.
+    seconds, in every partition, without a restart; so is what you `apply`. A file that does not pass `check` is
+    refused, and the policy before it goes on. A worker that starts with an older file than what is in force does not
+    put it back.
     """
 
 
@@ -53,13 +58,30 @@ def check(file: Path) -> None:
 @policy.command()
 @click.argument("file", type=click.Path(path_type=Path), required=False)
 @click.option("--toml", is_flag=True, help="The text itself, to start one of your own from.")
-def show(file: Path | None, toml: bool) -> None:
+@click.option("--in-force", "of_cluster", is_flag=True, help="The policy that the cluster at --broker judges by.")
+@broker_option
+def show(file: Path | None, toml: bool, of_cluster: bool, broker: str | None) -> None:
     """Show the rules, limits and weights of FILE, or of the policy that ships with Sidestep."""
+    if of_cluster:
+        if file is not None:
+            raise click.UsageError("--in-force shows what the cluster judges by: give no FILE")
+        _show_in_force(in_force(broker), toml)
+        return
     if toml:
         click.echo(_read(file or SHIPPED), nl=False)
         return
     found = _usable(file or SHIPPED)
     click.echo(f"policy {found.name!r}, version {found.version}\n")
+    click.echo(printable_lines(describe(found)))
+
+
+def _show_in_force(applied: AppliedPolicy, toml: bool) -> None:
+    if toml:
+        click.echo(applied.text, nl=False)
+        return
+    found = parse_logged(applied.text)
+    about = f"policy {found.name!r}, version {applied.version}, in force since {rfc3339(applied.at)} by {applied.by}"
+    click.echo(printable(about) + "\n")
     click.echo(printable_lines(describe(found)))
 
 
@@ -110,6 +132,15 @@ def upgrade(file: Path, write: bool) -> None:
     elif changed:
         file.with_name(f"{file.name}.before").write_text(text, encoding="utf-8")
         file.write_text(upgraded.text, encoding="utf-8")
+
+
+def _applicable(file: Path) -> tuple[str, Policy]:
+    text, found = _read(file), _usable(file, faults_of)
+    return text, found
+
+
+policy.add_command(apply_command(_applicable))
+policy.add_command(history_command)
 
 
 def _usable(file: Path, faults_in: Callable[[str], list[str]] = problems) -> Policy:

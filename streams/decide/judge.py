@@ -84,6 +84,11 @@ class Judge:
         """Version of the policy in force; empty: none stands in the log yet."""
         return self._controls.versions.policy
 
+    @property
+    def policy_name(self) -> str:
+        """What that policy calls itself."""
+        return self._controls.policy.name if self._controls.policy is not None else ""
+
     def _fold(self, records: list[Record], closely: bool) -> Judged:
         began = time.monotonic()
         ledger = self._ledger

@@ -23,6 +23,15 @@ def version_of(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
+def name_of(text: str) -> str:
+    """What the policy calls itself; empty where that can't be read."""
+    try:
+        name = tomllib.loads(text)["policy"]["name"]
+    except (tomllib.TOMLDecodeError, KeyError, TypeError, RecursionError):
+        return ""
+    return name if isinstance(name, str) else ""
+
+
 def parse(text: str) -> Policy:
     """TOML text -> Policy. Raises PolicyError that lists every fault."""
     document, faults = _check(text)

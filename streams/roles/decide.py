@@ -1,8 +1,12 @@
 """The role decide: a stage over email-evidence whose judges fold it into ledgers."""
 
 import asyncio
-from collections.abc import Coroutine, Iterable, Mapping
+from collections import Counter
+from collections.abc import Coroutine, Iterable, Iterator, Mapping
 from typing import Any
+from weakref import WeakSet
+
+from prometheus_client.core import GaugeMetricFamily, Metric
 
 from sidestep.streams import hold_transaction, watch_transaction
 from sidestep.streams.decide.engine import ENGINE
@@ -69,8 +73,12 @@ class DecideRole(StageRole[Judged]):
         note = self._note = context.note
         self._connection, self._health = settings.connection, context.report.health
 
+        judges = WeakSet[Judge]()
+
         def judge(ledger: Ledger) -> Judge:
-            return Judge(ledger, tally_partitions, signer=signer, has_grown=note is not None and note.has_grown)
+            made = Judge(ledger, tally_partitions, signer=signer, has_grown=note is not None and note.has_grown)
+            judges.add(made)
+            return made
 
         super().__init__(context, EVIDENCE.name, ledger, judge, _measured, SnapshotKind(ENGINE, _clock_ms))
         self._held_up = HeldUp(
@@ -79,6 +87,7 @@ class DecideRole(StageRole[Judged]):
             end=lambda: _end_hanging(settings, context.partitions),
         )
         context.report.metrics.declare(VERDICTS, RULES, TESTS, TRAPS, STRAY)
+        context.report.metrics.read("policies", lambda: policy_families(judges))
 
     def chores(self) -> Iterable[Coroutine[Any, Any, None]]:
         """The watches over partitions in which nothing happens, or nothing can."""
@@ -104,6 +113,16 @@ class DecideRole(StageRole[Judged]):
             ledger.close()
             raise PartitionsChanged(differs(EVIDENCE.name, begun, self._partitions))
         return ledger
+
+
+def policy_families(judges: Iterable[Judge]) -> Iterator[Metric]:
+    """By which policies partitions of this worker judge, and how many by each."""
+    about = "Partitions of this worker that judge by this policy."
+    policies = GaugeMetricFamily("sidestep_policy_partitions", about, labels=("version", "name"))
+    found = Counter((judge.policy_version, judge.policy_name) for judge in list(judges) if judge.policy_version)
+    for labels, count in found.items():
+        policies.add_metric(labels, count)
+    yield policies
 
 
 def _clock_ms(ledger: Ledger) -> int:

@@ -10,7 +10,7 @@ from typing import Any
 from prometheus_client.core import Metric
 
 from sidestep.streams.decide.policy_file import read_policy
-from sidestep.streams.decide.policy_text import version_of
+from sidestep.streams.decide.policy_text import name_of, version_of
 from sidestep.streams.errors import HashKeyMismatch, LogLayoutError
 from sidestep.streams.observe.health import Health
 from sidestep.streams.observe.labels import LabelBounds
@@ -42,10 +42,12 @@ from sidestep.streams.screen.dns.resolver import Resolver
 from sidestep.streams.screen.feedback.reasons import load_reasons
 from sidestep.streams.screen.formers import Formers
 from sidestep.streams.screen.hash_key import former_hash_key, hash_key
+from sidestep.streams.screen.holds import rfc3339
 from sidestep.streams.screen.keys import Keys
 from sidestep.streams.screen.lists.classes import load_lists
 from sidestep.streams.screen.lists.domain_facts import DomainBook
 from sidestep.streams.screen.lists.typo import suggest
+from sidestep.streams.screen.policy_history import AppliedPolicy
 from sidestep.streams.screen.recent_ids import RecentIds
 from sidestep.streams.screen.screened import Screened
 from sidestep.streams.screen.screener import Screener
@@ -60,6 +62,8 @@ from sidestep.topics.own_topics import owner_of
 SECRET_SECONDS = 5.0
 """A rebalance waits for that at most."""
 NOTES_SECONDS = 30.0
+BEHIND_SECONDS = 300.0
+"""All of email-control is read for that."""
 RENEWAL_SECONDS = 86_400.0
 """Between two looks; what is a week old then is written again (screen/control.py)."""
 
@@ -88,8 +92,12 @@ class ScreenRole:
         self._lists = load_lists()
         self._publisher = Publisher(settings.connection, f"{settings.group}-{self.name}")
         self._book = DomainBook(self._lists, suggest, self._partitions)
-        self._announcer = Announcer(settings.connection, self._publisher, self._book, self._keys, self._formers)
+        self._announcer = Announcer(
+            settings.connection, self._publisher, self._book, self._keys, self._formers, name_of
+        )
         self._policy = ""
+        self._is_behind = False
+        """Whether it is an older one than that in force."""
         self._ticks = Ticks()
         self._own = [name for name in context.partitions if owner_of(name)]
         """Topics that services have to themselves: those that the signers file named as the worker started."""
@@ -133,13 +141,14 @@ class ScreenRole:
         await self._sources.prepare()
         if self._note is not None:
             await put_notes(self._publisher, {PARTITIONS: self._note})
-        await self._put_in_force(read_policy(self._settings))
+        await self._begin_with(read_policy(self._settings))
 
     def chores(self) -> Iterable[Coroutine[Any, Any, None]]:
         """Refresh feeds when they are due, follow the policy file, write ticks into the log, tell how DNS is doing."""
         yield follow_dns(self._sources.resolver, self._report.health)
         yield self._keep_time()
         yield keep_in_log(self._renew)
+        yield self._look_whether_behind()
         if self._keys.former is not None:
             yield self._move_notes()
         if self._settings.policy:  # the one that ships changes with Sidestep alone, and then its rules do as well
@@ -207,10 +216,43 @@ class ScreenRole:
         """End the seconds of the log that no further evidence ends."""
         await keep_time(self._publisher, self._ticks)
 
+    async def _begin_with(self, text: str) -> None:
+        """At a start: an older policy than the one in force does not take its place. Somebody applied another one
+        since, and this worker may be of a deployment of before, or have been restarted with what it had."""
+        newer = await self._announcer.newer(version_of(text))
+        if newer is None:
+            await self._put_in_force(text)
+            return
+        self._policy = text
+        await self._renew()
+        self._behind(newer)
+
+    def _behind(self, newer: AppliedPolicy) -> None:
+        self._is_behind = True
+        sentence = older_file(self._settings.policy, version_of(self._policy), newer)
+        log.error(sentence)
+        self._report.health.policy_fault(sentence)
+
+    async def _look_whether_behind(self) -> None:
+        """For ever: an older policy that somebody has applied again is none any more."""
+        while True:
+            await asyncio.sleep(BEHIND_SECONDS)
+            try:
+                if self._is_behind and await self._announcer.newer(version_of(self._policy)) is None:
+                    self._no_more_behind()
+            except BrokerUnreachable as error:
+                log.warning("whether the policy file is still an older one is asked later: %s", error)
+
+    def _no_more_behind(self) -> None:
+        if self._is_behind:
+            self._is_behind = False
+            self._report.health.policy_fault("")
+
     async def _put_in_force(self, text: str) -> None:
         """Have every partition judge by this policy from here on: at a start, and when the file has changed."""
         await self._announcer.put_in_force(version_of(text), text, self._list_versions())
         self._policy = text
+        self._no_more_behind()
 
     async def _renew(self) -> None:
         """Have the log say which lists are compared with, whenever a feed has changed; and once a day."""
@@ -223,6 +265,16 @@ class ScreenRole:
 
 def _note(partitions: Mapping[str, int]) -> PartitionNote:
     return PartitionNote(partitions[EVIDENCE.name], partitions[TALLIES.name], int(time.time() * 1000))
+
+
+def older_file(file: str, version: str, newer: AppliedPolicy) -> str:
+    """The sentence about a worker whose policy was in force before. `file`: empty for the one that ships."""
+    mine = f"The policy file {file}" if file else "The policy that ships with this worker"
+    return (
+        f"{mine} is an older one: {version} was in force until {newer.version} took its place at {rfc3339(newer.at)}, "
+        "which stays. Give this worker that one (`sidestep policy show --in-force --toml`), or go back for all: "
+        f"`sidestep policy apply {file or 'FILE'} --force`."
+    )
 
 
 async def keep_in_log(renew: Callable[[], Awaitable[None]]) -> None:

@@ -45,8 +45,8 @@ def dns_families(resolver: Resolver, bounds: LabelBounds) -> Iterator[Metric]:
 
 
 def policy_families(refused: bool) -> Iterator[Metric]:
-    """Whether the policy file can be used."""
-    about = "1 while the worker's policy file can't be used, and the policy before it stays in force."
+    """Whether the policy file can be used, and is no older one than what is in force."""
+    about = "1 while the worker's policy file can't be used or is an older one, and the policy in force stays."
     yield GaugeMetricFamily("sidestep_policy_refused", about, float(refused))
 
 

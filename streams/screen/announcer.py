@@ -1,20 +1,21 @@
 """The announcer of a Screen worker: has the log say with which policy and lists is judged from here on.
 
 Every Screen worker has one, and they know of each other by email-control alone. A policy is *put in force* when a
-worker starts, or when its file has changed; at any other time a worker renews its policy if that is in force, and
-leaves another one alone. Two that put different policies in force at the same moment could leave some partitions with
-one and some with the other: whoever finds in email-control that somebody wrote meanwhile writes once more.
+worker starts with one that is new, or when its file has changed; at any other time a worker renews the one that is in
+force, whoever has put it there. Two that put different policies in force at the same moment could leave some partitions
+with one and some with the other: whoever finds in email-control that somebody wrote meanwhile writes once more.
 """
 
 import asyncio
 import logging
 import random
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 
 from sidestep.schemas import ListsRecord, PolicyRecord
-from sidestep.streams.runtime.outgoing import Outgoing, Sender
+from sidestep.schemas.codec import encode
+from sidestep.streams.runtime.outgoing import Keyed, Outgoing, Sender
 from sidestep.streams.screen.control import (
     Written,
     is_due,
@@ -33,6 +34,7 @@ from sidestep.streams.screen.lists.classes import version_of_lists
 from sidestep.streams.screen.lists.domain_facts import DomainBook
 from sidestep.streams.screen.log_layout import KEY as LAYOUT
 from sidestep.streams.screen.log_layout import LogLayout, layout_of, still_laid_out
+from sidestep.streams.screen.policy_history import AppliedPolicy, history, policy_in_force, replaced_by, superfluous
 from sidestep.topics.catalog import CONTROL
 from sidestep.topics.connection import Connection
 
@@ -40,6 +42,8 @@ ATTEMPTS = 10
 """By then somebody writes policies without end."""
 PAUSE_SECONDS = 1.0
 """Before it is written once more: between half and all of it, so that two do not meet again."""
+BY_FILE = "the file of a Screen worker"
+"""Who has put a policy in force that was not applied by hand."""
 
 log = logging.getLogger(__name__)
 
@@ -54,8 +58,16 @@ class _Purpose(Enum):
 class Announcer:
     """One worker's announcer. One announcement at a time."""
 
-    def __init__(self, connection: Connection, publisher: Sender, book: DomainBook, keys: Keys, formers: Formers):
-        """`book` hears how the cluster's log is laid out; `formers` what it knows of secrets, and of whom it has
+    def __init__(
+        self,
+        connection: Connection,
+        publisher: Sender,
+        book: DomainBook,
+        keys: Keys,
+        formers: Formers,
+        name_of: Callable[[str], str] = lambda text: "",
+    ):
+        """`name_of`: what a policy's text calls itself. `book` hears how the cluster's log is laid out; `formers` what it knows of secrets, and of whom it has
         notes."""
         self._connection = connection
         self._publisher = publisher
@@ -65,6 +77,7 @@ class Announcer:
         """None: it has not been looked at yet."""
         self._own, self._former = keys.fingerprint, keys.former.fingerprint if keys.former is not None else ""
         self._formers = formers
+        self._name_of = name_of
         self._read = 0
         """Up to where email-control has been read."""
         self._lock = asyncio.Lock()
@@ -84,8 +97,15 @@ class Announcer:
                 await asyncio.sleep(PAUSE_SECONDS * random.uniform(0.5, 1.0))
             log.error("others put other policies in force without end: give every Screen worker the same file")
 
+    async def newer(self, version: str) -> AppliedPolicy | None:
+        """The policy in force, where this one is older: was in force, until another one took its place. Raises
+        BrokerUnreachable."""
+        notes, _ = await asyncio.to_thread(notes_since, self._connection, 0)
+        return replaced_by(version, notes)
+
     async def renew(self, version: str, text: str, lists: Mapping[str, str]) -> None:
-        """The lists may have changed. The policy is written again before it leaves the log, if it is in force.
+        """The lists may have changed. The policy in force is written again before it leaves the log: this one, or
+        another of which email-control has the text.
 
         Raises as put_in_force.
         """
@@ -101,6 +121,8 @@ class Announcer:
         notes, self._read = await asyncio.to_thread(notes_since, self._connection, 0)
         await self._claim(notes, policy.at)
         written = written_kinds(notes)
+        if purpose is _Purpose.RENEWAL and (now := policy_in_force(notes)) is not None:
+            policy = self._record(now.version, now.text)
         due: dict[str, PolicyRecord | ListsRecord] = {}
         if self._is_policy_due(written.get("policy"), policy, purpose):
             due["policy"] = policy
@@ -108,6 +130,8 @@ class Announcer:
             due["lists"] = lists
         if "policy" in due and not await self._begin(policy, purpose):
             del due["policy"]
+        if purpose is not _Purpose.RENEWAL:  # behind the note that it begins: one who dies in between has left no text
+            await self._note(policy, written.get("policy"), notes)
         if due:
             await self._write(due)
         return "policy" in due and overtaken(await asyncio.to_thread(policy_notes, self._connection), policy)
@@ -166,6 +190,18 @@ class Announcer:
         if purpose is _Purpose.RENEWAL and note is not None and note.version != policy.version:
             return False
         return is_due(note, policy.version, self._partitions, policy.at)
+
+    async def _note(self, policy: PolicyRecord, before: Written | None, notes: Mapping[str, bytes]) -> None:
+        """Have email-control know that this policy comes into force, or is: a note of before has no text."""
+        is_new = before is None or before.version != policy.version
+        known = history(notes)
+        if not is_new and any(each.version == policy.version for each in known):
+            return
+        at = policy.at if is_new or before is None else before.at
+        applied = AppliedPolicy(policy.version, self._name_of(policy.text), policy.text, at, BY_FILE)
+        records: list[Keyed] = [{"key": applied.key, "value": encode(applied)}]
+        records += [{"key": key, "value": None} for key in superfluous(notes)]
+        await self._publisher.send(Outgoing({(CONTROL.name, 0): records}))
 
     async def _begin(self, policy: PolicyRecord, purpose: _Purpose) -> bool:
         """Note that the policy is being written. False: it must not be, for another one came into force meanwhile that

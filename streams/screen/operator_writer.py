@@ -42,8 +42,8 @@ class Said(NamedTuple):
     note: tuple[str, bytes | None]
     gone: Sequence[str] = ()
     """Keys of notes in place of which this one comes."""
-    moved: Sequence[tuple[str, bytes]] = ()
-    """Notes that are kept besides, each under another key than before."""
+    besides: Sequence[tuple[str, bytes]] = ()
+    """Notes that are kept besides, each under its key."""
 
 
 class OperatorWriter:
@@ -74,7 +74,7 @@ class OperatorWriter:
 
     def _produce(self, said: Sequence[Said]) -> None:
         places = Counter([Place(EVIDENCE.name, partition) for each in said for partition in each.partitions])
-        places[NOTE] = sum(1 + len(each.gone) + len(each.moved) for each in said)
+        places[NOTE] = sum(1 + len(each.gone) + len(each.besides) for each in said)
         wrote: Headers = [(HEADER, self._sequences.manifest(places).encode())]
         for number, each in enumerate(said, start=1):
             value = encode(each.record)
@@ -82,8 +82,8 @@ class OperatorWriter:
                 put(self._producer, EVIDENCE.name, value, each.kind, partition)
             for gone in each.gone:
                 put(self._producer, NOTE.topic, None, gone, NOTE.partition)
-            for moved, value_kept in each.moved:
-                put(self._producer, NOTE.topic, value_kept, moved, NOTE.partition)
+            for other, value_kept in each.besides:
+                put(self._producer, NOTE.topic, value_kept, other, NOTE.partition)
             key, kept = each.note
             put(self._producer, NOTE.topic, kept, key, NOTE.partition, headers=wrote if number == len(said) else [])
         self._producer.flush(TRANSACTION_SECONDS)  # what fails is said by the commit

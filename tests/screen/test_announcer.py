@@ -21,6 +21,7 @@ from sidestep.streams.screen.lists.classes import load_lists
 from sidestep.streams.screen.lists.domain_facts import DomainBook
 from sidestep.streams.screen.lists.typo import suggest
 from sidestep.streams.screen.log_layout import AS_WRITTEN, LogLayout, by_mailbox, layout_of
+from sidestep.streams.screen.policy_history import history
 from sidestep.topics.catalog import CONTROL, EVIDENCE
 from sidestep.topics.connection import Connection
 from sidestep.topics.errors import PublishFailed
@@ -129,8 +130,8 @@ def test_a_policy_is_written_at_a_start_or_change_and_at_no_other_time(clean_top
 
 
 @pytest.mark.broker
-def test_a_writer_that_died_halfway_is_made_up_for_by_the_next_start(clean_topics: Connection) -> None:
-    """Some partitions have its policy: whoever starts writes, also with the one that was in force before."""
+def test_a_writer_that_died_halfway_is_made_up_for_by_the_next_one(clean_topics: Connection) -> None:
+    """Some partitions have its policy: whoever renews what is in force writes it to all, whatever file he has."""
 
     async def died(outgoing: Outgoing) -> None:
         first = {place: records for place, records in outgoing.batches.items() if place == (EVIDENCE.name, 0)}
@@ -145,12 +146,35 @@ def test_a_writer_that_died_halfway_is_made_up_for_by_the_next_start(clean_topic
         workers.hindered.before = died
         with pytest.raises(PublishFailed):
             await workers.start(0, "new")
-        await workers.feed_changes(1, "old")
         assert everywhere("old") | {0: ["old", "new"]} == workers.log()[0]
+        await workers.feed_changes(1, "old")
+        assert everywhere("old", "new") | {0: ["old", "new", "new"]} == workers.log()[0]
         await workers.start(1, "old")
 
     policies, _ = acted(clean_topics, scenario).log()
-    assert everywhere("old", "old") | {0: ["old", "new", "old"]} == policies
+    assert everywhere("old", "new", "old") | {0: ["old", "new", "new", "old"]} == policies
+
+
+@pytest.mark.broker
+def test_a_worker_that_starts_knows_that_its_policy_is_an_older_one(clean_topics: Connection) -> None:
+    """Policies are ordered by when they were applied: one that was replaced is older until it is put in force anew."""
+
+    async def newer(workers: Workers, version: str) -> str:
+        found = await workers.announcers[1].newer(version)
+        return found.version if found is not None else ""
+
+    async def scenario(workers: Workers) -> None:
+        assert "" == await newer(workers, "one"), "nothing is in force"
+        await workers.start(0, "one")
+        await workers.start(0, "two")
+        assert ["two", "", ""] == [await newer(workers, version) for version in ("one", "two", "never seen")]
+        await workers.start(0, "one")
+        assert ["", "one"] == [await newer(workers, version) for version in ("one", "two")]
+
+    acted(clean_topics, scenario)
+    notes, _ = notes_since(clean_topics, 0)
+    assert ["one", "two", "one"] == [each.version for each in history(notes)]
+    assert {"text of one", "text of two"} == {each.text for each in history(notes)}
 
 
 @pytest.mark.broker
@@ -188,7 +212,7 @@ def test_a_renewal_never_takes_a_change_back(clean_topics: Connection, monkeypat
         await workers.feed_changes(0, "old", "4")
 
     policies, lists = acted(clean_topics, scenario).log()
-    assert everywhere("old", "old", "new") == policies
+    assert everywhere("old", "old", "new", "new") == policies, "the last one is a renewal by who has another file"
     assert {5} == lists
 
 
