@@ -122,6 +122,9 @@ class IntentEvidence(Struct, tag="intent", tag_field="kind", omit_defaults=True,
     differs."""
     reused_parts: bytes = b""
     """Where `reused`, those of the other intent."""
+    unreadable: str = ""
+    """What is wrong with an intent that breaks the contract; nothing else is known of it. Its keys are those of its
+    octets, its id goes on being free."""
 
 
 class FeedbackEvidence(Struct, tag="feedback", tag_field="kind", omit_defaults=True, gc=False):

@@ -6,6 +6,7 @@ from msgspec import Meta, Struct
 
 EARLIEST = 946_684_800
 """2000-01-01, Unix seconds: nothing in this system is older."""
+ATTEMPT_MAX = 1000
 CLAIMED = " (claimed)"
 """Behind a service's name in tallies, anomalies and holds: those who only say that they are it, though somebody can
 prove it. No service has a name that ends so."""
@@ -47,7 +48,8 @@ class EmailIntent(Struct, omit_defaults=True, kw_only=True):
     to: Address
     service: ServiceName
     attempt: Annotated[
-        int, Meta(ge=1, le=1000, description="1; the next number when offered again: all else stays the same then.")
+        int,
+        Meta(ge=1, le=ATTEMPT_MAX, description="1; the next number when offered again: all else stays the same then."),
     ] = 1
     stream: Annotated[Label, Meta(description="transactional, marketing, …")] = ""
     campaign: Label = ""

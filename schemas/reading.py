@@ -8,9 +8,12 @@ import re
 from datetime import UTC, datetime
 from typing import Any
 
-from sidestep.schemas.codec import ContractError, decode, encode
+import msgspec
+from msgspec import Struct
+
+from sidestep.schemas.codec import MAX_RECORD, ContractError, decode, encode
 from sidestep.schemas.feedback import Bounce, Engagement
-from sidestep.schemas.intents import CLAIMED, EARLIEST, EmailIntent
+from sidestep.schemas.intents import ATTEMPT_MAX, CLAIMED, EARLIEST, EmailIntent, Id, ServiceName
 
 Feedback = Bounce | Engagement
 
@@ -22,6 +25,27 @@ METADATA_MAX = 16 * 1024
 """Octets of a record with metadata."""
 DEPTH_MAX = 32
 _LIKE_A_TIME = re.compile(r"[0-9TZtz:+./, -]{1,50}")
+
+
+class Sender(Struct, frozen=True):
+    """Who wants to hear of an intent, whatever else is in it."""
+
+    id: Id
+    service: ServiceName
+    attempt: int = 1
+    test: bool = False
+
+
+class _Loose(Struct, frozen=True):
+    """The same, read from anything."""
+
+    id: Id
+    service: ServiceName
+    attempt: Any = 1
+    test: Any = False
+
+
+_loose = msgspec.json.Decoder(_Loose)
 
 
 def read_intent(value: bytes | None, now: float) -> EmailIntent:
@@ -44,6 +68,21 @@ def read_intent(value: bytes | None, now: float) -> EmailIntent:
     if intent.expires_at is not None:
         _expires_later(read_deadline(intent.expires_at, now), intent, now)
     return intent
+
+
+def read_sender(value: bytes | None) -> Sender | None:
+    """Of octets that are no intent: who has sent them, as far as id and service keep to the contract; else None."""
+    if value is None or len(value) > MAX_RECORD:
+        return None
+    try:
+        found = _loose.decode(value)
+        _printable("id", found.id)
+        _printable("service", found.service)
+        _not_reserved(found.service)
+    except (ValueError, RecursionError):  # msgspec's errors, ContractError, what is no UTF-8
+        return None
+    attempt = found.attempt if type(found.attempt) is int and 1 <= found.attempt <= ATTEMPT_MAX else 1
+    return Sender(found.id, found.service, attempt, found.test is True)
 
 
 def read_own_feedback(value: bytes | None, kind: type[Feedback], now: float) -> Feedback:

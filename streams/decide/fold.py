@@ -45,7 +45,7 @@ from sidestep.streams.decide.rules.ladder import Ladder
 from sidestep.streams.decide.rules.trap_risk import trap_risk, valid_since
 from sidestep.streams.decide.slow_down import another_minute
 from sidestep.streams.decide.sources import is_watched, meter, sent
-from sidestep.streams.decide.standing import JUDGED, Follows, judged, pass_over, refuse, situation
+from sidestep.streams.decide.standing import JUDGED, Follows, judged, pass_over, refuse, situation, unreadable
 from sidestep.streams.decide.state import Controls, State, Stories
 from sidestep.streams.decide.suppress import suppress
 from sidestep.streams.decide.sweep import sweep
@@ -120,6 +120,10 @@ def _fold_intent(state: State, evidence: IntentEvidence, position: LogPosition) 
         )
     met = situation(state, evidence)
     if met.follows is JUDGED:
+        if evidence.unreadable:
+            judged(state, evidence, DROP)
+            state.risk = NO_RISK
+            return verdict_of(state, evidence, position, "drop", [unreadable(evidence)], NO_RISK)
         judge = _try_out if evidence.test else _judge
         return judge(state, evidence, policy, ladder, scales, position)
     if met.follows is Follows.PASSED_OVER:

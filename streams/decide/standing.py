@@ -168,6 +168,12 @@ def _other(before: bytes, parts: bytes) -> str:
     return f"with other {listed}" if differ == ["metadata"] else f"with another {listed}"
 
 
+def unreadable(evidence: IntentEvidence) -> Finding:
+    """A fault of the service as well, that is told once; its id is not used by it."""
+    text = f"This intent breaks the contract: {evidence.unreadable}. Mended, it may come again under this id."
+    return Finding("unreadable", text)
+
+
 def pass_over(state: State, evidence: IntentEvidence) -> None:
     """Of an attempt whose turn may come yet, notes which record has repeated it: that one may be read again by then."""
     if evidence.attempt == 1:

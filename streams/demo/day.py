@@ -119,7 +119,7 @@ class Day:
         end = min(self._next + AT_ONCE, len(self._records))
         while self._next < end and self._records[self._next].hour <= hour:
             record = self._records[self._next]
-            self._hand_over(record.value, record.key, record.intent)
+            self._hand_over(record.value, record.key, record.intent or record.sender)
             self._next += 1
         if hour < HOURS:
             for intent in self._offers.due(time.time()):

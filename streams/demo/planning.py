@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from sidestep.schemas import EmailIntent
 from sidestep.schemas.codec import encode
+from sidestep.schemas.reading import read_sender
 from sidestep.streams.demo.model import Fate, Service, Traffic
 from sidestep.streams.demo.population import Population
 from sidestep.topics.keys import record_key
@@ -47,6 +48,8 @@ class Planned(NamedTuple):
     value: bytes
     key: str | None
     intent: IntentKey | None
+    sender: IntentKey | None = None
+    """Of one that can't be read: what the verdict is on that tells its service so."""
 
 
 @dataclass
@@ -148,4 +151,6 @@ def _add_unreadable(made: Plan, traffic: Traffic, intents: int, random: Random) 
     made.unreadable = max(len(UNREADABLE), round(intents * traffic.accidents.unreadable))
     for number in range(made.unreadable):
         value = UNREADABLE[number % len(UNREADABLE)]
-        made.records.append(Planned(HOURS * random.random(), value, None, None))
+        sender = read_sender(value)
+        told = IntentKey(sender.service, sender.id, sender.attempt, "") if sender is not None else None
+        made.records.append(Planned(HOURS * random.random(), value, None, None, told))

@@ -30,7 +30,7 @@ class Keys:
         self._recipient = hashlib.blake2b(digest_size=SIZE, key=secret, person=b"recipient")
         self._id, self._content = _hasher(secret, b"id"), _hasher(secret, b"content")
         self._event, self._token = _hasher(secret, b"event"), _hasher(secret, b"token")
-        self._pseudonym = _hasher(secret, b"pseudonym")
+        self._pseudonym, self._unreadable = _hasher(secret, b"pseudonym"), _hasher(secret, b"unreadable")
         self._part = _hasher(secret, b"part")
         self._labels: dict[tuple[bytes, str], bytes] = {}
         self.fingerprint = hashlib.blake2b(b"fingerprint", digest_size=8, key=secret).hexdigest()
@@ -87,6 +87,10 @@ class Keys:
                 self._labels.clear()
             found = self._labels[of, text] = _of_parts(self._part, (of, text))[:1]
         return found
+
+    def unreadable(self, service: str, intent_id: str, proved: bool, test: bool, value: bytes) -> bytes:
+        """Of an intent that can't be read: its id, and all its octets. Never that of one that can."""
+        return _of_parts(self._unreadable, (self.intent(service, intent_id, proved, test), value))
 
     def event(self, *parts: str) -> bytes:
         """Of a feedback event: its service and id, or what it says where it has no id."""

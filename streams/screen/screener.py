@@ -35,6 +35,7 @@ from sidestep.streams.screen.sources.inquiry import Inquiry
 from sidestep.streams.screen.sources.probe.memory import MailboxHistory
 from sidestep.streams.screen.ticks import Ticks
 from sidestep.streams.screen.traps import places_of, target_of
+from sidestep.streams.screen.unreadable import unreadable_evidence
 from sidestep.topics.catalog import BOUNCES, EVIDENCE, INTENTS
 from sidestep.topics.own_topics import general_of
 
@@ -157,9 +158,19 @@ class Screener:
                     self._add(read, answers, found, screened, now)
                 else:
                     near_misses.append((read, answers))
+            except ContractError as error:
+                screened.refuse(record, error)
+                self._tell_sender(record, error, screened, now)
             except Exception as error:  # noqa: BLE001 - kept with the record
                 screened.refuse(record, error)
         self._add_together(near_misses, screened, now)
+
+    def _tell_sender(self, record: Record, error: ContractError, screened: Screened, now: float) -> None:
+        """Evidence of an intent that can't be read, where its service can be told."""
+        origin = f"{screened.origin}{record.offset()}"
+        evidence = unreadable_evidence(record, error, self._keys, screened.check, now, origin)
+        if evidence is not None:
+            screened.add(evidence, self._book.partition(evidence.id), "")
 
     def _read_intent(self, record: Record, recent: RecentIds, screened: Screened, now: float) -> ReadIntent:
         claimed = False

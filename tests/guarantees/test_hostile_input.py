@@ -3,12 +3,15 @@
 import asyncio
 import json
 import random
+import time
 from collections import Counter
 from typing import Any
 
 import pytest
 from confluent_kafka import KafkaError, Message, Producer
 
+from sidestep.schemas.codec import ContractError
+from sidestep.schemas.reading import read_intent, read_sender
 from sidestep.streams.runtime.dead_letters import PART_MAX
 from sidestep.topics.catalog import BOUNCES, DEAD_LETTERS, ENGAGEMENT, EVIDENCE, INTENTS
 from sidestep.topics.connection import Connection
@@ -143,7 +146,8 @@ def differences(wanted: dict[str, Letter], found: dict[str, Letter]) -> list[str
 
 
 def test_unreadable_records_are_kept_and_hold_up_nobody(system: System) -> None:
-    """Each unreadable record is one dead letter, octet for octet; each neighbour in its batch has its verdict."""
+    """Each unreadable record is one dead letter, octet for octet; each neighbour in its batch has its verdict, and each
+    service that can be told is told what is wrong, once."""
     traffic = Traffic(seed=6)
     workers = [system.start(role, dead_letter_share=1).await_ready() for role in ("screen", "decide")]
     hostile = Hostile(system.connection)
@@ -157,8 +161,19 @@ def test_unreadable_records_are_kept_and_hold_up_nobody(system: System) -> None:
     system.verdicts.await_all(traffic.expected, 30, lambda: [w.ready() for w in workers])
     wait_for(lambda: len(dead_letters(system.connection)) >= len(hostile.letters), 20, "dead letters", every=0.2)
     assert differences(hostile.letters, dead_letters(system.connection)) == []
+    told = sorted(told_of(value) for _, value in UNREADABLE_INTENTS.values() if read_sender(value) is not None)
+    wait_for(lambda: system.verdicts.poll() is not None and len(system.verdicts.unreadable) >= len(told), 20, "told")
+    assert told == sorted(verdict.rules[0].text for verdict in system.verdicts.unreadable) and len(told) >= 15
+    assert {("shop", "x", "")} == {(v.service, v.id, v.to) for v in system.verdicts.unreadable}
     assert [w.leave() for w in workers] == [0, 0]
     assert_guarantees(system.connection, traffic.expected, [], [workers[1].data])
+
+
+def told_of(value: bytes | None) -> str:
+    """What a service is told of an intent that breaks the contract."""
+    with pytest.raises(ContractError) as raised:
+        read_intent(value, time.time())
+    return f"This intent breaks the contract: {raised.value}. Mended, it may come again under this id."
 
 
 def test_odd_kafka_records_are_read_like_any_other(system: System) -> None:

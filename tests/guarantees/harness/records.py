@@ -176,6 +176,11 @@ def _settle(connection: Connection, places: list[Place]) -> None:
         time.sleep(0.02)  # until the ends are there, or what hangs has been given its time
 
 
+def is_unreadable(verdict: Verdict) -> bool:
+    """Whether it tells a service that its intent breaks the contract."""
+    return [rule.id for rule in verdict.rules] == ["unreadable"]
+
+
 class VerdictLog:
     """What a mailer or a service sees: the verdicts so far, and how often each key had one."""
 
@@ -184,11 +189,16 @@ class VerdictLog:
         self._decode = msgspec.json.Decoder(Verdict).decode
         self.seen: Counter[Key] = Counter()
         self.verdicts: dict[Key, Verdict] = {}
+        self.unreadable: list[Verdict] = []
+        """Those that say that an intent can't be read: of one id there may be several, and that of the mended one."""
 
     def poll(self, seconds: float = 0.05) -> list[Verdict]:
         """The new ones."""
         new = [self._decode(message.value() or b"") for message in self._reader.take(seconds)]
         for verdict in new:
+            if is_unreadable(verdict):
+                self.unreadable.append(verdict)
+                continue
             key = (verdict.service, verdict.id, verdict.attempt, verdict.to)
             self.seen[key] += 1
             self.verdicts[key] = verdict
