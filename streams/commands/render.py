@@ -53,7 +53,7 @@ def _verdict(verdict: Verdict) -> str:
     action = style(f"{verdict.action:<5}", fg=COLOURS[verdict.action], bold=True)
     who = printable(f"{verdict.service}/{verdict.id}")
     why = "; ".join(f"{rule.id}: {rule.text}" for rule in verdict.rules)
-    return f"{action} {who} -> {printable(verdict.to)}" + (f"  [{printable(why)}]" if why else "")
+    return f"{action} {who} -> {printable(verdict.to) or '-'}" + (f"  [{printable(why)}]" if why else "")
 
 
 def _value(value: Any) -> dict[str, Any]:

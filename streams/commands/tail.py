@@ -81,21 +81,23 @@ def tail(
         raise click.UsageError("--last, --since and --from-beginning each say where to begin: give one of them")
     chosen = Chosen(frozenset(ids), frozenset(services), tuple(map(same_mailbox, addresses)))
     since_ms = past_given("--since", since, int(time.time() * 1000))
-    everything = from_beginning or (last is None and since is None and bool(ids or addresses))
-    few = 0 if everything or since is not None else 10 if last is None else last
-    start = _start(everything, since_ms, few)
+    searched = last is None and not from_beginning and bool(ids or addresses)
+    few = 0 if from_beginning or since is not None else 10 if last is None else last
+    start = _start(from_beginning, since_ms if since_ms is not None or not searched else 0, few)
     verify = VerdictKeys(keys_file) if keys_file is not None else None
     with Subscription(load(broker=broker).connection, names, start=start, verify=verify) as records:
         tailing = _Tail(records, chosen, as_json_line if as_json else as_text_line, count or sys.maxsize)
-        if few:
+        if searched:
+            tailing.show_last(sys.maxsize)
+        elif few:
             tailing.show_last(few)
         tailing.follow(timeout)
     if count is not None and tailing.shown < count:
         raise SystemExit(1)
 
 
-def _start(everything: bool, since_ms: int | None, few: int) -> Start:
-    if everything:
+def _start(from_beginning: bool, since_ms: int | None, few: int) -> Start:
+    if from_beginning:
         return "earliest"
     if since_ms is not None:
         return Since(since_ms)
