@@ -102,6 +102,20 @@ def _first(shelf: Shelf, least: float, of: Callable[[Verdict], float]) -> int:
     return low
 
 
+def last_judged(shelf: Shelf) -> int:
+    """Offset in the log of the evidence of a shelf's last verdict; -1: it has none that can be read."""
+    step = 1
+    while step <= 2 * (shelf.end - shelf.start):
+        record = shelf.peek(max(shelf.start, shelf.end - step))
+        if record is not None:
+            rest = list(shelf.between(record.offset, shelf.end))
+            offsets = [verdict.evidence.offset for one in rest if (verdict := read_verdict(one)) is not None]
+            if offsets:
+                return max(offsets)
+        step *= 2
+    return -1
+
+
 def latest(found: Sequence[FoundVerdict], attempt: int | None) -> FoundVerdict | None:
     """The last one, of all attempts or of one; None: there is none."""
     some = [each for each in found if attempt is None or each.verdict.attempt == attempt]

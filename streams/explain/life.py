@@ -10,10 +10,10 @@ from msgspec import Struct, structs
 from sidestep.streams.audit.beginning import LogSnapshots
 from sidestep.streams.decide.tables import BOUNCE_HISTORY, DOMAIN_RATES, DomainRow, RecipientRow
 from sidestep.streams.explain.events import LifeEvent, LifeSubject
-from sidestep.streams.explain.find import first_at, read_verdict, verdict_on
+from sidestep.streams.explain.find import first_at, last_judged, read_verdict, verdict_on
 from sidestep.streams.explain.ledger_rows import LedgerRows
 from sidestep.streams.explain.run import Progress
-from sidestep.streams.explain.shelf import Lying
+from sidestep.streams.explain.shelf import Lying, Shelf
 from sidestep.streams.explain.shelves import KafkaShelf, KafkaShelves
 from sidestep.topics.catalog import APPROVED, EVIDENCE, LEDGER_CHANGELOG, REJECTED
 from sidestep.topics.connection import Connection
@@ -95,15 +95,16 @@ def _watched(shelves: KafkaShelves, shelf: KafkaShelf, start: int, show: Callabl
     return shelf.between(start, shelf.end)
 
 
-def _first_since(verdicts: Iterable[KafkaShelf], since: float) -> int:
-    """Offset of the log from which on its verdicts are not older; 0 where no verdict tells."""
+def _first_since(verdicts: Sequence[Shelf], since: float) -> int:
+    """Offset of the log from which on its verdicts are not older; behind the last one that was judged where all are; 0
+    where no verdict tells."""
     found = []
     for shelf in verdicts:
         record = shelf.peek(first_at(shelf, since))
         verdict = read_verdict(record) if record is not None else None
         if verdict is not None:
             found.append(verdict.evidence.offset)
-    return min(found, default=0)
+    return min(found) if found else max(map(last_judged, verdicts), default=-1) + 1
 
 
 def _judged(event: LifeEvent, verdicts: Sequence[KafkaShelf]) -> LifeEvent:

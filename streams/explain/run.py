@@ -15,7 +15,7 @@ from sidestep.streams.decide.tables import IdRow
 from sidestep.streams.errors import LedgerError, NoPolicy, SnapshotNeeded, UnknownEngine
 from sidestep.streams.explain.again import Again, judged_again
 from sidestep.streams.explain.beginning import beginning_before
-from sidestep.streams.explain.find import NEAR_SECONDS, FoundVerdict, Wanted, anywhere, latest, read_verdict, within
+from sidestep.streams.explain.find import NEAR_SECONDS, FoundVerdict, Wanted, anywhere, last_judged, latest, within
 from sidestep.streams.explain.ids import id_keys, rows_among
 from sidestep.streams.explain.key_in_force import require_key_in_force
 from sidestep.streams.explain.ledger_rows import LedgerRows
@@ -210,7 +210,7 @@ class _Explainer:
         """Where its evidence lies behind all that Decide has judged."""
         for log in self._of(EVIDENCE.name):
             here = [each for each in self._verdicts if each.place.partition == log.place.partition]
-            judged = max((_last_judged(shelf) for shelf in here), default=-1)
+            judged = max((last_judged(shelf) for shelf in here), default=-1)
             for record in log.between(judged + 1, log.end):
                 evidence = _intent(record.value) if _names(record.value, self._asked.wanted) else None
                 if evidence is not None and self._is_asked(evidence.service, evidence.id, evidence.attempt):
@@ -273,20 +273,6 @@ def _others(found: Iterable[FoundVerdict]) -> tuple[OtherVerdict, ...]:
         )
         for each in sorted(found, key=lambda each: each.order)
     )
-
-
-def _last_judged(shelf: Shelf) -> int:
-    """Offset in the log of the evidence of a shelf's last verdict; -1: it has none that can be read."""
-    step = 1
-    while step <= 2 * (shelf.end - shelf.start):
-        record = shelf.peek(max(shelf.start, shelf.end - step))
-        if record is not None:
-            rest = list(shelf.between(record.offset, shelf.end))
-            offsets = [verdict.evidence.offset for one in rest if (verdict := read_verdict(one)) is not None]
-            if offsets:
-                return max(offsets)
-        step *= 2
-    return -1
 
 
 def _names(value: bytes | None, wanted: Wanted) -> bool:

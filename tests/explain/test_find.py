@@ -6,8 +6,9 @@ from hypothesis import strategies as st
 from sidestep.schemas import LogPosition, Verdict, Versions
 from sidestep.schemas.codec import encode
 from sidestep.streams.decide.tables import IDS, IdRow
-from sidestep.streams.explain.find import Wanted, anywhere, first_at, latest, within
+from sidestep.streams.explain.find import Wanted, anywhere, first_at, latest, read_verdict, within
 from sidestep.streams.explain.ids import id_keys, rows_among
+from sidestep.streams.explain.life import _first_since
 from sidestep.streams.explain.shelf import Lying
 from sidestep.streams.runtime.tables import pack_pairs
 from sidestep.streams.screen.keys import Keys
@@ -84,3 +85,13 @@ def test_while_the_secret_is_changed_both_lead_there() -> None:
     """Rows under the former one are found, too."""
     both = Keys(bytes(32), b"\1" * 32)
     assert set(id_keys(both, "shop", "1")) == {*id_keys(KEYS, "shop", "1"), *id_keys(Keys(b"\1" * 32), "shop", "1")}
+
+
+def test_where_nothing_was_judged_of_late_the_log_is_not_read_from_its_beginning() -> None:
+    """But from behind what was judged last: what came back stands there."""
+    shelves = [MemoryShelf("email-approved", [verdict("a", n) for n in range(100)]), MemoryShelf("email-rejected", [])]
+    last = read_verdict(list(shelves[0].between(0, shelves[0].end))[-1])
+    assert last is not None
+    assert last.evidence.offset + 1 == _first_since(shelves, last.decided_at + 1)
+    assert last.evidence.offset == _first_since(shelves, last.decided_at)
+    assert 0 == _first_since([shelves[1]], 0)
