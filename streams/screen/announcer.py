@@ -67,8 +67,8 @@ class Announcer:
         formers: Formers,
         name_of: Callable[[str], str] = lambda text: "",
     ):
-        """`name_of`: what a policy's text calls itself. `book` hears how the cluster's log is laid out; `formers` what it knows of secrets, and of whom it has
-        notes."""
+        """`name_of`: what a policy calls itself, by its text. `book` hears how the cluster's log is laid out; `formers`
+        what it knows of secrets, and of whom it has notes."""
         self._connection = connection
         self._publisher = publisher
         self._partitions = book.partitions
