@@ -20,6 +20,7 @@ from sidestep.topics.catalog import BOUNCES, ENGAGEMENT, INTENTS
 from sidestep.topics.cluster import QUIET, reason
 from sidestep.topics.connection import Connection
 from sidestep.topics.errors import PublishFailed
+from sidestep.topics.headers import readable_headers
 from sidestep.topics.keys import record_key
 from sidestep.topics.renewing import Renewing
 from sidestep.topics.signer import Signer
@@ -37,6 +38,9 @@ CONFIG: dict[str, Any] = {
     "delivery.report.only.error": True,
     **QUIET,
 }
+
+PURGED = (KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT)
+"""What is said of records that a client gives back."""
 
 Key = bytes | str | None
 Headers = dict[str, str | bytes | None]
@@ -66,6 +70,9 @@ class Publisher:
         self._signer = signer
         self._failures: Counter[str] = Counter()
         self._trouble = ""
+        self._topic: str | None = None
+        self._again: list[Message] | None = None
+        """What an old client has not sent, while it is emptied."""
         settings = {**CONFIG, "error_cb": self._on_error, **kafka_config}
         self._producers = Renewing(self._connection.renewals, lambda: Producer(self._connection.librdkafka(**settings)))
 
@@ -86,18 +93,22 @@ class Publisher:
 
         A header `content-type` helps to read feedback that is not in our schema.
         """
-        self._producers.renew(self._empty)
-        producer = self._producers.client
+        self._topic = topic
+        self._renew()
         sent = list(headers.items()) if headers else []
         if self._signer is not None:
             sent = self._signer.sign(topic, value, sent)
+        self._produce(topic, value, key, sent)
+
+    def _produce(self, topic: str, value: bytes | None, key: Key, headers: Any) -> None:
         while True:
             try:
-                producer.produce(topic, value, key, on_delivery=self._on_failure, headers=sent)
+                self._producers.client.produce(topic, value, key, on_delivery=self._on_failure, headers=headers)
                 break
             except BufferError:  # bounded: records leave the queue or fail within DELIVERY_DEADLINE
-                producer.poll(0.1)
-        producer.poll(0)
+                self._producers.client.poll(0.1)
+                self._renew()
+        self._producers.client.poll(0)
 
     def flush(self) -> None:
         """Returns when Kafka has taken everything. Raises PublishFailed, which says how many it did not take and why.
@@ -126,15 +137,34 @@ class Publisher:
         """Wait until everything has been taken or given up."""
         deadline = time.monotonic() + DELIVERY_DEADLINE + 5
         while (left := producer.flush(1.0)) and time.monotonic() < deadline:
-            continue
+            if producer is self._producers.client and self._renew():
+                return self._empty(self._producers.client)
         if left:
             self._failures["no answer in time"] += left
+
+    def _renew(self) -> bool:
+        """Go over to another client where there has to be one; True: done."""
+        return self._producers.renew(self._empty, self._hand_again, self._topic)
+
+    def _hand_again(self, old: Producer) -> None:
+        """Hand to the client of now what one that has let go of all brokers still has. Some of it Kafka may have taken
+        without being heard: it is there twice then, as after a restart, and counts once."""
+        again = self._again = []
+        old.purge()
+        old.flush(1.0)
+        self._again = None
+        for message in again:
+            self._produce(message.topic() or "", message.value(), message.key(), list(readable_headers(message) or ()))
 
     def _send(self, topic: str, value: bytes, key: Key) -> None:
         self.publish_bytes(topic + self._behind, value, key)
 
-    def _on_failure(self, error: KafkaError | None, _message: Message) -> None:
-        if error is not None:
+    def _on_failure(self, error: KafkaError | None, message: Message) -> None:
+        if error is None:
+            return
+        if self._again is not None and error.code() in PURGED:
+            self._again.append(message)
+        else:
             self._failures[reason(error)] += 1
 
     def _on_error(self, error: KafkaError) -> None:

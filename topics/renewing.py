@@ -1,4 +1,5 @@
-"""Clients that live long are made anew when certificates or secrets on disk have changed: librdkafka reads them once.
+"""Clients that live long are made anew when certificates or secrets on disk have changed: librdkafka reads them once;
+and when they have let go of all their brokers (stranded.py).
 
 First one that is only for that tries whether Kafka lets it in with the renewed ones. Until it does, the old clients go
 on: a slip in a rotation stops nobody. Then each new client connects before its old one is given up: nobody waits for a
@@ -8,17 +9,18 @@ handshake.
 import logging
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, TypeVar
 from weakref import WeakSet
 
 from confluent_kafka import KafkaException
 
 from sidestep.topics.cluster import admin_client, cluster
 from sidestep.topics.connection import Connection
-from sidestep.topics.errors import SidestepError
+from sidestep.topics.errors import CredentialsError, SidestepError
 from sidestep.topics.security import Stamp
+from sidestep.topics.stranded import Answers, Asking, Stranded
 
 AGAIN_SECONDS = 5.0
 """Between two trials of what Kafka has not accepted."""
@@ -29,14 +31,10 @@ CONNECT_SECONDS = 5.0
 """For which a new client is waited for to connect."""
 
 
-class Connecting(Protocol):
-    """What all of confluent-kafka's clients have."""
+CERTIFICATES, STRANDED = "certificates", "stranded"
+"""Why a client is made anew."""
 
-    def list_topics(self, *, timeout: float) -> object:
-        """Connects, and asks."""
-
-
-Client = TypeVar("Client", bound=Connecting)
+Client = TypeVar("Client", bound=Asking)
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +49,10 @@ class Renewals:
         self._joining = threading.Lock()
         self._followed: WeakSet[Successor[Any]] = WeakSet()
         self._tried = self._told = float("-inf")
+        self._counting = threading.Lock()
+        self.answers = Answers(connection)
+        self.renewed: Counter[str] = Counter({CERTIFICATES: 0, STRANDED: 0})
+        """Clients that were made anew, by the reason."""
         self.trouble = ""
         """Why the files that are there now are not in use; empty: they are."""
 
@@ -67,6 +69,15 @@ class Renewals:
         """Have it prepared whenever renewed files were accepted, for as long as somebody holds it."""
         with self._joining:
             self._followed.add(successor)
+
+    def count(self, reason: str) -> None:
+        """A client was made anew."""
+        with self._counting:
+            self.renewed[reason] += 1
+        if reason == STRANDED:
+            log.warning(
+                "a client had let go of all its brokers while Kafka answers others, and was made anew (librdkafka 5301)"
+            )
 
     def _try(self, seen: Stamp) -> None:
         try:
@@ -93,12 +104,13 @@ class Renewals:
 
 class Successor(Generic[Client]):
     """The client that comes next: once renewed files are accepted it is made of them and connects, while the one before
-    is still used."""
+    is still used. And whether the one that is used is to be given up."""
 
     def __init__(self, renewals: Renewals, make: Callable[[], Client]):
         self._renewals = renewals
         self._make = make
         self._prepared: deque[Client] = deque(maxlen=1)
+        self._stranded = Stranded(renewals.answers)
         renewals.follow(self)
 
     def prepare(self) -> None:
@@ -111,9 +123,18 @@ class Successor(Generic[Client]):
         """The client, where there is one, once; None: go on as before. Never waits. These calls look at the files."""
         self._renewals.stamp()
         try:
-            return self._prepared.popleft()
+            client = self._prepared.popleft()
         except IndexError:
             return None
+        self._renewals.count(CERTIFICATES)
+        return client
+
+    def stranded(self, client: Client, topic: str | None = None) -> bool:
+        """Whether the client has let go of all its brokers and is to be replaced; True once. See Stranded.look."""
+        if not self._stranded.look(client, topic):
+            return False
+        self._renewals.count(STRANDED)
+        return True
 
 
 class Renewing(Generic[Client]):
@@ -122,19 +143,34 @@ class Renewing(Generic[Client]):
 
     def __init__(self, renewals: Renewals, make: Callable[[], Client]):
         self._successor = Successor(renewals, make)
+        self._make = make
         self.client = make()
 
-    def renew(self, retire: Callable[[Client], None] = lambda old: None) -> bool:
+    def renew(
+        self,
+        retire: Callable[[Client], None] = lambda old: None,
+        abandon: Callable[[Client], None] = lambda old: None,
+        topic: str | None = None,
+    ) -> bool:
         """Go over to the client of renewed files, if one is ready: True, and `retire` sees to the end of the old one.
-        Never waits."""
+        Or to a new one where the old one has let go of all its brokers: True, and `abandon` sees to what it had.
+        `topic`: one that it uses; None: see Stranded.look. Never waits."""
         client = self._successor.take()
-        if client is None:
+        if client is not None:
+            old, self.client = self.client, client
+            retire(old)
+            return True
+        if not self._successor.stranded(self.client, topic):
             return False
-        old, self.client = self.client, client
-        retire(old)
+        try:
+            old, self.client = self.client, self._make()
+        except CredentialsError as error:
+            log.error("no other client can be made: %s", error)
+            return False
+        abandon(old)
         return True
 
-    def get(self) -> Client:
-        """The client to use now."""
-        self.renew()
+    def get(self, topic: str | None = None) -> Client:
+        """The client to use now. `topic`: one that it uses; None: see Stranded.look."""
+        self.renew(topic=topic)
         return self.client

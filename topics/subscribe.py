@@ -34,9 +34,12 @@ from sidestep.topics.catalog import BY_NAME
 from sidestep.topics.cluster import DEADLINE, QUIET, reason, require
 from sidestep.topics.connection import Connection
 from sidestep.topics.errors import BrokerUnreachable
+from sidestep.topics.handled import Handled
 from sidestep.topics.headers import readable_headers
 from sidestep.topics.read_errors import NO_LEADER, passing
 from sidestep.topics.received import Received, octets_of, received
+from sidestep.topics.renewing import CERTIFICATES, STRANDED
+from sidestep.topics.stranded import Stranded, close_aside
 from sidestep.topics.verdict_check import VerdictCheck
 from sidestep.topics.verdict_keys import VerdictKeys
 
@@ -86,9 +89,11 @@ class Subscription:
         self._ended: set[tuple[str | None, int | None]] = set()
         self._handed_out: list[Message] = []
         self._begins: list[TopicPartition] = []
+        self._done = Handled()
         self._connection = Connection.of(connection)
         self._topics = list(topics)
         self._credentials = self._connection.renewals.stamp()
+        self._stranded = Stranded(self._connection.renewals.answers)
         self._settings = {
             "group.id": group or f"sidestep-reader-{uuid.uuid4().hex}",
             "enable.auto.commit": group is not None,
@@ -158,8 +163,10 @@ class Subscription:
         """What was handed out is done with and need not come again. The next poll or batch says so as well."""
         if self._group is not None and self._handed_out:
             # a partition that was given away meanwhile: its new owner reads them again
+            after = self._after(self._handed_out)
+            self._done.note(after)
             with contextlib.suppress(KafkaException):
-                self._consumer.store_offsets(offsets=self._after(self._handed_out))
+                self._consumer.store_offsets(offsets=after)
         self._handed_out = []
 
     def let_go(self, first: int) -> None:
@@ -196,15 +203,22 @@ class Subscription:
         return [TopicPartition(*place, offset, self._check.note(*place)) for place, offset in ends.items()]
 
     def _renew(self) -> None:
-        """Where certificates or secrets have changed: on with another consumer, behind what was handled."""
+        """Where certificates or secrets have changed, or this consumer has let go of all brokers: on with another one,
+        behind what was handled."""
         stamp = self._connection.renewals.stamp()
-        if stamp == self._credentials:
+        stranded = self._stranded.look(self._consumer, self._topics[0])
+        if stamp == self._credentials and not stranded:
             return
         old, self._consumer = self._consumer, Consumer(self._connection.librdkafka(**self._settings))
         self._credentials = stamp
+        self._connection.renewals.count(STRANDED if stranded else CERTIFICATES)
         if self._group is None:
             self._consumer.assign(self._positions(old))
-        old.close()  # it commits what was handled, before the group is joined anew
+        if stranded:
+            close_aside(old)
+        else:
+            old.close()  # it commits what was handled, before the group is joined anew
+        self._done.next_consumer()
         if self._group is not None:
             self._consumer.subscribe(self._topics, on_assign=self._assign)
 
@@ -221,12 +235,12 @@ class Subscription:
             self._consumer.subscribe(topics, on_assign=self._assign)
             return
         partitions = [TopicPartition(name, p, self._start) for name in topics for p in found[name].partitions]
-        self._begins = [self._begin(p) for p in partitions]
+        self._begins = [self._looked_back(self._fixed(p)) for p in partitions]
         self._consumer.assign(self._begins)
 
     def _assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         """Where the group left off; a partition that it never read begins at `start`."""
-        known = consumer.committed(partitions, timeout=DEADLINE)
+        known = self._done.begin(consumer.committed(partitions, timeout=DEADLINE))
         for partition in known:
             if partition.error:
                 raise KafkaException(partition.error)
@@ -234,11 +248,12 @@ class Subscription:
                 partition.offset = self._start
             if self._check is not None:
                 self._check.resume(partition.topic, partition.partition, partition.metadata)
-        consumer.assign([self._begin(partition) for partition in known])
+        begins = [self._fixed(partition) for partition in known]
+        self._done.note(TopicPartition(p.topic, p.partition, p.offset, p.metadata or "") for p in begins)
+        consumer.assign([self._looked_back(partition) for partition in begins])
 
-    def _begin(self, partition: TopicPartition) -> TopicPartition:
-        """Fixes "latest", and what is past, to an offset at once: what is published from now on will be read. With
-        keys, those before are looked at first."""
+    def _fixed(self, partition: TopicPartition) -> TopicPartition:
+        """Fixes "latest", and what is past, to an offset at once: what is published from now on will be read."""
         if partition.offset == OFFSET_END:
             first, end = self._ends_of(partition)
             partition.offset = end
@@ -246,6 +261,10 @@ class Subscription:
                 partition.offset = max(first, end - self._past.offsets)
             elif self._past is not None:
                 partition.offset = self._first_since(partition, self._past.ms, end)
+        return partition
+
+    def _looked_back(self, partition: TopicPartition) -> TopicPartition:
+        """With keys, some before are looked at first."""
         if self._check is not None and partition.offset > 0:
             first = self._ends_of(partition)[0]
             partition.offset = self._check.begin(partition.topic, partition.partition, partition.offset, first)

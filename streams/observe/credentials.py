@@ -1,9 +1,10 @@
-"""What a scrape shows of certificates and secrets: when they end, and whether renewed ones are in use."""
+"""What a scrape shows of certificates and secrets: when they end, and whether renewed ones are in use; and of clients
+that were made anew."""
 
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from sidestep.streams.certificate_file import validity
 from sidestep.streams.observe.metrics import Metrics
@@ -19,6 +20,7 @@ def read_credentials(metrics: Metrics, settings: Settings) -> None:
     files = {name: Path(given) for name in FILES if (given := getattr(settings, name))}
     renewals = settings.connection.renewals
     metrics.read("credentials", lambda: credential_families(files, lambda: renewals.trouble))
+    metrics.read("renewals", lambda: renewal_families(renewals.renewed))
 
 
 def credential_families(files: Mapping[str, Path], trouble: Callable[[], str]) -> Iterator[Metric]:
@@ -34,6 +36,18 @@ def credential_families(files: Mapping[str, Path], trouble: Callable[[], str]) -
     yield ends
     about = "1 while renewed certificates or secrets are not accepted and the old ones go on."
     yield GaugeMetricFamily("sidestep_credentials_refused", about, float(bool(trouble())))
+
+
+def renewal_families(renewed: Mapping[str, int]) -> Iterator[Metric]:
+    """`renewed`: clients that were made anew, by the reason."""
+    family = CounterMetricFamily(
+        "sidestep_clients_renewed_total",
+        "Clients of Kafka that others have taken the place of, by why.",
+        labels=("reason",),
+    )
+    for reason, count in sorted(renewed.items()):
+        family.add_metric((reason,), count)
+    yield family
 
 
 def _ends(file: Path, authorities: bool) -> float:

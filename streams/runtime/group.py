@@ -38,6 +38,7 @@ class Group:
         self._admin = admin
         self._name = name
         self._topics = dict(topics)
+        self._topic = next(iter(topics), None)
         # never subscribes, so it is no member; it sees what open transactions hold back, too
         ours = {"group.id": name, "enable.auto.commit": False, "isolation.level": "read_uncommitted"}
         self._asking = Renewing(connection.renewals, lambda: Consumer(connection.librdkafka(**ours, **QUIET)))
@@ -69,8 +70,8 @@ class Group:
     def lags(self) -> dict[Partition, int]:
         """Records that wait in each partition, owned or not. Raises KafkaException."""
         partitions = self._all()
-        asked = self._asking.get().committed([TopicPartition(*tp) for tp in partitions], timeout=REQUEST_SECONDS)
-        committed = _offsets(asked)
+        wanted = [TopicPartition(*tp) for tp in partitions]
+        committed = _offsets(self._asking.get(self._topic).committed(wanted, timeout=REQUEST_SECONDS))
         begins = self._seek(partitions - committed.keys(), BEGIN)
         return lags(committed, begins, self._seek(partitions, END))
 
@@ -79,7 +80,9 @@ class Group:
 
     def _seek(self, partitions: Iterable[Partition], where: int) -> dict[Partition, int]:
         wanted = [TopicPartition(*tp, where) for tp in partitions]
-        return _offsets(self._asking.get().offsets_for_times(wanted, timeout=REQUEST_SECONDS)) if wanted else {}
+        if not wanted:
+            return {}
+        return _offsets(self._asking.get(self._topic).offsets_for_times(wanted, timeout=REQUEST_SECONDS))
 
 
 def _offsets(found: Iterable[TopicPartition]) -> dict[Partition, int]:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterable
+from concurrent.futures import wait
 from typing import NamedTuple
 
 from confluent_kafka import IsolationLevel, KafkaError, KafkaException, TopicPartition
@@ -16,6 +17,8 @@ from sidestep.topics.renewing import Renewing
 ANSWER_SECONDS = 60.0
 """As long as a transaction may take."""
 AGAIN_SECONDS = 0.2
+LOOK_SECONDS = 2.0
+"""After which it is looked at whether there is anybody to answer."""
 PASSING = {
     KafkaError.NOT_LEADER_FOR_PARTITION,
     KafkaError.LEADER_NOT_AVAILABLE,
@@ -93,9 +96,20 @@ class Offsets:
     def _ask_once(
         self, admins: Renewing[AdminClient], places: list[Place], spec: OffsetSpec, isolation: IsolationLevel
     ) -> dict[Place, int]:
+        while (found := self._found(admins, places, spec, isolation)) is None:
+            pass  # with another client: the one that was asked has nobody to ask
+        return found
+
+    def _found(
+        self, admins: Renewing[AdminClient], places: list[Place], spec: OffsetSpec, isolation: IsolationLevel
+    ) -> dict[Place, int] | None:
         # held until the answer is here: other threads may have gone over to another client by then, and what was asked
         # with one that nobody holds any more is never answered
-        client = admins.get()
+        client = admins.get(places[0].topic if places else None)
         wanted = {TopicPartition(*place): spec for place in places}
         found = client.list_offsets(wanted, isolation_level=isolation, request_timeout=ANSWER_SECONDS)
+        waiting = set(found.values())
+        while waiting := wait(waiting, LOOK_SECONDS).not_done:
+            if admins.client is not client or admins.renew(topic=places[0].topic):
+                return None
         return {Place(tp.topic, tp.partition): int(future.result().offset) for tp, future in found.items()}

@@ -2,13 +2,15 @@
 
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from confluent_kafka import KafkaException, Producer
 
 from sidestep.streams.runtime.kafka import behind
 
+ASK_SECONDS = 2.0
+"""For one question of how a transaction ends."""
 FULL_SECONDS = 10.0
 """For a producer whose queue is full; and for an answer to who gives up."""
 
@@ -22,15 +24,23 @@ def put(producer: Producer, *record: Any, **fields: Any) -> None:
         producer.produce(*record, **fields)
 
 
-def commit(producer: Producer, seconds: float) -> None:
-    """Whether it was committed is not known as long as the answer is missing: ask again, never guess."""
+def commit(producer: Producer, seconds: float, look: Callable[[], None] = lambda: None) -> None:
+    """Whether it was committed is not known as long as the answer is missing: ask again, never guess. `look` is called
+    now and then meanwhile; what it raises ends that."""
+    ask_until(producer.commit_transaction, seconds, look)
+
+
+def ask_until(ask: Callable[[float], object], seconds: float, look: Callable[[], None]) -> None:
+    """Ask for the end of a transaction until it is answered, or for so many seconds. Raises KafkaException."""
     deadline = time.monotonic() + seconds
     while True:
         try:
-            return producer.commit_transaction(max(1.0, deadline - time.monotonic()))
+            ask(ASK_SECONDS)
+            return
         except KafkaException as error:
             if not error.args[0].retriable() or time.monotonic() > deadline:
                 raise
+        look()
 
 
 @contextlib.contextmanager

@@ -5,6 +5,7 @@ round. So a lone record leaves at once and a backlog leaves in large requests, w
 """
 
 import asyncio
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
@@ -19,6 +20,8 @@ FLUSH_SECONDS = 60.0
 ROUND_SECONDS = 0.010
 """From the beginning of a round to that of the next one. librdkafka sends a request for each partition, and each costs
 the broker and whoever reads there as much as a hundred records: small rounds back to back make everybody late."""
+LOOK_SECONDS = 2.0
+"""After which it is looked at whether there is anybody to send to, while a round waits."""
 
 
 _SETTINGS = {
@@ -78,6 +81,11 @@ class Publisher:
         self._round = None
 
     def _produce(self, taken: list[Outgoing]) -> None:
+        while not self._produced(taken):
+            pass  # by another producer: a round has nothing on its way but its own records, which may come twice
+
+    def _produced(self, taken: list[Outgoing]) -> bool:
+        """False: the producer had nobody to send them to, and there is another one now. Raises PublishFailed."""
         failures: list[str] = []
 
         def failed(error: KafkaError | None, message: Message) -> None:
@@ -92,10 +100,29 @@ class Publisher:
                         failures.append(f"{topic}/{partition}: {refused.str()}")
                 for single in outgoing.singles:
                     producer.produce(**single, on_delivery=failed)
-            unsent = producer.flush(FLUSH_SECONDS)
+            deadline = time.monotonic() + FLUSH_SECONDS
+            while (unsent := producer.flush(LOOK_SECONDS)) and time.monotonic() < deadline:
+                if self._producers.renew(abandon=_drop, topic=_a_topic(taken)):
+                    return False
         except (KafkaException, BufferError) as error:
             raise explain(error, "publishing") from error
         if unsent or failures:
             raise PublishFailed(
                 f"Kafka did not take {unsent + len(failures)} records: {'; '.join(failures[:3]) or 'no answer in time'}"
             )
+        return True
+
+
+def _drop(old: Producer) -> None:
+    """What it could not send is sent by another one."""
+    old.purge()
+    old.poll(0)
+
+
+def _a_topic(taken: list[Outgoing]) -> str | None:
+    for outgoing in taken:
+        for topic, _ in outgoing.batches:
+            return topic
+        for single in outgoing.singles:
+            return single["topic"]
+    return None

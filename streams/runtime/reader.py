@@ -21,6 +21,7 @@ from sidestep.topics.cluster import EAGER
 from sidestep.topics.connection import Connection
 from sidestep.topics.errors import CredentialsError
 from sidestep.topics.renewing import Renewing
+from sidestep.topics.stranded import close_aside
 
 log = logging.getLogger(__name__)
 
@@ -171,9 +172,9 @@ class Reader(threading.Thread):
         return self._consumers.client
 
     def _renew(self) -> None:
-        """Where certificates or secrets have changed: on with another consumer, each partition behind the last record
-        that was handed over."""
-        self._consumers.renew(self._hand_on)
+        """Where certificates or secrets have changed, or this consumer has let go of all brokers: on with another one,
+        each partition behind the last record that was handed over."""
+        self._consumers.renew(self._hand_on, self._hand_on, next(iter(self._starts), (None,))[0])
 
     def _hand_on(self, old: Consumer) -> None:
         positions = old.position(old.assignment())
@@ -182,7 +183,7 @@ class Reader(threading.Thread):
                 each.offset = self._starts[each.topic, each.partition]
         self._consumer.assign(positions)
         self._consumer.pause([TopicPartition(*tp) for tp in self._resting])
-        old.close()
+        close_aside(old)
 
     def _measure(self) -> dict[Partition, int]:
         ends = {}

@@ -13,7 +13,7 @@ from sidestep.streams.runtime.changes import Changes
 from sidestep.streams.runtime.kafka import MESSAGE_MAX, OnDelivery, behind, explain, produce_batch
 from sidestep.streams.runtime.manifest import HEADER, MARKER, Place, Sequences, Writer
 from sidestep.streams.runtime.offsets import Offsets
-from sidestep.streams.runtime.one_transaction import commit
+from sidestep.streams.runtime.one_transaction import ask_until, commit
 from sidestep.streams.runtime.outgoing import Headers, Keyed, Outgoing
 from sidestep.streams.runtime.record import Record
 from sidestep.streams.runtime.tables import pack_pairs
@@ -56,7 +56,7 @@ class Transactions:
 
     `window`: the changelog of windowed tables. `seconds`: after them Kafka aborts a transaction that is left open. The
     partition is taken over anew after a transaction was rolled back, where something hangs after a connection broke,
-    and when certificates or secrets were renewed.
+    when certificates or secrets were renewed, and where the producer has let go of all its brokers.
     """
 
     def __init__(
@@ -115,7 +115,7 @@ class Transactions:
             self._anew = self._anew or bool(unsettled(self._offsets, self._writer))
             self._unsure = False
         renewed = self._renewed.take()
-        if not self._anew and renewed is None:
+        if renewed is None and not self._anew and not self._stranded():
             return False
         self._take_over(renewed)
         return True
@@ -137,10 +137,20 @@ class Transactions:
             self._producer.begin_transaction()
             self._produce_all(outgoing, changes, marker, positions)
             self._failpoint("before-commit")
-            commit(self._producer, TRANSACTION_SECONDS)
+            commit(self._producer, TRANSACTION_SECONDS, self._look)
         except KafkaException as error:
             self._roll_back(error)
         return positions
+
+    def _look(self) -> None:
+        """Raises Aborted where the producer has nobody left to ask what has become of the transaction: taking the
+        partition over ends it or finds it committed, and the changelog says which."""
+        if self._stranded():
+            self._anew = True
+            raise Aborted("the producer has let go of all its brokers")
+
+    def _stranded(self) -> bool:
+        return self._renewed.stranded(self._producer, self._writer.changelog.topic)
 
     def _produce_all(self, outgoing: Outgoing, changes: Changes, marker: bytes, positions: Positions) -> None:
         producer, changelog = self._producer, self._writer.changelog
@@ -172,7 +182,7 @@ class Transactions:
         if not error.args[0].txn_requires_abort():
             raise explain(behind(self._producer, error), f"committing {self._writer.changelog}") from error
         try:
-            self._producer.abort_transaction(TRANSACTION_SECONDS)
+            ask_until(self._producer.abort_transaction, TRANSACTION_SECONDS, self._look)
         except KafkaException as second:
             raise explain(second, f"rolling back {self._writer.changelog}") from second
         self._anew = True
