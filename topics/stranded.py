@@ -71,6 +71,10 @@ class Answers:
             answered = False
         finally:
             self._asking.release()
+        self.note(answered)
+
+    def note(self, answered: bool) -> None:
+        """A new client was answered now, or was not."""
         now = time.monotonic()
         self.row = (min(self.row[0], now), now) if answered else (float("inf"), float("-inf"))
 
