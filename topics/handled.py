@@ -17,7 +17,7 @@ class Handled:
         self._now |= {(each.topic, each.partition): each for each in after}
 
     def next_consumer(self) -> None:
-        """It begins where this one has come to."""
+        """The consumer that follows begins where this one has come to."""
         self._before, self._now = self._now, {}
 
     def begin(self, committed: Iterable[TopicPartition]) -> list[TopicPartition]:

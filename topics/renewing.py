@@ -20,7 +20,7 @@ from sidestep.topics.cluster import admin_client, cluster
 from sidestep.topics.connection import Connection
 from sidestep.topics.errors import CredentialsError, SidestepError
 from sidestep.topics.security import Stamp
-from sidestep.topics.stranded import Answers, Asking, Stranded
+from sidestep.topics.stranded import Asking, OtherClients, Stranded
 
 AGAIN_SECONDS = 5.0
 """Between two trials of what Kafka has not accepted."""
@@ -50,7 +50,7 @@ class Renewals:
         self._followed: WeakSet[Successor[Any]] = WeakSet()
         self._tried = self._told = float("-inf")
         self._counting = threading.Lock()
-        self.answers = Answers(connection)
+        self.answers = OtherClients(connection)
         self.renewed: Counter[str] = Counter({CERTIFICATES: 0, STRANDED: 0})
         """Clients that were made anew, by the reason."""
         self.trouble = ""

@@ -44,7 +44,7 @@ class Asking(Protocol):
         """Asks a broker. Raises KafkaException, _TRANSPORT where there is none to ask."""
 
 
-class Answers:
+class OtherClients:
     """Whether Kafka answers clients that have just been made. Asked in a thread of its own; for any number of them."""
 
     def __init__(self, connection: Connection):
@@ -83,7 +83,7 @@ class Stranded:
     """Whether one client has let go of all its brokers. For any number of threads; looks cost next to nothing until
     one is due."""
 
-    def __init__(self, answers: Answers):
+    def __init__(self, answers: OtherClients):
         self._answers = answers
         self._looking = threading.Lock()
         self._begin()

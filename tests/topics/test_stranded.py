@@ -9,7 +9,7 @@ from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from sidestep.topics import stranded
 from sidestep.topics.connection import Connection
 from sidestep.topics.handled import Handled
-from sidestep.topics.stranded import LOOK_SECONDS, SURE_SECONDS, Answers, Stranded
+from sidestep.topics.stranded import LOOK_SECONDS, SURE_SECONDS, OtherClients, Stranded
 
 
 class Scene:
@@ -19,7 +19,7 @@ class Scene:
         self.now = 100.0
         self.connected = self.answering = True
         self.asked = 0
-        self.answers = Answers(Connection("127.0.0.1:1"))
+        self.answers = OtherClients(Connection("127.0.0.1:1"))
         self.answers.ask = self._ask  # type: ignore[method-assign]
         self.stranded = Stranded(self.answers)
 
