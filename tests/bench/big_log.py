@@ -265,7 +265,7 @@ def build_partition(work: PartitionWork) -> None:
 @click.option("--records", type=click.IntRange(4 * 2 * TAIL), default=10_000_000, show_default=True)
 @click.option("--processes", type=click.IntRange(1), default=2, show_default=True)
 def main(folder: Path, records: int, processes: int) -> None:
-    """Build one in a folder that is not there yet; some 15 GB."""
+    """Build one in a folder that is not there yet; some 3 GB."""
     folder.mkdir(mode=0o700, parents=True)
     secret, now_ms, began = secrets.token_bytes(32), int(time.time() * 1000), time.monotonic()
     (folder / HASH_KEY).touch(0o600)
