@@ -13,8 +13,8 @@ from sidestep.streams.settings import Settings
 from sidestep.topics.connection import Connection
 
 ORDER = (
-    "settings", "connection", "certificate", "clock", "topics", "acls", "dns", "disk", "snapshots", "files", "secrets",
-    "hash key", "policy", "watch", "sources", "signers", "verdict key", "endpoints",
+    "settings", "connection", "certificate", "clock", "topics", "layout", "acls", "dns", "disk", "snapshots", "files",
+    "secrets", "hash key", "former key", "policy", "watch", "sources", "signers", "verdict key", "endpoints",
 )  # fmt: skip
 
 OF_KAFKA = ("clock", "topics", "acls")
