@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from sidestep.streams.errors import SettingsError, SnapshotRefused, SnapshotsUnreachable
+from sidestep.streams.snapshots import keeping
 from sidestep.streams.snapshots.keeper import SnapshotKeeper, remove_old
 from sidestep.streams.snapshots.keeping import DAY, KeepRule
 from sidestep.streams.snapshots.place import SnapshotPlace
@@ -75,8 +76,11 @@ def at(manifest: SnapshotManifest, seconds: float) -> SnapshotManifest:
     return SnapshotManifest(**{**fields, "taken_at": manifest.taken_at + seconds, "blake2b": ""})
 
 
-def test_nothing_is_removed_unless_one_that_stays_is_sound(snapped: Snapped, tmp_path: Path) -> None:
+def test_nothing_is_removed_unless_one_that_stays_is_sound(
+    snapped: Snapped, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A damaged one never takes the place of the last good one."""
+    monkeypatch.setattr(keeping, "IN_USE_SECONDS", 0.0)
     wait_a_tick()
     second = snapped.take()
     spoilt = tmp_path / "place" / ref_of(second).path / "rows" / "CURRENT"
