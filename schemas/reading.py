@@ -36,6 +36,12 @@ class Sender(Struct, frozen=True):
     test: bool = False
 
 
+class _Named(Struct, frozen=True):
+    """A service's name, read from anything."""
+
+    service: ServiceName
+
+
 class _Loose(Struct, frozen=True):
     """The same, read from anything."""
 
@@ -46,6 +52,7 @@ class _Loose(Struct, frozen=True):
 
 
 _loose = msgspec.json.Decoder(_Loose)
+_named = msgspec.json.Decoder(_Named)
 
 
 def read_intent(value: bytes | None, now: float) -> EmailIntent:
@@ -83,6 +90,15 @@ def read_sender(value: bytes | None) -> Sender | None:
         return None
     attempt = found.attempt if type(found.attempt) is int and 1 <= found.attempt <= ATTEMPT_MAX else 1
     return Sender(found.id, found.service, attempt, found.test is True)
+
+
+def read_service(value: bytes | None) -> str:
+    """Of octets that are no record of ours: the service that they name, which nothing proves; empty where none can be
+    read."""
+    try:
+        return _named.decode(value).service if value is not None and len(value) <= MAX_RECORD else ""
+    except (ValueError, RecursionError):
+        return ""
 
 
 def read_own_feedback(value: bytes | None, kind: type[Feedback], now: float) -> Feedback:

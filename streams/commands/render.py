@@ -8,12 +8,16 @@ import msgspec
 from click import style
 
 from sidestep.schemas.anomalies import Anomaly
+from sidestep.schemas.reading import read_service
 from sidestep.schemas.verdicts import Verdict
 from sidestep.streams.commands.incident_lines import anomaly_line
 from sidestep.streams.terminal import json_line, printable
+from sidestep.topics.catalog import DEAD_LETTERS
 from sidestep.topics.received import Received, Unproved, Unreadable
 
 COLOURS = {"send": "green", "defer": "yellow", "drop": "red"}
+SHOWN = 200
+"""Characters of a dead letter's value; `sidestep dead-letters show` has all of them."""
 
 
 def as_json_line(record: Received) -> str:
@@ -45,8 +49,19 @@ def as_text_line(record: Received) -> str:
     if isinstance(value, Unreadable):
         what = "not proved" if isinstance(value, Unproved) else "unreadable"
         return f"{time} {position} " + style(f"{what} ({printable(value.code)}): {printable(value.text)}", fg="red")
+    if record.topic == DEAD_LETTERS.name and {"reason", "text", "origin"} <= record.headers.keys():
+        return f"{time} {position} {_dead_letter(record)}"
     text = _text(value) if isinstance(value, bytes | None) else msgspec.json.encode(value).decode()
     return f"{time} {position} {printable(_text(record.key) or '-')} {printable(text or '-')}"
+
+
+def _dead_letter(record: Received) -> str:
+    """Why, what is wrong, where it stood, whose it is where it says so, and how it begins."""
+    reason, text, origin = (printable(_text(record.headers[name]) or "-") for name in ("reason", "text", "origin"))
+    value = _text(record.value)
+    service = printable(read_service(record.value))
+    begins = "none" if value is None else printable(value[:SHOWN]) + ("…" if len(value) > SHOWN else "")
+    return f"{style(reason, fg='red')} {origin} {service or '-'} [{text}] {begins}"
 
 
 def _verdict(verdict: Verdict) -> str:

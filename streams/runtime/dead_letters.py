@@ -1,6 +1,7 @@
 """A record that can't be read: kept byte for byte, with the reason in headers; and when there are too many, a stop."""
 
 from collections import deque
+from typing import NamedTuple
 
 from sidestep.streams.errors import TooManyDeadLetters
 from sidestep.streams.runtime.outgoing import ANY_PARTITION, Headers, Single
@@ -61,6 +62,25 @@ def _own(record: Record) -> Headers:
     return [(HEADERS, b"%d" % len(found)), *((KEPT + name, value) for name, value in found)]
 
 
+class UnreadRecords(NamedTuple):
+    """Records of one batch that could not be read: where to find them, and whose they are."""
+
+    partition: str
+    """TOPIC/PARTITION."""
+    first: int
+    last: int
+    """Offsets."""
+    services: tuple[str, ...]
+    """Those that the records name, whoever wrote them; most records first."""
+    text: str
+    """What is wrong with the last one."""
+
+    def __str__(self) -> str:
+        named = f", in the name of {', '.join(self.services)}" if self.services else ""
+        at = f"at offset {self.first}" if self.first == self.last else f"at offsets {self.first} to {self.last}"
+        return f"the last of them {at} of {self.partition}{named}, because: {self.text}"
+
+
 class DeadLetterLimit:
     """Stops the worker when more than `share` of the last `window` records could not be read: that is a broken
     producer."""
@@ -70,9 +90,12 @@ class DeadLetterLimit:
         self._recent: deque[tuple[int, int]] = deque()
         self._window = window
         self._records = self._dead = 0
+        self._last: UnreadRecords | None = None
 
-    def note(self, records: int, dead: int, example: str) -> None:
-        """A batch of `records` with `dead` unreadable ones. Raises TooManyDeadLetters before any of it is written."""
+    def note(self, records: int, dead: int, unread: UnreadRecords | None) -> None:
+        """A batch of `records` with `dead` unreadable ones, of which `unread` tells more. Raises TooManyDeadLetters
+        before any of it is written."""
+        self._last = unread or self._last
         self._recent.append((records, dead))
         self._records += records
         self._dead += dead
@@ -82,9 +105,8 @@ class DeadLetterLimit:
             self._dead -= old_dead
         if self._records >= self._window and self._dead > self._share * self._records:
             raise TooManyDeadLetters(
-                f"{self._dead} of the last {self._records} records can't be read, the last one because: "
-                f"{example}. That is a broken producer "
-                "rather than a broken record, so this worker stops and nothing of it is skipped. Mend the "
-                "producer; to dead-letter "
-                "what stands in the topic all the same, start with SIDESTEP_DEAD_LETTER_SHARE=1."
+                f"{self._dead} of the last {self._records} records can't be read, {self._last}. That is a broken "
+                "producer rather than a broken record, so this worker stops, and nothing of it is skipped or is in "
+                "email-dead-letters: look at them where they stand. Mend the producer; to dead-letter what stands in "
+                "the topic all the same, start with SIDESTEP_DEAD_LETTER_SHARE=1."
             )

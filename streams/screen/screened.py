@@ -7,19 +7,25 @@ from collections.abc import Iterable
 
 from sidestep.schemas import FeedbackEvidence, IntentEvidence, TrapRecord
 from sidestep.schemas.codec import ContractError, encode
+from sidestep.schemas.reading import read_service
 from sidestep.streams.errors import without_text
+from sidestep.streams.masking import without_local_parts
 from sidestep.streams.runtime.batches import Batch
-from sidestep.streams.runtime.dead_letters import dead_letter
+from sidestep.streams.runtime.dead_letters import UnreadRecords, dead_letter
 from sidestep.streams.runtime.outgoing import Keyed, Outgoing, Single
 from sidestep.streams.runtime.record import Record
 from sidestep.streams.screen.evidence import ReadIntent
 from sidestep.streams.screen.signers import REASONS, TopicSigners
 from sidestep.streams.screen.traps import note, other_notes
+from sidestep.streams.terminal import printable
 from sidestep.topics.catalog import CONTROL, DEAD_LETTERS, EVIDENCE, INTENTS
 from sidestep.topics.own_topics import general_of
 
 HELD = "held"
 """What became of a record that is proved; others name the reason."""
+
+SERVICES = 3
+"""Named at most, of those that broken records name."""
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +50,8 @@ class Screened:
         self.example = ""
         self.check = check
         self._batch = batch
+        self._unread: list[Record] = []
+        """The refused ones that are not forged."""
         self._kind = "intent" if general_of(batch.tp.topic) == INTENTS.name else "feedback"
         self._ready: dict[int, list[Keyed]] = defaultdict(list)
         self._dead: list[Single] = []
@@ -93,11 +101,22 @@ class Screened:
             self.signatures[self.check.claimed(record) if self.check is not None else "", code] += 1
         else:
             self.example = text
+            self._unread.append(record)
 
     def refuse_at(self, offset: int, error: Exception) -> None:
         """The same for the record at an offset of the batch."""
         records = self._batch.records
         self.refuse(records[bisect_left(records, offset, key=lambda record: record.offset())], error)
+
+    def unread(self) -> UnreadRecords | None:
+        """Of those that were refused and are not forged: where they stand, and whose they are. A name is whatever
+        somebody wrote. None: there are none."""
+        if not self._unread:
+            return None
+        offsets = [record.offset() for record in self._unread]
+        services = Counter(name for record in self._unread if (name := read_service(record.value())))
+        named = tuple(printable(without_local_parts(name)) for name, _ in services.most_common(SERVICES))
+        return UnreadRecords(self.origin.rstrip("/"), min(offsets), max(offsets), named, self.example)
 
     def refused_by(self) -> dict[str, int]:
         """How many were refused for who says them, by PRINCIPAL/REASON."""

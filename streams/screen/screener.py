@@ -115,7 +115,7 @@ class Screener:
         """Raises TooManyDeadLetters; forged records are left out of the account."""
         limit = self._limits.setdefault(batch.tp, self._new_limit())
         if records := len(batch.records) - screened.forged:
-            limit.note(records, screened.refused - screened.forged, screened.example)
+            limit.note(records, screened.refused - screened.forged, screened.unread())
 
     async def _answer(self, key: str, group: list[ReadIntent], screened: Screened, parked: Parked[ReadIntent]) -> None:
         """All intents of a batch that wait for the same answers."""

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 from confluent_kafka.admin import AdminClient
@@ -16,12 +17,14 @@ from sidestep.schemas.codec import encode
 from sidestep.streams.cli import main
 from sidestep.streams.commands.render import as_text_line
 from sidestep.streams.decide.policy_file import SHIPPED
+from sidestep.streams.runtime.dead_letters import dead_letter
 from sidestep.streams.terminal import printable
 from sidestep.topics import cluster
 from sidestep.topics.connection import Connection
 from sidestep.topics.publish import Publisher
 from sidestep.topics.received import Received, Unreadable
 from tests.fixture_types import WaitUntil
+from tests.kafka_records import delivered
 
 GOOD = '{"id":"%s","to":"ada@example.org","service":"shop"}'
 
@@ -218,6 +221,24 @@ def test_a_verdicts_line_says_why() -> None:
     """The rules with their sentences, in brackets."""
     line = as_text_line(Received("email-approved", 0, 0, 0, None, verdict(rules=[FiredRule("null-mx", "No mail.")])))
     assert line.endswith("shop/order-1 -> ada@example.org  [null-mx: No mail.]")
+
+
+def test_a_dead_letter_says_why_where_and_whose_on_one_line() -> None:
+    """Reason, origin, service and how the value begins; what somebody else has put there is shown as it is."""
+    broken = b'{"id":12345,"service":"shop","to":"ada@example.org"}'
+
+    def line(value: bytes | None, text: str = "Expected `str`") -> str:
+        letter = dead_letter(delivered(7, value), "invalid", text, "email-dead-letters")
+        headers = {name: header for name, header in letter["headers"] if isinstance(header, bytes)}
+        return as_text_line(Received("email-dead-letters", 3, 1, 0, None, letter["value"], headers))
+
+    told = f"1970-01-01T00:00:00Z email-dead-letters/3/1 {click.style('invalid', fg='red')} test/0/7"
+    assert f"{told} shop [Expected `str`] {broken.decode()}" == line(broken)
+    assert f"{told} - [Expected `str`] none" == line(None)
+    assert f"{told} - [Expected `str`] {'x' * 200}…" == line(b"x" * 201)
+
+    assert "\n" not in line(b"a\nb", "c\nd")
+    assert as_text_line(Received("email-dead-letters", 3, 1, 0, None, broken)).endswith(broken.decode())
 
 
 def test_publish_warns_of_streams_that_the_policy_does_not_know(clean_topics: Connection) -> None:

@@ -4,12 +4,19 @@ import pytest
 
 from sidestep.streams.errors import TooManyDeadLetters
 from sidestep.streams.runtime.batches import Partition
-from sidestep.streams.runtime.dead_letters import PART_MAX, REASON_MAX, DeadLetterLimit, dead_letter
+from sidestep.streams.runtime.dead_letters import (
+    PART_MAX,
+    REASON_MAX,
+    DeadLetterLimit,
+    UnreadRecords,
+    dead_letter,
+)
 from sidestep.streams.runtime.outgoing import Single
 from sidestep.streams.runtime.record import Record
 from tests.kafka_records import delivered
 
 TP = Partition("email-intents", 2)
+UNREAD = UnreadRecords("email-intents/2", 7, 16, ("bad", "shop"), "it is no JSON")
 
 
 def _letter(record: Record, code: str, text: str) -> Single:
@@ -62,7 +69,7 @@ def _note(limit: DeadLetterLimit, *batches: tuple[int, int]) -> bool:
     """Whether one of the batches (records, unreadable ones) stopped it."""
     try:
         for records, dead in batches:
-            limit.note(records, dead, "it is no JSON")
+            limit.note(records, dead, UNREAD)
     except TooManyDeadLetters:
         return True
     return False
@@ -95,6 +102,7 @@ def test_with_a_share_of_one_nothing_stops() -> None:
 
 
 def test_the_error_says_what_to_do() -> None:
-    """With an example of what could not be read."""
-    with pytest.raises(TooManyDeadLetters, match=r"it is no JSON.*SIDESTEP_DEAD_LETTER_SHARE=1"):
-        DeadLetterLimit(0.5, 10).note(10, 10, "it is no JSON")
+    """With an example of what could not be read, where it stands and whose it is."""
+    told = "at offsets 7 to 16 of email-intents/2, in the name of bad, shop, because: it is no JSON"
+    with pytest.raises(TooManyDeadLetters, match=f"{told}.*SIDESTEP_DEAD_LETTER_SHARE=1"):
+        DeadLetterLimit(0.5, 10).note(10, 10, UNREAD)

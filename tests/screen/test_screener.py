@@ -403,6 +403,26 @@ def test_too_many_dead_letters_stop_the_worker_before_anything_is_written() -> N
     run(scenario, window=10)
 
 
+def test_who_mends_a_broken_producer_is_told_where_and_whose() -> None:
+    """Topic, partition, offsets and the services that the records name, which no address can hide in; also where the
+    batch that is one too many has none of them: those of a window long gone no longer outweigh them."""
+    bad = json.dumps({"id": 1, "to": "jane@fast.example", "service": "bad"}).encode()
+    odd = json.dumps({"service": "jane@fast.example\n"}).encode()
+
+    async def scenario(at: Desk) -> None:
+        await at.knows("fast.example")
+        await at.screener.screen(at.batch(*[intent(f"good-{number}") for number in range(10)]))
+        await at.screener.screen(at.batch(odd, *[bad] * 5))
+        with pytest.raises(TooManyDeadLetters) as stopped:
+            await at.screener.screen(at.batch(*map(intent, "1234")))
+        said = str(stopped.value)
+        whose = "bad, ***@fast.example\N{REPLACEMENT CHARACTER}"
+        assert f"at offsets 10 to 15 of email-intents/0, in the name of {whose}" in said
+        assert said.startswith("6 of the last 10 records can't be read")
+
+    run(scenario, window=10)
+
+
 def test_a_refused_publication_is_an_error_and_releases_nothing() -> None:
     """Nothing of the batch may be acknowledged."""
 
