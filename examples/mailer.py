@@ -9,7 +9,7 @@ no way to ask (RFC 5321 4.2.5, RFC 1047); such a message is told and not sent a 
 the same Message-ID, if in your case twice is better than never.
 
 All mailers of a group need the same database. The relay has a queue and tries again later; what it can't take now is
-offered to it until it can.
+offered to it until it can, or until the message must not come any more (`expires_at`). Tests are sent to nobody.
 """
 
 import argparse
@@ -54,6 +54,10 @@ class InDoubt(Exception):
     """The connection broke where the relay's answer was due: it may have taken the message."""
 
 
+class Expired(Exception):
+    """From now on the message must not be sent, as its service has said; the relay does not have it."""
+
+
 class Refused(Exception):
     """The relay said for good that it does not take the message; the text is its reply."""
 
@@ -68,14 +72,15 @@ class Relay:
         self._smtp: smtplib.SMTP | None = None
 
     def send(self, verdict: Verdict, sent: Sent) -> None:
-        """Returns when the relay has taken the message, however long that takes. Raises Refused and InDoubt."""
-        while True:
+        """Returns when the relay has taken the message, be it after days. Raises Refused, Expired and InDoubt."""
+        while verdict.expires_at is None or time.time() < verdict.expires_at:
             try:
                 return self._try(verdict, sent)
             except OSError as error:  # it is down, or answered 4xx; smtplib's errors are among these
                 self._smtp = None
                 print(f"relay: {error}; again in {PAUSE:g} s", flush=True)
                 time.sleep(PAUSE)
+        raise Expired
 
     def _try(self, verdict: Verdict, sent: Sent) -> None:
         smtp = self._smtp = self._smtp or smtplib.SMTP(self._host, self._port, timeout=60)
@@ -127,6 +132,8 @@ def message(verdict: Verdict, sender: str) -> EmailMessage:
 
 def deliver(verdict: Verdict, sent: Sent, relay: Relay, publisher: Publisher, again: bool) -> str:
     """Sends the message unless that has been done. What became of it, once that is on disk and in Kafka."""
+    if verdict.test:
+        return "a test, which nobody is to get"
     state = sent.state(verdict)
     if state in ("sent", "refused"):
         return f"{state} before"
@@ -136,6 +143,8 @@ def deliver(verdict: Verdict, sent: Sent, relay: Relay, publisher: Publisher, ag
         relay.send(verdict, sent)
     except InDoubt as error:
         return f"in doubt: {error}"
+    except Expired:
+        return "expired: not sent"
     except Refused as error:
         publisher.bounce(bounce(verdict, str(error)))
         publisher.flush()

@@ -6,20 +6,24 @@ import json
 import re
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
+from confluent_kafka import OFFSET_END, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient
 
 from sidestep.schemas import LogPosition, Verdict, Versions
 from sidestep.schemas.codec import encode
 from sidestep.streams.local.nameserver import NameServer
 from sidestep.topics import Connection, Publisher, Subscription
-from sidestep.topics.catalog import APPROVED, BOUNCES
+from sidestep.topics.catalog import APPROVED, BOUNCES, EVIDENCE, REJECTED
 from tests.canaries import CANARY_ZONES
 from tests.fixture_types import WaitUntil
 from tests.guarantees.harness.workers import free_port
@@ -219,14 +223,14 @@ def relay() -> Iterator[tuple[Relay, str]]:
     controller.stop()
 
 
-def approve(connection: Connection, *names: str) -> None:
-    """Verdicts as Sidestep makes them, one for NAME@takes.example each."""
+def approve(connection: Connection, *names: str, **more: Any) -> None:
+    """Verdicts as Sidestep makes them, one for NAME@takes.example each; `more`: fields of all of them."""
     with Publisher(connection) as publisher:
         for name in names:
             verdict = Verdict(
                 id=name, to=f"{name}@takes.example", service="shop", decision="approved", action="send",
                 evidence=LogPosition("email-evidence", 0, 0), versions=Versions("1"), decided_at=1.0,
-                metadata={"subject": "Your\norder", "text": "On its way. Grüße"},
+                metadata={"subject": "Your\norder", "text": "On its way. Grüße"}, **more,
             )  # fmt: skip
             publisher.publish_bytes(APPROVED.name, encode(verdict), b"one partition")
 
@@ -292,3 +296,69 @@ def test_a_mailer_tells_what_was_refused(
     )
     assert "550 5.1.1 user unknown" == record.value.reply
     assert ["here"] == handler.took
+
+
+def test_a_mailer_sends_neither_tests_nor_what_has_expired(
+    clean_topics: Connection, relay: tuple[Relay, str], tmp_path: Path, wait_until: WaitUntil
+) -> None:
+    """Both have been approved; what expires later is sent."""
+    handler, address = relay
+    approve(clean_topics, "test", test=True)
+    approve(clean_topics, "late", expires_at=time.time() - 1)
+    approve(clean_topics, "early", expires_at=time.time() + 3600)
+    options = ["--broker", clean_topics, "--relay", address, "--database", tmp_path / "sent.sqlite"]
+    running = Running(tmp_path / "mailer.log", "mailer.py", *options)
+    wait_until(lambda: "shop/early: sent" in running.said, 30)
+    running.kill()
+    assert "shop/test: a test, which nobody is to get\nshop/late: expired: not sent\n" in running.said
+    assert ["early"] == handler.took
+
+
+def test_a_mailer_gives_up_on_a_relay_when_mail_would_come_too_late(
+    clean_topics: Connection, tmp_path: Path, wait_until: WaitUntil
+) -> None:
+    """A relay that is away does not make it send what has expired meanwhile."""
+    approve(clean_topics, "late", expires_at=time.time() + 5)
+    options = ["--broker", clean_topics, "--relay", "127.0.0.1:1", "--database", tmp_path / "sent.sqlite"]
+    running = Running(tmp_path / "mailer.log", "mailer.py", *options)
+    wait_until(lambda: "shop/late: expired: not sent" in running.said, 30)
+    running.kill()
+
+
+def test_an_auditor_proves_what_workers_have_written(workers: str, wait_until: WaitUntil) -> None:
+    """All of it. What somebody puts among the verdicts, or takes away, is named by its place."""
+    run("service.py", "--broker", workers, "ada@takes.example", "kim@takes-none.example")
+    assert (0, "proved=2/2\n") == run("auditor.py", "--broker", workers)
+    with Subscription(workers, [REJECTED.name], start="earliest") as rejected:
+        (record,) = rejected.batch(10, 10)
+    place, octets = TopicPartition(REJECTED.name, record.partition), encode(record.value)
+    producer, client = Producer({"bootstrap.servers": workers}), AdminClient({"bootstrap.servers": workers})
+    for forged in (octets.replace(b'"drop"', b'"send"'), octets, b"{}"):
+        producer.produce(place.topic, forged, partition=place.partition)
+    assert 0 == producer.flush(20)
+    code, said = run("auditor.py", "--broker", workers)
+    *faults, last = said.splitlines()
+    follows = f"email-evidence/{record.partition}/{record.value.evidence.offset}"
+    assert (1, "proved=2/5") == (code, last)
+    assert [
+        rf"differs: email-rejected/{place.partition}/\d+ is not what follows from {follows}",
+        rf"repeated: email-rejected/{place.partition}/\d+ stands there once before",
+        rf"extra: email-rejected/{place.partition}/\d+ follows from nothing in the log",
+    ] == [re.sub(r"(email-rejected/\d+/)\d+", r"\1\\d+", fault) for fault in faults]
+    place.offset = OFFSET_END
+    client.delete_records([place])[place].result(20)
+    missing = f"missing: nothing stands in email-rejected of {follows}"
+    assert (1, f"{missing}\nproved=1/2\n") == run("auditor.py", "--broker", workers)
+
+
+def test_an_auditor_without_the_beginning_says_so(clean_topics: Connection) -> None:
+    """Verdicts rest on all of the log before them."""
+    place = TopicPartition(EVIDENCE.name, 1)
+    producer = Producer(clean_topics.librdkafka())
+    producer.produce(place.topic, b"{}", partition=place.partition)
+    assert 0 == producer.flush(20)
+    place.offset = OFFSET_END
+    client = AdminClient(clean_topics.librdkafka())  # a variable: nothing is answered to one that is gone
+    client.delete_records([place])[place].result(20)
+    code, said = run("auditor.py", "--broker", clean_topics)
+    assert (2, True) == (code, said.startswith("it can't be told: email-evidence/1 begins at 1:"))
