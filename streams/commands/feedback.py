@@ -1,16 +1,20 @@
 """`sidestep parse-feedback` and `sidestep feedback check`: outcomes of a report or webhook body; the rules' linter."""
 
+import time
 import tomllib
 from pathlib import Path
 from typing import IO, Any
 
 import click
 
+from sidestep.schemas import Bounce
+from sidestep.schemas.codec import ContractError
 from sidestep.streams.screen.feedback.classify import FILES, Classifier, compiled, shipped_texts
 from sidestep.streams.screen.feedback.lint import every_rule, problems
 from sidestep.streams.screen.feedback.outcome import Outcome
 from sidestep.streams.screen.feedback.parse import parse
 from sidestep.streams.screen.feedback.reasons import load_reasons
+from sidestep.streams.screen.intake import read_feedback
 from sidestep.streams.terminal import json_line, printable
 
 SHOWN = ("kind", "recipient", "status", "reply", "reason", "hard", "scope")
@@ -24,12 +28,21 @@ ALSO = ("code", "event", "id", "intent_id", "service", "rule", "source")
 def parse_feedback(messages: tuple[IO[bytes], ...], as_json: bool, content_type: str) -> None:
     """Read each FILE (- is standard input): a delivery report, a complaint, a bounce in any words, or a webhook body.
 
-    Asks no broker and changes nothing. kind is bounce, complaint, trap, delivered, engagement or none.
+    Asks no broker and changes nothing. kind is bounce, complaint, trap, delivered, engagement or none. The exit code is
+    1 where Screen could make nothing of a file, which would be a dead letter then; standard error says why.
     """
+    unread = False
     for message in messages:
-        name = getattr(message, "name", "-")
-        for outcome in parse(message.read(), content_type):
+        name, octets = getattr(message, "name", "-"), message.read()
+        for outcome in parse(octets, content_type):
             click.echo(_json_line(name, outcome) if as_json else _text_line(name, outcome))
+        try:
+            read_feedback(octets, Bounce, content_type, time.time())
+        except ContractError as error:
+            unread = True
+            click.echo(printable(f"{name}: {error}"), err=True)
+    if unread:
+        raise SystemExit(1)
 
 
 def _json_line(name: str, outcome: Outcome) -> str:
@@ -40,12 +53,14 @@ def _text_line(name: str, outcome: Outcome) -> str:
     final = "hard" if outcome.hard else "soft" if outcome.kind == "bounce" else ""
     words = (
         outcome.kind,
+        outcome.event if outcome.event != outcome.kind else "",
         outcome.recipient or "-",
         outcome.reason,
         final,
         outcome.scope,
         outcome.status,
         f"({outcome.rule})",
+        f"intent {'/'.join(filter(None, (outcome.service, outcome.intent_id)))}" if outcome.intent_id else "",
     )
     return printable(f"{name}: " + " ".join(word for word in words if word and word != "()"))
 

@@ -1,4 +1,5 @@
-"""sidestep publish: intents or feedback from lines of JSON, and the verdicts on them for whoever waits."""
+"""sidestep publish: intents or feedback from lines of JSON, or a file of feedback whole; and the verdicts for whoever
+waits."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +16,7 @@ from sidestep.schemas.reading import read_intent, read_own_feedback
 from sidestep.streams.commands.answers import Awaited, wait_for
 from sidestep.streams.commands.options import broker_option, signer_given, signer_options
 from sidestep.streams.commands.render import as_json_line, as_text_line
+from sidestep.streams.commands.whole import is_whole, send_whole
 from sidestep.streams.settings import load
 from sidestep.streams.terminal import printable
 from sidestep.topics.catalog import APPROVED, BOUNCES, BY_NAME, ENGAGEMENT, INTENTS, REJECTED
@@ -41,6 +43,12 @@ Read = Callable[[bytes], Model]
     help=f"{', '.join(WRITABLE)}, or one of these that a service has to itself: email-intents.NAME.",
 )
 @click.option("--no-check", is_flag=True, help="Send the lines as they are, whatever is in them.")
+@click.option(
+    "--whole/--lines",
+    "as_one",
+    default=None,
+    help="Feedback: FILE is one record, a report or a webhook's body.  [default: --whole for *.eml and *.json]",
+)
 @click.option("--wait", is_flag=True, help="Show the verdict on each intent.")
 @click.option(
     "--timeout",
@@ -62,6 +70,7 @@ def publish(
     file: IO[bytes],
     topic: str,
     no_check: bool,
+    as_one: bool | None,
     wait: bool,
     timeout: float,
     as_json: bool,
@@ -70,21 +79,27 @@ def publish(
     key_file: str | None,
     broker: str | None,
 ) -> None:
-    """Publish each line of FILE (- is standard input), a JSON object.
+    """Publish each line of FILE (- is standard input), a JSON object; or a bounce, or a webhook's body, whole.
 
     A line that breaks the contract, as Screen would find it, is reported with its number and left out; the exit code is
-    1 then. With --wait it is 1 as well where a verdict has not come.
+    1 then. Of a file that is sent whole it is said what Screen will read in it. With --wait the exit code is 1 as well
+    where a verdict has not come.
     """
     from sidestep.topics.cluster import admin_client, require
     from sidestep.topics.subscribe import Subscription
 
     if wait and (no_check or general_of(topic) != INTENTS.name):
         raise click.UsageError("--wait is for intents that are checked: only they have verdicts to wait for")
+    whole = is_whole(file, topic, as_one)
     strange = _unknown_streams(policy_file)
     signer = signer_given(key_id, key_file)
     connection = load(broker=broker).connection
     # says at once what would otherwise be said after the delivery deadline
     require(admin_client(connection), connection, [topic])
+    if whole:
+        with Publisher(connection, signer=signer) as publisher:
+            send_whole(publisher, topic, file, not no_check)
+        return
     awaited = Awaited()
     with ExitStack() as open_until_told:
         # the reader comes first: it begins with what is published from now on

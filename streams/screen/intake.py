@@ -10,6 +10,7 @@ from sidestep.schemas.codec import ContractError, encode
 from sidestep.schemas.reading import Feedback, read_own_feedback
 from sidestep.streams.screen.feedback.outcome import Outcome, to_feedback
 from sidestep.streams.screen.feedback.parse import parse
+from sidestep.streams.screen.feedback.unknown import ODD_FIELD, why_unknown
 
 UNREADABLE = "undefined"
 """The parser's reason for what it could make nothing of."""
@@ -32,11 +33,11 @@ def read_feedback(value: bytes | None, kind: type[Feedback], form: str, now: flo
         pass  # neither is ours: what follows reads everybody else's
     outcomes = parse(value, form)
     if all(outcome.kind == "none" and outcome.reason == UNREADABLE for outcome in outcomes):
-        raise ours
+        raise ContractError(ours.code, why_unknown(value, str(ours), outcomes[0].source))
     try:
         return [feedback for outcome in outcomes if (feedback := _of_outcome(outcome, now)) is not None]
     except (UnicodeEncodeError, ContractError):
-        raise ours from None  # half a surrogate pair, or a field that no provider sends so
+        raise ContractError(ours.code, ODD_FIELD) from None  # half a surrogate pair, a NUL
 
 
 def _of_outcome(outcome: Outcome, now: float) -> Feedback | None:

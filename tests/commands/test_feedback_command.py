@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner
 
 from sidestep.streams.commands.feedback import feedback, parse_feedback
@@ -31,6 +32,46 @@ def test_a_line_for_people() -> None:
     """From standard input, without --json."""
     done = CliRunner().invoke(parse_feedback, ["-"], input=BODY)
     assert "bounce kuro@example.net userunknown hard recipient 5.1.1" in done.output
+
+
+def test_a_line_tells_what_happened_and_to_which_intent() -> None:
+    """A press of a link and an unsubscription are two things."""
+    event = {
+        "email": "ada@example.org",
+        "timestamp": 1714979289,
+        "sg_message_id": "m1",
+        "sidestep_intent_id": "order-17",
+    }
+    body = [event | {"event": "open", "sg_event_id": "1"}, event | {"event": "unsubscribe", "sg_event_id": "2"}]
+    done = CliRunner().invoke(parse_feedback, ["-"], input=json.dumps(body))
+    opened, gone = done.output.splitlines()
+    assert opened.endswith("engagement opened ada@example.org intent order-17")
+    assert gone.endswith("engagement unsubscribed ada@example.org intent order-17")
+    assert 0 == done.exit_code
+
+
+@pytest.mark.parametrize(
+    ("octets", "why"),
+    [
+        ("", "neither our schema nor any report or webhook that we know"),
+        ('{"event": "bounced", "who": "me@example.org"}', "neither our schema nor any report or webhook that we know"),
+        ('[{"event": "open",', "it begins as JSON does, and is none"),
+        ('{"Type": "SubscriptionConfirmation", "SubscribeURL": "https://sns.example/t0ken"}', "opens the SubscribeURL"),
+        ('{"Type": "UnsubscribeConfirmation"}', "a subscription has ended"),
+        ('{"notificationType": "Send", "mail": {}}', "a webhook's body of ses, in which nothing stands that counts"),
+        ('{"recipient": "ada@example.org", "status": "9.9"}', "`$.status`"),
+    ],
+)
+def test_what_screen_could_not_read_leaves_with_1_and_says_why(tmp_path: Path, octets: str, why: str) -> None:
+    """So that a CI can look at what it recorded; without quoting what stands there, and after all files were read."""
+    strange, known = tmp_path / "strange", tmp_path / "known"
+    strange.write_text(octets)
+    known.write_text(BODY)
+    done = CliRunner().invoke(parse_feedback, [str(strange), str(known)])
+    assert (1, True) == (done.exit_code, "kuro@example.net userunknown" in done.stdout)
+    assert why in done.stderr
+    assert done.stderr.startswith(f"{strange}: ")
+    assert "t0ken" not in done.stderr and "me@example.org" not in done.stderr
 
 
 def test_the_rules_are_checked() -> None:

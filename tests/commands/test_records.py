@@ -1,5 +1,6 @@
 """sidestep publish and sidestep tail, as a shell user sees them."""
 
+import base64
 import json
 import subprocess
 import sys
@@ -109,6 +110,32 @@ def test_standard_input_and_other_topics(clean_topics: Connection) -> None:
     line = '{"recipient":"ada@example.org","kind":"opened"}'
     result = run("publish", "--broker", str(clean_topics), "--topic", "email-engagement", "-", stdin=line + "\n" + line)
     assert (result.exit_code, result.stderr) == (0, "2 published to email-engagement\n")
+
+
+def test_a_report_or_a_webhooks_body_is_sent_whole(clean_topics: Connection, tmp_path: Path) -> None:
+    """Octet for octet with its content type, and it is told what Screen will read; lines of JSON go as lines where that
+    is said, and what would be a dead letter is not sent."""
+    body = [{"email": "ada@example.org", "event": event, "sg_event_id": event} for event in ("bounce", "open", "open")]
+    file = tmp_path / "sendgrid.json"
+    file.write_text(json.dumps(body, indent=2) + "\n")
+    to_bounces = ("publish", "--broker", str(clean_topics), "--topic", "email-bounces")
+    result = run(*to_bounces, str(file))
+    assert (0, "published whole to email-bounces: 1 bounce, 1 opened\n") == (result.exit_code, result.stderr)
+    (record,) = tail(clean_topics, "--topic", "email-bounces", "--count", "1", "--timeout", "10")
+    assert file.read_bytes() == base64.b64decode(record["value_base64"])
+    assert {"content-type": "application/json"} == record["headers"]
+    lines = tmp_path / "lines.json"
+    lines.write_text('{"recipient":"ada@example.org"}\n' * 2)
+    refused = run(*to_bounces, str(lines))
+    assert (1, True) == (refused.exit_code, "not published: " in refused.stderr and "--lines" in refused.stderr)
+    assert "2 published to email-bounces\n" == run(*to_bounces, "--lines", str(lines)).stderr
+    mail = "From: a@example.org\nSubject: hello\n\nhow are you?\n"
+    assert 1 == run(*to_bounces, "--whole", "-", stdin=mail).exit_code
+    assert (
+        "published whole to email-bounces: unchecked\n"
+        == run(*to_bounces, "--whole", "--no-check", "-", stdin=mail).stderr
+    )
+    assert 2 == run("publish", "--whole", "-", stdin=mail).exit_code
 
 
 def test_unchecked_lines_go_out_as_they_are_and_are_shown_as_they_are(clean_topics: Connection) -> None:

@@ -1,0 +1,36 @@
+"""Octets that are no feedback we know: what they are, in a sentence for whoever sent them. Pure."""
+
+import json
+from typing import Any
+
+from sidestep.streams.screen.feedback.mime import OCTETS_MAX
+from sidestep.streams.screen.feedback.webhooks.event import table
+
+NEITHER = "neither our schema nor any report or webhook that we know"
+CONFIRMATION = (
+    "Amazon SNS asks whether this subscription is wanted, and sends nothing before somebody opens the SubscribeURL of "
+    "this record, once; `sidestep receive` does so by itself"
+)
+"""https://docs.aws.amazon.com/sns/latest/dg/sns-message-and-json-formats.html"""
+ODD_FIELD = "a report or a webhook that we know, with a field that no server and no provider sends so"
+ENDED = "Amazon SNS says that a subscription has ended: nothing comes by it any more"
+ANSWERS = {"SubscriptionConfirmation": CONFIRMATION, "UnsubscribeConfirmation": ENDED}
+"""By the `Type` of what SNS asks itself."""
+
+
+def why_unknown(value: bytes, ours: str, source: str = "") -> str:
+    """`ours`: why it is not in our schema. `source`: the provider whose webhook it is all the same. No value of it is
+    quoted."""
+    try:
+        body: Any = json.loads(value[: OCTETS_MAX * 4], strict=False)
+    except (ValueError, RecursionError):
+        like_json = value[:200].lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"[")
+        return f"{NEITHER}: it begins as JSON does, and is none" if like_json else f"{NEITHER} ({ours})"
+    fields = table(body)
+    if "recipient" in fields:
+        return ours
+    if source:
+        return ANSWERS.get(
+            str(fields.get("Type")), f"a webhook's body of {source}, in which nothing stands that counts"
+        )
+    return f"{NEITHER} ({ours})"
