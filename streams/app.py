@@ -13,6 +13,7 @@ from confluent_kafka import KafkaError
 from sidestep.streams.deadline import LEAVE_SECONDS, Deadline
 from sidestep.streams.errors import PartitionsChanged, WorkerCrashed
 from sidestep.streams.observe.credentials import read_credentials
+from sidestep.streams.observe.disk import read_disk
 from sidestep.streams.observe.report import Report
 from sidestep.streams.partition_note import PartitionNote, grown, is_draining
 from sidestep.streams.roles import load_role
@@ -65,6 +66,7 @@ class Worker:
         self.failure: Exception | None = None
         self.report = Report()
         read_credentials(self.report.metrics, settings)
+        read_disk(self.report.metrics, settings.data)
 
     async def run(self) -> None:
         """Work until stop() or a failure. Raises the failure."""

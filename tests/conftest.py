@@ -16,6 +16,7 @@ from prometheus_client.core import Metric
 from sidestep.streams.local.embedded_config import quick_start
 from sidestep.streams.local.embedded_kafka import EmbeddedKafka
 from sidestep.streams.observe.credentials import read_credentials
+from sidestep.streams.observe.disk import read_disk
 from sidestep.streams.observe.report import Report
 from sidestep.streams.roles import ROLES, load_role
 from sidestep.streams.roles.role import Context
@@ -136,6 +137,7 @@ async def _metric_families(folder: Path) -> list[Metric]:
     partitions = {topic.name: topic.partitions for topic in CATALOG}
     settings = Settings(data_dir=str(folder))
     read_credentials(report.metrics, settings)
+    read_disk(report.metrics, settings.data)
     context = Context(settings, partitions, report, print, print)
     roles = [load_role(name)(context) for name in ROLES]
     families = report.metrics.families()

@@ -5,7 +5,7 @@ import time
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
-from sidestep.schemas import Evidence, Verdict
+from sidestep.schemas import Evidence
 from sidestep.schemas.codec import decode_evidence, encode
 from sidestep.streams.chain import CHAIN, ROW, ChainRow, Pairs, advanced, begins
 from sidestep.streams.chain import HEADER as CHAINED
@@ -35,6 +35,8 @@ class Judged:
     transaction_seconds: float = 0.0
     decisions: Counter[tuple[str, str]] = field(default_factory=Counter)
     """Verdicts by (decision, action)."""
+    services: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """Verdicts by (service, action), without those on test intents."""
     rules: Counter[str] = field(default_factory=Counter)
     tests: Counter[str] = field(default_factory=Counter)
     """Verdicts on test intents by action."""
@@ -105,13 +107,18 @@ class Judge:
         took = ledger.commit(outgoing, writes, records[-1].offset())
         self._chain = chain
         verdicts = decided.verdicts
+        services: Counter[tuple[str, str]] = Counter(
+            [(verdict.service, verdict.action) for verdict in verdicts if not verdict.test]
+        )
+        tests: Counter[str] = Counter([verdict.action for verdict in verdicts if verdict.test])
         return Judged(
             records=len(records),
             seconds=time.monotonic() - began,
             transaction_seconds=took,
-            decisions=_decisions(verdicts),
+            decisions=_decisions(services, tests),
+            services=services,
             rules=Counter([rule.id for verdict in verdicts if verdict.rules for rule in verdict.rules]),
-            tests=Counter([verdict.action for verdict in verdicts if verdict.test]),
+            tests=tests,
             dead_letters=len(dead),
             marked=Counter(state.marked),
             stray=Counter(state.stray),
@@ -184,9 +191,11 @@ def _linked(link: bytes, topic: str, partition: int, verdicts: list[Keyed], sign
     return signed
 
 
-def _decisions(verdicts: list[Verdict]) -> Counter[tuple[str, str]]:
+def _decisions(services: Counter[tuple[str, str]], tests: Counter[str]) -> Counter[tuple[str, str]]:
     """The action says the decision."""
-    by_action = Counter([verdict.action for verdict in verdicts])
+    by_action = Counter(tests)
+    for (_, action), count in services.items():
+        by_action[action] += count
     return Counter(
         {("approved" if action == "send" else "rejected", action): count for action, count in by_action.items()}
     )

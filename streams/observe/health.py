@@ -119,6 +119,11 @@ class Health:
         """Nothing of a partition is judged until an operator has done something."""
         self._resting[partition] = why
 
+    @property
+    def reading_back(self) -> int:
+        """Partitions whose ledgers are being read back."""
+        return len(self._recovering)
+
     def recovered(self, partition: Partition) -> None:
         """The ledger of a partition is complete."""
         self._resting.pop(partition, None)

@@ -4,6 +4,11 @@ LABEL_VALUES = 50
 OTHER = "other"
 
 
+def named(service: str) -> str:
+    """A service's name as a label's value: who calls a service by an address has it counted among the others."""
+    return OTHER if "@" in service else service
+
+
 class LabelBounds:
     """The label values seen so far, at most LABEL_VALUES for each label name."""
 

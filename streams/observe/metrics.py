@@ -138,6 +138,10 @@ class Metrics:
         partitions that nobody has, by role."""
         self._scrape.group_lag, self._scrape.unassigned = lag, unassigned
 
+    def read_recovering(self, source: Callable[[], int]) -> None:
+        """`source` gives the number of partitions whose ledgers are being read back."""
+        self._scrape.recovering = source
+
     def read_resting(self, source: ByName) -> None:
         """`source` gives the number of partitions that rest, by role."""
         self._scrape.resting = source

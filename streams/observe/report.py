@@ -32,6 +32,7 @@ class Report:
         self._group_lags: dict[tuple[str, str, int], int] = {}
         self._untold: set[str] = set()
         self.metrics.read_ready(lambda: self.health.readyz()[0] == 200)
+        self.metrics.read_recovering(lambda: self.health.reading_back)
         self.metrics.read_resting(lambda: {role: len(tps) for role, tps in self._resting.items()})
         self.metrics.read_lag(lambda: {(tp.topic, tp.partition): lag for tp, lag in self._lags.items()})
         self.metrics.read_group(lambda: self._group_lags, lambda: {r: len(tps) for r, tps in self._unassigned.items()})

@@ -36,6 +36,7 @@ class Scrape(Collector):
         self.assigned: ByName = dict
         self.unassigned: ByName = dict
         self.resting: ByName = dict
+        self.recovering: Callable[[], int] | None = None
         self.ledgers: dict[str, ByName] = {}
         self.set_aside: dict[str, Callable[[], int]] = {}
         self.snapshots: dict[str, Callable[[], SnapshotFigures]] = {}
@@ -56,12 +57,14 @@ class Scrape(Collector):
         yield self._by_role("sidestep_partitions_unassigned", about, self._read("unassigned", self.unassigned))
         about = "Partitions of this worker in which a transaction hangs that an operator has to end."
         yield self._by_role("sidestep_partitions_resting", about, self._read("resting", self.resting))
+        about = "Partitions of this worker whose ledgers are being read back."
+        yield self._one("sidestep_partitions_recovering", about, self.recovering)
         yield self._ledger_keys()
         counts = {role: self._read("set-aside", count) for role, count in self.set_aside.items()}
         known = {role: count for role, count in counts.items() if count is not None}
         yield self._by_role("sidestep_ledger_set_aside", "Damaged databases set aside.", known)
         yield from self._snapshots()
-        yield self._ready()
+        yield self._one("sidestep_ready", "1 while /readyz answers 200.", self.ready)
         for source, families in self._others.items():
             yield from self._read(source, lambda: list(families())) or ()  # noqa: B023 - called here
 
@@ -107,10 +110,10 @@ class Scrape(Collector):
             failed.add_metric((role,), figures.failed)
         yield from (taken, held, octets, failed)
 
-    def _ready(self) -> Metric:
-        family = GaugeMetricFamily("sidestep_ready", "1 while /readyz answers 200.")
-        if self.ready is not None:
-            family.add_metric((), float(self._read("ready", self.ready) or False))
+    def _one(self, name: str, about: str, source: Callable[[], float] | None) -> Metric:
+        family = GaugeMetricFamily(name, about)
+        if source is not None:
+            family.add_metric((), float(self._read(name.removeprefix("sidestep_"), source) or 0))
         return family
 
     def _read(self, source: str, read: Callable[[], T]) -> T | None:

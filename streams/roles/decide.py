@@ -13,6 +13,7 @@ from sidestep.streams.decide.engine import ENGINE
 from sidestep.streams.decide.judge import Judge, Judged
 from sidestep.streams.decide.tables import CLOCK, CONTROL, DEDUPLICATION_SECONDS
 from sidestep.streams.errors import PartitionsChanged, RightsError
+from sidestep.streams.observe.labels import named
 from sidestep.streams.observe.metrics import Count, Done, Labelled
 from sidestep.streams.partition_note import differs
 from sidestep.streams.roles.held_up import HeldUp
@@ -35,6 +36,9 @@ OUTAGE_SECONDS = 7 * 86_400
 """RocksDB drops old ids by the wall clock, the fold by log time: they may differ by an outage of this length."""
 
 VERDICTS = Count("sidestep_verdicts_total", "Verdicts in committed transactions.", ("decision", "action"))
+SERVICES = Count(
+    "sidestep_service_verdicts_total", "Of those verdicts, those on real intents, by service.", ("service", "action")
+)
 RULES = Count("sidestep_verdict_rules_total", "Rules that fired in those verdicts.", ("rule",))
 TESTS = Count("sidestep_test_verdicts_total", "Of those verdicts, those on test intents.", ("action",))
 TRAPS = Count("sidestep_known_traps_total", "New known traps, by who has reported them.", ("by",))
@@ -86,7 +90,7 @@ class DecideRole(StageRole[Judged]):
             ends=ledger.offsets.ends,
             end=lambda: _end_hanging(settings, context.partitions),
         )
-        context.report.metrics.declare(VERDICTS, RULES, TESTS, TRAPS, STRAY)
+        context.report.metrics.declare(VERDICTS, SERVICES, RULES, TESTS, TRAPS, STRAY)
         context.report.metrics.read("policies", lambda: policy_families(judges))
 
     def chores(self) -> Iterable[Coroutine[Any, Any, None]]:
@@ -160,6 +164,7 @@ def _measured(judged: Judged) -> Done:
     dead_letters = {"not-evidence": judged.dead_letters} if judged.dead_letters else {}
     counts: dict[Count, Labelled] = {
         VERDICTS: judged.decisions,
+        SERVICES: {(named(service), action): count for (service, action), count in judged.services.items()},
         RULES: judged.rules,
         TESTS: judged.tests,
         TRAPS: judged.marked,

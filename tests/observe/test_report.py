@@ -58,6 +58,20 @@ def test_a_partition_that_rests_is_seen() -> None:
     assert outcomes == _sample(report, "sidestep_hanging_transactions_total")
 
 
+def test_ledgers_that_are_read_back_are_counted() -> None:
+    """Until they are complete, or have gone elsewhere: an alert goes by it."""
+    report = Report()
+    other = Partition(FIRST.topic, FIRST.partition + 1)
+    report.plays("judge")
+    report.assigned("judge", {FIRST, other})
+    report.recovering(FIRST, 0, 5_000)
+    report.recovering(other, 0, 0)
+    assert {(): 2} == _sample(report, "sidestep_partitions_recovering")
+    report.recovered("judge", FIRST, 5_000, 1.0)
+    report.assigned("judge", {FIRST})
+    assert {(): 0} == _sample(report, "sidestep_partitions_recovering")
+
+
 def test_a_finished_batch_is_progress() -> None:
     """It is counted, and a worker with lag is not stalled by it."""
     report = Report()
