@@ -33,6 +33,7 @@ COMMANDS = {
         f"{PACKAGE}.check_address:check_address",
         "Say what is known of addresses, and whether mail is sent.",
     ),
+    "import": (f"{PACKAGE}.import_list:import_list", "Check a CSV file of addresses before a campaign."),
     "parse-feedback": (f"{PACKAGE}.feedback:parse_feedback", "Read bounces, complaints and webhook bodies."),
     "feedback": (f"{PACKAGE}.feedback:feedback", "Check the rules for bounces."),
     "policy": (f"{PACKAGE}.policy:policy", "Check and explain the policy file."),

@@ -116,3 +116,7 @@ class ChainRefused(SidestepError):
 
 class BacktestFailed(SidestepError):
     """A backtest could not be carried through."""
+
+
+class ImportFailed(SidestepError):
+    """A list could not be checked; no answer was written."""

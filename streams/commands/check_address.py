@@ -3,9 +3,8 @@ given."""
 
 import asyncio
 import io
-import socket
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
@@ -17,16 +16,15 @@ from sidestep.streams.commands.lines import BOM, NotAnAddress, address_in, arriv
 from sidestep.streams.decide.policy_file import read_policy
 from sidestep.streams.decide.policy_text import parse as parse_policy
 from sidestep.streams.decide.rules.address import UNKNOWN
-from sidestep.streams.errors import SettingsError
 from sidestep.streams.screen.address.parse import ParsedAddress
 from sidestep.streams.screen.examiner import Examiner
 from sidestep.streams.screen.findings import Subject, subject
 from sidestep.streams.screen.lists.classes import Lists, load_lists
 from sidestep.streams.screen.lists.domain_facts import DomainBook
 from sidestep.streams.screen.lists.typo import suggest
-from sidestep.streams.screen.sources.answers import NOT_ASKED, OFFLINE, Answers
-from sidestep.streams.screen.sources.build import open_sources
-from sidestep.streams.settings import Settings, load, name_servers
+from sidestep.streams.screen.sources.answers import NOT_ASKED, Answers
+from sidestep.streams.screen.sources.asked import sources_asked
+from sidestep.streams.settings import Settings, load
 from sidestep.streams.terminal import json_line, printable
 from sidestep.streams.web.validate.answer import Answerer, CurrentVersions, Result
 
@@ -163,21 +161,10 @@ async def _check_all(
     """False if a line held no address. Raises SettingsError, PolicyError, SourcesError, OSError."""
     lists, policy = load_lists(), parse_policy(read_policy(settings))
 
-    def checker(find: Find, unasked: Answers, feeds: Callable[[], Mapping[str, str]] = dict) -> LineChecker:
-        versions = CurrentVersions(policy.version, lists.versions, feeds)
-        return LineChecker(find, lists, Answerer(policy, lists, versions), settings.dns_concurrency, unasked, stream)
-
-    if offline:
-        return await _pump(streams, checker(_offline, OFFLINE), write)
-    servers = name_servers(settings)
-    sources = open_sources(settings, servers and [_address_of(host, port) for host, port in servers])
-    try:
-        await sources.prepare()
-        feeds = sources.feeds
-        versions = (lambda: feeds.book.versions) if feeds is not None else dict[str, str]
-        return await _pump(streams, checker(sources.inquiry.ask, NOT_ASKED, versions), write)
-    finally:
-        await sources.close()
+    async with sources_asked(settings, offline) as asked:
+        answerer = Answerer(policy, lists, CurrentVersions(policy.version, lists.versions, asked.versions))
+        checker = LineChecker(asked.ask, lists, answerer, settings.dns_concurrency, asked.unasked, stream)
+        return await _pump(streams, checker, write)
 
 
 async def _pump(streams: tuple[IO[bytes], ...], checker: LineChecker, write: Write) -> bool:
@@ -216,20 +203,6 @@ async def _numbered(streams: tuple[IO[bytes], ...]) -> AsyncIterator[tuple[int, 
 
 async def _known(answer: Result | BadLine) -> Result | BadLine:
     return answer
-
-
-async def _offline(_: ParsedAddress) -> Answers:
-    return OFFLINE
-
-
-def _address_of(host: str, port: int) -> tuple[str, int]:
-    """`localhost` is fine for a person at a shell; a resolver needs the address."""
-    if not 0 < port < 65_536:
-        raise SettingsError(f"name server {host!r}: {port} is no port")
-    try:
-        return str(socket.getaddrinfo(host, None, type=socket.SOCK_DGRAM)[0][4][0]), port
-    except (OSError, UnicodeError) as error:
-        raise SettingsError(f"name server {host!r}: {error}; give its IP address") from None
 
 
 def _json(answer: Result | BadLine) -> str:

@@ -232,6 +232,7 @@ OF_FILES = {
     "parse-feedback",
     "feedback",
     "check-address",
+    "import",
     "policy",
     "signers",
     "verdict-keys",
@@ -299,6 +300,14 @@ def test_files_steer_no_terminal(tmp_path: Path) -> None:
     _assert_tame(_run("check-address", "--offline", text=f"{stranger}\n", code=0).output)
     _assert_tame(_run("check-address", "--offline", text=f"{{{EVIL}\n".encode(), code=1).output)
     _assert_tame(_run("check-address", "--offline", "--json", text=f"{stranger}\n").output)
+    listed = tmp_path / "list.csv"
+    # no line ends: a row of a CSV file may have some, but a column that is found by its name has none
+    evil = EVIL.replace("\r", "").replace("\n", "")
+    listed.write_text(f"a{evil},email,source\n" + f"{evil},x{evil}@d.example,s{evil}\n" * 30, "utf-8")
+    page = tmp_path / "page.html"
+    options = ("--offline", "--delimiter", ",", "--html", page, "--source", f"a{evil}")
+    _assert_tame(_run("import", listed, *options, code=1).output)
+    assert not set(page.read_text("utf-8")) & set("\x1b\x07\x9b\x7f\u202e")
     feed = tmp_path / "feed.txt"
     feed.write_bytes("\n".join(["good.example"] * 20 + [f"x {EVIL}"]).encode())
     _assert_tame(_run("lists", "check", feed, "--kind", "domains", code=1).output)
