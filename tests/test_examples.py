@@ -4,15 +4,17 @@ import contextlib
 import http.client
 import json
 import re
+import sqlite3
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
@@ -23,7 +25,7 @@ from sidestep.schemas import LogPosition, Verdict, Versions
 from sidestep.schemas.codec import encode
 from sidestep.streams.local.nameserver import NameServer
 from sidestep.topics import Connection, Publisher, Subscription
-from sidestep.topics.catalog import APPROVED, BOUNCES, EVIDENCE, REJECTED
+from sidestep.topics.catalog import APPROVED, BOUNCES, ENGAGEMENT, EVIDENCE, REJECTED
 from tests.canaries import CANARY_ZONES
 from tests.fixture_types import WaitUntil
 from tests.guarantees.harness.workers import free_port
@@ -36,6 +38,7 @@ ZONES = CANARY_ZONES | {
     "takes.example": ["MX 10 mx.takes.example."],
     "mx.takes.example": ["A 93.184.215.14"],
     "takes-none.example": ["MX 0 ."],
+    "gmail.com": ["MX 10 mx.takes.example."],
 }
 
 
@@ -47,7 +50,7 @@ def command(name: str, *arguments: object) -> list[str]:
 def run(name: str, *arguments: object) -> tuple[int, str]:
     """Exit code and what it said, of an example that ends by itself."""
     done = subprocess.run(command(name, *arguments), capture_output=True, text=True, timeout=60, check=False)
-    assert done.stderr == ""
+    assert done.stderr == "", done.stderr[-3000:]
     return done.returncode, done.stdout
 
 
@@ -109,6 +112,24 @@ def test_a_service_says_that_a_verdict_is_missing(clean_topics: Connection) -> N
     assert (1, "") == run("service.py", "--broker", clean_topics, "--wait", "1", "ada@takes.example")
 
 
+def test_a_service_needs_no_more_than_json_and_a_client(workers: str) -> None:
+    """A verdict for each line of the file, which keeps to the published schema; nothing of Sidestep's is imported."""
+    lines = (EXAMPLES / "intents.jsonl").read_bytes().splitlines()
+    schema = json.loads((ROOT / "schemas/json/email-intent.schema.json").read_text("utf-8"))
+    for line in lines:
+        jsonschema.validate(json.loads(line), schema)
+    assert "import sidestep" not in (plain := (EXAMPLES / "plain_service.py").read_text("utf-8"))
+    assert "from sidestep" not in plain
+    code, said = run("plain_service.py", EXAMPLES / "intents.jsonl", "--broker", workers)
+    assert code == 0
+    verdicts = {verdict["id"]: verdict for verdict in map(json.loads, said.splitlines())}
+    assert {"order-4711-receipt": "send", "spring-4711": "drop"} == {
+        intent_id: verdict["action"] for intent_id, verdict in verdicts.items()
+    }
+    assert {"template": "receipt"} == verdicts["order-4711-receipt"]["metadata"]
+    assert "kim@gmail.com" == verdicts["spring-4711"]["suggestion"]
+
+
 POSTMARK = {
     "RecordType": "Bounce",
     "Type": "HardBounce",
@@ -155,6 +176,54 @@ def test_a_webhook_is_refused_while_kafka_is_away(tmp_path: Path, wait_until: Wa
     """Within the time that a provider waits, so that it sends the body again later."""
     with receiver(tmp_path, "127.0.0.1:1", wait_until) as url:
         assert 503 == post(url, json.dumps(POSTMARK).encode())
+
+
+@pytest.mark.slow
+def test_what_came_back_is_kept_once_though_its_reader_is_killed(
+    clean_topics: Connection, tmp_path: Path, wait_until: WaitUntil
+) -> None:
+    """Events that come twice, and a reader killed in the middle: a row for each event of a message of ours."""
+    database = tmp_path / "came-back.sqlite"
+    options = ["--broker", clean_topics, "--database", database]
+    reader = Running(tmp_path / "killed.log", "webhook_consumer.py", *options)
+    try:
+        publish_events(clean_topics, range(500), "m1")
+        wait_until(lambda: kept(database), 60)
+        reader.kill()
+        publish_events(clean_topics, range(1001), "m1", "last")
+        reader = Running(tmp_path / "next.log", "webhook_consumer.py", *options)
+        ends = {("shop", "m1000", "opened", "", None), ("shop", "last", "bounce", "userunknown", 1)}
+        wait_until(lambda: ends <= set(kept(database)), 60)
+    finally:
+        reader.kill()
+    rows = kept(database)
+    assert len(rows) == 1003
+    assert ("shop", "m42", "opened", "", None) in rows
+    assert ("shop", "m1", "bounce", "userunknown", 1) in rows
+    assert re.search(r"email-bounces/\d+/\d+: ", reader.said)  # what nobody can read is told by its place
+    assert not [row for row in rows if "takes.example" in str(row)]
+
+
+def publish_events(connection: Connection, numbers: Iterable[int], *bounced: str) -> None:
+    """SendGrid's event for each number, what nobody can read, a bounce of nobody's message, and Postmark's of each that
+    bounced; each topic's in this order."""
+    with Publisher(connection) as publisher:
+        for number in numbers:
+            opened = {
+                "event": "open", "email": f"m{number}@takes.example", "timestamp": 1795510920,
+                "sg_event_id": f"e{number}", "sidestep_service": "shop", "intent_id": f"m{number}",
+            }  # fmt: skip
+            publisher.publish_bytes(ENGAGEMENT.name, json.dumps([opened]).encode(), b"one partition")
+        bodies = [POSTMARK | {"Metadata": {"sidestep_service": "shop", "intent_id": name}} for name in bounced]
+        for octets in (b"\x00", *(json.dumps(body).encode() for body in (POSTMARK, *bodies))):
+            publisher.publish_bytes(BOUNCES.name, octets, b"one partition", {"content-type": "application/json"})
+
+
+def kept(database: Path) -> list[tuple[object, ...]]:
+    """What the reader of webhooks has on disk; nothing as long as it has not made its table."""
+    with contextlib.closing(sqlite3.connect(database)) as connection, contextlib.suppress(sqlite3.OperationalError):
+        return connection.execute("SELECT service, id, kind, reason, hard FROM came_back").fetchall()
+    return []
 
 
 @contextlib.contextmanager
