@@ -30,8 +30,8 @@ _RECOVERY_SECONDS = (0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 1_800.0)
 BUILD_INFO = "sidestep_build_info"
 """Shown by every process of Sidestep."""
 
-Labelled = Mapping[str, int] | Mapping[tuple[str, str], int]
-"""Numbers by the value of the one label, or by the values of both labels in their order."""
+Labelled = Mapping[str, int] | Mapping[tuple[str, str], int] | Mapping[tuple[str, str, str], int]
+"""Numbers by the value of the one label, or by the values of two or three labels in their order."""
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from sidestep.streams.roles.policy_reload import PolicyReload
 from sidestep.streams.roles.role import Context
 from sidestep.streams.roles.screen_metrics import (
     EVIDENCE_RECORDS,
+    FEEDBACK,
     SIGNATURES,
     TIES,
     dns_families,
@@ -128,7 +129,7 @@ class ScreenRole:
 
     def _contribute(self, metrics: Metrics) -> None:
         bounds = LabelBounds()
-        metrics.declare(EVIDENCE_RECORDS, SIGNATURES, TIES)
+        metrics.declare(EVIDENCE_RECORDS, SIGNATURES, TIES, FEEDBACK)
         metrics.read("parked", self._parked_families)
         metrics.read("dns", lambda: dns_families(self._sources.resolver, bounds))
         metrics.read("sources", lambda: source_families(self._sources.status()))
@@ -204,6 +205,7 @@ class ScreenRole:
             EVIDENCE_RECORDS: screened.kinds,
             SIGNATURES: screened.signatures,
             TIES: screened.ties,
+            FEEDBACK: screened.forms,
         }
         done = Done(len(batch.records), seconds, dead_letters=screened.reasons, counts=counts)
         self._report.batch_done(self.name, batch.tp.topic, done)

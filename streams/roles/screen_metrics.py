@@ -22,6 +22,11 @@ TIES = Count(
     "Events of feedback, by whether a token ties them to a message of ours and whether a signature proves who says so.",
     ("tied", "proved"),
 )
+FEEDBACK = Count(
+    "sidestep_feedback_total",
+    "Outcomes that Screen has read, by provider or form, event, and the rule by which a bounce was understood.",
+    ("provider", "event", "rule"),
+)
 LABELS = ("kind", "source")
 
 

@@ -5,6 +5,8 @@ complaint, a bounce's text or a webhook body (feedback/parse.py), which is slow:
 something that must not count (a vacation note, a test) gives nothing; what says nothing at all raises.
 """
 
+from typing import NamedTuple
+
 from sidestep.schemas import Bounce, Engagement
 from sidestep.schemas.codec import ContractError, encode
 from sidestep.schemas.reading import Feedback, read_own_feedback
@@ -18,26 +20,53 @@ OURS = frozenset({"absurd-time", "control-character", "reserved-name"})
 """Faults of what is in our schema, and nobody else's."""
 
 
+FeedbackForm = tuple[str, str, str]
+"""How an event was told, for the account: who tells so or in what form, the event, and the rule by which a bounce was
+understood; `none` as event for what must not count."""
+
+
+class ReadFeedback(NamedTuple):
+    """What a record says: its events, and how each was told, with what must not count as well."""
+
+    events: list[Feedback]
+    forms: list[FeedbackForm]
+
+
 def read_feedback(value: bytes | None, kind: type[Feedback], form: str, now: float) -> list[Feedback]:
+    """The events of `read_forms`."""
+    return read_forms(value, kind, form, now).events
+
+
+def read_forms(value: bytes | None, kind: type[Feedback], form: str, now: float) -> ReadFeedback:
     """Octets -> events. `kind`: what the topic is for, `form`: the content type, "" if not known. Raises
     ContractError."""
     try:
-        return [read_own_feedback(value, kind, now)]
+        return _ours(read_own_feedback(value, kind, now))
     except ContractError as error:
         ours = error
     if value is None or b"\x00" in value[:1000] or ours.code in OURS:
         raise ours
     try:
-        return [read_own_feedback(value, Engagement if kind is Bounce else Bounce, now)]
+        return _ours(read_own_feedback(value, Engagement if kind is Bounce else Bounce, now))
     except ContractError:
         pass  # neither is ours: what follows reads everybody else's
     outcomes = parse(value, form)
     if all(outcome.kind == "none" and outcome.reason == UNREADABLE for outcome in outcomes):
         raise ContractError(ours.code, why_unknown(value, str(ours), outcomes[0].source))
     try:
-        return [feedback for outcome in outcomes if (feedback := _of_outcome(outcome, now)) is not None]
+        events = [feedback for outcome in outcomes if (feedback := _of_outcome(outcome, now)) is not None]
     except (UnicodeEncodeError, ContractError):
         raise ContractError(ours.code, ODD_FIELD) from None  # half a surrogate pair, a NUL
+    return ReadFeedback(events, list(map(_form_of, outcomes)))
+
+
+def _ours(feedback: Feedback) -> ReadFeedback:
+    return ReadFeedback([feedback], [("sidestep", feedback.kind, "")])
+
+
+def _form_of(outcome: Outcome) -> FeedbackForm:
+    rule = outcome.rule if outcome.kind == "bounce" else ""  # of other kinds it may quote what stands there
+    return outcome.source or "none", outcome.event or "none", rule
 
 
 def _of_outcome(outcome: Outcome, now: float) -> Feedback | None:

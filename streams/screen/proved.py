@@ -5,7 +5,7 @@ from sidestep.schemas import EmailIntent
 from sidestep.schemas.codec import MAX_RECORD, ContractError
 from sidestep.schemas.reading import Feedback, read_intent
 from sidestep.streams.runtime.record import Record
-from sidestep.streams.screen.intake import read_feedback
+from sidestep.streams.screen.intake import ReadFeedback, read_forms
 from sidestep.streams.screen.provenance import Provenance, complete, door_of, header_of
 from sidestep.streams.screen.repeated import repeats_member
 from sidestep.streams.screen.signers import TopicSigners
@@ -32,22 +32,23 @@ def read_proved_feedback(
     """
     value = record.value()
     if check is None:
-        return _read(record, kind, now), Provenance(door=door_of(record))
+        events, forms = _read(record, kind, now)
+        return events, Provenance(door=door_of(record), forms=tuple(forms))
     proof = check.look(record, now)
     somebody = proof.key is not None or proof.owner is not None
     if somebody and value is not None and len(value) <= MAX_RECORD and repeats_member(value):
         raise _repeated()
-    events = _read(record, kind, now)
+    events, forms = _read(record, kind, now)
     proofs = {check.prove(proof, event.service) for event in events}
     proved = proofs.pop() if len(proofs) == 1 else ""
     claimed = () if proved else (event.service for event in events if check.can_prove(event.service))
-    return events, Provenance(proved, door_of(record), frozenset(claimed))
+    return events, Provenance(proved, door_of(record), frozenset(claimed), tuple(forms))
 
 
-def _read(record: Record, kind: type[Feedback], now: float) -> list[Feedback]:
-    events = read_feedback(record.value(), kind, header_of(record, "content-type"), now)
-    complete(record, events)
-    return events
+def _read(record: Record, kind: type[Feedback], now: float) -> ReadFeedback:
+    read = read_forms(record.value(), kind, header_of(record, "content-type"), now)
+    complete(record, read.events)
+    return read
 
 
 def _repeated() -> ContractError:

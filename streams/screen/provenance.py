@@ -24,6 +24,8 @@ class Provenance(msgspec.Struct, frozen=True):
     """Where it came in; a claim unless `proved`."""
     claimed: frozenset[str] = frozenset()
     """Services that it names and nothing proves, although somebody could."""
+    forms: tuple[tuple[str, str, str], ...] = ()
+    """How its events were told (intake.FeedbackForm)."""
 
 
 NOWHERE = Provenance()

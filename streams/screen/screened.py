@@ -15,6 +15,7 @@ from sidestep.streams.runtime.dead_letters import UnreadRecords, dead_letter
 from sidestep.streams.runtime.outgoing import Keyed, Outgoing, Single
 from sidestep.streams.runtime.record import Record
 from sidestep.streams.screen.evidence import ReadIntent
+from sidestep.streams.screen.intake import FeedbackForm
 from sidestep.streams.screen.signers import REASONS, TopicSigners
 from sidestep.streams.screen.traps import note, other_notes
 from sidestep.streams.terminal import printable
@@ -44,6 +45,8 @@ class Screened:
         self.signatures: Counter[tuple[str, str]] = Counter()
         self.ties: Counter[tuple[str, str]] = Counter()
         """Feedback by whether a token ties it to a message, and whether it is proved."""
+        self.forms: Counter[FeedbackForm] = Counter()
+        """Feedback by who tells so or in what form, event and rule."""
         self.forged = 0
         """How many of the refused lack a right signature: whoever may write to a topic can make any number of them, so
         they don't tell of a producer that is broken."""

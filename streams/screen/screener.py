@@ -249,6 +249,7 @@ class Screener:
         unsound = next((address.reason for address in addresses if address.reason), "")
         if unsound:
             raise ContractError("no-recipient", f"the recipient is not an email address ({unsound})")
+        screened.forms.update(way.forms)
         for event, address in zip(events, addresses, strict=True):
             if isinstance(event, Bounce) and event.kind == "trap-hit":
                 record = trap_evidence(event, address, self._keys, now, origin, way)

@@ -139,3 +139,26 @@ def test_a_door_says_whose_mail_it_is_about(service: str) -> None:
         assert ("drop" if service == "shop" else "send") == (await story.offered(JANE))[0][0]
 
     run(scenario)
+
+
+def test_feedback_is_counted_by_who_tells_what_and_the_rule() -> None:
+    """So that it is seen when a provider changes its format. What is refused is counted nowhere here."""
+
+    async def scenario(at: Desk) -> None:
+        sendgrid = [
+            {"email": JANE, "event": event, "sg_event_id": event, "reason": "550 5.1.1 user unknown"}
+            for event in ("bounce", "open")
+        ]
+        ours = {"recipient": JANE, "kind": "complaint"}
+        values = [json.dumps(sendgrid).encode(), json.dumps(ours).encode(), b'{"recipient": "nobody"}', b"hello"]
+        values.append(b"From: %s\nAuto-Submitted: auto-replied\nSubject: away\n\nI am away." % JANE.encode())
+        screened = await at.screener.screen(at.batch(*values, topic=BOUNCES.name))
+        assert {
+            ("sendgrid", "bounce", "status 5.1.1"): 1,
+            ("sendgrid", "opened", ""): 1,
+            ("auto-reply", "none", ""): 1,
+            ("sidestep", "complaint", ""): 1,
+        } == screened.forms
+        assert 2 == screened.refused
+
+    run(scenario)
