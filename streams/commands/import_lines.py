@@ -22,6 +22,8 @@ def import_lines(report: ImportReport) -> Iterator[str]:
     yield from _sources(report)
     yield f"{counts.duplicates:,} duplicates of a mailbox further up, {counts.suggestions:,} suggestions"
     yield f"{counts.usable:,} to send to: verdict send, each mailbox once"
+    if deferred := counts.verdicts["defer"]:
+        yield f"{deferred:,} deferred: too little is known of them for now, which is no approval; check them again"
     yield ""
     yield CAVEATS[0]
     bad = counts.bad()

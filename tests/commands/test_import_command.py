@@ -98,7 +98,8 @@ def test_a_bad_list(tmp_path: Path, dns: str) -> None:
 
 def test_offline_defers_what_it_can_not_know(tmp_path: Path) -> None:
     """Unknown is never rejected."""
-    _import(tmp_path, "email\nada@gmail.com\nno address\n", "--offline")
+    done = _import(tmp_path, "email\nada@gmail.com\nno address\n", "--offline")
+    assert "1 deferred: too little is known" in done.output
     assert ["defer", "drop"] == [row["sidestep_verdict"] for row in _answers(tmp_path, ",")]
 
 
