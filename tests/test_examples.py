@@ -75,9 +75,10 @@ class Running:
 
 @pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.name)
 def test_every_example_is_listed_and_run(path: Path) -> None:
-    """It stands in the table, a test below starts it, and it tells its options."""
+    """It stands in the table, a test starts it, and it tells its options."""
     assert f"| [{path.name}]({path.name}) |" in (EXAMPLES / "README.md").read_text("utf-8")
-    assert f'"{path.name}"' in Path(__file__).read_text("utf-8")
+    tests = Path(__file__), Path(__file__).with_name("test_django_backend.py")
+    assert any(f'"{path.name}"' in test.read_text("utf-8") for test in tests)
     code, said = run(path.name, "--help")
     assert (code, "--broker" in said) == (0, True)
 
