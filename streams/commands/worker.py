@@ -15,6 +15,7 @@ from sidestep.streams.errors import StopOverdue
 from sidestep.streams.observe.logs import configure
 from sidestep.streams.observe.uncaught import log_what_nobody_catches
 from sidestep.streams.roles import ROLES
+from sidestep.streams.runtime.damage import disk_fault_of
 from sidestep.streams.runtime.malloc import bound_malloc_arenas
 from sidestep.streams.runtime.open_files import raise_open_files
 from sidestep.streams.settings import Settings, load
@@ -54,7 +55,10 @@ async def _work(settings: Settings, roles: Iterable[str]) -> None:
         anew = await run_worker(settings, roles, _overdue)
     except SidestepError as error:
         _failed(error)
-    except Exception:
+    except Exception as error:
+        fault = disk_fault_of(error)
+        if fault is not None:
+            _failed(fault)
         logging.getLogger("sidestep").exception("an error of ours; please report it")
         _leave_at_once(FAILED)
     if anew:

@@ -3,6 +3,7 @@
 RocksDB tells by text alone: its status ("Corruption: …"), or the operating system's words for an error number.
 """
 
+import errno
 from pathlib import Path
 
 from sidestep.streams.errors import LedgerDamaged, LedgerError, LedgerInUse
@@ -31,6 +32,7 @@ _DISK = {
     "Cannot allocate memory": "Memory has run out: give this worker more, or fewer partitions",
 }
 """What to do, by the operating system's words."""
+_NO_WRITING = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
 def fault(path: Path, error: BaseException) -> LedgerError:
@@ -54,6 +56,17 @@ def disk_fault(path: Path, error: BaseException) -> LedgerError:
     said = str(error)
     advice = next((advice for words, advice in _DISK.items() if words in said), "Look at the disk, then start again")
     return LedgerError(f"RocksDB can't use {path}: {said}. {advice}. Nothing is lost: the changelog has everything.")
+
+
+def disk_fault_of(error: BaseException) -> LedgerError | None:
+    """The same of an error outside of any database, such as of a key that could not be written. None: it does not say
+    that a disk takes nothing."""
+    if not isinstance(error, OSError) or error.errno not in _NO_WRITING:
+        return None
+    advice = next(
+        (advice for words, advice in _DISK.items() if words in str(error)), "Look at the disk, then start again"
+    )
+    return LedgerError(f"A file can't be written: {error}. {advice}.")
 
 
 def mark_of(path: Path) -> Path:

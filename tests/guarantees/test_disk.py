@@ -101,6 +101,14 @@ def test_a_flush_that_fails_in_the_background_is_seen_by_a_write(tmp_path: Path)
         store.close()
 
 
+def test_a_first_start_on_a_full_disk_names_it(system: System) -> None:
+    """Before there is any ledger: the key that a worker makes is no error of ours either."""
+    with small_disk(system.folder / "disk", "3m") as disk:
+        disk.fill()
+        worker = system.start("screen", disk.path / "data", hash_key="")
+        left(worker, worker.ended(30), "The disk is full: make room")
+
+
 @pytest.mark.slow
 def test_a_ledgers_disk_that_is_full_then_failing_then_read_only(system: System) -> None:
     """Each time Decide leaves with 3 and says what to do; when the disk is well again nothing is missing."""

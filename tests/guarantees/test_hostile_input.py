@@ -236,6 +236,7 @@ def test_a_flood_of_unreadable_records_stops_the_worker(system: System) -> None:
     screen = system.start("screen", dead_letter_window=100)
     assert screen.ended(30) == 3
     assert "TooManyDeadLetters" in screen.said and "SIDESTEP_DEAD_LETTER_SHARE=1" in screen.said
+    assert "of email-intents/0, because: " in screen.said, "whoever mends the producer has to find its records"
     assert dead_letters(system.connection) == {}
     willing = system.start("screen", dead_letter_share=1).await_ready()
     wait_for(lambda: len(dead_letters(system.connection)) >= 300, 20, "dead letters", every=0.2)

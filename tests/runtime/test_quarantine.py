@@ -1,5 +1,6 @@
 """Databases that are damaged, in use, or on a disk that takes nothing: which of them is set aside, and what is said."""
 
+import errno
 import os
 import shutil
 import subprocess
@@ -12,7 +13,7 @@ from rocksdict import Cache
 
 from sidestep.streams.errors import LedgerDamaged, LedgerError, LedgerInUse
 from sidestep.streams.runtime import quarantine
-from sidestep.streams.runtime.damage import disk_fault, fault, mark_of
+from sidestep.streams.runtime.damage import disk_fault, disk_fault_of, fault, mark_of
 from sidestep.streams.runtime.quarantine import KEPT, count_aside, found_aside, open_sound, set_aside
 from sidestep.streams.runtime.store import Store, new_batch
 from tests.runtime.damages import SEEN_AT_ONCE, garble_table
@@ -159,3 +160,14 @@ def test_a_folder_that_was_removed_is_an_error_of_the_ledger_at_the_latest_when_
     shutil.rmtree(tmp_path / "rows")
     with pytest.raises(LedgerError):
         store.close()
+
+
+@pytest.mark.parametrize(
+    ("number", "advice"),
+    [(errno.ENOSPC, "The disk is full: make room"), (errno.EROFS, "mount it for writing"), (errno.ECONNREFUSED, "")],
+)
+def test_a_file_beside_the_ledgers_that_cant_be_written_says_what_to_do(number: int, advice: str) -> None:
+    """A key, a feed or a folder, as a worker starts on a full disk; what is not the disk's stays an error of ours."""
+    told = disk_fault_of(OSError(number, os.strerror(number), "/data/hash-key"))
+    assert (told is not None) == bool(advice)
+    assert told is None or (advice in str(told) and "/data/hash-key" in str(told) and "remove" not in str(told))
