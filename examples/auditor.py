@@ -141,7 +141,8 @@ def partitions(kafka: Connection) -> list[int]:
 def reader(kafka: Connection) -> Consumer:
     """A consumer that leaves no trace: the group's name is for rights alone, nobody joins it."""
     settings = {"group.id": "sidestep-reader-auditor", "enable.auto.commit": False, "enable.partition.eof": True}
-    return Consumer(kafka.librdkafka(**settings, **{"isolation.level": "read_committed"}))
+    at_the_end = {"fetch.wait.max.ms": 20}  # the end of a partition is told at once
+    return Consumer(kafka.librdkafka(**settings, **at_the_end, **{"isolation.level": "read_committed"}))
 
 
 def offset(record: Message) -> int:

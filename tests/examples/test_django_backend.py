@@ -3,7 +3,6 @@
 import subprocess
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,8 +14,8 @@ from django.core.mail import get_connection
 from sidestep.schemas import EmailIntent
 from sidestep.topics import Connection, Subscription
 from sidestep.topics.catalog import INTENTS
+from tests.examples.programs import EXAMPLES
 
-EXAMPLES = Path(__file__).parents[1] / "examples"
 ADA, KIM = "ada@takes.example", "kim@takes.example"
 Backend = Callable[..., Any]
 
