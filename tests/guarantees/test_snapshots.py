@@ -110,6 +110,13 @@ def begin_anew(system: System, traffic: Traffic, place: Path, tmp_path: Path) ->
     assert before == newest(place, system.connection)
     fresh = system.start("decide", tmp_path / "empty", snapshots=place).await_ready()
     assert fresh.said.count("begun from snapshot") == EVIDENCE.partitions
+    # what was asked for is still due: it comes at any moment, and would be a sound one among those that are spoilt
+    wait_for(
+        lambda: all(of.taken_at > before[number].taken_at for number, of in newest(place, system.connection).items()),
+        60,
+        "the snapshots that were asked for before the worker was killed",
+        every=0.5,
+    )
     system.feed.send(traffic.some(200, "more"))
     system.feed.flush()
     system.verdicts.await_all(traffic.expected, 60)
