@@ -94,6 +94,10 @@ def _options(cache: Cache) -> Options:
     return options
 
 
+BUSY = ("num-immutable-mem-table", "num-running-compactions")
+"""Properties of a RocksDB that writes files."""
+
+
 class Store:
     """One database. `ttl_seconds`: rows have a time, and older ones than that may be dropped when RocksDB compacts; 0:
     they have one, and none is dropped. None: they have none.
@@ -161,8 +165,8 @@ class Store:
             raise self._fault(error) from error
 
     def is_flushing(self) -> bool:
-        """Whether some of it is being written."""
-        return bool(self._db.property_int_value("rocksdb.num-immutable-mem-table"))
+        """Whether some of it is being written, or files are merged: a checkpoint would wait for the end of that."""
+        return any(self._db.property_int_value(f"rocksdb.{name}") for name in BUSY)
 
     def checkpoint(self, folder: Path) -> None:
         """All that is in it now, as a database of its own in a folder that is not there yet: hard links to its files,
