@@ -1,9 +1,9 @@
 """A backtest's report as one HTML page that asks no network: its style and plots are in it, and no script. Pure."""
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from importlib.resources import files
 
 from sidestep.streams.backtest.counts import ACTIONS, DELAYS, HOUR_MS, RISK_BINS, SIDES, ChangedMessage
+from sidestep.streams.backtest.html_page import html_page
 from sidestep.streams.backtest.outcomes import ABOUT, OUTCOMES
 from sidestep.streams.backtest.report import CAVEATS, SENT, STOPPED, BacktestReport
 from sidestep.streams.backtest.svg import BarRow, TimeLine, bars, lines, number, text
@@ -15,23 +15,13 @@ POINTS_MAX = 360
 """Of a line: hours are put together beyond that."""
 GAINS = ("traps avoided", "bounces avoided", "complaints avoided")
 LOSSES = ("good mail lost", "good mail delayed", "traps hit")
-CLOSED = "default-src 'none'; style-src 'unsafe-inline'"
-"""Content-Security-Policy: whatever stands in the page, it loads nothing."""
 KEYS = '<p><span class="key before">in the log</span><span class="key after">the other policy</span>'
 WHO = ("before", "after")
 
 
 def page(report: BacktestReport) -> str:
     """The whole page."""
-    style = files("sidestep.streams.backtest").joinpath("page.css").read_text("utf-8")
-    body = "\n".join(_sections(report))
-    return (
-        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
-        f'<meta http-equiv="Content-Security-Policy" content="{CLOSED}">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>Backtest of {text(report.policy)}</title>\n<style>\n{style}</style></head>\n"
-        f"<body>\n{body}\n</body></html>\n"
-    )
+    return html_page(f"Backtest of {report.policy}", _sections(report))
 
 
 def _sections(report: BacktestReport) -> Iterator[str]:

@@ -5,8 +5,8 @@ Pure.
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from importlib.resources import files
 
+from sidestep.streams.backtest.html_page import html_page
 from sidestep.streams.backtest.svg import BarRow, bars, text
 from sidestep.streams.importing.counts import ImportCounts
 from sidestep.streams.importing.report import CAVEATS, ImportReport, bad_sentence, named
@@ -14,23 +14,13 @@ from sidestep.streams.importing.report import CAVEATS, ImportReport, bad_sentenc
 SHOWN = 25
 NAME_MAX = 32
 """Characters beside a bar."""
-CLOSED = "default-src 'none'; style-src 'unsafe-inline'"
-"""Content-Security-Policy: whatever stands in the page, it loads nothing."""
 KEYS = '<p><span class="key before">sent</span><span class="key after">dropped or deferred</span></p>'
 SENT_OR_NOT = ("before", "after")
 
 
 def import_page(report: ImportReport) -> str:
     """The whole page."""
-    style = files("sidestep.streams.backtest").joinpath("page.css").read_text("utf-8")
-    body = "\n".join(_sections(report))
-    return (
-        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
-        f'<meta http-equiv="Content-Security-Policy" content="{CLOSED}">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>Check of {text(report.file)}</title>\n<style>\n{style}</style></head>\n"
-        f"<body>\n{body}\n</body></html>\n"
-    )
+    return html_page(f"Check of {report.file}", _sections(report))
 
 
 def _sections(report: ImportReport) -> Iterator[str]:
