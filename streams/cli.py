@@ -21,6 +21,7 @@ COMMANDS = {
     "tail": (f"{PACKAGE}.tail:tail", "Show the last verdicts, then those that come."),
     "replay": (f"{PACKAGE}.replay:replay", "Copy records of a topic to another topic or a file, and back."),
     "dead-letters": (f"{PACKAGE}.dead_letters:dead_letters", "Show what could not be read, and send it back."),
+    "deferred": (f"{PACKAGE}.deferred:deferred", "Show what is deferred and has not been offered again."),
     "keys": (f"{PACKAGE}.keys:keys", "Change the secret of the ledger's keys for a new one."),
     "worker": (f"{PACKAGE}.worker:worker", "Run a worker."),
     "ready": (f"{PACKAGE}.ready:ready", "Say whether a worker is ready: for health checks."),

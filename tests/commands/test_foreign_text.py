@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from sidestep.schemas import Anomaly, IntentEvidence, Listing, MailboxFinding, ModelRecord, MxFinding
 from sidestep.schemas.verdicts import FiredRule, LogPosition, Verdict, Versions
@@ -40,6 +41,7 @@ from sidestep.streams.commands import (
     suppress,
     topics,
     trap,
+    waiting,
 )
 from sidestep.streams.decide.policy_file import read_policy
 from sidestep.streams.decide.policy_text import parse
@@ -83,6 +85,7 @@ VERDICT = Verdict(
     id=EVIL, to=EVIL, service=EVIL, decision="rejected", action="drop", rules=[FiredRule("x", EVIL)],
     evidence=LogPosition("email-evidence", 0, 1), versions=Versions(EVIL), decided_at=1.0, metadata={EVIL: EVIL},
 )  # fmt: skip
+DEFERRED = structs.replace(VERDICT, action="defer", retry_at=1e300, expires_at=1e300)
 ANOMALY = Anomaly(
     id=EVIL, subject="service", name=EVIL, pattern=EVIL, text=EVIL, severity="notice", score=0.5, features={},
     window_start=0, window_end=60, at=60, source=EVIL, campaign=EVIL, samples=[EVIL],
@@ -187,6 +190,10 @@ FOR_PEOPLE: dict[str, tuple[Callable[[], Iterable[str]], ...]] = {
         lambda: letter_lines.described(LETTER, True),
         lambda: letter_lines.summary(RedriveCount(1, 1, 1, Counter({EVIL: 1})), False),
     ),
+    "deferred": (
+        lambda: waiting.table(waiting.grouped([DEFERRED], 0.0)),
+        lambda: [waiting.as_line(DEFERRED, 0.0)],
+    ),
     "chain": (lambda: chain.described_checks(HEADS, [CHECKED]), lambda: chain.described_heads(HEADS)),
     "marks": (lambda: marks.described(RecipientRow(service=EVIL)),),
     "forget": (lambda: proof.described(PROOF),),
@@ -220,6 +227,10 @@ FOR_PROGRAMS: dict[str, tuple[Callable[[], str], ...]] = {
         lambda: letter_lines.group_json(LETTERS),
         lambda: letter_lines.as_json_line(LETTER, True),
         lambda: letter_lines.whole_json(LETTER, True),
+    ),
+    "deferred": (
+        lambda: waiting.group_json(*waiting.grouped([DEFERRED], 0.0)),
+        lambda: waiting.as_json_line(DEFERRED, 0.0),
     ),
     "marks": (lambda: marks.as_json_line(0, RecipientRow(service=EVIL)),),
     "forget": (lambda: proof.as_json(PROOF),),

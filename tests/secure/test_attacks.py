@@ -71,6 +71,7 @@ def test_roles_people_and_readers_do_their_work_and_are_refused_nothing(deployme
         for arguments in (
             ("hold", "list"), ("hold", "add", "news", "--until", "1h", "--reason", "test"), ("hold", "release", "news"),
             ("suppress", "list"), ("trap", "list"), ("model", "show"), ("anomalies",), ("topics", "check"),
+            ("deferred", "list"),
             ("acls", "check", "--service", "shop"), ("tail", "--topic", "email-dead-letters", "--timeout", "0.1"),
         ):  # fmt: skip
             result = deployment.command("operator", *arguments)
