@@ -16,6 +16,8 @@ class Ruling(NamedTuple):
 
     reason: str
     rule: str
+    on: Diagnostic | None = None
+    """What it was made on; None where nobody asks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,12 +117,17 @@ class Classifier:
 
     def classify(self, diagnostic: Diagnostic) -> Ruling:
         """The ruling on a diagnostic: `undefined` where it says nothing, `onhold` where no rule knows what it means."""
+        return next(self.rulings(diagnostic))
+
+    def rulings(self, diagnostic: Diagnostic) -> Iterator[Ruling]:
+        """All rulings for which something speaks, in the order in which they are weighed: the first decides. The last
+        is what is left where nothing speaks for any."""
         facts = Facts(diagnostic, self.stands_for(diagnostic.status))
-        return (
-            self._delivered(diagnostic)
-            or self._asked(facts)
-            or Ruling("onhold" if facts.text else "undefined", "nothing")
-        )
+        delivered = self._delivered(diagnostic)
+        if delivered is not None:
+            yield delivered
+        yield from self._asked(facts)
+        yield Ruling("onhold" if facts.text else "undefined", "nothing")
 
     def stands_for(self, status: str) -> str:
         """The reason that a status code stands for, or all codes of its subject; "" if it stands for none."""
@@ -136,19 +143,18 @@ class Classifier:
             )
         return None
 
-    def _asked(self, facts: Facts) -> Ruling | None:
+    def _asked(self, facts: Facts) -> Iterator[Ruling]:
         for step in self.steps:
             if not _applies(step, facts):
                 continue
             if step.rules:
                 found = self._by_rules(step.rules, facts)
                 if found is not None:
-                    return found
+                    yield found
                 continue
             decided = self._decided(step, facts)
             if decided and not any(facts.says(reason, self.phrases.get(reason, ())) for reason in step.unless):
-                return Ruling(step.reason, decided)
-        return None
+                yield Ruling(step.reason, decided)
 
     def _by_rules(self, group: str, facts: Facts) -> Ruling | None:
         rules = self._of_providers(facts) if group == "providers" else self.mtas[group]

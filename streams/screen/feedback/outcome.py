@@ -6,6 +6,7 @@ from msgspec import Struct
 
 from sidestep.schemas import Bounce, Engagement
 from sidestep.schemas.feedback import Scope
+from sidestep.streams.screen.feedback.diagnostic import Diagnostic
 
 OutcomeKind = Literal["bounce", "complaint", "trap", "delivered", "engagement", "none"]
 Event = Literal[
@@ -40,6 +41,8 @@ class Outcome(Struct, frozen=True, kw_only=True):
     """Name of the rule that decided the reason."""
     source: str = ""
     """Form of the feedback: dsn, text, arf, auto-reply, or the provider's name."""
+    diagnostic: Diagnostic | None = None
+    """What was classified, for who wants to know why; None where nothing had to be."""
 
 
 def to_feedback(outcome: Outcome) -> Bounce | Engagement | None:

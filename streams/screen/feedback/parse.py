@@ -174,6 +174,7 @@ def outcome_of(diagnostic: Diagnostic, ruling: Ruling, origin: Origin, source: s
         scope="" if delivered or away else scope_of(ruling.reason),
         id=digest(source, diagnostic.recipient.lower(), origin.message_id, diagnostic.status, ruling.reason, text),
         service=origin.service, intent_id=origin.intent_id, token=origin.token, rule=ruling.rule, source=source,
+        diagnostic=diagnostic,
     )  # fmt: skip
 
 
@@ -184,7 +185,7 @@ def _classify_reply(recipient: str, reply: str, status: str, host: str) -> Rulin
         recipient=recipient, text=reply, reply=code, status=more_telling(status, find_status(reply), code), host=host,
         command=find_command(reply) or "RCPT",
     )  # fmt: skip
-    return classify(diagnostic)
+    return classify(diagnostic)._replace(on=diagnostic)
 
 
 def digest(*said: str | bytes) -> str:

@@ -56,6 +56,19 @@ def test_an_earlier_rule_that_steals_an_example_is_told() -> None:
     assert any(fault.startswith("user-unknown: ") and "'thief'" in fault for fault in faults)
 
 
+def test_what_else_speaks_for_a_reason_comes_after_what_decides() -> None:
+    """The first of all rulings is the decision; the last says that nothing else does."""
+    text = "552 5.2.2 mailbox full, and our spam filter is full too"
+    diagnostic = Diagnostic(
+        recipient="kuro@example.net", text=text, status="5.2.2", reply="552", command="RCPT", action="failed"
+    )
+    first, *others = shipped().rulings(diagnostic)
+    assert first == shipped().classify(diagnostic)
+    assert (first.reason, first.rule) == ("mailboxfull", "status 5.2.2")
+    assert {"mailboxfull", "onhold"} <= {ruling.reason for ruling in others}
+    assert others[-1].rule == "nothing"
+
+
 def test_the_command_changes_what_the_words_mean() -> None:
     """A server that knows its users says so at RCPT; after DATA a filter speaks. At MAIL it is about the sender."""
     assert "userunknown" == reason("550 user unknown (in reply to RCPT TO command)")

@@ -81,11 +81,12 @@ KINDS: dict[str, OutcomeKind] = {
 def _bounce(event: WebhookEvent, classify: Classify, common: dict[str, Any]) -> Outcome:
     ruling = classify(event.recipient, event.reply, event.status, event.host)
     if event.reason and (event.decided or ruling.reason in VAGUE or ruling.reason == "delivered"):
-        ruling = Ruling(event.reason, f"{common['source']} category")
+        ruling = Ruling(event.reason, f"{common['source']} category", ruling.on)
     status = find_status(event.status) or find_status(event.reply)
     return Outcome(
         kind="bounce", status=status, reason=ruling.reason, rule=ruling.rule, scope=scope_of(ruling.reason),
-        hard=hardness(ruling.reason, status, event.reply[:3]) and not event.temporary, **common,
+        hard=hardness(ruling.reason, status, event.reply[:3]) and not event.temporary,
+        diagnostic=ruling.on, **common,
     )  # fmt: skip
 
 
