@@ -18,7 +18,7 @@ from sidestep.streams.screen.intake import read_feedback
 from sidestep.streams.terminal import json_line, printable
 
 SHOWN = ("kind", "recipient", "status", "reply", "reason", "hard", "scope")
-ALSO = ("code", "event", "id", "intent_id", "service", "rule", "source")
+ALSO = ("final_recipient", "code", "event", "id", "intent_id", "service", "rule", "source")
 
 
 @click.command()

@@ -12,10 +12,12 @@ from sidestep.schemas.codec import ContractError, encode
 from sidestep.schemas.reading import Feedback, read_own_feedback
 from sidestep.streams.screen.feedback.outcome import Outcome, to_feedback
 from sidestep.streams.screen.feedback.parse import parse
-from sidestep.streams.screen.feedback.unknown import ODD_FIELD, why_unknown
+from sidestep.streams.screen.feedback.unknown import NOBODY, ODD_FIELD, why_unknown
 
 UNREADABLE = "undefined"
 """The parser's reason for what it could make nothing of."""
+LOST = "no-recipient"
+"""Code of a bounce that names nobody, and the event under which one beside others is counted."""
 OURS = frozenset({"absurd-time", "control-character", "reserved-name"})
 """Faults of what is in our schema, and nobody else's."""
 
@@ -57,6 +59,8 @@ def read_forms(value: bytes | None, kind: type[Feedback], form: str, now: float)
         events = [feedback for outcome in outcomes if (feedback := _of_outcome(outcome, now)) is not None]
     except (UnicodeEncodeError, ContractError):
         raise ContractError(ours.code, ODD_FIELD) from None  # half a surrogate pair, a NUL
+    if not events and any(map(_is_lost, outcomes)):
+        raise ContractError(LOST, NOBODY)
     return ReadFeedback(events, list(map(_form_of, outcomes)))
 
 
@@ -66,7 +70,12 @@ def _ours(feedback: Feedback) -> ReadFeedback:
 
 def _form_of(outcome: Outcome) -> FeedbackForm:
     rule = outcome.rule if outcome.kind == "bounce" else ""  # of other kinds it may quote what stands there
-    return outcome.source or "none", outcome.event or "none", rule
+    return outcome.source or "none", LOST if _is_lost(outcome) else outcome.event or "none", rule
+
+
+def _is_lost(outcome: Outcome) -> bool:
+    """Whether it is a bounce that can't be anybody's. Complaints often name nobody on purpose: RFC 6590."""
+    return outcome.kind == "bounce" and "@" not in outcome.recipient
 
 
 def _of_outcome(outcome: Outcome, now: float) -> Feedback | None:

@@ -31,9 +31,27 @@ _REASON = re.compile(r"\(reason: (.{3,1000}?)\)(?: |$)")
 _WORD = re.compile(r"[^\W\d_]{3}")
 
 
+OURS = ("to", "x-original-to", "delivered-to", "envelope-to")
+"""Header fields of a report that name where it was sent: an address of ours."""
+SENDERS = ("from", "sender", "return-path", "reply-to", "errors-to")
+"""Header fields of the returned message that name its sender: us."""
+
+
 def notice_of(message: Message) -> texts.Notice:
-    """The notice of a message: its words for people."""
-    return texts.read(human_text(message))
+    """The notice of a message: its words for people. An address of ours that a reply quotes names nobody in it."""
+    text = human_text(message)
+    notice = texts.read(text)
+    ours = our_mailboxes(message, notice.original)
+    if ours.isdisjoint(map(texts.mailbox_of, notice.said)):
+        return notice
+    return texts.read(text, ours)
+
+
+def our_mailboxes(message: Message, rest: str) -> frozenset[str]:
+    """Mailboxes that are ours: where the report was sent, and who sent the returned message."""
+    original = original_headers(message, rest)
+    values = [message.headers.get(name) for name in OURS] + [original.get(name) for name in SENDERS]
+    return frozenset(texts.mailbox_of(name) for value in values for name in texts.ADDRESS.findall(value[:1000]))
 
 
 def diagnostics(message: Message, notice: texts.Notice) -> list[Diagnostic]:
@@ -88,7 +106,7 @@ def _distinct(found: list[Diagnostic]) -> Iterator[Diagnostic]:
 def _completed(diagnostic: Diagnostic, notice: texts.Notice, headers: Headers, alone: bool) -> Diagnostic:
     """The diagnostic, with what its fields leave out taken from the notice."""
     by_name = {name.lower(): words for name, words in notice.said.items()}
-    own = by_name.get(diagnostic.recipient.lower(), "")
+    own = by_name.get(diagnostic.recipient.lower()) or by_name.get(diagnostic.final.lower(), "")
     rest = own or (notice.text if alone else "")
     if not _WORD.search(diagnostic.text):
         diagnostic.text = f"{diagnostic.text} {rest}".strip()
@@ -117,14 +135,21 @@ def _with_transcript(said: str, notice: str) -> str:
 
 
 def _said(message: Message, notice: texts.Notice) -> Iterator[tuple[str, str]]:
-    """Recipients and the words about each; failing that, those of the returned message, without words of their own."""
+    """Recipients and the words about each; failing that, those of the returned message, without words of their own.
+
+    Where nobody else is named, we are: somebody mailed himself. VERP (`=`) is nobody's mailbox.
+    """
     if notice.said:
         yield from notice.said.items()
         return
     names = texts.ADDRESS.findall(message.headers.get("x-failed-recipients"))
     names = names or original_recipients(message, notice.original)[:1] or _TO.findall(notice.text)[:1]
-    for name in dict.fromkeys(names or [""]):
-        yield name, ""
+    only = texts.only_address(notice.text, our_mailboxes(message, notice.original))
+    if names or only:
+        yield from ((name, "") for name in dict.fromkeys(names or [only]))
+        return
+    himself = {name: words for name, words in texts.read(notice.text).said.items() if "=" not in name}
+    yield from (himself or {"": ""}).items()
 
 
 def original_recipients(message: Message, rest: str) -> list[str]:

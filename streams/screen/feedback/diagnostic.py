@@ -8,6 +8,9 @@ class Diagnostic:
     """A diagnostic of one recipient. Texts are as in the report; the classifier evens out case and blanks."""
 
     recipient: str = ""
+    """Address that was mailed (Original-Recipient, RFC 3464 2.3.1), where the report tells it."""
+    final: str = ""
+    """Address that it led to (Final-Recipient, RFC 3464 2.3.2); "" where that is the same one."""
     action: str = ""
     """RFC 3464 2.3.3: failed, delayed, delivered, relayed, expanded; "" where the report has no such field."""
     status: str = ""

@@ -18,14 +18,26 @@ TEXT_MAX = 120_000
 
 _ENCODED_WORD = re.compile(r"=\?[^?\s]{1,40}\?[bBqQ]\?[^?]{0,2000}\?=")
 _CHARSETS = re.compile(
-    r"utf-?_?8|ascii|iso-?_?8859|cp?125|windows-125|koi8|iso-?2022|shift|sjis|euc|gb|big5|ks_c|latin"
+    r"utf-?_?8|ascii|iso-?_?8859|cp?125|windows-125|koi8|iso-?2022|shift|sjis|euc|gb|hz|big5|ks_c|latin|cp949|cp932"
 )
+SUPERSETS = {
+    "gb2312": "gb18030", "gb_2312-80": "gb18030", "gbk": "gb18030", "gb18030": "gb18030", "euc-cn": "gb18030",
+    "shift_jis": "cp932", "shift-jis": "cp932", "sjis": "cp932", "windows-31j": "cp932", "ms_kanji": "cp932",
+    "ms932": "cp932", "euc-kr": "cp949", "ks_c_5601-1987": "cp949", "ks_c_5601": "cp949", "uhc": "cp949",
+    "windows-949": "cp949", "big5": "big5hkscs", "cp866": "cp866", "ibm866": "cp866",
+}  # fmt: skip
+"""Character sets by what their name stands for in mail: the larger one that mail programs write
+(https://encoding.spec.whatwg.org/#names-and-labels)."""
 _ADDRESS_SAFE = re.compile(r"<(?=[^\s<>@]{1,64}@[^\s<>]{1,255}>)([^<>]{3,320})>")
 _MBOX = re.compile(rb"(?:\A|\n\n)(?=From [^\s]{1,300} {1,2}\w{3} \w{3} {1,2}\d{1,2} [\d:]{5,8} )")
 _BREAK = re.compile(r"(?i)<(?:br|/p|/div|/tr|/td|/h\d|/li)[^<>]{0,200}>")
 _TAG = re.compile(r"<[^<>]{0,2000}>")
 _UNSEEN = ("style", "script", "head")
-ORIGINALS = ("message/rfc822", "text/rfc822-headers", "message/global", "message/rfc822-headers", "message/partial")
+ORIGINALS = (
+    "message/rfc822", "text/rfc822-headers", "message/global", "message/global-headers", "message/rfc822-headers",
+    "message/partial",
+)  # fmt: skip
+"""Types of the returned message or of its header alone (RFC 3462 2, RFC 6533 4)."""
 
 
 class Headers:
@@ -166,7 +178,9 @@ def _whole_quads(body: bytes) -> bytes:
 
 
 def _charset_decoded(charset: str, octets: bytes) -> str:
-    charset = charset.lower()
+    charset = charset.lower().removeprefix("x-")
+    if charset in SUPERSETS:
+        return octets.decode(SUPERSETS[charset], "replace")
     if not _CHARSETS.match(charset):  # not every codec is one of text, and some are slow
         charset = "utf-8"
     try:

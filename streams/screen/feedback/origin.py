@@ -12,7 +12,7 @@ from sidestep.streams.screen.feedback.mime import Headers, Message
 INTENT_FIELDS = ("x-sidestep-intent", "x-sidestep-intent-id", "x-intent-id")
 SERVICE_FIELDS = ("x-sidestep-service", "x-service")
 TOKEN_FIELDS = ("x-sidestep-token",)
-_VERP = re.compile(r"(?i)\bbounces?[+\-]([A-Za-z0-9][\w.\-]{0,150}?)(?:=[^@\s<>]{1,200})?@[^@\s<>]{1,255}")
+_VERP = re.compile(r"(?i)\bbounces?[+\-]([A-Za-z0-9][\w.\-]{0,150}?)(?:=([^@\s<>]{1,200}))?@[^@\s<>]{1,255}")
 _TOKEN = re.compile(r"(?i)(?:(.+)[.\-])?([0-9a-f]{30})")
 """A token alone, or behind the intent's id."""
 ADDRESSED = ("to", "x-original-to", "delivered-to", "envelope-to")
@@ -25,6 +25,7 @@ class Origin(NamedTuple):
     service: str = ""
     message_id: str = ""
     token: str = ""
+    recipient: str = ""
 
 
 class Verp(NamedTuple):
@@ -32,6 +33,8 @@ class Verp(NamedTuple):
 
     intent_id: str = ""
     token: str = ""
+    recipient: str = ""
+    """The address that was mailed, where the address of ours holds it too."""
 
 
 def origin_of(message: Message, rest: str = "") -> Origin:
@@ -49,6 +52,7 @@ def origin_of(message: Message, rest: str = "") -> Origin:
         _first(both, SERVICE_FIELDS)[:100],
         (original.get("message-id") or message.headers.get("message-id")).strip("<> ")[:300],
         (_first(both, TOKEN_FIELDS) or next((way.token for way in ways if way.token), ""))[:100],
+        next((way.recipient for way in ways if way.recipient), ""),
     )
 
 
@@ -61,5 +65,11 @@ def verp(text: str) -> Verp:
     found = _VERP.search(text[:1000])
     if found is None:
         return Verp()
-    token = _TOKEN.fullmatch(found[1])
-    return Verp(found[1]) if token is None else Verp(token[1] or "", token[2])
+    token, recipient = _TOKEN.fullmatch(found[1]), _mailed(found[2] or "")
+    return Verp(found[1], "", recipient) if token is None else Verp(token[1] or "", token[2], recipient)
+
+
+def _mailed(said: str) -> str:
+    """`ada=example.com` -> ada@example.com: domains have no equals sign, local parts may."""
+    local, mark, domain = said.rpartition("=")
+    return f"{local}@{domain}" if mark and local and "." in domain else ""

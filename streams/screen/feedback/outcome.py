@@ -21,6 +21,8 @@ class Outcome(Struct, frozen=True, kw_only=True):
     event: Event = ""
     """The event in our own schema; "" where nothing has to be counted."""
     recipient: str = ""
+    final_recipient: str = ""
+    """Address that the recipient's mail went on to and that the report is about; "" where it is the same one."""
     status: str = ""
     """Enhanced status code, RFC 3463."""
     reply: str = ""

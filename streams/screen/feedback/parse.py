@@ -168,7 +168,8 @@ def outcome_of(diagnostic: Diagnostic, ruling: Ruling, origin: Origin, source: s
     return Outcome(
         kind="delivered" if delivered else "none" if away else "bounce",
         event="delivered" if delivered else "" if away else "bounce",
-        recipient=diagnostic.recipient, status=diagnostic.status, reply=text, code=diagnostic.reply,
+        recipient=diagnostic.recipient or origin.recipient, final_recipient=diagnostic.final,
+        status=diagnostic.status, reply=text, code=diagnostic.reply,
         reason=ruling.reason,
         hard=hardness(ruling.reason, diagnostic.status, diagnostic.reply),
         scope="" if delivered or away else scope_of(ruling.reason),

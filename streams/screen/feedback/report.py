@@ -32,6 +32,8 @@ FIELDS = frozenset(
 _FIELD = re.compile(r"^(?:[ \t]{0,8})([A-Za-z][A-Za-z-]{4,30})[ \t]{0,4}:[ \t]*(.*)$")
 _STATUS = re.compile(r"([245]\.\d{1,3}\.\d{1,3})")
 _ADDRESS = re.compile(r"[^\s<>;,:\"'()\[\]]{1,200}@[^\s<>;,:\"'()\[\]]{1,255}")
+_UNICODE = re.compile(r"\\x\{([0-9A-Fa-f]{2,6})\}")
+_XTEXT = re.compile(r"\+([2-7][0-9A-F])")
 RECIPIENTS_MAX = 100
 """RFC 5321 4.5.3.1.8: a server has to take so many in one transaction; hardly anyone sends more."""
 
@@ -100,8 +102,10 @@ def _diagnostic(message: Fields, group: Fields) -> Diagnostic:
     kind, text = _typed(group.get("diagnostic-code", ""))
     field = group.get("status", "")
     status = _STATUS.search(field)
+    recipient, final = recipient_of(group), address_of(group, "final-recipient")
     return Diagnostic(
-        recipient=recipient_of(group),
+        recipient=recipient,
+        final="" if final.lower() == recipient.lower() else final,
         action=re.split(r"[\s;(]", group.get("action", "").lower(), maxsplit=1)[0],
         status=status[1] if status else "",
         text=text or _comment(field),
@@ -113,15 +117,44 @@ def _diagnostic(message: Fields, group: Fields) -> Diagnostic:
 
 
 def recipient_of(group: Fields) -> str:
-    """The recipient of a group; a pipe or a file is replaced by the address that it stands for, if that is told."""
-    for name in ("final-recipient", "original-recipient", "x-actual-recipient"):
-        value = _typed(group.get(name, ""))[1] or group.get(name, "")
-        if "/" in value.split("@")[0][:2] or value.startswith("|"):
-            continue
-        match = _ADDRESS.search(value)
-        if match:
-            return match[0].rstrip(".")
-    return _typed(group.get("final-recipient", ""))[1].strip("<> ")
+    """The recipient of a group: the address that was mailed (RFC 3464 2.3.1), or else the one that it led to.
+
+    A pipe or a file is replaced by the address that it stands for, if that is told.
+    """
+    final = address_of(group, "final-recipient")
+    original = address_of(group, "original-recipient")
+    if _of_xtext(original).lower() == final.lower():
+        original = final  # a server that reports the octets of ORCPT as they came
+    return original or final or address_of(group, "x-actual-recipient") or _bare(group.get("final-recipient", ""))
+
+
+def address_of(group: Fields, name: str) -> str:
+    """The address in a field of a group; "" where it is a pipe, a file, or no address."""
+    value = _of_unicode(_bare(group.get(name, "")))
+    if "/" in value.split("@")[0][:2] or value.startswith("|"):
+        return ""
+    match = _ADDRESS.search(value)
+    return match[0].rstrip(".") if match else ""
+
+
+def _bare(value: str) -> str:
+    return (_typed(value)[1] or value).strip("<> ")
+
+
+def _of_unicode(value: str) -> str:
+    """An address with its utf-8-addr-xtext undone (RFC 6533 3): an ASCII report of an internationalised address."""
+    return _UNICODE.sub(_character, value) if "\\x{" in value else value
+
+
+def _character(match: re.Match[str]) -> str:
+    code = int(match[1], 16)
+    odd = code <= 0x20 or code == 0x7F or 0xD800 <= code <= 0xDFFF or code > 0x10FFFF
+    return match[0] if odd else chr(code)
+
+
+def _of_xtext(value: str) -> str:
+    """An address with its xtext undone (RFC 3461 4): `+2B` for a plus."""
+    return _XTEXT.sub(lambda match: chr(int(match[1], 16)), value)
 
 
 def _typed(value: str) -> tuple[str, str]:

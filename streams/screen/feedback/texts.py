@@ -6,6 +6,7 @@ A line names a recipient by its form (an address alone, in brackets, before a co
 
 import re
 import tomllib
+from collections.abc import Set
 from functools import cache
 from importlib.resources import files
 from typing import NamedTuple
@@ -16,7 +17,9 @@ LINES_MAX = 1500
 SAID_MAX = 4000
 RECIPIENTS_MAX = 100
 
-_ADDRESS = r"[^\s<>()\[\],;:\"'|]{1,120}@[^\s<>()\[\],;:\"'|@]{1,255}"
+_MARKS = "。，、；：！（）「」『』【】《》"
+"""Marks of East Asian texts, which stand against an address without a blank."""
+_ADDRESS = rf"[^\s<>()\[\],;:\"'|{_MARKS}]{{1,120}}@[^\s<>()\[\],;:\"'|@{_MARKS}]{{1,255}}"
 ADDRESS = re.compile(_ADDRESS)
 _BRACKETED = re.compile(
     rf"^[\s>*]{{0,10}}[<\"(]({_ADDRESS})[>\")](?!\s+to\b)"
@@ -47,6 +50,8 @@ class Layouts(NamedTuple):
 
     original: tuple[str, ...]
     introduced: re.Pattern[str]
+    labelled: re.Pattern[str]
+    helpers: tuple[str, ...]
     quoted: re.Pattern[str]
     senders: tuple[str, ...]
     subjects: tuple[str, ...]
@@ -64,11 +69,12 @@ class Notice(NamedTuple):
     original: str
 
 
-def read(text: str) -> Notice:
-    """The notice in a report's text, the returned message cut off."""
+def read(text: str, ours: Set[str] = frozenset()) -> Notice:
+    """The notice in a report's text, the returned message cut off. `ours`: mailboxes of ours (`mailbox_of`), which a
+    reply quotes and never means."""
     lines = text[:NOTICE_MAX].split("\n")[:LINES_MAX]
     end = _end(lines)
-    reader = _Reader()
+    reader = _Reader(ours)
     for line in lines[:end]:
         reader.take(line)
     return Notice("\n".join(lines[:end]), reader.said(), " ".join(reader.before), "\n".join(lines[end:]))
@@ -89,7 +95,8 @@ def _end(lines: list[str]) -> int:
 class _Reader:
     """Reads a notice line by line; words belong to the recipient that was named last."""
 
-    def __init__(self) -> None:
+    def __init__(self, ours: Set[str]) -> None:
+        self._ours = ours
         self.before: list[str] = []
         self._transcript = False
         """In a transcript what is said of a recipient stands in front of the line that names it (sendmail 5)."""
@@ -106,7 +113,7 @@ class _Reader:
         if _UNDISCLOSED.match(line):
             self._current = ""
         address, rest = _named(line)
-        if self._helped or (self._current and _ALIAS.search(line)):
+        if self._helped or mailbox_of(address) in self._ours or (self._current and _ALIAS.search(line)):
             address, rest = "", line
         self._helped = bool(_HELP.search(line[-100:]))
         if not self._transcript and _TRANSCRIPT.match(line):
@@ -143,6 +150,9 @@ def _named(line: str) -> tuple[str, str]:
     """The recipient that a line names, and the words about it; ("", "") if it names none."""
     if "@" not in line:
         return "", ""
+    labelled = layouts().labelled.search(line.strip())
+    if labelled and labelled.start() == 0:
+        return _clean(labelled[1]), line
     for pattern in (_BRACKETED, _ALONE, _COLON, _TRANSCRIPT):
         match = pattern.match(line)
         if match:
@@ -151,12 +161,32 @@ def _named(line: str) -> tuple[str, str]:
     x400 = _X400.search(line)
     if x400:
         return _clean(x400[1]), ""
-    match = layouts().introduced.search(line)
+    match = layouts().introduced.search(line) or labelled
     return (_clean(match[1]), line) if match else ("", "")
 
 
 def _clean(address: str) -> str:
     return address.strip(".*<>'\"`")
+
+
+def mailbox_of(address: str) -> str:
+    """The mailbox of an address, in lower case: without what stands behind a plus (RFC 5233 1), an id perhaps."""
+    local, _, domain = address.lower().rpartition("@")
+    return f"{local.partition('+')[0]}@{domain}"
+
+
+def only_address(text: str, ours: Set[str]) -> str:
+    """The one address that a notice names, in whatever language; "" where it names none or several.
+
+    Those of ours do not count, nor those of who can help.
+    """
+    quoted, helpers = layouts().quoted, layouts().helpers
+    names: dict[str, str] = {}
+    for line in text.split("\n"):
+        if "@" in line and not quoted.match(line):
+            names |= {name.lower(): name for name in map(_clean, ADDRESS.findall(line[:2000]))}
+    names = {key: name for key, name in names.items() if mailbox_of(key) not in ours and not key.startswith(helpers)}
+    return next(iter(names.values())) if len(names) == 1 else ""
 
 
 @cache
@@ -165,10 +195,16 @@ def layouts() -> Layouts:
     text = (files("sidestep.streams.screen.feedback") / "data" / "layouts.toml").read_text("utf-8")
     table = tomllib.loads(text)
     words = "|".join(re.escape(word) for word in sorted(table["introduced"], key=len, reverse=True))
+    labels = "|".join(re.escape(word) for word in sorted(table["labels"], key=len, reverse=True))
     names = "|".join(re.escape(name) for name in table["quoted"])
     return Layouts(
         tuple(table["original"]),
         re.compile(rf"(?i)(?:^|[\s(\[,])(?:{words})\s{{0,3}}[<\[\"]?(?:mailto:)?({_ADDRESS})"),
-        re.compile(rf"(?i)^[\s|>]{{0,12}}(?:{names})\s{{0,8}}(?::|=\[)"),
+        re.compile(
+            rf"(?i)(?:^|[\s(\[,•*·（【「-])(?:{labels})[\s】」）\])]{{0,4}}[:：]?\s{{0,4}}"
+            rf"[<\[\"«「（]?(?:mailto:)?({_ADDRESS})"
+        ),
+        tuple(table["helpers"]),
+        re.compile(rf"(?i)^[\s|>]{{0,12}}(?:{names})\s{{0,8}}(?:[:：]|=\[)"),
         *(tuple(table[name]) for name in ("senders", "subjects", "failures", "absences", "unsubscriptions")),
     )

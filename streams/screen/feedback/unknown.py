@@ -13,6 +13,10 @@ CONFIRMATION = (
 )
 """https://docs.aws.amazon.com/sns/latest/dg/sns-message-and-json-formats.html"""
 ODD_FIELD = "a report or a webhook that we know, with a field that no server and no provider sends so"
+NOBODY = (
+    "a bounce that does not say whose: no address but ours in it, and no message of ours with one. Send mail from an "
+    "address that holds the recipient, such as bounces+ID=ada=example.org@example.com, and it will be read"
+)
 ENDED = "Amazon SNS says that a subscription has ended: nothing comes by it any more"
 ANSWERS = {"SubscriptionConfirmation": CONFIRMATION, "UnsubscribeConfirmation": ENDED}
 """By the `Type` of what SNS asks itself."""
