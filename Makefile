@@ -93,7 +93,7 @@ schemas: $(STAMP)  ## writes schemas/json from the models
 lock:  ## brings requirements.lock up to date with pyproject.toml
 	$(PYTHON) -m venv build/lock
 	build/lock/bin/python -m pip install --quiet pip-tools
-	build/lock/bin/pip-compile --quiet --extra worker --extra dev --build-deps-for editable --allow-unsafe --generate-hashes \
+	build/lock/bin/pip-compile --quiet --extra worker --extra xlsx --extra dev --build-deps-for editable --allow-unsafe --generate-hashes \
 		--strip-extras --no-header --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
 		--annotation-style line --output-file requirements.lock pyproject.toml
 

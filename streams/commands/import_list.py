@@ -9,7 +9,8 @@ from sidestep.streams.commands.copy_progress import copy_progress
 from sidestep.streams.commands.import_lines import import_lines
 from sidestep.streams.commands.options import FILE
 from sidestep.streams.errors import ImportFailed
-from sidestep.streams.importing.csv_file import csv_file
+from sidestep.streams.importing.answers_file import is_xlsx
+from sidestep.streams.importing.list_file import list_file, require_xlsx
 from sidestep.streams.importing.page import import_page
 from sidestep.streams.importing.report import as_json as whole
 from sidestep.streams.settings import load
@@ -17,12 +18,12 @@ from sidestep.streams.terminal import json_line, printable
 
 
 @click.command("import")
-@click.argument("file", metavar="FILE.csv", type=FILE)
+@click.argument("file", metavar="FILE", type=FILE)
 @click.option(
     "--address", metavar="COLUMN", help="Column of addresses: its name, or its number from 1. [default: found]"
 )
 @click.option("--source", metavar="COLUMN", help="Column that says where an address is from. [default: found]")
-@click.option("--out", type=FILE, help="The list again, with verdicts. [default: FILE.checked.csv, beside it]")
+@click.option("--out", type=FILE, help="The list again, with verdicts: .csv or .xlsx. [default: beside it]")
 @click.option("--html", "html_file", type=FILE, help="Besides, the summary with plots: a page that asks no network.")
 @click.option("--json", "as_json", is_flag=True, help="The summary as one JSON object.")
 @click.option("--encoding", help="latin-1, cp1252, …  [default: UTF-8, or UTF-16 if marked so]")
@@ -63,12 +64,15 @@ def import_list(
     if offline and dns:
         raise click.UsageError("--offline asks nobody: leave out --dns")
     _require_known(encoding, delimiter)
-    answers = out or file.with_name(f"{file.stem}.checked.csv")
+    answers = out or file.with_name(f"{file.stem}.checked{'.xlsx' if is_xlsx(file) else '.csv'}")
+    if is_xlsx(answers):
+        require_xlsx()
     for each in filter(None, (answers, html_file)):
         _require_new(each)
     settings = load(name_servers=dns, sources=sources, policy=policy)
-    wanted = ListToCheck(csv_file(file, encoding, delimiter), answers, address, source, stream, offline)
-    report = asyncio.run(check_list(wanted, settings, copy_progress))
+    with list_file(file, encoding, delimiter) as listed:
+        wanted = ListToCheck(listed, answers, address, source, stream, offline)
+        report = asyncio.run(check_list(wanted, settings, copy_progress))
     if html_file is not None:
         _write(html_file, import_page(report))
     for line in [json_line(whole(report))] if as_json else import_lines(report):

@@ -24,6 +24,16 @@ class CsvFile(NamedTuple):
     delimiter: str
 
     @property
+    def name(self) -> str:
+        """The path."""
+        return str(self.path)
+
+    @property
+    def size(self) -> int:
+        """Octets."""
+        return self.path.stat().st_size
+
+    @property
     def marked(self) -> bool:
         """Whether it began with a byte order mark: a spreadsheet's, which wants one in the answer as well."""
         return self.encoding in BOMS.values()
@@ -55,16 +65,9 @@ class CsvFile(NamedTuple):
 
 def csv_file(path: Path, encoding: str | None, delimiter: str | None) -> CsvFile:
     """What is not given is found: UTF-8 unless it begins with a mark of UTF-16, and the delimiter by which most rows
-    have as many cells as the first. Raises ImportFailed."""
-    try:
-        if not path.is_file():
-            raise ImportFailed(f"{_shown(path)} is no file: it is read twice, so a pipe won't do")
-        with path.open("rb") as file:
-            start = file.read(4)
-    except OSError as error:
-        raise ImportFailed(f"{_shown(path)} can't be read: {error.strerror}") from None
-    if start.startswith(b"PK\x03\x04"):
-        raise ImportFailed(f"{_shown(path)} is a spreadsheet (XLSX), or packed: save it as CSV first")
+    have as many cells as the first. Raises OSError."""
+    with path.open("rb") as file:
+        start = file.read(4)
     if encoding is None:
         encoding = next((name for mark, name in BOMS.items() if start.startswith(mark)), "utf-8")
     if delimiter is None:

@@ -1,6 +1,7 @@
 """The answer to one row of a list, and its cells in a file that a spreadsheet opens. Pure."""
 
 import re
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from sidestep.streams.web.validate.answer import Result
@@ -14,6 +15,8 @@ HEADER = (
     "sidestep_suggestion",
     "sidestep_duplicate_of",
 )
+WriteRow = Callable[[Sequence[str]], None]
+"""Takes the cells of one row."""
 _FORMULA = re.compile(r"[=+\-@\t\r]")
 _NUMBER = re.compile(r"[+-][\d .,()/-]*")
 

@@ -1,22 +1,21 @@
 """Checks a list: once through it for what it is made of, once more for the answers, which go row by row into a file."""
 
-import csv
-import os
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, aclosing, closing, contextmanager
+from contextlib import AbstractContextManager, aclosing, closing
 from itertools import islice
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import NamedTuple
 
 from sidestep.streams.decide.policy_file import read_policy
 from sidestep.streams.decide.policy_text import parse as parse_policy
 from sidestep.streams.errors import ImportFailed
+from sidestep.streams.importing.answers_file import answers_file
 from sidestep.streams.importing.columns import Columns, columns
 from sidestep.streams.importing.counts import ImportCounts, shipped_counts, source_name
-from sidestep.streams.importing.csv_file import CsvFile
 from sidestep.streams.importing.judge import ListRow, RowJudge
+from sidestep.streams.importing.list_file import ListFile
 from sidestep.streams.importing.report import ImportReport
-from sidestep.streams.importing.row_answer import HEADER, row_answer, safe_cell
+from sidestep.streams.importing.row_answer import HEADER, WriteRow, row_answer
 from sidestep.streams.importing.seen_mailboxes import SeenMailboxes
 from sidestep.streams.screen.examiner import Examiner
 from sidestep.streams.screen.findings import Subject, subject
@@ -41,7 +40,7 @@ Progress = Callable[[str, int], AbstractContextManager[Callable[[int, int], None
 class ListToCheck(NamedTuple):
     """What the command was asked for. `address` and `source` name columns; None: they are found."""
 
-    file: CsvFile
+    file: ListFile
     out: Path
     address: str | None
     source: str | None
@@ -69,11 +68,9 @@ async def check_list(wanted: ListToCheck, settings: Settings, progress: Progress
         answerer = Answerer(policy, lists, versions)
         judge = RowJudge(asked, Examiner(lists), answerer, settings.dns_concurrency, wanted.stream)
         await judge.note(found.near_misses)
-        with _replaced(wanted.out, wanted.file) as file, progress("checking", found.rows) as show:
-            await _answer(wanted.file, found.columns, judge, facts, counts, file, show)
-        return ImportReport(
-            str(wanted.file.path), found.columns, counts, versions.in_force(), wanted.offline, wanted.stream
-        )
+        with answers_file(wanted.out, wanted.file, found.rows) as write, progress("checking", found.rows) as show:
+            await _answer(wanted.file, found.columns, judge, facts, counts, write, show)
+        return ImportReport(wanted.file.name, found.columns, counts, versions.in_force(), wanted.offline, wanted.stream)
 
 
 def _survey(wanted: ListToCheck, facts: Facts, progress: Progress) -> Surveyed:
@@ -82,12 +79,12 @@ def _survey(wanted: ListToCheck, facts: Facts, progress: Progress) -> Surveyed:
     sample = [row for row in islice(rows, SAMPLE) if row]
     rows.close()
     if not sample:
-        raise ImportFailed(f"{printable(str(file.path))} is empty")
+        raise ImportFailed(f"{printable(file.name)} is empty")
     width = max(map(len, sample))
     at = columns(sample, width, wanted.address, wanted.source).address
     near_misses: dict[str, Subject] = {}
     count = 0
-    with progress("reading", file.path.stat().st_size) as show:
+    with progress("reading", file.size) as show:
         for row in file.rows(show):
             count, width = count + 1, max(width, len(row))
             about = subject(row[at], facts) if at < len(row) else None
@@ -99,16 +96,15 @@ def _survey(wanted: ListToCheck, facts: Facts, progress: Progress) -> Surveyed:
 
 
 async def _answer(
-    file: CsvFile,
+    file: ListFile,
     where: Columns,
     judge: RowJudge,
     facts: Facts,
     counts: ImportCounts,
-    out: IO[str],
+    write: WriteRow,
     show: Callable[[int, int], None],
 ) -> None:
-    writer = csv.writer(out, delimiter=file.delimiter, lineterminator="\n")
-    writer.writerow([*(map(safe_cell, where.names)), *HEADER])
+    write([*where.names, *HEADER])
     with closing(SeenMailboxes()) as seen:
         async with aclosing(judge.judge(_listed(file, where, facts))) as judged:
             async for row, result in judged:
@@ -117,31 +113,15 @@ async def _answer(
                 source = None if where.source is None else source_name(_cell(row.cells, where.source))
                 counts.add(answer, source, not row.about.text.strip())
                 padding = [""] * (len(where.names) - len(row.cells))
-                writer.writerow([safe_cell(cell) for cell in (*row.cells, *padding, *answer.cells())])
+                write([*row.cells, *padding, *answer.cells()])
                 if row.number % 256 == 0:
                     show(row.number, row.number)
 
 
-def _listed(file: CsvFile, where: Columns, facts: Facts) -> Iterator[ListRow]:
+def _listed(file: ListFile, where: Columns, facts: Facts) -> Iterator[ListRow]:
     for number, cells in enumerate(islice(file.rows(), int(where.headed), None), 1):
         yield ListRow(number, cells, subject(_cell(cells, where.address), facts))
 
 
 def _cell(cells: list[str], at: int) -> str:
     return cells[at] if at < len(cells) else ""
-
-
-@contextmanager
-def _replaced(path: Path, like: CsvFile) -> Iterator[IO[str]]:
-    """A file for its owner alone, which is there when all of it is; otherwise it never was."""
-    unfinished = path.with_name(f".{path.name}.part")
-    try:
-        unfinished.unlink(missing_ok=True)
-        handle = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(handle, "w", encoding="utf-8-sig" if like.marked else "utf-8", newline="") as file:
-            yield file
-        unfinished.replace(path)
-    except OSError as error:
-        raise ImportFailed(f"{printable(str(path))} can't be written: {error.strerror or error}") from None
-    finally:
-        unfinished.unlink(missing_ok=True)
