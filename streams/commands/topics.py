@@ -13,6 +13,7 @@ from sidestep.topics.catalog import CATALOG, CONTROL, DAY_MS, Topic
 from sidestep.topics.own_topics import with_own
 
 if TYPE_CHECKING:
+    from sidestep.streams.settings import Settings
     from sidestep.topics.connection import Connection
     from sidestep.topics.needs import Shortfall
     from sidestep.topics.plan import TopicState
@@ -39,17 +40,20 @@ def list_topics(as_json: bool) -> None:
 @click.option("--partitions", type=click.IntRange(1, 10_000), help="Partitions of each topic, instead of the default.")
 @click.option("--replication", type=click.IntRange(1, 9), help="Copies; 3 in production.  [default: 1]")
 @click.option("--config", "settings", multiple=True, metavar="NAME=VALUE", help="A setting for every new topic.")
+@click.option("--keep-differing", is_flag=True, help="Exit code 0 where others differ: they are told of all the same.")
 @own_option
 def create(
     broker: str | None,
     partitions: int | None,
     replication: int | None,
     settings: tuple[str, ...],
+    keep_differing: bool,
     own: tuple[str, ...],
 ) -> None:
     """Create the topics that are missing; leave the others alone.
 
-    Exit code 1 where one that was there has other partitions or replicas than --partitions and --replication say.
+    Exit code 1 where one that was there has other partitions or replicas than --partitions and --replication say, which
+    `sidestep topics grow` can change.
     """
     from sidestep.topics import admin
     from sidestep.topics.plan import unlike
@@ -65,7 +69,8 @@ def create(
     if others := unlike(partitions, replication, there, wanted):
         for sentence in others:
             click.echo(f"left as it is: {printable(sentence)}", err=True)
-        raise SystemExit(1)
+        if not keep_differing:
+            raise SystemExit(1)
 
 
 @topics.command()
@@ -109,7 +114,8 @@ def check(
 
 @topics.command()
 @broker_option
-@click.option("--partitions", type=click.IntRange(2, 10_000), required=True, help="A multiple of what there are.")
+@click.option("--partitions", type=click.IntRange(2, 10_000), help="Of the log: a multiple of what there are.")
+@click.option("--replication", type=click.IntRange(1, 9), help="Copies of every topic's partitions, more or fewer.")
 @click.option(
     "--notice",
     type=click.IntRange(0, 86_400),
@@ -117,21 +123,57 @@ def check(
     show_default=True,
     help="Seconds that subscribers get to learn of new partitions, before anything is written there.",
 )
-def grow(broker: str | None, partitions: int, notice: int) -> None:
-    """Give the log more partitions, and each new one the ledger that it needs: no history is lost.
+@click.option("--internal", is_flag=True, help="Copies of Kafka's own topics of offsets and transactions, too.")
+@own_option
+def grow(
+    broker: str | None,
+    partitions: int | None,
+    replication: int | None,
+    notice: int,
+    internal: bool,
+    own: tuple[str, ...],
+) -> None:
+    """Give the log more partitions, each with the ledger that it needs, so that no history is lost; or all topics
+    another number of copies.
 
-    Verdicts stop for as long as workers need to begin anew, some twenty seconds; intents wait in Kafka. Killed at any
+    With --partitions verdicts stop for as long as workers need to begin anew, some twenty seconds; intents wait in
+    Kafka. With --replication all goes on; min.insync.replicas goes with it: 2 from three copies on. Killed at any
     moment, the same command goes on where it stopped. Takes the rights of an administrator.
     """
+    from sidestep.topics.needs import INTERNAL
+
+    if partitions is None and replication is None:
+        raise click.UsageError("give --partitions, --replication, or both")
+    settings = load(broker=broker)
+    names = [topic.name for topic in with_own(own_given(own, settings))] + (list(INTERNAL) if internal else [])
+    if partitions is not None:
+        _grow_log(settings, partitions, notice)
+    if replication is not None:
+        _replicate(settings, names, replication)
+
+
+def _grow_log(settings: "Settings", partitions: int, notice: int) -> None:
     from sidestep.streams.commands.grow_progress import GrowProgress
     from sidestep.streams.grow.run import Grower
     from sidestep.streams.runtime.failpoints import from_environment
 
     with GrowProgress() as progress:
-        found = Grower(load(broker=broker), partitions, progress, from_environment(), notice).grow()
+        found = Grower(settings, partitions, progress, from_environment(), notice).grow()
     click.echo(
         f"the log has {found.after} partitions in place of {found.before}; {found.rows:,} rows copied; "
         f"it took no evidence for {found.stopped:.0f} s"
+    )
+
+
+def _replicate(settings: "Settings", names: list[str], replication: int) -> None:
+    from sidestep.streams.commands.grow_progress import GrowProgress
+    from sidestep.streams.grow.reassign import Replicator
+
+    with GrowProgress() as progress:
+        found = Replicator(settings.connection, names, replication, progress).replicate()
+    click.echo(
+        f"{found.topics} topics have {replication} copies of each partition; {found.partitions} partitions had another "
+        "number"
     )
 
 

@@ -4,7 +4,7 @@ again. Blocks. Raises SidestepError."""
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from confluent_kafka import KafkaException, Producer
 from msgspec.structs import replace as changed
@@ -13,6 +13,7 @@ from sidestep.schemas.codec import encode
 from sidestep.streams.errors import GrowthStopped
 from sidestep.streams.grow.cut import write_cut
 from sidestep.streams.grow.ledger_copy import Copy, Parent, differing, reached
+from sidestep.streams.grow.show import Show
 from sidestep.streams.grow.split import children, fault
 from sidestep.streams.grow.topics import FIRST, Cluster
 from sidestep.streams.partition_note import KEY, PartitionNote, begun_with
@@ -34,19 +35,6 @@ TOLD_SECONDS = 10.0
 STOPPED = ("screen", "watch")
 """Roles that wait from the moment that the log has grown."""
 HOW_ON = "Give the command again: it goes on where it stopped; intents wait in Kafka meanwhile"
-
-
-class Show(Protocol):
-    """What people see of it."""
-
-    def step(self, what: str, total: int = 0) -> None:
-        """A step begins, of so many records; 0: nobody knows."""
-
-    def done(self, records: int) -> None:
-        """So many of them are done."""
-
-    def say(self, text: str) -> None:
-        """Something to know meanwhile."""
 
 
 @dataclass(frozen=True)

@@ -57,6 +57,8 @@ def test_options_that_differ_from_what_is_there_are_exit_code_1(clean_topics: Co
         "left as it is: email-intents and 12 more: min.insync.replicas=1, not 2",
     ]
     assert checked.output.startswith("email-intents and 11 more: 4 partitions, not 12\n")
+    kept = run("topics", "create", *asked, "--keep-differing")
+    assert (0, made.output) == (kept.exit_code, kept.output)
 
 
 def test_topics_that_services_have_to_themselves(

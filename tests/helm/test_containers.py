@@ -115,9 +115,9 @@ def test_serve_listens_where_it_is_asked() -> None:
 def test_the_set_up_makes_topics_first() -> None:
     """Rights after topics; where the operator of the cluster gives rights, topics alone."""
     steps = [each["args"] for each in pods(rendered()["mtls"])["setup"].containers]
-    assert steps == [["topics", "create", "--replication", "3", "--partitions", "24", *OWN], RIGHTS]
+    assert steps == [["topics", "create", "--keep-differing", "--replication", "3", "--partitions", "24", *OWN], RIGHTS]
     steps = [each["args"] for each in pods(rendered()["scram"])["setup"].containers]
-    assert steps == [["topics", "create", "--replication", "3"]]
+    assert steps == [["topics", "create", "--keep-differing", "--replication", "3"]]
 
 
 def test_settings_of_the_schema_exist() -> None:
