@@ -167,7 +167,8 @@ def _internal(seen: SeenCluster, names: list[str]) -> Iterator[Shortfall]:
             yield Shortfall(
                 "fault", name, factor, f"{here} replicas", f"at least {wanted}, as the topics have",
                 "What is committed and how far groups have read hangs on fewer brokers than the records themselves.",
-                f"Raise {factor} before the first start; for a topic that exists: kafka-reassign-partitions.sh.",
+                f"Raise {factor} before the first start; for a topic that exists: "
+                f"`sidestep topics grow --replication {wanted} --internal`.",
             )  # fmt: skip
 
 
@@ -178,7 +179,7 @@ def _single(seen: SeenCluster, names: list[str]) -> Iterator[Shortfall]:
             "advice", _some(single), "replication", "1", f"{SAFE_REPLICAS}, with min.insync.replicas=2",
             "Every record is on one disk only: what that loses is lost, and nothing works while its broker is down.",
             "In production: three brokers, and `sidestep topics create --replication 3` before the first start; for "
-            "topics that exist: kafka-reassign-partitions.sh.",
+            "topics that exist `sidestep topics grow --replication 3 --internal`.",
         )  # fmt: skip
 
 
