@@ -21,6 +21,12 @@ NEGATIVE_TTL = (30, 10_800)
 UNKNOWN_TTL = 15
 """Seconds. Long enough to spare a server in trouble, short enough for a deferred message to find it well again."""
 
+RECORDS_MOST = 16
+"""Records of an answer that are looked at. A domain lists as many as its owner likes; honest ones have a handful."""
+
+ALIASES_MOST = 16
+"""Aliases of a name that are followed, within an answer and from one to the next. Honest chains have one or two."""
+
 Question = tuple[str, str]
 """Name and record type."""
 
@@ -37,16 +43,18 @@ class Answer:
     exists: bool = True
     """False: NXDOMAIN, there is no such name and none below it (RFC 8020)."""
     failure: str = ""
-    """servfail, refused, timeout, unreachable, malformed or cname-loop."""
+    """servfail, refused, timeout, unreachable, malformed, cname-loop, too-large or too-many-records."""
     alias: str = ""
     """The name that the one asked for is another name of, where the server leaves it to us to ask for that."""
+    cut: bool = False
+    """There are more records than were looked at: what none of these says one of the others may."""
 
 
 _FAILURES = {dns.rcode.SERVFAIL: "servfail", dns.rcode.REFUSED: "refused", dns.rcode.NOTAUTH: "refused"}
 
 
-def read(message: dns.message.Message) -> Answer:
-    """The answer in a response that belongs to its query, CNAMEs followed."""
+def read(message: dns.message.Message, cut: bool = False) -> Answer:
+    """The answer in a response that belongs to its query, CNAMEs followed. `cut`: not all of it was parsed."""
     rcode = message.rcode()
     if rcode not in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN):
         return Answer(failure=_FAILURES.get(rcode, "malformed"))
@@ -56,6 +64,8 @@ def read(message: dns.message.Message) -> Answer:
         return Answer(failure="cname-loop")
     except dns.exception.DNSException:
         return Answer(failure="malformed")
+    if chain.answer is None and cut:
+        return Answer(failure="too-many-records")
     if chain.answer is None and (_is_referral(message) or _is_about_others(message, chain)):
         return Answer(failure="malformed")
     exists = rcode == dns.rcode.NOERROR
@@ -63,13 +73,22 @@ def read(message: dns.message.Message) -> Answer:
         # a recursive server says that nothing stands at the alias' end with an SOA (RFC 2308 section 2.2); without
         # one nobody has looked there
         return Answer(ttl=chain.minimum_ttl, alias=chain.canonical_name.to_text(omit_final_dot=True).lower())
-    return Answer(tuple(chain.answer or ()), chain.minimum_ttl, exists)
+    records = tuple(chain.answer or ())
+    cut = cut or len(records) > RECORDS_MOST
+    return Answer(_first(records) if cut else records, chain.minimum_ttl, exists, cut=cut)
 
 
 def ttl_within(bounds: tuple[int, int], *answers: Answer) -> int:
     """The seconds that a finding holds which follows from all these answers, within bounds."""
     least, most = bounds
     return max(least, min(most, *(answer.ttl for answer in answers if not answer.failure)))
+
+
+def _first(records: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The records that are looked at: of exchanges those that are preferred."""
+    if records[0].rdtype == dns.rdatatype.MX:
+        records = tuple(sorted(records, key=lambda record: record.preference))
+    return records[:RECORDS_MOST]
 
 
 def _is_about_others(message: dns.message.Message, chain: Any) -> bool:

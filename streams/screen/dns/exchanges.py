@@ -14,12 +14,9 @@ from sidestep.streams.screen.dns.answer import Answer, Question
 LISTED = 5
 """Exchanges that a finding names; the first by preference."""
 
-ASKED_FIRST = 3
-"""Exchanges whose addresses are asked for at first: with a healthy domain the first one is enough."""
-
-ASKED_MOST = 10
-"""Whoever owns a domain decides how many exchanges it lists; what they cost us is for us to decide. With more than
-these nobody says that all of them are dead."""
+ASKED_MOST = 3
+"""Exchanges whose addresses are asked for: with a healthy domain the first one is enough. Whoever owns a domain decides
+how many it lists; what they cost us is for us to decide. With more than these nobody says that all of them are dead."""
 
 LOCAL_SUFFIXES = frozenset({"local", "localdomain", "internal", "invalid"})
 """Names that mean nothing outside one network: RFC 6762, RFC 6761; ICANN reserves internal for private use."""
@@ -67,12 +64,11 @@ def ask_health(hosts: Sequence[str], allow_private: bool = False) -> Hosts:
     unproven: a question failed, or there are too many of them.
     """
     seen: tuple[Answer, ...] = ()
-    for some in filter(None, (hosts[:ASKED_FIRST], hosts[ASKED_FIRST:ASKED_MOST])):
-        for kind in ("A", "AAAA"):
-            answers = yield tuple((host, kind) for host in some)
-            seen += answers
-            if any(allow_private or not is_local(address) for address in _addresses(answers)):
-                return "reachable", seen
+    for kind in ("A", "AAAA"):
+        answers = yield tuple((host, kind) for host in hosts[:ASKED_MOST])
+        seen += answers
+        if any(allow_private or not is_local(address) for address in _addresses(answers)):
+            return "reachable", seen
     if len(hosts) > ASKED_MOST or any(answer.failure for answer in seen):
         return "unproven", seen
     return "local" if any(_addresses(seen)) else "dangling", seen

@@ -11,11 +11,8 @@ import dns.name
 
 from sidestep.schemas import MxFinding
 from sidestep.streams.screen.dns.answer import NEGATIVE_TTL, POSITIVE_TTL, UNKNOWN_TTL, Answer, Dialogue, ttl_within
-from sidestep.streams.screen.dns.exchanges import LISTED, ask_health, exchanges_of, grade, is_reachable
+from sidestep.streams.screen.dns.exchanges import ASKED_MOST, LISTED, ask_health, exchanges_of, grade, is_reachable
 from sidestep.streams.screen.lists.mx_providers import parking_of, provider_of
-
-MAX_EXCHANGES_CHECKED = 3
-"""Exchanges that are looked up where all look local. A domain lists as many as its owner likes; the cost is ours."""
 
 UNPROVEN_TTL = 300
 """Seconds at most that a "yes" holds whose exchanges could not be looked at."""
@@ -29,7 +26,21 @@ def inquire(domain: str, allow_private: bool = False, thorough: bool = False) ->
 
     `allow_private` counts private addresses too, for tests. `thorough` also asks whether the exchanges have addresses,
     and whose name servers a domain without MX has: two more questions for most domains, about hosts that many share.
+    No "no" follows from a part of an answer.
     """
+    dialogue = _inquire(domain, allow_private, thorough)
+    questions, cut = next(dialogue), False
+    while True:
+        answers = yield questions
+        cut = cut or any(answer.cut for answer in answers)
+        try:
+            questions = dialogue.send(answers)
+        except StopIteration as end:
+            finding: MxFinding = end.value
+            return unknown("too-many-records") if cut and finding.outcome == "no" else finding
+
+
+def _inquire(domain: str, allow_private: bool, thorough: bool) -> Dialogue:
     (mx,) = yield ((domain, "MX"),)
     if mx.failure:
         return unknown(mx.failure)  # never falls back to A: there may well be an MX, or a null MX
@@ -54,7 +65,7 @@ def _by_exchanges(mx: Answer, allow_private: bool, thorough: bool) -> Dialogue:
     if "plausible" in grades.values():
         usable = [name for name in names if grades[name] != "unusable"]
         return (yield from _by_hosts(mx, names, usable, allow_private)) if thorough else _yes("mx", ttl, names)
-    dubious = [name for name in names if grades[name] == "dubious"][:MAX_EXCHANGES_CHECKED]
+    dubious = [name for name in names if grades[name] == "dubious"][:ASKED_MOST]
     answers = (yield tuple((name, kind) for name in dubious for kind in ("A", "AAAA"))) if dubious else ()
     if _has_address(answers, allow_private):
         return _yes("mx", ttl_within(POSITIVE_TTL, mx, *answers), names)

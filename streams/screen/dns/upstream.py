@@ -1,20 +1,23 @@
 """The upstream: questions to name servers over UDP and TCP, which one is asked for how long, and what silence means."""
 
 import asyncio
+import contextlib
 import math
 import socket
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 import dns.asyncbackend
-import dns.asyncquery
 import dns.exception
 import dns.inet
 import dns.message
 import dns.resolver
 
 from sidestep.streams.errors import SettingsError
-from sidestep.streams.screen.dns.answer import Answer, Question, read
+from sidestep.streams.screen.dns.answer import ALIASES_MOST, Answer, Question
+from sidestep.streams.screen.dns.turns import Turns
+from sidestep.streams.screen.dns.wire import OCTETS_MOST, TOO_LARGE, belongs, is_cut_short, read_response
 
 Server = tuple[str, int]
 """IP address and port."""
@@ -23,9 +26,10 @@ FIRST_TRY = 1.0
 """Seconds that each server gets before the next is asked. Resolvers answer nearly everything sooner."""
 
 TIMED_OUT = Answer(failure="timeout")
+MALFORMED = Answer(failure="malformed")
 
-ALIASES_MOST = 16
-"""Aliases of a name that are followed from answer to answer, as many as within one. Honest chains have one or two."""
+UDP_MOST = 65_535
+"""Octets of a datagram."""
 
 
 class Upstream:
@@ -39,6 +43,7 @@ class Upstream:
                 raise SettingsError(f"name server {host!r}: give its IP address, a name could not be looked up yet")
         self.queries = 0
         self._servers = list(servers)
+        self._turns = Turns()
 
     async def ask(self, question: Question, deadline: float) -> Answer:
         """The answer to a question, aliases followed to their end. `deadline` is in the event loop's time."""
@@ -65,7 +70,7 @@ class Upstream:
             if server in settled or patience <= 0:
                 continue
             answer = await self._try(server, question, patience)
-            if not answer.failure:
+            if not answer.failure or answer is TOO_LARGE:  # the next server would say the same
                 self._prefer(server)
                 return answer
             if answer.failure != "timeout":  # it has spoken: only silence is worth a second try
@@ -84,30 +89,52 @@ class Upstream:
             self.queries += 1
             # not dnspython's own timeout: it follows the wall clock, and waits for hours when that is set back
             async with asyncio.timeout(patience):
-                return read(await _exchange(query, server))
+                answer = await _over_udp(query, server, self._turns)
+                return answer if answer is not None else await _over_tcp(query, server, self._turns)
         except TimeoutError:
             return TIMED_OUT
-        except (dns.exception.DNSException, EOFError, UnicodeError):
-            return Answer(failure="malformed")
+        except (dns.exception.DNSException, EOFError, ValueError):  # UnicodeError is one too
+            return MALFORMED
         except OSError:
             return Answer(failure="unreachable")
 
 
-async def _exchange(query: dns.message.Message, server: Server) -> dns.message.Message:
-    """The response to a query over UDP, over TCP where it is cut short.
+async def _over_udp(query: dns.message.Message, server: Server, turns: Turns) -> Answer | None:
+    """The answer to a query over UDP; None: the whole of it is to be had over TCP.
 
     Each query has a socket and thus a random port of its own: a forger has to guess that along with the id (RFC 5452).
     Datagrams that do not belong to the query are passed over. The socket is connected, so that a port where nobody
     listens is an error at once and not a wait.
     """
-    host, port = server
     backend = dns.asyncbackend.get_backend("asyncio")
-    family = dns.inet.af_for_address(host)
+    family = dns.inet.af_for_address(server[0])
     async with await backend.make_socket(family, socket.SOCK_DGRAM, 0, None, server) as udp:
-        response, _ = await dns.asyncquery.udp_with_fallback(
-            query, host, port=port, udp_sock=udp, ignore_unexpected=True, ignore_errors=True, backend=backend
-        )
-    return response
+        await udp.sendto(query.to_wire(), dns.inet.low_level_address_tuple(server, family), None)
+        while True:
+            response, _ = await udp.recvfrom(UDP_MOST, None)
+            if is_cut_short(response):
+                if belongs(query, response):
+                    return None
+                continue
+            with contextlib.suppress(dns.exception.DNSException, ValueError):
+                answer = await turns.take(partial(read_response, query, response))
+                if answer is not None:
+                    return answer
+
+
+async def _over_tcp(query: dns.message.Message, server: Server, turns: Turns) -> Answer:
+    """The answer to a query over TCP (RFC 7766), of which a response that is too large is not even received."""
+    octets = query.to_wire()
+    reader, writer = await asyncio.open_connection(*server, limit=OCTETS_MOST)
+    try:
+        writer.write(len(octets).to_bytes(2, "big") + octets)
+        size = int.from_bytes(await reader.readexactly(2), "big")
+        if size > OCTETS_MOST:
+            return TOO_LARGE
+        response = await reader.readexactly(size)
+    finally:
+        writer.transport.abort()  # nobody waits for what is left of it
+    return await turns.take(partial(read_response, query, response)) or MALFORMED
 
 
 def system_servers() -> list[Server]:

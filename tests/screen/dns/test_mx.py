@@ -15,7 +15,7 @@ from sidestep.streams.screen.dns.mx import inquire, spf_refuses_all
 
 NOTHING = Answer(ttl=600)
 NXDOMAIN = Answer(ttl=600, exists=False)
-FAILURES = ("servfail", "refused", "timeout", "unreachable", "malformed", "cname-loop")
+FAILURES = ("servfail", "refused", "timeout", "unreachable", "malformed", "cname-loop", "too-large")
 
 
 def has(kind: str, *records: str, ttl: int = 3600) -> Answer:

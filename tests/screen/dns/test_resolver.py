@@ -162,6 +162,31 @@ def test_truncated_answers_are_fetched_over_tcp() -> None:
     asyncio.run(scenario())
 
 
+def test_a_domain_with_too_much_to_say_is_unknown_and_costs_little() -> None:
+    """Thousands of records over TCP are not even received: unknown, for that reason."""
+
+    async def scenario() -> None:
+        fat = [f"MX {number} mx{number}.x.example" for number in range(1_500)]
+        async with world({"x.example": fat}) as (ns, resolver):
+            finding = await resolver.find("x.example")
+            assert ("unknown", "too-large") == (finding.outcome, finding.reason)
+            assert ns.queries["x.example"] == 2  # over UDP and over TCP, once each
+
+    asyncio.run(scenario())
+
+
+def test_many_records_are_a_yes_with_the_first_of_them() -> None:
+    """A domain with more exchanges than are looked at takes mail all the same."""
+
+    async def scenario() -> None:
+        many = [f"MX {number} mx{number}.x.example" for number in range(40)]
+        async with world({"x.example": many}) as (_, resolver):
+            finding = await resolver.find("x.example")
+            assert (finding.outcome, finding.exchanges[0]) == ("yes", "mx0.x.example")
+
+    asyncio.run(scenario())
+
+
 def test_one_query_for_everyone_who_asks() -> None:
     """A hundred concurrent questions for one name are one query, and all get the same finding."""
 
