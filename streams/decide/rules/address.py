@@ -24,6 +24,7 @@ SYNTAX = {
     "unquoted-character": "a character before the @ may only stand in quotes",
     "unterminated-quote": "a quotation mark is opened and not closed",
     "text-after-quote": "text follows the closing quotation mark",
+    "quoted-pair": "a backslash stands before a character that is not ASCII",
     "comment": "it contains a comment in parentheses",
     "several-addresses": "it holds several addresses, and each needs an intent of its own",
     "display-name": "it holds a name or angle brackets besides the address",

@@ -18,6 +18,7 @@ LABEL_MAX = 63  # RFC 1035 2.3.4
 
 _HOST_CHARACTERS = re.compile(r"[a-z0-9\-\x80-\U0010ffff]+\Z")  # RFC 1123 2.1; beyond ASCII it is IDNA's to say
 _HOST_NAME = re.compile(r"(?:(?!-)[a-z0-9-]{1,63}(?<!-)\.)+(?!-)[a-z0-9-]{0,62}[a-z]\Z")
+_JOINERS = re.compile("[\u200c\u200d]")
 _LAST_LABEL = re.compile("[^.\u3002\uff0e\uff61]+\\Z")  # UTS 46 section 4 takes all four for the dot
 
 
@@ -79,11 +80,12 @@ def _text_reason(text: str) -> str:
         return "domain-literal"
     if "(" in text or ")" in text:
         return "comment"  # RFC 5322 3.2.2: header syntax, not part of an SMTP mailbox (RFC 5321 4.1.2)
-    return refused_character(text)
+    return refused_character(_JOINERS.sub("", text))
 
 
 def _read_idna(text: str) -> DomainName:
-    """The domain by UTS 46 mapping, non-transitional; then host name rules; email-validator has the last word."""
+    """The domain by UTS 46 mapping, non-transitional; then host name rules; email-validator has the last word, except
+    on joiners."""
     try:
         mapped = idna.uts46_remap(text, std3_rules=False, transitional=False)
     except idna.IDNAError:
@@ -91,7 +93,23 @@ def _read_idna(text: str) -> DomainName:
     reason = _name_reason(mapped)
     if reason:
         return DomainName("", reason)
-    return _validated(text)
+    found = _validated(text)
+    joined = "" if found.name else _joined(mapped)
+    if joined or not _JOINERS.search(text):
+        return DomainName(joined) if joined else found
+    return DomainName("", "unsafe-character")
+
+
+def _joined(name: str) -> str:
+    """The A-label of a name with U+200C or U+200D where IDNA lets them stand (RFC 5892 A.1 and A.2: after a virama,
+    between letters that join), and not seen anywhere else; "" for all others. email-validator takes none of them, and
+    is asked about the rest of the name."""
+    try:
+        seen = idna.decode(name)
+        bare = _JOINERS.sub("", seen)
+        return idna.encode(seen).decode("ascii") if bare != seen and _validated(bare).name else ""
+    except ValueError:  # idna's errors, and a character that Python does not know
+        return ""
 
 
 def _name_reason(name: str) -> str:

@@ -59,7 +59,12 @@ def _quoted_reason(text: str) -> str:
         return "unterminated-quote"
     if end != len(text) - 1:
         return "text-after-quote"  # RFC 5321 4.1.2: a local part is one dot-string or one quoted string
-    return "empty-local" if end == 1 else refused_character(text, spaces=True)
+    return "empty-local" if end == 1 else refused_character(text, spaces=True) or _pair_reason(text)
+
+
+def _pair_reason(text: str) -> str:
+    # RFC 6531 3.3 lets what is not ASCII into quoted strings (qtextSMTP), and not behind a backslash (quoted-pairSMTP)
+    return "" if all(map(str.isascii, _QUOTED_PAIR.findall(text))) else "quoted-pair"
 
 
 def _unquoted_reason(text: str) -> str:

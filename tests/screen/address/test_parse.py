@@ -8,6 +8,7 @@ import pytest
 from email_validator.rfc_constants import CASE_INSENSITIVE_MAILBOX_NAMES
 from hypothesis import example, given
 from hypothesis import strategies as st
+from idna.uts46data import uts46_starts, uts46_statuses
 
 from sidestep.streams.screen.address.domain import read_domain, registrable
 from sidestep.streams.screen.address.mailbox import mailbox_rules, read_rules
@@ -52,6 +53,10 @@ REFUSED = {
     "jane@exam\x7fple.com": "control-character",
     '"jane\x01"@example.com': "control-character",
     "jane\u200b@example.com": "unsafe-character",
+    '"ja\\éne"@example.com': "quoted-pair",
+    '"\\é"@example.com': "quoted-pair",
+    '"\\\\\\é"@example.com': "quoted-pair",
+    '"jane\\ \\é"@example.com': "quoted-pair",
     "jane\ud800@example.com": "unsafe-character",
     "jane@\udfff.com": "unsafe-character",
     "\u0301jane@example.com": "unsafe-character",
@@ -69,6 +74,41 @@ REFUSED = {
     "jane@xn--a.com": "idna-invalid",
     "jane@1.אב.com": "idna-invalid",
 }
+
+UNSEEN = {
+    "combining grapheme joiner": "\u034f",
+    "Hangul choseong filler": "\u115f",
+    "Hangul jungseong filler": "\u1160",
+    "Khmer vowel inherent aq": "\u17b4",
+    "Mongolian todo soft hyphen": "\u1806",
+    "Mongolian free variation selector one": "\u180b",
+    "Mongolian free variation selector four": "\u180f",
+    "Mongolian vowel separator": "\u180e",
+    "zero width space": "\u200b",
+    "word joiner": "\u2060",
+    "invisible times": "\u2062",
+    "Braille pattern blank": "\u2800",
+    "Hangul filler": "\u3164",
+    "variation selector-1": "\ufe00",
+    "variation selector-16": "\ufe0f",
+    "byte order mark": "\ufeff",
+    "halfwidth Hangul filler": "\uffa0",
+    "shorthand format letter overlap": "\U0001bca0",
+    "musical symbol begin beam": "\U0001d173",
+    "tag latin small letter a": "\U000e0061",
+    "variation selector-17": "\U000e0100",
+    "soft hyphen": "\u00ad",
+    "Arabic letter mark": "\u061c",
+}
+
+JOINED = {
+    "jane@نامه\u200cای.com": "jane@xn--mgba3gch31f060k.com",
+    "jane@xn--mgba3gch31f060k.com": "jane@xn--mgba3gch31f060k.com",
+    "jane@\u0dc1\u0dca\u200d\u0dbb\u0dd3.com": "jane@xn--10cl1a0b660p.com",
+    "jane@mail.\u0dc1\u0dca\u200d\u0dbb\u0dd3.test": "jane@mail.xn--10cl1a0b660p.test",
+    "jane@\u0915\u094d\u200d\u0937.com": "jane@xn--11b2ezcw70k.com",
+}
+"""Names that need a joiner: Persian (namehay), Sinhala (Sri), Devanagari (k-ssa), and what they are on the wire."""
 
 SAME_MAILBOX = [
     ("ΝΙΚΟΣ.ΠΑΠΠΑΣ@example.com", "νικος.παππας@example.com"),
@@ -102,6 +142,45 @@ def test_every_refusal_has_its_reason(text: str, reason: str) -> None:
     """An unsound address says why, and offers nothing to send to or to hash."""
     parsed = parse(text)
     assert (reason, "", "", "") == (parsed.reason, parsed.local, parsed.normalized, parsed.identity)
+
+
+@pytest.mark.parametrize("unseen", UNSEEN.values(), ids=UNSEEN)
+@pytest.mark.parametrize(
+    "text", ["ja{}ne@example.com", '"ja {}ne"@example.com', "jane@exam{}ple.com", "jane@gmail{}.com"]
+)
+def test_what_is_not_seen_is_refused(text: str, unseen: str) -> None:
+    """Before the at-sign and behind it, not deleted: nobody knows whose address it would be without."""
+    assert "unsafe-character" == parse(text.format(unseen)).reason
+
+
+def test_whatever_a_domain_would_lose_is_refused_in_all_of_an_address() -> None:
+    """All that UTS 46, of whatever Unicode version, maps to nothing."""
+    ignored = [
+        chr(code)
+        for start, end, status in zip(uts46_starts, [*uts46_starts[1:], 0x110000], uts46_statuses, strict=True)
+        if chr(status) == "I"
+        for code in range(start, min(end, start + 1000))
+    ]
+    assert len(ignored) > 250
+    for character in ignored:
+        assert (
+            "unsafe-character" == parse(f"jane@exam{character}ple.com").reason == parse(f"ja{character}ne@a.com").reason
+        )
+
+
+@pytest.mark.parametrize(("text", "normalized"), JOINED.items())
+def test_joiners_stand_where_idna_lets_them(text: str, normalized: str) -> None:
+    """RFC 5892 A.1 and A.2, whether a name comes as it is read or as it is on the wire; without them it is another."""
+    assert (normalized, "") == (parse(text).normalized, parse(text).reason)
+    assert parse(text.replace("\u200c", "").replace("\u200d", "")).domain != parse(text).domain or text.isascii()
+
+
+@pytest.mark.parametrize("joiner", ["\u200c", "\u200d"])
+@pytest.mark.parametrize("name", ["exam{}ple.com", "{}.com", "{}gmail.com", "gmail.c{}om", "ب{}.com", "\u0915{}.com"])
+def test_joiners_stand_nowhere_else(name: str, joiner: str) -> None:
+    """Where they join nothing they are not seen; before the at-sign nobody says where they may stand."""
+    assert "unsafe-character" == parse("jane@" + name.format(joiner)).reason
+    assert "unsafe-character" == parse(f"\u0915\u094d{joiner}\u0937@example.com").reason
 
 
 @pytest.mark.parametrize("text", ["jane..doe@Example.com", "jane@doe@example.COM", '"jane@example.com', "@example.com"])
@@ -205,11 +284,12 @@ def reference(text: str) -> str:
 def test_agrees_with_email_validator(text: str) -> None:
     """Same acceptance and same normal form on plain addresses, which take the fast path, and on those nearly plain.
 
-    Two differences are meant: it counts characters of a local part where RFC 5321 counts octets, and it writes the
-    names of RFC 2142 in lower case, which here only the identity does.
+    Differences that are meant: it counts characters of a local part where RFC 5321 counts octets; it lets in a
+    backslash before what is not ASCII; and it writes the names of RFC 2142 in lower case, which here only the identity
+    does.
     """
     parsed, expected = parse(text), reference(text)
-    if parsed.reason == "local-too-long" and not text.isascii():
+    if parsed.reason in ("local-too-long", "quoted-pair") and not text.isascii():
         return
     local = parsed.local
     if local.lower() in CASE_INSENSITIVE_MAILBOX_NAMES:
