@@ -8,6 +8,7 @@ from sidestep.streams.screen.address.parse import ParsedAddress, meant, parse
 from sidestep.streams.screen.lists.classes import Lists, mx_classes
 from sidestep.streams.screen.lists.domain_facts import DomainFacts
 from sidestep.streams.screen.lists.near_misses import weigh
+from sidestep.streams.screen.lists.top_levels import meant_address
 from sidestep.streams.screen.lists.typo import NearMiss
 from sidestep.streams.screen.sources.answers import Answers
 
@@ -50,7 +51,7 @@ def findings(about: Subject, answers: Answers, lists: Lists, clustered: bool) ->
     of mail servers names, whatever the domain looks like."""
     address, facts = about.address, about.facts
     if facts is None:
-        return Findings(suggestion=meant(about.text))
+        return Findings(suggestion=meant(about.text) or meant_address(about.text))
     if address.reason:
         return Findings(facts.classes, meant(about.text))
     mx = answers.mx

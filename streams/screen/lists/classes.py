@@ -118,6 +118,9 @@ def load_lists() -> Lists:
         "free": fingerprint(free),
         "role": fingerprint(role),
         "large": fingerprint(large_providers()),
+        "top-levels": fingerprint(
+            f"{name} {entry}" for name, some in read_table("top_levels").items() for entry in some
+        ),
         "words": fingerprint(word_names()),
         "misspellings": fingerprint(f"{slip} {meant}" for meant, slips in table.items() for slip in slips),
         "real": fingerprint(read_words("real_domains")),

@@ -42,12 +42,16 @@ def weigh(domain: str, near_miss: NearMiss | None, mx: MxFinding, clustered: boo
 
     In a cluster, parked or without mail: a slip. A mail service of its own: left alone, class near-miss, and
     misspelling where the curated list has it. Otherwise a known misspelling is a slip, and a name that is only near
-    stays a question: class near-miss, with a suggestion.
+    stays a question: class near-miss, with a suggestion. Under a top-level domain that does not exist: a slip if DNS
+    has nothing there, a suggestion while DNS does not answer.
     """
     if near_miss is None:
         return Suspicion()
     if clustered:
         return Suspicion(("typo", "trap-cluster"), near_miss.domain)
+    if near_miss.top_level and mx.outcome != "no":
+        # there all the same: under a root of somebody's own, and DNS knows better than a list
+        return Suspicion(meant="" if mx.outcome == "yes" else near_miss.domain)
     if mx.outcome == "no" or mx.provider in parking_services():
         return Suspicion(("typo",), near_miss.domain)
     if _healthy(mx) and (_own(domain, mx) if near_miss.certain else True):

@@ -1,4 +1,4 @@
-"""Slips: is a domain a slip of a large provider's? Known misspellings first, then distance; in doubt, none.
+"""Slips: is a domain a slip of a large provider's, or of a top-level domain? Known ones first; in doubt, none.
 
 Pure look-ups in lists that ship with Sidestep; the caller keeps the answer with the domain.
 """
@@ -12,7 +12,7 @@ from rapidfuzz.distance import OSA
 
 from sidestep.streams.screen.address.domain import suffixes
 from sidestep.streams.screen.address.mailbox import mailbox_rules
-from sidestep.streams.screen.lists import key_slips
+from sidestep.streams.screen.lists import key_slips, top_levels
 from sidestep.streams.screen.lists.mailbox_providers import large_providers, word_names
 from sidestep.streams.screen.lists.shipped import read_table, read_words
 
@@ -30,6 +30,8 @@ class NearMiss(NamedTuple):
     """Whether the curated list of misspellings has it. Otherwise it is only near: a sign, not a proof."""
     distance: int
     """Insertions, deletions, substitutions and swaps of neighbours (optimal string alignment)."""
+    top_level: bool = False
+    """Whether it is near for its top-level domain alone, which does not exist: then `domain` is anybody's."""
 
 
 class Typos:
@@ -95,8 +97,14 @@ def slips_allowed(name: str) -> int:
 
 
 def suggest(domain: str) -> NearMiss | None:
-    """The near miss that a domain is by the lists that ship; see Typos.suggest."""
-    return typos().suggest(domain)
+    """The near miss that a domain is by the lists that ship: of a large provider's, see Typos.suggest, or else of its
+    own name under a top-level domain that exists."""
+    return typos().suggest(domain) or _under_another_top_level(domain)
+
+
+def _under_another_top_level(domain: str) -> NearMiss | None:
+    meant = top_levels.meant_domain(domain)
+    return NearMiss(meant, False, OSA.distance(domain, meant), True) if meant else None
 
 
 @cache

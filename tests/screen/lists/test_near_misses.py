@@ -14,6 +14,7 @@ from sidestep.streams.screen.lists.typo import NearMiss, suggest
 
 UNKNOWN = MxFinding("unknown", "timeout")
 NEAR, CERTAIN = NearMiss("outlook.com", False, 1), NearMiss("gmail.com", True, 1)
+TOP_LEVEL = NearMiss("firm.com", False, 1, True)
 
 
 def mx(*exchanges: str, outcome: Any = "yes", reason: str = "mx") -> MxFinding:
@@ -37,6 +38,10 @@ def mx(*exchanges: str, outcome: Any = "yes", reason: str = "mx") -> MxFinding:
         (CERTAIN, mx("aspmx.l.google.com"), Suspicion(("near-miss", "misspelling"))),
         (CERTAIN, mx("eforward1.registrar-servers.com"), Suspicion(("typo",), "gmail.com")),
         (CERTAIN, mx("a.h-email.net"), Suspicion(("typo",), "gmail.com")),
+        (TOP_LEVEL, mx(outcome="no", reason="nxdomain"), Suspicion(("typo",), "firm.com")),
+        (TOP_LEVEL, mx(outcome="unknown", reason="timeout"), Suspicion((), "firm.com")),
+        (TOP_LEVEL, mx("mx.hosting.example"), Suspicion()),
+        (TOP_LEVEL, mx(reason="address"), Suspicion()),
     ],
 )
 def test_dns_weighs(near_miss: NearMiss | None, finding: MxFinding, expected: Suspicion) -> None:

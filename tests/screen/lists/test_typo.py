@@ -10,7 +10,7 @@ from sidestep.streams.screen.address.domain import read_domain, suffixes
 from sidestep.streams.screen.address.mailbox import mailbox_rules
 from sidestep.streams.screen.lists.mailbox_providers import large_providers
 from sidestep.streams.screen.lists.shipped import read_table, read_words
-from sidestep.streams.screen.lists.typo import NearMiss, Typos, slips_allowed, suggest
+from sidestep.streams.screen.lists.typo import NearMiss, Typos, slips_allowed, suggest, typos
 
 KNOWN = {
     "gmial.com": "gmail.com",
@@ -104,10 +104,10 @@ def test_real_domains_are_left_alone(domain: str) -> None:
 
 def test_ties_are_left_undecided() -> None:
     """Two providers at the same distance: nobody knows which one was meant."""
-    typos = Typos({}, ["wanadoo.fr", "wanadou.fr", "hotmail.fr", "hotmail.it"], [])
-    assert typos.suggest("wanadox.fr") is None
-    assert typos.suggest("hotmail.ft") is None
-    assert typos.suggest("hotmail.f") == NearMiss("hotmail.fr", False, 1)
+    some = Typos({}, ["wanadoo.fr", "wanadou.fr", "hotmail.fr", "hotmail.it"], [])
+    assert some.suggest("wanadox.fr") is None
+    assert some.suggest("hotmail.ft") is None
+    assert some.suggest("hotmail.f") == NearMiss("hotmail.fr", False, 1)
 
 
 @pytest.mark.parametrize("domain", ["outlook.co.i", "live.com.m", "outlook.l", "outlook.h", "outlook.hh"])
@@ -118,10 +118,10 @@ def test_a_provider_under_another_suffix_is_a_tie_too(domain: str) -> None:
 
 def test_a_top_level_domain_that_exists_was_meant() -> None:
     """gmail.museum is no slip of gmail.com: only endings that nobody can register are corrected."""
-    typos = Typos({}, ["hotmail.com"], [])
-    assert typos.suggest("hotmail.co") is None
-    assert typos.suggest("hotmial.cm") is None
-    assert typos.suggest("hotmial.cpm") == NearMiss("hotmail.com", False, 2)
+    some = Typos({}, ["hotmail.com"], [])
+    assert some.suggest("hotmail.co") is None
+    assert some.suggest("hotmial.cm") is None
+    assert some.suggest("hotmial.cpm") == NearMiss("hotmail.com", False, 2)
 
 
 def test_no_misspelling_is_a_real_domain() -> None:
@@ -153,7 +153,7 @@ domains = st.builds(
 @given(domains | st.text(max_size=80))
 def test_a_suggestion_is_a_large_provider_nearby(domain: str) -> None:
     """Whatever is asked: a provider's domain or nothing, not the domain itself, no short name beyond the lists."""
-    finding = suggest(domain)
+    finding = typos().suggest(domain)
     if finding is not None:
         assert finding.domain in large_providers() or finding.domain in mailbox_rules()
         assert finding.domain != domain
