@@ -18,7 +18,7 @@ EngagementKind = Literal["delivered", "opened", "clicked", "replied", "unsubscri
 
 
 class Bounce(Struct, omit_defaults=True, kw_only=True):
-    """A bounce, a complaint or a trap hit. Of a bounce give `reason`, or `scope` and `hard`, or at least `status`."""
+    """A bounce, complaint or trap hit. Of a bounce: `reason`, or `scope` and `hard`, or `status`, or just `reply`."""
 
     recipient: Address
     kind: Annotated[
@@ -31,7 +31,10 @@ class Bounce(Struct, omit_defaults=True, kw_only=True):
     status: Annotated[
         str, Meta(pattern=r"(?a)^([245]\.\d{1,3}\.\d{1,3})?\Z", description="Enhanced status code, RFC 3463.")
     ] = ""
-    reply: Annotated[Text, Meta(description="What the remote server said.")] = ""
+    reply: Annotated[
+        Text,
+        Meta(description="What the remote server said; classified where nothing else tells what kind of bounce it is."),
+    ] = ""
     reason: Annotated[str, Meta(max_length=100, description="userunknown, mailboxfull, blocked, suspend, …")] = ""
     hard: bool | None = None
     scope: Scope | None = None

@@ -4,6 +4,8 @@ from sidestep.schemas import Bounce, EmailIntent, Engagement, FeedbackEvidence, 
 from sidestep.schemas.reading import read_deadline, read_time
 from sidestep.streams.masking import without_local_parts
 from sidestep.streams.screen.address.parse import ParsedAddress
+from sidestep.streams.screen.feedback.in_words import completed
+from sidestep.streams.screen.feedback.parse import classify_reply
 from sidestep.streams.screen.feedback.reasons import Reasons
 from sidestep.streams.screen.findings import Findings, Subject
 from sidestep.streams.screen.keys import Keys
@@ -115,8 +117,9 @@ def feedback_evidence(
         claimed=feedback.service in way.claimed,
     )
     if isinstance(feedback, Bounce) and feedback.kind == "bounce":
-        evidence.reason, evidence.scope, evidence.hard = reasons.meaning(feedback)
-        evidence.status = feedback.status
+        bounce = completed(feedback, classify_reply)
+        evidence.reason, evidence.scope, evidence.hard = reasons.meaning(bounce)
+        evidence.status = bounce.status
     return evidence
 
 

@@ -172,6 +172,25 @@ def test_a_bounce_is_classified() -> None:
     assert evidence == decode_evidence(encode(evidence))
 
 
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"reply": "550 5.1.1 no such user here"}, ("userunknown", "recipient", True, "5.1.1")),
+        ({"reply": "550 User unknown"}, ("userunknown", "recipient", True, "")),
+        ({"reply": "452 4.2.2 mailbox full"}, ("mailboxfull", "recipient", False, "4.2.2")),
+        ({"reply": "550 5.1.1 no such user here", "hard": False}, ("", "transient", False, "")),
+        ({"reply": "550 5.1.1 no such user here", "status": "5.2.2"}, ("mailboxfull", "recipient", False, "5.2.2")),
+        ({"reply": "something went wrong"}, ("", "transient", False, "")),
+    ],
+)
+def test_a_bounce_of_which_only_the_words_are_told_is_what_they_mean(
+    fields: dict[str, Any], expected: tuple[str, str, bool, str]
+) -> None:
+    """A mailer says what the server said, and does not know our vocabulary; whatever else it says goes first."""
+    evidence = _feedback(Bounce(recipient="jane@example.com", **fields))
+    assert expected == (evidence.reason, evidence.scope, evidence.hard, evidence.status)
+
+
 @pytest.mark.parametrize("kind", ["complaint", "not-spam"])
 def test_a_complaint_blames_nobody(kind: Any) -> None:
     """Whatever status came with it: it is no bounce."""

@@ -44,7 +44,7 @@ def _of_json(octets: bytes) -> list[Outcome]:
         body = json.loads(octets[: OCTETS_MAX * 4], strict=False)
     except (ValueError, RecursionError):
         return []
-    return webhooks.read(body, _classify_reply)
+    return webhooks.read(body, classify_reply)
 
 
 def _of_message(message: Message, depth: int) -> list[Outcome]:
@@ -179,8 +179,8 @@ def outcome_of(diagnostic: Diagnostic, ruling: Ruling, origin: Origin, source: s
     )  # fmt: skip
 
 
-def _classify_reply(recipient: str, reply: str, status: str, host: str) -> Ruling:
-    """The ruling on a webhook's reply text and status, in the same vocabulary."""
+def classify_reply(recipient: str, reply: str, status: str, host: str) -> Ruling:
+    """The ruling on a reply and a status without a report around them, in the same vocabulary."""
     code = find_reply(reply)
     diagnostic = Diagnostic(
         recipient=recipient, text=reply, reply=code, status=more_telling(status, find_status(reply), code), host=host,

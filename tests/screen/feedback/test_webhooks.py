@@ -287,6 +287,8 @@ def test_our_own_schema_is_read() -> None:
     assert ("bounce", "userunknown", True, "recipient", "b1", "shop") == (
         bounce.kind, bounce.reason, bounce.hard, bounce.scope, bounce.id, bounce.service,
     )  # fmt: skip
+    (bounce,) = read({"recipient": "kuro@example.net", "reply": "550 5.1.1 no such user here"})
+    assert ("userunknown", True, "5.1.1") == (bounce.reason, bounce.hard, bounce.status)
     (opened,) = read({"recipient": "kuro@example.net", "kind": "opened"})
     assert ("engagement", "opened") == (opened.kind, opened.event)
 

@@ -11,6 +11,7 @@ import msgspec
 from sidestep.schemas import Bounce, Engagement
 from sidestep.schemas.typed import as_type
 from sidestep.streams.screen.feedback.classify import Ruling
+from sidestep.streams.screen.feedback.in_words import completed
 from sidestep.streams.screen.feedback.outcome import Outcome, OutcomeKind
 from sidestep.streams.screen.feedback.reasons import hardness, meaning_of, scope_of
 from sidestep.streams.screen.feedback.smtp import find_status
@@ -48,7 +49,7 @@ def read(body: Any, classify: Classify) -> list[Outcome]:
         if provider.recognises(body):
             found = _once(_outcome(event, provider.name, classify) for event in provider.read(body))
             return found or [Outcome(kind="none", reason="undefined", source=provider.name)]
-    return _own(body)
+    return _own(body, classify)
 
 
 def _once(outcomes: Iterator[Outcome]) -> list[Outcome]:
@@ -93,7 +94,7 @@ def _bounce(event: WebhookEvent, classify: Classify, common: dict[str, Any]) -> 
 ENGAGEMENTS = ("delivered", "opened", "clicked", "replied", "unsubscribed")
 
 
-def _own(body: Any) -> list[Outcome]:
+def _own(body: Any, classify: Classify) -> list[Outcome]:
     """The outcome of a body in our own schema, see schemas/feedback.py."""
     fields = table(body)
     if "recipient" not in fields:
@@ -101,7 +102,7 @@ def _own(body: Any) -> list[Outcome]:
     try:
         schema: type[Bounce] | type[Engagement] = Engagement if fields.get("kind") in ENGAGEMENTS else Bounce
         feedback: Bounce | Engagement = as_type(body, schema)
-        return [_of_schema(feedback)]
+        return [_of_schema(completed(feedback, classify) if isinstance(feedback, Bounce) else feedback)]
     except (msgspec.ValidationError, RecursionError, ValueError):
         return []
 
