@@ -3,15 +3,19 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib import import_module
+from typing import Any
 
-from sidestep.topics.received import Received
+import msgspec
+from msgspec import Struct
+
+from sidestep.topics.received import Received, Unreadable
 
 IsIt = Callable[[str], bool]
 
 
 @dataclass(frozen=True)
 class Chosen:
-    """By id, service and mailbox; of what is empty, all. What can't be read has none of them."""
+    """By id, service and mailbox; of what is empty, all. Octets that are no record have what stands in them as JSON."""
 
     ids: frozenset[str] = frozenset()
     services: frozenset[str] = frozenset()
@@ -24,14 +28,39 @@ class Chosen:
         return [record for record in records if self._is_one(record.value)]
 
     def _is_one(self, value: object) -> bool:
-        if self.ids and getattr(value, "id", None) not in self.ids:
+        if isinstance(value, bytes | Unreadable):
+            value = _loosely(value if isinstance(value, bytes) else value.octets)
+        if self.ids and not _is_in(getattr(value, "id", None), self.ids):
             return False
-        if self.services and getattr(value, "service", None) not in self.services:
+        if self.services and not _is_in(getattr(value, "service", None), self.services):
             return False
         if not self.mailboxes:
             return True
         to = getattr(value, "to", None) or getattr(value, "recipient", None)
         return isinstance(to, str) and any(is_it(to) for is_it in self.mailboxes)
+
+
+def _is_in(name: object, wanted: frozenset[str]) -> bool:
+    return isinstance(name, str) and name in wanted
+
+
+class _Loose(Struct):
+    """What names a record that is none: a dead letter, say."""
+
+    id: Any = None
+    service: Any = None
+    to: Any = None
+    recipient: Any = None
+
+
+_decode = msgspec.json.Decoder(_Loose).decode
+
+
+def _loosely(octets: bytes | None) -> _Loose | None:
+    try:
+        return _decode(octets or b"")
+    except (ValueError, RecursionError):  # msgspec's errors are ValueErrors
+        return None
 
 
 def same_mailbox(address: str) -> IsIt:
