@@ -8,8 +8,10 @@ sent by the next run, after the second never again. In between nobody can know w
 no way to ask (RFC 5321 4.2.5, RFC 1047); such a message is told and not sent a second time. `--again` sends these, with
 the same Message-ID, if in your case twice is better than never.
 
-All mailers of a group need the same database. The relay has a queue and tries again later; what it can't take now is
-offered to it until it can, or until the message must not come any more (`expires_at`). Tests are sent to nobody.
+All mailers of a group need the same database. The relay has a queue and tries again later. While it is away all mail
+waits. What it does not take just now (4xx) waits in the database, with its address, is offered every five minutes, and
+is given up after four days (`--give-up-after`; RFC 5321 4.5.4.1) or when it must not come any more (`expires_at`): the
+others go on meanwhile. Tests are sent to nobody.
 """
 
 import argparse
@@ -21,12 +23,16 @@ from email.message import EmailMessage
 from email.policy import SMTP, SMTPUTF8
 
 from sidestep.schemas import Bounce, Verdict
+from sidestep.schemas.codec import decode, encode
 from sidestep.topics import Access, Publisher, Received, VerdictKeys, Verdicts
 from sidestep.topics.catalog import APPROVED
 
 GROUP = "mailer"
 PAUSE = 1.0
-"""Seconds until a relay that is down or busy is asked again."""
+"""Seconds until a relay that is away is asked again."""
+AWAY = 421
+AT_ONCE = 10
+"""Messages that have waited, between one that has not and the next."""
 
 
 class Sent:
@@ -37,6 +43,10 @@ class Sent:
         self._rows.execute("PRAGMA synchronous=FULL")
         self._rows.execute(
             "CREATE TABLE IF NOT EXISTS sent (service TEXT, id TEXT, state TEXT, PRIMARY KEY (service, id))"
+        )
+        self._rows.execute(
+            "CREATE TABLE IF NOT EXISTS waiting "
+            "(service TEXT, id TEXT, verdict BLOB, since REAL, due REAL, PRIMARY KEY (service, id))"
         )
 
     def state(self, verdict: Verdict) -> str:
@@ -49,6 +59,25 @@ class Sent:
         """From now on the message is in this state, whatever happens to this process."""
         self._rows.execute("INSERT OR REPLACE INTO sent VALUES (?, ?, ?)", (verdict.service, verdict.id, state))
 
+    def wait(self, verdict: Verdict, seconds: float) -> float:
+        """The message is to be offered again after so long. For how long it has waited by now."""
+        now, names = time.time(), (verdict.service, verdict.id)
+        self._rows.execute(
+            "INSERT INTO waiting VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET due = excluded.due",
+            (*names, encode(verdict), now, now + seconds),
+        )
+        query = "SELECT since FROM waiting WHERE service = ? AND id = ?"
+        return now - float(self._rows.execute(query, names).fetchone()[0])
+
+    def due(self) -> list[Verdict]:
+        """Messages that have waited long enough; they wait until told otherwise."""
+        query = "SELECT verdict FROM waiting WHERE due <= ? ORDER BY due LIMIT ?"
+        return [decode(Verdict, row[0]) for row in self._rows.execute(query, (time.time(), AT_ONCE))]
+
+    def end_wait(self, verdict: Verdict) -> None:
+        """Something has become of the message, or it never waited."""
+        self._rows.execute("DELETE FROM waiting WHERE service = ? AND id = ?", (verdict.service, verdict.id))
+
 
 class InDoubt(Exception):
     """The connection broke where the relay's answer was due: it may have taken the message."""
@@ -56,6 +85,10 @@ class InDoubt(Exception):
 
 class Expired(Exception):
     """From now on the message must not be sent, as its service has said; the relay does not have it."""
+
+
+class NotNow(Exception):
+    """The relay does not take this message at present; the text is its reply."""
 
 
 class Refused(Exception):
@@ -72,11 +105,12 @@ class Relay:
         self._smtp: smtplib.SMTP | None = None
 
     def send(self, verdict: Verdict, sent: Sent) -> None:
-        """Returns when the relay has taken the message, be it after days. Raises Refused, Expired and InDoubt."""
+        """Returns when the relay has taken the message; one that is away is waited for, be it for days. Raises Refused,
+        NotNow, Expired and InDoubt."""
         while verdict.expires_at is None or time.time() < verdict.expires_at:
             try:
                 return self._try(verdict, sent)
-            except OSError as error:  # it is down, or answered 4xx; smtplib's errors are among these
+            except OSError as error:  # it is away, or closes the channel; smtplib's errors are among these
                 self._smtp = None
                 print(f"relay: {error}; again in {PAUSE:g} s", flush=True)
                 time.sleep(PAUSE)
@@ -104,11 +138,11 @@ class Relay:
 
 
 def _check(code: int, reply: bytes) -> None:
-    """Raises Refused for 5xx, and what leads to another try for 4xx."""
-    if code >= 500:
-        raise Refused(f"{code} {reply.decode('utf-8', 'replace')}")
-    if code >= 400:
+    """Raises Refused for 5xx, NotNow for 4xx but 421: then the relay goes away (RFC 5321 3.8)."""
+    if code == AWAY:
         raise smtplib.SMTPResponseException(code, reply)
+    if code >= 400:
+        raise (Refused if code >= 500 else NotNow)(f"{code} {reply.decode('utf-8', 'replace')}")
 
 
 def _octets(text: bytes | str) -> bytes:
@@ -130,28 +164,49 @@ def message(verdict: Verdict, sender: str) -> EmailMessage:
     return mail
 
 
-def deliver(verdict: Verdict, sent: Sent, relay: Relay, publisher: Publisher, again: bool) -> str:
-    """Sends the message unless that has been done. What became of it, once that is on disk and in Kafka."""
-    if verdict.test:
-        return "a test, which nobody is to get"
-    state = sent.state(verdict)
-    if state in ("sent", "refused"):
-        return f"{state} before"
-    if state == "begun" and not again:
-        return "in doubt: it may have been sent before a crash"
-    try:
-        relay.send(verdict, sent)
-    except InDoubt as error:
-        return f"in doubt: {error}"
-    except Expired:
-        return "expired: not sent"
-    except Refused as error:
-        publisher.bounce(bounce(verdict, str(error)))
-        publisher.flush()
-        sent.mark(verdict, "refused")
-        return f"refused: {error}"
-    sent.mark(verdict, "sent")
-    return "sent"
+class Mailer:
+    """Sends verdicts' messages; `given` are the options."""
+
+    def __init__(self, given: argparse.Namespace, sent: Sent, relay: Relay, publisher: Publisher):
+        self._given, self._sent, self._relay, self._publisher = given, sent, relay, publisher
+
+    def deliver(self, verdict: Verdict) -> str:
+        """Sends the message unless that has been done. What became of it, once that is on disk and in Kafka."""
+        try:
+            became = self._try(verdict)
+        except NotNow as error:
+            waited = self._sent.wait(verdict, self._given.again_after)
+            if waited < self._given.give_up_after * 3600:
+                return f"not now: {error}"
+            became = f"given up: {self._tell(verdict, str(error))}"
+        self._sent.end_wait(verdict)
+        return became
+
+    def _try(self, verdict: Verdict) -> str:
+        if verdict.test:
+            return "a test, which nobody is to get"
+        state = self._sent.state(verdict)
+        if state in ("sent", "refused"):
+            return f"{state} before"
+        if state == "begun" and not self._given.again:
+            return "in doubt: it may have been sent before a crash"
+        try:
+            self._relay.send(verdict, self._sent)
+        except InDoubt as error:
+            return f"in doubt: {error}"
+        except Expired:
+            return "expired: not sent"
+        except Refused as error:
+            return f"refused: {self._tell(verdict, str(error))}"
+        self._sent.mark(verdict, "sent")
+        return "sent"
+
+    def _tell(self, verdict: Verdict, reply: str) -> str:
+        """Sidestep hears what the relay said; the message is done with."""
+        self._publisher.bounce(bounce(verdict, reply))
+        self._publisher.flush()
+        self._sent.mark(verdict, "refused")
+        return reply
 
 
 def bounce(verdict: Verdict, reply: str) -> Bounce:
@@ -183,6 +238,10 @@ def main() -> None:
     options.add_argument("--database", default="sent.sqlite")
     options.add_argument("--again", action="store_true", help="send again what a crash has left in doubt")
     options.add_argument(
+        "--again-after", type=float, default=300, metavar="SECONDS", help="what was not taken with 4xx"
+    )
+    options.add_argument("--give-up-after", type=float, default=96, metavar="HOURS", help="… when it never is")
+    options.add_argument(
         "--verdict-keys", metavar="FILE", help="send nothing but what these keys prove: docs/signing.md"
     )
     given = options.parse_args()
@@ -193,9 +252,10 @@ def main() -> None:
         Publisher(kafka) as publisher,
         Verdicts(kafka, group=GROUP, topics=[APPROVED.name], verify=verify, report=tell) as verdicts,
     ):
-        for verdict in verdicts:
-            became = deliver(verdict, sent, relay, publisher, given.again)
-            print(f"{verdict.service}/{verdict.id}: {became}", flush=True)  # no addresses in logs
+        mailer = Mailer(given, sent, relay, publisher)
+        while True:
+            for verdict in [*sent.due(), *verdicts.batch(1, PAUSE)]:
+                print(f"{verdict.service}/{verdict.id}: {mailer.deliver(verdict)}", flush=True)  # no addresses in logs
 
 
 if __name__ == "__main__":

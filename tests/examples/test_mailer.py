@@ -1,6 +1,8 @@
 """A mailer sends what was approved, once, also when it is killed."""
 
+import sqlite3
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -25,6 +27,12 @@ class Relay:
     def __init__(self) -> None:
         self.took: list[str] = []
         self.before: Callable[[str, str], None] = lambda step, intent: None
+        self._asked: Counter[str] = Counter()
+
+    def asked(self, address: str) -> int:
+        """How many times by now, this one included."""
+        self._asked[address] += 1
+        return self._asked[address]
 
     async def handle_RCPT(
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
@@ -33,6 +41,8 @@ class Relay:
         self.before("RCPT", address.partition("@")[0])
         if address.startswith("gone"):
             return "550 5.1.1 user unknown"
+        if address.startswith("full") or (address.startswith("grey") and self.asked(address) == 1):
+            return "452 4.2.2 not now"
         envelope.rcpt_tos.append(address)
         return "250 OK"
 
@@ -154,3 +164,29 @@ def test_a_mailer_gives_up_on_a_relay_when_mail_would_come_too_late(
     running = Running(tmp_path / "mailer.log", "mailer.py", *options)
     wait_until(lambda: "shop/late: expired: not sent" in running.said, 30)
     running.kill()
+
+
+def test_what_the_relay_does_not_take_now_waits_and_the_others_go_on(
+    clean_topics: Connection, relay: tuple[Relay, str], tmp_path: Path, wait_until: WaitUntil
+) -> None:
+    """It is offered again, also by the next run; what is never taken is given up, and Sidestep told."""
+    handler, address = relay
+    approve(clean_topics, "grey", "full", "here")
+    options = ["--broker", clean_topics, "--relay", address, "--database", tmp_path / "sent.sqlite"]
+    running = Running(tmp_path / "mailer.log", "mailer.py", *options)
+    wait_until(lambda: "shop/here: sent" in running.said, 30)
+    running.kill()
+    assert "shop/grey: not now: 452 4.2.2 not now\nshop/full: not now: 452 4.2.2 not now\n" in running.said
+    assert ["here"] == handler.took
+    waiting = sqlite3.connect(tmp_path / "sent.sqlite")
+    with waiting:
+        waiting.execute("UPDATE waiting SET due = 0")
+    waiting.close()
+    running = Running(tmp_path / "mailer.log", "mailer.py", *options, "--give-up-after", 0)
+    wait_until(
+        lambda: {"shop/grey: sent", "shop/full: given up: 452 4.2.2 not now"} <= set(running.said.splitlines()), 30
+    )
+    running.kill()
+    assert ["here", "grey"] == handler.took
+    with Subscription(clean_topics, [BOUNCES.name], start="earliest") as bounces:
+        assert ["452 4.2.2 not now"] == [record.value.reply for record in bounces.batch(10, 10)]
