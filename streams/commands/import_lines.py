@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from sidestep.streams.importing.report import CAVEATS, ImportReport, bad_sentence, named
+from sidestep.streams.importing.report import ImportReport, bad_sentence, caveats, named
 from sidestep.streams.terminal import printable
 
 SHOWN = 20
@@ -18,6 +18,7 @@ def import_lines(report: ImportReport) -> Iterator[str]:
     yield from _counted("verdict", counts.verdicts.most_common(), counts.rows)
     stopped = [(f"{verdict}: {rule}", rows) for (verdict, rule), rows in counts.reasons.most_common()]
     yield from _counted("stopped by rule", stopped, counts.rows)
+    yield from _past(report)
     yield from _counted("told besides", counts.flags.most_common(), counts.rows)
     yield from _sources(report)
     yield f"{counts.duplicates:,} duplicates of a mailbox further up, {counts.suggestions:,} suggestions"
@@ -25,7 +26,7 @@ def import_lines(report: ImportReport) -> Iterator[str]:
     if deferred := counts.verdicts["defer"]:
         yield f"{deferred:,} deferred: too little is known of them for now, which is no approval; check them again"
     yield ""
-    yield CAVEATS[0]
+    yield printable(caveats(report)[0])
     bad = counts.bad()
     if any(each.source is None for each in bad):
         yield "This list is bad as a whole:"
@@ -34,6 +35,17 @@ def import_lines(report: ImportReport) -> Iterator[str]:
     yield from (printable(f"  {bad_sentence(each)}") for each in bad[:SHOWN])
     if (more := len(bad) - SHOWN) > 0:
         yield f"  … and {more:,} more: --json has them"
+
+
+def _past(report: ImportReport) -> Iterator[str]:
+    counts = report.counts
+    yield from _counted("stopped by history", counts.past.most_common(), counts.rows)
+    for stop in counts.past_stops[:SHOWN]:
+        yield printable(f"  row {stop.row:,}: {stop.rule}: {stop.sentence}")
+    if (more := counts.past.total() - len(counts.past_stops[:SHOWN])) > 0:
+        yield f"  … and {more:,} more: the list that came back has all"
+    if counts.past:
+        yield ""
 
 
 def _counted(head: str, counted: list[tuple[str, int]], of: int) -> Iterator[str]:

@@ -1,7 +1,11 @@
 """sidestep import: checks a list of addresses before anybody writes to it."""
 
 import asyncio
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,8 +17,11 @@ from sidestep.streams.importing.answers_file import is_xlsx
 from sidestep.streams.importing.list_file import list_file, require_xlsx
 from sidestep.streams.importing.page import import_page
 from sidestep.streams.importing.report import as_json as whole
-from sidestep.streams.settings import load
+from sidestep.streams.settings import Settings, load
 from sidestep.streams.terminal import json_line, printable
+
+if TYPE_CHECKING:  # they bring the fold, which --help does without
+    from sidestep.streams.importing.told_histories import Asking, Past
 
 
 @click.command("import")
@@ -33,6 +40,27 @@ from sidestep.streams.terminal import json_line, printable
 @click.option("--sources", metavar="FILE", help="Block lists, feeds, … to ask too. [env: SIDESTEP_SOURCES]")
 @click.option("--policy", metavar="FILE", help="The policy that verdicts follow from. [env: SIDESTEP_POLICY]")
 @click.option("--stream", default="", metavar="NAME", help="Of the messages: marketing, …")
+@click.option("--service", default="", metavar="NAME", help="With --broker: who would write; its own past counts too.")
+@click.option(
+    "--all-histories",
+    "everybodys",
+    is_flag=True,
+    help="With --broker: all histories count. Each row tells of a person then.",
+)
+@click.option("--no-history", is_flag=True, help="Go by nobody's history, although SIDESTEP_BROKER is there.")
+@click.option(
+    "--broker",
+    metavar="HOST:PORT",
+    envvar="SIDESTEP_BROKER",
+    show_envvar=True,
+    help="Kafka bootstrap servers: go by the histories that its ledgers have.  [default: by nobody's]",
+)
+@click.option(
+    "--data-dir",
+    metavar="DIR",
+    envvar="SIDESTEP_DATA_DIR",
+    help="With --broker: data folder of a Screen worker, for its hash-key; or SIDESTEP_HASH_KEY (or _FILE).",
+)
 def import_list(
     file: Path,
     address: str | None,
@@ -47,17 +75,25 @@ def import_list(
     sources: str | None,
     policy: str | None,
     stream: str,
+    service: str,
+    everybodys: bool,
+    no_history: bool,
+    broker: str | None,
+    data_dir: str | None,
 ) -> None:
     """Check a list before a campaign: each row's verdict, and whether the list is bad as a whole.
 
-    Verdicts as check-address and /v1/validate give them, from the address, DNS, lists and the policy. HISTORY IS NOT
-    LOOKED AT YET: who has bounced, complained or opted out before is not known here. Needs no Kafka, writes nothing
-    there, uses up no ids.
+    Verdicts as check-address and /v1/validate give them, from the address, DNS, lists and the policy. WITHOUT --broker
+    HISTORY IS NOT LOOKED AT: who has bounced, complained or opted out before is not known then. With it, and the hash
+    key, the ledgers' rows count as they do for test intents: what operators have said, and with --service the past of
+    mailboxes to which that service alone has written; with --all-histories all of it. Writes nothing to Kafka, uses
+    up no ids.
 
     Writes the list again, with verdict, reason, sentence, suggestion and the row that it is a duplicate of. The exit
     code is 1 where the list, or a source in it, is bad as a whole. docs/import.md has the rest.
     """
     from sidestep.streams.importing.run import ListToCheck, check_list
+    from sidestep.streams.importing.told_histories import Asking
 
     if dns is not None and not dns.strip(", "):
         raise click.UsageError("--dns names no server; leave it out to ask those of the system")
@@ -69,9 +105,15 @@ def import_list(
         require_xlsx()
     for each in filter(None, (answers, html_file)):
         _require_new(each)
-    settings = load(name_servers=dns, sources=sources, policy=policy)
-    with list_file(file, encoding, delimiter) as listed:
-        wanted = ListToCheck(listed, answers, address, source, stream, offline)
+    broker = None if no_history else broker
+    if broker is None and (service or everybodys):
+        raise click.UsageError("--service and --all-histories say whose histories count: give --broker, too")
+    settings = load(broker=broker, data_dir=data_dir, name_servers=dns, sources=sources, policy=policy)
+    with (
+        list_file(file, encoding, delimiter) as listed,
+        nullcontext() if broker is None else _past(settings, Asking(service, everybodys)) as past,
+    ):
+        wanted = ListToCheck(listed, answers, address, source, stream, offline, past)
         report = asyncio.run(check_list(wanted, settings, copy_progress))
     if html_file is not None:
         _write(html_file, import_page(report))
@@ -83,6 +125,26 @@ def import_list(
     )
     if report.counts.bad():
         raise SystemExit(1)
+
+
+@contextmanager
+def _past(settings: Settings, asking: "Asking") -> Iterator["Past"]:
+    """The histories of the settings' cluster."""
+    from sidestep.streams.importing.histories import LedgerSource, histories
+    from sidestep.streams.importing.told_histories import Past, PastSeen
+    from sidestep.streams.screen.hash_key import former_hash_key, known_hash_key
+    from sidestep.streams.screen.keys import Keys
+
+    secret = known_hash_key(settings)
+    if secret is None:
+        raise click.UsageError(
+            "histories are found by the hash key of the Screen workers: give SIDESTEP_HASH_KEY (or _FILE), or "
+            "--data-dir with their hash-key; --no-history checks without"
+        )
+    as_of = time.time()
+    source = LedgerSource(settings.connection, Keys(secret, former_hash_key(settings)), settings.snapshots_url)
+    with histories(source, copy_progress) as known:
+        yield Past(PastSeen(as_of, asking), known.of)
 
 
 def _require_known(encoding: str | None, delimiter: str | None) -> None:

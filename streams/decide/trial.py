@@ -40,7 +40,8 @@ def try_out(state: State, evidence: IntentEvidence, policy: Policy, ladder: Ladd
     held = hold is not None and policy.rules["service-on-hold"].mode != "off"
     if not held and (full := _no_room(state, evidence, policy)) is not None:
         return TriedOut(full, [], NO_RISK)
-    domain, recipient = _domain(state, evidence, now), _own_story(state, evidence, now)
+    domain = told_of_domain(state.domains.get(evidence.domain.encode()), evidence, now)
+    recipient = told_of_mailbox(state.recipients.get(evidence.recipient_key), evidence, now)
     case = Case(evidence, recipient, hold, policy, now, domain)
     stop, flags = ladder.judge(case)
     quiet = silence(state, evidence, (domain, None), recipient, policy, now)
@@ -79,17 +80,15 @@ def tests_level(state: State, evidence: IntentEvidence, policy: Policy) -> Bucke
     return RateBucket(Passing(evidence, policy, now_us), "test-limit", rate, row).level()
 
 
-def _domain(state: State, evidence: IntentEvidence, now: int) -> DomainRow:
+def told_of_domain(known: DomainRow | None, evidence: IntentEvidence, now: int) -> DomainRow:
     """What operators have said of the domain, and what Screen has just seen of it."""
-    known = state.domains.get(evidence.domain.encode())
     row = DomainRow() if known is None else DomainRow(suppressed=known.suppressed, trap=known.trap)
     life.seen(row, evidence, now)
     return row
 
 
-def _own_story(state: State, evidence: IntentEvidence, now: int) -> RecipientRow:
+def told_of_mailbox(row: RecipientRow | None, evidence: IntentEvidence, now: int) -> RecipientRow:
     """Where only its own service has written: everything. Else that somebody has stopped all mail there, no more."""
-    row = state.recipients.get(evidence.recipient_key)
     if row is None or ended(row, now):
         return NEVER
     if row.service == history_name(evidence) and row.alone and (evidence.proved or row.alone == life.CLAIMED):

@@ -7,11 +7,14 @@ from importlib.resources import files
 from typing import NamedTuple
 
 from sidestep.streams.importing.row_answer import RowAnswer
+from sidestep.streams.importing.told_histories import HISTORY_RULES
 from sidestep.streams.masking import without_local_parts
 
 SOURCES_MAX = 1_000
 PROVIDERS_MAX = 1_000
 SOURCE_NAME_MAX = 60
+PAST_STOPS_MAX = 50
+"""Rows that are told one by one; the list that comes back has all."""
 OTHERS = "(all others)"
 """Sources beyond the most that are told apart, and providers: the memory of a run is bounded."""
 
@@ -38,6 +41,14 @@ class BadWhole(NamedTuple):
     of: int
 
 
+class PastStop(NamedTuple):
+    """A row that is stopped by what happened before: its number from 1, the rule, and why."""
+
+    row: int
+    rule: str
+    sentence: str
+
+
 class ImportCounts:
     """The counts of one list."""
 
@@ -50,6 +61,10 @@ class ImportCounts:
         self.verdicts: Counter[str] = Counter()
         self.reasons: Counter[tuple[str, str]] = Counter()
         """By verdict and the rule that stops."""
+        self.past: Counter[str] = Counter()
+        """By rule: rows that are stopped by what happened before."""
+        self.past_stops: list[PastStop] = []
+        """The first of them."""
         self.flags: Counter[str] = Counter()
         self.providers: Counter[str] = Counter()
         self.sources: dict[str, Counter[str]] = {}
@@ -57,7 +72,7 @@ class ImportCounts:
         self.kinds: Counter[str] = Counter()
 
     def add(self, answer: RowAnswer, source: str | None, empty: bool) -> None:
-        """One row. `source`: None where the list has no such column."""
+        """One row, the next of the list. `source`: None where the list has no such column."""
         self.rows += 1
         self.empty += empty
         self.duplicates += answer.duplicate_of is not None
@@ -67,11 +82,18 @@ class ImportCounts:
         self.flags.update(answer.flags)
         if answer.reason:
             self.reasons[answer.verdict, answer.reason] += 1
+        if answer.reason in HISTORY_RULES:
+            self._add_past(PastStop(self.rows, answer.reason, answer.sentence))
         _count(self.providers, answer.provider or "(none known)", PROVIDERS_MAX)
         kinds = self._kinds_of(answer)
         self.kinds.update(kinds)
         if source is not None:
             self._source(source).update([*kinds, answer.verdict, "rows"])
+
+    def _add_past(self, stop: PastStop) -> None:
+        self.past[stop.rule] += 1
+        if len(self.past_stops) < PAST_STOPS_MAX:
+            self.past_stops.append(stop)
 
     def bad(self) -> list[BadWhole]:
         """What is bad as a whole: the list first, then sources, the largest first."""

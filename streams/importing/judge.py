@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncGenerator, Iterable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
 from itertools import islice
 from typing import NamedTuple
 
@@ -12,7 +12,7 @@ from sidestep.streams.screen.examiner import Examiner
 from sidestep.streams.screen.findings import Subject
 from sidestep.streams.screen.sources.answers import Answers
 from sidestep.streams.screen.sources.asked import AskedSources
-from sidestep.streams.web.validate.answer import Answerer, Result
+from sidestep.streams.web.validate.answer import Answerer, Result, Told, nothing_told
 
 WINDOW = 4_096
 """Rows between the one read last and the one answered last."""
@@ -28,17 +28,33 @@ class ListRow(NamedTuple):
     about: Subject
 
 
+ToldOf = Callable[[ParsedAddress], Told]
+"""What of its history may be told of an address."""
+
+
+def strangers(_address: ParsedAddress) -> Told:
+    """Of nobody anything."""
+    return nothing_told
+
+
 class RowJudge:
     """The judge of one list, in one event loop."""
 
     def __init__(
-        self, asked: AskedSources, examiner: Examiner, answerer: Answerer, concurrency: int, stream: str
+        self,
+        asked: AskedSources,
+        examiner: Examiner,
+        answerer: Answerer,
+        concurrency: int,
+        stream: str,
+        told_of: ToldOf,
     ) -> None:
         self._asked = asked
         self._examiner = examiner
         self._answerer = answerer
         self._slots = asyncio.Semaphore(concurrency)
         self._stream = stream
+        self._told_of = told_of
         self._under_way: dict[str, asyncio.Task[Answers]] = {}
 
     async def note(self, near_misses: Iterable[Subject]) -> None:
@@ -85,7 +101,8 @@ class RowJudge:
         findings = self._examiner.at_once(row.about, answers)
         if findings is None:
             (findings,) = self._examiner.examine([(row.about, answers)])
-        return row, self._answerer.result(row.about, answers, findings, self._stream, int(time.time()))
+        told = self._told_of(row.about.address)
+        return row, self._answerer.result(row.about, answers, findings, self._stream, int(time.time()), told)
 
 
 def _is_there(found: Answers | asyncio.Task[Answers]) -> bool:

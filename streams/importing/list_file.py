@@ -1,7 +1,7 @@
 """A list as a file of rows, whatever its form: CSV, or the first sheet of a spreadsheet."""
 
 from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Protocol
 
@@ -9,6 +9,8 @@ from sidestep.streams.errors import ImportFailed
 from sidestep.streams.importing.csv_file import csv_file
 from sidestep.streams.terminal import printable
 
+Progress = Callable[[str, int], AbstractContextManager[Callable[[int, int], None]]]
+"""Of something that has a whole: told what is done of it, and how many rows that were."""
 ZIP = b"PK\x03\x04"
 OLD_OFFICE = b"\xd0\xcf\x11\xe0"
 """What .xls begins with, and a spreadsheet with a password (MS-CFB 2.2)."""

@@ -9,7 +9,8 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from sidestep.streams.backtest.html_page import html_page
 from sidestep.streams.backtest.svg import BarRow, bars, text
 from sidestep.streams.importing.counts import ImportCounts
-from sidestep.streams.importing.report import CAVEATS, ImportReport, bad_sentence, named
+from sidestep.streams.importing.report import ImportReport, bad_sentence, caveats, named
+from sidestep.streams.screen.holds import rfc3339
 
 SHOWN = 25
 NAME_MAX = 32
@@ -32,6 +33,8 @@ def _sections(report: ImportReport) -> Iterator[str]:
     yield bars([BarRow(each, [counts.verdicts[each]]) for each in ("send", "drop", "defer")], ["before"])
     yield "<h2>Stopped by rule</h2>"
     yield _counted({f"{verdict}: {rule}": rows for (verdict, rule), rows in counts.reasons.items()}, "after")
+    if report.past is not None:
+        yield from _past(counts)
     yield "<h2>Told besides</h2>"
     yield _counted(counts.flags, "after")
     if counts.sources:
@@ -41,7 +44,7 @@ def _sections(report: ImportReport) -> Iterator[str]:
     yield "<h2>How it was checked</h2>"
     yield _table((), _how(report))
     yield "<h2>What this can't tell</h2>"
-    yield '<ul class="quiet">' + "".join(f"<li>{text(each)}</li>" for each in CAVEATS) + "</ul>"
+    yield '<ul class="quiet">' + "".join(f"<li>{text(each)}</li>" for each in caveats(report)) + "</ul>"
 
 
 def _whole(counts: ImportCounts) -> str:
@@ -67,6 +70,15 @@ def _figures(counts: ImportCounts) -> Iterator[str]:
     yield "</div>"
 
 
+def _past(counts: ImportCounts) -> Iterator[str]:
+    yield "<h2>Stopped by history</h2>"
+    yield _counted(counts.past, "after")
+    if counts.past_stops:
+        yield _table(("row", "rule", "why"), ((f"{row:,}", rule, why) for row, rule, why in counts.past_stops), (0,))
+    if (more := counts.past.total() - len(counts.past_stops)) > 0:
+        yield f'<p class="quiet">… and {more:,} more: the list that came back has all.</p>'
+
+
 def _sources(counts: ImportCounts) -> Iterator[str]:
     largest = sorted(counts.sources.items(), key=lambda each: (-each[1]["rows"], each[0]))
     yield f"<h2>By source</h2>{KEYS}"
@@ -88,6 +100,7 @@ def _how(report: ImportReport) -> Iterator[tuple[str, str]]:
     yield "addresses", named(report.columns.address, report.columns)
     yield "sources", named(report.columns.source, report.columns)
     yield "DNS", "nobody was asked (--offline)" if report.offline else "asked"
+    yield "histories", "not looked at" if report.past is None else f"as of {rfc3339(int(report.past.as_of * 1000))}"
     yield "stream", report.stream or "none"
     yield "policy", report.versions.policy
     yield "lists", report.versions.lists

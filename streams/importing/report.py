@@ -5,12 +5,16 @@ from typing import Any, NamedTuple
 from sidestep.schemas import Versions
 from sidestep.streams.importing.columns import Columns
 from sidestep.streams.importing.counts import BadWhole, ImportCounts
+from sidestep.streams.importing.told_histories import PastSeen
+from sidestep.streams.screen.holds import rfc3339
 
-CAVEATS = (
-    "History is not looked at yet: who has bounced, complained or opted out before is not known here, nor what "
+NO_HISTORY = (
+    "History was not looked at (--broker): who has bounced, complained or opted out before is not known here, nor what "
     "operators have suppressed. Limits, holds and the risk are not in it either. Verdicts on real intents know all "
-    "that.",
-    "That DNS and the lists find nothing wrong does not prove that a mailbox exists, nor that its owner wants mail.",
+    "that."
+)
+NO_PROOF = (
+    "That DNS and the lists find nothing wrong does not prove that a mailbox exists, nor that its owner wants mail."
 )
 
 
@@ -23,6 +27,28 @@ class ImportReport(NamedTuple):
     versions: Versions
     offline: bool
     stream: str
+    past: PastSeen | None = None
+    """None: nobody's history was looked at."""
+
+
+def caveats(report: ImportReport) -> tuple[str, str]:
+    """What it can't know; of histories first."""
+    return history_sentence(report.past) if report.past is not None else NO_HISTORY, NO_PROOF
+
+
+def history_sentence(past: PastSeen) -> str:
+    """As: Histories as of 2026-11-27T20:30:00Z: what operators have said …"""
+    told = "what operators have said of addresses and domains"
+    if past.asking.everybodys:
+        told = "everybody's, so each row that they stop tells what a person has been through"
+    elif past.asking.service:
+        told += f", and the past of mailboxes to which {past.asking.service} alone has ever written"
+    else:
+        told += "; nobody's past, for no --service was named"
+    return (
+        f"Histories as of {rfc3339(int(past.as_of * 1000))}: {told}. Limits, holds and the risk are not in it. "
+        "Verdicts on real intents know all that."
+    )
 
 
 def bad_sentence(bad: BadWhole) -> str:
@@ -66,8 +92,18 @@ def as_json(report: ImportReport) -> dict[str, Any]:
             {"source": each.source, "kind": each.kind.name, "rows": each.bad, "of": each.of, "text": bad_sentence(each)}
             for each in counts.bad()
         ],
-        "history": False,
+        "history": False if report.past is None else _past_json(report.past, counts),
         "policy": report.versions.policy,
         "lists": report.versions.lists,
         "engine": report.versions.engine,
+    }
+
+
+def _past_json(past: PastSeen, counts: ImportCounts) -> dict[str, Any]:
+    return {
+        "as_of": rfc3339(int(past.as_of * 1000)),
+        "service": past.asking.service,
+        "everybodys": past.asking.everybodys,
+        "stopped": dict(counts.past),
+        "first": [stop._asdict() for stop in counts.past_stops],
     }

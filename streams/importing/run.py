@@ -1,7 +1,7 @@
 """Checks a list: once through it for what it is made of, once more for the answers, which go row by row into a file."""
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, aclosing, closing
+from contextlib import aclosing, closing
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -12,11 +12,12 @@ from sidestep.streams.errors import ImportFailed
 from sidestep.streams.importing.answers_file import answers_file
 from sidestep.streams.importing.columns import Columns, columns
 from sidestep.streams.importing.counts import ImportCounts, shipped_counts, source_name
-from sidestep.streams.importing.judge import ListRow, RowJudge
-from sidestep.streams.importing.list_file import ListFile
+from sidestep.streams.importing.judge import ListRow, RowJudge, strangers
+from sidestep.streams.importing.list_file import ListFile, Progress
 from sidestep.streams.importing.report import ImportReport
 from sidestep.streams.importing.row_answer import HEADER, WriteRow, row_answer
 from sidestep.streams.importing.seen_mailboxes import SeenMailboxes
+from sidestep.streams.importing.told_histories import Past
 from sidestep.streams.screen.examiner import Examiner
 from sidestep.streams.screen.findings import Subject, subject
 from sidestep.streams.screen.lists.classes import load_lists
@@ -33,8 +34,6 @@ NEAR_MISSES_MAX = 20_000
 """Domains that are asked about before anything is judged; the first ones of the list."""
 
 Facts = Callable[[str], DomainFacts]
-Progress = Callable[[str, int], AbstractContextManager[Callable[[int, int], None]]]
-"""Of something that has a whole: told what is done of it, and how many rows that were."""
 
 
 class ListToCheck(NamedTuple):
@@ -46,6 +45,8 @@ class ListToCheck(NamedTuple):
     source: str | None
     stream: str
     offline: bool
+    past: Past | None = None
+    """Histories to go by; None: nobody's."""
 
 
 class Surveyed(NamedTuple):
@@ -66,11 +67,20 @@ async def check_list(wanted: ListToCheck, settings: Settings, progress: Progress
     async with sources_asked(settings, wanted.offline) as asked:
         versions = CurrentVersions(policy.version, lists.versions, asked.versions)
         answerer = Answerer(policy, lists, versions)
-        judge = RowJudge(asked, Examiner(lists), answerer, settings.dns_concurrency, wanted.stream)
+        told_of = strangers if wanted.past is None else wanted.past.told_of
+        judge = RowJudge(asked, Examiner(lists), answerer, settings.dns_concurrency, wanted.stream, told_of)
         await judge.note(found.near_misses)
         with answers_file(wanted.out, wanted.file, found.rows) as write, progress("checking", found.rows) as show:
             await _answer(wanted.file, found.columns, judge, facts, counts, write, show)
-        return ImportReport(wanted.file.name, found.columns, counts, versions.in_force(), wanted.offline, wanted.stream)
+        return ImportReport(
+            wanted.file.name,
+            found.columns,
+            counts,
+            versions.in_force(),
+            wanted.offline,
+            wanted.stream,
+            None if wanted.past is None else wanted.past.seen,
+        )
 
 
 def _survey(wanted: ListToCheck, facts: Facts, progress: Progress) -> Surveyed:

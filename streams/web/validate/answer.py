@@ -1,7 +1,7 @@
 """The answerer of /v1/validate: results that look like verdicts, from what is known of an address. Pure.
 
 The same policy and the same ladder as Decide's, with nobody's history: rule ids and sentences equal those of verdicts.
-What only the ledger knows (bounces, complaints, limits) is not in it.
+What only the ledger knows (bounces, complaints, limits) is not in it, unless who asks gives what may be told of it.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,12 +15,20 @@ from sidestep.streams.decide.engine import ENGINE
 from sidestep.streams.decide.policy import Policy
 from sidestep.streams.decide.rules.case import NEVER, Case, Finding
 from sidestep.streams.decide.rules.ladder import Ladder
+from sidestep.streams.decide.tables import DomainRow, RecipientRow
 from sidestep.streams.screen.check import Checked, check
 from sidestep.streams.screen.findings import Findings, Subject
 from sidestep.streams.screen.lists.classes import Lists, version_of_lists
 from sidestep.streams.screen.sources.answers import Answers
 
 ResultOutcome = Literal["approved", "rejected", "unknown"]
+Told = Callable[[IntentEvidence, int], tuple[RecipientRow, DomainRow]]
+"""What may be told of a mailbox and its domain to who asks about this evidence, at a time (seconds since 1970)."""
+
+
+def nothing_told(_evidence: IntentEvidence, _now: int) -> tuple[RecipientRow, DomainRow]:
+    """Nobody's history."""
+    return NEVER, DomainRow()
 
 
 class Result(Checked, frozen=True, kw_only=True):
@@ -71,10 +79,14 @@ class Answerer:
         self._ladder = Ladder(policy)
         self._lists = lists
 
-    def result(self, about: Subject, answers: Answers, found: Findings, stream: str, now: int) -> Result:
+    def result(
+        self, about: Subject, answers: Answers, found: Findings, stream: str, now: int, told: Told = nothing_told
+    ) -> Result:
         """The result about an address. `now`: seconds since 1970, of which sentences tell when to offer it again."""
         checked = check(about, answers, found, self._lists)
-        case = Case(_evidence(checked, about, answers, stream, now), NEVER, None, self._policy, now)
+        evidence = _evidence(checked, about, answers, stream, now)
+        recipient, domain = told(evidence, now)
+        case = Case(evidence, recipient, None, self._policy, now, domain)
         stop, flags = self._ladder.judge(case)
         # by position: Result begins with the fields of Checked
         rules = _fired(stop, flags)
