@@ -67,8 +67,13 @@ def _rotated(log: list[bytes], at: int) -> list[bytes]:
     return [record if n < at else encode(rekeyed(decode_evidence(record))) for n, record in enumerate(log)]
 
 
+HELD = {"service-on-hold", "source-on-hold", "source-held"}
+"""What these keep back has a time of its own to come again at, by the key of its id."""
+
+
 def _said(world: World) -> list[dict[str, Any]]:
-    return [{name: getattr(v, name) for name in v.__struct_fields__} for v in world.verdicts()]
+    said = [{name: getattr(v, name) for name in v.__struct_fields__} for v in world.verdicts()]
+    return [one | {"retry_at": None} if HELD & {rule.id for rule in one["rules"]} else one for one in said]
 
 
 def _old_names(log: list[bytes]) -> dict[bytes, bytes]:
