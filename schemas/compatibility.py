@@ -9,6 +9,7 @@ what we write stays as it is.
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
+from sidestep.schemas.evidence import LARGEST
 from sidestep.schemas.intents import NOT_CLAIMED, PRINTABLE, SECONDS, TIME_TEXT, WITHOUT_NUL
 
 Schema = dict[str, Any]
@@ -20,9 +21,16 @@ NEW_KINDS: Mapping[str, Collection[str]] = {"evidence": ("suppress", "source-hol
 """Tags of records, by schema, that no reader of the last release knows: what people say, and what Watch does, which is
 upgraded last. The changelog says so. Emptied by each release."""
 
-TOLD_LATER: Collection[Schema] = (PRINTABLE, WITHOUT_NUL, NOT_CLAIMED, SECONDS, TIME_TEXT)
-"""What readers have refused all along, and the schemas of what others write say only since the last release. Emptied by
-each release."""
+TOLD_LATER: Collection[Schema] = (
+    PRINTABLE,
+    WITHOUT_NUL,
+    NOT_CLAIMED,
+    SECONDS,
+    TIME_TEXT,
+    {"minimum": -LARGEST, "maximum": LARGEST},
+)
+"""What readers have refused all along, and no writer of ours has ever written, but schemas say only since the last
+release. Emptied by each release."""
 
 NEW_VALUES: Mapping[str, Collection[str]] = {"evidence": ("subscribed",), "tally": ("subscribed",)}
 """Likewise values of enums, by schema: Decide and Watch are upgraded before Screen writes them."""
@@ -35,7 +43,7 @@ TYPES = {str: "string", bool: "boolean", int: "integer", float: "number", type(N
 def breaks(name: str, released: Schema, now: Schema) -> Iterator[str]:
     """One sentence for each way in which the schema `name` may no longer be what it was in the last release."""
     released, now = resolved(released), resolved(now)
-    for reason in refusals(released, _as_told(now) if name in WRITTEN_BY_OTHERS else now, new_fields=False):
+    for reason in refusals(released, _as_told(now), new_fields=False):
         yield f"{name}: records of the last release would not be read: {reason}"
     if name not in WRITTEN_BY_OTHERS:
         for reason in refusals(_without(now, name), released, new_fields=True):

@@ -10,6 +10,13 @@ from msgspec import Meta, Struct
 
 from sidestep.schemas.feedback import Scope
 
+LARGEST = 253_402_300_799_999
+"""The last millisecond of the year 9999: no number in any record has use for more, nor for less than its negative."""
+
+Number = Annotated[int, Meta(ge=-LARGEST, le=LARGEST)]
+"""A whole number that every row can keep: who can write into the log must not be able to stop a partition with another.
+"""
+
 FeedbackEvent = Literal[
     "bounce", "complaint", "not-spam", "delivered", "opened", "clicked", "replied", "unsubscribed", "subscribed"
 ]  # fmt: skip
@@ -21,8 +28,8 @@ class MxFinding(Struct, omit_defaults=True, frozen=True, gc=False):
     outcome: Literal["yes", "no", "unknown"]
     reason: str
     """mx, address (no MX, but A/AAAA: RFC 5321 5.1), null-mx (RFC 7505), nxdomain, no-address, timeout, servfail, …"""
-    checked_at: int = 0
-    ttl: int = 0
+    checked_at: Number = 0
+    ttl: Number = 0
     """Seconds for which the answer holds."""
     exchanges: tuple[str, ...] = ()
     """Hosts of the MX records, lower-case, best preference first, five at most."""
@@ -54,8 +61,8 @@ class MailboxFinding(Struct, omit_defaults=True, frozen=True, gc=False):
     outcome: Literal["yes", "no", "unknown"]
     reason: str
     """accepted, no-such-mailbox, disabled, catch-all, greylisted, blocked, timeout, …: docs/probe.md has them all."""
-    checked_at: int = 0
-    ttl: int = 0
+    checked_at: Number = 0
+    ttl: Number = 0
     """Seconds for which the answer holds."""
 
 
@@ -74,7 +81,7 @@ class IntentEvidence(Struct, tag="intent", tag_field="kind", omit_defaults=True,
     id: str
     service: str
     to: str
-    at: int
+    at: Number
     domain: str
     """Lower-case A-label; empty when the address has none that can be read."""
     id_key: bytes
@@ -86,7 +93,7 @@ class IntentEvidence(Struct, tag="intent", tag_field="kind", omit_defaults=True,
     mx: MxFinding | None = None
     syntax: str = ""
     """Empty for a sound address, else the reason code."""
-    attempt: int = 1
+    attempt: Number = 1
     classes: tuple[str, ...] = ()
     """disposable, relay, free, parked (of the domain); role, honeypot, machine-made (of the local part); typo,
     near-miss (of a name close to a large provider's), misspelling (one of those that are known), faint-miss (a key away
@@ -97,8 +104,8 @@ class IntentEvidence(Struct, tag="intent", tag_field="kind", omit_defaults=True,
     stream: str = ""
     campaign: str = ""
     source: str = ""
-    created_at: int = 0
-    consent_at: int = 0
+    created_at: Number = 0
+    consent_at: Number = 0
     test: bool = False
     metadata: dict[str, Any] | None = None
     origin: str = ""
@@ -115,7 +122,7 @@ class IntentEvidence(Struct, tag="intent", tag_field="kind", omit_defaults=True,
     """Only while the secret is being changed."""
     claimed: bool = False
     """Nothing proves that the service says this, although somebody can prove it: its history is not the service's."""
-    expires_at: int = 0
+    expires_at: Number = 0
     """From then on it is not to be sent; 0: for ever."""
     parts: bytes = b""
     """An octet of a digest for each of recipient, stream, campaign, source and metadata: by them `id-reused` tells what
@@ -131,7 +138,7 @@ class FeedbackEvidence(Struct, tag="feedback", tag_field="kind", omit_defaults=T
     """One bounce, complaint or sign of engagement, classified."""
 
     event: FeedbackEvent
-    at: int
+    at: Number
     domain: str
     event_key: bytes
     """Counts once by it."""
@@ -142,13 +149,13 @@ class FeedbackEvidence(Struct, tag="feedback", tag_field="kind", omit_defaults=T
     scope: Scope = "transient"
     reason: str = ""
     status: str = ""
-    occurred_at: int = 0
+    occurred_at: Number = 0
     origin: str = ""
     proved: str = ""
     """The key whose signature proves who says this; empty: none."""
     tied: str = ""
     """token: it carries the token of a message to this recipient; wrong-token: one that is not; empty: none."""
-    tied_at: int = 0
+    tied_at: Number = 0
     """The day on which that token was made, its beginning."""
     door: str = ""
     """Where it came in, as `sidestep receive` says; a claim unless `proved`."""
@@ -163,8 +170,8 @@ class PolicyRecord(Struct, tag="policy", tag_field="kind", omit_defaults=True):
 
     version: str
     text: str
-    at: int
-    partitions: int = 1
+    at: Number
+    partitions: Number = 1
     """Of email-evidence: they share the limits by MX provider."""
 
 
@@ -173,14 +180,14 @@ class ListsRecord(Struct, tag="lists", tag_field="kind", omit_defaults=True):
 
     version: str
     lists: dict[str, str]
-    at: int
+    at: Number
 
 
 class ModelRecord(Struct, tag="model", tag_field="kind", omit_defaults=True):
     """A snapshot of the model of the risk, from here on."""
 
     version: str
-    at: int
+    at: Number
     snapshot: str = ""
     """JSON of a ModelSnapshot (schemas/models.py): what it has learnt. Empty: no model any more."""
 
@@ -189,9 +196,9 @@ class HoldRecord(Struct, tag="hold", tag_field="kind", omit_defaults=True):
     """A service is put on hold until `until`; `until` 0 lifts it."""
 
     service: str
-    until: int
+    until: Number
     reason: str
-    at: int
+    at: Number
     by: str = ""
     """Who says so: watch; empty: a person."""
 
@@ -204,10 +211,10 @@ class SuppressRecord(Struct, tag="suppress", tag_field="kind", omit_defaults=Tru
     reason: str
     by: str
     """Who says so."""
-    at: int
+    at: Number
     recipient_key: bytes = b""
     """Of the mailbox identity; empty: the whole domain."""
-    until: int = 0
+    until: Number = 0
     """0: for good."""
     lifted: bool = False
     """It is taken back."""
@@ -220,9 +227,9 @@ class SourceHoldRecord(Struct, tag="source-hold", tag_field="kind", omit_default
 
     service: str
     source: str
-    until: int
+    until: Number
     reason: str
-    at: int
+    at: Number
     by: str = ""
     """Who says so: a person, or watch."""
 
@@ -234,11 +241,11 @@ class TrapRecord(Struct, tag="trap", tag_field="kind", omit_defaults=True):
     """Lower-case A-label; empty: only the mailbox's key is known, so it stands in every partition."""
     by: str
     """Who says so: a person, or the provider that has reported the hit."""
-    at: int
+    at: Number
     recipient_key: bytes = b""
     """Of the mailbox identity; empty: the whole domain."""
     reason: str = ""
-    hit_at: int = 0
+    hit_at: Number = 0
     """When a message of ours hit it, as far as that is known."""
     lifted: bool = False
     """It was a mistake."""
@@ -248,7 +255,7 @@ class TrapRecord(Struct, tag="trap", tag_field="kind", omit_defaults=True):
     service: str = ""
     proved: str = ""
     tied: str = ""
-    tied_at: int = 0
+    tied_at: Number = 0
     door: str = ""
     former: tuple[FormerKeys, ...] = ()
     """Only while the secret is being changed."""
@@ -268,7 +275,7 @@ class MarksRecord(Struct, tag="marks", tag_field="kind", omit_defaults=True):
     reason: str
     by: str
     """Who says so."""
-    at: int
+    at: Number
     kinds: tuple[MarkKind, ...] = ()
     """Which marks; empty: all of them."""
     former: tuple[FormerKeys, ...] = ()
@@ -282,7 +289,7 @@ class ErasureRecord(Struct, tag="erasure", tag_field="kind", omit_defaults=True)
     """Of the mailbox identity."""
     by: str
     """Who says so."""
-    at: int
+    at: Number
     reason: str = ""
     drop_suppression: bool = False
     """What stops mail to it goes, too."""
@@ -293,31 +300,31 @@ class ErasureRecord(Struct, tag="erasure", tag_field="kind", omit_defaults=True)
 class Pace(Struct, omit_defaults=True, frozen=True):
     """How fast mail may go to one MX provider, beside what the policy says."""
 
-    share: int = 0
+    share: Number = 0
     """This partition's part of the provider's limits, millionths; 0: an equal part."""
-    speed: int = 1000
+    speed: Number = 1000
     """Thousandths that are left of `per_minute` until `until`, since the provider slowed us down; 1000: all."""
     reason: str = ""
     """What the provider has answered, and when: goes on after its name."""
-    per_minute: int = 0
+    per_minute: Number = 0
     """Messages a minute that went to the provider through this partition before; 0: it has not slowed us down."""
-    until: int = 0
+    until: Number = 0
     """From then on the speed doubles, …"""
-    double_after: int = 0
+    double_after: Number = 0
     """… again and again after so many seconds."""
 
 
 class PaceRecord(Struct, tag="pace", tag_field="kind", omit_defaults=True):
     """How fast mail may go to each MX provider from here on; one that is not named has its whole equal part."""
 
-    at: int
+    at: Number
     providers: dict[str, Pace] = {}
 
 
 class TickRecord(Struct, tag="tick", tag_field="kind", omit_defaults=True):
     """The second before is over, although nothing else came to say so; or what Screen has refused in it."""
 
-    at: int
+    at: Number
     refused: Annotated[
         dict[str, Annotated[int, Meta(ge=0, le=1_000_000_000)]],
         Meta(description="Records that were refused for who says them, by PRINCIPAL/REASON; see Tally.refused."),

@@ -32,6 +32,7 @@ LIBRARIES = {
 
 HARMLESS = {
     "click.style": "codes of a terminal's colours around a text",
+    "contextlib.contextmanager": "a block of code around another",
     "copy.deepcopy": "the same values once more",
     "cryptography.exceptions": "a class of errors",
     "cryptography.hazmat.primitives": "checks of signatures and keys from octets: functions of their arguments",

@@ -20,8 +20,9 @@ from sidestep.streams.audit.folds import FOLDS, KINDS, Begun, Fold, Folds, known
 from sidestep.streams.audit.tables import ReplayTables
 from sidestep.streams.decide.engine import ENGINE
 from sidestep.streams.decide.state import State
+from sidestep.streams.record_sizes import check_sizes
 from sidestep.streams.runtime.changes import Changes, encoded
-from sidestep.streams.runtime.readable import UNREADABLE, check_stamps, within
+from sidestep.streams.runtime.readable import UNREADABLE, Unfoldable, check_stamps, folding, halves
 from sidestep.streams.runtime.tables import Writes
 from sidestep.topics.catalog import EVIDENCE
 
@@ -110,11 +111,7 @@ class Replayer:
                 if (fold := self._fold_at(some[0][0])) is not self._fold:
                     self._fold = fold  # begins with what the one before has left, as a worker that was upgraded
                     self._begin_anew()
-                step = self._step(some)
-                self.step = step
-                yield step
-                self.tables.apply(step.changes)
-                self._next = step.last + 1
+                yield from self._steps(some)
 
     def before(self, offset: int) -> State:
         """The state just before a record of the step in hand, with the rows that it needs."""
@@ -129,19 +126,33 @@ class Replayer:
     def _begin_anew(self) -> None:
         self._controls = self._fold.load_controls(self.tables.read, self.tables.rows)
 
-    def _step(self, some: list[LogRecord]) -> Replayed:
-        try:
-            return self._fold_readable(some, closely=False)
-        except OverflowError:  # a number that no row can keep; Decide begins the batch anew as well, and looks closely
-            self._begin_anew()
-            return self._fold_readable(some, closely=True)
+    def _steps(self, some: list[LogRecord]) -> Iterator[Replayed]:
+        """One step, or several where the fold fails for the sake of a record, as Decide does it: that one is passed
+        over, with a step of its own."""
+        waiting: list[Sequence[LogRecord]] = [some]
+        while waiting:
+            lot = list(waiting.pop())
+            try:
+                with folding():
+                    step = self._fold_readable(lot)
+            except Unfoldable:
+                self._begin_anew()
+                if len(lot) > 1:
+                    waiting += reversed(halves(lot))
+                    continue
+                step = NOTHING._replace(last=lot[0][0], read=1)
+            self.step = step
+            yield step
+            self.tables.apply(step.changes)
+            self._next = step.last + 1
 
-    def _fold_readable(self, some: list[LogRecord], closely: bool) -> Replayed:
+    def _fold_readable(self, some: list[LogRecord]) -> Replayed:
         fold = self._fold
-        records = readable(some, closely, decode_evidence)
+        records = readable(some, decode_evidence)
         if fold.kinds is not KINDS:
             records = [record for record in records if type(record[1]) in fold.kinds]
         check_stamps([record.at for _, record in records])
+        check_sizes([value for _, value in some])
         state = self._load(records)
         decided = fold.decide(records, state, EVIDENCE.name, self.partition)
         writes = Writes()
@@ -164,21 +175,18 @@ def split(some: list[LogRecord], begins: Sequence[int]) -> Iterator[list[LogReco
 
 
 def readable(
-    some: list[LogRecord],
-    closely: bool,
+    some: Sequence[LogRecord],
     decode: Callable[[bytes | None], ModelT],
 ) -> list[tuple[int, ModelT]]:
-    """The records that a fold can read; others are dead letters. `closely`: without numbers that no row can keep."""
-    if not closely:
-        try:
-            return [(offset, decode(value)) for offset, value in some]
-        except UNREADABLE:
-            pass  # one of them: look for it
+    """The records that can be read; others are dead letters."""
+    try:
+        return [(offset, decode(value)) for offset, value in some]
+    except UNREADABLE:
+        pass  # one of them: look for it
     records: list[tuple[int, ModelT]] = []
     for offset, value in some:
         try:
-            record = decode(value)
-            records.append((offset, within(record) if closely else record))
+            records.append((offset, decode(value)))
         except UNREADABLE:
             continue
     return records

@@ -17,7 +17,7 @@ from sidestep.streams.audit.match_ledger import NewStore, RowMatch, Told, marker
 from sidestep.streams.audit.replay import LogRecord, readable
 from sidestep.streams.audit.tables import ReplayTables
 from sidestep.streams.runtime.changes import Changes, encoded
-from sidestep.streams.runtime.readable import MOST, check_stamps
+from sidestep.streams.runtime.readable import MOST, Unfoldable, check_stamps, folding, halves
 from sidestep.streams.runtime.tables import Writes
 from sidestep.streams.watch.batch import Watched, watch
 from sidestep.streams.watch.state import WatchState
@@ -84,25 +84,30 @@ class WatchAuditor:
         for some in tallies.batches():
             records = [(record.offset, record.value) for record in some if record.offset <= until]
             if records:
-                last = records[-1][0]
-                watched, changes = self._step(records)
-                for anomaly in watched.anomalies:
-                    anomalies.expect(anomaly)
-                share = (last + 1 - tallies.start) / max(tallies.end - tallies.start, 1)
-                self._rows.expect(changes.rows, {}, last, share)
-                self._tables.apply(changes)
+                self._step(records, anomalies)
             self._told(some[-1].offset + 1 - before)
             before = some[-1].offset + 1
 
-    def _step(self, some: Sequence[LogRecord]) -> tuple[Watched, Changes]:
+    def _step(self, some: Sequence[LogRecord], anomalies: AnomalyMatch) -> None:
+        """One lot of tallies. Where the fold fails for the sake of one, that is passed over, as Watch does it."""
         try:
-            return self._step_of(some, closely=False)
-        except OverflowError:  # a number that no row can keep: Watch begins the batch anew as well, and looks closely
+            with folding():
+                watched, changes = self._fold_lot(some)
+        except Unfoldable:
             self._state = WatchState(self._tables.rows)
-            return self._step_of(some, closely=True)
+            if len(some) > 1:
+                for half in halves(some):
+                    self._step(half, anomalies)
+            return
+        for anomaly in watched.anomalies:
+            anomalies.expect(anomaly)
+        tallies, last = self._kept.tallies, some[-1][0]
+        share = (last + 1 - tallies.start) / max(tallies.end - tallies.start, 1)
+        self._rows.expect(changes.rows, {}, last, share)
+        self._tables.apply(changes)
 
-    def _step_of(self, some: Sequence[LogRecord], closely: bool) -> tuple[Watched, Changes]:
-        tallies = readable(list(some), closely, decode_tally)
+    def _fold_lot(self, some: Sequence[LogRecord]) -> tuple[Watched, Changes]:
+        tallies = readable(some, decode_tally)
         check_stamps([tally.second for _, tally in tallies], MOST // 1000)
         watched = watch(tallies, self._state, self._rules, self._partitions)
         writes = Writes()

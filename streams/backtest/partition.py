@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from sidestep.schemas import Verdict
 from sidestep.streams.audit.audit_partition import Span
-from sidestep.streams.audit.replay import LogRecord, Replayer
+from sidestep.streams.audit.replay import LogRecord, Replayed, Replayer
 from sidestep.streams.audit.tables import ReplayTables
 from sidestep.streams.backtest.counts import BacktestCounts
 from sidestep.streams.backtest.messages import MessageRow, Messages
@@ -64,12 +64,28 @@ class PartitionBacktest:
         put_in_force(tables, self._policy, self._text)
         other = Replayer(recorded.partition, tables, recorded.next)
         ours, theirs = tee(log)
-        # both cut the log into the same steps
-        steps = zip(recorded.replay(ours), other.replay(with_policy(theirs, self._policy, self._text)), strict=True)
+        steps = alike(recorded.replay(ours), other.replay(with_policy(theirs, self._policy, self._text)))
         for before, after in steps:
-            messages.take(before.records, by_offset(before.verdicts), by_offset(after.verdicts))
-            self._counts.records += before.read
-            self._told(before.read)
+            records = [record for step in before for record in step.records]
+            messages.take(records, _by_offset_of(before), _by_offset_of(after))
+            read = sum(step.read for step in before)
+            self._counts.records += read
+            self._told(read)
+
+
+def alike(ours: Iterator[Replayed], theirs: Iterator[Replayed]) -> Iterator[tuple[list[Replayed], list[Replayed]]]:
+    """Steps of two folds of the same log, so many together that they end with the same record: one step each, but where
+    a record can't be folded by one of the two."""
+    for step in ours:
+        left, right = [step], [next(theirs)]
+        while left[-1].last != right[-1].last:
+            steps, some = (ours, left) if left[-1].last < right[-1].last else (theirs, right)
+            some.append(next(steps))
+        yield left, right
+
+
+def _by_offset_of(steps: Sequence[Replayed]) -> dict[int, Verdict]:
+    return by_offset([verdict for step in steps for verdict in step.verdicts])
 
 
 def by_offset(verdicts: Sequence[Verdict]) -> dict[int, Verdict]:

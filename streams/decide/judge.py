@@ -12,9 +12,10 @@ from sidestep.streams.chain import HEADER as CHAINED
 from sidestep.streams.decide.batch import Decided, decide, load, load_controls
 from sidestep.streams.decide.place import in_place
 from sidestep.streams.decide.tally_places import tally_places
+from sidestep.streams.record_sizes import check_sizes
 from sidestep.streams.runtime.judging import PartitionLedger, Unread, fold_and_commit
 from sidestep.streams.runtime.outgoing import Keyed, Outgoing, Single
-from sidestep.streams.runtime.readable import check_stamps
+from sidestep.streams.runtime.readable import check_stamps, folding
 from sidestep.streams.runtime.record import Record
 from sidestep.streams.runtime.tables import Writes
 from sidestep.topics.catalog import APPROVED, DEAD_LETTERS, EVIDENCE, REJECTED, TALLIES
@@ -41,6 +42,9 @@ class Judged:
     tests: Counter[str] = field(default_factory=Counter)
     """Verdicts on test intents by action."""
     dead_letters: int = 0
+    """Of records that can't be read."""
+    unfoldable: int = 0
+    """Dead letters of records for whose sake the fold fails."""
     marked: Counter[str] = field(default_factory=Counter)
     """New known traps by who has reported them: person or provider."""
     stray: Counter[str] = field(default_factory=Counter)
@@ -91,19 +95,21 @@ class Judge:
         """What that policy calls itself."""
         return self._controls.policy.name if self._controls.policy is not None else ""
 
-    def _fold(self, records: list[Record], closely: bool) -> Judged:
+    def _fold(self, records: list[Record], error: BaseException | None) -> Judged:
         began = time.monotonic()
         ledger = self._ledger
-        evidence, dead = self._unread.split(records, decode_evidence, closely)
-        if self._has_grown:
-            evidence = self._in_place(evidence, records)
-        check_stamps([record.at for _, record in evidence])
-        state = load(evidence, self._controls, ledger.read, ledger.between)
-        decided = decide(evidence, state, self._topic, ledger.partition)
-        writes = Writes()
-        writes.rows.update(state.writes())
-        outgoing, chain = self._outgoing(decided, dead, records)
-        writes.of(CHAIN)[ROW] = chain
+        with folding():
+            evidence, dead = self._read(records, error)
+            check_stamps([record.at for _, record in evidence])
+            values = [record.value() for record in records]
+            if error is None:
+                check_sizes(values)
+            state = load(evidence, self._controls, ledger.read, ledger.between)
+            decided = decide(evidence, state, self._topic, ledger.partition)
+            writes = Writes()
+            writes.rows.update(state.writes())
+            outgoing, chain = self._outgoing(decided, dead, [record.offset() for record in records], values)
+            writes.of(CHAIN)[ROW] = chain
         took = ledger.commit(outgoing, writes, records[-1].offset())
         self._chain = chain
         verdicts = decided.verdicts
@@ -119,10 +125,20 @@ class Judge:
             services=services,
             rules=Counter([rule.id for verdict in verdicts if verdict.rules for rule in verdict.rules]),
             tests=tests,
-            dead_letters=len(dead),
+            dead_letters=len(dead) if error is None else 0,
+            unfoldable=len(dead) if error is not None else 0,
             marked=Counter(state.marked),
             stray=Counter(state.stray),
         )
+
+    def _read(
+        self, records: list[Record], error: BaseException | None
+    ) -> tuple[list[tuple[int, Evidence]], list[Single]]:
+        """What there is to fold, and dead letters of the rest."""
+        if error is not None:
+            return [], self._unread.refused(records, error)
+        evidence, dead = self._unread.split(records, decode_evidence)
+        return self._in_place(evidence, records) if self._has_grown else evidence, dead
 
     def _in_place(self, evidence: list[tuple[int, Evidence]], records: list[Record]) -> list[tuple[int, Evidence]]:
         """Without what a worker that was away while the log grew has put where its domain lay before."""
@@ -132,7 +148,9 @@ class Judge:
             log.warning(MISPLACED, self._topic, self._ledger.partition, len(evidence) - len(kept))
         return kept
 
-    def _outgoing(self, decided: Decided, dead: list[Single], records: list[Record]) -> tuple[Outgoing, ChainRow]:
+    def _outgoing(
+        self, decided: Decided, dead: list[Single], offsets: list[int], values: list[bytes | None]
+    ) -> tuple[Outgoing, ChainRow]:
         """Verdicts and dead letters lie in the partition of their evidence, tallies in that of their service. The last
         verdict has the batch's link of the chain."""
         partition = self._ledger.partition
@@ -148,18 +166,12 @@ class Judge:
             record: Keyed = {"key": tally.service, "value": encode(tally)}
             for number in tally_places(tally, self._tally_partitions):
                 batches[TALLIES.name, number].append(record)
-        chain, link = self._advanced(records, approved, rejected)
+        chain, link = advanced(self._chain, offsets, values, _pairs(approved), _pairs(rejected))
         singles = self._signed(approved, rejected)
         if link is not None:
             topic = APPROVED if decided.verdicts[-1].decision == "approved" else REJECTED
             singles = _linked(link, topic.name, partition, batches[topic.name, partition], singles)
         return Outgoing(batches, [*singles, *dead]), chain
-
-    def _advanced(
-        self, records: list[Record], approved: list[Keyed], rejected: list[Keyed]
-    ) -> tuple[ChainRow, bytes | None]:
-        offsets, values = [record.offset() for record in records], [record.value() for record in records]
-        return advanced(self._chain, offsets, values, _pairs(approved), _pairs(rejected))
 
     def _signed(self, approved: list[Keyed], rejected: list[Keyed]) -> list[Single]:
         """Verdicts with their proofs, out of their batches: the client sends records with headers one by one."""

@@ -23,6 +23,7 @@ from sidestep.streams.roles.stage_role import StageRole
 from sidestep.streams.runtime.batches import Partition
 from sidestep.streams.runtime.former import Former
 from sidestep.streams.runtime.hanging import Ended
+from sidestep.streams.runtime.judging import UNFOLDABLE
 from sidestep.streams.runtime.ledger import Ledger, LedgerSettings
 from sidestep.streams.runtime.manifest import Place
 from sidestep.streams.runtime.offsets import Offsets
@@ -161,7 +162,7 @@ def _end_whoever_hangs(settings: Settings, partitions: Mapping[str, int]) -> End
 
 
 def _measured(judged: Judged) -> Done:
-    dead_letters = {"not-evidence": judged.dead_letters} if judged.dead_letters else {}
+    dead_letters = {"not-evidence": judged.dead_letters, UNFOLDABLE: judged.unfoldable}
     counts: dict[Count, Labelled] = {
         VERDICTS: judged.decisions,
         SERVICES: {(named(service), action): count for (service, action), count in judged.services.items()},

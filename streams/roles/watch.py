@@ -18,6 +18,7 @@ from sidestep.streams.roles.role import Context
 from sidestep.streams.roles.role_snapshots import SnapshotKind, tombstones_of
 from sidestep.streams.roles.stage_role import StageRole
 from sidestep.streams.runtime.batches import Partition
+from sidestep.streams.runtime.judging import UNFOLDABLE
 from sidestep.streams.runtime.ledger import Ledger, LedgerSettings
 from sidestep.streams.runtime.outgoing import Keyed, Outgoing
 from sidestep.streams.runtime.publisher import Publisher
@@ -144,10 +145,10 @@ def _clock_ms(ledger: Ledger) -> int:
 
 
 def _measured(batch: WatchedBatch) -> Done:
-    dead_letters = {"not-a-tally": batch.dead_letters} if batch.dead_letters else {}
+    dead_letters = {"not-a-tally": batch.dead_letters, UNFOLDABLE: batch.unfoldable}
     counts: dict[Count, Labelled] = {
         ANOMALY_RECORDS: batch.anomalies,
-        WATCH_TALLIES: {"in-time": batch.records - batch.late - batch.dead_letters, "late": batch.late},
+        WATCH_TALLIES: {"in-time": batch.records - batch.late - sum(dead_letters.values()), "late": batch.late},
         WATCH_WINDOWS: batch.windows,
         WATCH_CONTROLS: batch.controls,
     }

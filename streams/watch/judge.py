@@ -11,7 +11,7 @@ from sidestep.schemas.evidence import Control
 from sidestep.streams.runtime.judging import PartitionLedger, Unread, fold_and_commit
 from sidestep.streams.runtime.outgoing import Keyed, Outgoing, Single
 from sidestep.streams.runtime.partitioner import partition_of
-from sidestep.streams.runtime.readable import MOST, check_stamps
+from sidestep.streams.runtime.readable import MOST, check_stamps, folding
 from sidestep.streams.runtime.record import Record
 from sidestep.streams.runtime.tables import Writes
 from sidestep.streams.watch.batch import Watched, due, watch
@@ -47,6 +47,9 @@ class WatchedBatch:
     controls: Counter[str] = field(default_factory=Counter)
     """By kind."""
     dead_letters: int = 0
+    """Of records that can't be read."""
+    unfoldable: int = 0
+    """Dead letters of records for whose sake the fold fails."""
 
 
 class Watcher:
@@ -81,14 +84,20 @@ class Watcher:
         self.speeds: Mapping[str, float] = speeds(self._state, load_pace_rules())
         """By MX provider, likewise: the share of what it got that is left, 1 where it has not slowed us down."""
 
-    def _fold(self, records: list[Record], closely: bool) -> WatchedBatch:
+    def _fold(self, records: list[Record], error: BaseException | None) -> WatchedBatch:
         began = time.monotonic()
-        tallies, dead = self._unread.split(records, decode_tally, closely)
-        check_stamps([tally.second for _, tally in tallies], MOST // 1000)
-        watched = watch(tallies, self._state, self._rules, self._partitions[EVIDENCE.name])
-        writes = Writes()
-        writes.rows.update(self._state.writes())
-        took = self._ledger.commit(self._outgoing(watched, dead), writes, records[-1].offset())
+        with folding():
+            tallies, dead = (
+                self._unread.split(records, decode_tally)
+                if error is None
+                else ([], self._unread.refused(records, error))
+            )
+            check_stamps([tally.second for _, tally in tallies], MOST // 1000)
+            watched = watch(tallies, self._state, self._rules, self._partitions[EVIDENCE.name])
+            writes = Writes()
+            writes.rows.update(self._state.writes())
+            outgoing = self._outgoing(watched, dead)
+        took = self._ledger.commit(outgoing, writes, records[-1].offset())
         self._look()
         return WatchedBatch(
             records=len(records),
@@ -98,7 +107,8 @@ class Watcher:
             late=watched.late,
             anomalies=watched.patterns,
             controls=Counter(kind_of(directed.record) for directed in watched.controls),
-            dead_letters=len(dead),
+            dead_letters=len(dead) if error is None else 0,
+            unfoldable=len(dead) if error is not None else 0,
         )
 
     def _outgoing(self, watched: Watched, dead: list[Single]) -> Outgoing:

@@ -217,6 +217,9 @@ def test_what_is_not_evidence_is_dead_lettered_by_decide(system: System) -> None
     odd = (b"junk", b"", None, b"{}", b'{"kind": "wish"}', b'{"kind": "intent", "id": 1}', deep, b"\xff" * 500_000)
     for value in odd:
         hostile.send(EVIDENCE.name, "not-evidence", value, key=b"d0.example")
+    hostile.send(EVIDENCE.name, "not-evidence", b'{"kind":"tick","at":1%s}' % (b"0" * 30), key=b"d0.example")
+    huge = b'{"kind":"hold","service":"shop","until":1,"at":1,"reason":"%s"}' % (b"x" * 900_000)
+    hostile.send(EVIDENCE.name, "not-foldable", huge, key=b"d0.example")
     hostile.flush()
     system.feed.send(traffic.plain(100))
     system.feed.flush()

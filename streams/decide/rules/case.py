@@ -45,8 +45,13 @@ def within(case: Case, since: int, rule: str) -> bool:
 
 def day_of(seconds: int) -> str:
     """As 3 May 2026, UTC. By hand: the fold knows no clock, and no locale."""
-    day = date.fromordinal(min(EPOCH + seconds // DAY, date.max.toordinal()))
+    day = _date(seconds)
     return f"{day.day} {MONTHS[day.month - 1]} {day.year}"
+
+
+def _date(seconds: int) -> date:
+    """The nearest that there is: a number in the log may be beyond the calendar, and stops no verdict."""
+    return date.fromordinal(min(max(EPOCH + seconds // DAY, 1), date.max.toordinal()))
 
 
 def clock(seconds: int) -> str:
@@ -61,7 +66,7 @@ def moment(seconds: int) -> str:
 
 def date_of(seconds: int) -> str:
     """As 2026-05-03, UTC (ISO 8601)."""
-    return date.fromordinal(min(EPOCH + seconds // DAY, date.max.toordinal())).isoformat()
+    return _date(seconds).isoformat()
 
 
 def month_of(seconds: int) -> str:

@@ -21,6 +21,7 @@ from sidestep.streams.decide.tally import OpenTallies
 from sidestep.streams.decide.tally_places import concerns_all
 from sidestep.streams.grow.split import COPIED
 from sidestep.streams.partition_note import PartitionNote, noted
+from sidestep.streams.record_sizes import check_sizes
 from sidestep.streams.runtime.ledger import CLUSTER
 from sidestep.streams.runtime.manifest import MARKER
 from sidestep.streams.runtime.partitioner import partition_of
@@ -59,7 +60,8 @@ class Model:
         self.end = message.offset()
         try:
             record = decode_evidence(message.value())
-        except (msgspec.MsgspecError, TypeError, RecursionError):
+            check_sizes([message.value()])
+        except (msgspec.MsgspecError, TypeError, RecursionError, OverflowError):
             return
         if isinstance(record, IntentEvidence | FeedbackEvidence):
             self.origins.add(record.origin)
