@@ -99,6 +99,9 @@ class Settings:
     session_timeout: float = _setting(10.0, "a silent worker's partitions go to another one after it")
     dead_letter_share: float = _setting(0.5, "stop when more than this share of recent records is unreadable")
     dead_letter_window: int = _setting(1_000, "… of this many recent records")
+    cache_mb: int = _setting(
+        192, "what Screen remembers of DNS, block lists, reputation services and mailboxes, all together, MiB"
+    )
     block_cache_mb: int = _setting(32, "RocksDB block cache of all partitions of a worker together, MiB")
     snapshots: str = _setting(
         "",
@@ -186,7 +189,7 @@ def _check(settings: Settings) -> None:
             parse_hash_key(settings.hash_key)
         except ValueError as error:
             raise SettingsError(f"SIDESTEP_HASH_KEY: {error}") from None
-    for name in ("batch_max", "parked_max", "dns_concurrency", "dead_letter_window", "block_cache_mb"):
+    for name in ("batch_max", "parked_max", "dns_concurrency", "dead_letter_window", "block_cache_mb", "cache_mb"):
         if getattr(settings, name) < 1:
             raise SettingsError(f"{name} must be at least 1")
     if settings.batch_max > BATCH_MOST:

@@ -80,6 +80,7 @@ def test_other_variables_are_not_looked_at() -> None:
         ("DEAD_LETTER_SHARE", "nan"),
         ("DEAD_LETTER_WINDOW", "0"),
         ("BLOCK_CACHE_MB", "0"),
+        ("CACHE_MB", "0"),
         ("HASH_KEY", "abc"),
         ("HASH_KEY", "zz" * 32),
         ("HASH_KEY", "ab" * 31),

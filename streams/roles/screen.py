@@ -26,6 +26,7 @@ from sidestep.streams.roles.screen_metrics import (
     FEEDBACK,
     SIGNATURES,
     TIES,
+    cache_families,
     dns_families,
     policy_families,
     signers_families,
@@ -132,6 +133,7 @@ class ScreenRole:
         metrics.declare(EVIDENCE_RECORDS, SIGNATURES, TIES, FEEDBACK)
         metrics.read("parked", self._parked_families)
         metrics.read("dns", lambda: dns_families(self._sources.resolver, bounds))
+        metrics.read("caches", lambda: cache_families(self._sources.cache_octets()))
         metrics.read("sources", lambda: source_families(self._sources.status()))
         metrics.read("policy", lambda: policy_families(self._report.health.policy_refused))
         signers = self._signers

@@ -1,7 +1,7 @@
 """What the role screen alone counts and shows: evidence, the car park, DNS, the policy file, and
 the other sources of evidence."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
@@ -47,6 +47,15 @@ def dns_families(resolver: Resolver, bounds: LabelBounds) -> Iterator[Metric]:
     for labels, count in folded.items():
         outcomes.add_metric(labels, count)
     yield outcomes
+
+
+def cache_families(octets: Mapping[str, int]) -> Iterator[Metric]:
+    """What is remembered of other people's answers."""
+    about = "Memory of what is remembered, by cache; SIDESTEP_CACHE_MB bounds them all."
+    family = GaugeMetricFamily("sidestep_cache_octets", about, labels=("cache",))
+    for cache, count in octets.items():
+        family.add_metric((cache,), count)
+    yield family
 
 
 def policy_families(refused: bool) -> Iterator[Metric]:

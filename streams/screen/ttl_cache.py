@@ -1,18 +1,25 @@
-"""Caches of answers, bounded in number; those with a time to live forget by themselves. Pure: the time is handed in."""
+"""Caches of answers, bounded in number and in octets; those with a time to live forget by themselves. Pure: the time is
+handed in."""
 
 from collections import OrderedDict
-from collections.abc import Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from typing import Generic, TypeVar
 
 Key = TypeVar("Key", bound=Hashable)
 Value = TypeVar("Value")
 
 
-class BoundedCache(Generic[Key, Value]):
-    """The newest so many values by key; beyond that number the oldest goes."""
+def _nothing(key: object, value: object) -> int:
+    return 0
 
-    def __init__(self, size: int) -> None:
-        self._size = size
+
+class BoundedCache(Generic[Key, Value]):
+    """The newest so many values by key; beyond that number, or beyond so many octets, the oldest go."""
+
+    def __init__(self, size: int, most: int = 0, weigh: Callable[[Key, Value], int] = _nothing) -> None:
+        """`size`: values. `most`: octets as `weigh` has them, which says the same of a value whenever it is asked."""
+        self.octets = 0
+        self._size, self._most, self._weigh = size, most, weigh
         self._values: OrderedDict[Key, Value] = OrderedDict()
 
     def __len__(self) -> int:
@@ -24,10 +31,17 @@ class BoundedCache(Generic[Key, Value]):
 
     def put(self, key: Key, value: Value) -> None:
         """Keep a value in place of an older one, as the newest of all."""
-        self._values.pop(key, None)
+        self.drop(key)
         self._values[key] = value
-        if len(self._values) > self._size:
-            self._values.popitem(last=False)
+        self.octets += self._weigh(key, value)
+        while len(self._values) > self._size or self.octets > self._most:
+            self.octets -= self._weigh(*self._values.popitem(last=False))
+
+    def drop(self, key: Key) -> None:
+        """Forget a value, if there is one."""
+        held = self._values.pop(key, None)
+        if held is not None:
+            self.octets -= self._weigh(key, held)
 
     def items(self) -> list[tuple[Key, Value]]:
         """Keys and values, oldest first."""
@@ -35,13 +49,22 @@ class BoundedCache(Generic[Key, Value]):
 
 
 class TtlCache(Generic[Key, Value]):
-    """Values by key, each for a time of its own; beyond a number of them the oldest goes. Times are seconds."""
+    """Values by key, each for a time of its own; beyond a number of them, or of octets, the oldest go. Times are
+    seconds."""
 
-    def __init__(self, size: int) -> None:
-        self._values: BoundedCache[Key, tuple[Value, float]] = BoundedCache(size)
+    def __init__(self, size: int, most: int = 0, weigh: Callable[[Key, Value], int] = _nothing) -> None:
+        """Arguments as of BoundedCache."""
+        self._values: BoundedCache[Key, tuple[Value, float]] = BoundedCache(
+            size, most, lambda key, held: weigh(key, held[0])
+        )
 
     def __len__(self) -> int:
         return len(self._values)
+
+    @property
+    def octets(self) -> int:
+        """The octets of all values."""
+        return self._values.octets
 
     def get(self, key: Key, now: float) -> Value | None:
         """The value while its time lasts, else None."""

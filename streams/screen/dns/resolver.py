@@ -9,17 +9,18 @@ canaries, see trust.py. One Resolver belongs to one event loop.
 import asyncio
 import logging
 import time
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Callable, Sequence
 
-import msgspec
 from msgspec.structs import replace
 
 from sidestep.schemas import MxFinding
 from sidestep.streams.errors import without_text
+from sidestep.streams.screen.cache_room import STANDARD
 from sidestep.streams.screen.dns.answer import UNKNOWN_TTL, Answer, Dialogue, Question
 from sidestep.streams.screen.dns.canaries import Canaries
 from sidestep.streams.screen.dns.failures import FailedNames
+from sidestep.streams.screen.dns.kept_findings import KeptFinding, KeptFindings
 from sidestep.streams.screen.dns.mx import inquire, unknown
 from sidestep.streams.screen.dns.shared_answers import SharedAnswers
 from sidestep.streams.screen.dns.trust import DISTRUST, Trust, believed
@@ -32,19 +33,7 @@ REFRESH_AFTER = 0.8
 STALE_MAX = 86_400
 """Seconds since its check for which a finding may outlive its TTL, when the name can't be asked."""
 
-SECOND_CHANCES = 16
-"""Findings in use that one insertion may pass over to find one that is not: a full cache must not stall the loop."""
-
 log = logging.getLogger(__name__)
-
-
-class _CachedFinding(msgspec.Struct, gc=False):
-    """A cached finding. Without GC tracking, as there may be some 200,000."""
-
-    finding: MxFinding
-    refresh_at: float
-    expires_at: float
-    used: bool = False
 
 
 class Resolver:
@@ -61,6 +50,8 @@ class Resolver:
         timeout: float = 5.0,
         concurrency: int = 256,
         cache_size: int = 200_000,
+        cache_octets: int = STANDARD["findings"],
+        exchange_octets: int = STANDARD["exchanges"],
         clock: Callable[[], float] = time.time,
         allow_private: bool = False,
         check_exchanges: bool = False,
@@ -68,6 +59,7 @@ class Resolver:
     ) -> None:
         """`servers` are (IP address, port), None: those of the system. `timeout` is seconds. Raises SettingsError.
 
+        `cache_size` and `cache_octets`: of findings; `exchange_octets`: of what is known of exchanges.
         `check_exchanges`: a domain whose exchanges have no address that mail can be sent to takes no mail. `canaries`:
         domains that certainly take mail, as A-labels; without any, name servers are always believed.
         """
@@ -76,14 +68,13 @@ class Resolver:
         self._upstream = Upstream(system_servers() if servers is None else servers)
         self._timeout = timeout
         self._slots = asyncio.Semaphore(concurrency)
-        self._cache_size = cache_size
         self._clock = clock
         self._allow_private = allow_private
         self._check_exchanges = check_exchanges
-        self._hosts = SharedAnswers(self._upstream.ask, clock)
+        self._hosts = SharedAnswers(self._upstream.ask, clock, octets=exchange_octets)
         self._canaries = Canaries(canaries, self._upstream.ask, clock, self._trust_changed)
         self._failed = FailedNames()
-        self._cache: OrderedDict[str, _CachedFinding] = OrderedDict()
+        self._cache = KeptFindings(cache_size, cache_octets)
         self._flights: Flights[str, MxFinding] = Flights()
         self._closed = False
 
@@ -96,6 +87,11 @@ class Resolver:
     def in_flight(self) -> int:
         """Names under way or waiting for a slot."""
         return len(self._flights)
+
+    @property
+    def cache_octets(self) -> dict[str, int]:
+        """Octets of what is remembered, by cache."""
+        return {"findings": self._cache.octets, "exchanges": self._hosts.octets}
 
     @property
     def trust(self) -> Trust:
@@ -149,7 +145,7 @@ class Resolver:
         await self._hosts.close()
         await self._canaries.close()
 
-    def _ageing(self, domain: str, held: _CachedFinding, now: float) -> MxFinding | None:
+    def _ageing(self, domain: str, held: KeptFinding, now: float) -> MxFinding | None:
         if now >= held.expires_at:
             self.misses += 1
             return None
@@ -199,45 +195,34 @@ class Resolver:
         now = self._clock()
         self.outcomes[finding.outcome, finding.reason] += 1
         self._failed.note(domain, finding)
-        old = self._cache.pop(domain, None)
+        old = self._cache.get(domain)
         if finding.outcome == "unknown" and old is not None and _may_be_served_stale(old.finding, now):
             self.stale += 1
             held = self._stale(old.finding, now)
         else:
             held = _fresh(finding, now)
-        self._cache[domain] = held
-        self._evict()
+        self._cache.put(domain, held)
         return held.finding
 
     def _trust_changed(self, sound_until: float) -> None:
         """Forget what liars may have said since they were seen to be sound, and that they were not believed."""
         self._hosts.forget()
-        for domain, held in list(self._cache.items()):
+        for domain, held in self._cache.items():
             finding = held.finding
             new = finding.checked_at / 1000 >= sound_until
             if finding.reason in DISTRUST or (new and believed(finding, self.trust) is not finding):
-                del self._cache[domain]
+                self._cache.drop(domain)
 
-    def _stale(self, finding: MxFinding, now: float) -> _CachedFinding:
+    def _stale(self, finding: MxFinding, now: float) -> KeptFinding:
         """The old finding again, for longer than the next attempt takes: a hot name never waits for a dead server."""
         end = finding.checked_at / 1000 + STALE_MAX
         refresh_at = now + UNKNOWN_TTL
-        return _CachedFinding(finding, min(refresh_at, end), min(refresh_at + 2 * self._timeout, end))
-
-    def _evict(self) -> None:
-        """Evict the oldest finding, unless it was asked for since it was last passed over (second chance)."""
-        chances = SECOND_CHANCES
-        while len(self._cache) > self._cache_size:
-            domain, held = self._cache.popitem(last=False)
-            if held.used and chances:
-                chances -= 1
-                held.used = False
-                self._cache[domain] = held
+        return KeptFinding(finding, min(refresh_at, end), min(refresh_at + 2 * self._timeout, end))
 
 
-def _fresh(finding: MxFinding, now: float) -> _CachedFinding:
+def _fresh(finding: MxFinding, now: float) -> KeptFinding:
     stamped = replace(finding, checked_at=int(now * 1000))
-    return _CachedFinding(stamped, now + REFRESH_AFTER * finding.ttl, now + finding.ttl)
+    return KeptFinding(stamped, now + REFRESH_AFTER * finding.ttl, now + finding.ttl)
 
 
 def _may_be_served_stale(finding: MxFinding, now: float) -> bool:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from sidestep.streams.errors import SettingsError, SourcesError
 from sidestep.streams.screen.address.domain import read_domain
+from sidestep.streams.screen.cache_room import parts
 from sidestep.streams.screen.dns.canaries import shipped_canaries
 from sidestep.streams.screen.dns.resolver import Resolver
 from sidestep.streams.screen.dns.upstream import Server
@@ -57,6 +58,15 @@ class Sources:
             probe = self.prober.status()
             yield SourceStatus("probe", "mailboxes", not probe.open_circuits, probe.asked, probe.no, probe.unknown)
 
+    def cache_octets(self) -> dict[str, int]:
+        """Octets of what is remembered, by cache."""
+        octets = dict(self.resolver.cache_octets)
+        if self.zones is not None:
+            octets["dnsbl"] = self.zones.cache_octets
+        if self.services is not None:
+            octets["reputation"] = self.services.cache_octets
+        return octets | (self.prober.cache_octets if self.prober is not None else {})
+
     async def prepare(self) -> None:
         """Fetch the feeds of which nothing was ever taken: what is listed there must not slip through at the start.
 
@@ -79,21 +89,36 @@ def open_sources(settings: Settings, servers: list[Server] | None) -> Sources:
     `servers`: name servers; None: those of the system. Raises SettingsError, SourcesError.
     """
     file, base = read_sources(settings)
+    room = parts(settings.cache_mb * 2**20, list(_caches(file)))
     resolver = Resolver(
         servers,
         timeout=settings.dns_timeout,
         concurrency=settings.dns_concurrency,
         check_exchanges=settings.check_exchanges,
         canaries=canaries(settings),
+        cache_octets=room["findings"],
+        exchange_octets=room["exchanges"],
     )
-    zones = DnsblZones(file.dnsbl, resolver.ask, concurrency=settings.dns_concurrency) if file.dnsbl else None
-    services = Services(file.reputation, base) if file.reputation else None
+    zones = services = prober = None
+    if file.dnsbl:
+        zones = DnsblZones(file.dnsbl, resolver.ask, concurrency=settings.dns_concurrency, cache_octets=room["dnsbl"])
+    if file.reputation:
+        services = Services(file.reputation, base, cache_octets=room["reputation"])
     feeds = Feeds(file.feeds, settings.data / FOLDER, base=base) if file.feeds else None
-    prober = Prober(file.probe, resolver.addresses) if file.probe.enabled else None
+    if file.probe.enabled:
+        prober = Prober(file.probe, resolver.addresses, cache_octets=room["probe"], history_octets=room["history"])
     inquiry = Inquiry(resolver, zones=zones, services=services, feeds=feeds, mailboxes=prober)
     if feeds is not None:
         feeds.load()
     return Sources(resolver, inquiry, zones, services, feeds, prober)
+
+
+def _caches(file: SourcesFile) -> Iterator[str]:
+    """The caches that there are, by what is asked."""
+    yield from ("findings", "exchanges")
+    yield from ("dnsbl",) if file.dnsbl else ()
+    yield from ("reputation",) if file.reputation else ()
+    yield from ("probe", "history") if file.probe.enabled else ()
 
 
 def canaries(settings: Settings) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from sidestep.schemas import MxFinding
 from sidestep.streams.errors import SettingsError
 from sidestep.streams.local.nameserver import SMALL_WORLD, NameServer
 from sidestep.streams.screen.dns.answer import UNKNOWN_TTL
+from sidestep.streams.screen.dns.exchanges import LISTED
 from sidestep.streams.screen.dns.resolver import STALE_MAX, Resolver
 
 Scenario = Callable[[NameServer, Resolver], Awaitable[None]]
@@ -182,7 +183,7 @@ def test_many_records_are_a_yes_with_the_first_of_them() -> None:
         many = [f"MX {number} mx{number}.x.example" for number in range(40)]
         async with world({"x.example": many}) as (_, resolver):
             finding = await resolver.find("x.example")
-            assert (finding.outcome, finding.exchanges[0]) == ("yes", "mx0.x.example")
+            assert (finding.outcome, len(finding.exchanges)) == ("yes", LISTED)
 
     asyncio.run(scenario())
 

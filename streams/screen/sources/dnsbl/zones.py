@@ -8,7 +8,6 @@ Zones belongs to one event loop.
 import asyncio
 import logging
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from functools import partial
 
@@ -16,10 +15,15 @@ from msgspec import Struct
 
 from sidestep.schemas import Listing
 from sidestep.streams.errors import SourcesError
+from sidestep.streams.screen.cache_room import STANDARD, octets_of_listings
 from sidestep.streams.screen.single_flight import Flights, arrival
 from sidestep.streams.screen.sources.dnsbl.codes import ZoneStatus
 from sidestep.streams.screen.sources.dnsbl.zone import Ask, DnsblZone, ZoneListings
 from sidestep.streams.screen.sources.file import Dnsbl
+from sidestep.streams.screen.ttl_cache import BoundedCache
+
+PER_ZONE = 70
+"""Octets of what is remembered of a zone, besides its listings."""
 
 log = logging.getLogger(__name__)
 
@@ -46,9 +50,11 @@ class DnsblZones:
         clock: Callable[[], float] = time.time,
         cache_size: int = 100_000,
         *,
+        cache_octets: int = STANDARD["dnsbl"],
         concurrency: int = 64,
     ) -> None:
-        """`zones`: zone -> its section. `concurrency`: questions to one zone under way at once. Raises SourcesError."""
+        """`zones`: zone -> its section. `concurrency`: questions to one zone under way at once. `cache_size` and
+        `cache_octets`: of the listings of domains. Raises SourcesError."""
         self.hits = self.misses = 0
         self._zones = [DnsblZone(zone, section, ask, clock, concurrency) for zone, section in zones.items()]
         names = [zone.name for zone in self._zones]
@@ -58,10 +64,14 @@ class DnsblZones:
         for index, zone in enumerate(self._zones):
             zone.on_distrust = partial(self._forget, index)
         self._clock = clock
-        self._cache_size = cache_size
-        self._cache: OrderedDict[str, _Cached] = OrderedDict()
+        self._cache: BoundedCache[str, _Cached] = BoundedCache(cache_size, cache_octets, _octets)
         self._flights: Flights[str, tuple[Listing, ...]] = Flights()
         self._closed = False
+
+    @property
+    def cache_octets(self) -> int:
+        """Octets of what is remembered."""
+        return self._cache.octets
 
     @property
     def in_flight(self) -> int:
@@ -129,12 +139,13 @@ class DnsblZones:
             min(listings.refresh_at for listings in by_zone),
             min(listings.expires_at for listings in by_zone),
         )
-        self._cache.pop(domain, None)  # to the end: whatever is in use is renewed, and so the last to be evicted
-        self._cache[domain] = _Cached(found, refresh_at, expires_at, by_zone)
-        if len(self._cache) > self._cache_size:
-            self._cache.popitem(last=False)
+        self._cache.put(domain, _Cached(found, refresh_at, expires_at, by_zone))
         return found
 
     def _forget(self, index: int) -> None:
         for domain in [domain for domain, cached in self._cache.items() if cached.by_zone[index].listings]:
-            del self._cache[domain]
+            self._cache.drop(domain)
+
+
+def _octets(domain: str, cached: _Cached) -> int:
+    return octets_of_listings(domain, cached.listings) + PER_ZONE * len(cached.by_zone)

@@ -7,6 +7,7 @@ from secrets import token_bytes
 from msgspec import Struct
 
 from sidestep.schemas import FeedbackEvidence
+from sidestep.streams.screen.cache_room import STANDARD, octets_of_number
 from sidestep.streams.screen.ttl_cache import BoundedCache
 
 SIGNS_OF_LIFE = ("delivered", "opened", "clicked", "replied")
@@ -24,11 +25,15 @@ class MailboxHistory:
     By feedback that this process saw, 200,000 mailboxes at most; the oldest go first. Identities are keyed hashes.
     """
 
-    def __init__(self, size: int = 200_000) -> None:
+    def __init__(self, size: int = 200_000, octets: int = STANDARD["history"]) -> None:
         self._key = keyed_hash()
-        self._told: BoundedCache[bytes, int] = BoundedCache(
-            size
-        )  # milliseconds; negative where the last word was "dead"
+        # milliseconds; negative where the last word was "dead"
+        self._told: BoundedCache[bytes, int] = BoundedCache(size, octets, octets_of_number)
+
+    @property
+    def octets(self) -> int:
+        """Octets of what is remembered."""
+        return self._told.octets
 
     def hear(self, feedback: FeedbackEvidence, identity: str) -> None:
         """Take in a bounce or a sign of engagement of the mailbox."""

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from sidestep.schemas import MailboxFinding, MxFinding
 from sidestep.streams.screen.address.parse import ParsedAddress
+from sidestep.streams.screen.cache_room import STANDARD, octets_of_entry
 from sidestep.streams.screen.dns.exchanges import is_reachable
 from sidestep.streams.screen.single_flight import Flights, arrival
 from sidestep.streams.screen.sources.circuit import Circuit
@@ -72,25 +73,32 @@ class Prober:
         *,
         clock: Callable[[], float] = time.time,
         cache_size: int = 100_000,
+        cache_octets: int = STANDARD["probe"],
+        history_octets: int = STANDARD["history"],
         allow_private: bool = False,
     ) -> None:
         """`addresses_of` an exchange gives its IP addresses, A before AAAA. `allow_private`: loopback may be asked, for
-        tests. Raises SourcesError.
+        tests. `cache_size` and `cache_octets`: of findings. Raises SourcesError.
         """
-        self.history = MailboxHistory()
+        self.history = MailboxHistory(octets=history_octets)
         self._settings = settings
         self._allowed = allow_list(settings)
         self._addresses_of = addresses_of
         self._clock = clock
         self._allow_loopback = allow_private
         self._key = keyed_hash()
-        self._cache: TtlCache[bytes, MailboxFinding] = TtlCache(cache_size)
+        self._cache: TtlCache[bytes, MailboxFinding] = TtlCache(cache_size, cache_octets, octets_of_entry)
         self._catch_all: TtlCache[tuple[str, str], _CatchAll] = TtlCache(DOMAINS_MAX)
         self._operators: BoundedCache[str, _Operator] = BoundedCache(OPERATORS_MAX)
         self._flights: Flights[bytes, MailboxFinding] = Flights()
         self._results: Counter[tuple[str, str]] = Counter()
         self._asked = 0
         self._closed = False
+
+    @property
+    def cache_octets(self) -> dict[str, int]:
+        """Octets of what is remembered, by cache."""
+        return {"probe": self._cache.octets, "history": self.history.octets}
 
     def may_ask(self, address: ParsedAddress, mx: MxFinding) -> bool:
         """Does the allow-list cover the address, and is it a person's? Whether the rate has room is not said."""

@@ -21,6 +21,7 @@ from sidestep.schemas import Listing
 from sidestep.streams.errors import SourcesError
 from sidestep.streams.gcra import parse_rate
 from sidestep.streams.screen.address.parse import ParsedAddress
+from sidestep.streams.screen.cache_room import STANDARD, octets_of_listings
 from sidestep.streams.screen.single_flight import Flights, arrival
 from sidestep.streams.screen.sources.circuit import Circuit, CircuitState
 from sidestep.streams.screen.sources.file import Reputation
@@ -69,13 +70,23 @@ class Services:
     """The reputation services of the sources file, and their listings."""
 
     def __init__(
-        self, services: Mapping[str, Reputation], base: Path, clock: Clock = time.time, cache_size: int = 200_000
+        self,
+        services: Mapping[str, Reputation],
+        base: Path,
+        clock: Clock = time.time,
+        cache_size: int = 200_000,
+        *,
+        cache_octets: int = STANDARD["reputation"],
     ) -> None:
-        """`base`: folder that token files are relative to. `cache_size`: answers, of each. Raises SourcesError."""
+        """`base`: folder that token files are relative to. `cache_size`: answers, of each; `cache_octets`: of all
+        together. Raises SourcesError."""
         self._configured = dict(services)
         self._base = base
         self.check()
-        self._services = tuple(_Service(name, service, base, clock, cache_size) for name, service in services.items())
+        each = cache_octets // max(1, len(services))
+        self._services = tuple(
+            _Service(name, service, base, clock, (cache_size, each)) for name, service in services.items()
+        )
         self._digests = any(not service.by_domain for service in self._services)
         self._session: aiohttp.ClientSession | None = None
         self._closed = False
@@ -120,6 +131,11 @@ class Services:
         if self._session is not None:
             await self._session.close()
 
+    @property
+    def cache_octets(self) -> int:
+        """Octets of what is remembered of all services."""
+        return sum(service.cache_octets for service in self._services)
+
     def status(self) -> dict[str, ServiceStatus]:
         """The status of each service, by name."""
         return {service.name: service.status() for service in self._services}
@@ -139,7 +155,7 @@ class Services:
 class _Service:
     """A reputation service: its cache, its limits, its questions under way."""
 
-    def __init__(self, name: str, config: Reputation, base: Path, clock: Clock, cache_size: int) -> None:
+    def __init__(self, name: str, config: Reputation, base: Path, clock: Clock, room: tuple[int, int]) -> None:
         self.name = name
         self.by_domain = templates.placeholders(config.url, config.body) == {"domain"}
         self._config = config
@@ -147,7 +163,7 @@ class _Service:
         self._base = base
         self._token = _read_token(config, base)
         self._clock = clock
-        self._cache: TtlCache[CacheKey, Listings] = TtlCache(cache_size)
+        self._cache: TtlCache[CacheKey, Listings] = TtlCache(*room, octets_of_listings)
         self._flights: Flights[CacheKey, Listings] = Flights()
         self._circuit = Circuit(config.failures, config.retry_after)
         self._rate_limit = RateLimit(parse_rate(config.rate))
@@ -155,6 +171,10 @@ class _Service:
         self._left_alone_until = 0.0
         self._status = ServiceStatus()
         self._logged = ""
+
+    @property
+    def cache_octets(self) -> int:
+        return self._cache.octets
 
     def cached(self, key: CacheKey) -> Listings | None:
         return self._cache.get(key, self._clock())

@@ -1,0 +1,84 @@
+"""The room of all caches: its parts are all of it, and what is counted is about what Python takes."""
+
+import gc
+import tracemalloc
+from collections.abc import Callable
+from typing import Any
+
+import dns.rdata
+import pytest
+
+from sidestep.schemas import Listing, MxFinding
+from sidestep.streams.screen.cache_room import PARTS, parts
+from sidestep.streams.screen.dns.answer import Answer
+from sidestep.streams.screen.dns.kept_findings import KeptFinding, KeptFindings
+from sidestep.streams.screen.dns.shared_answers import SharedAnswers
+from sidestep.streams.screen.sources.dnsbl.zone import ZoneListings
+from sidestep.streams.screen.sources.dnsbl.zones import DnsblZones
+
+ENTRIES = 2_000
+MANY = 1 << 40
+
+
+@pytest.mark.parametrize("caches", [tuple(PARTS), ("findings", "exchanges"), ("history",)])
+def test_the_parts_are_all_of_the_room_and_no_more(caches: tuple[str, ...]) -> None:
+    """Whichever caches there are."""
+    found = parts(1_000_000, caches)
+    assert set(caches) == found.keys()
+    assert 1_000_000 - len(PARTS) <= sum(found.values()) <= 1_000_000
+
+
+def _findings(hosts: int) -> Any:
+    kept = KeptFindings(ENTRIES, MANY)
+    for number in range(ENTRIES):
+        exchanges = tuple(f"mx{host}-{number}.{'x' * 20}.example" for host in range(hosts))
+        finding = MxFinding("yes", "mx", checked_at=number + 10**12, ttl=300 + number, exchanges=exchanges)
+        kept.put(f"domain-{number}.example", KeptFinding(finding, 1e9 + number, 2e9 + number))
+    return kept
+
+
+def _answers(records: int) -> Any:
+    shared = SharedAnswers(lambda question, deadline: _never(), lambda: 0.0, octets=MANY)
+    for number in range(ENTRIES):
+        address = [dns.rdata.from_text("IN", "A", f"10.{number % 250}.{host}.1") for host in range(records)]
+        shared._cache.put((f"mx-{number}.example", "A"), Answer(tuple(address), 300), 1e9 + number)
+    return shared
+
+
+async def _never() -> Answer:
+    raise AssertionError("nobody is asked here")
+
+
+def _listings(count: int) -> Any:
+    zones = DnsblZones({}, lambda question, deadline: _never(), cache_size=ENTRIES, cache_octets=MANY)
+    for number in range(ENTRIES):
+        found = tuple(Listing("zone", f"v{number}", f"{n}-{number}.example", "spam") for n in range(count))
+        zones._keep(f"domain-{number}.example", (ZoneListings(found, 1e9 + number, 2e9 + number),))
+    return zones
+
+
+@pytest.mark.parametrize(
+    ("fill", "octets"),
+    [
+        (lambda: _findings(0), lambda it: it.octets),
+        (lambda: _findings(5), lambda it: it.octets),
+        (lambda: _answers(1), lambda it: it.octets),
+        (lambda: _answers(16), lambda it: it.octets),
+        (lambda: _listings(0), lambda it: it.cache_octets),
+        (lambda: _listings(3), lambda it: it.cache_octets),
+    ],
+    ids=["findings", "findings with exchanges", "an address", "addresses", "no listings", "listings"],
+)
+def test_what_is_counted_is_about_what_it_takes(fill: Callable[[], Any], octets: Callable[[Any], int]) -> None:
+    """Not less than two thirds of it, or a limit would be none; not twice as much, or half of it would stay empty."""
+    fill()
+    gc.collect()
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        filled = fill()
+        gc.collect()
+        taken = tracemalloc.get_traced_memory()[0] - before
+    finally:
+        tracemalloc.stop()
+    assert taken * 2 / 3 < octets(filled) < taken * 2
