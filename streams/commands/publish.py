@@ -47,7 +47,7 @@ Read = Callable[[bytes], Model]
     "--whole/--lines",
     "as_one",
     default=None,
-    help="Feedback: FILE is one record, a report or a webhook's body.  [default: --whole for *.eml and *.json]",
+    help="Feedback: FILE is one record, a report or a webhook's body.  [default: --whole for *.eml, *.json, *.mbox]",
 )
 @click.option("--wait", is_flag=True, help="Show the verdict on each intent.")
 @click.option(

@@ -13,7 +13,7 @@ from sidestep.topics.catalog import BY_NAME, INTENTS
 from sidestep.topics.own_topics import general_of
 from sidestep.topics.publish import Publisher
 
-FORMS = {".eml": "message/rfc822", ".json": "application/json"}
+FORMS = {".eml": "message/rfc822", ".json": "application/json", ".mbox": "application/mbox"}
 """Content types of files that are sent whole without being asked for, by how their names end."""
 OCTETS_MAX = 1_000_000
 """What fits into a record, and what is read of one."""

@@ -10,9 +10,16 @@ from typing import NamedTuple
 from sidestep.schemas import Bounce, Engagement
 from sidestep.schemas.codec import ContractError, encode
 from sidestep.schemas.reading import Feedback, read_own_feedback
-from sidestep.streams.screen.feedback.outcome import Outcome, to_feedback
+from sidestep.streams.screen.feedback.outcome import TOO_MANY_EVENTS, UNKNOWN_PROVIDER, Outcome, to_feedback
 from sidestep.streams.screen.feedback.parse import parse
-from sidestep.streams.screen.feedback.unknown import NOBODY, ODD_FIELD, why_unknown
+from sidestep.streams.screen.feedback.unknown import (
+    FOREIGN,
+    NOBODY,
+    ODD_FIELD,
+    is_foreign_octets,
+    why_unknown,
+    why_unread,
+)
 
 UNREADABLE = "undefined"
 """The parser's reason for what it could make nothing of."""
@@ -42,19 +49,23 @@ def read_feedback(value: bytes | None, kind: type[Feedback], form: str, now: flo
 def read_forms(value: bytes | None, kind: type[Feedback], form: str, now: float) -> ReadFeedback:
     """Octets -> events. `kind`: what the topic is for, `form`: the content type, "" if not known. Raises
     ContractError."""
+    foreign = value is not None and is_foreign_octets(value)
     try:
-        return _ours(read_own_feedback(value, kind, now))
+        own = read_own_feedback(value, kind, now)
+        if not foreign:
+            return _ours(own)
+        ours = ContractError(UNKNOWN_PROVIDER, FOREIGN)
     except ContractError as error:
         ours = error
     if value is None or b"\x00" in value[:1000] or ours.code in OURS:
         raise ours
-    try:
-        return _ours(read_own_feedback(value, Engagement if kind is Bounce else Bounce, now))
-    except ContractError:
-        pass  # neither is ours: what follows reads everybody else's
+    if not foreign:
+        try:
+            return _ours(read_own_feedback(value, Engagement if kind is Bounce else Bounce, now))
+        except ContractError:
+            pass  # neither is ours: what follows reads everybody else's
     outcomes = parse(value, form)
-    if all(outcome.kind == "none" and outcome.reason == UNREADABLE for outcome in outcomes):
-        raise ContractError(ours.code, why_unknown(value, str(ours), outcomes[0].source))
+    _refuse_unread(outcomes, value, ours)
     try:
         events = [feedback for outcome in outcomes if (feedback := _of_outcome(outcome, now)) is not None]
     except (UnicodeEncodeError, ContractError):
@@ -62,6 +73,16 @@ def read_forms(value: bytes | None, kind: type[Feedback], form: str, now: float)
     if not events and any(map(_is_lost, outcomes)):
         raise ContractError(LOST, NOBODY)
     return ReadFeedback(events, list(map(_form_of, outcomes)))
+
+
+def _refuse_unread(outcomes: list[Outcome], value: bytes, ours: ContractError) -> None:
+    """Raises ContractError where not one outcome was read: for what that is, or why it is not ours either."""
+    (reason, *others) = {outcome.reason if outcome.kind == "none" else "" for outcome in outcomes}
+    if others or reason not in (UNREADABLE, UNKNOWN_PROVIDER, TOO_MANY_EVENTS):
+        return
+    if reason == UNREADABLE:
+        raise ContractError(ours.code, why_unknown(value, str(ours), outcomes[0].source))
+    raise ContractError(reason, why_unread(reason, str(ours)))
 
 
 def _ours(feedback: Feedback) -> ReadFeedback:

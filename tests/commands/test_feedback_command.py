@@ -58,7 +58,7 @@ def test_a_line_tells_what_happened_and_to_which_intent() -> None:
         ('[{"event": "open",', "it begins as JSON does, and is none"),
         ('{"Type": "SubscriptionConfirmation", "SubscribeURL": "https://sns.example/t0ken"}', "opens the SubscribeURL"),
         ('{"Type": "UnsubscribeConfirmation"}', "a subscription has ended"),
-        ('{"notificationType": "Send", "mail": {}}', "a webhook's body of ses, in which nothing stands that counts"),
+        ('{"notificationType": "Lost", "mail": {"messageId": "1"}}', "of ses, in which nothing stands that counts"),
         ('{"recipient": "ada@example.org", "status": "9.9"}', "`$.status`"),
     ],
 )

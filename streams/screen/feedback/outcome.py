@@ -10,8 +10,11 @@ from sidestep.streams.screen.feedback.diagnostic import Diagnostic
 
 OutcomeKind = Literal["bounce", "complaint", "trap", "delivered", "engagement", "none"]
 Event = Literal[
-    "bounce", "complaint", "not-spam", "trap-hit", "delivered", "opened", "clicked", "replied", "unsubscribed", ""
-]
+    "bounce", "complaint", "not-spam", "trap-hit", "delivered", "opened", "clicked", "replied", "unsubscribed",
+    "subscribed", "",
+]  # fmt: skip
+TOO_MANY_EVENTS, UNKNOWN_PROVIDER = "too-many-events", "unknown-provider"
+"""Reasons of kind none and of its dead letter: more events than we read; JSON of a provider that we do not know."""
 
 
 class Outcome(Struct, frozen=True, kw_only=True):

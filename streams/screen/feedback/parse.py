@@ -11,11 +11,13 @@ from sidestep.streams.screen.feedback.classify import WIDE, Classifier, Ruling, 
 from sidestep.streams.screen.feedback.diagnostic import Diagnostic
 from sidestep.streams.screen.feedback.mime import OCTETS_MAX, ORIGINALS, Message, messages, read
 from sidestep.streams.screen.feedback.origin import Origin, origin_of, verp
-from sidestep.streams.screen.feedback.outcome import Event, Outcome, OutcomeKind
+from sidestep.streams.screen.feedback.outcome import TOO_MANY_EVENTS, Event, Outcome, OutcomeKind
 from sidestep.streams.screen.feedback.reasons import hardness, scope_of
 from sidestep.streams.screen.feedback.smtp import find_command, find_host, find_reply, find_status, more_telling
 from sidestep.streams.screen.feedback.texts import ADDRESS
+from sidestep.streams.screen.feedback.webhooks import mandrill
 from sidestep.streams.screen.feedback.webhooks import read as webhooks
+from sidestep.streams.screen.feedback.webhooks.event import EVENTS_MAX
 
 NESTED_MAX = 3
 """Depth of reports forwarded inside a message, inside a message, …"""
@@ -28,23 +30,37 @@ VAGUE = ("onhold", "undefined")
 def parse(octets: bytes, content_type: str = "") -> list[Outcome]:
     """The outcomes in some octets, at least one: what can't be read or says nothing is of kind none.
 
-    `content_type` is a hint, such as the record's header; without it the shape tells.
+    `content_type` is a hint, such as the record's header; without it the shape tells. Several messages in an mbox are
+    read where it says `application/mbox` (RFC 4155) alone: in a report, whoever writes it can put a thousand others.
     """
     head = octets[:200].lstrip(b"\xef\xbb\xbf \t\r\n")
+    if head.startswith(mandrill.FORM):
+        octets = mandrill.unwrapped(octets[: OCTETS_MAX * 4])
+        head = octets[:1]
     if "json" in content_type.lower() or head[:1] in (b"{", b"["):
         found = _of_json(octets)
         if found:
             return found
-    found = [outcome for message in messages(octets[:OCTETS_MAX]) for outcome in _of_message(read(message), 0)]
+    octets = octets[:OCTETS_MAX]
+    found = []
+    for message in messages(octets) if "mbox" in content_type.lower() else [octets]:
+        found += _of_message(read(message), 0)
+        if len(found) > EVENTS_MAX:
+            return [Outcome(kind="none", reason=TOO_MANY_EVENTS)]
     return found or [Outcome(kind="none", reason="undefined", id=digest(octets[:OCTETS_MAX]))]
 
 
 def _of_json(octets: bytes) -> list[Outcome]:
+    octets = octets[: OCTETS_MAX * 4]
     try:
-        body = json.loads(octets[: OCTETS_MAX * 4], strict=False)
+        return webhooks.read(json.loads(octets, strict=False), classify_reply)
+    except (ValueError, RecursionError):
+        pass
+    try:  # a line an object, as logs and some webhooks have it
+        lines = [json.loads(line, strict=False) for line in octets.splitlines() if line.strip()]
     except (ValueError, RecursionError):
         return []
-    return webhooks.read(body, classify_reply)
+    return webhooks.read(lines, classify_reply)
 
 
 def _of_message(message: Message, depth: int) -> list[Outcome]:

@@ -4,7 +4,9 @@ import json
 from typing import Any
 
 from sidestep.streams.screen.feedback.mime import OCTETS_MAX
-from sidestep.streams.screen.feedback.webhooks.event import table
+from sidestep.streams.screen.feedback.outcome import TOO_MANY_EVENTS
+from sidestep.streams.screen.feedback.webhooks.event import EVENTS_MAX, table
+from sidestep.streams.screen.feedback.webhooks.read import EVENT_NAMES, is_foreign
 
 NEITHER = "neither our schema nor any report or webhook that we know"
 CONFIRMATION = (
@@ -17,9 +19,32 @@ NOBODY = (
     "a bounce that does not say whose: no address but ours in it, and no message of ours with one. Send mail from an "
     "address that holds the recipient, such as bounces+ID=ada=example.org@example.com, and it will be read"
 )
+FOREIGN = (
+    "JSON of a provider that we do not know. If it is meant in our schema, say `kind`; else translate it to Bounce and "
+    "Engagement"
+)
+TOO_MANY = f"more than {EVENTS_MAX} events in one record: none of them was read. Publish them in smaller arrays"
 ENDED = "Amazon SNS says that a subscription has ended: nothing comes by it any more"
+_QUOTED_NAMES = tuple(f'"{name}"'.encode() for name in EVENT_NAMES)
 ANSWERS = {"SubscriptionConfirmation": CONFIRMATION, "UnsubscribeConfirmation": ENDED}
 """By the `Type` of what SNS asks itself."""
+
+
+def why_unread(reason: str, ours: str) -> str:
+    """Why JSON of many events, or of an unknown provider, was not read; `ours`: why it is not in our schema."""
+    if reason == TOO_MANY_EVENTS:
+        return TOO_MANY
+    return FOREIGN if ours == FOREIGN else f"{NEITHER} ({ours}); {FOREIGN}"
+
+
+def is_foreign_octets(value: bytes) -> bool:
+    """Whether JSON is another's event (`is_foreign`). Octets first: hardly any of ours is parsed twice."""
+    if not any(name in value for name in _QUOTED_NAMES):
+        return False
+    try:
+        return is_foreign(table(json.loads(value[: OCTETS_MAX * 4], strict=False)))
+    except (ValueError, RecursionError):
+        return False
 
 
 def why_unknown(value: bytes, ours: str, source: str = "") -> str:

@@ -18,6 +18,7 @@ from aiohttp import web
 
 from sidestep.streams.errors import without_text
 from sidestep.streams.gcra import advance, earliest
+from sidestep.streams.screen.feedback.webhooks.pieces import pieces
 from sidestep.streams.web.listen import Handler
 from sidestep.streams.web.receive.confirming import NotTaken
 from sidestep.streams.web.receive.door_file import Door, DoorFile
@@ -154,7 +155,8 @@ class ReceiveApi:
 
     async def _into_kafka(self, door: Door, incoming: Incoming) -> None:
         try:
-            await self._publish(door.entry.topic, incoming.body, self._record_headers(door, incoming))
+            for piece in pieces(incoming.body):  # one of them that is taken twice counts once
+                await self._publish(door.entry.topic, piece, self._record_headers(door, incoming))
         except NotTaken:
             raise _Answer(HTTPStatus.SERVICE_UNAVAILABLE, "not-taken", _again(AGAIN_SECONDS)) from None
 

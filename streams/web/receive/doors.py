@@ -26,7 +26,7 @@ Scheme = Literal["ecdsa", "mailgun", "sns", "standard-webhooks", "none"]
 SCHEMES: dict[str, Scheme] = {
     "sendgrid": "ecdsa", "mailgun": "mailgun", "ses": "sns", "resend": "standard-webhooks",
     "standard-webhooks": "standard-webhooks", "postmark": "none", "sparkpost": "none", "mailjet": "none",
-    "brevo": "none", "other": "none",
+    "brevo": "none", "mandrill": "none", "mailersend": "none", "mailtrap": "none", "kumomta": "none", "other": "none",
 }  # fmt: skip
 """How each provider signs."""
 KEYED = ("ecdsa", "mailgun", "standard-webhooks")

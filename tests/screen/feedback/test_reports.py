@@ -232,6 +232,8 @@ def test_outcomes_become_feedback_of_our_schema() -> None:
 
 
 def test_an_mbox_is_several_messages() -> None:
-    """Each counts."""
+    """Each counts, where the content type says so; whoever writes a report can't make it a thousand."""
     one = b"From MAILER-DAEMON Thu Apr 29 23:34:45 2021\n" + multipart(("message/delivery-status", FIELDS))
-    assert 4 == len(parse(one + b"\n\n" + one))
+    assert 4 == len(parse(one + b"\n\n" + one, "application/mbox"))
+    assert 2 == len(parse(one + b"\n\n" + one))
+    assert ["too-many-events"] == [outcome.reason for outcome in parse((one + b"\n\n") * 51, "application/mbox")]

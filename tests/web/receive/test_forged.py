@@ -128,6 +128,18 @@ def test_what_a_provider_has_signed_comes_in_once(play: Play, doors: Doors, name
     assert len(world.published) == (2 if name in ("postmark", "sparkpost") else 1)
 
 
+def test_a_body_of_many_events_becomes_records_that_are_read(play: Play) -> None:
+    """Screen reads a hundred of a record."""
+    event = json.loads(sparkpost().body)[0]
+    sent = Sent(sparkpost().path, json.dumps([event] * 250).encode())
+
+    async def scene(world: World) -> list[bytes]:
+        assert 200 == await world.post(sent)
+        return [body for _, body, _ in world.published]
+
+    assert [100, 100, 50] == [len(json.loads(body)) for body in play(scene)]
+
+
 @pytest.mark.parametrize("name", FORGED)
 def test_what_is_forged_does_not_come_in(play: Play, doors: Doors, caplog: pytest.LogCaptureFixture, name: str) -> None:
     """All are refused in the same way, the server goes on, and no log says what stood in the body or the secret."""

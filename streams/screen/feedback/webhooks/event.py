@@ -1,6 +1,6 @@
 """Webhook events: what a provider says of one recipient, before it is classified; and safe ways into any JSON."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from sidestep.streams.screen.feedback.outcome import Event
@@ -11,6 +11,10 @@ INTENT_KEYS = (
 SERVICE_KEYS = ("sidestep_service", "sidestep-service", "x-sidestep-service")
 TOKEN_KEYS = ("sidestep_token", "sidestep-token", "x-sidestep-token")
 TEXT_MAX = 4000
+MEMBERS_MAX = 1000
+"""Members of metadata or header fields of a message that are looked at."""
+EVENTS_MAX = 100
+"""Events of one body: no record may become a thousand others. A message has as many recipients (RFC 5321 4.5.3.1.8)."""
 
 
 class WebhookEvent(NamedTuple):
@@ -34,6 +38,10 @@ class WebhookEvent(NamedTuple):
     token: str = ""
 
 
+SILENCE = WebhookEvent("", "", "", reason="silent")
+"""A documented event that says nothing of what became of a message, nor of a person."""
+
+
 def text(value: Any) -> str:
     """A JSON string or number as text; "" for anything else."""
     if isinstance(value, str):
@@ -46,9 +54,19 @@ def table(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def items(value: Any, most: int = 1000) -> list[Any]:
-    """The first items of a JSON array; [] for anything else."""
-    return value[:most] if isinstance(value, list) else []
+def items(value: Any) -> list[Any]:
+    """The items of a JSON array; [] for anything else."""
+    return value if isinstance(value, list) else []
+
+
+def members(body: Any) -> Iterator[Mapping[str, Any]]:
+    """The objects of a body: those of an array, or the body itself."""
+    yield from map(table, body if isinstance(body, list) else [body])
+
+
+def first_of(body: Any) -> Mapping[str, Any]:
+    """The first object of a body, by which its provider is told."""
+    return next(members(body), {})
 
 
 def address(value: Any) -> str:
@@ -80,7 +98,7 @@ def _pairs(source: Any) -> dict[str, str]:
     """An object, an object of lists (SES tags), or a list of name and value (headers), names in lower case."""
     if isinstance(source, dict):
         return {str(key).lower(): text(_first(value)) for key, value in source.items()}
-    return {text(pair.get("name")).lower(): text(pair.get("value")) for pair in map(table, items(source))}
+    return {text(pair.get("name")).lower(): text(pair.get("value")) for pair in map(table, items(source)[:MEMBERS_MAX])}
 
 
 def _first(value: Any) -> Any:

@@ -7,27 +7,41 @@ from collections.abc import Iterator
 from typing import Any
 
 from sidestep.streams.screen.feedback.outcome import Event
-from sidestep.streams.screen.feedback.webhooks.event import WebhookEvent, address, correlation, moment, table, text
+from sidestep.streams.screen.feedback.webhooks.event import (
+    SILENCE,
+    WebhookEvent,
+    address,
+    correlation,
+    moment,
+    table,
+    text,
+)
 
 EVENTS: dict[str, Event] = {
     "failed": "bounce", "rejected": "bounce", "delivered": "delivered", "opened": "opened", "clicked": "clicked",
     "complained": "complaint", "unsubscribed": "unsubscribed",
 }  # fmt: skip
+SILENT = (
+    "accepted", "stored", "list_member_uploaded", "list_member_upload_error", "list_uploaded", "email_validation",
+)  # fmt: skip
+"""Accepted by Mailgun, mail to us, changes of lists."""
 REASONS = {"old": "expired", "espblock": "blocked", "hardfail": "userunknown", "greylisted": "expired"}
 
 
 def recognises(body: Any) -> bool:
     """Whether a body is Mailgun's: by `event-data`, or by the fields of an event from the Events API."""
     fields = table(body)
-    return "event-data" in fields or {"event", "recipient", "log-level"} <= fields.keys()
+    return "event" in table(fields.get("event-data")) or {"event", "recipient", "log-level"} <= fields.keys()
 
 
 def read(body: Any) -> Iterator[WebhookEvent]:
-    """The event of a body; `accepted` and `stored` say nothing of delivery."""
+    """The event of a body."""
     fields = table(table(body).get("event-data")) or table(body)
     kind = text(fields.get("event"))
     if kind in EVENTS:
         yield _webhook_event(kind, fields)
+    elif kind in SILENT:
+        yield SILENCE
 
 
 def _webhook_event(kind: str, fields: Any) -> WebhookEvent:

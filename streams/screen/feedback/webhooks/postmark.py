@@ -7,7 +7,15 @@ from collections.abc import Iterator
 from typing import Any
 
 from sidestep.streams.screen.feedback.outcome import Event
-from sidestep.streams.screen.feedback.webhooks.event import WebhookEvent, address, correlation, moment, table, text
+from sidestep.streams.screen.feedback.webhooks.event import (
+    SILENCE,
+    WebhookEvent,
+    address,
+    correlation,
+    moment,
+    table,
+    text,
+)
 
 TYPES = {
     "HardBounce": "userunknown",
@@ -35,12 +43,16 @@ NO_BOUNCES: dict[str, Event] = {
     "Unsubscribe": "unsubscribed",
     "SpamComplaint": "complaint",
 }
+SILENT = ("Inbound",)
+IDS = ("MessageID", "ServerID", "MessageStream", "ID")
 DECIDED = ("ManuallyDeactivated", "TemplateRenderingFailed", "DMARCPolicy")
 
 
 def recognises(body: Any) -> bool:
-    """Whether a body is Postmark's: by `RecordType`."""
-    return "RecordType" in table(body)
+    """Whether a body is Postmark's: by a `RecordType` of its own, next to one of its ids."""
+    fields = table(body)
+    known = text(fields.get("RecordType")) in READERS or text(fields.get("RecordType")) in SILENT
+    return known and any(id in fields for id in IDS)
 
 
 def read(body: Any) -> Iterator[WebhookEvent]:
@@ -49,6 +61,8 @@ def read(body: Any) -> Iterator[WebhookEvent]:
     reader = READERS.get(text(fields.get("RecordType")))
     if reader:
         yield from reader(fields)
+    elif text(fields.get("RecordType")) in SILENT:
+        yield SILENCE
 
 
 def _bounce(fields: Any) -> Iterator[WebhookEvent]:
@@ -96,11 +110,17 @@ def _open(fields: Any) -> Iterator[WebhookEvent]:
 
 
 def _subscription(fields: Any) -> Iterator[WebhookEvent]:
-    """The unsubscription that a recipient asked for: of bounces and complaints that suppress Postmark told before."""
-    if fields.get("SuppressSending") is True and text(fields.get("SuppressionReason")) == "ManualSuppression":
-        name, at = address(fields.get("Recipient")), text(fields.get("ChangedAt"))
-        identity = f"{text(fields.get('MessageID'))}:unsubscribe:{name}:{at}"
-        yield WebhookEvent("unsubscribed", name, identity, moment(at), **correlation(fields.get("Metadata")))
+    """What a recipient asked for: bounces and complaints that suppress, Postmark has told before; what an operator or
+    a program did says nothing of him."""
+    suppressed, why = fields.get("SuppressSending") is True, text(fields.get("SuppressionReason"))
+    wanted = not suppressed and text(fields.get("Origin")) == "Recipient"
+    if not wanted and not (suppressed and why == "ManualSuppression"):
+        yield SILENCE
+        return
+    event: Event = "subscribed" if wanted else "unsubscribed"
+    name, at = address(fields.get("Recipient")), text(fields.get("ChangedAt"))
+    identity = f"{text(fields.get('MessageID'))}:{event.removesuffix('d')}:{name}:{at}"
+    yield WebhookEvent(event, name, identity, moment(at), **correlation(fields.get("Metadata")))
 
 
 READERS = {

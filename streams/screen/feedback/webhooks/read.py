@@ -3,7 +3,7 @@
 Each provider's file turns a body into webhook events; here they become outcomes, classified like any other bounce.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import msgspec
@@ -12,15 +12,35 @@ from sidestep.schemas import Bounce, Engagement
 from sidestep.schemas.typed import as_type
 from sidestep.streams.screen.feedback.classify import Ruling
 from sidestep.streams.screen.feedback.in_words import completed
-from sidestep.streams.screen.feedback.outcome import Outcome, OutcomeKind
+from sidestep.streams.screen.feedback.outcome import TOO_MANY_EVENTS, UNKNOWN_PROVIDER, Outcome, OutcomeKind
 from sidestep.streams.screen.feedback.reasons import hardness, meaning_of, scope_of
 from sidestep.streams.screen.feedback.smtp import find_status
-from sidestep.streams.screen.feedback.webhooks import mailgun, postmark, resend, sendgrid, ses, sparkpost
-from sidestep.streams.screen.feedback.webhooks.event import WebhookEvent, table
+from sidestep.streams.screen.feedback.webhooks import (
+    brevo,
+    kumomta,
+    mailersend,
+    mailgun,
+    mailjet,
+    mailtrap,
+    mandrill,
+    postmark,
+    resend,
+    sendgrid,
+    ses,
+    sparkpost,
+)
+from sidestep.streams.screen.feedback.webhooks.event import EVENTS_MAX, SILENCE, WebhookEvent, first_of, table
 
 Classify = Callable[[str, str, str, str], Ruling]
 """Recipient, reply, status, host -> ruling."""
 
+EVENT_NAMES = (
+    "event", "type", "event_type", "eventType", "event_name", "eventName", "notificationType", "bounce_type",
+    "bounceType",
+)  # fmt: skip
+"""Members by which others name what happened."""
+OURS = ("kind", "service", "intent_id", "token", "hard", "scope")
+"""Members of our own schema that nobody else's bodies have beside `recipient`."""
 VAGUE = ("onhold", "undefined", "vacation")
 REPLY_MAX = 1000
 
@@ -40,16 +60,44 @@ PROVIDERS = (
     WebhookProvider("postmark", postmark.recognises, postmark.read),
     WebhookProvider("resend", resend.recognises, resend.read),
     WebhookProvider("sendgrid", sendgrid.recognises, sendgrid.read),
+    WebhookProvider("kumomta", kumomta.recognises, kumomta.read),
+    WebhookProvider("mailtrap", mailtrap.recognises, mailtrap.read),
+    WebhookProvider("mandrill", mandrill.recognises, mandrill.read),
+    WebhookProvider("mailersend", mailersend.recognises, mailersend.read),
+    WebhookProvider("mailjet", mailjet.recognises, mailjet.read),
+    WebhookProvider("brevo", brevo.recognises, brevo.read),
 )
 
 
 def read(body: Any, classify: Classify) -> list[Outcome]:
-    """The outcomes of a body. A known body without an event: one of kind none; an unknown one: []."""
+    """The outcomes of a body. One of kind none for a known body without an event, with more of them than we read, or of
+    an unknown provider; [] for JSON that is no body at all."""
     for provider in PROVIDERS:
         if provider.recognises(body):
-            found = _once(_outcome(event, provider.name, classify) for event in provider.read(body))
-            return found or [Outcome(kind="none", reason="undefined", source=provider.name)]
-    return _own(body, classify)
+            return _outcomes(provider, body, classify)
+    found = [] if is_foreign(table(body)) else _own(body, classify)
+    unknown = first_of(body) and (is_foreign(table(body)) or "recipient" not in table(body))
+    return found or ([Outcome(kind="none", reason=UNKNOWN_PROVIDER)] if unknown else [])
+
+
+def _outcomes(provider: WebhookProvider, body: Any, classify: Classify) -> list[Outcome]:
+    telling: list[WebhookEvent] = []
+    silent = False
+    for event in provider.read(body):
+        if event is SILENCE:
+            silent = True
+        elif len(telling) == EVENTS_MAX:
+            return [Outcome(kind="none", reason=TOO_MANY_EVENTS, source=provider.name)]
+        else:
+            telling.append(event)
+    found = _once(_outcome(event, provider.name, classify) for event in telling)
+    return found or [Outcome(kind="none", reason=SILENCE.reason if silent else "undefined", source=provider.name)]
+
+
+def is_foreign(fields: Mapping[str, Any]) -> bool:
+    """Whether an object with a recipient is another's event and not in our schema, which reads what it does not know as
+    a bounce without a reason: it has an event's name, and nothing that only ours have."""
+    return any(name in fields for name in EVENT_NAMES) and not any(name in fields for name in OURS)
 
 
 def _once(outcomes: Iterator[Outcome]) -> list[Outcome]:
@@ -91,7 +139,7 @@ def _bounce(event: WebhookEvent, classify: Classify, common: dict[str, Any]) -> 
     )  # fmt: skip
 
 
-ENGAGEMENTS = ("delivered", "opened", "clicked", "replied", "unsubscribed")
+ENGAGEMENTS = ("delivered", "opened", "clicked", "replied", "unsubscribed", "subscribed")
 
 
 def _own(body: Any, classify: Classify) -> list[Outcome]:

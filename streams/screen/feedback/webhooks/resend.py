@@ -8,6 +8,7 @@ from typing import Any
 
 from sidestep.streams.screen.feedback.outcome import Event
 from sidestep.streams.screen.feedback.webhooks.event import (
+    SILENCE,
     WebhookEvent,
     address,
     correlation,
@@ -28,12 +29,20 @@ EVENTS: dict[str, Event] = {
     "email.opened": "opened",
     "email.clicked": "clicked",
 }
+SILENT = (
+    "email.sent", "email.scheduled", "email.received", "contact.created", "contact.updated", "contact.deleted",
+    "domain.created", "domain.updated", "domain.deleted", "suppression.added", "suppression.removed",
+)  # fmt: skip
+"""Accepted by Resend, mail to us, changes of lists and domains. A suppression follows from a bounce or a complaint that
+is told as such, or is an operator's."""
 
 
 def recognises(body: Any) -> bool:
-    """Whether a body is Resend's: by a type that begins with `email.` or `contact.` next to `data`."""
+    """Whether a body is Resend's: by a type of its own, next to data with its ids."""
     fields = table(body)
-    return text(fields.get("type")).startswith(("email.", "contact.")) and "data" in fields
+    kind, data = text(fields.get("type")), table(fields.get("data"))
+    own = "email_id" in data if kind.startswith("email.") else "id" in data and "object" not in data
+    return own and (kind in EVENTS or kind in SILENT) and "event_id" not in fields
 
 
 def read(body: Any) -> Iterator[WebhookEvent]:
@@ -43,11 +52,14 @@ def read(body: Any) -> Iterator[WebhookEvent]:
     if kind == "contact.updated" and data.get("unsubscribed") is True:
         at = moment(fields.get("created_at"))
         yield WebhookEvent("unsubscribed", address(data.get("email")), f"{text(data.get('id'))}:unsubscribed:{at}", at)
+    elif kind in SILENT:
+        yield SILENCE
+    common = correlation(data.get("tags"), data.get("headers"))
     for value in (items(data.get("to")) or [data.get("to")]) if kind in EVENTS else []:
-        yield _webhook_event(kind, address(value), data, moment(fields.get("created_at")))
+        yield _webhook_event(kind, address(value), data, moment(fields.get("created_at")), common)
 
 
-def _webhook_event(kind: str, name: str, data: Any, at: float | str | None) -> WebhookEvent:
+def _webhook_event(kind: str, name: str, data: Any, at: float | str | None, common: dict[str, Any]) -> WebhookEvent:
     bounce = table(data.get("bounce"))
     subtype, permanent = text(bounce.get("subType")), text(bounce.get("type")) == "Permanent"
     reason = SUBTYPES.get(subtype, "userunknown" if permanent else "onhold")
@@ -58,5 +70,5 @@ def _webhook_event(kind: str, name: str, data: Any, at: float | str | None) -> W
         EVENTS[kind], name, f"{text(data.get('email_id'))}:{kind}:{name}" + (f":{at}" if repeats else ""), at,
         text(bounce.get("message")) or text(table(data.get("failed")).get("reason")), "", "", reason,
         reason == "suppressed" or subtype in SUBTYPES, kind == "email.delivery_delayed",
-        **correlation(data.get("tags"), data.get("headers")),
+        **common,
     )  # fmt: skip

@@ -8,20 +8,23 @@ from typing import Any
 
 from sidestep.streams.screen.feedback.outcome import Event
 from sidestep.streams.screen.feedback.webhooks.event import (
+    SILENCE,
     WebhookEvent,
     address,
     correlation,
-    items,
+    members,
     moment,
-    table,
     text,
 )
 
 EVENTS: dict[str, Event] = {
     "bounce": "bounce", "blocked": "bounce", "deferred": "bounce", "dropped": "bounce", "delivered": "delivered",
     "open": "opened", "click": "clicked", "spamreport": "complaint", "unsubscribe": "unsubscribed",
-    "group_unsubscribe": "unsubscribed",
+    "group_unsubscribe": "unsubscribed", "group_resubscribe": "subscribed",
 }  # fmt: skip
+SILENT = ("processed", "account_status_change")
+"""Accepted by SendGrid, and news of our own account."""
+IDS = ("sg_event_id", "sg_message_id", "smtp-id")
 CLASSES = {
     "Invalid Address": "userunknown",
     "Mailbox Unavailable": "mailboxfull",
@@ -30,22 +33,23 @@ CLASSES = {
     "Frequency/Volume": "speeding",
     "Frequency or Volume Too High": "speeding",
     "Technical": "networkerror",
+    "Unclassified": "onhold",
 }
 DROPS = ("Bounced Address", "Unsubscribed Address", "Spam Reporting Address", "Recipient List over Package Quota")
 
 
 def recognises(body: Any) -> bool:
-    """Whether a body is SendGrid's: an array of objects with `email` and `event`, or one such object with its ids."""
-    first = table(next(iter(items(body)), None)) if isinstance(body, list) else table(body)
-    ids = "sg_event_id" in first or "sg_message_id" in first
-    return "event" in first and "email" in first and (ids or isinstance(body, list))
+    """Whether a body is SendGrid's: an array of events, or one, with ids of its own."""
+    return any("event" in fields and any(id in fields for id in IDS) for fields in members(body))
 
 
 def read(body: Any) -> Iterator[WebhookEvent]:
-    """The events of a body that say something; `processed` and an open by a machine do not."""
-    for fields in map(table, items(body) if isinstance(body, list) else [body]):
-        kind = text(fields.get("event"))
-        if kind in EVENTS and not (kind == "open" and fields.get("sg_machine_open") is True):
+    """The events of a body that have SendGrid's ids. An open by a machine says nothing."""
+    for fields in members(body):
+        kind = text(fields.get("event")) if any(id in fields for id in IDS) else ""
+        if kind in SILENT or (kind == "open" and fields.get("sg_machine_open") is True):
+            yield SILENCE
+        elif kind in EVENTS:
             yield _webhook_event(kind, fields)
 
 

@@ -9,10 +9,12 @@ from typing import Any
 from sidestep.streams.screen.feedback.arf import event_of
 from sidestep.streams.screen.feedback.outcome import Event
 from sidestep.streams.screen.feedback.webhooks.event import (
+    SILENCE,
     WebhookEvent,
     address,
     correlation,
-    items,
+    first_of,
+    members,
     moment,
     table,
     text,
@@ -30,9 +32,17 @@ EVENTS: dict[str, Event] = {
     "open": "opened",
     "initial_open": "opened",
     "click": "clicked",
+    "amp_open": "opened",
+    "amp_initial_open": "opened",
+    "amp_click": "clicked",
     "list_unsubscribe": "unsubscribed",
     "link_unsubscribe": "unsubscribed",
 }
+SILENT = (
+    "injection", "sms_status", "relay_injection", "relay_rejection", "relay_delivery", "relay_tempfail",
+    "relay_permfail", "ab_test_completed", "ab_test_cancelled", "success", "error",
+)  # fmt: skip
+"""Accepted by SparkPost, no mail of ours, or its own affairs."""
 CLASSES = {
     "10": "userunknown",
     "30": "userunknown",
@@ -51,6 +61,7 @@ CLASSES = {
     "53": "policyviolation",
     "54": "norelaying",
     "60": "vacation",
+    "80": "silent",
     "70": "expired",
     "100": "filtered",
 }
@@ -61,17 +72,18 @@ REFUSED_BY_THEM = ("policy_rejection", "generation_failure", "generation_rejecti
 
 def recognises(body: Any) -> bool:
     """Whether a body is SparkPost's: by `msys`."""
-    first = next(iter(items(body)), None) if isinstance(body, list) else body
-    return "msys" in table(first)
+    return isinstance(first_of(body).get("msys"), dict)
 
 
 def read(body: Any) -> Iterator[WebhookEvent]:
     """The events of a body that say something of delivery or of a person."""
-    for item in map(table, items(body) if isinstance(body, list) else [body]):
+    for item in members(body):
         for fields in map(table, table(item.get("msys")).values()):
             kind = text(fields.get("type"))
             if kind in EVENTS:
                 yield _webhook_event(kind, fields)
+            elif kind in SILENT:
+                yield SILENCE
 
 
 def _webhook_event(kind: str, fields: Any) -> WebhookEvent:
