@@ -75,8 +75,8 @@ def feedback() -> None:
 def check(file: Path | None) -> None:
     """Say every fault of the rules and leave with 1.
 
-    FILE, named like one that ships (phrases.toml, order.toml, statuses.toml, mtas.toml, provider-NAME.toml), is checked
-    in its place.
+    FILE, named like one that ships (phrases.toml, order.toml, statuses.toml, mtas.toml, plain.toml,
+    provider-NAME.toml), is checked in its place.
     """
     texts = shipped_texts()
     if file is not None:

@@ -64,7 +64,13 @@ def diagnostics(message: Message, notice: texts.Notice) -> list[Diagnostic]:
         return []
     reporter = domain_of(message.headers.get("from"))
     said = list(_said(message, notice))
-    return [_of_words(name, words, notice, message.headers, reporter) for name, words in said]
+    delivered = _tells(message.headers, notice.text, texts.layouts().deliveries)
+    pending = _tells(message.headers, notice.text, texts.layouts().delays)
+    found = [_of_words(name, words, notice, message.headers, reporter) for name, words in said]
+    for diagnostic in found:
+        diagnostic.action = "delivered" if delivered and not diagnostic.reply else ""
+        diagnostic.pending = pending
+    return found
 
 
 def human_text(message: Message) -> str:
@@ -118,6 +124,7 @@ def _completed(diagnostic: Diagnostic, notice: texts.Notice, headers: Headers, a
     )
     diagnostic.command = sent_command(rest) or find_command(diagnostic.text) or find_command(own) or find_command(rest)
     diagnostic.host = diagnostic.host or find_host(diagnostic.text) or find_host(own)
+    diagnostic.pending = diagnostic.action == "delayed"
     diagnostic.notice = f"{diagnostic.notice} {_notice(headers, notice.text)}".strip()
     return diagnostic
 
@@ -191,6 +198,12 @@ def _of_words(name: str, words: str, notice: texts.Notice, headers: Headers, rep
         reporter=reporter,
         notice=_notice(headers, notice.text),
     )
+
+
+def _tells(headers: Headers, text: str, phrases: tuple[str, ...]) -> bool:
+    """Whether one of these phrases stands in the subject or the words of a notice."""
+    words = " ".join(f"{headers.get('subject')[:300]} {text[:6000]}".lower().split())
+    return any(phrase in words for phrase in phrases)
 
 
 def is_report(headers: Headers, text: str) -> bool:

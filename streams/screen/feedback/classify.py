@@ -2,13 +2,15 @@
 
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
 from typing import Any, NamedTuple
 
 from sidestep.streams.screen.feedback.diagnostic import Diagnostic
+from sidestep.streams.screen.feedback.phrase_index import PhraseIndex, words_of
 from sidestep.streams.screen.feedback.phrases import TEXT_MAX, Phrase, folded, parse_phrase, stands_in
+from sidestep.streams.screen.feedback.plain_words import plain_words
 
 
 class Ruling(NamedTuple):
@@ -35,6 +37,8 @@ class BounceRule:
     at: tuple[str, ...] = ()
     none: tuple[Phrase, ...] = ()
     """Phrases whose presence says that the text is about something else."""
+    plain: PhraseIndex | None = None
+    """The same phrases, to be looked for in the plain words of the text, too."""
     bare: bool = False
     """The rule holds only where the status code says nothing: none, or one with a zero in it."""
 
@@ -46,9 +50,17 @@ class BounceRule:
             and (not self.at or facts.command in self.at)
             and (not self.bare or not facts.status or ".0" in facts.status)
             and (not self.notice or any(stands_in(phrase, facts.notice) for phrase in self.notice))
-            and (not self.any or any(stands_in(phrase, facts.text) for phrase in self.any))
-            and not any(stands_in(phrase, facts.text) for phrase in self.none)
+            and (not self.any or self._said(facts))
+            and not any(stands_in(phrase, text) for phrase in self.none for text in self._texts(facts))
         )
+
+    def _said(self, facts: "Facts") -> bool:
+        if self.plain is None:
+            return any(stands_in(phrase, facts.text) for phrase in self.any)
+        return self.plain.stands_in(facts.words, facts.texts)
+
+    def _texts(self, facts: "Facts") -> tuple[str, ...]:
+        return (facts.text,) if self.plain is None else facts.texts
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +99,9 @@ class Facts:
 
     def __init__(self, diagnostic: Diagnostic, standing: str):
         self.text = folded(diagnostic.text)
+        plain = plain_words(self.text, diagnostic.recipient.rpartition("@")[0].lower())
+        self.texts = (self.text,) if plain == self.text else (self.text, plain)
+        self.words = words_of(*self.texts)
         self.notice = folded(diagnostic.notice, TEXT_MAX * 2)
         self.status, self.reply, self.command = diagnostic.status, diagnostic.reply, diagnostic.command
         self.kind, self.action = diagnostic.kind, diagnostic.action
@@ -110,10 +125,7 @@ class Classifier:
         self.statuses: Mapping[str, str] = tomllib.loads(texts["statuses.toml"])
         providers = (text for name, text in texts.items() if name not in FILES)
         self.providers = tuple(_provider(tomllib.loads(text)) for text in providers)
-        self.mtas = {
-            group: tuple(_rule(rule, rule["reason"]) for rule in rules)
-            for group, rules in tomllib.loads(texts["mtas.toml"]).items()
-        }
+        self.groups = _groups(texts["mtas.toml"]) | _plain(texts["plain.toml"])
 
     def classify(self, diagnostic: Diagnostic) -> Ruling:
         """The ruling on a diagnostic: `undefined` where it says nothing, `onhold` where no rule knows what it means."""
@@ -157,7 +169,7 @@ class Classifier:
                 yield Ruling(step.reason, decided)
 
     def _by_rules(self, group: str, facts: Facts) -> Ruling | None:
-        rules = self._of_providers(facts) if group == "providers" else self.mtas[group]
+        rules = self._of_providers(facts) if group == "providers" else self.groups[group]
         return next((Ruling(rule.reason, rule.name) for rule in rules if rule.holds(facts)), None)
 
     def _of_providers(self, facts: Facts) -> Iterator[BounceRule]:
@@ -208,6 +220,18 @@ def _tables(text: str, prefix: str = "") -> dict[str, tuple[BounceRule, ...]]:
     }
 
 
+def _groups(text: str) -> dict[str, tuple[BounceRule, ...]]:
+    """Groups of rules that bring their own reasons, by the name that order.toml calls them by."""
+    return {group: tuple(_rule(rule, rule["reason"]) for rule in rules) for group, rules in tomllib.loads(text).items()}
+
+
+def _plain(text: str) -> dict[str, tuple[BounceRule, ...]]:
+    return {
+        group: tuple(replace(rule, plain=PhraseIndex(rule.any)) for rule in rules)
+        for group, rules in _groups(text).items()
+    }
+
+
 def _rule(table: Mapping[str, Any], reason: str) -> BounceRule:
     values: dict[str, Any] = _tuples(table)
     for key in ("any", "none", "notice"):
@@ -232,7 +256,7 @@ def _provider(table: Mapping[str, Any]) -> ProviderRules:
     return ProviderRules(name, tuple(table["hosts"]), rules)
 
 
-FILES = ("phrases.toml", "wide.toml", "order.toml", "statuses.toml", "mtas.toml")
+FILES = ("phrases.toml", "wide.toml", "order.toml", "statuses.toml", "mtas.toml", "plain.toml")
 WIDE = "wide-"
 """Prefix of the tables of wide.toml in order.toml."""
 

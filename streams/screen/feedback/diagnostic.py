@@ -30,6 +30,9 @@ class Diagnostic:
     notice: str = ""
     """The notice for people around the diagnostic, the report's own subject and sender first."""
 
+    pending: bool = False
+    """The report says that delivery goes on: no outcome yet."""
+
     @property
     def domain(self) -> str:
         """The recipient's domain, lower case."""

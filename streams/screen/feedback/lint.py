@@ -28,7 +28,7 @@ def problems(rules: Classifier, reasons: Reasons) -> list[str]:
 
 def every_rule(rules: Classifier) -> Iterator[BounceRule]:
     """The rules of all files."""
-    for group in (rules.phrases, rules.mtas):
+    for group in (rules.phrases, rules.groups):
         for listed in group.values():
             yield from listed
     for provider in rules.providers:
@@ -57,8 +57,8 @@ def _order(rules: Classifier) -> Iterator[str]:
     for reason in sorted(rules.phrases.keys() - asked):
         yield f"phrases.toml: nothing in order.toml asks for {reason!r}"
     groups = {step.rules for step in rules.steps if step.rules}
-    for group in sorted(groups ^ {*rules.mtas, "providers"}):
-        yield f"mtas.toml and order.toml disagree about the group {group!r}"
+    for group in sorted(groups ^ {*rules.groups, "providers"}):
+        yield f"order.toml and the files of groups disagree about the group {group!r}"
 
 
 def _shape(rule: BounceRule) -> Iterator[str]:
@@ -79,7 +79,7 @@ def _shape(rule: BounceRule) -> Iterator[str]:
 
 
 def _examples(rules: Classifier) -> Iterator[str]:
-    for listed in (*rules.phrases.values(), *rules.mtas.values()):
+    for listed in (*rules.phrases.values(), *rules.groups.values()):
         for rule in listed:
             yield from _proved(rules, rule, rule.reason, "")
     for provider in rules.providers:

@@ -6,9 +6,10 @@ from dataclasses import replace
 from typing import Any
 
 from sidestep.streams.screen.feedback import arf, bounces
-from sidestep.streams.screen.feedback.auto_replies import is_auto_reply, is_unsubscription
+from sidestep.streams.screen.feedback.auto_replies import is_auto_reply, is_given_up, is_unsubscription
 from sidestep.streams.screen.feedback.classify import WIDE, Classifier, Ruling, shipped
 from sidestep.streams.screen.feedback.diagnostic import Diagnostic
+from sidestep.streams.screen.feedback.dispositions import Disposition, disposition_of
 from sidestep.streams.screen.feedback.mime import OCTETS_MAX, ORIGINALS, Message, messages, read
 from sidestep.streams.screen.feedback.origin import Origin, origin_of, verp
 from sidestep.streams.screen.feedback.outcome import TOO_MANY_EVENTS, Event, Outcome, OutcomeKind
@@ -67,6 +68,9 @@ def _of_message(message: Message, depth: int) -> list[Outcome]:
     for part in message.parts:
         if part.type == "message/feedback-report":
             return _complaints(message, arf.parse(part.text))
+    disposition = disposition_of(message)
+    if disposition is not None:
+        return [_notified(disposition, message)]
     if arf.is_complaint(message.headers):
         return _complaints(message, arf.parse("\n".join(part.text for part in message.parts)))
     inner = _json_inside(message)
@@ -130,6 +134,19 @@ def _complaints(message: Message, complaint: arf.Complaint) -> list[Outcome]:
     ]  # fmt: skip
 
 
+def _notified(disposition: Disposition, message: Message) -> Outcome:
+    origin = origin_of(message)
+    sender = next(iter(ADDRESS.findall(message.headers.get("from")[:1000])), "")
+    recipient = disposition.recipient or sender
+    kind, event = disposition.meaning
+    return Outcome(
+        kind=kind, event=event, recipient=recipient, reason="delivered" if kind == "delivered" else "",
+        source="disposition", rule=f"disposition {disposition.type}"[:60],
+        id=digest("disposition", recipient.lower(), disposition.message_id or origin.message_id, disposition.type),
+        service=origin.service, intent_id=origin.intent_id, token=origin.token,
+    )  # fmt: skip
+
+
 def _no_bounce(message: Message, origin: Origin) -> list[Outcome]:
     headers = message.headers
     if bounces.is_mailer(headers):
@@ -143,8 +160,18 @@ def _no_bounce(message: Message, origin: Origin) -> list[Outcome]:
     if is_unsubscription(headers, bounces.human_text(message)):
         return [Outcome(kind="engagement", event="unsubscribed", reason="feedback", source="unsubscription", **common)]
     if is_auto_reply(headers):
+        if is_given_up(bounces.human_text(message)):
+            return [_given_up(bounces.human_text(message), common)]
         return [Outcome(kind="none", reason="vacation", source="auto-reply", rule="auto-reply", **common)]
     return []
+
+
+def _given_up(text: str, common: dict[str, Any]) -> Outcome:
+    """A mailbox that somebody has left: suspended, the best sign of a future recycled trap; soft, as it exists."""
+    return Outcome(
+        kind="bounce", event="bounce", reason="suspend", scope=scope_of("suspend"), rule="mailbox given up",
+        reply=" ".join(text.split())[:REPLY_MAX], source="auto-reply", **common,
+    )  # fmt: skip
 
 
 def _classified(diagnostic: Diagnostic, origin: Origin, source: str) -> Outcome:
@@ -187,7 +214,7 @@ def outcome_of(diagnostic: Diagnostic, ruling: Ruling, origin: Origin, source: s
         recipient=diagnostic.recipient or origin.recipient, final_recipient=diagnostic.final,
         status=diagnostic.status, reply=text, code=diagnostic.reply,
         reason=ruling.reason,
-        hard=hardness(ruling.reason, diagnostic.status, diagnostic.reply),
+        hard=not diagnostic.pending and hardness(ruling.reason, diagnostic.status, diagnostic.reply),
         scope="" if delivered or away else scope_of(ruling.reason),
         id=digest(source, diagnostic.recipient.lower(), origin.message_id, diagnostic.status, ruling.reason, text),
         service=origin.service, intent_id=origin.intent_id, token=origin.token, rule=ruling.rule, source=source,

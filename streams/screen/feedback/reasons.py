@@ -82,8 +82,9 @@ def scope_of(reason: str) -> Scope:
 
 
 def hardness(reason: str, status: str, reply: str) -> bool:
-    """Whether trying again is pointless. A host that takes no mail takes none later, unless its code says so."""
-    return load_reasons().of(reason).hard and not (reason == "notaccept" and (status or reply)[:1] == "4")
+    """Whether trying again is pointless. No code of class 4 is final (RFC 3463 3.1, RFC 5321 4.2.1), whatever the words
+    say: no provider's page that we know says otherwise of its own."""
+    return load_reasons().of(reason).hard and not (status.startswith("4") or reply.startswith("4"))
 
 
 def meaning_of(bounce: Bounce) -> Meaning:

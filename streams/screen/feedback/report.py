@@ -9,6 +9,8 @@ from sidestep.streams.screen.feedback.diagnostic import Diagnostic
 FIELDS = frozenset(
     (
         "original-envelope-id",
+        "original-message-id",
+        "disposition",
         "reporting-mta",
         "dsn-gateway",
         "received-from-mta",
@@ -51,7 +53,7 @@ def parse(text: str) -> Dsn:
     """The fields of a message/delivery-status body, or of any text with such lines. Stray blank lines do no harm."""
     dsn = Dsn({}, [])
     group: Fields = {}
-    for name, value in _fields(text):
+    for name, value in fields(text):
         if not name or (name == "final-recipient" and name in group):
             group = _close(dsn, group)
         if name and len(dsn.recipients) < RECIPIENTS_MAX:
@@ -72,8 +74,8 @@ def _close(dsn: Dsn, group: Fields) -> Fields:
     return {}
 
 
-def _fields(text: str) -> Iterator[tuple[str, str]]:
-    """Name and unfolded value; ("", "") for a blank line."""
+def fields(text: str) -> Iterator[tuple[str, str]]:
+    """Fields in the order they stand: name and unfolded value; ("", "") for a blank line."""
     name, value = "", ""
     for line in text.split("\n"):
         match = _FIELD.match(line[:4000])

@@ -34,12 +34,19 @@ _COLON = re.compile(
     r"(?:\s?:\s|\s?\.{3}\s|\s{1,4}on (?=\w{3}, |\d{1,2}/)"
     r"|\s(?=Invalid Address\b|delivery failed\b|has been delayed)|\s{2,6}\()(.*)$"
 )
+_LINKED = re.compile(
+    rf"(?i)^[\s>*]{{0,12}}({_ADDRESS})"
+    r"(?:\s?<mailto:[^<>]{3,300}>\s+|\s+(?=\S{3,255}\s+remote server returned\b))(\S.*)$"
+)
+"""Exchange: a recipient with its link or with the host that refused, and the words about it in the same line."""
 _TRANSCRIPT = re.compile(rf"^[45]\d\d\s(?:[245]\.\d\.\d{{1,3}}\s)?<?({_ADDRESS})>?\.\.\.\s*(.*)$")
 _X400 = re.compile(rf"(?i)smtp=({_ADDRESS})")
 _RULER = re.compile(r"^[\s\-=_*|#>]{4,}$")
 _WORD = re.compile(r"\w{3}")
 _HELP = re.compile(r"(?i)\b(?:contact|send (?:e-?)?mail to|forward .{3,60} to)[:\s]{0,3}$")
 """Words before an address that can help: the next line names no recipient."""
+_DETAILS = "original message details"
+"""Office 365's heading of a table about the message, in front of what went wrong with it."""
 _UNDISCLOSED = re.compile(r"(?i)^\s{0,8}an undisclosed address\b")
 _ALIAS = re.compile(r"(?i)\bafter rcpt to:|\bgenerated from ")
 """Words before an alias: where the recipient that is named already leads to, or comes from."""
@@ -56,7 +63,11 @@ class Layouts(NamedTuple):
     senders: tuple[str, ...]
     subjects: tuple[str, ...]
     failures: tuple[str, ...]
+    delays: tuple[str, ...]
+    deliveries: tuple[str, ...]
     absences: tuple[str, ...]
+    given_up: tuple[str, ...]
+    returning: tuple[str, ...]
     unsubscriptions: tuple[str, ...]
 
 
@@ -85,6 +96,8 @@ def _end(lines: list[str]) -> int:
     starts = layouts().original
     for index, line in enumerate(lines):
         bare = " ".join(line[:200].strip(" \t-=_*|>#").lower().split())
+        if bare.startswith(_DETAILS):
+            continue
         if bare.startswith(starts) and index + 1 < len(lines) and (index or "content-type" in bare):
             return index
         if index > 2 and line[:12].lower() in ("return-path:", "received: fr", "received:fro", "received: by"):
@@ -153,7 +166,7 @@ def _named(line: str) -> tuple[str, str]:
     labelled = layouts().labelled.search(line.strip())
     if labelled and labelled.start() == 0:
         return _clean(labelled[1]), line
-    for pattern in (_BRACKETED, _ALONE, _COLON, _TRANSCRIPT):
+    for pattern in (_BRACKETED, _ALONE, _COLON, _LINKED, _TRANSCRIPT):
         match = pattern.match(line)
         if match:
             rest = match[2] if match.lastindex and match.lastindex > 1 else ""
@@ -206,5 +219,5 @@ def layouts() -> Layouts:
         ),
         tuple(table["helpers"]),
         re.compile(rf"(?i)^[\s|>]{{0,12}}(?:{names})\s{{0,8}}(?:[:：]|=\[)"),
-        *(tuple(table[name]) for name in ("senders", "subjects", "failures", "absences", "unsubscriptions")),
+        *(tuple(table[name]) for name in Layouts._fields[5:]),
     )

