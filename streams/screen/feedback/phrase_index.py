@@ -8,8 +8,9 @@ _EDGES = "<>()[]{}\"'`*,=|.;!?:"
 
 
 def words_of(*texts: str) -> frozenset[str]:
-    """The words of folded texts, without the marks around them."""
-    return frozenset(word.strip(_EDGES) for text in texts for word in text.split())
+    """The words of folded texts, without the marks around them; `l'adresse` is `adresse`, too."""
+    words = frozenset(word.strip(_EDGES) for text in texts for word in text.split())
+    return words | {word.rpartition("'")[2] for word in words if "'" in word}
 
 
 class PhraseIndex:

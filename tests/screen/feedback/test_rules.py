@@ -1,6 +1,7 @@
 """The rules are sound: the linter has nothing to say of those that ship, and says what is wrong with others."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -15,8 +16,8 @@ from sidestep.streams.screen.feedback.smtp import find_command, find_reply, find
 
 def reason(text: str, **fields: str) -> str:
     """Of a reply; what is not given is found in it."""
-    found = {"command": find_command(text), "status": find_status(text), "reply": find_reply(text)}
-    return shipped().classify(Diagnostic(**{"recipient": "kuro@example.net", "text": text, **found, **fields})).reason
+    found: dict[str, Any] = {"command": find_command(text), "status": find_status(text), "reply": find_reply(text)}
+    return shipped().classify(Diagnostic("kuro@example.net", text=text, **(found | fields))).reason
 
 
 def test_the_rules_that_ship_are_sound() -> None:
