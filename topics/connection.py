@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from sidestep.topics.credentials import Credentials
 from sidestep.topics.errors import CredentialsError
 from sidestep.topics.loopback import is_loopback
 from sidestep.topics.security import Plaintext, Security
@@ -21,6 +22,8 @@ class Connection:
 
     bootstrap: str
     security: Security = field(default_factory=Plaintext)
+    trial: Credentials | None = None
+    """For clients that try whether Kafka takes these, whatever the files say and whatever it took before."""
 
     def __post_init__(self) -> None:
         if isinstance(self.security, Plaintext) and not self.security.anywhere:
@@ -49,17 +52,29 @@ class Connection:
 
         return Renewals(self)
 
+    def credentials(self) -> Credentials:
+        """What a client that is made now shows to Kafka. Where clients live long: what Kafka was last seen to accept, so
+        that one that is made in the middle of a rotation, or after a slip in one, gets in as the others do. Elsewhere
+        what the files say. Raises CredentialsError."""
+        if self.trial is not None:
+            return self.trial
+        followed: Renewals | None = self.__dict__.get("renewals")  # not made by asking for it
+        if followed is None:
+            return self.security.read()
+        followed.stamp()  # whoever is not let in at all, and asks again, has renewed files tried
+        return followed.accepted
+
     def librdkafka(self, **more: Any) -> dict[str, Any]:
         """Settings of a confluent-kafka client. `more` are the client's own: ValueError where they would change where
         the connection leads or how safe it is."""
-        ours = {"bootstrap.servers": ",".join(self.servers), **self.security.librdkafka()}
+        ours = {"bootstrap.servers": ",".join(self.servers), **self.credentials().librdkafka()}
         if clash := ours.keys() & more.keys():
             raise ValueError(f"{', '.join(sorted(clash))} belongs to the Connection; give that another one instead")
         return ours | more
 
     def aiokafka(self) -> dict[str, Any]:
         """Keyword arguments of AIOKafkaConsumer, AIOKafkaProducer and AIOKafkaAdminClient."""
-        return {"bootstrap_servers": self.servers, **self.security.aiokafka()}
+        return {"bootstrap_servers": self.servers, **self.credentials().aiokafka()}
 
     def __str__(self) -> str:
         return self.bootstrap

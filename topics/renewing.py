@@ -2,8 +2,8 @@
 and when they have let go of all their brokers (stranded.py).
 
 First one that is only for that tries whether Kafka lets it in with the renewed ones. Until it does, the old clients go
-on: a slip in a rotation stops nobody. Then each new client connects before its old one is given up: nobody waits for a
-handshake.
+on, and those that are made meanwhile are made of what the old ones have: a slip in a rotation stops nobody. Then each
+new client connects before its old one is given up: nobody waits for a handshake.
 """
 
 import logging
@@ -11,6 +11,7 @@ import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Generic, TypeVar
 from weakref import WeakSet
 
@@ -44,7 +45,9 @@ class Renewals:
 
     def __init__(self, connection: Connection):
         self._connection = connection
-        self._accepted = connection.security.stamp()
+        self._stamp = connection.security.stamp()
+        self.accepted = connection.security.read()
+        """What clients are made of. At the beginning: what lay there when the first one was made."""
         self._trying = threading.Lock()
         self._joining = threading.Lock()
         self._followed: WeakSet[Successor[Any]] = WeakSet()
@@ -59,11 +62,11 @@ class Renewals:
     def stamp(self) -> Stamp:
         """Changes when renewed files are to be used from now on. Never waits: they are tried in a thread."""
         seen = self._connection.security.stamp()
-        due = seen != self._accepted and time.monotonic() - self._tried >= AGAIN_SECONDS
+        due = seen != self._stamp and time.monotonic() - self._tried >= AGAIN_SECONDS
         if due and self._trying.acquire(blocking=False):
             self._tried = time.monotonic()
             threading.Thread(target=self._try, args=(seen,), name="renewal", daemon=True).start()
-        return self._accepted
+        return self._stamp
 
     def follow(self, successor: "Successor[Any]") -> None:
         """Have it prepared whenever renewed files were accepted, for as long as somebody holds it."""
@@ -81,7 +84,7 @@ class Renewals:
 
     def _try(self, seen: Stamp) -> None:
         try:
-            cluster(admin_client(self._connection), self._connection)
+            self._let_in()
             self._prepare_all()
         except (SidestepError, KafkaException) as error:
             self.trouble = str(error)
@@ -89,10 +92,16 @@ class Renewals:
                 self._told = time.monotonic()
                 log.error("certificates or secrets have changed and are not accepted, the old ones go on: %s", error)
         else:
-            self.trouble, self._tried, self._accepted = "", float("-inf"), seen
+            self.trouble, self._tried, self._stamp = "", float("-inf"), seen
             log.info("certificates or secrets have changed: clients are made anew")
         finally:
             self._trying.release()
+
+    def _let_in(self) -> None:
+        """From now on clients are made of what was tried here, and of nothing that may lie there later."""
+        trial = replace(self._connection, trial=self._connection.security.read())
+        cluster(admin_client(trial), trial)
+        self.accepted = trial.credentials()
 
     def _prepare_all(self) -> None:
         """One after the other: a worker has many, and verdicts go on meanwhile."""

@@ -1,8 +1,7 @@
-"""How a client shows who it is and keeps others from reading along: one class for each way, all with the same methods,
-one for each client library.
+"""How a client shows who it is and keeps others from reading along: one class for each way, all with the same methods.
 
-They are asked anew for every client that is made, and read their files then. `stamp` tells when files have changed, so
-that a client that lives long can be made anew (docs/decisions/039).
+`read` gives what the files say now; `stamp` tells when they have changed, so that a client that lives long can be made
+anew (docs/decisions/039).
 """
 
 import ssl
@@ -10,8 +9,15 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
+from sidestep.topics.credentials import (
+    Credentials,
+    NoCredentials,
+    PasswordCredentials,
+    TlsCredentials,
+    TokenCredentials,
+)
 from sidestep.topics.errors import CredentialsError, words_of
 from sidestep.topics.file_stamp import FileStamp, stamp_of
 from sidestep.topics.oauth import Tokens
@@ -19,21 +25,17 @@ from sidestep.topics.secret_files import check_private, read_secret
 
 LOOK_SECONDS = 1.0
 """Between two looks at the files: a renewed one is in use that much later at most."""
+READS = 3
+"""Of files that change while they are read."""
 Stamp = tuple[FileStamp, ...]
 """Of each file."""
-MECHANISM = "SCRAM-SHA-512"
 
 
 class Security(Protocol):
-    """One way to a broker. What it gives can't be overridden by a client's own settings, so nothing gets weaker by
-    mistake. All but `stamp` raise CredentialsError where files can't be used."""
+    """One way to a broker."""
 
-    def librdkafka(self) -> dict[str, Any]:
-        """Settings of librdkafka (confluent-kafka): security.protocol, ssl.*, sasl.*."""
-        ...
-
-    def aiokafka(self) -> dict[str, Any]:
-        """Keyword arguments of aiokafka's clients: security_protocol, ssl_context, sasl_*."""
+    def read(self) -> Credentials:
+        """What is to be shown to it, as the files say it now. Raises CredentialsError where they can't be used."""
         ...
 
     def stamp(self) -> Stamp:
@@ -47,13 +49,9 @@ class Plaintext:
 
     anywhere: bool = False
 
-    def librdkafka(self) -> dict[str, Any]:
-        """Nothing: it is librdkafka's default."""
-        return {}
-
-    def aiokafka(self) -> dict[str, Any]:
-        """Nothing: it is aiokafka's default."""
-        return {}
+    def read(self) -> Credentials:
+        """None are needed."""
+        return NoCredentials()
 
     def stamp(self) -> Stamp:
         """Always the same."""
@@ -73,33 +71,31 @@ class Tls:
                 "a certificate and its key belong together: give both (SIDESTEP_TLS_CERTIFICATE, _KEY)"
             )
         self._ca, self._certificate, self._key = ca, certificate, key
-        self._files = WatchedFiles([file for file in (ca, certificate, key) if file is not None])
+        named = {"ssl.ca.pem": ca, "ssl.certificate.pem": certificate, "ssl.key.pem": key}
+        self._named = {name: file for name, file in named.items() if file is not None}
+        self._files = WatchedFiles(list(self._named.values()))
 
-    def librdkafka(self) -> dict[str, Any]:
-        """security.protocol=SSL."""
-        self.context()  # says what is wrong with the files in words that librdkafka lacks
-        files = {
-            "ssl.ca.location": self._ca,
-            "ssl.certificate.location": self._certificate,
-            "ssl.key.location": self._key,
-        }
-        return {
-            "security.protocol": "SSL",
-            "enable.ssl.certificate.verification": True,
-            "ssl.endpoint.identification.algorithm": "https",
-            **{name: str(file) for name, file in files.items() if file is not None},
-        }
-
-    def aiokafka(self) -> dict[str, Any]:
-        """security_protocol=SSL and an SSLContext."""
-        return {"security_protocol": "SSL", "ssl_context": self.context()}
+    def read(self) -> TlsCredentials:
+        """All files as they lay there together, whoever puts new ones in their place meanwhile."""
+        for _ in range(READS):
+            before = self._octets()
+            context = self._context()  # says what is wrong with the files in words that librdkafka lacks
+            if self._octets() == before:
+                return TlsCredentials(context, {name: octets.decode() for name, octets in before.items()})
+        raise CredentialsError(f"{', '.join(map(str, self._named.values()))} change while they are read: try again")
 
     def stamp(self) -> Stamp:
         """Of all files."""
         return self._files.stamp()
 
-    def context(self) -> ssl.SSLContext:
-        """What Python speaks TLS with: 1.2 or later, certificate and host name checked."""
+    def _octets(self) -> dict[str, bytes]:
+        try:
+            return {name: file.read_bytes() for name, file in self._named.items()}
+        except OSError:
+            return {}  # whoever makes the context says which, and why
+
+    def _context(self) -> ssl.SSLContext:
+        # 1.2 or later, certificate and host name checked
         try:
             context = ssl.create_default_context(cafile=self._ca)
         except (OSError, ssl.SSLError) as error:
@@ -130,20 +126,9 @@ class Scram:
         self._tls, self._user, self._password = tls, user, password
         self._files = WatchedFiles([password])
 
-    def librdkafka(self) -> dict[str, Any]:
-        """security.protocol=SASL_SSL."""
-        ours = {"sasl.mechanism": MECHANISM, "sasl.username": self._user, "sasl.password": read_secret(self._password)}
-        return {**self._tls.librdkafka(), "security.protocol": "SASL_SSL", **ours}
-
-    def aiokafka(self) -> dict[str, Any]:
-        """security_protocol=SASL_SSL."""
-        return {
-            **self._tls.aiokafka(),
-            "security_protocol": "SASL_SSL",
-            "sasl_mechanism": MECHANISM,
-            "sasl_plain_username": self._user,
-            "sasl_plain_password": read_secret(self._password),
-        }
+    def read(self) -> PasswordCredentials:
+        """The password, and what TLS needs."""
+        return PasswordCredentials(self._tls.read(), self._user, read_secret(self._password))
 
     def stamp(self) -> Stamp:
         """Of the password's file and of those of TLS."""
@@ -156,20 +141,9 @@ class OAuth:
     def __init__(self, tls: Tls, tokens: Tokens):
         self._tls, self._tokens = tls, tokens
 
-    def librdkafka(self) -> dict[str, Any]:
-        """security.protocol=SASL_SSL, and who fetches tokens: librdkafka asks for one before the last one expires."""
-        self._tokens.get()  # librdkafka would wait ten seconds for one and then not say why it got none
-        ours = {"sasl.mechanism": "OAUTHBEARER", "oauth_cb": self._tokens.for_librdkafka}
-        return {**self._tls.librdkafka(), "security.protocol": "SASL_SSL", **ours}
-
-    def aiokafka(self) -> dict[str, Any]:
-        """security_protocol=SASL_SSL."""
-        return {
-            **self._tls.aiokafka(),
-            "security_protocol": "SASL_SSL",
-            "sasl_mechanism": "OAUTHBEARER",
-            "sasl_oauth_token_provider": self._tokens,
-        }
+    def read(self) -> TokenCredentials:
+        """What TLS needs, and where tokens come from."""
+        return TokenCredentials(self._tls.read(), self._tokens)
 
     def stamp(self) -> Stamp:
         """Of the files of TLS: the client's secret is read whenever a token is fetched."""

@@ -1,16 +1,12 @@
 """A Connection in the words of Faust and of aiokafka, which services need not have."""
 
-import logging
 from typing import Any
 
 from aiokafka.abc import AbstractTokenProvider
 from faust.auth import OAuthCredentials, SASLCredentials, SSLCredentials
 
 from sidestep.topics.connection import Connection
-from sidestep.topics.errors import CredentialsError
 from sidestep.topics.oauth import Tokens
-
-log = logging.getLogger(__name__)
 
 AbstractTokenProvider.register(Tokens)  # it has the methods, and aiokafka asks for the name
 
@@ -39,12 +35,8 @@ def faust_settings(connection: Connection) -> dict[str, Any]:
 
 
 def renew_client(client: Any, connection: Connection) -> None:
-    """An AIOKafkaClient makes its next connection with what is on disk now; those that it has go on."""
-    try:
-        given = aiokafka_settings(connection)
-    except CredentialsError as error:
-        log.warning("certificates or secrets can't be read, the old ones go on: %s", error)
-        return
+    """An AIOKafkaClient makes its next connection with what Kafka has accepted; those that it has go on."""
+    given = aiokafka_settings(connection)
     for name in ("ssl_context", "sasl_plain_username", "sasl_plain_password"):
         if name in given:
             setattr(client, f"_{name}", given[name])

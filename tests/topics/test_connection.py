@@ -1,5 +1,6 @@
 """A Connection gives every client library the same brokers and the same security, and nothing changes them after."""
 
+from collections.abc import Callable, Iterator
 from dataclasses import FrozenInstanceError, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -8,10 +9,12 @@ import faust
 import pytest
 from faust.auth import SASLCredentials
 
+from sidestep.streams.local.development_ca import DevelopmentCA, write_private
 from sidestep.streams.runtime.credentials import faust_settings
 from sidestep.topics.connection import Connection
+from sidestep.topics.credentials import Credentials, PasswordCredentials
 from sidestep.topics.errors import CredentialsError
-from sidestep.topics.security import Plaintext, Stamp
+from sidestep.topics.security import Plaintext, Stamp, Tls
 
 ROOT = Path(__file__).parents[2]
 TWO = Connection("kafka-1.example:9092, [2001:db8::1]:9093", Plaintext(anywhere=True))
@@ -22,6 +25,10 @@ class Locked:
     """A way in that needs settings in all three libraries."""
 
     secret: str = "s"
+
+    def read(self) -> Credentials:
+        """There is nothing to be read."""
+        return self
 
     def librdkafka(self) -> dict[str, Any]:
         """As a real one would."""
@@ -102,4 +109,69 @@ def test_no_other_file_knows_how_to_reach_kafka() -> None:
     words = ("bootstrap.servers", "bootstrap_servers", "kafka://", "security.protocol")
     files = [path for folder in ("streams", "topics") for path in (ROOT / folder).rglob("*.py")]
     knowing = {path.name for path in files if any(f'"{word}' in path.read_text("utf-8") for word in words)}
-    assert {"connection.py", "security.py", "credentials.py"} == knowing
+    assert {"connection.py", "credentials.py"} == knowing
+
+
+@pytest.fixture
+def rotated(tmp_path: Path) -> Iterator[tuple[Connection, Callable[[], None]]]:
+    """A connection by a certificate, and what puts one of another authority in its place."""
+    files = DevelopmentCA(tmp_path / "ours").issue("somebody")
+    foreign = DevelopmentCA(tmp_path / "foreign").issue("somebody")
+
+    def rotate() -> None:
+        write_private(files.key, foreign.key.read_bytes())
+        write_private(files.certificate, foreign.certificate.read_bytes())
+
+    yield Connection("h:1", Tls(tmp_path / "ours" / "ca.pem", files.certificate, files.key)), rotate
+
+
+def test_where_clients_live_long_later_ones_are_made_of_what_is_in_use(
+    rotated: tuple[Connection, Callable[[], None]],
+) -> None:
+    """Whatever lies there meanwhile: a partition that comes to a worker in the middle of a rotation has its clients
+    made then, and a slip would have stopped it."""
+    connection, rotate = rotated
+    assert connection.renewals.accepted
+    before = connection.librdkafka()
+    rotate()
+    assert connection.librdkafka() == before
+    assert connection.aiokafka()["ssl_context"] is connection.renewals.accepted.aiokafka()["ssl_context"]
+
+
+def test_elsewhere_each_client_is_made_of_what_the_files_say(
+    rotated: tuple[Connection, Callable[[], None]],
+) -> None:
+    """And a trial of what is given to it alone."""
+    connection, rotate = rotated
+    before = connection.librdkafka()
+    trial = replace(connection, trial=connection.credentials())
+    rotate()
+    assert connection.librdkafka() != before
+    assert trial.librdkafka() == before
+
+
+def test_files_that_change_while_they_are_read_are_read_again(
+    rotated: tuple[Connection, Callable[[], None]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What librdkafka gets and what Python speaks TLS with are of one moment."""
+    connection, rotate = rotated
+    read, reads = Path.read_bytes, []
+
+    def once_rotated(path: Path) -> bytes:
+        octets = read(path)
+        reads.append(path)
+        if len(reads) == 3:
+            rotate()
+        return octets
+
+    monkeypatch.setattr(Path, "read_bytes", once_rotated)
+    given = connection.librdkafka()
+    monkeypatch.undo()
+    assert given == connection.librdkafka()
+
+
+def test_secrets_stay_out_of_what_is_printed(rotated: tuple[Connection, Callable[[], None]]) -> None:
+    """A traceback that shows its variables shows no key."""
+    connection, _ = rotated
+    credentials = PasswordCredentials(connection.security.read(), "u", "hidden")  # type: ignore[arg-type]
+    assert "PRIVATE" not in repr(credentials) and "hidden" not in repr(credentials)
