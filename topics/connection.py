@@ -53,7 +53,7 @@ class Connection:
         return Renewals(self)
 
     def credentials(self) -> Credentials:
-        """What a client that is made now shows to Kafka. Where clients live long: what Kafka was last seen to accept, so
+        """What a client that is made now shows to Kafka. Where clients live long: what Kafka last accepted, so
         that one that is made in the middle of a rotation, or after a slip in one, gets in as the others do. Elsewhere
         what the files say. Raises CredentialsError."""
         if self.trial is not None:

@@ -131,11 +131,11 @@ def test_where_clients_live_long_later_ones_are_made_of_what_is_in_use(
     """Whatever lies there meanwhile: a partition that comes to a worker in the middle of a rotation has its clients
     made then, and a slip would have stopped it."""
     connection, rotate = rotated
-    assert connection.renewals.accepted
+    in_use = connection.renewals.accepted
     before = connection.librdkafka()
     rotate()
     assert connection.librdkafka() == before
-    assert connection.aiokafka()["ssl_context"] is connection.renewals.accepted.aiokafka()["ssl_context"]
+    assert connection.aiokafka()["ssl_context"] is in_use.aiokafka()["ssl_context"]
 
 
 def test_elsewhere_each_client_is_made_of_what_the_files_say(
