@@ -70,10 +70,12 @@ def test_no_value_is_a_contract_error() -> None:
 
 def test_a_large_record_is_refused_unread() -> None:
     """A megabyte takes no longer than a short one: it is not decoded."""
-    octets = intent(metadata={"x": "y" * 1_000_000})
-    begin = time.perf_counter()
-    assert code_of(EmailIntent, octets) == "too-large"
-    assert time.perf_counter() - begin < 0.05
+    octets, took = intent(metadata={"x": "y" * 1_000_000}), []
+    for _ in range(10):
+        begin = time.perf_counter()
+        assert code_of(EmailIntent, octets) == "too-large"
+        took.append(time.perf_counter() - begin)
+    assert min(took) < 0.05  # the best of them: others have the machine, too
 
 
 def test_the_largest_record_is_read() -> None:

@@ -294,7 +294,7 @@ def test_what_cannot_be_weighed_in_time_is_unknown() -> None:
             at.ns.fault(name, "drop")
         began = time.monotonic()
         assert ("unknown", "timeout") == await at.find("gone.example")
-        assert time.monotonic() - began < 1.0
+        assert time.monotonic() - began < 5
 
     run(scenario, HONEST, timeout=0.3)
 
