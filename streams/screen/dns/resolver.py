@@ -19,6 +19,7 @@ from sidestep.streams.errors import without_text
 from sidestep.streams.screen.cache_room import STANDARD
 from sidestep.streams.screen.dns.answer import UNKNOWN_TTL, Answer, Dialogue, Question
 from sidestep.streams.screen.dns.canaries import Canaries
+from sidestep.streams.screen.dns.domain_slots import DomainSlots
 from sidestep.streams.screen.dns.failures import FailedNames
 from sidestep.streams.screen.dns.kept_findings import KeptFinding, KeptFindings
 from sidestep.streams.screen.dns.mx import inquire, unknown
@@ -67,7 +68,7 @@ class Resolver:
         self.outcomes: Counter[tuple[str, str]] = Counter()
         self._upstream = Upstream(system_servers() if servers is None else servers)
         self._timeout = timeout
-        self._slots = asyncio.Semaphore(concurrency)
+        self._slots = DomainSlots(concurrency)
         self._clock = clock
         self._allow_private = allow_private
         self._check_exchanges = check_exchanges
@@ -172,7 +173,7 @@ class Resolver:
 
     async def _look_up(self, domain: str, deadline: float) -> MxFinding:
         # no time limit on the slot: it goes to whoever came first, so those who hold one have to end before we do
-        async with self._slots:
+        async with self._slots.slot(domain):
             return await self._converse(domain, deadline)
 
     async def _converse(self, domain: str, deadline: float) -> MxFinding:

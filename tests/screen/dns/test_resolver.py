@@ -14,6 +14,7 @@ from sidestep.schemas import MxFinding
 from sidestep.streams.errors import SettingsError
 from sidestep.streams.local.nameserver import SMALL_WORLD, NameServer
 from sidestep.streams.screen.dns.answer import UNKNOWN_TTL
+from sidestep.streams.screen.dns.domain_slots import SHARES
 from sidestep.streams.screen.dns.exchanges import LISTED
 from sidestep.streams.screen.dns.resolver import STALE_MAX, Resolver
 
@@ -231,6 +232,27 @@ def test_no_more_than_the_cap_are_under_way() -> None:
             assert (set(), 0, 5) == (done, ns.queries["x.example"], resolver.in_flight)
             await resolver.close()
             await asyncio.gather(finds, fifth)
+
+    asyncio.run(scenario())
+
+
+def test_the_names_of_one_domain_leave_slots_for_others() -> None:
+    """However many names of a silent domain wait: others are looked up meanwhile."""
+
+    async def scenario() -> None:
+        zones = {"*.silent.example": ["MX 10 mx"], "honest.example": ["MX 10 mx.honest.example"]}
+        async with world(zones, concurrency=SHARES, timeout=120.0) as (ns, resolver):
+            names = [f"n{number}.silent.example" for number in range(10 * SHARES)]
+            for name in names:
+                ns.fault(name, "drop")
+            silent = [asyncio.create_task(resolver.find(name)) for name in names]
+            await until(lambda: len(ns.queries) > 0)
+            async with asyncio.timeout(30):
+                assert (await resolver.find("honest.example")).outcome == "yes"
+            assert not any(task.done() for task in silent)
+            await resolver.close()
+            assert {"closed"} == {task.result().reason for task in silent if await asyncio.wait([task])}
+            assert not resolver._slots._shares
 
     asyncio.run(scenario())
 
