@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from sidestep.streams.screen.sources.file import Feed
 from sidestep.streams.settings import Settings
 
 ROOT = Path(__file__).parents[1]
@@ -21,7 +22,7 @@ IN_UNITS = {"_mb": 2**20}
 
 _ROW = re.compile(r"\| .+ \|")
 _BOUND = re.compile(r"([\d,.]+)(?: (\w+))?")
-_PLACE = re.compile(r"`(?:(?P<setting>SIDESTEP_\w+)|(?P<file>\S+\.py) (?P<name>[\w.]+))`")
+_PLACE = re.compile(r"`(?:(?P<setting>SIDESTEP_\w+)|\[feeds\.NAME\] (?P<key>\w+)|(?P<file>\S+\.py) (?P<name>[\w.]+))`")
 
 
 def _rows() -> list[list[str]]:
@@ -41,10 +42,12 @@ def _stated(bound: str) -> float:
 
 def _in_force(place: str) -> float:
     match = _PLACE.fullmatch(place)
-    assert match is not None, f"{place!r}: write `SIDESTEP_SETTING` or `FILE.py NAME`"
+    assert match is not None, f"{place!r}: write `SIDESTEP_SETTING`, `[feeds.NAME] KEY` or `FILE.py NAME`"
     if match["setting"]:
         name = match["setting"].removeprefix("SIDESTEP_").lower()
         return float(getattr(Settings(), name) * IN_UNITS.get(name[-3:], 1))
+    if match["key"]:
+        return float(getattr(Feed(source="x"), match["key"]))
     found: Any = importlib.import_module("sidestep." + match["file"].removesuffix(".py").replace("/", "."))
     for part in match["name"].split("."):
         found = getattr(found, part)
@@ -59,5 +62,5 @@ def test_each_row_says_what_becomes_of_what_is_beyond() -> None:
 
 @pytest.mark.parametrize("row", ROWS, ids=[row[0] for row in ROWS])
 def test_each_figure_is_the_one_in_force(row: list[str]) -> None:
-    """The default of a setting, or the constant that stands in the file named."""
+    """The default of a setting or of a key of the sources file, or the constant that stands in the file named."""
     assert _stated(row[1]) == pytest.approx(_in_force(row[2]))

@@ -21,7 +21,7 @@ from sidestep.streams.screen.sources.feeds.feeds import FOLDER, Feeds
 from sidestep.streams.screen.sources.feeds.fetch import Fetcher, Validators
 from sidestep.streams.screen.sources.feeds.gate import gate
 from sidestep.streams.screen.sources.feeds.last_good import FeedState, LastGood
-from sidestep.streams.screen.sources.feeds.parse import EntryKind, ParsedFeed
+from sidestep.streams.screen.sources.feeds.parse import EntryKind, ParsedFeed, TooMuch
 from sidestep.streams.screen.sources.feeds.refresh import FeedStatus, NoProgress, Refresh
 from sidestep.streams.screen.sources.file import SourcesFile
 from sidestep.streams.settings import Settings, load
@@ -130,7 +130,7 @@ async def _parsed(file: Path, kind: EntryKind) -> ParsedFeed:
             fetched = await Fetcher(Path()).fetch(str(file), Validators(), Path(scratch), FILE_MAX)
             assert fetched is not None
             return read_files(str(file), kind, fetched.files, NoProgress())
-    except FetchFailed as error:
+    except (FetchFailed, TooMuch) as error:
         raise SourcesError(f"{file} can't be read: {error}") from None
 
 

@@ -1,6 +1,6 @@
 """Slots for look-ups under way, of which the names below one registrable domain have a share at most.
 
-Whoever owns a domain can have any number of names below it looked up, each of which keeps silent for as long as we wait.
+Whoever owns a domain can have any number of names below it looked up, each of which keeps silent until we give up.
 """
 
 import asyncio

@@ -55,6 +55,11 @@ class Feed(_Section, frozen=True, forbid_unknown_fields=True, kw_only=True):
     signature: str = ""
     """Location of the signature, which is 64 octets or their 128 hexadecimal digits."""
     max_octets: Annotated[int, Meta(ge=1, le=1_073_741_824)] = 104_857_600
+    max_entries: Annotated[int, Meta(ge=1, le=20_000_000)] = 1_500_000
+    redirects: tuple[str, ...] = ()
+    """Hosts besides its own that the list, its checksum and its signature may be redirected to."""
+    changing: bool = False
+    """Another list each time: how many of its entries are replaced is not looked at."""
 
 
 class Reputation(_Section, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -251,7 +251,7 @@ def test_the_names_of_one_domain_leave_slots_for_others() -> None:
                 assert (await resolver.find("honest.example")).outcome == "yes"
             assert not any(task.done() for task in silent)
             await resolver.close()
-            assert {"closed"} == {task.result().reason for task in silent if await asyncio.wait([task])}
+            assert {"closed"} == {finding.reason for finding in await asyncio.gather(*silent)}
             assert not resolver._slots._shares
 
     asyncio.run(scenario())

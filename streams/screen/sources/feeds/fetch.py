@@ -2,7 +2,7 @@
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
 from hashlib import blake2b
@@ -15,6 +15,7 @@ from yarl import URL
 
 from sidestep.streams.screen.sources.feeds.download import CHUNK, Download, FetchFailed, Gunzip
 from sidestep.streams.screen.sources.feeds.location import is_address, is_local, refusal, without_secrets
+from sidestep.streams.screen.sources.feeds.parse import shown
 
 REDIRECTS = 3
 _REDIRECTED = (301, 302, 303, 307, 308)
@@ -53,32 +54,39 @@ class Fetcher:
         self._tls = tls
 
     async def fetch(
-        self, source: str, validators: Validators, folder: Path, most: int, tell: Tell = lambda _: None
+        self,
+        source: str,
+        validators: Validators,
+        folder: Path,
+        most: int,
+        tell: Tell = lambda _: None,
+        hosts: Collection[str] = (),
     ) -> FetchedFiles | None:
         """The files of `source`, `most` octets altogether; None when `validators` are still theirs.
 
-        Raises FetchFailed. `folder` must be empty and is filled.
+        Raises FetchFailed. `folder` must be empty and is filled. `hosts`: those besides its own that an address may
+        redirect to.
         """
         try:
             if is_address(source):
-                return await self._download(source, validators, folder, most, tell)
+                return await self._download(source, validators, folder, most, tell, hosts)
             return await asyncio.to_thread(_copy, self._base / source, validators, folder, most, tell)
         except OSError as error:
             raise FetchFailed(f"{without_secrets(source)}: {error.strerror or type(error).__name__}") from None
 
-    async def text(self, source: str, folder: Path, most: int) -> bytes:
+    async def text(self, source: str, folder: Path, most: int, hosts: Collection[str] = ()) -> bytes:
         """The octets of a small file beside the list. Raises FetchFailed."""
-        fetched = await self.fetch(source, Validators(), folder, most)
+        fetched = await self.fetch(source, Validators(), folder, most, hosts=hosts)
         if fetched is None or len(fetched.files) != 1:
             raise FetchFailed(f"{without_secrets(source)} is not one file", answered=True)
         return await asyncio.to_thread(fetched.files[0].path.read_bytes)
 
     async def _download(
-        self, source: str, validators: Validators, folder: Path, most: int, tell: Tell
+        self, source: str, validators: Validators, folder: Path, most: int, tell: Tell, hosts: Collection[str]
     ) -> FetchedFiles | None:
         headers = {"Accept-Encoding": "gzip", "User-Agent": "sidestep", **_conditions(validators)}
         try:
-            async with self._answer(source, headers) as response:
+            async with self._answer(source, headers, hosts) as response:
                 if response.status == HTTPStatus.NOT_MODIFIED and validators != Validators():
                     return None
                 _check_status(response.status)
@@ -95,8 +103,13 @@ class Fetcher:
             raise FetchFailed(f"{without_secrets(source)} can't be fetched ({_kind(error)})") from None
 
     @asynccontextmanager
-    async def _answer(self, source: str, headers: Mapping[str, str]) -> AsyncIterator[aiohttp.ClientResponse]:
-        """The answer at the end of the redirects; none of them leads away from https."""
+    async def _answer(
+        self, source: str, headers: Mapping[str, str], hosts: Collection[str]
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """The answer at the end of the redirects; none of them leads away from https, or to a host that is not meant.
+
+        Whoever holds a feed's server could otherwise have us ask what only we can reach.
+        """
         url = URL(source)
         # a proxy from the environment must not be asked for this machine itself
         async with aiohttp.ClientSession(
@@ -112,7 +125,7 @@ class Fetcher:
                     if response.status not in _REDIRECTED:
                         yield response
                         return
-                    url = _target(response)
+                    url = _target(response, URL(source), hosts)
         raise FetchFailed(f"it was redirected more than {REDIRECTS} times")
 
     def _connector(self) -> aiohttp.TCPConnector:
@@ -179,7 +192,7 @@ async def _save(response: aiohttp.ClientResponse, path: Path, label: str, most: 
     return download
 
 
-def _target(response: aiohttp.ClientResponse) -> URL:
+def _target(response: aiohttp.ClientResponse, source: URL, hosts: Collection[str]) -> URL:
     text = response.headers.get("Location", "")
     try:
         target = response.url.join(URL(text))
@@ -187,6 +200,12 @@ def _target(response: aiohttp.ClientResponse) -> URL:
         raise FetchFailed("it was redirected to something that is not an address") from None
     if not text or target.scheme != "https" or refusal(str(target)):
         raise FetchFailed("it was redirected to something else than https://: write the final address", answered=True)
+    if (target.host, target.port) != (source.host, source.port) and target.host not in hosts:
+        raise FetchFailed(
+            f"it was redirected to another host, {shown((target.host or '').encode())}: if that is meant, name it in "
+            "`redirects`, or write the final address",
+            answered=True,
+        )
     return target
 
 

@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from sidestep.streams.screen.address.domain import parents
 from sidestep.streams.screen.lists.mx_providers import serving_many
+from sidestep.streams.screen.sources.feeds.packed import DigestSet, NameSet
 from sidestep.streams.screen.sources.feeds.parse import EntryKind, ParsedFeed, thresholds
 
 
@@ -16,12 +17,18 @@ class GateFaults(Struct, frozen=True):
     unsound: tuple[str, ...] = ()
     """Faults that nobody can overrule."""
     resized: str = ""
-    """Fault that a person who has looked at the list can overrule."""
+    replaced: str = ""
+    """Faults that a person who has looked at the list can overrule."""
+
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """The faults that a person can overrule."""
+        return tuple(filter(None, (self.resized, self.replaced)))
 
     @property
     def sentences(self) -> tuple[str, ...]:
         """The faults, all of them."""
-        return (*self.unsound, self.resized) if self.resized else self.unsound
+        return (*self.unsound, *self.doubts)
 
 
 def gate(parsed: ParsedFeed, kind: EntryKind, previous: int | None, large: Collection[str]) -> GateFaults:
@@ -43,6 +50,20 @@ def resized(size: int, previous: int) -> str:
     if not previous or abs(size - previous) <= previous * share:
         return ""
     return f"{size} entries instead of {previous}: changed by more than {'a third' if share * 3 == 1 else share}"
+
+
+def replaced(before: NameSet | DigestSet, now: NameSet | DigestSet) -> str:
+    """The sentence against a feed most of whose entries are others than before; "" for one that may be taken.
+
+    Whoever holds the server of a list may change every line of it and keep its size, to which `resized` says nothing.
+    """
+    share = Fraction(thresholds()["gone_share"])
+    if len(before) < thresholds()["gone_least"]:
+        return ""
+    gone = sum(entry not in now for entry in before)
+    if gone <= len(before) * share:
+        return ""
+    return f"{gone} of {len(before)} entries are gone: more than {'half' if share * 2 == 1 else share}"
 
 
 def _unreadable(parsed: ParsedFeed) -> Iterator[str]:

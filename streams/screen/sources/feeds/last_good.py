@@ -43,6 +43,8 @@ class FeedState(Struct, frozen=True):
     """Of the source's files."""
     digest: str = ""
     """BLAKE2b of the form's file."""
+    serial: int = 0
+    """Of the form's list, where it is signed and has one."""
     validators: Validators = Validators()
     terms: str = ""
     """Terms on which the form was taken, see location.terms."""

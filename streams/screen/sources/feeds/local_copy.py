@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from sidestep.streams.errors import without_text
 from sidestep.streams.screen.sources.feeds.book import FeedForm
-from sidestep.streams.screen.sources.feeds.candidate import Candidate, candidate
+from sidestep.streams.screen.sources.feeds.candidate import Candidate, Previous, candidate
 from sidestep.streams.screen.sources.feeds.download import FetchFailed
 from sidestep.streams.screen.sources.feeds.fetch import Fetcher, Validators
 from sidestep.streams.screen.sources.feeds.last_good import FeedState, LastGood
@@ -25,7 +25,7 @@ log = logging.getLogger("sidestep.streams.screen.sources.feeds")
 FIRST_RETRY = 30.0
 """Seconds after a first failure; each further one doubles it, up to the feed's own interval."""
 
-NOT_ITS_SIZE = "to take it nevertheless: sidestep lists refresh --accept {}"
+TAKE_IT = "to take it nevertheless: sidestep lists refresh --accept {}"
 
 
 class FeedContext(Struct, frozen=True):
@@ -101,10 +101,9 @@ class LocalCopy:
     async def _attempt(self, progress: RefreshProgress, accept: bool) -> Refresh:
         try:
             with self._last_good.scratch() as scratch:
-                size = self.form.size if self.form else None
                 fetcher, large = self._context.fetcher, self._context.large
                 found = await candidate(
-                    self.name, self.feed, self._validators(), size, large, fetcher, scratch, progress
+                    self.name, self.feed, self._validators(), self._previous(), large, fetcher, scratch, progress
                 )
                 return await self._weigh(found, accept)
         except FetchFailed as error:
@@ -124,26 +123,35 @@ class LocalCopy:
         if found.form is None:
             return await self._note("refused", found.faults.sentences, octets=found.octets)
         if self._in_place() and self.form and found.form.version == self.form.version:
-            return await self._note("unchanged", found.left_out, found.validators, found.octets)
-        if found.faults.resized and not accept:
-            why = (found.faults.resized, NOT_ITS_SIZE.format(self.name))
+            return await self._note("unchanged", found.left_out, found, found.octets)
+        if found.faults.doubts and not accept:
+            why = (*found.faults.doubts, TAKE_IT.format(self.name))
             return await self._note("refused", why, octets=found.octets)
         return await self._take(found, found.form)
 
     async def _take(self, found: Candidate, form: FeedForm) -> Refresh:
         state = self._noted(FeedState(), "taken", found.left_out)
-        state = replace(state, validators=found.validators, octets=found.octets, taken_at=state.checked_at)
+        state = replace(
+            state,
+            validators=found.validators,
+            octets=found.octets,
+            serial=found.serial,
+            taken_at=state.checked_at,
+        )
         self._state = await asyncio.to_thread(self._last_good.take, state, form, found.entries)
         self._stamp, self.form = self._last_good.stamp(), form
         return Refresh(self.name, "taken", found.left_out, form.size, form.version, found.octets)
 
     async def _note(
-        self, outcome: RefreshOutcome, why: tuple[str, ...] = (), validators: Validators | None = None, octets: int = 0
+        self, outcome: RefreshOutcome, why: tuple[str, ...] = (), same: Candidate | None = None, octets: int = 0
     ) -> Refresh:
-        """Write down an attempt that changes no entries. A form that another process took meanwhile stays."""
+        """Write down an attempt that changes no entries. A form that another process took meanwhile stays.
+
+        `same`: a candidate with the entries of the form in use.
+        """
         state = self._noted(await asyncio.to_thread(self._last_good.state), outcome, why)
-        if validators is not None and self.form and state.version == self.form.version:
-            state = replace(state, validators=validators)
+        if same is not None and self.form and state.version == self.form.version:
+            state = replace(state, validators=same.validators, serial=same.serial)
         await self._write(state)
         size, version = (self.form.size, self.form.version) if self.form else (0, "")
         return Refresh(self.name, outcome, why, size, version, octets)
@@ -186,6 +194,12 @@ class LocalCopy:
         """The validators to ask with: only a form at hand that was taken on today's terms may be called unchanged."""
         state = self._known()
         return state.validators if self._in_place() and state.terms == terms(self.feed) else Validators()
+
+    def _previous(self) -> Previous:
+        """The form in use, and the serial that a list on today's terms may not fall behind."""
+        state = self._known()
+        same = self._in_place() and state.terms == terms(self.feed)
+        return Previous(self.form, same, state.serial if same else 0)
 
     def _in_place(self) -> bool:
         """Does the form in use also stand on disk? Somebody may have emptied the folder."""

@@ -14,7 +14,7 @@ from heapq import merge
 from importlib.resources import files
 from ipaddress import ip_address
 from itertools import groupby
-from typing import Any, Literal
+from typing import Any, BinaryIO, Literal
 
 from msgspec import Struct
 
@@ -30,6 +30,11 @@ WIDTHS = {"sha256": 32, "sha1": 20, "md5": 16}
 
 _LOOKED_AT = 400  # octets of a line that is shown: enough for an address that begins within what is
 _TELL_EVERY = 20_000  # lines
+_CHECK_EVERY = 500  # lines
+ENTRIES_MOST = 20_000_000
+"""Entries of a feed, whatever the sources file says."""
+
+_SKIPPED_AT_ONCE = 65_536  # octets of a line that is too long
 _RUN = 20_000  # entries
 _HEXADECIMAL = re.compile(r"[0-9a-fA-F]+\Z")
 _COMMENT = re.compile(r"[#;].*")
@@ -42,6 +47,10 @@ twice."""
 
 class UnreadableLine(ValueError):
     """A line that can't be read: its fault, as the end of a sentence that begins with the line."""
+
+
+class TooMuch(ValueError):
+    """A feed that is not read to its end: why, as a sentence."""
 
 
 class ParsedFeed(Struct, frozen=True):
@@ -63,9 +72,17 @@ def thresholds() -> dict[str, Any]:
 
 
 def read(
-    parts: Iterable[tuple[str, Iterable[bytes]]], kind: EntryKind, tell: Callable[[int], None] = lambda _: None
+    parts: Iterable[tuple[str, Iterable[bytes]]],
+    kind: EntryKind,
+    tell: Callable[[int], None] = lambda _: None,
+    most: int = ENTRIES_MOST,
+    check: Callable[[], None] = lambda: None,
 ) -> ParsedFeed:
-    """The entries in the files of a feed. `parts`: name and lines of each file; `tell` hears of the lines so far."""
+    """The entries in the files of a feed. `parts`: name and lines of each file; `tell` hears of the lines so far.
+
+    `most`: entries, and lines that are neither blank nor comments; `check` is called often and may raise TooMuch.
+    Raises TooMuch.
+    """
     reader = _READERS[kind]
     entries: list[Any] = []
     examples: list[str] = []
@@ -81,7 +98,11 @@ def read(
             if len(examples) < thresholds()["examples"]:
                 said = shown(octets) if kind in NAMES else "what stands there"
                 examples.append(f"{name} line {number}: {said} {error}")
-        if lines % _TELL_EVERY == 0:
+        if max(lines, len(entries)) > most:
+            raise TooMuch(f"it has more than max_entries = {most}")
+        if number % _CHECK_EVERY == 0:
+            check()
+        if number % _TELL_EVERY == 0:
             tell(lines)
     return ParsedFeed(_unique(entries), lines, unreadable, tuple(examples))
 
@@ -90,6 +111,15 @@ def _numbered(parts: Iterable[tuple[str, Iterable[bytes]]]) -> Iterator[tuple[st
     for name, lines in parts:
         for number, octets in enumerate(lines, 1):
             yield name, number, octets
+
+
+def lines_of(file: BinaryIO, most: int) -> Iterator[bytes]:
+    """The lines of a file, of each no more than shows that it has more than `most` octets."""
+    while line := file.readline(most + 1):
+        yield line
+        rest = line if len(line) > most else b""
+        while rest and not rest.endswith(b"\n"):
+            rest = file.readline(_SKIPPED_AT_ONCE)
 
 
 def shown(octets: bytes, most: int = 60) -> str:

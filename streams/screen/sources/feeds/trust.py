@@ -9,6 +9,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 _CHECKSUM = re.compile(r"\\?([0-9a-fA-F]{64})(?: [ *](.*))?\Z")
 SIGNATURE_OCTETS = 64
 
+SERIAL_WITHIN = 4_096
+"""Octets from the beginning of a file in which its serial is looked for."""
+_SERIAL = re.compile(rb"^[#;][ \t]*serial:[ \t]*(\d{1,18})[ \t\r]*$", re.MULTILINE | re.IGNORECASE)
+
 
 def checksum_fault(published: bytes, file_name: str, actual: str) -> str:
     """The fault of a checksum, as a sentence; "" for none.
@@ -36,6 +40,23 @@ def signature_fault(content: bytes, signature: bytes, public_key: str) -> str:
     except (InvalidSignature, ValueError):
         return "the signature was not made with the public key over these octets"
     return ""
+
+
+def serial_of(content: bytes) -> int:
+    """The serial of a list, the number in a comment `# serial: 2026112701` near its beginning; 0: there is none."""
+    found = _SERIAL.search(content[:SERIAL_WITHIN])
+    return int(found[1]) if found else 0
+
+
+def older(serial: int, previous: int) -> str:
+    """The sentence against a list whose serial is smaller than that of the form in use; "" for none.
+
+    A signature says who has made a list and not when: whoever holds the server could go on giving an old one.
+    """
+    if serial >= previous:
+        return ""
+    what = f"its serial is {serial}" if serial else "it has no serial"
+    return f"{what}, and that of the form in use is {previous}: an older list"
 
 
 def _line(text: str) -> re.Match[str] | None:

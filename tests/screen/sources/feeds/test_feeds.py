@@ -24,6 +24,7 @@ from cryptography.x509.oid import NameOID
 from sidestep.streams.errors import SourcesError
 from sidestep.streams.screen.address.parse import parse as address
 from sidestep.streams.screen.lists.shipped import fingerprint
+from sidestep.streams.screen.sources.feeds import candidate
 from sidestep.streams.screen.sources.feeds.download import CHUNK, FetchFailed, Gunzip
 from sidestep.streams.screen.sources.feeds.feeds import Feeds
 from sidestep.streams.screen.sources.feeds.fetch import Fetcher, Validators
@@ -436,6 +437,120 @@ def test_gzip_and_redirects_are_followed(world: Callable[[Scenario], None]) -> N
         w.site.pages["/list.txt"] = answering(b"".join(parts), Content_Encoding="gzip")
         w.site.pages["/moved"] = answering(status=301, Location="/list.txt")
         assert Refresh("own", "taken", (), 3, VERSION, len(LIST)) == await w.refresh(source=f"{w.site.base}/moved")
+
+    world(scenario)
+
+
+def test_redirects_stay_on_the_host_unless_others_are_named(world: Callable[[Scenario], None]) -> None:
+    """Whoever holds a feed's server has us ask nobody else: neither what only we can reach, nor another port here."""
+
+    async def scenario(w: World) -> None:
+        async def inside(request: web.BaseRequest) -> web.Response:
+            raise AssertionError("nobody asks there")
+
+        elsewhere = w.site.base.replace("localhost", "127.0.0.1")
+        w.site.pages["/inside"] = inside
+        w.site.pages["/moved"] = answering(status=302, Location=f"{elsewhere}/inside")
+        found = await w.refresh(source=f"{w.site.base}/moved")
+        assert (found.outcome, found.sound) == ("failed", False)
+        assert "redirected to another host, '127.0.0.1'" in found.why[0]
+        w.site.pages["/port"] = answering(status=302, Location="https://localhost:1/inside")
+        assert "redirected to another host" in (await w.refresh(source=f"{w.site.base}/port")).why[0]
+        w.site.pages["/sig"] = answering(status=302, Location=f"{elsewhere}/inside")
+        found = await w.refresh(signature=f"{w.site.base}/sig", public_key=PUBLIC)
+        assert "redirected to another host" in found.why[0]
+        w.site.pages["/moved"] = answering(status=302, Location=f"{elsewhere}/list.txt")
+        found = await w.refresh(source=f"{w.site.base}/moved", redirects=("127.0.0.1",))
+        assert "taken" == found.outcome
+
+    world(scenario)
+
+
+@pytest.mark.parametrize(
+    ("page", "options", "why"),
+    [
+        (LIST + "a.example\n", {"max_entries": 3}, "it has more than max_entries = 3"),
+        ("not a domain\n" * 4, {"max_entries": 3}, "it has more than max_entries = 3"),
+        ("0.0.0.0 a.example b.example c.example d.example\n", {"max_entries": 3}, "it has more than max_entries = 3"),
+        ("\n" * 1_000, {}, "reading it takes longer than 0 s"),
+        ("# what is no entry\n" * 1_000, {}, "reading it takes longer than 0 s"),
+    ],
+)
+def test_a_list_without_end_is_not_read_to_its_end(
+    world: Callable[[Scenario], None], monkeypatch: pytest.MonkeyPatch, page: str, options: dict[str, Any], why: str
+) -> None:
+    """Neither its entries nor the time for lines that are none are the publisher's to decide."""
+
+    async def scenario(w: World) -> None:
+        feeds = w.feeds()
+        await w.refresh(feeds)
+        w.site.pages["/list.txt"] = page.encode()
+        if not options:
+            monkeypatch.setattr(candidate, "PARSE_SECONDS", 0.0)
+        found = await w.refresh(**options)
+        assert ("refused", (why,), 3) == (found.outcome, found.why, found.entries)
+
+    world(scenario)
+
+
+def test_a_list_of_others_is_refused_although_its_size_is_the_same(world: Callable[[Scenario], None]) -> None:
+    """Until somebody has looked at it, or where it is known to be another one each time."""
+
+    def page(first: int) -> bytes:
+        return "".join(f"d{number}.example\n" for number in range(first, first + 100)).encode()
+
+    async def scenario(w: World) -> None:
+        w.site.pages["/list.txt"] = page(0)
+        await w.refresh()
+        w.site.pages["/list.txt"] = page(50)
+        assert "taken" == (await w.refresh()).outcome
+        w.site.pages["/list.txt"] = page(101)
+        found = await w.refresh()
+        assert ("refused", "51 of 100 entries are gone: more than half") == (found.outcome, found.why[0])
+        assert "sidestep lists refresh --accept own" in found.why[1]
+        assert "taken" == (await w.refresh(changing=True)).outcome
+        w.site.pages["/list.txt"] = page(500)
+        assert "taken" == (await w.refresh(accept=True)).outcome
+
+    world(scenario)
+
+
+def test_hashes_of_others_are_refused_likewise(world: Callable[[Scenario], None]) -> None:
+    """What the entries are makes no difference; another source is another list."""
+
+    def page(first: int) -> bytes:
+        return "".join(
+            f"{hashlib.sha256(bytes([number])).hexdigest()}\n" for number in range(first, first + 40)
+        ).encode()
+
+    async def scenario(w: World) -> None:
+        w.site.pages["/list.txt"] = page(0)
+        await w.refresh(kind="sha256")
+        w.site.pages["/list.txt"] = w.site.pages["/other.txt"] = page(100)
+        assert "40 of 40 entries are gone: more than half" == (await w.refresh(kind="sha256")).why[0]
+        assert "taken" == (await w.refresh(kind="sha256", source=f"{w.site.base}/other.txt")).outcome
+
+    world(scenario)
+
+
+def test_an_older_list_is_refused_although_its_signature_is_right(world: Callable[[Scenario], None]) -> None:
+    """A serial in what is signed never goes back, and does not get lost; where there is none nothing is known."""
+
+    async def scenario(w: World) -> None:
+        async def given(first_line: str, accept: bool = False) -> tuple[str, str]:
+            w.site.pages["/list.txt"] = content = f"{first_line}\n{LIST}".encode()
+            w.site.pages["/sig"] = KEY.sign(content)
+            found = await w.refresh(signature=f"{w.site.base}/sig", public_key=PUBLIC, accept=accept)
+            return found.outcome, "; ".join(found.why)
+
+        assert ("taken", "") == await given("# of yesterday")
+        assert ("unchanged", "") == await given("# serial: 7")
+        assert ("unchanged", "") == await given("; Serial: 9")
+        older = "its serial is 8, and that of the form in use is 9: an older list"
+        assert ("refused", older) == await given("# serial: 8")
+        assert ("refused", older) == await given("# serial: 8", accept=True)
+        assert "it has no serial" in (await given("# of yesterday"))[1]
+        assert ("unchanged", "") == await given("# serial: 9")
 
     world(scenario)
 

@@ -1,6 +1,7 @@
 """Lines of feeds, the quality gate, the packed sets and the book: everything that asks nobody."""
 
 import hashlib
+from io import BytesIO
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from sidestep.streams.screen.lists.shipped import fingerprint
 from sidestep.streams.screen.sources.feeds.book import FeedBook, compiled
 from sidestep.streams.screen.sources.feeds.gate import gate
 from sidestep.streams.screen.sources.feeds.packed import DigestSet, NameSet
-from sidestep.streams.screen.sources.feeds.parse import WIDTHS, ParsedFeed, read
+from sidestep.streams.screen.sources.feeds.parse import WIDTHS, ParsedFeed, lines_of, read, thresholds
 from sidestep.streams.screen.sources.feeds.trust import checksum_fault
 from sidestep.streams.screen.sources.file import Feed
 
@@ -279,3 +280,19 @@ def test_checksum_files(published: str, fault: str) -> None:
     said = checksum_fault(published.encode(), "list.txt", SHA)
     assert bool(fault) == bool(said)
     assert fault in said
+
+
+@given(st.lists(st.binary(max_size=12)), st.integers(1, 5), st.sampled_from([b"", b"\n"]))
+def test_lines_are_those_of_the_file_cut_where_they_are_too_long(lines: list[bytes], most: int, end: bytes) -> None:
+    """However long one is, the next one begins where it should, and no more of it is held than shows its fault."""
+    content = b"\n".join(lines) + end
+    whole = list(BytesIO(content))
+    cut = list(lines_of(BytesIO(content), most))
+    assert [line[: most + 1] for line in whole] == cut
+
+
+def test_a_line_that_is_all_of_the_file_is_skipped() -> None:
+    """Not held in memory; what comes behind it is read."""
+    content = b"x" * 1_000_000 + b"\nb.example\n"
+    found = read([("list", lines_of(BytesIO(content), thresholds()["line_max"]))], "domains")
+    assert (["b.example"], 2, 1) == (found.entries, found.lines, found.unreadable)
