@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from sidestep.schemas.codec import MAX_RECORD, ContractError, decode, encode
 from sidestep.schemas.feedback import Bounce, Engagement
+from sidestep.schemas.framed import innermost
 from sidestep.schemas.intents import ATTEMPT_MAX, CLAIMED, EARLIEST, EmailIntent, Id, ServiceName
 
 Feedback = Bounce | Engagement
@@ -78,11 +79,13 @@ def read_intent(value: bytes | None, now: float) -> EmailIntent:
 
 
 def read_sender(value: bytes | None) -> Sender | None:
-    """Of octets that are no intent: who has sent them, as far as id and service keep to the contract; else None."""
-    if value is None or len(value) > MAX_RECORD:
+    """Of octets that are no intent: who has sent them, as far as id and service keep to the contract, inside of a frame
+    too; else None."""
+    inside = innermost(value) if value is not None and len(value) <= MAX_RECORD else None
+    if inside is None:
         return None
     try:
-        found = _loose.decode(value)
+        found = _loose.decode(inside)
         _printable("id", found.id)
         _printable("service", found.service)
         _not_reserved(found.service)
@@ -94,9 +97,10 @@ def read_sender(value: bytes | None) -> Sender | None:
 
 def read_service(value: bytes | None) -> str:
     """Of octets that are no record of ours: the service that they name, which nothing proves; empty where none can be
-    read."""
+    read. Inside of a frame too."""
+    inside = innermost(value) if value is not None and len(value) <= MAX_RECORD else None
     try:
-        return _named.decode(value).service if value is not None and len(value) <= MAX_RECORD else ""
+        return _named.decode(inside).service if inside is not None else ""
     except (ValueError, RecursionError):
         return ""
 

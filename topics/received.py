@@ -4,12 +4,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from sidestep.schemas import Bounce, EmailIntent, Engagement
 from sidestep.schemas.codec import ContractError, decode
+from sidestep.schemas.framed import frames
 from sidestep.topics.catalog import BY_NAME
 from sidestep.topics.headers import UnreadableHeaders, headers_of
 
 if TYPE_CHECKING:  # what was received can be looked at without Kafka's client
     from confluent_kafka import Message
+
+FRAMED = (EmailIntent, Bounce, Engagement)
+"""What others write, and may put into frames."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +72,14 @@ def _value(topic: str, octets: bytes | None) -> Any:
     try:
         return decode(entry.schema, octets)
     except ContractError as error:
-        return Unreadable(error.code, str(error), octets)
+        fault = Unreadable(error.code, str(error), octets)
+    found = frames(octets) if entry.schema in FRAMED else []
+    if not found:
+        return fault
+    try:
+        return decode(entry.schema, found[-1].value)
+    except ContractError as error:
+        return Unreadable(error.code, f"in {found[-1].frame}: {error}", octets)
 
 
 def octets_of(value: bytes | str | None) -> bytes | None:

@@ -10,6 +10,7 @@ from msgspec import MsgspecError, json
 
 from sidestep.schemas import EmailIntent, IntentEvidence
 from sidestep.schemas.codec import ContractError, decode, decode_evidence
+from sidestep.schemas.framed import innermost
 from sidestep.streams.audit.beginning import LogSnapshots
 from sidestep.streams.decide.tables import IdRow
 from sidestep.streams.errors import LedgerError, NoPolicy, SnapshotNeeded, UnknownEngine
@@ -228,7 +229,7 @@ class _Explainer:
             for record in shelf.between(shelf.start, shelf.end):
                 if _names(record.value, self._asked.wanted):
                     try:
-                        intent = decode(EmailIntent, record.value)
+                        intent = decode(EmailIntent, innermost(record.value))
                     except ContractError:
                         continue
                     if self._is_asked(intent.service, intent.id, intent.attempt):

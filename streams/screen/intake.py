@@ -7,9 +7,10 @@ something that must not count (a vacation note, a test) gives nothing; what says
 
 from typing import NamedTuple
 
-from sidestep.schemas import Bounce, Engagement
-from sidestep.schemas.codec import ContractError, encode
-from sidestep.schemas.reading import Feedback, read_own_feedback
+from sidestep.schemas import Bounce, EmailIntent, Engagement
+from sidestep.schemas.codec import MAX_RECORD, ContractError, encode
+from sidestep.schemas.framed import Framed, frames, why_unframed
+from sidestep.schemas.reading import Feedback, read_intent, read_own_feedback
 from sidestep.streams.screen.feedback.outcome import TOO_MANY_EVENTS, UNKNOWN_PROVIDER, Outcome, to_feedback
 from sidestep.streams.screen.feedback.parse import parse
 from sidestep.streams.screen.feedback.unknown import (
@@ -41,6 +42,17 @@ class ReadFeedback(NamedTuple):
     forms: list[FeedbackForm]
 
 
+def read_framed_intent(value: bytes | None, fault: ContractError, now: float) -> EmailIntent:
+    """The intent in a value's frame. `fault`: why the value itself is none. Raises ContractError."""
+    found = frames(value) if value is not None and len(value) <= MAX_RECORD else []
+    if not found:
+        raise ContractError(fault.code, why_unframed(value) or str(fault))
+    try:
+        return read_intent(found[-1].value, now)
+    except ContractError as error:
+        raise _in_frame(found[-1], error) from None
+
+
 def read_feedback(value: bytes | None, kind: type[Feedback], form: str, now: float) -> list[Feedback]:
     """The events of `read_forms`."""
     return read_forms(value, kind, form, now).events
@@ -49,6 +61,22 @@ def read_feedback(value: bytes | None, kind: type[Feedback], form: str, now: flo
 def read_forms(value: bytes | None, kind: type[Feedback], form: str, now: float) -> ReadFeedback:
     """Octets -> events. `kind`: what the topic is for, `form`: the content type, "" if not known. Raises
     ContractError."""
+    found = frames(value)
+    if not found:
+        return _read_unframed(value, kind, form, now)
+    try:
+        return _read_unframed(found[-1].value, kind, found[-1].form, now)
+    except ContractError as error:
+        raise _in_frame(found[-1], error) from None
+
+
+def _in_frame(inside: Framed, error: ContractError) -> ContractError:
+    return ContractError(error.code, f"in {inside.frame}: {error}")
+
+
+def _read_unframed(value: bytes | None, kind: type[Feedback], form: str, now: float) -> ReadFeedback:
+    if why := why_unframed(value):
+        raise ContractError("not-json", why)
     foreign = value is not None and is_foreign_octets(value)
     try:
         own = read_own_feedback(value, kind, now)

@@ -5,9 +5,9 @@ from sidestep.schemas import EmailIntent
 from sidestep.schemas.codec import MAX_RECORD, ContractError
 from sidestep.schemas.reading import Feedback, read_intent
 from sidestep.streams.runtime.record import Record
-from sidestep.streams.screen.intake import ReadFeedback, read_forms
+from sidestep.streams.screen.intake import ReadFeedback, read_forms, read_framed_intent
 from sidestep.streams.screen.provenance import Provenance, complete, door_of, header_of
-from sidestep.streams.screen.repeated import repeats_member
+from sidestep.streams.screen.repeated import repeats_in_frame, repeats_member
 from sidestep.streams.screen.signers import TopicSigners
 
 
@@ -15,9 +15,13 @@ def read_proved_intent(record: Record, check: TopicSigners, now: float) -> tuple
     """An intent, and the id of the key that proves its service; "" where nothing does. Raises ContractError."""
     proof = check.look(record, now)
     value = record.value()
-    intent = read_intent(value, now)
+    framed = False
+    try:
+        intent = read_intent(value, now)
+    except ContractError as error:
+        intent, framed = read_framed_intent(value, error, now), True
     proved = check.prove(proof, intent.service, intent.stream)
-    if proved and value is not None and repeats_member(value, intent):
+    if proved and value is not None and (repeats_in_frame(value) if framed else repeats_member(value, intent)):
         raise _repeated()
     return intent, proved
 
@@ -36,7 +40,7 @@ def read_proved_feedback(
         return events, Provenance(door=door_of(record), forms=tuple(forms))
     proof = check.look(record, now)
     somebody = proof.key is not None or proof.owner is not None
-    if somebody and value is not None and len(value) <= MAX_RECORD and repeats_member(value):
+    if somebody and value is not None and len(value) <= MAX_RECORD and repeats_in_frame(value):
         raise _repeated()
     events, forms = _read(record, kind, now)
     proofs = {check.prove(proof, event.service) for event in events}

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from sidestep.schemas.codec import encode
+from sidestep.schemas.framed import frames
 
 _decode = msgspec.json.Decoder().decode
 
@@ -27,6 +28,11 @@ def repeats_member(value: bytes, model: msgspec.Struct | None = None) -> bool:
         return encode(_decode(value)).count(b'"') != marks
     except (msgspec.DecodeError, RecursionError):
         return False
+
+
+def repeats_in_frame(value: bytes) -> bool:
+    """The same of a value that may have a frame, and of what is in it."""
+    return any(map(repeats_member, (value, *(inside.value for inside in frames(value)))))
 
 
 def _goes_through(value: bytes) -> bool:

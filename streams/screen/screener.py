@@ -22,6 +22,7 @@ from sidestep.streams.screen.examiner import Examiner
 from sidestep.streams.screen.feedback.reasons import Reasons
 from sidestep.streams.screen.findings import Findings
 from sidestep.streams.screen.formers import Formers
+from sidestep.streams.screen.intake import read_framed_intent
 from sidestep.streams.screen.keys import Keys
 from sidestep.streams.screen.lists.domain_facts import DomainBook
 from sidestep.streams.screen.parking import CarPark, Parked
@@ -175,7 +176,11 @@ class Screener:
     def _read_intent(self, record: Record, recent: RecentIds, screened: Screened, now: float) -> ReadIntent:
         claimed = False
         if screened.check is None:
-            intent, proved = read_intent(record.value(), now), ""
+            value, proved = record.value(), ""
+            try:
+                intent = read_intent(value, now)
+            except ContractError as error:
+                intent = read_framed_intent(value, error, now)
         else:
             intent, proved = read_proved_intent(record, screened.check, now)
             claimed = not proved and screened.check.can_prove(intent.service)

@@ -10,7 +10,7 @@ from sidestep.schemas.codec import ContractError
 from sidestep.schemas.reading import Sender, read_sender
 from sidestep.streams.runtime.record import Record
 from sidestep.streams.screen.keys import Keys
-from sidestep.streams.screen.repeated import repeats_member
+from sidestep.streams.screen.repeated import repeats_in_frame
 from sidestep.streams.screen.signers import REASONS, TopicSigners
 
 UNREADABLE = "unreadable"
@@ -33,7 +33,7 @@ def unreadable_evidence(
             proved = check.prove(check.look(record, now), sender.service)
         except ContractError:
             return None
-        if proved and repeats_member(value):
+        if proved and repeats_in_frame(value):
             return None
         claimed = not proved and check.can_prove(sender.service)
     key = keys.unreadable(sender.service, sender.id, bool(proved), sender.test, value)
