@@ -9,6 +9,8 @@ import click
 
 from sidestep.schemas import Bounce
 from sidestep.schemas.codec import ContractError
+from sidestep.schemas.framed import frames
+from sidestep.streams.commands.weighed import explained_lines, explanation
 from sidestep.streams.screen.feedback.classify import FILES, Classifier, compiled, shipped_texts
 from sidestep.streams.screen.feedback.lint import every_rule, problems
 from sidestep.streams.screen.feedback.outcome import Outcome
@@ -24,18 +26,23 @@ ALSO = ("final_recipient", "code", "event", "id", "intent_id", "service", "rule"
 @click.command()
 @click.argument("messages", metavar="FILE...", type=click.File("rb"), nargs=-1, required=True)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object an outcome.")
+@click.option("--explain", is_flag=True, help="Also what spoke for a reason, in the order in which it was weighed.")
 @click.option("--content-type", default="", help="How the files are to be read; otherwise their shape tells.")
-def parse_feedback(messages: tuple[IO[bytes], ...], as_json: bool, content_type: str) -> None:
+def parse_feedback(messages: tuple[IO[bytes], ...], as_json: bool, explain: bool, content_type: str) -> None:
     """Read each FILE (- is standard input): a delivery report, a complaint, a bounce in any words, or a webhook body.
 
     Asks no broker and changes nothing. kind is bounce, complaint, trap, delivered, engagement or none. The exit code is
-    1 where Screen could make nothing of a file, which would be a dead letter then; standard error says why.
+    1 where Screen could make nothing of a file, which would be a dead letter then; standard error says why. --explain:
+    below each outcome what was looked at, and each rule that holds, with the line of its file, in the order in which
+    they are weighed; > is before the one that decided.
     """
     unread = False
     for message in messages:
         name, octets = getattr(message, "name", "-"), message.read()
-        for outcome in parse(octets, content_type):
-            click.echo(_json_line(name, outcome) if as_json else _text_line(name, outcome))
+        inside = frames(octets)
+        for outcome in parse(inside[-1].value, inside[-1].form) if inside else parse(octets, content_type):
+            for line in _json_lines(name, outcome, explain) if as_json else _text_lines(name, outcome, explain):
+                click.echo(line)
         try:
             read_feedback(octets, Bounce, content_type, time.time())
         except ContractError as error:
@@ -45,8 +52,13 @@ def parse_feedback(messages: tuple[IO[bytes], ...], as_json: bool, content_type:
         raise SystemExit(1)
 
 
-def _json_line(name: str, outcome: Outcome) -> str:
-    return json_line({"file": name} | {field: getattr(outcome, field) for field in (*SHOWN, *ALSO)})
+def _json_lines(name: str, outcome: Outcome, explain: bool) -> list[str]:
+    fields = {"file": name} | {field: getattr(outcome, field) for field in (*SHOWN, *ALSO)}
+    return [json_line(fields | (explanation(outcome) if explain else {}))]
+
+
+def _text_lines(name: str, outcome: Outcome, explain: bool) -> list[str]:
+    return [_text_line(name, outcome), *(explained_lines(outcome) if explain else [])]
 
 
 def _text_line(name: str, outcome: Outcome) -> str:

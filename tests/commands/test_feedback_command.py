@@ -50,6 +50,45 @@ def test_a_line_tells_what_happened_and_to_which_intent() -> None:
     assert 0 == done.exit_code
 
 
+def test_explain_tells_what_was_weighed() -> None:
+    """Below the outcome: what was looked at, what decided, what else spoke for a reason, with file and line."""
+    done = CliRunner().invoke(parse_feedback, ["--explain", "-"], input=BODY)
+    outcome, looked_at, decided, *others = done.output.splitlines()
+    assert "bounce kuro@example.net userunknown hard recipient 5.1.1" in outcome
+    assert f"    looked at: status 5.1.1, reply 550, command RCPT, kind smtp; {SAID}" == looked_at
+    assert decided.startswith("  >  1  userunknown")
+    assert ".toml:" in decided
+    assert any("status 5.1.1" in line and "statuses.toml:" in line for line in (decided, *others))
+    assert "nothing" == others[-1].split()[-1]
+
+
+def test_explain_is_for_programs_too() -> None:
+    """With all fields of what it would say without."""
+    plain, explained = (
+        json.loads(CliRunner().invoke(parse_feedback, ["--json", *more, "-"], input=BODY).output)
+        for more in ((), ("--explain",))
+    )
+    assert plain == {name: value for name, value in explained.items() if name not in ("looked_at", "weighed")}
+    first = explained["weighed"][0]
+    assert {"reason": "userunknown", "words": "reply", "decided": True}.items() <= first.items()
+    assert (plain["rule"], SAID) == (first["rule"], explained["looked_at"]["text"])
+
+
+def test_explain_says_where_nothing_was_weighed() -> None:
+    """What is no bounce has no reason."""
+    opened = '[{"event": "open", "email": "ada@example.org", "sg_event_id": "1", "sg_message_id": "m"}]'
+    done = CliRunner().invoke(parse_feedback, ["--explain", "-"], input=opened)
+    assert done.output.endswith("    nothing was weighed: its form says what it is\n")
+
+
+def test_what_is_in_a_frame_is_read() -> None:
+    """As Screen does."""
+    framed = b"\0\0\0\0\7" + BODY.encode()
+    done = CliRunner().invoke(parse_feedback, ["-"], input=framed)
+    assert "bounce kuro@example.net userunknown hard recipient 5.1.1" in done.output
+    assert 0 == done.exit_code
+
+
 @pytest.mark.parametrize(
     ("octets", "why"),
     [

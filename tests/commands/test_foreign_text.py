@@ -297,9 +297,13 @@ def test_lines_for_programs_steer_no_terminal(command: str) -> None:
 
 def test_parse_feedback_steers_no_terminal() -> None:
     """Whatever stands in a webhook's body, and in the name of its file; with --json all of it comes back."""
-    body = json.dumps({"RecordType": "Bounce", "Type": "HardBounce", "Email": f"x{EVIL}@d.example", "Details": EVIL})
-    _assert_tame(_run("parse-feedback", "-", text=body, code=1).output)
-    said = _run("parse-feedback", "--json", "-", text=body, code=1).stdout
+    body = json.dumps(
+        {"RecordType": "Bounce", "Type": "HardBounce", "ID": 1, "Email": f"x{EVIL}@d.example", "Details": EVIL}
+    )
+    _assert_tame(_run("parse-feedback", "-", text=body, code=0).output)
+    _assert_tame(_run("parse-feedback", "--explain", "-", text=body, code=0).output)
+    _assert_tame(_run("parse-feedback", "--explain", "--json", "-", text=body, code=0).stdout)
+    said = _run("parse-feedback", "--json", "-", text=body, code=0).stdout
     assert said.isascii()
     _assert_tame(said)
     assert "\x9b" in json.loads(said.splitlines()[0])["reply"]

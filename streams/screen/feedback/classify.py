@@ -143,10 +143,7 @@ class Classifier:
 
     def stands_for(self, status: str) -> str:
         """The reason that a status code stands for, or all codes of its subject; "" if it stands for none."""
-        if not status or status[0] not in "245":
-            return ""
-        alike = (status, f"x{status[1:]}", f"x{status[1:].rpartition('.')[0]}" if status[0] in "45" else "")
-        return next((self.statuses[code] for code in alike if code in self.statuses), "")
+        return next((self.statuses[code] for code in codes_like(status) if code in self.statuses), "")
 
     def _delivered(self, diagnostic: Diagnostic) -> Ruling | None:
         if diagnostic.status.startswith("2.") or diagnostic.action in ("delivered", "relayed", "expanded"):
@@ -160,17 +157,15 @@ class Classifier:
             if not _applies(step, facts):
                 continue
             if step.rules:
-                found = self._by_rules(step.rules, facts)
-                if found is not None:
-                    yield found
+                yield from self._by_rules(step.rules, facts)
                 continue
             decided = self._decided(step, facts)
             if decided and not any(facts.says(reason, self.phrases.get(reason, ())) for reason in step.unless):
                 yield Ruling(step.reason, decided)
 
-    def _by_rules(self, group: str, facts: Facts) -> Ruling | None:
+    def _by_rules(self, group: str, facts: Facts) -> Iterator[Ruling]:
         rules = self._of_providers(facts) if group == "providers" else self.groups[group]
-        return next((Ruling(rule.reason, rule.name) for rule in rules if rule.holds(facts)), None)
+        return (Ruling(rule.reason, rule.name) for rule in rules if rule.holds(facts))
 
     def _of_providers(self, facts: Facts) -> Iterator[BounceRule]:
         """The recipient's domain tells the provider best, then the host that refused, then the one that reports."""
@@ -201,6 +196,13 @@ def _applies(step: OrderStep, facts: Facts) -> bool:
         and facts.command not in (step.command_not or ("*",))
         and (not step.action or facts.action in step.action)
     )
+
+
+def codes_like(status: str) -> tuple[str, ...]:
+    """The keys of statuses.toml that a status code may stand under, the most telling first."""
+    if not status or status[0] not in "245":
+        return ()
+    return status, f"x{status[1:]}", f"x{status[1:].rpartition('.')[0]}" if status[0] in "45" else ""
 
 
 def matches_code(pattern: str, status: str) -> bool:

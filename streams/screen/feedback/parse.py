@@ -184,13 +184,13 @@ def classify(diagnostic: Diagnostic, classifier: Classifier | None = None) -> Ru
     classifier = classifier or shipped()
     ruling = classifier.classify(diagnostic)
     if ruling.reason in VAGUE and diagnostic.notice:
-        whole = classifier.classify(_whole(diagnostic))
+        whole = classifier.classify(whole_report(diagnostic))
         if whole.reason not in VAGUE and not whole.rule.startswith(WIDE):  # the boilerplate is full of broad words
             return whole
     return ruling
 
 
-def _whole(diagnostic: Diagnostic) -> Diagnostic:
+def whole_report(diagnostic: Diagnostic) -> Diagnostic:
     """The diagnostic with the report's notice, and the codes in that where it has none of its own."""
     text = f"{diagnostic.text} {diagnostic.notice}".strip()
     reply = diagnostic.reply or find_reply(text)
