@@ -22,6 +22,8 @@ from sidestep.streams.screen.feedback.webhooks.event import EVENTS_MAX
 
 NESTED_MAX = 3
 """Depth of reports forwarded inside a message, inside a message, …"""
+LINES_MAX = 1000
+"""Lines of JSON that are looked at: nearly all of a log's may say nothing."""
 REPLY_MAX = 1000
 KINDS: dict[str, OutcomeKind] = {"": "none", "unsubscribed": "engagement", "trap-hit": "trap"}
 """What a complaint may be besides one."""
@@ -36,7 +38,7 @@ def parse(octets: bytes, content_type: str = "") -> list[Outcome]:
     """
     head = octets[:200].lstrip(b"\xef\xbb\xbf \t\r\n")
     if head.startswith(mandrill.FORM):
-        octets = mandrill.unwrapped(octets[: OCTETS_MAX * 4])
+        octets = b'{"%s":%s}' % (mandrill.FIELD.encode(), mandrill.unwrapped(octets[: OCTETS_MAX * 4]))
         head = octets[:1]
     if "json" in content_type.lower() or head[:1] in (b"{", b"["):
         found = _of_json(octets)
@@ -57,6 +59,8 @@ def _of_json(octets: bytes) -> list[Outcome]:
         return webhooks.read(json.loads(octets, strict=False), classify_reply)
     except (ValueError, RecursionError):
         pass
+    if octets.count(b"\n") > LINES_MAX:
+        return [Outcome(kind="none", reason=TOO_MANY_EVENTS)]
     try:  # a line an object, as logs and some webhooks have it
         lines = [json.loads(line, strict=False) for line in octets.splitlines() if line.strip()]
     except (ValueError, RecursionError):

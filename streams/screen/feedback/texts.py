@@ -214,7 +214,7 @@ def layouts() -> Layouts:
         tuple(table["original"]),
         re.compile(rf"(?i)(?:^|[\s(\[,])(?:{words})\s{{0,3}}[<\[\"]?(?:mailto:)?({_ADDRESS})"),
         re.compile(
-            rf"(?i)(?:^|[\s(\[,•*·（【「-])(?:{labels})[\s】」）\])]{{0,4}}[:：]?\s{{0,4}}"
+            rf"(?i)(?:^|[\s(\[,'’•*·（【「-])(?:{labels})[\s】」）\])]{{0,4}}[:：]?\s{{0,4}}"
             rf"[<\[\"«「（]?(?:mailto:)?({_ADDRESS})"
         ),
         tuple(table["helpers"]),

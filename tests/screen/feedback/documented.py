@@ -163,6 +163,7 @@ EVENTS: dict[str, dict[str, Body]] = {
         **{f"Complaint {kind}": ses_complaint(kind) for kind in SES_COMPLAINTS},
         "Complaint OnAccountSuppressionList": ses_complaint(None, "OnAccountSuppressionList"),
         "Delivery": ses("Delivery", delivery={"recipients": [ADA]}),
+        "Delivery, by EventBridge": {"source": "aws.ses", "detail": ses("Delivery", delivery={"recipients": [ADA]})},
         **{f"DeliveryDelay {kind}": ses_delay(kind) for kind in SES_DELAYS},
         "Send": ses("Send", send={}),
         "Reject": ses("Reject", reject={"reason": "Bad content"}),

@@ -1,10 +1,8 @@
 """Providers are told by what is theirs alone, their metadata is found, and no body costs more than its size."""
 
 import json
-import sys
 import time
 from collections.abc import Callable
-from types import FrameType
 from typing import Any
 from urllib.parse import urlencode
 
@@ -12,7 +10,7 @@ import pytest
 
 from sidestep.schemas import Bounce, Engagement
 from sidestep.schemas.codec import ContractError
-from sidestep.streams.screen.feedback.parse import parse
+from sidestep.streams.screen.feedback.parse import LINES_MAX, parse
 from sidestep.streams.screen.feedback.webhooks.event import EVENTS_MAX
 from sidestep.streams.screen.intake import read_feedback
 from tests.screen.feedback.documented import (
@@ -32,6 +30,7 @@ from tests.screen.feedback.documented import (
     sendgrid,
     sparkpost,
 )
+from tests.screen.feedback.work import work
 
 NOW = 1_795_000_000.0
 
@@ -109,6 +108,11 @@ def test_a_form_is_read() -> None:
     form = urlencode({"mandrill_events": json.dumps(mandrill("hard_bounce", diag="smtp;550 5.1.1 no such user"))})
     (bounce,) = parse(form.encode(), "application/x-www-form-urlencoded")
     assert (ADA, "userunknown", "5.1.1", True) == (bounce.recipient, bounce.reason, bounce.status, bounce.hard)
+
+
+def test_the_question_whether_somebody_is_there_is_no_dead_letter() -> None:
+    """Mandrill posts an empty array when a webhook is made."""
+    assert [] == read_feedback(b"mandrill_events=%5B%5D", Bounce, "", NOW)
 
 
 @pytest.mark.parametrize("field", ["data", "old"])
@@ -227,29 +231,11 @@ GROWING_METADATA: dict[str, Callable[[int], Body]] = {
 }
 
 
-def work(body: Body) -> int:
-    """Calls of Python functions that reading takes: work that no busy machine changes."""
-    octets, calls = json.dumps(body).encode(), 0
-
-    def count(frame: FrameType, event: str, argument: object) -> None:
-        nonlocal calls
-        calls += event in ("call", "c_call")
-
-    parse(octets)  # whatever is read once and kept
-    before = sys.getprofile()
-    sys.setprofile(count)
-    try:
-        parse(octets)
-    finally:
-        sys.setprofile(before)
-    return calls
-
-
 @pytest.mark.parametrize("name", [*GROWING, *GROWING_METADATA])
 def test_work_grows_with_size_alone(name: str) -> None:
     """Four times as much takes four times the work at most; metadata is read once a message, not once a recipient."""
     make = (GROWING | GROWING_METADATA)[name]
-    few, many = work(make(24)), work(make(96))
+    few, many = (work(json.dumps(make(n)).encode()) for n in (24, 96))
     assert many < few * 4 * 1.2
 
 
@@ -261,6 +247,12 @@ def test_more_events_than_a_hundred_are_a_dead_letter(name: str) -> None:
     with pytest.raises(ContractError, match="in smaller arrays") as caught:
         read_feedback(json.dumps(make(EVENTS_MAX + 1)).encode(), Bounce, "", NOW)
     assert "too-many-events" == caught.value.code
+
+
+def test_more_lines_than_are_looked_at_are_a_dead_letter() -> None:
+    """However short."""
+    with pytest.raises(ContractError, match="in smaller arrays"):
+        read_feedback(b"{}\n" * (LINES_MAX + 1) + b"{}", Bounce, "", NOW)
 
 
 def test_what_says_nothing_does_not_count_among_them() -> None:

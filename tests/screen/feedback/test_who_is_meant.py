@@ -56,6 +56,7 @@ LANGUAGES = {
     "Chinese, GB 2312": ("退信通知", "邮件无法投递\n收件地址 {}\n原因 550 5.1.1 user unknown", "gb2312"),
     "Chinese, traditional, Big5": ("退信", "郵件無法投遞, undeliverable\n收件者: {}\n550 user unknown", "big5"),
     "Chinese, in brackets": ("退信", "无法投递\n【收件人】{}，550 user unknown", "x-gbk"),
+    "Chinese, in brackets of full width": ("退信", "无法投递\n收件人邮件地址（{}）不存在", "gb18030"),
     "Japanese, Shift-JIS": ("配信エラー", "配信できませんでした。\n宛先：{}\n理由：550 User unknown", "shift_jis"),
     "Japanese, Windows": (
         "送信エラー",

@@ -54,11 +54,13 @@ def recognises(body: Any) -> bool:
     first = first_of(_events(body))
     message = table(first.get("msg"))
     changed = text(first.get("type")) in SILENT and "action" in first and ("reject" in first or "entry" in first)
-    return changed or ("event" in first and ("_id" in message or "raw_msg" in message))
+    return FIELD in table(body) or changed or ("event" in first and ("_id" in message or "raw_msg" in message))
 
 
 def read(body: Any) -> Iterator[WebhookEvent]:
-    """The events of a body."""
+    """The events of a body; without any it is Mandrill's question whether somebody is there."""
+    if not _events(body):
+        yield SILENCE
     for fields in members(_events(body)):
         kind = text(fields.get("event")) or text(fields.get("type"))
         if kind in EVENTS:

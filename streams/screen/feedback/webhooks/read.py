@@ -128,9 +128,13 @@ KINDS: dict[str, OutcomeKind] = {
 
 
 def _bounce(event: WebhookEvent, classify: Classify, common: dict[str, Any]) -> Outcome:
-    ruling = classify(event.recipient, event.reply, event.status, event.host)
-    if event.reason and (event.decided or ruling.reason in VAGUE or ruling.reason == "delivered"):
-        ruling = Ruling(event.reason, f"{common['source']} category", ruling.on)
+    reply = common["reply"]  # what is kept of the words is what they are judged by
+    if event.reason and not (reply or event.status):
+        ruling = Ruling(event.reason, f"{common['source']} category")
+    else:
+        ruling = classify(event.recipient, reply, event.status, event.host)
+        if event.reason and (event.decided or ruling.reason in VAGUE or ruling.reason == "delivered"):
+            ruling = Ruling(event.reason, f"{common['source']} category", ruling.on)
     status = find_status(event.status) or find_status(event.reply)
     return Outcome(
         kind="bounce", status=status, reason=ruling.reason, rule=ruling.rule, scope=scope_of(ruling.reason),

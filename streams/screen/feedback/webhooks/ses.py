@@ -4,7 +4,7 @@ https://docs.aws.amazon.com/ses/latest/dg/notification-contents.html and event-p
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from sidestep.streams.screen.feedback.arf import event_of
@@ -37,10 +37,12 @@ CONFIRMATIONS = ("SubscriptionConfirmation", "UnsubscribeConfirmation")
 
 
 def recognises(body: Any) -> bool:
-    """Whether a body is SES's: by the envelope of SNS, or by a `mail` with its id next to the type of an event."""
+    """Whether a body is SES's: by the envelope of SNS or of EventBridge, or by a `mail` with its id next to the type of
+    an event."""
     fields = table(body)
     if text(fields.get("TopicArn")).startswith("arn:") or fields.get("Type") in CONFIRMATIONS:
         return True
+    fields = _of_bridge(fields)
     return "messageId" in table(fields.get("mail")) and ("notificationType" in fields or "eventType" in fields)
 
 
@@ -49,6 +51,7 @@ def read(body: Any) -> Iterator[WebhookEvent]:
     fields = table(body)
     if "Message" in fields and "mail" not in fields:
         fields = _inside(fields)
+    fields = _of_bridge(fields)
     kind = text(fields.get("notificationType") or fields.get("eventType"))
     reader = READERS.get(kind)
     if reader:
@@ -56,6 +59,11 @@ def read(body: Any) -> Iterator[WebhookEvent]:
         yield from reader(fields, mail, _common(mail))
     elif kind in SILENT:
         yield SILENCE
+
+
+def _of_bridge(fields: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The event in EventBridge's envelope, or the same fields."""
+    return table(fields.get("detail")) if fields.get("source") == "aws.ses" else fields
 
 
 def _inside(envelope: Any) -> Any:
