@@ -33,9 +33,11 @@ FIELDS = frozenset(
 )
 _FIELD = re.compile(r"^(?:[ \t]{0,8})([A-Za-z][A-Za-z-]{4,30})[ \t]{0,4}:[ \t]*(.*)$")
 _STATUS = re.compile(r"([245]\.\d{1,3}\.\d{1,3})")
-_ADDRESS = re.compile(r"[^\s<>;,:\"'()\[\]]{1,200}@[^\s<>;,:\"'()\[\]]{1,255}")
+_ADDRESS = re.compile(r"[^\s<>;,:\"()\[\]]{1,200}@[^\s<>;,:\"'()\[\]]{1,255}")
 _UNICODE = re.compile(r"\\x\{([0-9A-Fa-f]{2,6})\}")
 _XTEXT = re.compile(r"\+([2-7][0-9A-F])")
+ENCAPSULATED = "IMCEA"
+"""How Exchange begins the local part of an address of another kind that it has wrapped up: nobody mailed that."""
 RECIPIENTS_MAX = 100
 """RFC 5321 4.5.3.1.8: a server has to take so many in one transaction; hardly anyone sends more."""
 
@@ -125,6 +127,8 @@ def recipient_of(group: Fields) -> str:
     """
     final = address_of(group, "final-recipient")
     original = address_of(group, "original-recipient")
+    if final and original.upper().startswith(ENCAPSULATED):
+        original = ""
     if _of_xtext(original).lower() == final.lower():
         original = final  # a server that reports the octets of ORCPT as they came
     return original or final or address_of(group, "x-actual-recipient") or _bare(group.get("final-recipient", ""))
@@ -140,7 +144,7 @@ def address_of(group: Fields, name: str) -> str:
 
 
 def _bare(value: str) -> str:
-    return (_typed(value)[1] or value).strip("<> ")
+    return (_typed(value)[1] or value).strip("<>' ")
 
 
 def _of_unicode(value: str) -> str:

@@ -17,10 +17,13 @@ LINES_MAX = 1500
 SAID_MAX = 4000
 RECIPIENTS_MAX = 100
 
-_MARKS = "。，、；：！（）「」『』【】《》"
-"""Marks of East Asian texts, which stand against an address without a blank."""
-_ADDRESS = rf"[^\s<>()\[\],;:\"'|{_MARKS}]{{1,120}}@[^\s<>()\[\],;:\"'|@{_MARKS}]{{1,255}}"
-ADDRESS = re.compile(_ADDRESS)
+_MARKS = "。，、；：！（）「」『』【】《》\ufffd"
+"""Marks of East Asian texts, which stand against an address without a blank; and an octet that is no character."""
+_DOMAIN = rf"[^\s<>()\[\],;:\"'|@{_MARKS}]{{1,255}}"
+_ADDRESS = rf"[^\s<>()\[\],;:\"|{_MARKS}]{{1,120}}@{_DOMAIN}"
+ADDRESS = re.compile(rf"(?<!\w')(?<![\w.+-])[^\s<>()\[\],;:\"'|{_MARKS}]{{1,120}}@{_DOMAIN}")
+"""An address anywhere in a text. Of one with an apostrophe, which may as well be a quote or an elision, no part is taken
+for an address: o'brien@example.com is not brien@example.com."""
 _BRACKETED = re.compile(
     rf"^[\s>*]{{0,10}}[<\"(]({_ADDRESS})[>\")](?!\s+to\b)"
     r"(?:\s{1,4}\([^()]{0,400}<[^()]{0,400}\):)?[:,.]{0,4}\s*(.*)$"

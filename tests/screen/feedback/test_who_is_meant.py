@@ -179,6 +179,42 @@ def test_the_address_that_it_led_to_is_kept_beside() -> None:
     assert "" == only(mail("Undelivered", SORRY, same)).final_recipient
 
 
+def test_what_exchange_has_wrapped_up_was_mailed_by_nobody() -> None:
+    """The address of a kind of its own in an address of ours."""
+    fields = "Original-Recipient: rfc822;IMCEAEX-_O=EX_CN=ADA@example.com", f"Final-Recipient: rfc822;{ADA}"
+    assert ADA == only(mail("Undelivered", SORRY, status(*fields, *FAILED))).recipient
+
+
+OBRIEN = "o'brien@example.com"
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        status(f"Final-Recipient: rfc822; {OBRIEN}", *FAILED),
+        status(f"Final-Recipient: rfc822; '{OBRIEN}'", *FAILED),
+        text(f"Your message could not be delivered.\n\n<{OBRIEN}>: 550 5.1.1 user unknown"),
+        text(f"Your message could not be delivered.\n\n{OBRIEN}\n550 5.1.1 user unknown"),
+        text(f"Your message could not be delivered.\n\nRecipient: {OBRIEN}\n550 5.1.1 user unknown"),
+    ],
+)
+def test_an_apostrophe_is_part_of_an_address(part: str | bytes) -> None:
+    """And brien@example.com somebody else."""
+    assert OBRIEN == only(mail("Undelivered Mail", part)).recipient
+
+
+def test_of_an_address_that_is_not_understood_no_part_is_taken() -> None:
+    """Rather nobody."""
+    notice = text(f"Your message could not be delivered: {OBRIEN} or d'{ADA} has no mailbox here, 550 user unknown")
+    assert "" == only(mail("Undelivered Mail", notice)).recipient
+
+
+def test_octets_of_a_character_set_that_is_not_told_hide_no_address() -> None:
+    """The label can't be read, the address is ASCII."""
+    octets = b"Content-Type: text/plain\n\n" + f"邮件退回 undeliverable\n收件人：{ADA}\n550 user unknown".encode("gbk")
+    assert ADA == only(mail("Undelivered Mail", octets)).recipient
+
+
 def test_the_octets_of_orcpt_are_no_other_address() -> None:
     """RFC 3461 4: some report xtext as it came, `+2B` for a plus."""
     fields = "Original-Recipient: rfc822;ada+2Bnews@example.com", "Final-Recipient: rfc822;ada+news@example.com"
