@@ -11,6 +11,9 @@ class Diagnostic:
     """Address that was mailed (Original-Recipient, RFC 3464 2.3.1), where the report tells it."""
     final: str = ""
     """Address that it led to (Final-Recipient, RFC 3464 2.3.2); "" where that is the same one."""
+    reached: str = ""
+    """Action by which, in the same report, the message came to somebody else behind that address, an alias of several
+    people; "" where it came to nobody."""
     action: str = ""
     """RFC 3464 2.3.3: failed, delayed, delivered, relayed, expanded; "" where the report has no such field."""
     status: str = ""

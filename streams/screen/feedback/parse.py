@@ -5,6 +5,8 @@ import json
 from dataclasses import replace
 from typing import Any
 
+from msgspec import structs
+
 from sidestep.streams.screen.feedback import arf, bounces
 from sidestep.streams.screen.feedback.auto_replies import is_auto_reply, is_given_up, is_unsubscription
 from sidestep.streams.screen.feedback.classify import WIDE, Classifier, Ruling, shipped
@@ -180,7 +182,8 @@ def _given_up(text: str, common: dict[str, Any]) -> Outcome:
 
 def _classified(diagnostic: Diagnostic, origin: Origin, source: str) -> Outcome:
     ruling = classify(diagnostic)
-    return outcome_of(diagnostic, ruling, origin, source)
+    outcome = outcome_of(diagnostic, ruling, origin, source)
+    return structs.replace(outcome, hard=False) if diagnostic.reached else outcome
 
 
 def classify(diagnostic: Diagnostic, classifier: Classifier | None = None) -> Ruling:

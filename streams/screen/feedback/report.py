@@ -38,6 +38,8 @@ _UNICODE = re.compile(r"\\x\{([0-9A-Fa-f]{2,6})\}")
 _XTEXT = re.compile(r"\+([2-7][0-9A-F])")
 ENCAPSULATED = "IMCEA"
 """How Exchange begins the local part of an address of another kind that it has wrapped up: nobody mailed that."""
+REACHED = ("delivered", "relayed", "expanded", "delayed")
+"""Actions (RFC 3464 2.3.3) by which a message has come, or may still come, to somebody."""
 RECIPIENTS_MAX = 100
 """RFC 5321 4.5.3.1.8: a server has to take so many in one transaction; hardly anyone sends more."""
 
@@ -99,7 +101,11 @@ def fields(text: str) -> Iterator[tuple[str, str]]:
 
 def diagnostics(dsn: Dsn) -> list[Diagnostic]:
     """A diagnostic for each recipient of a DSN."""
-    return [_diagnostic(dsn.message, group) for group in dsn.recipients]
+    found = [_diagnostic(dsn.message, group) for group in dsn.recipients]
+    living = {diagnostic.recipient.lower(): diagnostic.action for diagnostic in found if diagnostic.action in REACHED}
+    for diagnostic in found:
+        diagnostic.reached = living.get(diagnostic.recipient.lower(), "") if diagnostic.final else ""
+    return found
 
 
 def _diagnostic(message: Fields, group: Fields) -> Diagnostic:

@@ -21,9 +21,10 @@ _MARKS = "。，、；：！（）「」『』【】《》\ufffd"
 """Marks of East Asian texts, which stand against an address without a blank; and an octet that is no character."""
 _DOMAIN = rf"[^\s<>()\[\],;:\"'|@{_MARKS}]{{1,255}}"
 _ADDRESS = rf"[^\s<>()\[\],;:\"|{_MARKS}]{{1,120}}@{_DOMAIN}"
-ADDRESS = re.compile(rf"(?<!\w')(?<![\w.+-])[^\s<>()\[\],;:\"'|{_MARKS}]{{1,120}}@{_DOMAIN}")
-"""An address anywhere in a text. Of one with an apostrophe, which may as well be a quote or an elision, no part is taken
-for an address: o'brien@example.com is not brien@example.com."""
+_INSIDE = r"(?<!\w')(?<![\w.+-])"
+ADDRESS = re.compile(rf"{_INSIDE}[^\s<>()\[\],;:\"'|{_MARKS}]{{1,120}}@{_DOMAIN}")
+"""An address anywhere in a text. An apostrophe may as well be a quote or an elision: of an address with one, no part is
+taken, for brien@example.com is not o'brien@example.com."""
 _BRACKETED = re.compile(
     rf"^[\s>*]{{0,10}}[<\"(]({_ADDRESS})[>\")](?!\s+to\b)"
     r"(?:\s{1,4}\([^()]{0,400}<[^()]{0,400}\):)?[:,.]{0,4}\s*(.*)$"

@@ -179,6 +179,14 @@ def test_the_address_that_it_led_to_is_kept_beside() -> None:
     assert "" == only(mail("Undelivered", SORRY, same)).final_recipient
 
 
+def test_an_alias_that_still_reaches_somebody_is_not_gone() -> None:
+    """Two people behind one address, of whom one has left: the message came to the other."""
+    left = (f"Original-Recipient: rfc822;{ADA}", "Final-Recipient: rfc822;left@example.net", *FAILED)
+    here = (f"Original-Recipient: rfc822;{ADA}", "Final-Recipient: rfc822;here@example.net", "Action: relayed")
+    failed, _ = parse(mail("Undelivered", SORRY, status(*left, "", *here)))
+    assert (ADA, "userunknown", False) == (failed.recipient, failed.reason, failed.hard)
+
+
 def test_what_exchange_has_wrapped_up_was_mailed_by_nobody() -> None:
     """The address of a kind of its own in an address of ours."""
     fields = "Original-Recipient: rfc822;IMCEAEX-_O=EX_CN=ADA@example.com", f"Final-Recipient: rfc822;{ADA}"
