@@ -78,6 +78,13 @@ UNREADABLE_FEEDBACK: list[tuple[str, str, bytes | None]] = [
     (BOUNCES.name, "no-recipient", b'{"recipient": "nobody"}'),
     (BOUNCES.name, "wrong-shape", b'{"recipient": "a@d0.example", "status": "9.9"}'),
     (BOUNCES.name, "absurd-time", b'{"recipient": "a@d0.example", "occurred_at": 99999999999}'),
+    (BOUNCES.name, "unknown-provider", b'{"recipient": "a@d0.example", "event": "bounced"}'),
+    (
+        BOUNCES.name,
+        "too-many-events",
+        json.dumps([{"event": "open", "sg_event_id": str(i)} for i in range(101)]).encode(),
+    ),
+    (BOUNCES.name, "no-recipient", b"From: MAILER-DAEMON@d0.example\nSubject: Undelivered Mail\n\n550 user unknown"),
     (ENGAGEMENT.name, "wrong-shape", b'{"recipient": "a@d0.example", "kind": "read"}'),
     (ENGAGEMENT.name, "not-json", b'{"recipient": "\\udfff@d0.example", "kind": "opened"}'),
 ]

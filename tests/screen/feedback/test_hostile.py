@@ -21,6 +21,11 @@ HTML = HEAD.replace(b"text/plain", b"text/html")
 LINES = (
     b"<kuro@example.net>: host mx.example.net[192.0.2.1] said: 550 5.1.1 user unknown (in reply to RCPT TO command)\n",
     b"Final-Recipient: rfc822; kuro@example.net\n",
+    b"Original-Recipient: utf-8; \\x{434}o'@xn--e1afmkfd.example\n",
+    b"Content-Type: message/global-delivery-status\n",
+    b"Content-Type: text/plain; charset=gb2312\n",
+    "收件人：kuro@example.net".encode("gbk") + b"\n",
+    b"To: bounces+a=b=example.net@example.org\n",
     b"Status: 5.1.1\n",
     b"Diagnostic-Code: smtp; 550 no\n",
     b"Action: failed\n",
@@ -91,7 +96,31 @@ def test_real_messages_that_were_damaged_are_read(data: st.DataObject) -> None:
 FIELDS = ["event", "email", "mail", "notificationType", "bounce", "bouncedRecipients", "Message", "Type", "msys"]
 FIELDS += ["type", "data", "to", "event-data", "RecordType", "Email", "recipient", "delivery-status", "timestamp"]
 FIELDS += ["reason", "status", "kind", "response", "bounce_class", "complaint", "tags", "headers"]
-VALUES = ["Bounce", "bounce", "email.bounced", "failed", "Notification", "complaint"]
+FIELDS += ["mandrill_events", "events", "msg", "_id", "sending_stream", "message_id", "mj_campaign_id", "hard_bounce"]
+FIELDS += ["queue", "nodeid", "feedback_report", "original_rcpto_to", "meta", "webhook_id", "message-id", "ts_epoch"]
+FIELDS += ["detail", "source", "sg_event_id", "Payload", "X-Mailin-custom", "action", "reject"]
+VALUES = [
+    "Bounce",
+    "bounce",
+    "email.bounced",
+    "failed",
+    "Notification",
+    "complaint",
+    "Feedback",
+    "Reception",
+    "aws.ses",
+]
+VALUES += [
+    "aws.ses",
+    "activity.hard_bounced",
+    "hard_bounce",
+    "deferral",
+    "blacklist",
+    "soft bounce",
+    "[",
+    '{"a": 1}',
+    "a:b|c",
+]
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
