@@ -18,6 +18,7 @@ MEANT: dict[str, dict[str, Any]] = {
     "between": {"reason": "userunknown", "hard": True, "scope": "recipient"},
     "our-block": {"reason": "blocked", "hard": False, "scope": "us"},
     "class-4": {"hard": False},
+    "look-alike": {"hard": False},
 }
 """What is right where a case says nothing else."""
 CASES = [(kind, case) for kind, cases in KINDS.items() for case in cases]
