@@ -154,7 +154,7 @@ def test_feedback_is_counted_by_who_tells_what_and_the_rule() -> None:
         values.append(b"From: %s\nAuto-Submitted: auto-replied\nSubject: away\n\nI am away." % JANE.encode())
         screened = await at.screener.screen(at.batch(*values, topic=BOUNCES.name))
         assert {
-            ("sendgrid", "bounce", "status 5.1.1"): 1,
+            ("sendgrid", "bounce", "unknown-user"): 1,
             ("sendgrid", "opened", ""): 1,
             ("auto-reply", "none", ""): 1,
             ("sidestep", "complaint", ""): 1,
