@@ -4,6 +4,7 @@ from typing import Any
 
 DEAD_ALL_THE_SAME = (
     "lhost-activehunter-02.eml",
+    "lhost-apachejames-01.eml",
     "lhost-messagingserver-03.eml",
     "lhost-messagingserver-06.eml",
     "lhost-mfilter-03.eml",
