@@ -3,6 +3,7 @@
 What a file may unpack to is bounded, and so is what of it is in memory at once: a list comes from anybody.
 """
 
+import warnings
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import date, datetime, time
@@ -72,8 +73,10 @@ class XlsxFile:
             for number, cells in _rows(part, self._sheet):
                 if max(number, count + 1) > ROWS_MAX or len(cells) > COLUMNS_MAX:
                     raise ImportFailed(f"{where()}: row {number} has {len(cells)} cells: save it as CSV")
+                if not any(cells):
+                    continue  # below the last one that something stands in programs keep any number of them
                 for _ in range(count, number - 1):
-                    yield []  # rows that nothing stands in are not in the file
+                    yield []  # and others leave out those between
                 count = max(count + 1, number)
                 if told is not None and count % 1024 == 0:
                     told(part.tell(), count)
@@ -84,6 +87,8 @@ class XlsxFile:
 def xlsx_file(path: Path) -> Iterator[XlsxFile]:
     """A spreadsheet that is open. Raises ImportFailed."""
     with ExitStack() as opened:
+        opened.enter_context(warnings.catch_warnings())
+        warnings.filterwarnings("ignore", module="openpyxl")  # of styles, and of dates that no calendar has
         with _readable(lambda: printable(str(path))):
             archive = opened.enter_context(Unpacked(path))
             texts = opened.enter_context(SharedTexts())

@@ -89,6 +89,13 @@ def test_shared_texts(tmp_path: Path) -> None:
     assert [["email"], [], ["a@x.example", "", "ü"]] == _rows(_file(tmp_path, rows, texts))
 
 
+def test_rows_below_the_last_are_none(tmp_path: Path) -> None:
+    """Formatted ones, or a sheet's whole thousand: as rows without an address they would make a list look bad."""
+    cell = '<row r="{0}"><c r="A{0}" t="str"><v>a{0}</v></c><c r="B{0}" t="str"/></row>'
+    rows = cell.format(1) + '<row r="2"/>' + cell.format(3) + "".join(f'<row r="{at}" ht="9"/>' for at in range(4, 99))
+    assert [["a1"], [], ["a3"]] == _rows(_file(tmp_path, rows))
+
+
 def test_the_list_comes_back_as_a_spreadsheet(tmp_path: Path) -> None:
     """With its cells as they were, each of them a text, for its owner alone; verdicts are those of the list as CSV."""
     names = ["=HYPERLINK(1)", "#N/A", "+49 123", "@SUM(1)", "\x01\ufffe", ""]
