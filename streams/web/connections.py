@@ -35,6 +35,8 @@ class Connections:
         self._limits = limits
         self._tls = tls
         self._open: dict[Guarded, asyncio.Task[None]] = {}
+        self._unfinished = 0
+        """Octets of heads."""
         self._listeners: list[socket.socket] = []
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -118,7 +120,7 @@ class Connections:
             self._cut(min(waiting, key=lambda connection: connection.waits_since or 0.0))
 
     def _greet(self, accepted: socket.socket) -> None:
-        connection = Guarded(self._new_protocol(), self._limits, self._forget)
+        connection = Guarded(self._new_protocol(), self._limits, self._forget, self._heads_grown)
         self._open[connection] = asyncio.create_task(self._open_up(connection, accepted))
 
     async def _open_up(self, connection: Guarded, accepted: socket.socket) -> None:
@@ -144,6 +146,11 @@ class Connections:
 
     def _forget(self, connection: Guarded) -> None:
         self._open.pop(connection, None)
+
+    def _heads_grown(self, octets: int) -> None:
+        self._unfinished += octets
+        if octets > 0 and self._unfinished > self._limits.heads and self._open:
+            self._cut(max(self._open, key=lambda connection: connection.unfinished))
 
     async def _sweep(self) -> None:
         clock = asyncio.get_running_loop().time

@@ -26,18 +26,27 @@ class ConnectionLimits:
     """Of TLS."""
     reading: float = 10.0
     """For which an answer may lie here because the client does not read."""
+    heads: int = 32 * 2**20
+    """Octets of all heads together that are not finished; who has sent most of them is cut off."""
 
 
 class Guarded(asyncio.Protocol):
     """A connection between its transport and the HTTP library's protocol, which gets everything that happens."""
 
     def __init__(
-        self, inner: asyncio.BaseProtocol, limits: ConnectionLimits, lost: Callable[["Guarded"], None]
+        self,
+        inner: asyncio.BaseProtocol,
+        limits: ConnectionLimits,
+        lost: Callable[["Guarded"], None],
+        grown: Callable[[int], None],
     ) -> None:
-        """`lost` is told when the connection has ended."""
+        """`lost` is told when the connection has ended, `grown` by how many octets heads are more or fewer."""
         self._inner = cast(asyncio.Protocol, inner)
         self._limits = limits
         self._lost = lost
+        self._grown = grown
+        self.unfinished = 0
+        """Octets of a head that is not whole yet."""
         self._transport: asyncio.Transport | None = None
         self._clock = asyncio.get_running_loop().time
         self._quiet = False
@@ -53,6 +62,7 @@ class Guarded(asyncio.Protocol):
 
     def cut(self) -> None:
         """End the connection now, whatever has not been read or sent."""
+        self._head_is_over()
         if self._transport is not None:
             self._transport.abort()
 
@@ -60,6 +70,7 @@ class Guarded(asyncio.Protocol):
         """A whole head has come; it is our turn."""
         self.waits_since = None
         self._until = self._clock() + self._limits.request
+        self._head_is_over()
 
     def answered(self) -> None:
         """The handler has ended; it is the client's turn."""
@@ -78,6 +89,9 @@ class Guarded(asyncio.Protocol):
             self._quiet = False
             self._until = self._clock() + self._limits.head
         self._inner.data_received(data)
+        if self.waits_since is not None:
+            self.unfinished += len(data)
+            self._grown(len(data))
 
     def pause_writing(self) -> None:
         """The client does not read."""
@@ -95,8 +109,13 @@ class Guarded(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Handed on, and told."""
+        self._head_is_over()
         self._lost(self)
         self._inner.connection_lost(exc)
+
+    def _head_is_over(self) -> None:
+        self._grown(-self.unfinished)
+        self.unfinished = 0
 
 
 def guard_of(transport: asyncio.BaseTransport | None) -> Guarded | None:

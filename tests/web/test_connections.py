@@ -246,6 +246,22 @@ def test_a_handshake_that_does_not_begin_is_cut_off(loop: NewLoop, tmp_path: Pat
     assert 0 < connected <= 2 and of_plain < SOON and of_silent < SOON
 
 
+def test_who_has_sent_most_of_unfinished_heads_is_cut_off(loop: NewLoop) -> None:
+    """All heads together have some room: who fills it ends, and who sends an honest one is answered, then and later."""
+
+    async def scene(server: HttpServer) -> tuple[bool, bool]:
+        honest, greedy = await _connect(server), await _connect(server)
+        honest[1].write(ASK[:10])
+        greedy[1].write(b"GET / HTTP/1.1\r\nx: " + b"y" * 1_000)
+        await _is_cut(greedy)
+        honest[1].write(ASK[10:])
+        first = (await asyncio.wait_for(honest[0].readuntil(b"here"), SOON)).startswith(b"HTTP/1.1 200")
+        return first, all([await _answered(honest) for _ in range(20)])
+
+    limits = ConnectionLimits(most=3, idle=60.0, request=60.0, head=60.0, heads=300)
+    assert (True, True) == _run(loop, scene, limits=limits)
+
+
 def test_a_flood_of_unfinished_heads_costs_little(loop: NewLoop) -> None:
     """Ten megabytes of pipelined requests and of heads without an end: the server answers the next one."""
 
