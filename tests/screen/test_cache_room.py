@@ -1,8 +1,10 @@
 """The room of all caches: its parts are all of it, and what is counted is about what Python takes."""
 
+import asyncio
 import gc
 import tracemalloc
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import dns.rdata
@@ -13,8 +15,10 @@ from sidestep.streams.screen.cache_room import PARTS, parts
 from sidestep.streams.screen.dns.answer import Answer
 from sidestep.streams.screen.dns.kept_findings import KeptFinding, KeptFindings
 from sidestep.streams.screen.dns.shared_answers import SharedAnswers
+from sidestep.streams.screen.sources.build import open_sources
 from sidestep.streams.screen.sources.dnsbl.zone import ZoneListings
 from sidestep.streams.screen.sources.dnsbl.zones import DnsblZones
+from sidestep.streams.settings import Settings
 
 ENTRIES = 2_000
 MANY = 1 << 40
@@ -82,3 +86,31 @@ def test_what_is_counted_is_about_what_it_takes(fill: Callable[[], Any], octets:
     finally:
         tracemalloc.stop()
     assert taken * 2 / 3 < octets(filled) < taken * 2
+
+
+REPUTATION = """
+[reputation.rep]
+url = "https://rep.example/{hash}"
+path = "risk"
+listed_from = 1
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "caches"),
+    [
+        ("", {"findings", "exchanges"}),
+        ('[dnsbl."dbl.example"]\n', {"findings", "exchanges", "dnsbl"}),
+        (REPUTATION, {"findings", "exchanges", "reputation"}),
+    ],
+)
+def test_each_source_that_is_asked_has_its_cache(tmp_path: Path, text: str, caches: set[str]) -> None:
+    """And nothing is remembered of what is not."""
+
+    async def scenario() -> dict[str, int]:
+        (tmp_path / "sources.toml").write_text(text)
+        sources = open_sources(Settings(sources=str(tmp_path / "sources.toml")), [("127.0.0.1", 53)])
+        await sources.close()
+        return sources.cache_octets()
+
+    assert dict.fromkeys(caches, 0) == asyncio.run(scenario())
