@@ -42,7 +42,13 @@ Queue = asyncio.Queue[Pending | None]
 
 @click.command("check-address")
 @click.argument("given", metavar="[ADDRESS|FILE]...", nargs=-1)
-@click.option("--dns", metavar="HOST:PORT", help="Name server to ask, several with commas.  [default: the system's]")
+@click.option(
+    "--dns",
+    "--name-servers",
+    "dns",
+    metavar="HOST[:PORT],…",
+    help="Instead of the system's. [env: SIDESTEP_NAME_SERVERS]",
+)
 @click.option("--offline", is_flag=True, help="Ask nobody: mx is unknown.")
 @click.option("--sources", metavar="FILE", help="Block lists, feeds, … to ask too. [env: SIDESTEP_SOURCES]")
 @click.option("--policy", metavar="FILE", help="The policy that answers follow from. [env: SIDESTEP_POLICY]")

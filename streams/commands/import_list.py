@@ -35,7 +35,13 @@ if TYPE_CHECKING:  # they bring the fold, which --help does without
 @click.option("--json", "as_json", is_flag=True, help="The summary as one JSON object.")
 @click.option("--encoding", help="latin-1, cp1252, …  [default: UTF-8, or UTF-16 if marked so]")
 @click.option("--delimiter", metavar="CHARACTER", help="Between cells.  [default: found, of , ; tab |]")
-@click.option("--dns", metavar="HOST:PORT", help="Name server to ask, several with commas.  [default: the system's]")
+@click.option(
+    "--dns",
+    "--name-servers",
+    "dns",
+    metavar="HOST[:PORT],…",
+    help="Instead of the system's. [env: SIDESTEP_NAME_SERVERS]",
+)
 @click.option("--offline", is_flag=True, help="Ask nobody: what can't be dropped without DNS is deferred.")
 @click.option("--sources", metavar="FILE", help="Block lists, feeds, … to ask too. [env: SIDESTEP_SOURCES]")
 @click.option("--policy", metavar="FILE", help="The policy that verdicts follow from. [env: SIDESTEP_POLICY]")

@@ -70,7 +70,9 @@ def undo(
     from sidestep.streams.screen.operator_writer import Said
 
     desk = Desk(broker, data_dir, LOOK)
-    targets = read_subjects(mailboxes, lambda text: read_mailbox(text, desk.keys))
+    found = read_subjects(mailboxes, lambda text: read_mailbox(text, desk.keys))
+    # counts of a domain are taken back as well: most mail goes to gmail.com, whoever says googlemail.com
+    targets = [target._replace(domain=desk.layout.key(target.domain)) for target in found]
     try:
         records = [marks_record(target, kinds, reason, by or login(), desk.now_ms) for target in targets]
     except ValueError as error:

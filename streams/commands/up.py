@@ -48,6 +48,7 @@ _PORTS = ", ".join(f"{title} {at}" for title, at in zip(TITLES, ("there", "one a
     "--data-dir", metavar="DIR", help="Kafka's data, the ledger, logs, the hash key; kept.  [env: SIDESTEP_DATA_DIR]"
 )
 @click.option("--policy", metavar="FILE", help="Policy to judge by.  [env: SIDESTEP_POLICY]")
+@click.option("--sources", metavar="FILE", help="Who is asked besides DNS.  [env: SIDESTEP_SOURCES]")
 @click.option("--name-servers", metavar="HOST[:PORT],…", help="Instead of the system's.  [env: SIDESTEP_NAME_SERVERS]")
 @click.option(
     "--web-port",
@@ -121,6 +122,7 @@ def _workers(settings: Settings, data: Path, access: Access) -> "list[WorkerProc
         "hash_key_former_file": str(former.resolve()) if former is not None else "",
         "name_servers": settings.name_servers,
         "policy": str(Path(settings.policy).resolve()) if settings.policy else "",
+        "sources": str(Path(settings.sources).resolve()) if settings.sources else "",
         "log_format": "text",
     }
     return one_for_each_role(data, ports, lambda role: access, common, os.environ)

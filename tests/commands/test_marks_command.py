@@ -77,6 +77,15 @@ def test_marks_are_taken_back_by_a_record_in_the_log(clean_topics: Connection) -
     assert {} == read_notes(clean_topics)
 
 
+def test_marks_are_taken_back_where_the_mailbox_is_at_home(clean_topics: Connection) -> None:
+    """By whichever of its domains somebody calls it: what is counted of a domain is taken back from that one."""
+    assert 0 == run("undo", "Jane@googlemail.com", "--reason", "x", "--broker", str(clean_topics)).exit_code
+    (message,) = read(clean_topics, EVIDENCE.name)
+    record = decode_evidence(message.value())
+    assert isinstance(record, MarksRecord)
+    assert ("gmail.com", partition_of("gmail.com", EVIDENCE.partitions)) == (record.domain, message.partition())
+
+
 @pytest.mark.parametrize(
     ("arguments", "fault"),
     [

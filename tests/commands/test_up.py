@@ -141,16 +141,22 @@ def test_on_a_broker_that_is_there(
     assert AdminClient(clean_topics.librdkafka()).list_topics(timeout=5).topics
 
 
-def test_a_worker_that_cannot_start_ends_it(kafka: EmbeddedKafka, tmp_path: Path, names: NameServer) -> None:
-    """An error code and the worker's own words, not a wait for ever."""
-    (tmp_path / "policy.toml").write_text("this is no policy")
-    running = Up(tmp_path, names, "--broker", kafka.address, "--policy", "policy.toml")
+@pytest.mark.parametrize(
+    ("option", "said"), [("--policy", "the policy can't be used"), ("--sources", "the sources file is not TOML")]
+)
+def test_a_worker_that_cannot_start_ends_it(
+    kafka: EmbeddedKafka, tmp_path: Path, names: NameServer, option: str, said: str
+) -> None:
+    """An error code and the worker's own words, not a wait for ever. Files are those of the folder that it is called
+    in."""
+    (tmp_path / "wrong.toml").write_text("this is neither")
+    running = Up(tmp_path, names, "--broker", kafka.address, option, "wrong.toml")
     try:
         assert 2 == running.process.wait(60)
     finally:
         running.process.kill()
     assert "the screen worker ended by itself (exit status 3)" in running.text
-    assert "the policy can't be used" in running.text
+    assert said in running.text
     assert "\nready\n" not in running.text
 
 
