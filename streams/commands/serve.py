@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from sidestep.streams.commands.options import FILE, listen_options
+from sidestep.streams.commands.options import FILE, broker_option, listen_options
 from sidestep.streams.commands.run_loop import run_loop
 from sidestep.streams.observe.logs import configure
 from sidestep.streams.observe.uncaught import log_what_nobody_catches
@@ -35,6 +35,8 @@ from sidestep.streams.web.validate.tokens import DEFAULT_RATE, line_of
     "--name-servers", "--dns", metavar="HOST[:PORT],…", help="Instead of the system's. [env: SIDESTEP_NAME_SERVERS]"
 )
 @click.option("--policy", metavar="FILE", help="The policy that answers follow from. [env: SIDESTEP_POLICY]")
+@click.option("--in-force", is_flag=True, help="Answer by the policy in force in Kafka, and follow it.")
+@broker_option
 @click.option("--sources", metavar="FILE", help="Who is asked besides DNS. [env: SIDESTEP_SOURCES]")
 @click.option("--data-dir", metavar="DIR", help="Folder for copies of feeds. [env: SIDESTEP_DATA_DIR]")
 @listen_options(ServeOptions.host, ServeOptions.port)
@@ -42,6 +44,7 @@ from sidestep.streams.web.validate.tokens import DEFAULT_RATE, line_of
 def serve(
     new_token: str | None,
     name_servers: str | None,
+    broker: str | None,
     policy: str | None,
     sources: str | None,
     data_dir: str | None,
@@ -51,7 +54,9 @@ def serve(
     if new_token is not None:
         _show_new(new_token)
         return
-    settings = load(name_servers=name_servers, policy=policy, sources=sources, data_dir=data_dir)
+    if policy is not None and options["in_force"]:
+        raise click.UsageError("--policy and --in-force are two policies: give one of them")
+    settings = load(broker=broker, name_servers=name_servers, policy=policy, sources=sources, data_dir=data_dir)
     configure(settings.log_format, settings.log_level)
     log_what_nobody_catches()
     run_loop(answer(settings, ServeOptions(**options)))

@@ -58,6 +58,11 @@ class CurrentVersions:
         self._seen: Mapping[str, str] = feeds()
         self._versions = self._work_out()
 
+    def judge_by(self, policy: str) -> None:
+        """Answers follow from another policy from now on."""
+        self._policy = policy
+        self._versions = self._work_out()
+
     def in_force(self) -> Versions:
         """The versions as of now."""
         seen = self._feeds()
@@ -78,6 +83,11 @@ class Answerer:
         self._policy = policy
         self._ladder = Ladder(policy)
         self._lists = lists
+
+    def judge_by(self, policy: Policy) -> None:
+        """Answer by another policy from now on."""
+        self._policy, self._ladder = policy, Ladder(policy)
+        self._versions.judge_by(policy.version)
 
     def result(
         self, about: Subject, answers: Answers, found: Findings, stream: str, now: int, told: Told = nothing_told

@@ -1,5 +1,6 @@
-"""The composition root of `sidestep serve`: from settings to exit. No Kafka."""
+"""The composition root of `sidestep serve`: from settings to exit. No Kafka, unless its policy is asked for."""
 
+import asyncio
 import contextlib
 import gc
 import logging
@@ -13,7 +14,7 @@ from sidestep.streams.decide.policy_file import read_policy
 from sidestep.streams.decide.policy_text import parse
 from sidestep.streams.errors import SettingsError
 from sidestep.streams.gcra import Rate, parse_rate
-from sidestep.streams.screen.lists.classes import load_lists
+from sidestep.streams.screen.lists.classes import Lists, load_lists
 from sidestep.streams.screen.lists.domain_facts import DomainBook
 from sidestep.streams.screen.lists.typo import suggest
 from sidestep.streams.screen.sources.build import Sources, open_sources
@@ -27,6 +28,7 @@ from sidestep.streams.web.until_stopped import stopped_by_signals, until_stopped
 from sidestep.streams.web.validate.answer import Answerer, CurrentVersions
 from sidestep.streams.web.validate.api import BODY_SECONDS, Api
 from sidestep.streams.web.validate.checking import Checker
+from sidestep.streams.web.validate.in_force import PolicyInForce
 from sidestep.streams.web.validate.request import DEADLINE_MS_MAX
 from sidestep.streams.web.validate.token_file import HOW_TO_MAKE_ONE, TokenFile
 from sidestep.streams.web.validate.tokens import DEFAULT_RATE
@@ -54,6 +56,8 @@ class ServeOptions:
     tls_cert: Path | None = None
     tls_key: Path | None = None
     insecure: bool = False
+    in_force: bool = False
+    """Answer by the policy in force in Kafka."""
 
 
 async def serve(settings: Settings, options: ServeOptions) -> None:
@@ -61,13 +65,17 @@ async def serve(settings: Settings, options: ServeOptions) -> None:
     certificate = ServerCertificate.given(options.tls_cert, options.tls_key, NAMES)
     check_exposure(options.host, NAMES, certificate is not None, options.insecure)
     tokens = _tokens(options)
-    policy = parse(read_policy(settings))
+    in_force = PolicyInForce(settings.connection) if options.in_force else None
+    policy = await _policy(settings, in_force)
     stop = stopped_by_signals()
     async with contextlib.AsyncExitStack() as stack:
         sources = open_sources(settings, name_servers(settings))
         stack.push_async_callback(sources.close)
         await sources.prepare()
-        checker = _checker(settings, sources, policy)
+        lists = load_lists()
+        answerer = _answerer(sources, lists, policy)
+        book = DomainBook(lists, suggest, partitions=1)
+        checker = Checker(sources.inquiry, book, answerer, slots=max(2, settings.dns_concurrency))
         stack.push_async_callback(checker.close)
         api = Api(checker, tokens)
         server = server_of(api, options.host, options.port, certificate)
@@ -77,7 +85,7 @@ async def serve(settings: Settings, options: ServeOptions) -> None:
         log.info("serving /v1/validate", extra={"at": server.url})
         gc.freeze()  # the lists stay for good: no full collection need walk them while somebody waits
         log.info("ready", extra={"tokens": len(tokens), "policy": policy.version})
-        await until_stopped(stop, *_chores(tokens, certificate, sources))
+        await until_stopped(stop, *_chores(tokens, certificate, sources), *_policies(in_force, answerer))
         log.info("leaving: finishing what is under way")
     log.info("left cleanly")
 
@@ -93,13 +101,20 @@ def server_of(
     return HttpServer(api.application(), Listen(host, port, NAMES, limits, certificate), STOP_SECONDS)
 
 
-def _checker(settings: Settings, sources: Sources, policy: Policy) -> Checker:
-    lists, feeds = load_lists(), sources.feeds
+async def _policy(settings: Settings, in_force: PolicyInForce | None) -> Policy:
+    found = None if in_force is None else await asyncio.to_thread(in_force.read)
+    return found or parse(read_policy(settings))
+
+
+def _policies(in_force: PolicyInForce | None, answerer: Answerer) -> Iterator[Coroutine[Any, Any, None]]:
+    if in_force is not None:
+        yield in_force.follow(answerer.judge_by)
+
+
+def _answerer(sources: Sources, lists: Lists, policy: Policy) -> Answerer:
+    feeds = sources.feeds
     feed_versions = (lambda: feeds.book.versions) if feeds is not None else dict[str, str]
-    versions = CurrentVersions(policy.version, lists.versions, feed_versions)
-    answerer = Answerer(policy, lists, versions)
-    book = DomainBook(lists, suggest, partitions=1)
-    return Checker(sources.inquiry, book, answerer, slots=max(2, settings.dns_concurrency))
+    return Answerer(policy, lists, CurrentVersions(policy.version, lists.versions, feed_versions))
 
 
 def _chores(

@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import re
 import signal
 import socket
 import ssl
@@ -16,12 +17,19 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from confluent_kafka import Producer
 
+from sidestep.schemas.codec import encode
 from sidestep.streams.cli import main
+from sidestep.streams.decide.policy_file import SHIPPED
+from sidestep.streams.decide.policy_text import parse as parse_policy
 from sidestep.streams.local.development_ca import DevelopmentCA
 from sidestep.streams.local.nameserver import NameServer
 from sidestep.streams.local.ports import free_port
+from sidestep.streams.screen.policy_history import AppliedPolicy
 from sidestep.streams.web.validate.tokens import line_of
+from sidestep.topics.catalog import CONTROL
+from sidestep.topics.connection import Connection
 from tests.fixture_types import WaitUntil
 from tests.private_files import open_to_others
 
@@ -109,6 +117,45 @@ def test_it_serves_over_tls_until_it_is_told_to_stop(
     assert [] == open_to_others(tmp_path / "data"), "copies of feeds may be of addresses"
     said = log.read_text()
     assert "left cleanly" in said and TOKEN not in said and "good.example" not in said
+
+
+def _put_in_force(connection: Connection, text: str, at: int) -> str:
+    """Note a policy as workers and operators do. Its version."""
+    policy = parse_policy(text)
+    applied = AppliedPolicy(policy.version, policy.name, text, at, "ops")
+    producer = Producer(connection.librdkafka())
+    producer.produce(CONTROL.name, encode(applied), applied.key)
+    producer.produce(CONTROL.name, encode({"version": policy.version}), "policy")
+    producer.flush()
+    return policy.version
+
+
+def test_it_follows_the_policy_in_force(
+    clean_topics: Connection, tmp_path: Path, tokens: Path, wait_until: WaitUntil
+) -> None:
+    """Asked to, it answers by what verdicts are judged by, also when that changes; without any it does not start."""
+    asked = ("--in-force", "--broker", clean_topics, "--tokens", tokens)
+    assert "no policy is in force in this Kafka" in _refused(*asked)
+    shipped = SHIPPED.read_text("utf-8")
+    version = _put_in_force(clean_topics, shipped, 1)
+    port, log = free_port(), tmp_path / "log"
+    url = f"http://127.0.0.1:{port}"
+    with (
+        NameServer({"good.example": ["MX 10 mx.good.example"], "mx.good.example": ["A 93.184.215.14"]}) as ns,
+        _running(log, *asked, "--port", port, "--name-servers", f"{ns.host}:{ns.port}") as process,
+    ):
+        found = wait_until(lambda: process.poll() is not None or _ask(url), 20)
+        assert found is not True, log.read_text()
+        assert (version, True) == (found["versions"]["policy"], _tells_of_roles(found))
+        off, count = re.subn(r'(\[rules\.role-address\].*\n)mode = "flag"', r'\1mode = "off"', shipped)
+        assert 1 == count
+        version = _put_in_force(clean_topics, off, 2)
+        wait_until(lambda: _ask(url)["versions"]["policy"] == version, 30)
+        assert not _tells_of_roles(_ask(url))
+
+
+def _tells_of_roles(found: Any) -> bool:
+    return "role-address" in [rule["id"] for rule in found["rules"]]
 
 
 def _refused(*options: object) -> str:
