@@ -247,7 +247,8 @@ def _other(other: OtherVerdict) -> Fact:
 
 def _proof(story: VerdictStory) -> Iterator[str]:
     if story.seen is None:
-        yield from _wrapped(f"It was not judged again: {story.unseen}", "  ")
+        for line in f"It was not judged again: {story.unseen}".splitlines():
+            yield from _wrapped(line.strip(), "  ")
     elif story.difference:
         text = (
             f"THE VERDICT IN KAFKA IS NOT WHAT FOLLOWS FROM THE LOG: {story.difference}. What stands above is told of "
