@@ -3,10 +3,14 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from sidestep.topics.catalog import CATALOG, Topic
+from sidestep.topics.catalog import ANOMALIES, CATALOG, EVIDENCE, TALLIES, WATCH_CHANGELOG, Topic
 
 FOR_EVER = -1
 SAFE_REPLICATION = 3
+
+
+NOT_GROWN = {TALLIES.name, ANOMALIES.name, WATCH_CHANGELOG.name}
+"""Topics that carry counts, not mail: `sidestep topics grow` leaves them as they are."""
 
 
 @dataclass(frozen=True)
@@ -59,11 +63,16 @@ def differences(states: Mapping[str, TopicState], topics: Iterable[Topic] = CATA
 def unlike(
     partitions: int | None, replication: int | None, states: Iterable[TopicState], topics: Iterable[Topic] = CATALOG
 ) -> list[str]:
-    """One sentence for each way in which topics that are there differ from what is asked for. None: nothing is."""
+    """One sentence for each way in which topics that are there differ from what is asked for. None: nothing is.
+
+    Once the log has as many partitions as are asked for, topics that do not grow with it may have fewer.
+    """
     states, single = list(states), {topic.name for topic in topics if topic.partitions == 1}
     found = []
     if partitions is not None:
         counts = {state.name: state.partitions for state in states if state.name not in single}
+        if counts.get(EVIDENCE.name) == partitions:
+            counts = {name: here for name, here in counts.items() if here > partitions or name not in NOT_GROWN}
         found += [f"{names}: {here} partitions, not {partitions}" for names, here in _other(counts, partitions)]
     if replication is not None:
         replicas = {state.name: state.replication for state in states}

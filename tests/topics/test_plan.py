@@ -81,6 +81,17 @@ def test_options_that_differ_from_what_is_there_are_told() -> None:
     ]
 
 
+def test_a_log_that_has_grown_is_as_it_was_asked_for() -> None:
+    """What carries counts keeps its partitions then; of a log that has not grown it is told with the others."""
+    kept = {"email-tallies", "email-anomalies", "email-watch-changelog", "email-control"}
+    grown = [state if name in kept else replace(state, partitions=12) for name, state in GOOD.items()]
+    assert unlike(12, None, grown) == []
+    assert unlike(24, None, grown) == [
+        "email-tallies and 2 more: 4 partitions, not 24",
+        "email-intents and 8 more: 12 partitions, not 24",
+    ]
+
+
 def test_topics_differ_by_themselves() -> None:
     """Each with what it has."""
     states = changed("email-tallies", partitions=6, replication=3, in_sync=2)
