@@ -20,7 +20,7 @@ from sidestep.streams.roles import load_role
 from sidestep.streams.roles.role import Context, Role
 from sidestep.streams.roles.topics_of import topics_of
 from sidestep.streams.runtime.batch_app import BatchApp
-from sidestep.streams.runtime.batches import Partition
+from sidestep.streams.runtime.batches import MIB, Partition
 from sidestep.streams.runtime.collector import fit_batches
 from sidestep.streams.runtime.coverage import Coverage
 from sidestep.streams.runtime.failpoints import from_environment
@@ -67,6 +67,7 @@ class Worker:
         self.report = Report()
         read_credentials(self.report.metrics, settings)
         read_disk(self.report.metrics, settings.data)
+        self.report.metrics.read_held(self._held)
 
     async def run(self) -> None:
         """Work until stop() or a failure. Raises the failure."""
@@ -246,6 +247,8 @@ class Worker:
             pace=role.pace,
             skip_truncated=settings.skip_truncated,
             isolation=role.isolation,
+            held_octets=settings.held_mb * MIB,
+            from_strangers=role.from_strangers,
             store="memory://",
             datadir=str(self._faust_folder),
             autodiscover=False,
@@ -264,6 +267,9 @@ class Worker:
 
     def _lags(self) -> dict[Partition, int]:
         return {tp: lag for app in self._apps for tp, lag in app.lag().items()}
+
+    def _held(self) -> dict[tuple[str, int], int]:
+        return {(tp.topic, tp.partition): octets for app in self._apps for tp, octets in app.held().items()}
 
     def _broker_answers(self) -> None:
         found = cluster(self._admin.get(), self._settings.connection).topics

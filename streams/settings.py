@@ -19,6 +19,9 @@ def _setting(default: Any, about: str, secret: bool = False) -> Any:
 
 
 BATCH_MOST = 10_000
+AT_LEAST_ONE = (
+    "batch_max", "parked_max", "dns_concurrency", "dead_letter_window", "block_cache_mb", "cache_mb", "held_mb",
+)  # fmt: skip
 SNAPSHOT_LEAST = 60.0
 """Seconds between two snapshots of a partition."""
 SIGNATURE_WINDOW = 604_800.0
@@ -92,6 +95,10 @@ class Settings:
     )
     parked_max: int = _setting(5_000, "intents of one partition that may wait for DNS before it pauses")
     batch_max: int = _setting(4_000, "records of one batch, and of one transaction")
+    held_mb: int = _setting(
+        128,
+        "records that a role of a worker holds between Kafka and the end of their batches, MiB; 4 a partition at least",
+    )
     skip_truncated: bool = _setting(
         False, "true: where records were lost to retention before they were read, go on with the oldest that is left"
     )
@@ -189,7 +196,7 @@ def _check(settings: Settings) -> None:
             parse_hash_key(settings.hash_key)
         except ValueError as error:
             raise SettingsError(f"SIDESTEP_HASH_KEY: {error}") from None
-    for name in ("batch_max", "parked_max", "dns_concurrency", "dead_letter_window", "block_cache_mb", "cache_mb"):
+    for name in AT_LEAST_ONE:
         if getattr(settings, name) < 1:
             raise SettingsError(f"{name} must be at least 1")
     if settings.batch_max > BATCH_MOST:

@@ -129,6 +129,10 @@ class Metrics:
 
     # -- what is read at a scrape --------------------------------------------------------------------------------------
 
+    def read_held(self, read: ByPartition) -> None:
+        """`read` gives the octets of records in memory by (topic, partition)."""
+        self._scrape.held = read
+
     def read_lag(self, source: ByPartition) -> None:
         """`source` gives the records that wait, by (topic, partition)."""
         self._scrape.lag = source

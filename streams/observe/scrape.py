@@ -32,6 +32,7 @@ class Scrape(Collector):
         self._labels = LabelBounds()
         self._others: dict[str, Families] = {}
         self.lag: ByPartition = dict
+        self.held: ByPartition = dict
         self.group_lag: ByRoleAndPartition = dict
         self.assigned: ByName = dict
         self.unassigned: ByName = dict
@@ -50,6 +51,8 @@ class Scrape(Collector):
         """Every family, with the values that its source has now."""
         lag = self._read("lag", self.lag) or {}
         yield by_partition("sidestep_lag_records", "Records not yet handled.", lag)
+        about = "Octets of records between Kafka and the end of their batch."
+        yield by_partition("sidestep_held_octets", about, self._read("held", self.held) or {})
         yield self._group_lag()
         about = "Partitions of this worker."
         yield self._by_role("sidestep_partitions_assigned", about, self._read("assigned", self.assigned))

@@ -52,6 +52,8 @@ class Role(Protocol):
     """It goes on with the old partitions while the log is being grown; others wait for the new ones."""
     isolation: Isolation
     """Whether it reads what stands in open and in aborted transactions, see docs/decisions/011."""
+    from_strangers: bool
+    """Whether services write what it reads: that is looked at for its size before it waits."""
 
     async def prepare(self) -> None:
         """Whatever must be done before the first record. Raises SidestepError."""

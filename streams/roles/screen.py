@@ -81,6 +81,7 @@ class ScreenRole:
     drains = False
     isolation: Isolation = "read_uncommitted"
     """A service that leaves a transaction open must not hold up the others."""
+    from_strangers = True
 
     def __init__(self, context: Context):
         settings = context.settings

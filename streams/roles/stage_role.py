@@ -30,6 +30,7 @@ class StageRole(Generic[JudgedT]):
     pace: float
     drains = False
     isolation: Isolation = "read_committed"
+    from_strangers = False
     """A transaction of the stage before counts whole or not at all."""
 
     def __init__(

@@ -54,7 +54,8 @@ class BatchSchema(faust.Schema[Any, Batch]):
 class BatchApp(faust.App):
     """A Faust app over BatchTransport. `open_partition` and `on_failure` come from the composition root.
 
-    `pace`: seconds between two small batches of a partition; see Lane.next_step.
+    `pace`: seconds between two small batches of a partition; see Lane.next_step. `held_octets`: of records that all
+    partitions together may have here. `from_strangers`: see Reader.
     """
 
     def __init__(
@@ -70,6 +71,8 @@ class BatchApp(faust.App):
         pace: float,
         skip_truncated: bool,
         isolation: Isolation,
+        held_octets: int,
+        from_strangers: bool,
         **options: Any,
     ):
         self.connection = connection
@@ -81,6 +84,8 @@ class BatchApp(faust.App):
         self.pace = pace
         self.skip_truncated = skip_truncated
         self.isolation = isolation
+        self.held_octets = held_octets
+        self.from_strangers = from_strangers
         self.inputs: list[str] = []
         """The topics that agents are declared on."""
         super().__init__(
@@ -127,6 +132,11 @@ class BatchApp(faust.App):
         """Records of each assigned partition that have not been finished."""
         consumer = self.consumer
         return consumer.lag() if isinstance(consumer, BatchConsumer) else {}
+
+    def held(self) -> dict[Partition, int]:
+        """Octets of each assigned partition between Kafka and where they go."""
+        consumer = self.consumer
+        return consumer.held() if isinstance(consumer, BatchConsumer) else {}
 
     @property
     def member(self) -> str:

@@ -12,6 +12,9 @@ from sidestep.streams.runtime.record import Record
 Clock = Callable[[], float]
 """Seconds, only forward."""
 
+MIB = 1024 * 1024
+LEAST_SHARE = 4 * MIB
+"""Octets that a lane may hold however many there are: several batches of small records."""
 REST_MOST = 0.05
 """Seconds between the end of a batch and the next one, however long it took; see Lane.next_step."""
 
@@ -30,6 +33,11 @@ class Unfinished(Protocol):
         """The lowest offset among them; None: all are finished."""
 
 
+def share_of(octets: int, lanes: int) -> int:
+    """What each of so many lanes may hold of these octets."""
+    return max(octets // max(lanes, 1), LEAST_SHARE)
+
+
 class Batch:
     """All records of one partition that had arrived when it was handed out, in offset order.
 
@@ -37,12 +45,13 @@ class Batch:
     never set, so that a commit can't pass a record that waits.
     """
 
-    __slots__ = ("_lane", "_unfinished", "end", "finished", "records", "tp")
+    __slots__ = ("_lane", "_unfinished", "end", "finished", "octets", "records", "tp")
 
-    def __init__(self, lane: "Lane", records: list[Record]):
+    def __init__(self, lane: "Lane", records: list[Record], octets: int = 0):
         self._lane = lane
         self.tp = lane.tp
         self.records = records
+        self.octets = octets
         self.end = records[-1].offset() + 1
         self.finished = False
         self._unfinished: Unfinished | None = None
@@ -78,18 +87,30 @@ class Step(NamedTuple):
 class Lane:
     """One assigned partition: at most one batch unreleased; what arrives meanwhile becomes the next one."""
 
-    def __init__(self, tp: Partition, batch_max: int, held_max: int, pace: float, clock: Clock):
-        """`batch_max` records in a batch; fetching stops at `held_max` that wait; `pace`: see next_step."""
+    def __init__(
+        self,
+        tp: Partition,
+        batch_max: int,
+        held_max: int,
+        pace: float,
+        clock: Clock,
+        share: Callable[[], int] = lambda: LEAST_SHARE,
+    ):
+        """`batch_max` records in a batch; fetching stops at `held_max` that wait, and at a `share` of octets that are
+        held, in batches under way as well; `pace`: see next_step."""
         self.tp = tp
         self.batch_max = batch_max
         self.held_max = held_max
         self.waiting: list[Record] = []
+        self.octets = 0
+        """Of the values of all records that wait or are under way."""
         self.under_way: deque[Batch] = deque()
         self.busy: Batch | None = None
         self.done = -1
         """Every offset below it is finished, as far as batches were handed out; -1: none was."""
         self.fetching = True
         self.pace = pace
+        self._share = share
         self._clock = clock
         self._handed_out_at, self._took = float("-inf"), 0.0
         self.on_release: Callable[[Lane], None] | None = None
@@ -97,6 +118,7 @@ class Lane:
     def feed(self, records: list[Record]) -> None:
         """Records that have arrived, in offset order."""
         self.waiting.extend(records)
+        self.octets += sum(map(len, records))
 
     def next_step(self, taken: bool = True) -> Step:
         """To be asked when records have arrived, a batch was released, or the time that the last step said is over.
@@ -107,7 +129,7 @@ class Lane:
         the larger are the batches it is asked for. A record that comes alone never waits: its predecessor is longer
         ago. Nor does a backlog.
         """
-        full = len(self.waiting) >= self.held_max
+        full = len(self.waiting) >= self.held_max or self.octets >= self._share()
         rest = self._rest()
         batch = self._hand_out() if taken and rest <= 0 else None
         return Step(batch, rest if rest > 0 else None, self._fetch(full))
@@ -123,6 +145,7 @@ class Lane:
     def finish(self, batch: Batch) -> None:
         """The batch is done with, whole."""
         batch.finished = True
+        self.octets -= batch.octets
         while self.under_way and self.under_way[0].finished:
             self.done = self.under_way.popleft().end
         self.release(batch)
@@ -148,14 +171,17 @@ class Lane:
         if self.busy is not None or not self.waiting:
             return None
         records, self.waiting = self.waiting[: self.batch_max], self.waiting[self.batch_max :]
-        batch = self.busy = Batch(self, records)
+        octets = sum(map(len, records)) if self.waiting or self.under_way else self.octets
+        batch = self.busy = Batch(self, records, octets)
         self._handed_out_at = self._clock()
         self.under_way.append(batch)
         return batch
 
     def _fetch(self, full: bool) -> bool | None:
         """Stops when too much waits and goes on when less than a batch does: not a record at a time."""
-        wanted = not full if self.fetching else len(self.waiting) < self.batch_max
+        wanted = not full
+        if not self.fetching:
+            wanted = len(self.waiting) < self.batch_max and self.octets <= self._share() // 2
         if wanted == self.fetching:
             return None
         self.fetching = wanted

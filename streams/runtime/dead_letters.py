@@ -4,13 +4,14 @@ from collections import deque
 from typing import NamedTuple
 
 from sidestep.streams.errors import TooManyDeadLetters
+from sidestep.streams.runtime.cut_record import KEPT_OCTETS, LARGEST_PART, CutRecord
 from sidestep.streams.runtime.outgoing import ANY_PARTITION, Headers, Single
 from sidestep.streams.runtime.record import Record
 from sidestep.topics.headers import UnreadableHeaders, headers_of
 
 REASON_MAX = 500
-PART_MAX = 1_048_588
-"""Octets of a key or a value that are kept: the most that fits into a topic, unless it was compressed on its way in."""
+PART_MAX = LARGEST_PART
+"""Octets of a key or a value that are kept. What is larger was cut before it came here, or was compressed."""
 KEPT = "header."
 """Before the name of each header that the record had."""
 HEADERS = "headers"
@@ -32,8 +33,7 @@ def dead_letter(record: Record, code: str, text: str, topic: str, partition: int
         "key": key and key[:PART_MAX],
         "value": value and value[:PART_MAX],
         "headers": [
-            *_cut("key", key),
-            *_cut("value", value),
+            *_lengths(record, key, value),
             ("reason", code.encode()),
             ("text", text[:REASON_MAX].encode("utf-8", "replace")),
             ("topic", record.topic().encode()),
@@ -45,8 +45,13 @@ def dead_letter(record: Record, code: str, text: str, topic: str, partition: int
     }
 
 
-def _cut(part: str, octets: bytes | None) -> Headers:
-    return [(f"{part}-octets", b"%d" % len(octets))] if octets is not None and len(octets) > PART_MAX else []
+def _lengths(record: Record, key: bytes | None, value: bytes | None) -> Headers:
+    """Of what is cut."""
+    if isinstance(record, CutRecord):
+        found = {part: octets for part, octets in record.lengths.items() if octets > KEPT_OCTETS}
+    else:
+        found = {part: len(it) for part, it in (("key", key), ("value", value)) if it and len(it) > PART_MAX}
+    return [(f"{part}-octets", b"%d" % octets) for part, octets in found.items()]
 
 
 def _own(record: Record) -> Headers:

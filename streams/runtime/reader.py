@@ -15,6 +15,7 @@ from typing import Any, Literal
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
 
 from sidestep.streams.runtime.batches import Partition
+from sidestep.streams.runtime.cut_record import cut
 from sidestep.streams.runtime.kafka import Fetched, client, fetched
 from sidestep.streams.runtime.record import Record
 from sidestep.topics.cluster import EAGER
@@ -36,8 +37,22 @@ Deliver = Callable[[int, Mapping[Partition, list[Record]]], None]
 Fail = Callable[[Partition | None, KafkaError], None]
 
 
-def consumer_settings(connection: Connection, name: str, isolation: Isolation) -> dict[str, Any]:
-    """A plain consumer: no group membership, no commits, quick when idle, bounded in memory."""
+ANSWER_OCTETS = 128 * 1024
+"""Of what is fetched at once where strangers write: librdkafka unpacks an answer whole, into a thousand times as much
+at the worst. A batch of a producer that is larger comes all the same, alone."""
+QUEUED_KIB = 2 * 1024
+"""Of a partition where strangers write, unpacked, that wait in librdkafka."""
+BOUNDED = {
+    "fetch.max.bytes": ANSWER_OCTETS,
+    "message.max.bytes": ANSWER_OCTETS,  # of a consumer: the former may not be below it
+    "fetch.message.max.bytes": ANSWER_OCTETS,
+    "queued.max.messages.kbytes": QUEUED_KIB,
+}
+
+
+def consumer_settings(connection: Connection, name: str, isolation: Isolation, bounded: bool = False) -> dict[str, Any]:
+    """A plain consumer: no group membership, no commits, quick when idle, bounded in memory. `bounded`: closely, as
+    what it reads may have been compressed so that it takes memory."""
     return client(
         connection,
         name,
@@ -52,6 +67,7 @@ def consumer_settings(connection: Connection, name: str, isolation: Isolation) -
             **EAGER,
             "queued.max.messages.kbytes": 16 * 1024,
             "check.crcs": True,
+            **(BOUNDED if bounded else {}),
         },
     )
 
@@ -73,14 +89,20 @@ class Reader(threading.Thread):
         loop: asyncio.AbstractEventLoop,
         deliver: Deliver,
         fail: Fail,
+        from_strangers: bool = False,
     ):
+        """`from_strangers`: services write what it reads, so that answers are small and records that are too large are
+        cut; otherwise stages do, and read all of it."""
         super().__init__(name="reader", daemon=True)
         self._loop = loop
         self._deliver = deliver
         self._fail = fail
+        self._from_strangers = from_strangers
 
         def new() -> Consumer:
-            return Consumer(consumer_settings(connection, name, isolation) | {"error_cb": self._on_error})
+            return Consumer(
+                consumer_settings(connection, name, isolation, from_strangers) | {"error_cb": self._on_error}
+            )
 
         self._consumers = Renewing(connection.renewals, new)
         self._starts: dict[tuple[str, int], int] = {}
@@ -218,7 +240,8 @@ class Reader(threading.Thread):
             else:
                 self._report(message, error)
         if records:
-            self._call(self._deliver, self._reading, {Partition(*tp): batch for tp, batch in records.items()})
+            arrived = {Partition(*tp): cut(batch) if self._from_strangers else batch for tp, batch in records.items()}
+            self._call(self._deliver, self._reading, arrived)
 
     def _report(self, message: Fetched, error: KafkaError) -> None:
         tp = Partition(message.topic(), message.partition()) if message.topic() else None

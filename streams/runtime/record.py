@@ -26,6 +26,9 @@ class Record(Protocol):
     def value(self) -> bytes | None:
         """Octets of the value; None: it has none."""
 
+    def __len__(self) -> int:
+        """Octets of the value."""
+
     def headers(self) -> Sequence[tuple[str, bytes | None]] | None:
         """Names and octets, in the producer's order. To be asked by headers_of (topics/headers.py) alone: with names
         that are not text, asking twice ends the process."""

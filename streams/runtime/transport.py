@@ -25,7 +25,7 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP, ConsumerMessage, Message
 from mode.utils.futures import notify
 
-from sidestep.streams.runtime.batches import Batch, Lane, Partition
+from sidestep.streams.runtime.batches import Batch, Lane, Partition, share_of
 from sidestep.streams.runtime.consumer_thread import ConsumerThread, RebalanceListener
 from sidestep.streams.runtime.reader import Reader
 from sidestep.streams.runtime.record import Record
@@ -102,7 +102,8 @@ class BatchConsumer(driver.Consumer):
             if offset is None:
                 offset = self._read_offset.get(TP(*tp))
             batch_max = self.app.batch_max
-            lane = self.lanes[tp] = Lane(tp, batch_max, batch_max * HELD_BATCHES, self.app.pace, time.monotonic)
+            held_max = batch_max * HELD_BATCHES
+            lane = self.lanes[tp] = Lane(tp, batch_max, held_max, self.app.pace, time.monotonic, self._share)
             lane.on_release = self._serve
             self._reading().add(tp, offset)
         except asyncio.CancelledError:
@@ -111,6 +112,9 @@ class BatchConsumer(driver.Consumer):
             self.app.fail(error)
         finally:
             self._opening.pop(tp, None)
+
+    def _share(self) -> int:
+        return share_of(self.app.held_octets, len(self.lanes))
 
     def _reading(self) -> Reader:
         if self.reader is None:
@@ -121,6 +125,7 @@ class BatchConsumer(driver.Consumer):
                 asyncio.get_running_loop(),
                 self._on_records,
                 self._on_read_error,
+                self.app.from_strangers,
             )
             self.reader.start()
         return self.reader
@@ -228,6 +233,10 @@ class BatchConsumer(driver.Consumer):
         await super().on_stop()
         if self.reader is not None:
             await asyncio.get_running_loop().run_in_executor(None, self.reader.stop)
+
+    def held(self) -> dict[Partition, int]:
+        """Octets of each assigned partition between Kafka and where they go."""
+        return {tp: lane.octets for tp, lane in list(self.lanes.items())}
 
     def lag(self) -> dict[Partition, int]:
         """Records of each assigned partition that have not been finished."""

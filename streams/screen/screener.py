@@ -134,19 +134,20 @@ class Screener:
     async def _screen_at_once(self, batch: Batch) -> Screened:
         check = self._signers().of_topic(batch.tp.topic) if self._signers is not None else None
         screened, now = Screened(batch, check), time.time()
+        records = screened.whole(batch.records)
         if general_of(batch.tp.topic) == INTENTS.name:
-            await self._screen_intents(batch, screened, now)
+            await self._screen_intents(batch.tp, records, screened, now)
         else:
-            await self._screen_feedback(batch, screened, now)
+            await self._screen_feedback(batch.tp, records, screened, now)
         return screened
 
     # -- intents -------------------------------------------------------------------------------------------------------
 
-    async def _screen_intents(self, batch: Batch, screened: Screened, now: float) -> None:
+    async def _screen_intents(self, tp: Partition, records: list[Record], screened: Screened, now: float) -> None:
         near_misses: list[tuple[ReadIntent, Answers]] = []
-        recent, known, at_once = self._recent[batch.tp], self._inquiry.known, self._examiner.at_once
+        recent, known, at_once = self._recent[tp], self._inquiry.known, self._examiner.at_once
         turn_ends = time.monotonic() + TURN_SECONDS
-        for number, record in enumerate(batch.records):
+        for number, record in enumerate(records):
             if number % LOOK_EVERY == 0 and time.monotonic() >= turn_ends:
                 await asyncio.sleep(0)  # other partitions' turn
                 turn_ends = time.monotonic() + TURN_SECONDS
@@ -231,13 +232,13 @@ class Screener:
 
     # -- feedback ------------------------------------------------------------------------------------------------------
 
-    async def _screen_feedback(self, batch: Batch, screened: Screened, now: float) -> None:
-        kind = Bounce if general_of(batch.tp.topic) == BOUNCES.name else Engagement
+    async def _screen_feedback(self, tp: Partition, records: list[Record], screened: Screened, now: float) -> None:
+        kind = Bounce if general_of(tp.topic) == BOUNCES.name else Engagement
         # a bounce as its server wrote it takes a hundred times as long to read as one in our schema
         said = await asyncio.get_running_loop().run_in_executor(
-            None, _read_feedback, batch.records, kind, now, screened.check
+            None, _read_feedback, records, kind, now, screened.check
         )
-        for record, read in zip(batch.records, said, strict=True):
+        for record, read in zip(records, said, strict=True):
             try:
                 if isinstance(read, Exception):
                     raise read

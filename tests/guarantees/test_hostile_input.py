@@ -5,6 +5,7 @@ import json
 import random
 import time
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from confluent_kafka import KafkaError, Message, Producer
 
 from sidestep.schemas.codec import ContractError
 from sidestep.schemas.reading import read_intent, read_sender
+from sidestep.streams.runtime.cut_record import KEPT_OCTETS
 from sidestep.streams.runtime.dead_letters import PART_MAX
 from sidestep.topics.catalog import BOUNCES, DEAD_LETTERS, ENGAGEMENT, EVIDENCE, INTENTS
 from sidestep.topics.connection import Connection
@@ -20,7 +22,7 @@ from tests.guarantees.harness.odd import produce_odd
 from tests.guarantees.harness.records import Input, read
 from tests.guarantees.harness.system import System
 from tests.guarantees.harness.traffic import Traffic
-from tests.guarantees.harness.workers import wait_for
+from tests.guarantees.harness.workers import WorkerProcess, wait_for
 from tests.leaks import MARK
 
 pytestmark = pytest.mark.timeout(120)
@@ -109,7 +111,8 @@ class Hostile:
 
         def delivered(error: KafkaError | None, message: Message) -> None:
             assert error is None, error
-            self.letters[f"{topic}/0/{message.offset()}"] = (key, value and value[:PART_MAX], reason)
+            kept = value if len(value or b"") <= PART_MAX else (value or b"")[:KEPT_OCTETS]
+            self.letters[f"{topic}/0/{message.offset()}"] = (key, kept, reason)
 
         headers: list[tuple[str, str | bytes | None]] = [("reason", b"mine"), ("", b""), ("x", None)]
         self._producer.produce(topic, value, key, partition=0, headers=headers, on_delivery=delivered)
@@ -137,7 +140,8 @@ def dead_letters(connection: Connection) -> dict[str, Letter]:
         headers = {name: (value or b"").decode() for name, value in message.headers() or ()}
         origin = f"{headers['topic']}/{headers['partition']}/{headers['offset']}"
         assert origin not in found and headers["text"]
-        assert ("value-octets" in headers) == (len(message.value() or b"") == PART_MAX)
+        assert int(headers.get("value-octets", PART_MAX + 1)) > PART_MAX
+        assert "value-octets" not in headers or len(message.value() or b"") == KEPT_OCTETS
         found[origin] = (message.key(), message.value(), headers["reason"])
     return found
 
@@ -213,6 +217,36 @@ def test_odd_kafka_records_are_read_like_any_other(system: System) -> None:
     assert differences(wanted, dead_letters(system.connection)) == []
     assert system.verdicts.repeated() == []
     assert [w.leave() for w in workers] == [0, 0]
+
+
+def test_records_that_are_large_only_when_unpacked_take_no_memory(system: System) -> None:
+    """Eight of 40 MB, 40 KB each on the wire: beside them an intent has its verdict, and the worker has grown by less
+    than a few of them."""
+    traffic = Traffic(seed=9)
+    screen, decide = [system.start(role).await_ready() for role in ("screen", "decide")]
+    before = most_memory(screen)
+    bombs = Producer(
+        system.connection.librdkafka(**{"message.max.bytes": 50_000_000, "compression.type": "gzip", "linger.ms": 0})
+    )
+    for _ in range(8):
+        bombs.produce(INTENTS.name, b" " * 40_000_000, partition=0)
+        assert bombs.flush(60) == 0
+    beside = Hostile(system.connection)
+    beside.good(traffic.plain(5))
+    beside.flush()
+    system.verdicts.await_all(traffic.expected, 60, lambda: [screen.ready(), decide.ready()])
+    wait_for(lambda: len(dead_letters(system.connection)) >= 8, 30, "dead letters", every=0.2)
+    assert most_memory(screen) - before < 200_000_000
+    letters = read(system.connection, DEAD_LETTERS.name)
+    assert {b"40000000"} == {dict(letter.headers() or ())["value-octets"] for letter in letters}
+    assert [screen.leave(), decide.leave()] == [0, 0]
+
+
+def most_memory(worker: WorkerProcess) -> int:
+    """Octets that it had in memory at the most."""
+    status = Path(f"/proc/{worker.process.pid}/status").read_text("utf-8")
+    (line,) = [line for line in status.splitlines() if line.startswith("VmHWM:")]
+    return int(line.split()[1]) * 1024
 
 
 def test_what_is_not_evidence_is_dead_lettered_by_decide(system: System) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from sidestep.streams.runtime.batches import REST_MOST, Batch, Lane, Partition, Step
+from sidestep.streams.runtime.batches import LEAST_SHARE, REST_MOST, Batch, Lane, Partition, Step, share_of
 from sidestep.streams.runtime.record import Record
 from tests.kafka_records import delivered
 
@@ -116,6 +116,30 @@ def test_fetching_stops_when_too_much_waits_and_goes_on_when_less_than_a_batch_d
         steps.append(lane.next_step())
     assert [None, None, True, None] == [step.fetch for step in steps]
     assert [2, 2, 2, 0] == [len(step.batch.records) if step.batch else 0 for step in steps]
+
+
+def test_fetching_stops_at_octets_too_and_goes_on_when_half_of_them_are_finished() -> None:
+    """Those of batches that are not finished count as well: their records are in memory."""
+    lane, left = Lane(TP, 2, 100, 0.0, lambda: 50.0, lambda: 1000), Left(0)
+    lane.feed([delivered(offset, b"x" * 300) for offset in range(4)])
+    step = lane.next_step()
+    assert (1200, False) == (lane.octets, step.fetch)
+    first = step.batch
+    assert first is not None and 600 == first.octets
+    first.finish_all_but(left)
+    first.release()
+    second = _batch(lane)
+    lane.finish(second)
+    assert (600, None) == (lane.octets, lane.next_step().fetch), "what is parked is held"
+    lane.finish(first)
+    assert (0, True) == (lane.octets, lane.next_step().fetch)
+
+
+def test_lanes_share_what_may_be_held() -> None:
+    """Each the same, but never so little that batches become small."""
+    assert 32 * 1024 * 1024 == share_of(128 * 1024 * 1024, 4)
+    assert LEAST_SHARE == share_of(128 * 1024 * 1024, 1000)
+    assert 5 * LEAST_SHARE == share_of(5 * LEAST_SHARE, 0)
 
 
 def test_a_batch_that_nobody_would_take_stays() -> None:

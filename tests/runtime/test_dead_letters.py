@@ -4,6 +4,7 @@ import pytest
 
 from sidestep.streams.errors import TooManyDeadLetters
 from sidestep.streams.runtime.batches import Partition
+from sidestep.streams.runtime.cut_record import KEPT_OCTETS, cut
 from sidestep.streams.runtime.dead_letters import (
     PART_MAX,
     REASON_MAX,
@@ -63,6 +64,19 @@ def test_what_fits_into_no_topic_is_cut_and_says_so() -> None:
     assert PART_MAX == len(letter["value"] or b"")
     assert b"%d" % (PART_MAX + 5) == _headers(letter)["value-octets"]
     assert "value-octets" not in _headers(_letter(delivered(7, b"x" * PART_MAX, tp=TP), "too-large", ""))
+
+
+def test_of_a_record_that_was_cut_the_letter_says_how_long_it_was() -> None:
+    """It has what is left, and the headers."""
+    whole = delivered(7, b"v" * (PART_MAX + 5), tp=TP, key=b"k" * (PART_MAX + 7), headers=[("a", b"1")])
+    (record,) = cut([whole])
+    letter = _letter(record, "too-large", "")
+    assert (b"v" * KEPT_OCTETS, b"k" * KEPT_OCTETS) == (letter["value"], letter["key"])
+    headers = _headers(letter)
+    assert (b"%d" % (PART_MAX + 5), b"%d" % (PART_MAX + 7)) == (headers["value-octets"], headers["key-octets"])
+    assert b"1" == headers["header.a"]
+    fitting = delivered(8, b"x" * PART_MAX, key=b"k" * PART_MAX)
+    assert [fitting] == cut([fitting])
 
 
 def _note(limit: DeadLetterLimit, *batches: tuple[int, int]) -> bool:

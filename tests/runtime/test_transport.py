@@ -17,7 +17,7 @@ TP = Partition("t", 0)
 def lag(end: int, read_to: int, handed_out: int, finished: bool) -> dict[Partition, int]:
     """Of a partition with records 0 and 1, of which `handed_out` are in a batch."""
     lane = Lane(TP, handed_out or 1, 10, 0.0, lambda: 50.0)
-    lane.feed([SimpleNamespace(offset=lambda offset=offset: offset) for offset in range(2)])
+    lane.feed([delivered(offset) for offset in range(2)])
     batch = lane.next_step().batch if handed_out else None
     if finished and batch is not None:
         lane.finish(batch)
