@@ -21,6 +21,7 @@ def _setting(default: Any, about: str, secret: bool = False) -> Any:
 BATCH_MOST = 10_000
 AT_LEAST_ONE = (
     "batch_max", "parked_max", "dns_concurrency", "dead_letter_window", "block_cache_mb", "cache_mb", "held_mb",
+    "quarantine_rate",
 )  # fmt: skip
 SNAPSHOT_LEAST = 60.0
 """Seconds between two snapshots of a partition."""
@@ -104,11 +105,17 @@ class Settings:
     )
     commit_interval: float = _setting(1.0, "between commits of the consumer group's offsets")
     session_timeout: float = _setting(10.0, "a silent worker's partitions go to another one after it")
-    dead_letter_share: float = _setting(0.5, "stop when more than this share of recent records is unreadable")
+    dead_letter_share: float = _setting(
+        0.5, "a producer is put in quarantine when more than this share of its records is unreadable; 1: never"
+    )
     dead_letter_window: int = _setting(1_000, "… of this many recent records")
     cache_mb: int = _setting(
         192, "what Screen remembers of DNS, block lists, reputation services and mailboxes, all together, MiB"
     )
+    dead_letter_exit: bool = _setting(
+        False, "true: the worker ends instead, before it writes any of them; where all records are one tenant's"
+    )
+    quarantine_rate: int = _setting(1_000, "dead letters a second of a partition with a producer in quarantine")
     block_cache_mb: int = _setting(32, "RocksDB block cache of all partitions of a worker together, MiB")
     snapshots: str = _setting(
         "",

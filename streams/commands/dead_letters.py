@@ -20,6 +20,7 @@ from sidestep.streams.commands.letter_lines import (
 )
 from sidestep.streams.commands.options import broker_option, past_given, rate_given
 from sidestep.streams.commands.past import HELP
+from sidestep.streams.commands.quarantine import quarantine
 from sidestep.streams.redrive.letter import (
     DeadLetter,
     LetterFilter,
@@ -65,6 +66,9 @@ def which_options(function: Any) -> Any:
 @click.group("dead-letters")
 def dead_letters() -> None:
     """Show what could not be read, and send it back where it came from once the cause is mended, each record once."""
+
+
+dead_letters.add_command(quarantine)
 
 
 @dead_letters.command("list")

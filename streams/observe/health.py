@@ -86,6 +86,7 @@ class Health:
         self._broker, self._dns = Reach(now), Reach(now)
         self._distrust: tuple[str, ...] = ()
         self._policy_fault = ""
+        self._quarantined: tuple[str, ...] = ()
         self._last_progress, self._lag, self._lag_since = now, 0, now
         self._last_beat: float | None = None
         self._fatal, self._stopping = "", False
@@ -170,6 +171,10 @@ class Health:
         so it stays ready and only says so."""
         self._policy_fault = sentence
 
+    def quarantined(self, producers: Collection[str]) -> None:
+        """Producers in quarantine: whoever else is served, so it stays ready and only says so."""
+        self._quarantined = tuple(sorted(producers))
+
     @property
     def policy_refused(self) -> bool:
         """Whether the policy file can't be used."""
@@ -191,7 +196,11 @@ class Health:
     def readyz(self) -> HealthAnswer:
         """200 while the worker does its share, or stands by; else 503. With all reasons, and what else is to tell."""
         status, reasons = self._readiness()
-        return _answer(status, [*reasons, *filter(None, [self._policy_fault])])
+        return _answer(status, [*reasons, *filter(None, [self._policy_fault, self._in_quarantine()])])
+
+    def _in_quarantine(self) -> str:
+        some = ", ".join(self._quarantined[:3]) + (" and more" if len(self._quarantined) > 3 else "")
+        return f"In quarantine: {some}. `sidestep dead-letters quarantine list` says why." if some else ""
 
     def _readiness(self) -> tuple[str, list[str]]:
         dead, nobody, waiting = list(self._dead()), list(self._nobodys()), list(self._not_ready())

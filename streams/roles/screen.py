@@ -19,6 +19,7 @@ from sidestep.streams.observe.report import BEAT_SECONDS
 from sidestep.streams.observe.scrape import by_partition
 from sidestep.streams.partition_note import KEY as PARTITIONS
 from sidestep.streams.partition_note import PartitionNote
+from sidestep.streams.roles.follow_quarantine import FollowQuarantine, new_limit
 from sidestep.streams.roles.policy_reload import PolicyReload
 from sidestep.streams.roles.role import Context
 from sidestep.streams.roles.screen_metrics import (
@@ -34,7 +35,6 @@ from sidestep.streams.roles.screen_metrics import (
 )
 from sidestep.streams.runtime.batch_app import BatchApp
 from sidestep.streams.runtime.batches import Batch, Partition
-from sidestep.streams.runtime.dead_letters import DeadLetterLimit
 from sidestep.streams.runtime.publisher import Publisher
 from sidestep.streams.runtime.reader import Isolation
 from sidestep.streams.screen import agent
@@ -108,6 +108,7 @@ class ScreenRole:
             SignersFile(Path(settings.signers), settings.signature_window, self._own) if settings.signers else None
         )
         self._sources = open_sources(settings, name_servers(settings))
+        self._quarantine = FollowQuarantine(settings, context.report)
         self._screener = self._make_screener(context)
         self._contribute(context.report.metrics)
 
@@ -119,7 +120,8 @@ class ScreenRole:
             keys=self._keys,
             reasons=load_reasons(),
             publisher=self._publisher,
-            new_limit=lambda: DeadLetterLimit(settings.dead_letter_share, settings.dead_letter_window),
+            ward=self._quarantine.ward,
+            new_limit=new_limit(settings),
             recent=RecentIds,
             parked_max=settings.parked_max,
             failpoint=context.failpoint,
@@ -151,6 +153,7 @@ class ScreenRole:
         """Refresh feeds when they are due, follow the policy file, write ticks into the log, tell how DNS is doing."""
         yield follow_dns(self._sources.resolver, self._report.health)
         yield self._keep_time()
+        yield self._quarantine.follow()
         yield keep_in_log(self._renew)
         yield self._look_whether_behind()
         if self._keys.former is not None:

@@ -113,5 +113,5 @@ class DeadLetterLimit:
                 f"{self._dead} of the last {self._records} records can't be read, {self._last}. That is a broken "
                 "producer rather than a broken record, so this worker stops, and nothing of it is skipped or is in "
                 "email-dead-letters: look at them where they stand. Mend the producer; to dead-letter what stands in "
-                "the topic all the same, start with SIDESTEP_DEAD_LETTER_SHARE=1."
+                "the topic all the same, start with SIDESTEP_DEAD_LETTER_SHARE=1, or without SIDESTEP_DEAD_LETTER_EXIT."
             )

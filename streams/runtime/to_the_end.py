@@ -18,17 +18,28 @@ REFUSED = (KafkaError.TOPIC_AUTHORIZATION_FAILED, KafkaError.GROUP_AUTHORIZATION
 
 
 def read_to_end(
-    connection: Connection, topic: str, partitions: Sequence[int], name: str, offset: int = 0
+    connection: Connection,
+    topic: str,
+    partitions: Sequence[int],
+    name: str,
+    offset: int = 0,
+    patience: float = SILENT_SECONDS,
 ) -> Iterator[Record]:
-    """All committed records from an offset on, in order within a partition. `name` is the client's. Blocks.
+    """All committed records from an offset on, in order within a partition. `name` is the client's. Blocks, at the most
+    for `patience` seconds without an answer.
 
     Raises BrokerUnreachable, NotLetIn at once where it may not be read.
     """
-    return chain.from_iterable(batches_to_end(connection, topic, partitions, name, offset))
+    return chain.from_iterable(batches_to_end(connection, topic, partitions, name, offset, patience))
 
 
 def batches_to_end(
-    connection: Connection, topic: str, partitions: Sequence[int], name: str, offset: int = 0
+    connection: Connection,
+    topic: str,
+    partitions: Sequence[int],
+    name: str,
+    offset: int = 0,
+    patience: float = SILENT_SECONDS,
 ) -> Iterator[list[Record]]:
     """The same, as they come. Whoever reads may take any time between two of them."""
     settings = EAGER | {"group.id": f"{name}-unused", "enable.auto.commit": False, "enable.partition.eof": True}
@@ -36,12 +47,12 @@ def batches_to_end(
     consumer = Consumer(client(connection, name, **settings, **{"auto.offset.reset": "earliest"}))
     try:
         consumer.assign([TopicPartition(topic, partition, offset) for partition in partitions])
-        yield from _batches(consumer, topic, len(partitions))
+        yield from _batches(consumer, topic, len(partitions), patience)
     finally:
         consumer.close()
 
 
-def _batches(consumer: Consumer, topic: str, missing: int) -> Iterator[list[Record]]:
+def _batches(consumer: Consumer, topic: str, missing: int, patience: float) -> Iterator[list[Record]]:
     answered = time.monotonic()
     while missing:
         taken = fetched(consumer.consume(MANY, 0.05))
@@ -52,10 +63,9 @@ def _batches(consumer: Consumer, topic: str, missing: int) -> Iterator[list[Reco
             yield records
         if taken:
             answered = time.monotonic()  # not before: whoever reads may have taken long
-        elif time.monotonic() - answered > SILENT_SECONDS:
+        elif time.monotonic() - answered > patience:
             raise BrokerUnreachable(
-                f"{topic}: no answer within {SILENT_SECONDS:.0f} s. Is Kafka up, and has `sidestep topics "
-                "create` been run?"
+                f"{topic}: no answer within {patience:.0f} s. Is Kafka up, and has `sidestep topics create` been run?"
             )
 
 

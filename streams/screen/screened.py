@@ -17,6 +17,7 @@ from sidestep.streams.runtime.outgoing import Keyed, Outgoing, Single
 from sidestep.streams.runtime.record import Record
 from sidestep.streams.screen.evidence import ReadIntent
 from sidestep.streams.screen.intake import FeedbackForm
+from sidestep.streams.screen.quarantine_notes import QuarantineNote
 from sidestep.streams.screen.signers import REASONS, TopicSigners
 from sidestep.streams.screen.traps import note, other_notes
 from sidestep.streams.terminal import printable
@@ -54,8 +55,8 @@ class Screened:
         self.example = ""
         self.check = check
         self._batch = batch
-        self._unread: list[Record] = []
-        """The refused ones that are not forged."""
+        self.unread_records: dict[int, Record] = {}
+        """The refused ones that are not forged, by offset."""
         self._kind = "intent" if general_of(batch.tp.topic) == INTENTS.name else "feedback"
         self._ready: dict[int, list[Keyed]] = defaultdict(list)
         self._dead: list[Single] = []
@@ -98,6 +99,10 @@ class Screened:
         self._notes += [{"key": gone, "value": None} for gone in other_notes(record)]
         self.kinds["trap"] += 1
 
+    def note(self, key: str, kept: QuarantineNote) -> None:
+        """A note for email-control, to go out together with the batch."""
+        self._notes.append({"key": key, "value": encode(kept)})
+
     def held(self, proved: str) -> None:
         """A record was proved, by a signature or by its topic; "": by nothing."""
         if proved:
@@ -117,7 +122,7 @@ class Screened:
             self.signatures[self.check.claimed(record) if self.check is not None else "", code] += 1
         else:
             self.example = text
-            self._unread.append(record)
+            self.unread_records[record.offset()] = record
 
     def refuse_at(self, offset: int, error: Exception) -> None:
         """The same for the record at an offset of the batch."""
@@ -127,10 +132,10 @@ class Screened:
     def unread(self) -> UnreadRecords | None:
         """Of those that were refused and are not forged: where they stand, and whose they are. A name is whatever
         somebody wrote. None: there are none."""
-        if not self._unread:
+        if not self.unread_records:
             return None
-        offsets = [record.offset() for record in self._unread]
-        services = Counter(name for record in self._unread if (name := read_service(record.value())))
+        offsets = self.unread_records.keys()
+        services = Counter(name for record in self.unread_records.values() if (name := read_service(record.value())))
         named = tuple(printable(without_local_parts(name)) for name, _ in services.most_common(SERVICES))
         return UnreadRecords(self.origin.rstrip("/"), min(offsets), max(offsets), named, self.example)
 

@@ -25,9 +25,10 @@ from sidestep.streams.screen.formers import Formers
 from sidestep.streams.screen.intake import read_framed_intent
 from sidestep.streams.screen.keys import Keys
 from sidestep.streams.screen.lists.domain_facts import DomainBook
-from sidestep.streams.screen.parking import CarPark, Parked
+from sidestep.streams.screen.parking import CarPark, Parked, Places
 from sidestep.streams.screen.proved import read_proved_feedback, read_proved_intent
 from sidestep.streams.screen.provenance import Provenance
+from sidestep.streams.screen.quarantine import QuarantineWard, outgoing_note
 from sidestep.streams.screen.recent_ids import RecentIds
 from sidestep.streams.screen.screened import Screened
 from sidestep.streams.screen.signers import Signers, TopicSigners
@@ -58,7 +59,7 @@ class Screener:
         keys: Keys,
         reasons: Reasons,
         publisher: Sender,
-        new_limit: Callable[[], DeadLetterLimit],
+        new_limit: Callable[[], DeadLetterLimit] | None = None,
         recent: Callable[[], RecentIds],
         parked_max: int,
         failpoint: Callable[[str], None],
@@ -66,8 +67,10 @@ class Screener:
         history: MailboxHistory | None = None,
         signers: Callable[[], Signers] | None = None,
         formers: Formers | None = None,
+        ward: QuarantineWard | None = None,
     ):
-        """`history` hears what feedback says of mailboxes. `signers` gives those of now; None: nothing is signed."""
+        """`history` hears what feedback says of mailboxes. `signers` gives those of now; None: nothing is signed.
+        `new_limit`: of a partition, by which the worker leaves; None: nobody's records make it leave."""
         self._book = book
         self._inquiry = inquiry
         self._examiner = Examiner(book.lists)
@@ -76,6 +79,7 @@ class Screener:
         self._formers = formers or Formers(keys)
         self._reasons = reasons
         self._publisher = publisher
+        self._ward = ward or QuarantineWard(1.0, 1, 1, lambda _: None)
         self._new_limit = new_limit
         self._limits: dict[Partition, DeadLetterLimit] = {}
         self._recent: dict[Partition, RecentIds] = defaultdict(recent)
@@ -87,6 +91,7 @@ class Screener:
     def forget(self, assigned: set[Partition]) -> None:
         """Drop what is remembered of partitions that went elsewhere."""
         self._car_park.forget(assigned)
+        self._ward.forget(assigned)
         for remembered in (self._limits, self._recent):
             for tp in set(remembered) - assigned:
                 del remembered[tp]
@@ -101,19 +106,31 @@ class Screener:
         be acked."""
         screened = await self._screen_at_once(batch)
         self._limit(batch, screened)
+        for note in self._ward.judge(batch, screened.unread_records, screened.example):
+            screened.note(*outgoing_note(note))
         places = self._car_park.of(batch.tp)
         parked = Parked(places, screened.waiting)
         self._failpoint("screen-before-publish")
         await self._send(screened.take())
         self._failpoint("screen-after-publish")
         batch.finish_all_but(parked)
-        places.release(batch)
         # on the first failure the worker leaves: the rest is not waited for
-        await asyncio.gather(*(self._answer(key, group, screened, parked) for key, group in parked.groups().items()))
+        await asyncio.gather(
+            self._release(batch, screened, places),
+            *(self._answer(key, group, screened, parked) for key, group in parked.groups().items()),
+        )
         return screened
+
+    async def _release(self, batch: Batch, screened: Screened, places: Places) -> None:
+        """The partition's next batch may come: at once, unless much of this one is of producers in quarantine."""
+        if screened.unread_records:
+            await self._ward.rest(batch, screened.unread_records)
+        places.release(batch)
 
     def _limit(self, batch: Batch, screened: Screened) -> None:
         """Raises TooManyDeadLetters; forged records are left out of the account."""
+        if self._new_limit is None:
+            return
         limit = self._limits.setdefault(batch.tp, self._new_limit())
         if records := len(batch.records) - screened.forged:
             limit.note(records, screened.refused - screened.forged, screened.unread())

@@ -36,6 +36,7 @@ from sidestep.streams.commands import (
     lists,
     marks,
     model,
+    quarantine,
     render,
     snapshot,
     suppress,
@@ -59,6 +60,7 @@ from sidestep.streams.redrive.letter import DeadLetter, LetterGroup, LetterOrigi
 from sidestep.streams.rights import forms
 from sidestep.streams.rights.granted import RightsFinding
 from sidestep.streams.screen.holds import Hold
+from sidestep.streams.screen.quarantine_notes import QuarantineNote
 from sidestep.streams.screen.sources.feeds.refresh import FeedStatus
 from sidestep.streams.screen.sources.file import SourcesFile
 from sidestep.streams.screen.suppressions import Suppression
@@ -97,6 +99,7 @@ LETTER = DeadLetter(
     0, 1, 2, EVIL, EVIL, LetterOrigin(EVIL, 0, 1), EVIL.encode(), EVIL.encode(), ((EVIL, EVIL.encode()),), True, 1
 )
 LETTERS = LetterGroup(EVIL, EVIL, 1, 1, 1, 2)
+QUARANTINED = QuarantineNote(EVIL, EVIL, -1, 1, EVIL, EVIL)
 HOLD, SUPPRESSION, TRAP = (
     Hold(EVIL, 10**15, EVIL, 1, 1, EVIL),
     Suppression(EVIL, EVIL, EVIL, 1),
@@ -189,6 +192,7 @@ FOR_PEOPLE: dict[str, tuple[Callable[[], Iterable[str]], ...]] = {
         lambda: [letter_lines.as_line(LETTER, True)],
         lambda: letter_lines.described(LETTER, True),
         lambda: letter_lines.summary(RedriveCount(1, 1, 1, Counter({EVIL: 1})), False),
+        lambda: quarantine._as_table([QUARANTINED]),
     ),
     "deferred": (
         lambda: waiting.table(waiting.grouped([DEFERRED], 0.0)),
@@ -227,6 +231,7 @@ FOR_PROGRAMS: dict[str, tuple[Callable[[], str], ...]] = {
         lambda: letter_lines.group_json(LETTERS),
         lambda: letter_lines.as_json_line(LETTER, True),
         lambda: letter_lines.whole_json(LETTER, True),
+        lambda: quarantine._as_json(QUARANTINED),
     ),
     "deferred": (
         lambda: waiting.group_json(*waiting.grouped([DEFERRED], 0.0)),

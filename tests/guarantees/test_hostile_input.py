@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from confluent_kafka import KafkaError, Message, Producer
 
 from sidestep.schemas.codec import ContractError
 from sidestep.schemas.reading import read_intent, read_sender
+from sidestep.streams.commands.quarantine import quarantine
 from sidestep.streams.runtime.cut_record import KEPT_OCTETS
 from sidestep.streams.runtime.dead_letters import PART_MAX
 from sidestep.topics.catalog import BOUNCES, DEAD_LETTERS, ENGAGEMENT, EVIDENCE, INTENTS
@@ -271,18 +273,52 @@ def test_what_is_not_evidence_is_dead_lettered_by_decide(system: System) -> None
     assert_guarantees(system.connection, traffic.expected, [], [workers[1].data])
 
 
-def test_a_flood_of_unreadable_records_stops_the_worker(system: System) -> None:
+def test_a_flood_of_unreadable_records_stops_nobody(system: System) -> None:
+    """Three thousand octets, one a record: they are kept, their producer is in quarantine also after the worker was
+    started anew, all others are served meanwhile, and it ends when an operator says so."""
+    traffic, hostile = Traffic(seed=10), Hostile(system.connection)
+    for _ in range(3_000):
+        hostile.send(INTENTS.name, "not-json", b"?")
+    hostile.good(traffic.plain(20, "behind"))
+    hostile.flush()
+    screen, decide = [system.start(role, quarantine_rate=5_000).await_ready() for role in ("screen", "decide")]
+    system.verdicts.await_all(traffic.expected, 60, lambda: [screen.ready(), decide.ready()])
+    wait_for(lambda: len(dead_letters(system.connection)) >= 3_000, 30, "dead letters", every=0.5)
+    assert differences(hostile.letters, dead_letters(system.connection)) == []
+    assert screen.leave() == 0
+    again = system.start("screen").await_ready()
+    told = "In quarantine: email-intents/0."
+    wait_for(lambda: told in again.notes(), 40, "who is in quarantine is known again", every=0.2)
+    assert {'{topic="email-intents"}': 1} == again.metric("sidestep_quarantined_producers")
+    where = ["--broker", str(system.connection)]
+    (line,) = invoked("list", "--json", *where)
+    assert ("email-intents/0", "email-intents") == (json.loads(line)["producer"], json.loads(line)["topic"])
+    assert ["email-intents/0 is released"] == invoked("release", "email-intents/0", *where)
+    assert ["nobody is in quarantine"] == invoked("list", *where)
+    wait_for(lambda: told not in again.notes(), 40, "it is released", every=0.2)
+    assert [again.leave(), decide.leave()] == [0, 0]
+    assert_guarantees(system.connection, traffic.expected, [], [decide.data])
+
+
+def invoked(*arguments: str) -> list[str]:
+    """Lines of `sidestep dead-letters quarantine …`."""
+    done = CliRunner().invoke(quarantine, arguments)
+    assert done.exit_code == 0, done.output
+    return done.output.splitlines()
+
+
+def test_a_flood_of_unreadable_records_stops_the_worker_where_that_is_wanted(system: System) -> None:
     """A broken producer must not turn a topic into dead letters: exit 3, and on request they are taken all the same."""
     hostile = Hostile(system.connection)
     for number in range(300):
         hostile.send(INTENTS.name, "not-json", b"junk %d" % number)
     hostile.flush()
-    screen = system.start("screen", dead_letter_window=100)
+    screen = system.start("screen", dead_letter_window=100, dead_letter_exit=True)
     assert screen.ended(30) == 3
     assert "TooManyDeadLetters" in screen.said and "SIDESTEP_DEAD_LETTER_SHARE=1" in screen.said
     assert "of email-intents/0, because: " in screen.said, "whoever mends the producer has to find its records"
     assert dead_letters(system.connection) == {}
-    willing = system.start("screen", dead_letter_share=1).await_ready()
+    willing = system.start("screen", dead_letter_share=1, dead_letter_exit=True).await_ready()
     wait_for(lambda: len(dead_letters(system.connection)) >= 300, 20, "dead letters", every=0.2)
     assert differences(hostile.letters, dead_letters(system.connection)) == []
     assert willing.leave() == 0
