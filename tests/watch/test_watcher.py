@@ -1,19 +1,20 @@
 """The watcher: what it writes where, what the policy lets it hold, and what it does with what can't be read."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 import pytest
 
-from sidestep.schemas import HoldRecord, Reaction, SourceHoldRecord
+from sidestep.schemas import HoldRecord, Reaction, SourceHoldRecord, Tally
 from sidestep.streams.runtime.judging import TRIES
 from sidestep.streams.runtime.outgoing import Outgoing
 from sidestep.streams.runtime.partitioner import partition_of
 from sidestep.streams.runtime.tables import Writes
 from sidestep.streams.runtime.transactions import Aborted
 from sidestep.streams.screen.holds import in_force
-from sidestep.streams.watch.batch import FOR_EVER
+from sidestep.streams.watch.batch import FOR_EVER, Watched, watch
 from sidestep.streams.watch.ticking import PATIENCE, WatchTicks
 from sidestep.topics.catalog import ANOMALIES, CONTROL
 from sidestep.topics.errors import PublishFailed
@@ -122,6 +123,25 @@ def test_what_is_no_tally_is_a_dead_letter() -> None:
     scene.wait(2 * MINUTE)
     scene.tick()
     assert ["unknown-burst"] == [one.pattern for one in scene.anomalies()]
+
+
+def test_a_tally_for_whose_sake_the_fold_fails_is_a_dead_letter(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it had changed before that is gone; its neighbours count, in their order."""
+
+    def faulty(tallies: Sequence[tuple[int, Tally]], *rest: Any) -> Watched:
+        watched = watch(tallies, *rest)
+        if any(tally.service == "poison" for _, tally in tallies):
+            raise KeyError("a fault")
+        return watched
+
+    monkeypatch.setattr("sidestep.streams.watch.judge.watch", faulty)
+    sound, poisoned = _scene(), _scene()
+    beside = [sound.tally(sound.now, **BURST), sound.tally(sound.now, "crm", approved=3)]
+    sound.append(*beside)
+    batch = poisoned.append(beside[0], poisoned.tally(poisoned.now, "poison", approved=9), beside[1])
+    assert (3, 0, 1) == (batch.records, batch.dead_letters, batch.unfoldable)
+    assert {b"not-foldable"} == {dict(one["headers"])["reason"] for one in poisoned.ledger.singles}
+    assert sound.contents() == poisoned.contents()
 
 
 @pytest.mark.parametrize("number", [10**30, 2**64, 2**63, 2**53, -(10**30)])
