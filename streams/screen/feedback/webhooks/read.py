@@ -11,6 +11,7 @@ import msgspec
 from sidestep.schemas import Bounce, Engagement
 from sidestep.schemas.typed import as_type
 from sidestep.streams.screen.feedback.classify import Ruling
+from sidestep.streams.screen.feedback.diagnostic import Diagnostic
 from sidestep.streams.screen.feedback.in_words import completed
 from sidestep.streams.screen.feedback.outcome import TOO_MANY_EVENTS, UNKNOWN_PROVIDER, Outcome, OutcomeKind
 from sidestep.streams.screen.feedback.reasons import hardness, meaning_of, scope_of
@@ -130,7 +131,8 @@ KINDS: dict[str, OutcomeKind] = {
 def _bounce(event: WebhookEvent, classify: Classify, common: dict[str, Any]) -> Outcome:
     reply = common["reply"]  # what is kept of the words is what they are judged by
     if event.reason and not (reply or event.status):
-        ruling = Ruling(event.reason, f"{common['source']} category")
+        told = Diagnostic(recipient=event.recipient, host=event.host, command="RCPT")
+        ruling = Ruling(event.reason, f"{common['source']} category", told)
     else:
         ruling = classify(event.recipient, reply, event.status, event.host)
         if event.reason and (event.decided or ruling.reason in VAGUE or ruling.reason == "delivered"):
