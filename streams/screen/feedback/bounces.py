@@ -33,6 +33,8 @@ _WORD = re.compile(r"[^\W\d_]{3}")
 
 OURS = ("to", "x-original-to", "delivered-to", "envelope-to")
 """Header fields of a report that name where it was sent: an address of ours."""
+FEW, NOTICE_SHARED = 10, 20_000
+"""Recipients with whom the notice goes along, and the characters of it that they share."""
 SENDERS = ("from", "sender", "return-path", "reply-to", "errors-to")
 """Header fields of the returned message that name its sender: us."""
 
@@ -55,7 +57,19 @@ def our_mailboxes(message: Message, rest: str) -> frozenset[str]:
 
 
 def diagnostics(message: Message, notice: texts.Notice) -> list[Diagnostic]:
-    """A diagnostic for each recipient that the message reports on; [] if it is no report."""
+    """A diagnostic for each recipient that the message reports on; [] if it is no report.
+
+    The notice around it goes along with each of a few: of many it is about nobody in particular, and it would be read
+    again for each of a hundred.
+    """
+    found = _diagnostics(message, notice)
+    most = NOTICE_SHARED // len(found) if 0 < len(found) <= FEW else 0
+    for diagnostic in found:
+        diagnostic.notice = diagnostic.notice[:most]
+    return found
+
+
+def _diagnostics(message: Message, notice: texts.Notice) -> list[Diagnostic]:
     fields = _fields(message)
     if fields is not None:
         found = report.diagnostics(fields)

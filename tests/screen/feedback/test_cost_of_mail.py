@@ -4,6 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
+from sidestep.streams.screen.feedback.bounces import FEW
+from sidestep.streams.screen.feedback.parse import parse
 from tests.screen.feedback.work import work
 
 HEAD = "From: MAILER-DAEMON@mx.example.net\nTo: bounces@shop.example\nSubject: Undelivered Mail Returned to Sender\n"
@@ -48,3 +50,11 @@ def test_work_grows_with_size_alone(name: str) -> None:
     make, form = GROWING[name], "application/mbox" if "mbox" in name else ""
     few, more = (work(make(n).encode(), form) for n in (24, 96))
     assert more < few * 4 * 1.2
+
+
+@pytest.mark.parametrize(("recipients", "reason"), [(1, "mailboxfull"), (FEW, "mailboxfull"), (FEW + 1, "undefined")])
+def test_what_is_said_of_all_is_read_for_a_few(recipients: int, reason: str) -> None:
+    """Of a hundred recipients it is about nobody in particular, and would be read a hundred times."""
+    fields = many(recipients, "Final-Recipient: rfc822; u#@example.com\nAction: failed\n\n")
+    octets = HEAD + PARTS + part("text/plain", "The mailbox is full.") + part("message/delivery-status", "\n" + fields)
+    assert {reason} == {outcome.reason for outcome in parse(octets.encode())}
