@@ -48,6 +48,8 @@ UNREADABLE_INTENTS: dict[str, tuple[str, bytes | None]] = {
     "escaped NUL in the id": ("control-character", intent(id="x\0")),
     "escaped NUL in the address": ("control-character", intent(to="a\0@d0.example")),
     "line break in the service": ("control-character", intent(service="a\nb")),
+    "Avro behind a registry's prefix": ("not-json", b"\0\0\0\0\x07\x02x\x1aa@d0.example\x08shop"),
+    "a CloudEvent without an intent": ("wrong-shape", b'{"specversion":"1.0","type":"t","source":"s","data":[]}'),
     "an array": ("wrong-shape", b"[]"),
     "a number": ("wrong-shape", b"17"),
     "null": ("wrong-shape", b"null"),
@@ -79,6 +81,8 @@ UNREADABLE_INTENTS: dict[str, tuple[str, bytes | None]] = {
 UNREADABLE_FEEDBACK: list[tuple[str, str, bytes | None]] = [
     (BOUNCES.name, "not-json", b"\x00\x01"),
     (BOUNCES.name, "no-value", None),
+    (BOUNCES.name, "wrong-shape", b'\0\0\0\0\x07{"recipient": "a@d0.example", "status": "9.9"}'),
+    (ENGAGEMENT.name, "not-json", b"\0\0\0\0\x07\x02a@d0.example"),
     (BOUNCES.name, "no-recipient", b'{"recipient": "nobody"}'),
     (BOUNCES.name, "wrong-shape", b'{"recipient": "a@d0.example", "status": "9.9"}'),
     (BOUNCES.name, "absurd-time", b'{"recipient": "a@d0.example", "occurred_at": 99999999999}'),

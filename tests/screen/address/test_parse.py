@@ -1,5 +1,7 @@
 """Addresses: what is refused and why, what is the same mailbox, and that the fast path agrees with email-validator."""
 
+import json
+from pathlib import Path
 from timeit import repeat
 from unittest.mock import patch
 
@@ -13,6 +15,8 @@ from idna.uts46data import uts46_starts, uts46_statuses
 from sidestep.streams.screen.address.domain import read_domain, registrable
 from sidestep.streams.screen.address.mailbox import mailbox_rules, read_rules
 from sidestep.streams.screen.address.parse import parse
+
+STRIPPED = Path(__file__).parents[4] / "shared" / "data" / "field" / "address-stripped-code-points.txt"
 
 REFUSED = {
     "": "no-at-sign",
@@ -151,6 +155,14 @@ def test_every_refusal_has_its_reason(text: str, reason: str) -> None:
 def test_what_is_not_seen_is_refused(text: str, unseen: str) -> None:
     """Before the at-sign and behind it, not deleted: nobody knows whose address it would be without."""
     assert "unsafe-character" == parse(text.format(unseen)).reason
+
+
+@pytest.mark.skipif(not STRIPPED.exists(), reason=f"no cases at {STRIPPED}")
+def test_what_others_were_seen_to_strip_is_refused() -> None:
+    """Addresses from the field, a JSON string a line."""
+    texts = [json.loads(line) for line in STRIPPED.read_text().splitlines()]
+    assert texts
+    assert {"unsafe-character"} == {parse(text).reason for text in texts}
 
 
 def test_whatever_a_domain_would_lose_is_refused_in_all_of_an_address() -> None:
