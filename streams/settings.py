@@ -76,6 +76,14 @@ class Settings:
     verdict_key_file: str = _setting(
         "", "file with that key (Ed25519), open to nobody else; read at the start; empty: verdicts are not signed"
     )
+    release_key: str = _setting(
+        "",
+        "id of the key that signs what is offered again for services that sign, in SIDESTEP_RELEASE_KEY_FILE; for "
+        "Release workers",
+    )
+    release_key_file: str = _setting(
+        "", "file with that key, open to nobody else; empty: what was signed is not offered again"
+    )
     policy: str = _setting(
         "", "policy file (TOML), followed while the worker runs; empty: the one that ships with Sidestep"
     )
@@ -197,6 +205,10 @@ def _check(settings: Settings) -> None:
     if bool(settings.verdict_key) != bool(settings.verdict_key_file):
         raise SettingsError(
             "SIDESTEP_VERDICT_KEY and SIDESTEP_VERDICT_KEY_FILE go together: the key's id, and its file"
+        )
+    if bool(settings.release_key) != bool(settings.release_key_file):
+        raise SettingsError(
+            "SIDESTEP_RELEASE_KEY and SIDESTEP_RELEASE_KEY_FILE go together: the key's id, and its file"
         )
     if settings.hash_key:
         try:

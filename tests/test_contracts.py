@@ -25,6 +25,7 @@ OFFENCES = {
         ("streams/decide/judge.py", "import sidestep.streams.screen.keys"),
     ],
     "Watch is pure, but for its judge": [("streams/watch/batch.py", "import time")],
+    "Release is pure, but for its releaser": [("streams/release/fold.py", "import time")],
     "A stage knows neither who wires it nor who observes it, nor the web": [
         ("streams/decide/judge.py", "import sidestep.streams.observe.metrics"),
         ("streams/screen/screener.py", "import sidestep.streams.web.listen"),

@@ -1,8 +1,9 @@
 """What says that it is pure reaches no clock, client, chance, file or log, by whatever it imports.
 
-Pure is a module whose docstring says "Pure", and everything in streams/decide, streams/watch and schemas but for what
-is named below. A pure module may import its like, what stands in LIBRARIES, and modules of the product that reach
-nothing else. Only names are looked at: what a function is given (a clock, a file, a callback) is its caller's.
+Pure is a module whose docstring says "Pure", and everything in streams/decide, streams/watch, streams/release and
+schemas but for what is named below. A pure module may import its like, what stands in LIBRARIES, and modules of the
+product that reach nothing else. Only names are looked at: what a function is given (a clock, a file, a callback) is
+its caller's.
 """
 
 import ast
@@ -14,11 +15,12 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 
-PURE_FOLDERS = ("sidestep.streams.decide", "sidestep.streams.watch", "sidestep.schemas")
+PURE_FOLDERS = ("sidestep.streams.decide", "sidestep.streams.watch", "sidestep.streams.release", "sidestep.schemas")
 BUT_FOR = {
     "sidestep.streams.decide.judge": "reads the ledger and commits",
     "sidestep.streams.decide.policy_file": "reads the policy from disk",
     "sidestep.streams.watch.judge": "reads the ledger and commits",
+    "sidestep.streams.release.releaser": "reads the ledger and commits",
     "sidestep.schemas.generate": "writes the JSON Schema files",
 }
 

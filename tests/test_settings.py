@@ -23,7 +23,8 @@ WAYS = {"tls": "mtls", "sasl": "scram", "oauth": "oauth"}
 def _beside(name: str) -> dict[str, str]:
     """What must be given with a setting, of a way to Kafka say, for it to make sense."""
     way = WAYS.get(name.partition("_")[0], "plaintext")
-    together = ("verdict_key", "verdict_key_file") if name.startswith("verdict_key") else ()
+    pairs = {key: (key, f"{key}_file") for key in ("verdict_key", "release_key")}
+    together = pairs.get(name.removesuffix("_file"), ())
     given = {f"SIDESTEP_{wanted.upper()}": OTHER_SAMPLES.get(wanted, "x") for wanted in (*WANTED[way], *together)}
     return given | {"SIDESTEP_SECURITY": way}
 

@@ -21,7 +21,7 @@ CLUSTER = "kafka-cluster"
 """Name of the one resource of its kind."""
 GROUP = "sidestep"
 """Prefix of groups and transactional ids, where Settings.group says nothing else."""
-STAGES = ("screen", "decide", "watch")
+STAGES = ("screen", "decide", "watch", "release")
 RECEIVER = "receiver"
 """`sidestep receive`, which writes feedback and reads nothing."""
 OUTSIDE = {
@@ -33,7 +33,7 @@ BROWSER = "kafka-browser"
 """A person's look into all that auditors and operators may read."""
 SERVICE = "service-"
 """Before the name of a service."""
-SETTLE = ("decide", "watch", "operator")
+SETTLE = ("decide", "watch", "release", "operator")
 """Who writes in transactions reads what he writes: what a predecessor has left hanging is ended by its records
 (streams/runtime/takeover.py)."""
 LOOK = (*STAGES, "operator", BROWSER)
@@ -182,7 +182,7 @@ def _recovers(principal: str, topic: Topic) -> bool:
 
 def _transactions(principal: str, group: str) -> Iterator[Allowed]:
     """WRITE takes an id: whoever has used it before is fenced."""
-    if principal in ("decide", "watch"):
+    if principal in ("decide", "watch", "release"):
         yield "transactional-id", "prefixed", f"{group}-{principal}-", "WRITE"
     if principal == "decide":
         for digit in "0123456789":  # GROUP-PARTITION, of earlier versions: streams/runtime/former.py

@@ -49,7 +49,7 @@ INTENTS = Topic(
     "anything",
     EmailIntent,
     "a service wants to send one message to one recipient",
-    producers=("services", "operators"),
+    producers=("services", "operators", "release"),
     consumers=("screen",),
     retention_ms=7 * DAY_MS,
     why_so_long="Screen may be away for a weekend, and what a service has sent can be looked at when it asks why",
@@ -106,7 +106,7 @@ REJECTED = Topic(
     Verdict,
     "verdicts: drop it, or offer it again later",
     producers=("decide",),
-    consumers=("services", "operators", "dashboards", "auditors"),
+    consumers=("services", "release", "operators", "dashboards", "auditors"),
     retention_ms=30 * DAY_MS,
     why_so_long="a verdict can be explained as long as the evidence is there that it follows from",
     addresses=True,
@@ -151,7 +151,7 @@ CONTROL = Topic(
     None,
     "what was last written of each kind of control record, the holds in force, which dead letters were sent back",
     producers=("screen", "watch", "operators"),
-    consumers=("screen", "decide", "watch", "operators"),
+    consumers=("screen", "decide", "watch", "release", "operators"),
     retention_ms=None,
     why_so_long="what is in force is what was written last; what is taken back ends with a tombstone",
     cleanup="compact",
@@ -193,6 +193,19 @@ WATCH_CHANGELOG = Topic(
     cleanup="compact",
     same_partitions_as="email-tallies",
 )
+RELEASE_CHANGELOG = Topic(
+    "email-release-changelog",
+    "ledger key",
+    None,
+    "compacted copy of Release's ledger: when which deferred intent is due",
+    producers=("release",),
+    consumers=("release",),
+    retention_ms=None,
+    why_so_long="Release's ledger is rebuilt from it; a row ends with a tombstone when its intent is offered again",
+    cleanup="compact",
+    same_partitions_as="email-evidence",
+)
+"""Needed by workers of the role release alone."""
 CATALOG: tuple[Topic, ...] = (
     INTENTS,
     BOUNCES,
@@ -207,5 +220,6 @@ CATALOG: tuple[Topic, ...] = (
     LEDGER_CHANGELOG,
     IDS_CHANGELOG,
     WATCH_CHANGELOG,
+    RELEASE_CHANGELOG,
 )
 BY_NAME = {topic.name: topic for topic in CATALOG}

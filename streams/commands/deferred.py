@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import click
 
@@ -11,10 +12,18 @@ from sidestep.streams.commands.copy_progress import copy_progress
 from sidestep.streams.commands.options import broker_option, past_given
 from sidestep.streams.commands.past import HELP
 from sidestep.streams.commands.waiting import DeferredIntents, as_json_line, as_line, group_json, grouped, table
+from sidestep.streams.decide.policy import EVERY_SERVICE, Release
+from sidestep.streams.decide.policy_text import parse_logged
+from sidestep.streams.errors import PolicyError
 from sidestep.streams.screen.holds import rfc3339
+from sidestep.streams.screen.policy_history import policy_in_force
 from sidestep.streams.settings import load
+from sidestep.streams.terminal import printable
 from sidestep.topics.catalog import APPROVED, REJECTED
 from sidestep.topics.replay_rules import TopicStretch
+
+if TYPE_CHECKING:  # it brings Kafka, which --help does without
+    from sidestep.topics.connection import Connection
 
 BATCH = 500
 
@@ -34,10 +43,12 @@ def list_deferred(each: bool, services: tuple[str, ...], since: str, as_json: bo
     """Show what was deferred and has had no later verdict: how many of which service, why, and until when.
 
     It is read from the verdicts, so nothing is known of what was deferred before --since. Services offer again
-    themselves, at `retry_at`: what they have not within five minutes after that is overdue. Test intents are left out.
+    themselves, or have Release do it ([release] in the policy): what nobody has within five minutes after `retry_at` is
+    overdue. Test intents are left out.
     """
+    connection = load(broker=broker).connection
     since_ms = past_given("--since", since, int(time.time() * 1000))
-    waiting = _read(broker, services, since_ms)
+    waiting = _read(connection, services, since_ms)
     now = time.time()
     if each:
         found = waiting.in_order()
@@ -46,7 +57,7 @@ def list_deferred(each: bool, services: tuple[str, ...], since: str, as_json: bo
         groups = grouped(waiting.in_order(), now)
         _show(map(group_json, groups) if as_json else table(groups))
     read = f"of verdicts since {rfc3339(since_ms)}" if since_ms is not None else "of all verdicts"
-    click.echo(f"{read}: deferred, and no later verdict; services offer them again themselves", err=True)
+    click.echo(f"{read}: deferred, and no later verdict; {_by_whom(connection)}", err=True)
 
 
 def _show(lines: Iterable[str]) -> None:
@@ -54,12 +65,29 @@ def _show(lines: Iterable[str]) -> None:
         click.echo(line)
 
 
-def _read(broker: str | None, services: Iterable[str], since_ms: int | None) -> DeferredIntents:
+def _by_whom(connection: "Connection") -> str:
+    """Who offers again, as the policy in force says."""
+    from sidestep.streams.screen.control import read_notes
+
+    applied = policy_in_force(read_notes(connection))
+    try:
+        release = parse_logged(applied.text).release if applied is not None else Release()
+    except PolicyError:
+        return "who offers them again can't be told: the policy in force can't be read"
+    if not release.services:
+        return "services offer them again themselves"
+    every = EVERY_SERVICE in release.services
+    named = "all services" if every else ", ".join(sorted(release.services - release.exempt))
+    but = f" but {', '.join(sorted(release.exempt))}" if every and release.exempt else ""
+    return printable(f"where it runs, Release offers those of {named}{but} again, other services do so themselves")
+
+
+def _read(connection: "Connection", services: Iterable[str], since_ms: int | None) -> DeferredIntents:
     """Rejected ones first: what is approved while these are read has its verdict in the other topic after that."""
     from sidestep.topics.replay import TopicSource
     from sidestep.topics.stretch import ranges_of, topic_of
 
-    connection, stretch = load(broker=broker).connection, TopicStretch(since=since_ms)
+    stretch = TopicStretch(since=since_ms)
     waiting = DeferredIntents(services)
     for name in (REJECTED.name, APPROVED.name):
         topic = topic_of(connection, name)

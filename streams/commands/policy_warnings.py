@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Iterator
 from difflib import get_close_matches
 from itertools import pairwise
 
-from sidestep.streams.decide.policy import Limits, Policy
+from sidestep.streams.decide.policy import EVERY_SERVICE, Limits, Policy
 from sidestep.streams.gcra import Rate
 from sidestep.streams.screen.lists.typo import NearMiss
 
@@ -24,6 +24,7 @@ def warnings(policy: Policy, suggest: Suggest, providers: Collection[str]) -> li
         *_never_reached(policy),
         *_idle_parameters(policy),
         *_strange_streams(policy),
+        *_idle_release(policy),
     ]
 
 
@@ -98,6 +99,18 @@ def _strange_streams(policy: Policy) -> Iterator[str]:
             yield f"[streams] exempt: there is no stream {name} among those that are known{_near(name, streams.known)}"
     if policy.rules["recipient-unsubscribed"].mode == "reject" and not streams.exempt:
         yield "[streams] exempt is empty: who has opted out gets no mail at all, no password that they ask for either"
+
+
+def _idle_release(policy: Policy) -> Iterator[str]:
+    """Who is exempt where nobody is named, and who is both."""
+    release = policy.release
+    for name in sorted(release.exempt):
+        if name in release.services:
+            yield f"[release] exempt: {name} stands in services as well; its intents are not offered again"
+        elif EVERY_SERVICE not in release.services:
+            yield f'[release] exempt: {name} changes nothing where services = ["*"] does not stand'
+    if release.services and release.interval_us > MINUTE_US:
+        yield f"[release] rate = {release.rate.text}: that is less than one a minute for all services together"
 
 
 def _near(name: str, known: Collection[str]) -> str:

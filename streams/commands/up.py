@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sidestep.streams.roles import ROLES
+from sidestep.streams.roles import USUAL
 from sidestep.streams.settings import Settings, load
 from sidestep.topics.access import Access
 from sidestep.topics.connection import Connection
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 POLL = 0.2
 """Seconds between two looks at the processes."""
 KAFKA_PORT = 9092
-TITLES = [role.capitalize() for role in ROLES]
+TITLES = [role.capitalize() for role in USUAL]
 _PORTS = ", ".join(f"{title} {at}" for title, at in zip(TITLES, ("there", "one above", "two above"), strict=False))
 
 
@@ -114,7 +114,7 @@ def _workers(settings: Settings, data: Path, access: Access) -> "list[WorkerProc
     from sidestep.streams.screen.hash_key import former_file, hash_key
 
     first = settings.web_port
-    ports = [first + number if first else free_port() for number in range(len(ROLES))]
+    ports = [first + number if first else free_port() for number in range(len(USUAL))]
     former = former_file(settings)
     common = {
         "hash_key": hash_key(settings).hex(),

@@ -14,7 +14,7 @@ from sidestep.streams.deadline import LEAVE_SECONDS
 from sidestep.streams.errors import StopOverdue
 from sidestep.streams.observe.logs import configure
 from sidestep.streams.observe.uncaught import log_what_nobody_catches
-from sidestep.streams.roles import ROLES
+from sidestep.streams.roles import ROLES, USUAL
 from sidestep.streams.runtime.damage import disk_fault_of
 from sidestep.streams.runtime.malloc import bound_malloc_arenas
 from sidestep.streams.runtime.open_files import raise_open_files
@@ -26,7 +26,11 @@ FAILED = 3
 
 @click.command()
 @click.option(
-    "--role", type=click.Choice([*ROLES, "all"]), default="all", show_default=True, help="What this worker does."
+    "--role",
+    type=click.Choice([*ROLES, "all"]),
+    default="all",
+    show_default=True,
+    help=f"What this worker does; all: {', '.join(USUAL)}.",
 )
 @click.option("--broker", metavar="HOST:PORT", help="Kafka's address. [env: SIDESTEP_BROKER]")
 @click.option("--data-dir", metavar="DIR", help="Folder of the ledger; one for each worker. [env: SIDESTEP_DATA_DIR]")
@@ -45,7 +49,7 @@ def worker(role: str, **options: Any) -> None:
     log_what_nobody_catches()
     bound_malloc_arenas()
     raise_open_files()
-    run_loop(_work(settings, tuple(ROLES) if role == "all" else (role,)))
+    run_loop(_work(settings, USUAL if role == "all" else (role,)))
 
 
 async def _work(settings: Settings, roles: Iterable[str]) -> None:

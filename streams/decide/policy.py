@@ -6,11 +6,12 @@ Its text is read by policy_text.py.
 from msgspec import Struct
 
 from sidestep.schemas import Reaction
-from sidestep.streams.gcra import Rate
+from sidestep.streams.gcra import Rate, parse_rate
 from sidestep.streams.speed import WHOLE
 
 DAY = 86400
 MILLION = 1_000_000
+EVERY_SERVICE = "*"
 
 
 class RulePolicy(Struct, frozen=True, gc=False):
@@ -147,6 +148,26 @@ class Streams(Struct, frozen=True):
         return not self.known or stream.casefold() in {name.casefold() for name in self.known}
 
 
+class Release(Struct, frozen=True):
+    """Whose deferred intents the stage `release` offers again, and how fast."""
+
+    services: frozenset[str] = frozenset()
+    """With EVERY_SERVICE in it: all."""
+    exempt: frozenset[str] = frozenset()
+    """But these."""
+    rate: Rate = parse_rate("100/s")
+    """Of all of them together."""
+
+    def names(self, service: str) -> bool:
+        """Whether this service's are offered again."""
+        return (service in self.services or EVERY_SERVICE in self.services) and service not in self.exempt
+
+    @property
+    def interval_us(self) -> int:
+        """Microseconds between two intents."""
+        return self.rate.interval_us
+
+
 class Policy(Struct, frozen=True):
     """Everything that the fold needs to know of the policy. `version` is a hash of the text it came from."""
 
@@ -187,6 +208,7 @@ class Policy(Struct, frozen=True):
     risk_model: RiskModel = RiskModel()
     believing: Believing = Believing()
     streams: Streams = Streams()
+    release: Release = Release()
 
     @property
     def by_provider(self) -> bool:

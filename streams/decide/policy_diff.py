@@ -5,7 +5,7 @@ from typing import Any
 
 from msgspec.structs import asdict
 
-from sidestep.streams.decide.policy import Believing, Limits, Policy, Ramp, SlowDown, Streams
+from sidestep.streams.decide.policy import Believing, Limits, Policy, Ramp, Release, SlowDown, Streams
 from sidestep.streams.decide.policy_faults import RISK_PARAMETERS
 from sidestep.streams.decide.policy_sections import reaction_text
 from sidestep.streams.decide.rules.ladder import RULES, Rule
@@ -35,6 +35,7 @@ def differences(old: Policy, new: Policy) -> list[str]:
         *_of("risk", old.risk, new.risk),
         *_of("risk-parameters", _parameters(old), _parameters(new)),
         *_of("risk-model", asdict(old.risk_model), asdict(new.risk_model)),
+        *_of("release", _release(old.release), _release(new.release)),
     ]
 
 
@@ -74,6 +75,11 @@ def _ramp(ramp: Ramp) -> dict[str, Any]:
 
 def _streams(values: Streams) -> dict[str, Any]:
     return {"exempt": tuple(sorted(values.exempt)), "known": values.known}
+
+
+def _release(values: Release) -> dict[str, Any]:
+    services, exempt = (tuple(sorted(names)) for names in (values.services, values.exempt))
+    return {"services": services, "exempt": exempt, "rate": values.rate.text}
 
 
 def _believing(values: Believing) -> dict[str, Any]:

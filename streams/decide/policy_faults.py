@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import Any
 
 from sidestep.streams.decide.policy_cases import case_problems
-from sidestep.streams.decide.policy_sections import SECTIONS, section_faults
+from sidestep.streams.decide.policy_sections import OPTIONAL, SECTIONS, section_faults
 from sidestep.streams.decide.risk import SIGNALS, SPEAKS_FOR
 from sidestep.streams.decide.rules.ladder import RULES, Natural, Rule
 from sidestep.streams.decide.rules.reasons import is_reason, reason_faults
@@ -41,7 +41,7 @@ WITH_DEFAULT = ("domain", "service-at-domain", "tests")
 SHARED = ("mx-provider", "service-at-provider")
 """Limits that several partitions share; none has to be there."""
 REQUIRED = {"policy", "rules", "limits", "risk", "risk-parameters", *SECTIONS}
-KNOWN = {*REQUIRED, "cases"}
+KNOWN = {*REQUIRED, *OPTIONAL, "cases"}
 """Sections of a policy."""
 GONE: Mapping[tuple[str, str], str] = MappingProxyType(
     {("recipient-unsubscribed", "streams"): "an opt-out stops every stream now that [streams] does not exempt"}
@@ -55,9 +55,8 @@ def document_faults(document: dict[str, Any]) -> list[str]:
     faults: list[str] = []
     faults += [f"[{name}]: unknown section" for name in document.keys() - KNOWN]
     faults += [f"[{name}]: the section is missing" for name in sorted(REQUIRED - document.keys())]
-    faults += [
-        f"[{name}]: must be a table" for name in REQUIRED & document.keys() if not isinstance(document[name], dict)
-    ]
+    tables = (REQUIRED | OPTIONAL.keys()) & document.keys()
+    faults += [f"[{name}]: must be a table" for name in tables if not isinstance(document[name], dict)]
     faults += case_problems(document.get("cases", []))
     if not faults:
         if not isinstance(document["policy"].get("name"), str):

@@ -1,5 +1,5 @@
-"""The policy's sections [streams], [warm-up], [slow-down], [feedback], [watch] and [risk-model]: what they may say,
-their faults, and what the fold makes of them. Pure.
+"""The policy's sections [streams], [warm-up], [slow-down], [feedback], [watch], [risk-model] and [release]: what they
+may say, their faults, and what is made of them. Pure.
 """
 
 import re
@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from sidestep.schemas import Reaction
-from sidestep.streams.decide.policy import NEEDS, Believing, Ramp, SlowDown, Streams
+from sidestep.streams.decide.policy import NEEDS, Believing, Ramp, Release, SlowDown, Streams
 from sidestep.streams.gcra import parse_rate
 
 _UNITS: Mapping[str, int] = MappingProxyType({"min": 60, "h": 3_600, "d": 86_400})
@@ -111,6 +111,10 @@ SECTIONS: Mapping[str, Mapping[str, ValueKind]] = MappingProxyType(
         },
     }
 )
+OPTIONAL: Mapping[str, Mapping[str, ValueKind]] = MappingProxyType(
+    {"release": {"services": TEXTS, "exempt": TEXTS, "rate": RATE}}
+)
+"""Sections that need not be there, and of which no entry has to."""
 MOST_DAYS = 366
 NO_CAP = 10**12
 """Messages a day that nobody sends: where a ramp of many days ends."""
@@ -139,6 +143,7 @@ def section_faults(document: dict[str, Any]) -> list[str]:
             if not kind.fits(values.get(key)):
                 faults.append(f"[{section}] {key} = {values.get(key)!r}: expected {kind.called}")
         faults += [f"[{section}] {key}: unknown" for key in values.keys() - kinds.keys()]
+    faults += _optional_faults(document)
     days, caps = document["warm-up"].get("days"), document["warm-up"].get("caps")
     if _is_count(days) and days > MOST_DAYS:
         faults.append(f"[warm-up] days = {days}: no ramp is longer than {MOST_DAYS} days")
@@ -149,17 +154,41 @@ def section_faults(document: dict[str, Any]) -> list[str]:
     return faults
 
 
+def _optional_faults(document: dict[str, Any]) -> list[str]:
+    faults: list[str] = []
+    for section, kinds in OPTIONAL.items():
+        for key, value in document.get(section, {}).items():
+            if key not in kinds:
+                faults.append(f"[{section}] {key}: unknown; there are {', '.join(kinds)}")
+            elif not kinds[key].fits(value):
+                faults.append(f"[{section}] {key} = {value!r}: expected {kinds[key].called}")
+    return faults
+
+
 def complete(document: dict[str, Any]) -> None:
     """Puts in what the policy of another version lacks: such a rule is off, whatever stands here."""
     for section, kinds in SECTIONS.items():
         values = document.setdefault(section, {})
         if isinstance(values, dict):
             document[section] = {key: values.get(key, _NOTHING[kind]) for key, kind in kinds.items()}
+    for section, kinds in OPTIONAL.items():
+        if isinstance(values := document.get(section), dict):
+            document[section] = {key: value for key, value in values.items() if key in kinds}
 
 
 def streams(values: dict[str, Any]) -> Streams:
     """The section [streams]."""
     return Streams(frozenset(name.casefold() for name in values["exempt"]), tuple(values["known"]))
+
+
+def release(values: dict[str, Any]) -> Release:
+    """The section [release]; nobody's intents are offered again where it is not there."""
+    usual = Release()
+    return Release(
+        services=frozenset(values.get("services", ())),
+        exempt=frozenset(values.get("exempt", ())),
+        rate=parse_rate(values["rate"]) if "rate" in values else usual.rate,
+    )
 
 
 def ramp(values: dict[str, Any]) -> Ramp:

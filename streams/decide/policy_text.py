@@ -10,7 +10,7 @@ from typing import Any
 
 from sidestep.streams.decide.policy import Limits, Policy, RiskModel, RulePolicy, SharedLimits
 from sidestep.streams.decide.policy_faults import KNOWN, RISK_PARAMETERS, document_faults
-from sidestep.streams.decide.policy_sections import believing, complete, ramp, reactions, slow_down, streams
+from sidestep.streams.decide.policy_sections import believing, complete, ramp, reactions, release, slow_down, streams
 from sidestep.streams.decide.risk import SIGNALS
 from sidestep.streams.decide.rules.ladder import RULES
 from sidestep.streams.decide.rules.reasons import is_reason, reasons_of, sound_reasons
@@ -72,6 +72,7 @@ def _policy(text: str, document: dict[str, Any], faults: list[str]) -> Policy:
         risk_model=RiskModel(**document["risk-model"]),
         believing=believing(document["feedback"]),
         streams=streams(document["streams"]),
+        release=release(document.get("release", {})),
     )
 
 

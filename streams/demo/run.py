@@ -28,7 +28,7 @@ from sidestep.streams.explain.story import VerdictStory
 from sidestep.streams.local.nameserver import SMALL_WORLD, NameServer
 from sidestep.streams.local.ports import free_port
 from sidestep.streams.local.processes import WorkerProcess, Workers, one_for_each_role
-from sidestep.streams.roles import ROLES
+from sidestep.streams.roles import USUAL
 from sidestep.streams.screen.hash_key import former_file, hash_key
 from sidestep.streams.screen.keys import Keys
 from sidestep.streams.settings import Settings
@@ -197,7 +197,7 @@ class Demo:
             "log_format": "text",
             **(self._entrance.keys.settings if self._entrance.keys else {}),
         }
-        ports = [free_port() for _ in ROLES]
+        ports = [free_port() for _ in USUAL]
         return one_for_each_role(self._folder, ports, self._entrance.access, settings, _environment(), STOP_PATIENCE)
 
     @contextmanager

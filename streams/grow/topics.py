@@ -15,12 +15,15 @@ from sidestep.topics.catalog import (
     INTENTS,
     LEDGER_CHANGELOG,
     REJECTED,
+    RELEASE_CHANGELOG,
 )
 from sidestep.topics.cluster import admin_client, cluster, reason
 from sidestep.topics.connection import Connection
 from sidestep.topics.errors import TopicsError
 
-FIRST = (INTENTS, BOUNCES, ENGAGEMENT, APPROVED, REJECTED, DEAD_LETTERS, LEDGER_CHANGELOG, IDS_CHANGELOG)
+FIRST = (
+    INTENTS, BOUNCES, ENGAGEMENT, APPROVED, REJECTED, DEAD_LETTERS, LEDGER_CHANGELOG, IDS_CHANGELOG, RELEASE_CHANGELOG
+)  # fmt: skip
 """Topics that may have more partitions than the log while workers work."""
 SECONDS = 30.0
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Self
 
-from sidestep.streams.roles import ROLES
+from sidestep.streams.roles import USUAL
 from sidestep.topics.access import Access
 from sidestep.topics.errors import SidestepError
 
@@ -144,7 +144,7 @@ def one_for_each_role(
             environment,
             patience,
         )
-        for role, port in zip(ROLES, ports, strict=True)
+        for role, port in zip(USUAL, ports, strict=True)
     ]
 
 

@@ -13,8 +13,13 @@ ROLES = {
     "screen": "sidestep.streams.roles.screen:ScreenRole",
     "decide": "sidestep.streams.roles.decide:DecideRole",
     "watch": "sidestep.streams.roles.watch:WatchRole",
+    "release": "sidestep.streams.roles.release:ReleaseRole",
 }
 """The one table of roles, in the order in which a worker starts them: a stage after the one that writes its input."""
+OPTIONAL = frozenset({"release"})
+"""Roles that are played only where somebody says so."""
+USUAL = tuple(name for name in ROLES if name not in OPTIONAL)
+"""Those that make a whole of it: what `--role all`, `sidestep up` and the demo play."""
 
 
 def load_role(name: str) -> "MakeRole":

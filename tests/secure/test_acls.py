@@ -20,12 +20,12 @@ EVERYONE = (*principals(["shop", "shop-eu"]), STRANGER)
 OWN = ("email-intents.shop", "email-bounces.shop")
 TOPICS = (*BY_NAME, *OWN)
 GROUPS = (
-    f"{GROUP}-screen", f"{GROUP}-decide", f"{GROUP}-watch", "service-shop", "service-shop/a", "service-shop-eu",
-    "mailer", "mailer/a", "mailer-a", "dashboard", "auditor", "operator", "kafka-browser", "anybody",
+    f"{GROUP}-screen", f"{GROUP}-decide", f"{GROUP}-watch", f"{GROUP}-release", "service-shop", "service-shop/a",
+    "service-shop-eu", "mailer", "mailer/a", "mailer-a", "dashboard", "auditor", "operator", "kafka-browser", "anybody",
 )  # fmt: skip
 IDS = (
-    f"{GROUP}-0", f"{GROUP}-11", f"{GROUP}-decide-0", f"{GROUP}-decide-11", f"{GROUP}-watch-0", f"{GROUP}-hold",
-    f"{GROUP}-screen-0", f"{GROUP}-x", "service-shop", "anything",
+    f"{GROUP}-0", f"{GROUP}-11", f"{GROUP}-decide-0", f"{GROUP}-decide-11", f"{GROUP}-watch-0", f"{GROUP}-release-0",
+    f"{GROUP}-hold", f"{GROUP}-screen-0", f"{GROUP}-x", "service-shop", "anything",
 )  # fmt: skip
 
 AsPrincipal = Callable[[str], Connection]

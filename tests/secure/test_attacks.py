@@ -12,6 +12,7 @@ from confluent_kafka import Consumer, KafkaError
 
 from sidestep.schemas import Reaction
 from sidestep.schemas.codec import encode
+from sidestep.streams.decide.policy_file import read_policy
 from sidestep.streams.errors import RightsError
 from sidestep.streams.local.nameserver import NameServer
 from sidestep.streams.local.secure_kafka import SecureKafka
@@ -22,6 +23,7 @@ from sidestep.streams.runtime.partitioner import partition_of
 from sidestep.streams.screen.hold_writer import write_hold
 from sidestep.streams.screen.holds import hold_record
 from sidestep.streams.screen.operator_writer import OperatorWriter
+from sidestep.streams.settings import Settings
 from sidestep.topics.catalog import CATALOG, CONTROL, EVIDENCE
 from sidestep.topics.connection import Connection
 from sidestep.topics.errors import TopicsError
@@ -30,6 +32,7 @@ from sidestep.topics.verdicts import Verdicts
 from tests.fixture_types import WaitUntil
 from tests.guarantees.harness.traffic import ZONES
 from tests.guarantees.test_held_up import hang
+from tests.release.test_fold import verdict
 from tests.runtime.raw_transactions import Part, without_verification, write_transaction
 from tests.secure.attempts import Attempts
 from tests.secure.deployment import SERVICE, Deployment, new_topics
@@ -198,7 +201,7 @@ def test_nobody_takes_the_transactional_ids_of_workers(deployment: Deployment, a
 def test_nobody_writes_evidence_verdicts_or_changelogs(deployment: Deployment, attacker: str) -> None:
     """What stands there is believed."""
     topics = [topic.name for topic in CATALOG if not {"services", "mailers"} & set(topic.producers)]
-    assert 10 == len(topics)
+    assert 11 == len(topics)
     assert dict.fromkeys(topics, False) == Attempts(deployment.as_principal(attacker)).write(topics)
 
 
@@ -231,6 +234,32 @@ def test_nobody_joins_or_resets_the_groups_of_workers(
     error = answer.error()
     assert error is not None and KafkaError.GROUP_AUTHORIZATION_FAILED == error.code()
     assert "send" == deployment.verdict_of_a_new_intent().action
+
+
+def test_release_offers_again_and_is_refused_nothing(
+    deployment: Deployment, wait_until: WaitUntil, tmp_path: Path
+) -> None:
+    """What the policy names, as soon as it is in force: read at its place, published in a transaction, judged."""
+    policy = tmp_path / "policy.toml"
+    policy.write_text(read_policy(Settings()) + '\n[release]\nservices = ["shop"]\n', "utf-8")
+    with refusals(deployment.kafka) as refused:
+        applied = deployment.command("operator", "policy", "apply", str(policy))
+        assert 0 == applied.exit_code, applied.output
+        with Verdicts(deployment.as_principal("dashboard")) as verdicts:
+            heard: dict[str, int] = {}
+
+            def judged() -> bool:
+                # again and again: Release looks at the policy in force every few seconds
+                name = f"again-{len(heard)}-{time.monotonic_ns()}"
+                deferred = verdict(id=name, to="ada@d0.example", retry_at=time.time(), decided_at=time.time())
+                deployment.write("decide", "email-rejected", encode(deferred), partition=1)
+                heard.update({one.id: one.attempt for one in verdicts.batch(100, 1.0) if one.action == "send"})
+                return bool(heard)
+
+            wait_until(judged, 40)
+        assert {2} == set(heard.values())
+        assert set() == refused()
+    assert {} == deployment.failures()
 
 
 def test_a_hold_that_hangs_is_ended_by_watch(

@@ -13,7 +13,7 @@ from sidestep.topics.catalog import BY_NAME, CATALOG
 from sidestep.topics.quotas import KEYS, quota_of
 
 SERVICES = ("shop", "billing")
-CHANGELOGS = {"email-ledger-changelog", "email-ids-changelog", "email-watch-changelog"}
+CHANGELOGS = {"email-ledger-changelog", "email-ids-changelog", "email-watch-changelog", "email-release-changelog"}
 LOOKS = {f"DESCRIBE_CONFIGS topic {name}" for name in BY_NAME}
 ANYBODY = "DESCRIBE group sidestep-reader-*"
 
@@ -37,7 +37,7 @@ EXPECTED = {
         *(f"{what} topic email-{name}" for what in ("READ", "WRITE") for name in
           ("approved", "rejected", "tallies", "dead-letters", "ledger-changelog", "ids-changelog")),
         *(f"DESCRIBE topic email-{name}" for name in
-          ("intents", "bounces", "engagement", "anomalies", "watch-changelog")),
+          ("intents", "bounces", "engagement", "anomalies", "watch-changelog", "release-changelog")),
         "READ group sidestep-decide", "DESCRIBE group sidestep-decide-reader-unused",
         "DESCRIBE group recover-email-ledger-changelog-unused", "DESCRIBE group recover-email-ids-changelog-unused",
         "WRITE transactional-id sidestep-decide-*", *(f"WRITE transactional-id sidestep-{n}*" for n in range(10)),
@@ -46,10 +46,21 @@ EXPECTED = {
         *(f"{what} topic email-{name}" for what in ("READ", "WRITE") for name in
           ("tallies", "anomalies", "evidence", "control", "dead-letters", "watch-changelog")),
         *(f"DESCRIBE topic email-{name}" for name in
-          ("intents", "bounces", "engagement", "approved", "rejected", "ledger-changelog", "ids-changelog")),
+          ("intents", "bounces", "engagement", "approved", "rejected", "ledger-changelog", "ids-changelog",
+           "release-changelog")),
         "READ group sidestep-watch", "DESCRIBE group sidestep-watch-reader-unused",
         "DESCRIBE group recover-email-watch-changelog-unused", "DESCRIBE group sidestep-control-unused",
         "WRITE transactional-id sidestep-watch-*", "WRITE transactional-id sidestep-hold",
+    },
+    "release": LOOKS | {
+        "READ topic email-rejected", "READ topic email-control",
+        *(f"{what} topic email-{name}" for what in ("READ", "WRITE") for name in ("intents", "release-changelog")),
+        *(f"DESCRIBE topic email-{name}" for name in
+          ("bounces", "engagement", "evidence", "approved", "tallies", "anomalies", "dead-letters",
+           "ledger-changelog", "ids-changelog", "watch-changelog")),
+        "READ group sidestep-release", "DESCRIBE group sidestep-release-reader-unused",
+        "DESCRIBE group recover-email-release-changelog-unused", "DESCRIBE group sidestep-control-unused",
+        "WRITE transactional-id sidestep-release-*",
     },
     "operator": LOOKS | {
         "READ topic email-evidence", "WRITE topic email-evidence", "READ topic email-control",
@@ -57,7 +68,7 @@ EXPECTED = {
         "READ topic email-ledger-changelog", "DESCRIBE group recover-email-ledger-changelog-unused",
         *(f"{what} topic email-{name}" for what in ("READ", "WRITE") for name in ("intents", "bounces", "engagement")),
         *(f"READ topic email-{name}" for name in ("approved", "rejected", "tallies", "watch-changelog")),
-        "DESCRIBE topic email-ids-changelog",
+        "DESCRIBE topic email-ids-changelog", "DESCRIBE topic email-release-changelog",
         *(f"{what} topic __{name}" for what in ("DESCRIBE", "DESCRIBE_CONFIGS") for name in
           ("consumer_offsets", "transaction_state")),
         "READ group operator", "READ group operator/*", ANYBODY, "DESCRIBE group sidestep-control-unused",
@@ -84,7 +95,8 @@ EXPECTED = {
         *(f"READ topic email-{name}" for name in
           ("evidence", "approved", "rejected", "tallies", "anomalies", "control", "dead-letters")),
         *(f"DESCRIBE topic email-{name}" for name in
-          ("intents", "bounces", "engagement", "ledger-changelog", "ids-changelog", "watch-changelog")),
+          ("intents", "bounces", "engagement", "ledger-changelog", "ids-changelog", "watch-changelog",
+           "release-changelog")),
         "READ group kafka-browser", "READ group kafka-browser/*", ANYBODY, "DESCRIBE group sidestep-*",
         "DESCRIBE group sidestep-control-unused", "DESCRIBE group sidestep-anomalies-unused",
         "DESCRIBE cluster", "DESCRIBE_CONFIGS cluster",
@@ -148,6 +160,7 @@ def test_only_those_whose_ledger_it_is_read_a_changelog() -> None:
     readers = {name: who_may("READ", "topic", name, ALL) for name in CHANGELOGS}
     others = {"email-ledger-changelog": {"decide", "operator", "auditor"}, "email-ids-changelog": {"decide", "auditor"}}
     others["email-watch-changelog"] = {"watch", "operator", "auditor"}
+    others["email-release-changelog"] = {"release"}
     assert others == {name: who for name, who in readers.items() if who != {"decide"}}
 
 
@@ -157,14 +170,22 @@ def test_a_transactional_id_belongs_to_its_writer(partition: int, group: str) ->
     everybody = rights(SERVICES, group)
     of = {
         name: who_may("WRITE", "transactional-id", f"{group}-{name}", everybody)
-        for name in (f"decide-{partition}", str(partition), f"watch-{partition}", "hold", "redrive")
+        for name in (
+            f"decide-{partition}",
+            str(partition),
+            f"watch-{partition}",
+            f"release-{partition}",
+            "hold",
+            "redrive",
+        )
     }
-    assert [{"decide"}, {"decide"}, {"watch"}, {"operator", "watch"}, {"operator"}] == list(of.values())
+    stages = [{"decide"}, {"decide"}, {"watch"}, {"release"}]
+    assert [*stages, {"operator", "watch"}, {"operator"}] == list(of.values())
 
 
 def test_a_stages_group_is_its_own() -> None:
     """READ lets join it and reset its offsets."""
-    for stage in ("screen", "decide", "watch"):
+    for stage in ("screen", "decide", "watch", "release"):
         assert {stage} == who_may("READ", "group", f"sidestep-{stage}", ALL)
 
 
@@ -191,7 +212,7 @@ def test_nobody_may_more_than_read_write_and_describe() -> None:
 def test_the_catalog_names_nobody_who_has_no_principal() -> None:
     """A party that is misspelt there would silently have no rights."""
     parties = {party for topic in CATALOG for party in (*topic.producers, *topic.consumers)}
-    assert {"screen", "decide", "watch", *OUTSIDE.values(), "services"} == parties
+    assert {"screen", "decide", "watch", "release", *OUTSIDE.values(), "services"} == parties
 
 
 @pytest.mark.parametrize("service", ["", "a b", "*", "a,CN=admin", "a/b", "-a", "é", "a" * 101])
@@ -218,7 +239,7 @@ def test_an_unknown_principal_is_refused_with_those_that_there_are() -> None:
 @pytest.mark.parametrize("principal", EXPECTED)
 def test_each_principal_has_a_quota_or_is_a_stage(principal: str) -> None:
     """What services write bounds what stages write; a stage that is slowed down makes everybody late."""
-    expected = () if principal in ("screen", "decide", "watch") else KEYS
+    expected = () if principal in ("screen", "decide", "watch", "release") else KEYS
     assert expected == tuple(quota_of(principal))
     assert all(limit > 0 for limit in quota_of(principal).values())
 
