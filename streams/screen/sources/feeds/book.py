@@ -4,13 +4,13 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from typing import Any
+from typing import Any, cast
 
 from sidestep.schemas import Listing
 from sidestep.streams.screen.address.domain import parents
 from sidestep.streams.screen.address.parse import ParsedAddress
 from sidestep.streams.screen.address.parse import parse as parse_address
-from sidestep.streams.screen.sources.feeds.packed import DigestSet, NameSet
+from sidestep.streams.screen.sources.feeds.packed import DigestSet, NameSet, joined
 from sidestep.streams.screen.sources.feeds.parse import WIDTHS, Entries, EntryKind
 from sidestep.streams.screen.sources.file import Feed
 
@@ -40,8 +40,8 @@ def compiled(kind: EntryKind, entries: Entries) -> FeedForm:
     """The form of a feed's entries, as parse.read gives them."""
     version = _fingerprint(as_lines(entries))
     if kind in WIDTHS:
-        return form_of_digests(kind, b"".join(entries), version)  # type: ignore[arg-type]  # the kind says which they are
-    return form_of_names(kind, entries, version)  # type: ignore[arg-type]  # as above
+        return form_of_digests(kind, joined(b"", cast(list[bytes], entries)), version)  # the kind says which they are
+    return form_of_names(kind, cast(list[str], entries), version)
 
 
 def as_lines(entries: Iterable[str] | Iterable[bytes]) -> Iterator[str]:

@@ -13,7 +13,7 @@ from sidestep.streams.screen.address.parse import parse as address
 from sidestep.streams.screen.lists.shipped import fingerprint
 from sidestep.streams.screen.sources.feeds.book import FeedBook, compiled
 from sidestep.streams.screen.sources.feeds.gate import gate
-from sidestep.streams.screen.sources.feeds.packed import DigestSet, NameSet
+from sidestep.streams.screen.sources.feeds.packed import AT_ONCE, DigestSet, NameSet, joined
 from sidestep.streams.screen.sources.feeds.parse import WIDTHS, ParsedFeed, lines_of, read, thresholds
 from sidestep.streams.screen.sources.feeds.trust import checksum_fault
 from sidestep.streams.screen.sources.file import Feed
@@ -207,6 +207,13 @@ def test_packed_names_are_a_set(names: set[str], other: str) -> None:
     assert len(packed) == len(names)
     assert all(name in packed and packed.may_hold[hash(name) % packed.slots] for name in names)
     assert (other in names) == (other in packed)
+
+
+@pytest.mark.parametrize("count", [0, 1, AT_ONCE - 1, AT_ONCE, AT_ONCE + 1, 2 * AT_ONCE + 1])
+def test_joining_in_portions_is_joining(count: int) -> None:
+    """Nothing is lost or doubled where one portion ends and the next one begins."""
+    parts = [str(number) for number in range(count)]
+    assert "\n".join(parts) == joined("\n", parts)
 
 
 @given(st.sets(st.text("\x00\x01\x02", min_size=4, max_size=4)), st.text("\x00\x01\x02", min_size=4, max_size=4))
