@@ -21,6 +21,7 @@ from sidestep.streams.web.listen import Handler
 from sidestep.streams.web.strangers import STRANGERS_RATE, Strangers
 from sidestep.streams.web.validate import problems
 from sidestep.streams.web.validate.answer import Results
+from sidestep.streams.web.validate.bodies import Bodies
 from sidestep.streams.web.validate.checking import Checker
 from sidestep.streams.web.validate.problems import Problem
 from sidestep.streams.web.validate.request import Request, read
@@ -61,6 +62,7 @@ class Api:
         self._checker = checker
         self._tokens = tokens
         self._allowances = Allowances()
+        self._bodies = Bodies()
         self._strangers = Strangers(strangers)
         self._clock_ns = clock_ns
 
@@ -75,7 +77,9 @@ class Api:
         """The answer about one address or several. Raises Problem."""
         token = self._authorized(request)
         _check_media_type(request)
-        body = read(await _body(request))
+        with self._bodies.arriving(token.name):
+            octets = await _body(request)
+        body = read(octets)
         self._allowances.take(token, len(body.texts), self._clock_ns() // 1000)
         return _response(await self._answer(body, token.name), {"Sidestep-Deadline-Ms": f"{body.deadline_ms:g}"})
 

@@ -97,6 +97,13 @@ def too_often(seconds: int) -> Problem:
     return Problem(HTTPStatus.TOO_MANY_REQUESTS, "too-often", detail, headers)
 
 
+def too_many_bodies(most: int) -> Problem:
+    """Problem 429: a token has too many requests under way whose body has not arrived."""
+    detail = f"{most} requests of this token wait for their bodies: send each body with its head, and this one again."
+    headers = {"Retry-After": "1", "Connection": "close"}
+    return Problem(HTTPStatus.TOO_MANY_REQUESTS, "too-many-bodies", detail, headers)
+
+
 def of_http(status: int, headers: dict[str, Any]) -> Problem:
     """The problem of a request that the HTTP layer refuses: a path or a method that is not there."""
     known = HTTPStatus(status)

@@ -3,12 +3,15 @@
 import gzip
 import json
 import logging
+import select
 import socket
+from contextlib import ExitStack
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from sidestep.streams.web.validate import bodies
 from tests.fixture_types import WaitUntil
 from tests.web.validate.service import NewService, Reply, Service
 
@@ -270,3 +273,27 @@ def test_neither_tokens_nor_addresses_are_logged(
 
         wait_until(told)
     assert "very.private" not in caplog.text and service.token not in caplog.text
+
+
+def test_requests_without_their_bodies_are_few_for_each_token(
+    anew: NewService, monkeypatch: pytest.MonkeyPatch, wait_until: WaitUntil
+) -> None:
+    """From some number on a token's next one is refused, and taken again when others have ended; another token's is not
+    concerned."""
+    monkeypatch.setattr(bodies, "BODIES_EACH", 3)
+    own = anew()
+    head = (
+        f"POST /v1/validate HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {own.token}\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(ONE)}\r\n\r\n"
+    )
+    with ExitStack() as stack:
+        waiting = [stack.enter_context(socket.create_connection((own.host, own.port), timeout=20)) for _ in range(4)]
+        for each in waiting:
+            each.sendall(head.encode())
+        (refused, *_), _, _ = select.select(waiting, [], [], 20)
+        assert b" 429 " in refused.makefile("rb").readline()
+        assert own.post(ONE, token=own.slow_token).status == 200
+        taken = next(each for each in waiting if each is not refused)
+        taken.sendall(ONE)
+        assert b" 200 " in taken.makefile("rb").readline()
+    wait_until(lambda: own.post(ONE).status == 200)
