@@ -20,7 +20,7 @@ PER_ENTRY = 350
 PER_TEXT = 60
 PER_RECORD = 150
 PER_NUMBER = 150
-PER_LISTING = 420
+PER_LISTING = 320
 """Octets of an entry with its key's object, of a text besides its letters, of an address record, of a number
 under a key, and of a listing."""
 
