@@ -1,6 +1,6 @@
 """Reports and webhook bodies as people met them, from a folder beside the project, and what a postmaster makes of each.
 
-Half of them were misread once. `OPEN` holds those that still are, by the kind of fault; whoever mends one takes it out.
+Half of them were misread once.
 """
 
 import json
@@ -15,11 +15,6 @@ from sidestep.streams.screen.feedback.parse import parse
 FIELD = Path(__file__).parents[4] / "shared" / "data" / "field"
 EXPECTED = FIELD / "expected.json"
 CASES: list[dict[str, Any]] = json.loads(EXPECTED.read_text()) if EXPECTED.exists() else []
-
-OPEN: dict[str, tuple[str, ...]] = {
-    "8 providers": ("ses-complaint-of-suppressed", "mailjet-grouped-soft", "resend-suppression-added"),
-}
-"""Slugs that are still misread, by the kind of fault."""
 
 Wanted = dict[str, list[Any]]
 """The values that are right for each field of an outcome."""
@@ -60,7 +55,4 @@ def case_faults(case: dict[str, Any]) -> list[str]:
 @pytest.mark.parametrize("case", CASES, ids=[case["slug"] for case in CASES])
 def test_what_people_met_is_read_right(case: dict[str, Any]) -> None:
     """Every outcome of every file."""
-    wrong = case_faults(case)
-    if wrong and any(case["slug"] in slugs for slugs in OPEN.values()):
-        pytest.xfail(f"known to be misread: {case['right']}")
-    assert [] == wrong, case["right"]
+    assert [] == case_faults(case), case["right"]
