@@ -49,6 +49,19 @@ def read_proved_feedback(
     return events, Provenance(proved, door_of(record), frozenset(claimed), tuple(forms))
 
 
+def read_all_feedback(
+    records: list[Record], kind: type[Feedback], now: float, check: TopicSigners | None
+) -> list[tuple[list[Feedback], Provenance] | Exception]:
+    """What each Kafka record says and where it comes from, or why it can't be read. Runs in a thread."""
+    said: list[tuple[list[Feedback], Provenance] | Exception] = []
+    for record in records:
+        try:
+            said.append(read_proved_feedback(record, kind, check, now))
+        except Exception as error:  # noqa: BLE001 - kept with the record
+            said.append(error)
+    return said
+
+
 def _read(record: Record, kind: type[Feedback], now: float) -> ReadFeedback:
     read = read_forms(record.value(), kind, header_of(record, "content-type"), now)
     complete(record, read.events)

@@ -26,12 +26,12 @@ from sidestep.streams.screen.intake import read_framed_intent
 from sidestep.streams.screen.keys import Keys
 from sidestep.streams.screen.lists.domain_facts import DomainBook
 from sidestep.streams.screen.parking import CarPark, Parked, Places
-from sidestep.streams.screen.proved import read_proved_feedback, read_proved_intent
+from sidestep.streams.screen.proved import read_all_feedback, read_proved_intent
 from sidestep.streams.screen.provenance import Provenance
 from sidestep.streams.screen.quarantine import QuarantineWard, outgoing_note
 from sidestep.streams.screen.recent_ids import RecentIds
 from sidestep.streams.screen.screened import Screened
-from sidestep.streams.screen.signers import Signers, TopicSigners
+from sidestep.streams.screen.signers import Signers
 from sidestep.streams.screen.sources.answers import NOT_ASKED, Answers
 from sidestep.streams.screen.sources.inquiry import Inquiry
 from sidestep.streams.screen.sources.probe.memory import MailboxHistory
@@ -253,7 +253,7 @@ class Screener:
         kind = Bounce if general_of(tp.topic) == BOUNCES.name else Engagement
         # a bounce as its server wrote it takes a hundred times as long to read as one in our schema
         said = await asyncio.get_running_loop().run_in_executor(
-            None, _read_feedback, records, kind, now, screened.check
+            None, read_all_feedback, records, kind, now, screened.check
         )
         for record, read in zip(records, said, strict=True):
             try:
@@ -290,16 +290,3 @@ class Screener:
                 self._history.hear(evidence, address.identity)
             facts = self._book.facts(address.domain)
             screened.add(evidence, facts.partition, facts.key)
-
-
-def _read_feedback(
-    records: list[Record], kind: type[Feedback], now: float, check: TopicSigners | None
-) -> list[tuple[list[Feedback], Provenance] | Exception]:
-    """What each Kafka record says and where it comes from, or why it can't be read. Runs in a thread."""
-    said: list[tuple[list[Feedback], Provenance] | Exception] = []
-    for record in records:
-        try:
-            said.append(read_proved_feedback(record, kind, check, now))
-        except Exception as error:  # noqa: BLE001 - kept with the record
-            said.append(error)
-    return said
