@@ -88,7 +88,7 @@ def test_a_log_that_has_grown_is_as_it_was_asked_for() -> None:
     assert unlike(12, None, grown) == []
     assert unlike(24, None, grown) == [
         "email-tallies and 2 more: 4 partitions, not 24",
-        "email-intents and 8 more: 12 partitions, not 24",
+        "email-intents and 9 more: 12 partitions, not 24",
     ]
 
 
