@@ -34,19 +34,22 @@ SERVERS = {
     "screen": ("workers", *LOOPBACK),
     "decide": ("workers", *LOOPBACK),
     "watch": ("workers", *LOOPBACK),
+    "release": ("workers", *LOOPBACK),
     "receiver": ("receiver", *LOOPBACK),
 }
 """Who is asked, and under which names. Workers are asked by Prometheus, all under one."""
 CLIENTS = ("admin", "operator", "mailer", "dashboard", "auditor", "kafka-browser")
-WORKERS = ("screen", "screen-2", "decide", "decide-2", "watch", "watch-2")
+WORKERS = ("screen", "screen-2", "decide", "decide-2", "watch", "watch-2", "release")
 USERS: dict[str, tuple[str, ...]] = {
     **{name: (name,) for name in ("kafka", "tokens", "validate", "kafka-browser")},
     **{name: (name, f"{name}-2") for name in ("screen", "decide", "watch")},
+    "release": ("release",),
     "receiver": ("receive",),
     "web-token": ("prometheus", *WORKERS),
     "receiver-web-token": ("prometheus", "receive"),
     "hash-key": ("screen", "screen-2"),
     "verdict-key": ("decide", "decide-2"),
+    "release-signing-key": ("release",),
     "browser-password": ("kafka-browser",),
     "validate-token": ("validate",),
 }
@@ -73,6 +76,14 @@ path-secret = "example-path.secret"
 """
 VERDICT_KEY = "decide"
 """The id of the key that Decide signs verdicts with, as docker-compose.yml has it."""
+RELEASE_SIGNER = """\
+# For certs/signers/signers.toml, docs/signing.md: the key with which Release signs what it offers again.
+# services: those that sign, of the ones that [release] in the policy names; not ["*"]
+[keys.release]
+services = ["example"]
+topics = ["email-intents"]
+public_key = "{}"
+"""
 ALWAYS = "example"
 """The service of the profile `example`."""
 SERVICE = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]{0,98}[A-Za-z0-9])?")
@@ -132,6 +143,7 @@ def _secrets(folder: Path, again: set[str]) -> Iterator[str]:
     texts: dict[str, Callable[[], str]] = {
         "hash-key": lambda: secrets.token_hex(32),
         "verdict-key": lambda: f"ed25519:{secrets.token_hex(32)}",
+        "release-signing-key": lambda: f"ed25519:{secrets.token_hex(32)}",
         "web-token": secrets.token_urlsafe,
         "receiver-web-token": secrets.token_urlsafe,
         "grafana-password": secrets.token_urlsafe,
@@ -159,7 +171,7 @@ def _clients(folder: Path, services: Iterable[str], again: set[str]) -> Iterator
 
 def _tell(folder: Path) -> None:
     """Which services there are: to the provider of tokens with their secrets, and to `sidestep acls`. To mailers, whose
-    verdicts count."""
+    verdicts count; to whoever writes the signers file, what Release signs with."""
     clients = [_client(file) for file in sorted(folder.glob("service-*.secret"))]
     # whom tokens are for. Public: it has no secret, so it never gets a token itself
     kafka = {"id": "kafka", "name": "nobody", "public": True, "trustedPeers": [each["id"] for each in clients]}
@@ -169,6 +181,8 @@ def _tell(folder: Path) -> None:
     _write(folder / "principals.toml", f"services = {json.dumps(services_of(folder))}\n")
     public = VerdictSigner(VERDICT_KEY, folder / "verdict-key.secret").public_key
     _write(folder / "verdict-keys.toml", f'[keys]\n{VERDICT_KEY} = "{public}"\n')
+    public = VerdictSigner("release", folder / "release-signing-key.secret").public_key
+    _write(folder / "release-signer.toml", RELEASE_SIGNER.format(public))
 
 
 def _texts(folder: Path) -> dict[str, str]:

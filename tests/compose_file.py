@@ -34,7 +34,7 @@ COMPOSE = composed({})
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 NETWORKS: dict[str, dict[str, Any]] = COMPOSE["networks"]
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
-WORKERS = ("screen", "decide", "watch", "screen-2", "decide-2", "watch-2")
+WORKERS = ("screen", "decide", "watch", "screen-2", "decide-2", "watch-2", "release")
 
 
 def environment(service: str) -> dict[str, str]:

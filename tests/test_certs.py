@@ -16,6 +16,7 @@ from sidestep.streams.local.development_ca import DevelopmentCA
 from sidestep.streams.screen.signers_file import read_signers
 from sidestep.streams.web.bearer import digest
 from sidestep.streams.web.receive.door_file import DoorFile
+from sidestep.topics.verdict_signer import VerdictSigner
 from tests.compose_file import COMPOSE, ROOT, SERVICES, WORKERS, aliases, environment, listeners
 from tests.web.receive.test_door_file import NoCertificates
 
@@ -83,6 +84,21 @@ def test_signers_and_doors_are_made_once_and_yours_from_then_on(certs: ModuleTyp
         (mounted / "doors.toml").read_text("utf-8"), (mounted / "receiver.key").read_text("utf-8"),
     )  # fmt: skip
     assert {"doors.toml", "mine.secret", "receiver.key"} == {file.name for file in mounted.iterdir()}
+
+
+def test_what_release_signs_screen_can_check(certs: ModuleType, tmp_path: Path) -> None:
+    """Nobody believes the key as it comes; with release-signer.toml in the signers file Screen does, in intents."""
+    folder = tmp_path / "certs"
+    certs.prepare(folder)
+    signers = folder / "signers/signers.toml"
+    assert b"release" not in read_signers(signers, 60.0).keys
+    entry = (folder / "release-signer.toml").read_text("utf-8")
+    signers.write_text(f"{signers.read_text('utf-8')}\n{entry}", "utf-8")
+    known = read_signers(signers, 60.0).keys[b"release"]
+    assert (frozenset({"example"}), frozenset({"email-intents"})) == (known.services, known.topics)
+    assert VerdictSigner("release", folder / "release-signing-key.secret").public_key in entry
+    assert ["release-signing-key"] == certs.prepare(folder, renew=["release-signing-key"])
+    assert entry != (folder / "release-signer.toml").read_text("utf-8")
 
 
 def test_the_authoritys_key_is_mounted_nowhere(made: Path) -> None:

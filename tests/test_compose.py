@@ -32,6 +32,7 @@ PROFILES = {
     "operator": {"operator"},
     "example": {"example"},
     "receive": {"receive"},
+    "release": {"release"},
 }
 MADE = "./certs/mounted/"
 """What `make certs` makes."""

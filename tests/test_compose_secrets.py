@@ -34,8 +34,8 @@ def test_no_secret_stands_in_an_environment_or_a_command() -> None:
     for service in SERVICES:
         for name, value in environment(service).items():
             secret = re.search(r"(KEY|SECRET|PASSWORD|TOKEN)S?(_FILE|__FILE)?$", name)
-            key_id = name == "SIDESTEP_VERDICT_KEY"
-            assert key_id or not secret or value.startswith("/run/secrets/"), name
+            key_id = name in {"SIDESTEP_VERDICT_KEY", "SIDESTEP_RELEASE_KEY"}
+            assert key_id or not secret or not value or value.startswith("/run/secrets/"), name
         mounted = {f"/run/secrets/{target}" for target in given(service)}
         mounted |= {volume.split(":")[1] for volume in SERVICES[service].get("volumes", [])}
         assert set(re.findall(r"/run/secrets/[\w.-]+", json.dumps(SERVICES[service]))) <= mounted, service
@@ -55,6 +55,16 @@ def test_a_secret_of_before_is_named_while_it_is_being_changed() -> None:
         assert file.format(mounted) == made["secrets"]["hash-key-former"]["file"]
         assert {path} == {made["services"][name]["environment"][variable] for name in ("screen", "screen-2")}
         assert load({variable: path}).hash_key_former_file == path
+
+
+def test_release_signs_where_one_line_says_so() -> None:
+    """RELEASE_KEY in .env is the key's id in the signers file; without it there is neither id nor file."""
+    for line, path in (({}, ""), ({"RELEASE_KEY": "release"}, "/run/secrets/signing-key")):
+        found = composed(line)["services"]["release"]["environment"]
+        key = {name: found[name] for name in ("SIDESTEP_RELEASE_KEY", "SIDESTEP_RELEASE_KEY_FILE")}
+        settings = load(key)
+        assert (line.get("RELEASE_KEY", ""), path) == (settings.release_key, settings.release_key_file)
+    assert "release-signing-key" == given("release")["signing-key"]
 
 
 def test_folders_of_secrets_are_mounted_where_they_are_read() -> None:

@@ -27,7 +27,7 @@ from tests.fixture_types import WaitUntil
 
 pytestmark = [pytest.mark.broker, pytest.mark.slow, pytest.mark.timeout(240)]
 
-ROLES = ("screen", "decide", "watch")
+ROLES = ("screen", "decide", "watch", "release")
 INTENT = {"id": "w-1", "to": "not-an-address", "service": "example"}
 
 
@@ -42,6 +42,9 @@ def workers(composed: Running, tmp_path_factory: pytest.TempPathFactory) -> Iter
                 "SIDESTEP_WEB_PORT": str(free_port()),
                 "SIDESTEP_DNS_CANARIES": "",
             }
+            if role == "release":  # the key of `make certs`, with which a worker that can't use it would not start
+                file = composed.here("/run/secrets/signing-key", role)
+                more |= {"SIDESTEP_RELEASE_KEY": "release", "SIDESTEP_RELEASE_KEY_FILE": file}
             stack.enter_context(composed.started(role, tmp_path_factory.mktemp(role), **more))
             settings[role] = composed.environment(role) | more
         yield settings
