@@ -18,7 +18,7 @@ from tests.helm.chart import CHART, SECRETS, containers, environment, pods, rend
 
 SETTINGS = {f"SIDESTEP_{each.name.upper()}" for each in fields(Settings)}
 SETTINGS |= {str(option.envvar) for command in (serve, receive) for option in command.params if option.envvar}
-WORKERS = {"screen", "decide", "watch"}
+WORKERS = {"screen", "decide", "watch", "release"}
 SERVERS = {"serve", "receive"}
 OWN = ["--own", "email-intents.crm"]
 RIGHTS = ["acls", "apply", "--service", "shop,billing", *OWN, "--principals", f"{SECRETS}principals/principals.toml"]

@@ -131,6 +131,7 @@ def test_prometheus_finds_the_workers_under_the_name_that_rules_use() -> None:
         "screen",
         "decide",
         "watch",
+        "release",
         "receive",
     }
     for each in selected:

@@ -57,11 +57,11 @@ def ways(sources: str, targets: str, *ports: str) -> set[str]:
 def test_with_everything_on_each_reaches_what_it_works_with() -> None:
     """Workers Kafka's core listener; who asks the world DNS, feeds and mail servers; forms and Prometheus one port."""
     assert matrix(rendered()["mtls"]) == (
-        ways("screen decide watch receive setup", "broker", "9094/tcp")
-        | ways("screen decide watch receive setup serve", "dns", *DNS)
+        ways("screen decide watch release receive setup", "broker", "9094/tcp")
+        | ways("screen decide watch release receive setup serve", "dns", *DNS)
         | ways("screen serve", "name-server name-server-6", *DNS)
         | ways("screen serve", "internet internet-6 name-server name-server-6 managed-kafka", "25/tcp", "443/tcp")
-        | ways("prometheus", "screen decide watch receive", "6066/tcp")
+        | ways("prometheus", "screen decide watch release receive", "6066/tcp")
         | ways("ingress", "receive", "6068/tcp")
         | ways("shop", "serve", "6067/tcp")
     )
@@ -142,7 +142,7 @@ def test_a_pod_without_a_policy_is_free() -> None:
 def test_the_segmentation_is_that_of_docker_compose() -> None:
     """Who is in which network there reaches the same here: Kafka, the world, and whoever asks for metrics."""
     services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
-    roles = {"screen": "screen", "decide": "decide", "watch": "watch", "validate": "serve", "receive": "receive"}
+    roles = {name: name for name in ("screen", "decide", "watch", "release", "receive")} | {"validate": "serve"}
     found = matrix(rendered()["mtls"])
     for nets, way in {("core", "receivers"): "> broker 9094/tcp", ("outside",): "> internet 443/tcp"}.items():
         inside = {roles[name] for name in roles if set(nets) & set(services[name]["networks"])}

@@ -87,6 +87,7 @@ def test_each_pod_gets_its_own_secrets_and_no_others() -> None:
         "screen": {"sidestep-screen", "sidestep-hash-key", "sidestep-signers"} | common | asked_by,
         "decide": {"sidestep-decide", "sidestep-verdict-key"} | common,
         "watch": {"sidestep-watch", "sidestep-thresholds"} | common,
+        "release": {"sidestep-release", "sidestep-release-key"} | common,
         "serve": {"sidestep-serve", "sidestep-tokens"} | asked_by,
         "receive": {"sidestep-receiver", "sidestep-doors", "sidestep-receiver-key", "sidestep-receive"} | common,
         "setup": {"sidestep-admin", "core-cluster-ca-cert", "sidestep-principals"},
@@ -116,12 +117,13 @@ def test_every_file_that_is_named_is_mounted_and_the_other_way_round() -> None:
 
 
 def test_ledgers_have_volumes_of_their_own() -> None:
-    """Decide and Watch are StatefulSets with a claim for each pod; what keeps nothing is a Deployment."""
+    """Decide, Watch and Release are StatefulSets with a claim for each pod; what keeps nothing is a Deployment."""
     made = rendered()["mtls"]
     assert {name: pod.kind for name, pod in pods(made).items()} == {
         "screen": "Deployment",
         "decide": "StatefulSet",
         "watch": "StatefulSet",
+        "release": "StatefulSet",
         "serve": "Deployment",
         "receive": "Deployment",
         "setup": "Job",

@@ -18,6 +18,16 @@ labels:
   {{- include "sidestep.labels" . | nindent 2 }}
 {{- end }}
 
+{{/* Components with a ledger, and those that have /metrics: lists as JSON. What is optional is there where it is switched on. */}}
+{{- define "sidestep.stages" -}}
+{{- toJson (.Values.release.enabled | ternary (list "decide" "watch" "release") (list "decide" "watch")) }}
+{{- end }}
+
+{{- define "sidestep.measured" -}}
+{{- $workers := prepend (include "sidestep.stages" . | fromJsonArray) "screen" }}
+{{- toJson (.Values.receive.enabled | ternary (append $workers "receive") $workers) }}
+{{- end }}
+
 {{/* One sentence for whoever left something out: .value, .name and .why. */}}
 {{- define "sidestep.need" -}}
 {{- if not .value }}{{ fail (printf "%s must be given: %s" .name .why) }}{{ end }}

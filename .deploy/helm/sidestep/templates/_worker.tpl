@@ -33,6 +33,12 @@ verdict-key: {{ dict "secret" .role.verdictKey.secret | toJson }}
 thresholds: {{ dict "configMap" . | toJson }}
 {{- end }}
 {{- end }}
+{{- if eq .component "release" }}
+{{- if .role.signingKey.keyId }}
+{{- include "sidestep.need" (dict "value" .role.signingKey.secret "name" "release.signingKey.secret" "why" "what was signed is offered again with a key; name the Secret with the key file (sidestep signers new-key)") }}
+signing-key: {{ dict "secret" .role.signingKey.secret | toJson }}
+{{- end }}
+{{- end }}
 {{- end }}
 
 {{/* What screen and serve judge and ask by. */}}
@@ -101,6 +107,14 @@ sources: {{ dict "secret" . | toJson }}
 {{- if eq .component "watch" }}
 {{- if .role.thresholds.configMap }}
 - { name: SIDESTEP_WATCH, value: {{ print "/run/secrets/sidestep/thresholds/" .role.thresholds.entry | quote }} }
+{{- end }}
+{{- end }}
+{{- if eq .component "release" }}
+{{- with .role.signingKey }}
+{{- if .keyId }}
+- { name: SIDESTEP_RELEASE_KEY, value: {{ .keyId | quote }} }
+- { name: SIDESTEP_RELEASE_KEY_FILE, value: {{ print "/run/secrets/sidestep/signing-key/" .entry | quote }} }
+{{- end }}
 {{- end }}
 {{- end }}
 {{- end }}
