@@ -21,7 +21,7 @@ from sidestep.streams.screen.log_layout import layout_of
 from sidestep.streams.screen.moved_notes import left_behind
 from sidestep.streams.settings import Settings
 from sidestep.topics import admin
-from sidestep.topics.catalog import CONTROL
+from sidestep.topics.catalog import CONTROL, RELEASE_CHANGELOG
 from sidestep.topics.cluster import admin_client, reason
 from sidestep.topics.connection import Connection
 from sidestep.topics.described import described
@@ -66,8 +66,10 @@ class FirstWords:
 def topics(settings: Settings) -> Iterator[CheckRow]:
     """The catalog's topics and the cluster's settings, compared with what they should be."""
     connection = settings.connection
-    topics = topics_of(("screen",), settings)
-    seen, names = described(connection, topics), [topic.name for topic in topics]
+    topics = topics_of(("screen", "release"), settings)
+    seen = described(connection, topics)
+    topics = tuple(topic for topic in topics if topic is not RELEASE_CHANGELOG or topic.name in seen.topics)  # optional
+    names = [topic.name for topic in topics]
     found = shortfalls(seen, names, round(settings.session_timeout * 1000))
     states = admin.states(connection, topics)
     differing = differences({state.name: state for state in states}, topics)
