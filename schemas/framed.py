@@ -97,13 +97,12 @@ def _inside(value: bytes) -> Framed | None:
         return Framed(value[PREFIX:], "a schema registry's prefix", "application/json")
     if len(value) > FRAMED_MAX or value.lstrip()[:1] != b"{":
         return None
-    try:
-        if b'"specversion"' in value:
-            return _of_cloud_event(_cloud_event.decode(value))
-        if b'"payload"' in value:
-            return _of_converter(_converted.decode(value))
-    except (msgspec.DecodeError, RecursionError, ValueError):  # ValueError: what is no UTF-8, no base64
-        pass
+    for mark, read in _READERS:  # each in turn: one may stand in the other
+        try:
+            if mark in value and (found := read(value)) is not None:
+                return found
+        except (msgspec.DecodeError, RecursionError, ValueError):  # ValueError: what is no UTF-8, no base64
+            pass
     return None
 
 
@@ -111,14 +110,16 @@ def _is_json(octets: bytes) -> bool:
     return octets[:100].lstrip()[:1] in (b"{", b"[")
 
 
-def _of_cloud_event(event: _CloudEvent) -> Framed | None:
+def _of_cloud_event(value: bytes) -> Framed | None:
+    event = _cloud_event.decode(value)
     form = event.datacontenttype or ""
     if event.data_base64 is not UNSET:
         return Framed(a2b_base64(event.data_base64, strict_mode=True), "a CloudEvent", form)
     return Framed(_unquoted(event.data), "a CloudEvent", form) if event.data is not UNSET else None
 
 
-def _of_converter(converted: _Converted) -> Framed:
+def _of_converter(octets: bytes) -> Framed:
+    converted = _converted.decode(octets)
     schema, value = _connect_schema.decode(converted.schema), _unquoted(converted.payload)
     if schema is not None and schema.type == "bytes":
         value = a2b_base64(value, strict_mode=True)
@@ -129,3 +130,7 @@ def _unquoted(raw: Raw) -> bytes:
     """JSON octets; of a JSON text what it says, for who writes JSON as a text into JSON."""
     octets = bytes(raw)
     return _text.decode(octets).encode("utf-8", "surrogatepass") if octets[:1] == b'"' else octets
+
+
+_READERS = ((b'"specversion"', _of_cloud_event), (b'"payload"', _of_converter))
+"""What stands in every frame of a kind, and what reads it."""

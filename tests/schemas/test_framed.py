@@ -55,6 +55,7 @@ FRAMED = {
     "a CloudEvent behind a prefix": prefixed(event()),
     "a value of Connect behind a prefix": prefixed(converted()),
     "a value of Connect in a CloudEvent behind a prefix": prefixed(event(converted())),
+    "a CloudEvent in a value of Connect": converted(event()),
 }
 
 BARE = {
