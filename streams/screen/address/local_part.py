@@ -58,7 +58,8 @@ def _quoted_reason(text: str) -> str:
     if end < 0:
         return "unterminated-quote"
     if end != len(text) - 1:
-        return "text-after-quote"  # RFC 5321 4.1.2: a local part is one dot-string or one quoted string
+        # RFC 5321 4.1.2: a local part is one dot-string or one quoted string. What is not seen is no text.
+        return refused_character(text[end + 1 :]) or "text-after-quote"
     return "empty-local" if end == 1 else refused_character(text, spaces=True) or _pair_reason(text)
 
 

@@ -29,8 +29,10 @@ def meant_domain(domain: str) -> str:
     if not rest or exists(last) or last in SPECIAL_USE_DOMAIN_NAMES:
         return ""
     above, _, before = rest.rpartition(".")
-    if len(last) == 1:  # firm.co.m
-        return f"{above}.{before}{last}" if above and f"{before}{last}" in _table()["common"] else ""
+    if above and f"{before}{last}" in _table()["common"]:  # firm.co.m, firm.i.nfo: a dot too many, and nothing else
+        return f"{above}.{before}{last}"
+    if len(last) == 1:
+        return ""
     meant = _undotted().get(last) or _nearest(last, before)
     return f"{rest}.{meant}" if meant else ""
 

@@ -150,7 +150,8 @@ def test_every_refusal_has_its_reason(text: str, reason: str) -> None:
 
 @pytest.mark.parametrize("unseen", UNSEEN.values(), ids=UNSEEN)
 @pytest.mark.parametrize(
-    "text", ["ja{}ne@example.com", '"ja {}ne"@example.com', "jane@exam{}ple.com", "jane@gmail{}.com"]
+    "text",
+    ["ja{}ne@example.com", '"ja {}ne"@example.com', '"jane"{}@example.com', "jane@exam{}ple.com", "jane@gmail{}.com"],
 )
 def test_what_is_not_seen_is_refused(text: str, unseen: str) -> None:
     """Before the at-sign and behind it, not deleted: nobody knows whose address it would be without."""

@@ -36,6 +36,8 @@ MEANT = {
     "firm.ogr": "firm.org",
     "firm.orgg": "firm.org",
     "firm.or.g": "firm.org",
+    "firm.o.rg": "firm.org",
+    "firm.i.nfo": "firm.info",
     "firm.ifno": "firm.info",
     "firm.edi": "firm.edu",
     "firm.ukk": "firm.uk",
