@@ -219,7 +219,7 @@ def layouts() -> Layouts:
         re.compile(rf"(?i)(?:^|[\s(\[,])(?:{words})\s{{0,3}}[<\[\"]?(?:mailto:)?({_ADDRESS})"),
         re.compile(
             rf"(?i)(?:^|[\s(\[,'’•*·（【「-])(?:{labels})[\s】」）\])]{{0,4}}[:：]?\s{{0,4}}"
-            rf"[<\[\"«「（]?(?:mailto:)?({_ADDRESS})"
+            rf"[<\[(\"«「【（]?(?:mailto:)?({_ADDRESS})"
         ),
         tuple(table["helpers"]),
         re.compile(rf"(?i)^[\s|>]{{0,12}}(?:{names})\s{{0,8}}(?:[:：]|=\[)"),
