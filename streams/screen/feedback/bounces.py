@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from sidestep.streams.screen.feedback import report, texts
 from sidestep.streams.screen.feedback.diagnostic import Diagnostic
 from sidestep.streams.screen.feedback.mime import ORIGINALS, Headers, Message, read_headers
+from sidestep.streams.screen.feedback.phrases import TEXT_MAX
 from sidestep.streams.screen.feedback.smtp import (
     find_command,
     find_host,
@@ -14,6 +15,7 @@ from sidestep.streams.screen.feedback.smtp import (
     more_telling,
     sent_command,
 )
+from sidestep.streams.screen.feedback.words import even_part
 
 STATUS_PARTS = (
     "message/delivery-status",
@@ -60,12 +62,14 @@ def diagnostics(message: Message, notice: texts.Notice) -> list[Diagnostic]:
     """A diagnostic for each recipient that the message reports on; [] if it is no report.
 
     The notice around it goes along with each of a few: of many it is about nobody in particular, and it would be read
-    again for each of a hundred.
+    again for each of a hundred. Of words that are long for each of many, the beginnings count.
     """
     found = _diagnostics(message, notice)
     most = NOTICE_SHARED // len(found) if 0 < len(found) <= FEW else 0
+    words = even_part(min(len(diagnostic.text), TEXT_MAX) for diagnostic in found)
     for diagnostic in found:
         diagnostic.notice = diagnostic.notice[:most]
+        diagnostic.text = diagnostic.text[:words]
     return found
 
 

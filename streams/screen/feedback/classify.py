@@ -8,7 +8,7 @@ from importlib.resources import files
 from typing import Any, NamedTuple
 
 from sidestep.streams.screen.feedback.diagnostic import Diagnostic
-from sidestep.streams.screen.feedback.phrase_index import PhraseIndex, words_of
+from sidestep.streams.screen.feedback.phrase_index import PhraseGrams, PhraseIndex, grams_of, words_of
 from sidestep.streams.screen.feedback.phrases import TEXT_MAX, Phrase, folded, parse_phrase, stands_in
 from sidestep.streams.screen.feedback.plain_words import plain_words
 
@@ -20,6 +20,9 @@ class Ruling(NamedTuple):
     rule: str
     on: Diagnostic | None = None
     """What it was made on; None where nobody asks."""
+
+
+NO_PHRASES = PhraseGrams(())
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,8 @@ class BounceRule:
     at: tuple[str, ...] = ()
     none: tuple[Phrase, ...] = ()
     """Phrases whose presence says that the text is about something else."""
+    near: PhraseGrams = NO_PHRASES
+    """`any`, to be looked for in a text."""
     plain: PhraseIndex | None = None
     """The same phrases, to be looked for in the plain words of the text, too."""
     bare: bool = False
@@ -56,8 +61,8 @@ class BounceRule:
 
     def _said(self, facts: "Facts") -> bool:
         if self.plain is None:
-            return any(stands_in(phrase, facts.text) for phrase in self.any)
-        return self.plain.stands_in(facts.words, facts.texts)
+            return self.near.stands_in(facts.grams, facts.text)
+        return self.plain.stands_in(facts.words, facts.grams, facts.texts)
 
     def _texts(self, facts: "Facts") -> tuple[str, ...]:
         return (facts.text,) if self.plain is None else facts.texts
@@ -102,6 +107,7 @@ class Facts:
         plain = plain_words(self.text, diagnostic.recipient.rpartition("@")[0].lower())
         self.texts = (self.text,) if plain == self.text else (self.text, plain)
         self.words = words_of(*self.texts)
+        self.grams = grams_of(*(self.texts[:1] if self.text.isascii() else self.texts))
         self.notice = folded(diagnostic.notice, TEXT_MAX * 2)
         self.status, self.reply, self.command = diagnostic.status, diagnostic.reply, diagnostic.command
         self.kind, self.action = diagnostic.kind, diagnostic.action
@@ -238,8 +244,7 @@ def _rule(table: Mapping[str, Any], reason: str) -> BounceRule:
     values: dict[str, Any] = _tuples(table)
     for key in ("any", "none", "notice"):
         values[key] = tuple(parse_phrase(text) for text in table.get(key, ()))
-    values["reason"] = reason
-    return BounceRule(**values)
+    return BounceRule(**{**values, "reason": reason, "near": PhraseGrams(values["any"])})
 
 
 def _step(table: Mapping[str, Any]) -> OrderStep:

@@ -1,11 +1,15 @@
 """Reading mail takes work by its size, whatever the form: counted, so that no busy machine changes it."""
 
+import json
 from collections.abc import Callable
+from random import Random
+from string import ascii_lowercase
 
 import pytest
 
 from sidestep.streams.screen.feedback.bounces import FEW
 from sidestep.streams.screen.feedback.parse import parse
+from sidestep.streams.screen.feedback.words import WORDS_MAX, even_part
 from tests.screen.feedback.work import work
 
 HEAD = "From: MAILER-DAEMON@mx.example.net\nTo: bounces@shop.example\nSubject: Undelivered Mail Returned to Sender\n"
@@ -58,3 +62,73 @@ def test_what_is_said_of_all_is_read_for_a_few(recipients: int, reason: str) -> 
     fields = many(recipients, "Final-Recipient: rfc822; u#@example.com\nAction: failed\n\n")
     octets = HEAD + PARTS + part("text/plain", "The mailbox is full.") + part("message/delivery-status", "\n" + fields)
     assert {reason} == {outcome.reason for outcome in parse(octets.encode())}
+
+
+CALLS_MAX = 6_000
+"""Calls of functions for each of a hundred recipients, some 0.4 ms: all of them in 50."""
+GOOGLE = (
+    "550-5.1.1 The email account that you tried to reach does not exist. Please try 550-5.1.1 double-checking the "
+    "recipient's email address for typos or 550-5.1.1 unnecessary spaces. For more information, go to 550 5.1.1 "
+    "https://support.google.com/mail/?p=NoSuchUser ada0123456789abcdef-# - gsmtp"
+)
+"""One of the longer replies that are common: 300 characters."""
+
+
+def prose(n: int) -> str:
+    """Characters of words that are nobody's, none of them twice."""
+    random = Random(n)
+    return " ".join("".join(random.choices(ascii_lowercase, k=7)) for _ in range(n // 8))
+
+
+def body(said: Callable[[int], str]) -> str:
+    """A webhook's body of a hundred events."""
+    events = (
+        {"event": "bounce", "email": f"u{number}@example.com", "sg_event_id": f"{number}", "reason": said(number)}
+        for number in range(100)
+    )
+    return json.dumps(list(events))
+
+
+def reported(said: Callable[[int], str]) -> str:
+    """A report on a hundred recipients, whose status says nothing."""
+    fields = "Final-Recipient: rfc822; u{0}@example.com\nAction: failed\nStatus: 5.0.0\nDiagnostic-Code: smtp; {1}\n\n"
+    groups = "".join(fields.format(number, said(number)) for number in range(100))
+    return HEAD + PARTS + part("message/delivery-status", "\n" + groups)
+
+
+LONG: dict[str, Callable[[Callable[[int], str]], str]] = {"a webhook's body": body, "a report": reported}
+
+
+@pytest.mark.parametrize("name", LONG)
+@pytest.mark.parametrize("characters", [10, 1000])
+def test_a_hundred_recipients_take_bounded_work_whatever_is_said_of_them(name: str, characters: int) -> None:
+    """Words that mean nothing are looked for in all rules: vague ones, and as many as are looked at."""
+    words = prose(100 * characters + 800)
+    octets = LONG[name](lambda number: f"550 no {words[number * characters :][:characters]}").encode()
+    assert 100 == len(parse(octets))
+    assert work(octets) < 100 * CALLS_MAX
+
+
+@pytest.mark.parametrize("name", LONG)
+def test_words_beyond_what_is_looked_at_take_hardly_any_work(name: str) -> None:
+    """Of a hundred recipients the beginnings count; of all of them together no more than of a few."""
+    words = prose(100_800)
+    some, more = (
+        work(LONG[name](lambda number: words[number * 1000 :][:most]).encode())  # noqa: B023 - called at once
+        for most in (WORDS_MAX // 100, 1000)
+    )
+    assert more < some * 1.25
+
+
+@pytest.mark.parametrize("name", LONG)
+def test_an_honest_record_loses_nothing(name: str) -> None:
+    """A hundred replies of Google's, each whole."""
+    found = parse(LONG[name](lambda number: GOOGLE.replace("#", str(number))).encode())
+    assert {("userunknown", True, "gsmtp")} == {(each.reason, each.hard, each.reply[-5:]) for each in found}
+
+
+def test_short_words_leave_what_they_do_not_need_to_long_ones() -> None:
+    """One long reply among many short ones is looked at whole."""
+    assert WORDS_MAX == even_part([]) == even_part([100] * 90 + [1000] * 10)
+    assert WORDS_MAX // 100 == even_part([1000] * 100)
+    assert (WORDS_MAX - 50 * 100) // 50 == even_part([100] * 50 + [1000] * 50)

@@ -31,6 +31,7 @@ from sidestep.streams.screen.feedback.webhooks import (
     sparkpost,
 )
 from sidestep.streams.screen.feedback.webhooks.event import EVENTS_MAX, SILENCE, WebhookEvent, first_of, table
+from sidestep.streams.screen.feedback.words import even_part
 
 Classify = Callable[[str, str, str, str], Ruling]
 """Recipient, reply, status, host -> ruling."""
@@ -91,7 +92,8 @@ def _outcomes(provider: WebhookProvider, body: Any, classify: Classify) -> list[
             return [Outcome(kind="none", reason=TOO_MANY_EVENTS, source=provider.name)]
         else:
             telling.append(event)
-    found = _once(_outcome(event, provider.name, classify) for event in telling)
+    most = even_part(min(len(event.reply), REPLY_MAX) for event in telling)
+    found = _once(_outcome(event, provider.name, classify, most) for event in telling)
     return found or [Outcome(kind="none", reason=SILENCE.reason if silent else "undefined", source=provider.name)]
 
 
@@ -106,12 +108,12 @@ def _once(outcomes: Iterator[Outcome]) -> list[Outcome]:
     return list({(outcome.id, outcome.event, outcome.recipient): outcome for outcome in outcomes}.values())
 
 
-def _outcome(event: WebhookEvent, source: str, classify: Classify) -> Outcome:
+def _outcome(event: WebhookEvent, source: str, classify: Classify, most: int) -> Outcome:
     common: dict[str, Any] = {
         "event": event.event, "recipient": event.recipient, "id": f"{source}:{event.id}"[:200],
         "service": event.service,
         "intent_id": event.intent_id, "token": event.token, "occurred_at": event.occurred_at, "source": source,
-        "reply": " ".join(event.reply.split())[:REPLY_MAX],
+        "reply": " ".join(event.reply.split())[: min(most, REPLY_MAX)],
     }  # fmt: skip
     if event.event == "bounce":
         return _bounce(event, classify, common)
