@@ -10,7 +10,7 @@ SEED, SHARE = 16, 0.95
 CHARSETS = {
     "utf-8": "utf-8", "UTF-8": "utf-8", "us-ascii": "ascii", "iso-8859-1": "latin-1", "iso-8859-15": "iso-8859-15",
     "windows-1252": "cp1252", "iso-8859-2": "iso-8859-2", "koi8-r": "koi8-r", "windows-1251": "cp1251",
-    "gb2312": "gb2312", "GBK": "gbk", "gb18030": "gb18030", "big5": "big5", "shift_jis": "shift_jis",
+    "gb2312": "gb2312", "GBK": "gbk", "gb18030": "gb18030", "big5": "big5hkscs", "shift_jis": "shift_jis",
     "iso-2022-jp": "iso-2022-jp", "euc-jp": "euc-jp", "euc-kr": "euc-kr", "ks_c_5601-1987": "cp949",
 }  # fmt: skip
 """Character sets as mail names them, and Python's codecs."""

@@ -1,6 +1,7 @@
 """Webhooks' bodies that say the same: order, unknown and optional members, batches, numbers as texts (kind 8).
 
-At least 95 % keep event, recipient, reason and `hard`; and what is nobody's is told as nobody's. The seed is fixed.
+All keep event, recipient, reason and `hard`, as no words are at stake here; what is nobody's is told as nobody's. The
+seed is fixed.
 """
 
 import json
@@ -14,7 +15,7 @@ import pytest
 from sidestep.streams.screen.feedback.outcome import UNKNOWN_PROVIDER, Outcome
 from sidestep.streams.screen.feedback.parse import parse
 from tests.screen.feedback.documented import EVENTS, Body
-from tests.screen.feedback.mutating import SEED, SHARE, share_kept
+from tests.screen.feedback.mutating import SEED, share_kept
 
 EACH = 6
 """Mutants of each documented event."""
@@ -52,8 +53,12 @@ def _left_out(random: Random, source: str, name: str) -> bool:
 
 
 def _as_text(random: Random, name: str, value: Any) -> Any:
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    return str(value) if number and name in NUMBERS and random.random() < 0.3 else value
+    """A number as a text, or the other way round."""
+    if name not in NUMBERS or isinstance(value, bool) or random.random() < 0.7:
+        return value
+    if isinstance(value, str):
+        return int(value) if value.isdigit() else value
+    return str(value) if isinstance(value, int | float) else value
 
 
 def written(random: Random, source: str, body: Body) -> bytes:
@@ -90,7 +95,8 @@ def test_documented_events_stay_what_they_are(source: str) -> None:
             octets, asked = written(random, source, mutated(random, source, body)), asked + 1
             found = list(map(told, parse(octets)))
             lost += [] if found == wanted else [f"{name} {wanted} is {found}: {octets.decode()[:600]}"]
-    assert share_kept(f"8 {source}", asked, lost) >= SHARE, lost
+    share_kept(f"8 {source}", asked, lost)
+    assert [] == lost
 
 
 def events_of(body: Body) -> list[Any]:
@@ -115,7 +121,8 @@ def test_events_stay_what_they_are_in_a_batch(source: str) -> None:
         octets = "\n".join(map(json.dumps, events)).encode() if lines else json.dumps(body).encode()
         found = {told(outcome) for outcome in parse(octets) if outcome.kind != "none"}
         lost += [] if found == set(one) else [f"{names}: {sorted(set(one) ^ found)}"]
-    assert share_kept(f"8 {source}, several", asked, lost) >= SHARE, lost
+    share_kept(f"8 {source}, several", asked, lost)
+    assert [] == lost
 
 
 def _told_apart(event: Any, number: int) -> None:
