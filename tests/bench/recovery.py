@@ -1,6 +1,5 @@
 """How long a worker with an empty folder takes to have a full ledger, and how much memory it needs."""
 
-import socket
 import time
 import urllib.error
 import urllib.request
@@ -33,12 +32,6 @@ def write_ledger(log: KafkaLog, recipients: int) -> None:
     now = int(time.time())
     log.fill(LEDGER_CHANGELOG.name, ({"key": key, "value": value} for key, value in ledger_rows(recipients, now)))
     log.fill(IDS_CHANGELOG.name, ({"value": value} for value in ledger_ids(recipients, now)), 1)
-
-
-def free_port() -> int:
-    """A port on loopback that nobody has at the moment."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 def time_recovery(worker: Child, web_port: int, partitions: int, told: Callable[[int], None]) -> Recovery:

@@ -15,6 +15,7 @@ from rich.status import Status
 
 from sidestep.schemas.codec import encode
 from sidestep.streams.local.embedded_kafka import EmbeddedKafka
+from sidestep.streams.local.ports import free_port
 from sidestep.topics.catalog import (
     APPROVED,
     CATALOG,
@@ -31,7 +32,7 @@ from tests.bench.kafka_log import KafkaLog
 from tests.bench.latency import measure_latency
 from tests.bench.measure import Cost, Sample, cost
 from tests.bench.processes import Child, Spy, cpu_seconds, script, sidestep
-from tests.bench.recovery import free_port, time_recovery, write_ledger
+from tests.bench.recovery import time_recovery, write_ledger
 from tests.bench.report import Results
 from tests.bench.workload import intents, roomy_policy
 

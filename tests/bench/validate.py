@@ -8,7 +8,6 @@ out: a server that stalls can't hide the requests that it kept waiting.
 import asyncio
 import json
 import os
-import socket
 import sys
 import tempfile
 import time
@@ -23,6 +22,7 @@ import psutil
 import uvloop
 
 from sidestep.streams.local.nameserver import NameServer
+from sidestep.streams.local.ports import free_port
 from sidestep.streams.web.validate.token_file import new_token
 from sidestep.streams.web.validate.tokens import line_of
 from tests.bench.measure import percentile
@@ -137,7 +137,7 @@ class Generator:
 
 def measure(rate: float, seconds: float, folder: Path) -> Load:
     """Start everything, warm the caches, load it."""
-    token, port = new_token(), _free_port()
+    token, port = new_token(), free_port()
     tokens = folder / "tokens"
     tokens.write_text(f"{line_of('bench', token)} 1000000/s,max_burst=1000000\n")
     tokens.chmod(0o600)
@@ -196,12 +196,6 @@ def _warm(port: int, token: str, server: Child) -> None:
         if all(result["outcome"] == "approved" for result in results):
             return
     raise TimeoutError("the server did not come to know the domains:\n" + server.said())
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @click.command()

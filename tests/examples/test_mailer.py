@@ -13,11 +13,11 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from sidestep.schemas import LogPosition, Verdict, Versions
 from sidestep.schemas.codec import encode
+from sidestep.streams.local.ports import free_port
 from sidestep.topics import Connection, Publisher, Subscription
 from sidestep.topics.catalog import APPROVED, BOUNCES
 from tests.examples.programs import Running
 from tests.fixture_types import WaitUntil
-from tests.guarantees.harness.workers import free_port
 from tests.topics.proved import keys_file, signer
 
 

@@ -13,6 +13,7 @@ from rocksdict import Cache
 from sidestep.streams.local.embedded_config import HOST, Node, Server, quick_start
 from sidestep.streams.local.embedded_jars import Lock, read_lock
 from sidestep.streams.local.embedded_kafka import EmbeddedKafka
+from sidestep.streams.local.ports import free_port
 from sidestep.streams.runtime.ledger import Ledger, LedgerSettings
 from sidestep.streams.runtime.manifest import Place
 from sidestep.streams.runtime.offsets import Ends, Offsets
@@ -22,7 +23,6 @@ from sidestep.topics.connection import Connection
 from tests.fixture_types import WaitUntil
 from tests.guarantees.conftest import FAULTY
 from tests.guarantees.harness.records import read
-from tests.guarantees.harness.workers import free_port
 
 pytestmark = [pytest.mark.slow, pytest.mark.broker, pytest.mark.timeout(240)]
 OUTPUT, ROWS, WINDOW = Place("output", 0), Place("rows", 0), Place("window", 0)

@@ -24,6 +24,7 @@ from sidestep.streams.local import embedded_jars
 from sidestep.streams.local.embedded_config import Listener, Server, failure_in, quick_start, server_properties
 from sidestep.streams.local.embedded_jars import Lock, classpath, read_lock
 from sidestep.streams.local.embedded_kafka import EmbeddedKafka
+from sidestep.streams.local.ports import free_port
 from sidestep.topics.subscribe import Subscription
 from tests.fixture_types import WaitUntil
 
@@ -44,12 +45,6 @@ def alive(pid: int) -> bool:
     with contextlib.suppress(OSError):
         return Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z"
     return False
-
-
-def free_port() -> int:
-    """One that nobody listens on now."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 @contextlib.contextmanager

@@ -4,7 +4,6 @@ import http.client
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +14,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from sidestep.streams.local.ports import free_port
 from sidestep.topics.connection import Connection
 
 HASH_KEY = sha256(b"of the tests").hexdigest()
@@ -204,12 +204,6 @@ def wait_for(
     while not condition():
         assert time.monotonic() < deadline, f"not within {seconds:g} s: {what}\n{why()}"
         time.sleep(every)
-
-
-def free_port() -> int:
-    """A port that nobody listens on at the moment."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 def _environment(settings: dict[str, object]) -> dict[str, str]:
