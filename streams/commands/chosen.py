@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from sidestep.streams.commands.foreign_feedback import ForeignFeedback
 from sidestep.topics.received import Received, Unreadable
 
 IsIt = Callable[[str], bool]
@@ -28,6 +29,8 @@ class Chosen:
         return [record for record in records if self._is_one(record.value)]
 
     def _is_one(self, value: object) -> bool:
+        if isinstance(value, ForeignFeedback):
+            return any(map(self._is_one, value.events))
         if isinstance(value, bytes | Unreadable):
             value = _loosely(value if isinstance(value, bytes) else value.octets)
         if self.ids and not _is_in(getattr(value, "id", None), self.ids):

@@ -9,12 +9,12 @@ import click
 
 from sidestep.schemas import Bounce
 from sidestep.schemas.codec import ContractError
-from sidestep.schemas.framed import frames
+from sidestep.streams.commands.outcome_lines import outcome_line, outcomes_in
 from sidestep.streams.commands.weighed import explained_lines, explanation
+from sidestep.streams.commands.whole import form_of
 from sidestep.streams.screen.feedback.classify import FILES, Classifier, compiled, shipped_texts
 from sidestep.streams.screen.feedback.lint import every_rule, problems
 from sidestep.streams.screen.feedback.outcome import Outcome
-from sidestep.streams.screen.feedback.parse import parse
 from sidestep.streams.screen.feedback.reasons import load_reasons
 from sidestep.streams.screen.intake import read_feedback
 from sidestep.streams.terminal import json_line, printable
@@ -27,7 +27,11 @@ ALSO = ("final_recipient", "code", "event", "id", "intent_id", "service", "rule"
 @click.argument("messages", metavar="FILE...", type=click.File("rb"), nargs=-1, required=True)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object an outcome.")
 @click.option("--explain", is_flag=True, help="Also what spoke for a reason, in the order in which it was weighed.")
-@click.option("--content-type", default="", help="How the files are to be read; otherwise their shape tells.")
+@click.option(
+    "--content-type",
+    default="",
+    help="How the files are to be read; otherwise their names (*.eml, *.json, *.mbox) tell, and their shape.",
+)
 def parse_feedback(messages: tuple[IO[bytes], ...], as_json: bool, explain: bool, content_type: str) -> None:
     """Read each FILE (- is standard input): a delivery report, a complaint, a bounce in any words, or a webhook body.
 
@@ -39,12 +43,12 @@ def parse_feedback(messages: tuple[IO[bytes], ...], as_json: bool, explain: bool
     unread = False
     for message in messages:
         name, octets = getattr(message, "name", "-"), message.read()
-        inside = frames(octets)
-        for outcome in parse(inside[-1].value, inside[-1].form) if inside else parse(octets, content_type):
+        form = content_type or form_of(message)
+        for outcome in outcomes_in(octets, form):
             for line in _json_lines(name, outcome, explain) if as_json else _text_lines(name, outcome, explain):
                 click.echo(line)
         try:
-            read_feedback(octets, Bounce, content_type, time.time())
+            read_feedback(octets, Bounce, form, time.time())
         except ContractError as error:
             unread = True
             click.echo(printable(f"{name}: {error}"), err=True)
@@ -58,23 +62,7 @@ def _json_lines(name: str, outcome: Outcome, explain: bool) -> list[str]:
 
 
 def _text_lines(name: str, outcome: Outcome, explain: bool) -> list[str]:
-    return [_text_line(name, outcome), *(explained_lines(outcome) if explain else [])]
-
-
-def _text_line(name: str, outcome: Outcome) -> str:
-    final = "hard" if outcome.hard else "soft" if outcome.kind == "bounce" else ""
-    words = (
-        outcome.kind,
-        outcome.event if outcome.event != outcome.kind else "",
-        outcome.recipient or "-",
-        outcome.reason,
-        final,
-        outcome.scope,
-        outcome.status,
-        f"({outcome.rule})",
-        f"intent {'/'.join(filter(None, (outcome.service, outcome.intent_id)))}" if outcome.intent_id else "",
-    )
-    return printable(f"{name}: " + " ".join(word for word in words if word and word != "()"))
+    return [f"{printable(name)}: {outcome_line(outcome)}", *(explained_lines(outcome) if explain else [])]
 
 
 @click.group()

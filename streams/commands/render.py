@@ -10,6 +10,7 @@ from click import style
 from sidestep.schemas.anomalies import Anomaly
 from sidestep.schemas.reading import read_service
 from sidestep.schemas.verdicts import Verdict
+from sidestep.streams.commands.foreign_feedback import ForeignFeedback
 from sidestep.streams.commands.incident_lines import anomaly_line
 from sidestep.streams.terminal import json_line, printable
 from sidestep.topics.catalog import DEAD_LETTERS
@@ -23,7 +24,8 @@ SHOWN = 200
 def as_json_line(record: Received) -> str:
     """A record as one JSON object.
 
-    topic, partition, offset, timestamp (ms), key, headers and value; or value_base64 and error.
+    topic, partition, offset, timestamp (ms), key, headers and value; or value_base64 and error; or value_base64 and
+    events, what Screen reads in it.
     """
     line: dict[str, Any] = {
         "topic": record.topic,
@@ -38,7 +40,8 @@ def as_json_line(record: Received) -> str:
 
 
 def as_text_line(record: Received) -> str:
-    """A record as one line for people, with colours that click takes out where there is no terminal."""
+    """A record as one line for people, or as one for each outcome of feedback that is not in our schema; with colours
+    that click takes out where there is no terminal."""
     value = record.value
     time = datetime.fromtimestamp(record.timestamp / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     if isinstance(value, Verdict):
@@ -49,6 +52,8 @@ def as_text_line(record: Received) -> str:
     if isinstance(value, Unreadable):
         what = "not proved" if isinstance(value, Unproved) else "unreadable"
         return f"{time} {position} " + style(f"{what} ({printable(value.code)}): {printable(value.text)}", fg="red")
+    if isinstance(value, ForeignFeedback):
+        return "\n".join(f"{time} {position} {printable(line)}" for line in value.lines)
     if record.topic == DEAD_LETTERS.name and {"reason", "text", "origin"} <= record.headers.keys():
         return f"{time} {position} {_dead_letter(record)}"
     text = _text(value) if isinstance(value, bytes | None) else msgspec.json.encode(value).decode()
@@ -74,6 +79,8 @@ def _verdict(verdict: Verdict) -> str:
 def _value(value: Any) -> dict[str, Any]:
     if isinstance(value, Unreadable):
         return {"error": {"code": value.code, "text": value.text}, **_octets(value.octets)}
+    if isinstance(value, ForeignFeedback):
+        return {"events": msgspec.to_builtins(value.events), **_octets(value.octets)}
     if isinstance(value, bytes | None):
         return _octets(value)
     return {"value": msgspec.to_builtins(value)}

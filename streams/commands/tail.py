@@ -9,6 +9,7 @@ import click
 
 from sidestep.schemas.verdicts import Verdict
 from sidestep.streams.commands.chosen import Chosen, same_mailbox
+from sidestep.streams.commands.foreign_feedback import read_out
 from sidestep.streams.commands.options import broker_option, past_given
 from sidestep.streams.commands.past import HELP
 from sidestep.streams.commands.render import as_json_line, as_text_line
@@ -116,7 +117,7 @@ class _Tail:
         """The youngest of what is there, the oldest first: partitions come one after the other."""
         there: list[Received] = []
         while not self._records.caught_up:
-            there += self._chosen.among(self._records.batch(500, 0.2))
+            there += self._chosen_of(self._records.batch(500, 0.2))
         there.sort(key=lambda record: (record.timestamp, record.topic, record.partition, record.offset))
         self._put(there[-few:])
 
@@ -127,10 +128,14 @@ class _Tail:
             left = 1.0 if timeout is None else idle_since + timeout - time.monotonic()
             found = self._records.batch(min(500, self._most - self.shown), max(min(left, 1.0), 0))
             if found:
-                self._put(self._chosen.among(found))
+                self._put(self._chosen_of(found))
                 idle_since = time.monotonic()
             elif timeout is not None and time.monotonic() >= idle_since + timeout:
                 break
+
+    def _chosen_of(self, records: Sequence[Received]) -> list[Received]:
+        now = time.time()
+        return self._chosen.among(read_out(record, now) for record in records)
 
     def _put(self, records: Sequence[Received]) -> None:
         for record in records[: self._most - self.shown]:

@@ -24,12 +24,12 @@ def is_whole(file: IO[bytes], topic: str, asked: bool | None) -> bool:
     feedback = general_of(topic) != INTENTS.name
     if asked and not feedback:
         raise click.UsageError("--whole is for feedback: an intent stands on one line")
-    return feedback and (_form(file) != "" if asked is None else asked)
+    return feedback and (form_of(file) != "" if asked is None else asked)
 
 
 def send_whole(publisher: Publisher, topic: str, file: IO[bytes], check: bool) -> None:
     """Send it as one record, whose content type its name tells. Raises ClickException for what Screen would refuse."""
-    octets, form = file.read(OCTETS_MAX + 1), _form(file)
+    octets, form = file.read(OCTETS_MAX + 1), form_of(file)
     if len(octets) > OCTETS_MAX:
         raise click.ClickException(f"the file is larger than {OCTETS_MAX:,} octets, which is what a record takes")
     told = "unchecked"
@@ -52,5 +52,6 @@ def _told(octets: bytes, topic: str, form: str) -> str:
     return ", ".join(f"{kinds.count(kind)} {kind}" for kind in dict.fromkeys(kinds)) or "nothing in it counts"
 
 
-def _form(file: IO[bytes]) -> str:
+def form_of(file: IO[bytes]) -> str:
+    """The content type that a file's name tells; "" where it tells none."""
     return FORMS.get(PurePath(str(getattr(file, "name", ""))).suffix.lower(), "")

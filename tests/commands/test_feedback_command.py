@@ -89,6 +89,22 @@ def test_what_is_in_a_frame_is_read() -> None:
     assert 0 == done.exit_code
 
 
+def test_the_end_of_a_files_name_says_what_it_is(tmp_path: Path) -> None:
+    """As for `publish`: every message of an mbox is read; elsewhere, and where it is said otherwise, the first."""
+    message = "From: {}@example.org\nAuto-Submitted: auto-replied\nSubject: away\n\nOn holiday until Monday.\n\n"
+    two = "".join(f"From x Mon Jan  1 00:00:00 2026\n{message.format(name)}" for name in ("ada", "eve"))
+    mbox, other = tmp_path / "two.mbox", tmp_path / "two.txt"
+    for file in (mbox, other):
+        file.write_text(two)
+
+    def recipients(*arguments: str) -> list[str]:
+        lines = CliRunner().invoke(parse_feedback, ["--json", *arguments]).stdout.splitlines()
+        return [json.loads(line)["recipient"] for line in lines]
+
+    assert ["ada@example.org", "eve@example.org"] == recipients(str(mbox))
+    assert ["ada@example.org"] == recipients(str(other)) == recipients("--content-type", "message/rfc822", str(mbox))
+
+
 @pytest.mark.parametrize(
     ("octets", "why"),
     [

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
-from sidestep.schemas import Anomaly, IntentEvidence, Listing, MailboxFinding, ModelRecord, MxFinding
+from sidestep.schemas import Anomaly, Bounce, IntentEvidence, Listing, MailboxFinding, ModelRecord, MxFinding
 from sidestep.schemas.verdicts import FiredRule, LogPosition, Verdict, Versions
 from sidestep.streams.audit.audit_partition import Span
 from sidestep.streams.audit.chain_statement import ChainHeads, HeadOf
@@ -44,6 +44,7 @@ from sidestep.streams.commands import (
     trap,
     waiting,
 )
+from sidestep.streams.commands.foreign_feedback import ForeignFeedback
 from sidestep.streams.decide.policy_file import read_policy
 from sidestep.streams.decide.policy_text import parse
 from sidestep.streams.decide.tables import DomainRow, RecipientRow, SourceRow, Trapped
@@ -92,6 +93,7 @@ ANOMALY = Anomaly(
     id=EVIL, subject="service", name=EVIL, pattern=EVIL, text=EVIL, severity="notice", score=0.5, features={},
     window_start=0, window_end=60, at=60, source=EVIL, campaign=EVIL, samples=[EVIL],
 )  # fmt: skip
+FOREIGN = ForeignFeedback(EVIL.encode(), [Bounce(recipient=EVIL, reply=EVIL)], [EVIL])
 FEED = FeedStatus(EVIL, "domains", EVIL, 1, EVIL, 0, 0, EVIL, (EVIL,), 0)
 ROWS = [CheckRow("x", "fault", printable(EVIL), printable(EVIL))]
 """As run_all gives them: doctor/run.py makes them printable, tests/doctor/test_run.py looks."""
@@ -173,6 +175,7 @@ FOR_PEOPLE: dict[str, tuple[Callable[[], Iterable[str]], ...]] = {
         lambda: [render.as_text_line(_received(ANOMALY))],
         lambda: [render.as_text_line(_received(EVIL.encode()))],
         lambda: [render.as_text_line(_received(Unreadable(EVIL, EVIL, EVIL.encode())))],
+        lambda: [render.as_text_line(_received(FOREIGN))],
     ),
     "audit": (lambda: audit.described(AUDIT),),
     "snapshot": (lambda: snapshot.described([SNAPSHOT, SNAPSHOT._replace(manifest=None, refused=EVIL)]),),
@@ -213,6 +216,7 @@ FOR_PROGRAMS: dict[str, tuple[Callable[[], str], ...]] = {
     "tail": (
         lambda: render.as_json_line(_received(VERDICT)),
         lambda: render.as_json_line(_received(EVIL.encode())),
+        lambda: render.as_json_line(_received(FOREIGN)),
         lambda: render.as_json_line(_received(Unreadable(EVIL, EVIL, b""))),
     ),
     "audit": (lambda: next(iter(audit.as_json_lines(AUDIT))),),

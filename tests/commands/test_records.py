@@ -124,6 +124,7 @@ def test_a_report_or_a_webhooks_body_is_sent_whole(clean_topics: Connection, tmp
     (record,) = tail(clean_topics, "--topic", "email-bounces", "--count", "1", "--timeout", "10")
     assert file.read_bytes() == base64.b64decode(record["value_base64"])
     assert {"content-type": "application/json"} == record["headers"]
+    assert ["ada@example.org"] * 2 == [event["recipient"] for event in record["events"]]
     lines = tmp_path / "lines.json"
     lines.write_text('{"recipient":"ada@example.org"}\n' * 2)
     refused = run(*to_bounces, str(lines))
