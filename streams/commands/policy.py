@@ -9,7 +9,7 @@ from sidestep.streams.commands.options import broker_option
 from sidestep.streams.commands.policy_in_force import apply_command, history_command, in_force
 from sidestep.streams.commands.policy_warnings import rates_of, warnings
 from sidestep.streams.decide.case_run import CaseOutcome, rules_judged_otherwise
-from sidestep.streams.decide.policy import Policy, Ramp, RiskModel, RulePolicy, SlowDown
+from sidestep.streams.decide.policy import Believing, Policy, Ramp, Release, RiskModel, RulePolicy, SlowDown
 from sidestep.streams.decide.policy_check import faults_of
 from sidestep.streams.decide.policy_diff import differences
 from sidestep.streams.decide.policy_file import SHIPPED, decoded, read_octets
@@ -181,6 +181,7 @@ def describe(policy: Policy) -> str:
             lines += ["", f"limits by {title}", *(f"  {name:<30}{rate.text}" for name, rate in named.items())]
     lines += ["", "limits of tests", *(f"  {name:<30}{rate.text}" for name, rate in rates_of(policy.test_limits))]
     lines += ["", *_warm_up(policy.ramp), "", *_slow_down(policy.slow_down)]
+    lines += ["", *_believing(policy.believing)]
     lines += ["", "what Watch does"]
     lines += [f"  {pattern:<30}{reaction_text(reaction)}" for pattern, reaction in policy.reactions.items()]
     lines += ["", "risk"]
@@ -193,6 +194,7 @@ def describe(policy: Policy) -> str:
         "",
         _model(policy.risk_model),
     ]
+    lines += ["", *_release(policy.release)]
     if own := list(_own_reasons(policy)):
         lines += ["", "sentences of its own", *own]
     return "\n".join(lines)
@@ -214,6 +216,29 @@ def _slow_down(rules: SlowDown) -> list[str]:
         f"  {'too fast':<30}{rules.too_fast_share / 10:g} % for {rules.for_seconds} s",
         f"  {'blocked':<30}{rules.blocked_share / 10:g} % for {rules.for_seconds} s",
         f"  {'then':<30}twice as fast every {rules.double_seconds} s; never below {rules.slowest.text}",
+    ]
+
+
+def _believing(believed: Believing) -> list[str]:
+    """What stands in [feedback], by who needs it."""
+    return [
+        "feedback is believed with",
+        f"  {'nothing else said':<30}{believed.needs}",
+        *(f"  {name:<30}{need}" for name, need in sorted(believed.of.items())),
+        f"  {'a bounce within':<30}{believed.bounce_days} days of the message",
+        f"  {'what people do within':<30}{believed.person_days} days of the message",
+    ]
+
+
+def _release(offered: Release) -> list[str]:
+    """What stands in [release], which need not be there."""
+    if not offered.services:
+        return ["what is deferred its service offers again: [release] names nobody"]
+    return [
+        "what is deferred Release offers again",
+        f"  {'of':<30}{', '.join(sorted(offered.services))}",
+        *([f"  {'but not of':<30}{', '.join(sorted(offered.exempt))}"] if offered.exempt else []),
+        f"  {'together':<30}{offered.rate.text}",
     ]
 
 

@@ -77,6 +77,19 @@ def test_what_is_set_is_shown(new_world: type[World], write: Write) -> None:
     assert "on 2 lists, or on ours" in shown
 
 
+def test_who_is_believed_and_what_is_offered_again_is_shown(new_world: type[World], write: Write) -> None:
+    """By `show` and `check`; [release] is missing from most policies."""
+    text = new_world.policy_text()
+    assert "what is deferred its service offers again: [release] names nobody" in _run("show", write(text)).stdout
+    more = '\n[release]\nservices = ["*"]\nexempt = ["crm"]\nrate = "7/s"\n'
+    for command in ("show", "check"):
+        shown = _run(command, write(text + more)).stdout
+        believed = shown.partition("feedback is believed with\n")[2].splitlines()
+        assert [["nothing", "else", "said", "approval"], ["door:lmtp", "token"]] == [it.split() for it in believed[:2]]
+        offered = shown.partition("what is deferred Release offers again\n")[2].splitlines()
+        assert [["of", "*"], ["but", "not", "of", "crm"], ["together", "7/s"]] == [it.split() for it in offered[:3]]
+
+
 def test_every_fault_is_a_line_with_the_file_and_the_section(new_world: type[World], write: Write) -> None:
     """On stderr, exit code 1, nothing on stdout."""
     path = write(new_world.policy_text().replace("days = 730", "days = 0"))
