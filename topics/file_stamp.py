@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Generic, TypeVar
 
-FileStamp = tuple[int, int, int] | None
-"""Time of the last change, size, number on disk. None: there is no file."""
+FileStamp = tuple[int, ...] | None
+"""Time of the last change, size, number on disk, mode, owner, group. None: there is no file."""
 
 Stamped = TypeVar("Stamped")
 
@@ -15,7 +15,8 @@ def stamp_of(path: Path) -> FileStamp:
         found = path.stat()
     except OSError:
         return None
-    return found.st_mtime_ns, found.st_size, found.st_ino
+    # a secret that others could read is refused, and taken once nobody can: chmod and chown leave its time as it was
+    return found.st_mtime_ns, found.st_size, found.st_ino, found.st_mode, found.st_uid, found.st_gid
 
 
 class Settled(Generic[Stamped]):

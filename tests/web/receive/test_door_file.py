@@ -118,6 +118,20 @@ def test_a_secret_that_is_spoilt_lets_nobody_in(play: Play, doors: Doors, spoil:
     assert [503, 200, 200] == play(scene)
 
 
+def test_what_others_could_read_is_noticed_and_so_is_its_mending(play: Play, doors: Doors) -> None:
+    """By the mode alone: `chmod`, which the error asks for, leaves the file's time as it was."""
+
+    async def scene(world: World) -> list[int]:
+        statuses = []
+        for mode in (0o644, 0o600):
+            (doors.folder / "resend.key").chmod(mode)
+            world.file.look()
+            statuses.append(await world.post(resend()))
+        return statuses
+
+    assert [503, 200] == play(scene)
+
+
 def test_a_doors_file_that_is_spoilt_opens_no_door(play: Play, doors: Doors) -> None:
     """Nor does one that is gone; a door that was taken out of it is nobody's."""
     right = doors.path.read_text()
