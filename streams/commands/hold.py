@@ -76,15 +76,22 @@ def add(service: str, source: str, until: str, reason: str, broker: str | None) 
 @source_option
 @broker_option
 def release(service: str, source: str, broker: str | None) -> None:
-    """Let the intents of SERVICE through again, from now on. It may be one that is not on hold.
+    """Let the intents of SERVICE through again, from now on. Of one that is not on hold it says so, and leaves with 1.
 
     A hold of one source ends only by its name.
     """
     from sidestep.streams.runtime.failpoints import from_environment
+    from sidestep.streams.screen.control import read_notes
     from sidestep.streams.screen.hold_writer import write_hold
+    from sidestep.topics.catalog import CONTROL, EVIDENCE
+    from sidestep.topics.cluster import admin_client, require
 
     record = _checked(None, lambda: release_record(service, _now_ms(), source))
     settings = load(broker=broker)
+    require(admin_client(settings.connection), settings.connection, [EVIDENCE.name, CONTROL.name])
+    holds = in_force(read_notes(settings.connection), _now_ms())
+    if not any((found.service, found.source) == (service, source) for found in holds):
+        raise click.ClickException(printable(_not_held(service, source, holds)))
     partitions = write_hold(settings.connection, settings.group, record, from_environment())
     click.echo(f"{printable(_name(service, source))} is released, in all {partitions} partitions")
 
@@ -126,6 +133,12 @@ def _as_table(holds: list[Hold], now_ms: int, partitions: int) -> Iterator[str]:
         yield f"{name:<{width}}  {times}  {printable(found.reason)}"
         if found.partitions < partitions:
             yield f"  in {found.partitions} of {partitions} partitions only, the others are newer: add it again"
+
+
+def _not_held(service: str, source: str, holds: list[Hold]) -> str:
+    others = [_name(found.service, found.source) for found in holds if found.service == service]
+    what = f"on hold is {'; '.join(others)}" if others else "sidestep hold list shows what is"
+    return f"{_name(service, source)} is not on hold, and nothing was written; {what}"
 
 
 def _name(service: str, source: str) -> str:

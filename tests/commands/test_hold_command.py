@@ -155,7 +155,22 @@ def test_a_second_hold_takes_the_place_of_the_first(clean_topics: Connection) ->
     on(clean_topics, "add", "a", "--until", "1h", "--reason", "another")
     on(clean_topics, "add", "c", "--until", "0.001s", "--reason", "over at once")
     assert [("a", "another"), ("b", "second")] == [(hold["service"], hold["reason"]) for hold in listed(clean_topics)]
-    assert "d is released" in on(clean_topics, "release", "d"), "there may be a hold that has no note"
+
+
+def test_what_is_not_on_hold_is_not_released(clean_topics: Connection) -> None:
+    """A slip of the name is told, with what is on hold of the service; nothing is written."""
+    on(clean_topics, "add", "shop", "--source", "import", "--until", "1h", "--reason", "an old list")
+    on(clean_topics, "add", "past", "--until", "0.001s", "--reason", "over at once")
+    before = len(read(clean_topics, EVIDENCE.name))
+    for arguments, hint in (
+        (("shpo",), "shpo is not on hold, and nothing was written; sidestep hold list shows what is"),
+        (("shop",), "shop is not on hold, and nothing was written; on hold is shop, source import"),
+        (("shop", "--source", "imports"), "shop, source imports is not on hold"),
+        (("past",), "past is not on hold"),
+    ):
+        result = run("release", *arguments, "--broker", str(clean_topics))
+        assert (1, "", True) == (result.exit_code, result.stdout, hint in result.stderr), result.stderr
+    assert before == len(read(clean_topics, EVIDENCE.name))
 
 
 def test_killed_in_the_middle_nothing_is_half(clean_topics: Connection) -> None:
