@@ -8,10 +8,12 @@ import msgspec
 
 from sidestep.schemas import Anomaly
 from sidestep.schemas.codec import ContractError, decode
-from sidestep.streams.commands.incident_lines import table
+from sidestep.streams.commands.incident_lines import Holds, table
 from sidestep.streams.commands.options import broker_option
 from sidestep.streams.settings import load
 from sidestep.streams.terminal import json_line
+from sidestep.topics.connection import Connection
+from sidestep.topics.errors import NotLetIn
 
 SEVERITIES = ("critical", "warning", "notice")
 
@@ -35,8 +37,25 @@ def anomalies(everything: bool, as_json: bool, broker: str | None) -> None:
     records = read_to_end(connection, ANOMALIES.name, partitions, "sidestep-anomalies")
     incidents = standing(record.value() for record in records)
     shown = [one for one in incidents if everything or one.state != "closed"]
-    for line in (json_line(msgspec.to_builtins(one)) for one in shown) if as_json else table(shown, time.time()):
+    now = time.time()
+    if as_json:
+        lines = (json_line(msgspec.to_builtins(one)) for one in shown)
+    else:
+        lines = table(shown, now, _holds(connection, now) if any(one.held_until > now for one in shown) else None)
+    for line in lines:
         click.echo(line)
+
+
+def _holds(connection: Connection, now: float) -> Holds | None:
+    """Those in force; None for who may not read them: not everybody who reads of incidents may."""
+    from sidestep.streams.screen.control import read_notes
+    from sidestep.streams.screen.holds import in_force
+
+    try:
+        holds = in_force(read_notes(connection), int(now * 1000))
+    except NotLetIn:
+        return None
+    return {(hold.service, hold.source): hold.until // 1000 for hold in holds}
 
 
 def standing(values: Iterable[bytes | None]) -> list[Anomaly]:

@@ -1,6 +1,6 @@
 """Incidents as lines: one record of an incident for `sidestep tail`, the table of `sidestep anomalies`. Pure."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 
 from click import style
@@ -10,6 +10,8 @@ from sidestep.streams.terminal import printable
 
 COLOURS = {"notice": "cyan", "warning": "yellow", "critical": "red"}
 ALL = "all services"
+Holds = Mapping[tuple[str, str], int]
+"""By service and source ("": all of it), until when it is on hold, in Unix seconds."""
 CLAIMED = "forged-records"
 """The pattern whose source is a name that somebody claims: nothing of it is to be fixed."""
 
@@ -30,8 +32,9 @@ def where(anomaly: Anomaly) -> str:
     return f"{anomaly.name or ALL}{source}{campaign}: {anomaly.pattern}"
 
 
-def table(incidents: Iterable[Anomaly], now: float) -> Iterator[str]:
-    """A line for each, and one below it with what it is about. `now`: Unix seconds."""
+def table(incidents: Iterable[Anomaly], now: float, holds: Holds | None = None) -> Iterator[str]:
+    """A line for each, and one below it with what it is about. `now`: Unix seconds. `holds`: those in force; None: they
+    are not known, and what Watch has put on hold is taken for held."""
     found = [(one, printable(where(one).rpartition(": ")[0])) for one in incidents]
     if not found:
         yield "no incident is open"
@@ -42,16 +45,21 @@ def table(incidents: Iterable[Anomaly], now: float) -> Iterator[str]:
     for one, name in found:
         severity = style(f"{one.severity:<9}", fg=COLOURS[one.severity])
         whose = f"{printable(one.pattern):<{patterns}}  {name:<{names}}"
-        yield f"{severity} {whose}  {clock(one.opened_at)}  {_standing(one, now)}"
+        yield f"{severity} {whose}  {clock(one.opened_at)}  {_standing(one, now, holds)}"
         yield f"          {printable(one.text)}"
 
 
-def _standing(one: Anomaly, now: float) -> str:
+def _standing(one: Anomaly, now: float, holds: Holds | None) -> str:
     if one.state == "closed":
         return f"closed {clock(one.closed_at)}"
-    return f"open for {span(int(now) - one.opened_at)}" + (
-        f", on hold until {clock(one.held_until)}" if one.held_until > now else ""
-    )
+    return f"open for {span(int(now) - one.opened_at)}{_held(one, now, holds)}"
+
+
+def _held(one: Anomaly, now: float, holds: Holds | None) -> str:
+    if one.held_until <= now:
+        return ""
+    until = one.held_until if holds is None else max(holds.get((one.name, it), 0) for it in {"", one.source})
+    return f", on hold until {clock(until)}" if until > now else ", its hold was released"
 
 
 def clock(second: int) -> str:

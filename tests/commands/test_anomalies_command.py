@@ -1,6 +1,7 @@
 """sidestep anomalies, and incidents in sidestep tail: what is open, the worst first, in sentences."""
 
 import json
+import time
 from typing import Any
 
 from click.testing import CliRunner
@@ -10,9 +11,10 @@ from sidestep.schemas import Anomaly
 from sidestep.schemas.codec import encode
 from sidestep.streams.cli import main
 from sidestep.streams.commands.anomalies import standing
-from sidestep.streams.commands.incident_lines import anomaly_line, table
+from sidestep.streams.commands.incident_lines import anomaly_line, clock, table
 from sidestep.streams.runtime.partitioner import partition_of
-from sidestep.topics.catalog import ANOMALIES
+from sidestep.streams.screen.holds import Hold
+from sidestep.topics.catalog import ANOMALIES, CONTROL
 from sidestep.topics.connection import Connection
 
 OPENED = 1_800_000_000
@@ -66,6 +68,14 @@ def test_people_read_whose_incident_it_is_how_it_stands_and_what_to_do() -> None
     assert lines[3].endswith(
         "shop, source import-2017  2027-01-15 08:00Z  open for 2 h, on hold until 2027-01-16 08:00Z"
     )
+    now, end = OPENED + 7_260, OPENED + 90_000
+    for holds, said in (
+        ({}, "its hold was released"),
+        ({("shop", "other"): end, ("bank", ""): end}, "its hold was released"),
+        ({("shop", "import-2017"): end}, "on hold until 2027-01-16 09:00Z"),
+        ({("shop", ""): end, ("shop", "import-2017"): OPENED + 8_000}, "on hold until 2027-01-16 09:00Z"),
+    ):
+        assert list(table([HELD], now, holds))[1].endswith(f"open for 2 h, {said}")
     assert lines[5].endswith("closed 2027-01-15 10:00Z")
     assert ["no incident is open"] == list(table([], OPENED))
 
@@ -86,3 +96,11 @@ def test_the_command_shows_what_is_open_and_all_on_request(clean_topics: Connect
     assert "list-bombing" in said() and "volume-spike" not in said()
     assert "volume-spike" in said("--all")
     assert ["3", "1"] == [json.loads(line)["id"] for line in said("--json").splitlines()]
+    held = anomaly(state="updated", held_until=int(time.time()) + 86_400)
+    producer.produce(ANOMALIES.name, encode(held), held.name, partition_of(held.name, ANOMALIES.partitions))
+    producer.produce(CONTROL.name, encode(Hold("shop", held.held_until * 1000, "x", 1, 4, "import-2017")), "hold/shop")
+    assert producer.flush(10) == 0
+    assert f"on hold until {clock(held.held_until)}" in said()
+    producer.produce(CONTROL.name, None, "hold/shop")
+    assert producer.flush(10) == 0
+    assert "its hold was released" in said()
