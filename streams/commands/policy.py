@@ -86,14 +86,16 @@ def _show_in_force(applied: AppliedPolicy, toml: bool) -> None:
 
 
 @policy.command()
-@click.argument("old", type=click.Path(path_type=Path))
-@click.argument("new", type=click.Path(path_type=Path), required=False)
-def diff(old: Path, new: Path | None) -> None:
-    """Show what NEW says otherwise than OLD: rules, limits, weights. Without NEW: the policy that ships.
+@click.argument("files", metavar="[OLD] NEW", type=click.Path(path_type=Path), nargs=-1, required=True)
+def diff(files: tuple[Path, ...]) -> None:
+    """Show what NEW says otherwise than OLD: rules, limits, weights. Without OLD: than the policy that ships.
 
     Exit code 1 if they differ, as of diff. Comments and the order of entries make no difference.
     """
-    found = differences(_usable(old), _usable(new or SHIPPED))
+    if len(files) > 2:
+        raise click.UsageError("expected one policy, or an old one and a new one")
+    old, new = (SHIPPED, *files)[-2:]
+    found = differences(_usable(old), _usable(new))
     click.echo("\n".join(map(printable, found)) if found else "both judge alike")
     if found:
         raise SystemExit(1)

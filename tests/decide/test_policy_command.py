@@ -66,7 +66,9 @@ def test_sentences_of_its_own_are_shown_and_told_apart(new_world: type[World], w
     assert "sentences of its own\n  role-address                  Niemand." in _run("show", path).stdout
     result = _run("diff", path)
     assert (1, 1) == (result.exit_code, len(result.stdout.splitlines()))
-    assert result.stdout.startswith("[rules.role-address] reason: Niemand. → This is the address of a role")
+    assert result.stdout.startswith("[rules.role-address] reason: This is the address of a role")
+    assert result.stdout.endswith(" → Niemand.\n")
+    assert 2 == _run("diff", path, path, path).exit_code
 
 
 def test_what_is_set_is_shown(new_world: type[World], write: Write) -> None:
