@@ -6,7 +6,8 @@ One decoder a type, made once: msgspec compiles them. A record that can't be rea
 
 import re
 from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from functools import cache
+from typing import Any, Literal, TypeVar, cast, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -41,6 +42,7 @@ class ContractError(ValueError):
         self.code = code
 
 
+_ENUM = re.compile(r"Invalid enum value - at `\$\.(\w+)`")
 _QUOTED = re.compile(r""" (['"]).*\1(?= - at )""", re.DOTALL)
 
 _encoder = msgspec.json.Encoder()
@@ -62,6 +64,24 @@ def without_values(error: Exception) -> str:
     return _QUOTED.sub("", str(error))
 
 
+def _with_allowed(text: str, kind: Any) -> str:
+    """The sentence, with what may stand there where one word of some is expected."""
+    found = _ENUM.fullmatch(text)
+    words = _words_of(kind).get(found[1]) if found else None
+    return f"{text}: expected one of {', '.join(words)}" if words else text
+
+
+@cache
+def _words_of(kind: Any) -> dict[str, list[str]]:
+    """Of a model's fields those that take some words only, and which; none of what is several models."""
+    if not (isinstance(kind, type) and issubclass(kind, msgspec.Struct)):
+        return {}
+    return {
+        name: [str(word) for it in (hint, *get_args(hint)) if get_origin(it) is Literal for word in get_args(it)]
+        for name, hint in get_type_hints(kind).items()
+    }
+
+
 def decode(kind: type[T], value: bytes | None) -> T:
     """JSON octets -> a model of `kind`. Raises ContractError, and nothing else, for whatever can't be read."""
     if value is None:
@@ -72,7 +92,7 @@ def decode(kind: type[T], value: bytes | None) -> T:
         model: T = _decoders[kind].decode(value)
         return model
     except msgspec.ValidationError as error:
-        raise ContractError("wrong-shape", without_values(error)) from None
+        raise ContractError("wrong-shape", _with_allowed(without_values(error), kind)) from None
     except msgspec.DecodeError as error:
         raise ContractError("not-json", str(error)) from None
     except RecursionError:

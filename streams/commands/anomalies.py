@@ -38,11 +38,9 @@ def anomalies(everything: bool, as_json: bool, broker: str | None) -> None:
     incidents = standing(record.value() for record in records)
     shown = [one for one in incidents if everything or one.state != "closed"]
     now = time.time()
-    if as_json:
-        lines = (json_line(msgspec.to_builtins(one)) for one in shown)
-    else:
-        lines = table(shown, now, _holds(connection, now) if any(one.held_until > now for one in shown) else None)
-    for line in lines:
+    held = any(one.held_until > now for one in shown) and not as_json
+    lines = table(shown, now, _holds(connection, now) if held else None)
+    for line in (json_line(msgspec.to_builtins(one)) for one in shown) if as_json else lines:
         click.echo(line)
 
 

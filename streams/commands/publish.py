@@ -110,6 +110,8 @@ def publish(
             read = None if no_check else _noting(_reader(topic), strange)
             sent, bad = _send(publisher, topic, lines, read, awaited if wait else None)
         click.echo(f"{sent} published to {topic}" + (f", {bad} left out" if bad else ""), err=True)
+        if bad and general_of(topic) != INTENTS.name:
+            click.echo("if FILE is a report or a webhook's body and not a line an event of ours: --whole", err=True)
         for sentence in strange.sentences() if strange is not None else ():
             click.echo(printable(f"warning: {sentence}"), err=True)
         if answers is not None:

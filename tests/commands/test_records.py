@@ -130,6 +130,8 @@ def test_a_report_or_a_webhooks_body_is_sent_whole(clean_topics: Connection, tmp
     refused = run(*to_bounces, str(lines))
     assert (1, True) == (refused.exit_code, "not published: " in refused.stderr and "--lines" in refused.stderr)
     assert "2 published to email-bounces\n" == run(*to_bounces, "--lines", str(lines)).stderr
+    strange = run(*to_bounces, "-", stdin='{"kind":"bounced","recipient":"a@example.org"}')
+    assert (1, True) == (strange.exit_code, "bounce, complaint" in strange.stderr and "--whole" in strange.stderr)
     mail = "From: a@example.org\nSubject: hello\n\nhow are you?\n"
     assert 1 == run(*to_bounces, "--whole", "-", stdin=mail).exit_code
     assert (
