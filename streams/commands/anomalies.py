@@ -45,7 +45,7 @@ def anomalies(everything: bool, as_json: bool, broker: str | None) -> None:
 
 
 def _holds(connection: Connection, now: float) -> Holds | None:
-    """Those in force; None for who may not read them: not everybody who reads of incidents may."""
+    """What is in force; None for who may not read it: not everybody who reads of incidents may."""
     from sidestep.streams.screen.control import read_notes
     from sidestep.streams.screen.holds import in_force
 
