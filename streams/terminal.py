@@ -5,6 +5,7 @@ certificates, answers of servers.
 """
 
 import json
+from collections.abc import Collection, Iterator, Sequence
 
 
 def printable(text: str) -> str:
@@ -16,6 +17,16 @@ def printable(text: str) -> str:
 def printable_lines(text: str) -> str:
     """The same for a text of ours that has several lines: each line feed ends one, and nothing else does."""
     return "\n".join(map(printable, text.split("\n")))
+
+
+def lined_up(rows: Sequence[Sequence[str]], figures: Collection[int]) -> Iterator[str]:
+    """Rows of as many cells each, as lines whose columns are as wide as they need; the numbers of those with figures,
+    from 0 on, stand to the right. The cells are printable."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = zip(row, widths, strict=True)
+        words = [cell.rjust(w) if number in figures else cell.ljust(w) for number, (cell, w) in enumerate(cells)]
+        yield "  ".join(words).rstrip()
 
 
 def json_line(value: object) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from sidestep.streams.redrive.letter import DeadLetter, LetterGroup, RedriveCount
 from sidestep.streams.screen.holds import rfc3339
-from sidestep.streams.terminal import json_line, printable
+from sidestep.streams.terminal import json_line, lined_up, printable
 from sidestep.topics.replay_codec import said_octets
 
 SHOWN = 2_000
@@ -28,13 +28,7 @@ def table(groups: list[LetterGroup]) -> Iterator[str]:
         )
         for group in groups
     ]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        cells = [
-            cell.rjust(width) if number in (2, 3) else cell.ljust(width)
-            for number, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        yield "  ".join(cells).rstrip()
+    yield from lined_up(rows, (2, 3))
 
 
 def group_json(group: LetterGroup) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from sidestep.schemas.verdicts import Verdict
 from sidestep.streams.decide.standing import Follows
 from sidestep.streams.screen.holds import rfc3339
-from sidestep.streams.terminal import json_line, printable
+from sidestep.streams.terminal import json_line, lined_up, printable
 
 OVERDUE_SECONDS = 300.0
 """After `retry_at`: who offers again looks now and then, and what it offers has to be judged."""
@@ -118,13 +118,7 @@ def table(groups: Sequence[WaitingGroup]) -> Iterator[str]:
         )
         for group in groups
     ]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        cells = [
-            cell.rjust(width) if number in (2, 3, 4) else cell.ljust(width)
-            for number, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        yield "  ".join(cells).rstrip()
+    yield from lined_up(rows, (2, 3, 4))
 
 
 def group_json(group: WaitingGroup) -> str:
