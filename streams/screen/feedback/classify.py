@@ -23,6 +23,7 @@ class Ruling(NamedTuple):
 
 
 NO_PHRASES = PhraseGrams(())
+NO_SIGNS: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +128,7 @@ class Classifier:
 
     def __init__(self, texts: Mapping[str, str]):
         self.phrases = _tables(texts["phrases.toml"]) | _tables(texts["wide.toml"], WIDE)
+        self._signs = {name: _signs_of(rules) for name, rules in self.phrases.items()}
         self.steps = tuple(_step(step) for step in tomllib.loads(texts["order.toml"])["step"])
         self.statuses: Mapping[str, str] = tomllib.loads(texts["statuses.toml"])
         providers = (text for name, text in texts.items() if name not in FILES)
@@ -166,8 +168,15 @@ class Classifier:
                 yield from self._by_rules(step.rules, facts)
                 continue
             decided = self._decided(step, facts)
-            if decided and not any(facts.says(reason, self.phrases.get(reason, ())) for reason in step.unless):
+            if decided and not any(self._said(reason, facts) for reason in step.unless):
                 yield Ruling(step.reason, decided)
+
+    def _said(self, reason: str, facts: Facts) -> str:
+        """The name of the first rule of a table that holds; of most tables nothing can stand in a text."""
+        signs = self._signs.get(reason, NO_SIGNS)
+        if signs and signs.isdisjoint(facts.grams):
+            return ""
+        return facts.says(reason, self.phrases.get(reason, ()))
 
     def _by_rules(self, group: str, facts: Facts) -> Iterator[Ruling]:
         rules = self._of_providers(facts) if group == "providers" else self.groups[group]
@@ -186,11 +195,16 @@ class Classifier:
         if facts.reply in step.by_reply:
             return f"reply {facts.reply}"
         for reason in step.phrases:
-            name = facts.says(reason, self.phrases.get(reason, ()))
-            if name:
+            if name := self._said(reason, facts):
                 return name
         bare = not step.phrases and not step.by_status and not step.by_reply
         return f"{(step.action and facts.action) or facts.command or facts.kind}" if bare else ""
+
+
+def _signs_of(rules: Iterable[BounceRule]) -> frozenset[str]:
+    """Runs of characters of which one stands in every text for which one of these rules holds; empty: none is known."""
+    each = [rule.near.signs if rule.any and rule.plain is None else NO_SIGNS for rule in rules]
+    return NO_SIGNS.union(*each) if all(each) else NO_SIGNS
 
 
 def _applies(step: OrderStep, facts: Facts) -> bool:

@@ -43,6 +43,11 @@ class PhraseGrams:
         self._short = self._near.pop("", [])
         self._keys = frozenset(self._near)
 
+    @property
+    def signs(self) -> frozenset[str]:
+        """Of these one stands wherever a phrase does. Empty: a phrase is too short for that, or there is none."""
+        return self._keys if not self._short else frozenset()
+
     def stands_in(self, grams: Set[str], *texts: str) -> bool:
         """Whether a phrase stands in one of these texts, whose grams those are."""
         if not self._short and self._keys.isdisjoint(grams):
