@@ -35,6 +35,10 @@ class Versions(Struct, omit_defaults=True, frozen=True, gc=False):
     """Of the fold: another one may judge the same log otherwise."""
 
 
+REFUSALS = frozenset({"attempt-out-of-turn", "already-decided", "id-reused", "unreadable"})
+"""Rules of verdicts on what else came under an id that is known, or that could not be read."""
+
+
 class Verdict(Struct, omit_defaults=True, kw_only=True, gc=False):
     """Approved: send it. Rejected: drop it for good, or defer it and offer it again at `retry_at`, attempt + 1."""
 
@@ -83,6 +87,11 @@ class Verdict(Struct, omit_defaults=True, kw_only=True, gc=False):
         float | None, Meta(description="As the intent said, Unix seconds; only with action defer, to offer it again.")
     ] = None
     consent_at: Annotated[float | None, Meta(description="Likewise.")] = None
+
+    @property
+    def refuses_another(self) -> bool:
+        """Whether it is on what else came under an id, by its first rule: the intent before that stands as it did."""
+        return bool(self.rules) and self.rules[0].id in REFUSALS
 
     def again(self) -> EmailIntent:
         """The deferred intent as it is to be offered again: its next attempt. Not before `retry_at`.

@@ -4,15 +4,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from sidestep.schemas.verdicts import Verdict
-from sidestep.streams.decide.standing import Follows
 from sidestep.streams.screen.holds import rfc3339
 from sidestep.streams.terminal import json_line, lined_up, printable
 
 OVERDUE_SECONDS = 300.0
 """After `retry_at`: who offers again looks now and then, and what it offers has to be judged."""
-REFUSALS = frozenset({Follows.ALREADY_DECIDED.value, Follows.OUT_OF_TURN.value, Follows.ID_REUSED.value, "unreadable"})
-"""Rules of verdicts on what else came under an id; the intent that was deferred under it waits on."""
-
 LATEST = 1e12
 """Unix seconds: no verdict of ours has a later time, and a stranger's must not hide the others."""
 
@@ -37,7 +33,7 @@ class DeferredIntents:
             known = self._waiting.get(name)
             if known is None or _turn(known) < _turn(verdict):
                 self._waiting[name] = verdict
-        elif name in self._waiting and _turn(self._waiting[name]) < _turn(verdict) and not _is_refusal(verdict):
+        elif name in self._waiting and _turn(self._waiting[name]) < _turn(verdict) and not verdict.refuses_another:
             del self._waiting[name]
 
     def in_order(self) -> list[Verdict]:
@@ -47,10 +43,6 @@ class DeferredIntents:
 
 def _turn(verdict: Verdict) -> tuple[float, int]:
     return verdict.decided_at, verdict.attempt
-
-
-def _is_refusal(verdict: Verdict) -> bool:
-    return bool(verdict.rules) and verdict.rules[0].id in REFUSALS
 
 
 def due_at(verdict: Verdict) -> float:

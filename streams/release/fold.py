@@ -17,8 +17,6 @@ from sidestep.streams.runtime.tables import Writes
 
 LATEST = 2**62
 """Milliseconds: a later time, which only a stranger can have written, is taken for this one."""
-REFUSALS = frozenset({"attempt-out-of-turn", "already-decided", "id-reused", "unreadable"})
-"""Rules of verdicts on what else came under an id: the intent that was deferred under it waits on."""
 
 
 class Offering(Protocol):
@@ -51,7 +49,7 @@ def fold(
     folded = Folded()
     rows: dict[bytes, WaitingRow | None] = dict(known)
     for offset, verdict in verdicts:
-        if verdict.test or _is_refusal(verdict):
+        if verdict.test or verdict.refuses_another:
             continue
         key = intent_key(verdict)
         before = rows.get(key)
@@ -67,10 +65,6 @@ def fold(
                 rows[key] = row = WaitingRow(_due(verdict), offset, verdict.service, _ms(verdict.decided_at))
                 _begin(folded, key, row)
     return folded
-
-
-def _is_refusal(verdict: Verdict) -> bool:
-    return bool(verdict.rules) and verdict.rules[0].id in REFUSALS
 
 
 def _obstacle(verdict: Verdict, signs: bool) -> str:

@@ -6,9 +6,10 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidestep.schemas.verdicts import FiredRule, LogPosition, Verdict, Versions
+from sidestep.schemas.verdicts import REFUSALS, FiredRule, LogPosition, Verdict, Versions
 from sidestep.streams.decide.policy import Release
-from sidestep.streams.release.fold import REFUSALS, Folded, fold
+from sidestep.streams.decide.standing import Follows
+from sidestep.streams.release.fold import Folded, fold
 from sidestep.streams.release.tables import DUE, WAITING, DueRow, WaitingRow, due_key, due_of, intent_key
 from sidestep.streams.runtime.outgoing import Outgoing
 from tests.decide.memory_ledger import MemoryLedger
@@ -114,3 +115,8 @@ def _run(batches: Iterable[list[tuple[int, Verdict]]]) -> tuple[dict[bytes, Wait
         ledger.commit(Outgoing(), found.writes, batch[-1][0])
         waiting += found.change["shop"]
     return dict(ledger.rows(WAITING)), dict(ledger.rows(DUE)), waiting
+
+
+def test_refusals_are_what_decide_calls_them() -> None:
+    """Whoever renames a rule there changes what waits here."""
+    assert {Follows.ALREADY_DECIDED.value, Follows.OUT_OF_TURN.value, Follows.ID_REUSED.value} < REFUSALS
