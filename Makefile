@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.sidestep-installed
 
-.PHONY: help demo test check cover others long newest soak chart format lint bench bench-validate evaluate profile schemas lock certs image images sbom advisories clean
+.PHONY: help demo test check cover guarantees others long newest soak chart format lint bench bench-validate evaluate profile schemas lock certs image images sbom advisories clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
@@ -19,7 +19,7 @@ $(STAMP): requirements.lock pyproject.toml
 demo: $(STAMP)  ## see it work: broker, name server, workers, services
 	$(BIN)/sidestep demo
 
-test: cover others  ## all tests, with kills and rebalances, and the floor of coverage: minutes
+test: guarantees cover others  ## all tests, with kills and rebalances, and the floor of coverage: an hour; -j2 half of it
 
 check: $(STAMP)  ## the tests that need no broker: less than a minute
 	$(BIN)/pytest -m "not slow and not broker"
@@ -28,6 +28,9 @@ check: $(STAMP)  ## the tests that need no broker: less than a minute
 COVERED := tests/decide tests/runtime tests/snapshots $(addprefix tests/explain/test_,find.py witness.py) \
 	$(addprefix tests/guarantees/test_,fencing.py hostile_input.py lost_logs.py rebalance.py)
 
+# what mostly waits: for sessions, leases, brokers that start. A second job has the processors meanwhile
+WAITING := tests/guarantees tests/secure
+
 cover: $(STAMP)  ## branch coverage of decide/ and runtime/, with a floor: minutes
 	rm -rf build/coverage
 	mkdir -p build/coverage
@@ -35,8 +38,11 @@ cover: $(STAMP)  ## branch coverage of decide/ and runtime/, with a floor: minut
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
-others: $(STAMP)  ## the tests that `make cover` leaves out
-	$(BIN)/pytest -m "not long" $(addprefix --ignore=,$(COVERED))
+guarantees: $(STAMP)  ## kills, rebalances, lost brokers, mutual TLS, but for what `make cover` runs of them
+	$(BIN)/pytest -m "not long" $(WAITING) $(addprefix --ignore=,$(COVERED))
+
+others: $(STAMP)  ## the tests that `make cover` and `make guarantees` leave out
+	$(BIN)/pytest -m "not long" $(addprefix --ignore=,$(COVERED) $(WAITING))
 
 long: $(STAMP)  ## the tests of which each takes minutes: three brokers, bad networks, a log of 200,000 events proved
 	$(BIN)/pytest -m long tests/guarantees
