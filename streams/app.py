@@ -75,6 +75,7 @@ class Worker:
         web = worker_endpoints(settings, self.report.health, self.report.metrics)
         await web.start()
         self._start_task(web.follow())
+        self._start_task(self.report.metrics.loop_silence.listen())
         try:
             await self._start_unless_stopped()
             await self._stop.wait()

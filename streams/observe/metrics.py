@@ -17,6 +17,7 @@ from prometheus_client.core import Metric
 from prometheus_client.exposition import choose_encoder
 
 from sidestep.streams.observe.labels import LabelBounds
+from sidestep.streams.observe.loop_silence import LoopSilence
 from sidestep.streams.observe.scrape import ByName, ByPartition, ByRoleAndPartition, Families, Scrape
 from sidestep.streams.snapshots.figures import SnapshotFigures
 
@@ -77,6 +78,7 @@ class Metrics:
         self._counters: dict[Count, _BoundedCounter] = {}
         self.declare(DEAD_LETTERS, RECOVERED_RECORDS, HANGING, SCRAPE_ERRORS)
         self._declare_histograms()
+        self.loop_silence = LoopSilence(self.registry)
         build = self._gauge(BUILD_INFO, "Version of Sidestep and of Python.", "version", "python")
         build.labels(version or "unknown", platform.python_version()).set(1)
         self._scrape = Scrape(lambda source: self._counters[SCRAPE_ERRORS].add({source: 1}))

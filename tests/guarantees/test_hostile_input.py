@@ -5,7 +5,6 @@ import json
 import random
 import time
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,7 +23,7 @@ from tests.guarantees.harness.odd import produce_odd
 from tests.guarantees.harness.records import Input, read
 from tests.guarantees.harness.system import System
 from tests.guarantees.harness.traffic import Traffic
-from tests.guarantees.harness.workers import WorkerProcess, wait_for
+from tests.guarantees.harness.workers import wait_for
 from tests.leaks import MARK
 
 pytestmark = pytest.mark.timeout(120)
@@ -230,7 +229,7 @@ def test_records_that_are_large_only_when_unpacked_take_no_memory(system: System
     than a few of them."""
     traffic = Traffic(seed=9)
     screen, decide = [system.start(role).await_ready() for role in ("screen", "decide")]
-    before = most_memory(screen)
+    before = screen.most_memory()
     bombs = Producer(
         system.connection.librdkafka(**{"message.max.bytes": 50_000_000, "compression.type": "gzip", "linger.ms": 0})
     )
@@ -242,17 +241,10 @@ def test_records_that_are_large_only_when_unpacked_take_no_memory(system: System
     beside.flush()
     system.verdicts.await_all(traffic.expected, 60, lambda: [screen.ready(), decide.ready()])
     wait_for(lambda: len(dead_letters(system.connection)) >= 8, 30, "dead letters", every=0.2)
-    assert most_memory(screen) - before < 200_000_000
+    assert screen.most_memory() - before < 200_000_000
     letters = read(system.connection, DEAD_LETTERS.name)
     assert {b"40000000"} == {dict(letter.headers() or ())["value-octets"] for letter in letters}
     assert [screen.leave(), decide.leave()] == [0, 0]
-
-
-def most_memory(worker: WorkerProcess) -> int:
-    """Octets that it had in memory at the most."""
-    status = Path(f"/proc/{worker.process.pid}/status").read_text("utf-8")
-    (line,) = [line for line in status.splitlines() if line.startswith("VmHWM:")]
-    return int(line.split()[1]) * 1024
 
 
 def test_what_is_not_evidence_is_dead_lettered_by_decide(system: System) -> None:

@@ -10,6 +10,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -158,6 +159,17 @@ class WorkerProcess:
         except OSError:
             return float("inf")
         return sum(found.values()) if found else float("inf")
+
+    def most_memory(self) -> int:
+        """Octets that it had in memory at the most, since it began or that was forgotten."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text("utf-8")
+        (line,) = [line for line in status.splitlines() if line.startswith("VmHWM:")]
+        return int(line.split()[1]) * 1024
+
+    def forget_most_memory(self) -> None:
+        """From now on, where the kernel can forget it (proc(5), clear_refs)."""
+        with suppress(OSError):
+            Path(f"/proc/{self.process.pid}/clear_refs").write_text("5", "ascii")
 
     def keep_metrics(self) -> None:
         """A last scrape goes beside its log, for whoever looks for what must not stand there (tests/leaks.py)."""
