@@ -5,7 +5,7 @@ ends the process (signal 11): the interpreter sees the error of the first call o
 no second call has one. So this is the one place that asks for headers.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from operator import methodcaller
 from typing import Any, Protocol
 
@@ -42,6 +42,12 @@ def headers_of(record: HasHeaders) -> Sequence[Header]:
     if found[0][0] == _SPOILT:
         raise UnreadableHeaders("the name of a header is not UTF-8")
     return found
+
+
+def headers_of_all(records: Iterable[HasHeaders]) -> Iterable[Sequence[Header]]:
+    """The headers of those that have any, at C speed: of records that headers_of has been asked about before, so that
+    none of them raises."""
+    return filter(None, map(_asked, records))
 
 
 def readable_headers(record: HasHeaders) -> Sequence[Header] | None:

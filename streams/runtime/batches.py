@@ -4,9 +4,10 @@ The lane decides when there is a batch and whether to fetch; the consumer asks i
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
+from sidestep.streams.runtime.cut_record import values_octets
 from sidestep.streams.runtime.record import Record
 
 Clock = Callable[[], float]
@@ -95,15 +96,16 @@ class Lane:
         pace: float,
         clock: Clock,
         share: Callable[[], int] = lambda: LEAST_SHARE,
+        octets_of: Callable[[Sequence[Record]], int] = values_octets,
     ):
         """`batch_max` records in a batch; fetching stops at `held_max` that wait, and at a `share` of octets that are
-        held, in batches under way as well; `pace`: see next_step."""
+        held, in batches under way as well, as `octets_of` counts them; `pace`: see next_step."""
         self.tp = tp
         self.batch_max = batch_max
         self.held_max = held_max
         self.waiting: list[Record] = []
         self.octets = 0
-        """Of the values of all records that wait or are under way."""
+        """Of all records that wait or are under way."""
         self.under_way: deque[Batch] = deque()
         self.busy: Batch | None = None
         self.done = -1
@@ -111,6 +113,7 @@ class Lane:
         self.fetching = True
         self.pace = pace
         self._share = share
+        self._octets_of = octets_of
         self._clock = clock
         self._handed_out_at, self._took = float("-inf"), 0.0
         self.on_release: Callable[[Lane], None] | None = None
@@ -118,7 +121,7 @@ class Lane:
     def feed(self, records: list[Record]) -> None:
         """Records that have arrived, in offset order."""
         self.waiting.extend(records)
-        self.octets += sum(map(len, records))
+        self.octets += self._octets_of(records)
 
     def next_step(self, taken: bool = True) -> Step:
         """To be asked when records have arrived, a batch was released, or the time that the last step said is over.
@@ -171,7 +174,7 @@ class Lane:
         if self.busy is not None or not self.waiting:
             return None
         records, self.waiting = self.waiting[: self.batch_max], self.waiting[self.batch_max :]
-        octets = sum(map(len, records)) if self.waiting or self.under_way else self.octets
+        octets = self._octets_of(records) if self.waiting or self.under_way else self.octets
         batch = self.busy = Batch(self, records, octets)
         self._handed_out_at = self._clock()
         self.under_way.append(batch)

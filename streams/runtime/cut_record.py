@@ -1,17 +1,22 @@
 """A record that is larger than its topic takes: compression hid that from the broker. Pure.
 
 A thousandth of it came over the wire; whole it may be a gigabyte. So it is cut where it is handed over, before it waits
-for anybody, and becomes a dead letter that says how long it was.
+for anybody, and becomes a dead letter that says how long it was. Headers can hide there too, fifty octets of memory for
+one of the wire.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from operator import methodcaller
 
 from sidestep.streams.runtime.record import Record
-from sidestep.topics.headers import readable_headers
+from sidestep.topics.headers import Header, headers_of_all, readable_headers
 
 LARGEST_PART = 1_048_588
 """Octets of a key or a value: the most that fits into a topic, unless it was compressed on its way in."""
+LARGEST_HEADERS = 1024 * 1024
+"""Octets in memory of all headers of a record. Traces and signatures take some hundreds; 5,000 short ones pass."""
+HEADER_COST = 100
+"""Octets in memory of a header besides its name and value: two of the wire may be all that it is made of."""
 KEPT_OCTETS = 1_024
 """Of a key and of a value that is larger: enough to tell whose it is."""
 
@@ -20,20 +25,26 @@ _KEY = methodcaller("key")
 
 
 class CutRecord:
-    """The beginning of a record, with its headers where they are not large as well; nothing of the rest is kept."""
+    """What is left of a record that is too large: where key or value are, the beginning of both; where its headers are,
+    key and value as they came, and none of the headers."""
 
     __slots__ = ("_headers", "_key", "_offset", "_partition", "_timestamp", "_topic", "_value", "lengths")
 
-    def __init__(self, record: Record):
-        key, value = record.key(), record.value()
+    def __init__(self, record: Record, headers: int):
+        """`headers`: what they cost, as headers_cost says."""
+        key, value = record.key() or b"", record.value() or b""
         self._topic, self._partition, self._offset = record.topic(), record.partition(), record.offset()
-        self._key = key and bytes(key[:KEPT_OCTETS])
-        self._value = value and bytes(value[:KEPT_OCTETS])
+        self._key, self._value = record.key(), record.value()
         self._timestamp = record.timestamp()
-        headers = readable_headers(record) or ()
-        self._headers = headers if sum(len(name) + len(octets or b"") for name, octets in headers) <= 32_768 else None
-        self.lengths = {"key": len(key or b""), "value": len(value or b"")}
-        """Octets that they had."""
+        self.lengths: dict[str, int] = {}
+        """Octets that the parts had of which something is gone: key, value, headers."""
+        if max(len(key), len(value)) > LARGEST_PART:
+            self._key, self._value = self._key and key[:KEPT_OCTETS], self._value and value[:KEPT_OCTETS]
+            self.lengths |= {part: len(it) for part, it in (("key", key), ("value", value)) if len(it) > KEPT_OCTETS}
+        self._headers = readable_headers(record) or ()
+        if headers > LARGEST_HEADERS:
+            self.lengths["headers"] = headers - HEADER_COST * len(self._headers)
+            self._headers = ()
 
     def topic(self) -> str:
         """See Record."""
@@ -48,15 +59,15 @@ class CutRecord:
         return self._offset
 
     def key(self) -> bytes | None:
-        """The beginning of it."""
+        """The whole of it, or its beginning."""
         return self._key
 
     def value(self) -> bytes | None:
-        """The beginning of it."""
+        """The whole of it, or its beginning."""
         return self._value
 
-    def headers(self) -> Sequence[tuple[str, bytes | None]] | None:
-        """None: they were large, or there were none."""
+    def headers(self) -> Sequence[Header]:
+        """Empty where they were too large."""
         return self._headers
 
     def timestamp(self) -> tuple[int, int]:
@@ -68,14 +79,36 @@ class CutRecord:
 
 
 def cut(records: list[Record]) -> list[Record]:
-    """The same records, those cut of which a part is larger than any topic takes."""
+    """The same records, those cut of which a part is larger than any topic takes, or the headers than LARGEST_HEADERS.
+    Afterwards all of them can be asked for their headers."""
+    costs = [headers_cost(readable_headers(record) or ()) for record in records]
     if (
-        max(map(len, records)) <= LARGEST_PART
+        max(map(len, records), default=0) <= LARGEST_PART
         and max(map(len, filter(None, map(_KEY, records))), default=0) <= LARGEST_PART
+        and max(costs, default=0) <= LARGEST_HEADERS
     ):
         return records  # nearly always: so that is looked at in few steps of the interpreter
-    return [CutRecord(record) if _is_too_large(record) else record for record in records]
+    return [
+        CutRecord(record, cost) if _is_too_large(record, cost) else record
+        for record, cost in zip(records, costs, strict=True)
+    ]
 
 
-def _is_too_large(record: Record) -> bool:
-    return max(len(record), len(record.key() or b"")) > LARGEST_PART
+def headers_cost(headers: Sequence[Header]) -> int:
+    """Octets in memory."""
+    return sum(HEADER_COST + len(name) + len(value or b"") for name, value in headers) if headers else 0
+
+
+def octets_of(records: Sequence[Record]) -> int:
+    """Octets in memory of keys, values and headers of records that `cut` has seen."""
+    keys, headers = filter(None, map(_KEY, records)), headers_of_all(records)
+    return sum(map(len, records)) + sum(map(len, keys)) + sum(map(headers_cost, headers))
+
+
+def values_octets(records: Iterable[Record]) -> int:
+    """Octets of the values: all that there is to count where stages write."""
+    return sum(map(len, records))
+
+
+def _is_too_large(record: Record, headers: int) -> bool:
+    return max(len(record), len(record.key() or b"")) > LARGEST_PART or headers > LARGEST_HEADERS

@@ -4,7 +4,7 @@ from collections import deque
 from typing import NamedTuple
 
 from sidestep.streams.errors import TooManyDeadLetters
-from sidestep.streams.runtime.cut_record import KEPT_OCTETS, LARGEST_PART, CutRecord
+from sidestep.streams.runtime.cut_record import LARGEST_PART, CutRecord
 from sidestep.streams.runtime.outgoing import ANY_PARTITION, Headers, Single
 from sidestep.streams.runtime.record import Record
 from sidestep.topics.headers import UnreadableHeaders, headers_of
@@ -48,13 +48,15 @@ def dead_letter(record: Record, code: str, text: str, topic: str, partition: int
 def _lengths(record: Record, key: bytes | None, value: bytes | None) -> Headers:
     """Of what is cut."""
     if isinstance(record, CutRecord):
-        found = {part: octets for part, octets in record.lengths.items() if octets > KEPT_OCTETS}
+        found = record.lengths
     else:
         found = {part: len(it) for part, it in (("key", key), ("value", value)) if it and len(it) > PART_MAX}
     return [(f"{part}-octets", b"%d" % octets) for part, octets in found.items()]
 
 
 def _own(record: Record) -> Headers:
+    if isinstance(record, CutRecord) and "headers" in record.lengths:
+        return [(HEADERS, b"too-large")]
     try:
         found = headers_of(record)
     except UnreadableHeaders:

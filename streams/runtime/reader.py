@@ -9,13 +9,13 @@ import logging
 import threading
 import time
 from collections import defaultdict, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Literal
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from sidestep.streams.runtime.batches import Partition
-from sidestep.streams.runtime.cut_record import cut
+from sidestep.streams.runtime.cut_record import cut, octets_of
 from sidestep.streams.runtime.kafka import Fetched, client, fetched
 from sidestep.streams.runtime.record import Record
 from sidestep.topics.cluster import EAGER
@@ -29,7 +29,13 @@ log = logging.getLogger(__name__)
 POLL_SECONDS = 0.05
 MEASURE_SECONDS = 1.0
 """Between looks at where the partitions end, for the lag."""
-MESSAGES_A_CALL = 4000
+MESSAGES_A_TURN = 4000
+"""Records that are handed over at once, at most."""
+FEW_MESSAGES = 16
+"""Taken from librdkafka at a time where strangers write: it makes a record of each header, seven megabytes of one that
+has a hundred thousand, which is the most that it reads."""
+TURN_OCTETS = 4 * 1024 * 1024
+"""… and handed over at once there."""
 
 Isolation = Literal["read_committed", "read_uncommitted"]
 """Whether records of transactions that are open, or were aborted, are read."""
@@ -183,7 +189,7 @@ class Reader(threading.Thread):
             self._carry_out(self._renew)
             first = self._consumer.poll(POLL_SECONDS)
             if first is not None:
-                self._hand_over(fetched([first, *self._consumer.consume(MESSAGES_A_CALL - 1, 0)]))
+                self._hand_over(first)
             if time.monotonic() - measured >= MEASURE_SECONDS:
                 measured = time.monotonic()
                 self._ends = self._measure()
@@ -231,17 +237,41 @@ class Reader(threading.Thread):
             # a pause or resume of what has just been unassigned; anything else shows as an error of its partition
             log.debug("reader command: %s", error)
 
-    def _hand_over(self, messages: list[Fetched]) -> None:
+    def _hand_over(self, first: Message) -> None:
+        """A record, and with it what else has arrived."""
         records: dict[tuple[str, int], list[Record]] = defaultdict(list)
+        octets = 0
+        for messages in self._portions(first):
+            arrived = self._whole(messages)
+            for record in arrived:
+                records[record.topic(), record.partition()].append(record)
+            octets += octets_of(arrived) if self._from_strangers else 0
+            if octets >= TURN_OCTETS:
+                break
+        if records:
+            self._call(self._deliver, self._reading, {Partition(*tp): batch for tp, batch in records.items()})
+
+    def _portions(self, first: Message) -> Iterator[list[Fetched]]:
+        """A record, and what else has arrived, as much at a time as memory takes."""
+        yield fetched([first])
+        portion, left = FEW_MESSAGES if self._from_strangers else MESSAGES_A_TURN, MESSAGES_A_TURN - 1
+        while left > 0:
+            messages = fetched(self._consumer.consume(min(portion, left), 0))
+            yield messages
+            left -= len(messages)
+            if len(messages) < portion:  # that was all
+                return
+
+    def _whole(self, messages: list[Fetched]) -> list[Record]:
+        """The records among them, cut where strangers write; errors are told."""
+        arrived: list[Record] = []
         for message in messages:
             error = message.error()
             if error is None:
-                records[message.topic(), message.partition()].append(message)
+                arrived.append(message)
             else:
                 self._report(message, error)
-        if records:
-            arrived = {Partition(*tp): cut(batch) if self._from_strangers else batch for tp, batch in records.items()}
-            self._call(self._deliver, self._reading, arrived)
+        return cut(arrived) if self._from_strangers else arrived
 
     def _report(self, message: Fetched, error: KafkaError) -> None:
         tp = Partition(message.topic(), message.partition()) if message.topic() else None

@@ -27,6 +27,7 @@ from mode.utils.futures import notify
 
 from sidestep.streams.runtime.batches import Batch, Lane, Partition, share_of
 from sidestep.streams.runtime.consumer_thread import ConsumerThread, RebalanceListener
+from sidestep.streams.runtime.cut_record import octets_of, values_octets
 from sidestep.streams.runtime.reader import Reader
 from sidestep.streams.runtime.record import Record
 from sidestep.topics.errors import LogTruncated
@@ -103,7 +104,9 @@ class BatchConsumer(driver.Consumer):
                 offset = self._read_offset.get(TP(*tp))
             batch_max = self.app.batch_max
             held_max = batch_max * HELD_BATCHES
-            lane = self.lanes[tp] = Lane(tp, batch_max, held_max, self.app.pace, time.monotonic, self._share)
+            octets = octets_of if self.app.from_strangers else values_octets
+            lane = Lane(tp, batch_max, held_max, self.app.pace, time.monotonic, self._share, octets)
+            self.lanes[tp] = lane
             lane.on_release = self._serve
             self._reading().add(tp, offset)
         except asyncio.CancelledError:

@@ -225,8 +225,8 @@ def test_odd_kafka_records_are_read_like_any_other(system: System) -> None:
 
 
 def test_records_that_are_large_only_when_unpacked_take_no_memory(system: System) -> None:
-    """Eight of 40 MB, 40 KB each on the wire: beside them an intent has its verdict, and the worker has grown by less
-    than a few of them."""
+    """Eight of 40 MB, 40 KB each on the wire, and 160 with twelve thousand headers: beside them an intent has its
+    verdict, and the worker has grown by less than a few of them."""
     traffic = Traffic(seed=9)
     screen, decide = [system.start(role).await_ready() for role in ("screen", "decide")]
     before = screen.most_memory()
@@ -236,14 +236,20 @@ def test_records_that_are_large_only_when_unpacked_take_no_memory(system: System
     for _ in range(8):
         bombs.produce(INTENTS.name, b" " * 40_000_000, partition=0)
         assert bombs.flush(60) == 0
+    for _ in range(160):
+        bombs.produce(INTENTS.name, b" ", headers=[("a", None)] * 12_000, partition=0)
+    assert bombs.flush(60) == 0
     beside = Hostile(system.connection)
     beside.good(traffic.plain(5))
     beside.flush()
     system.verdicts.await_all(traffic.expected, 60, lambda: [screen.ready(), decide.ready()])
-    wait_for(lambda: len(dead_letters(system.connection)) >= 8, 30, "dead letters", every=0.2)
+    wait_for(lambda: len(dead_letters(system.connection)) >= 168, 30, "dead letters", every=0.2)
     assert screen.most_memory() - before < 200_000_000
-    letters = read(system.connection, DEAD_LETTERS.name)
-    assert {b"40000000"} == {dict(letter.headers() or ())["value-octets"] for letter in letters}
+    letters = [dict(letter.headers() or ()) for letter in read(system.connection, DEAD_LETTERS.name)]
+    assert {b"too-large"} == {letter["reason"] for letter in letters}
+    assert Counter({b"12000": 160, b"40000000": 8}) == Counter(
+        letter.get("value-octets") or letter["headers-octets"] for letter in letters
+    )
     assert [screen.leave(), decide.leave()] == [0, 0]
 
 

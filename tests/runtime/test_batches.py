@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from sidestep.streams.runtime.batches import LEAST_SHARE, REST_MOST, Batch, Lane, Partition, Step, share_of
+from sidestep.streams.runtime.cut_record import HEADER_COST, octets_of
 from sidestep.streams.runtime.record import Record
 from tests.kafka_records import delivered
 
@@ -51,6 +52,17 @@ def test_what_arrives_meanwhile_becomes_the_next_batch() -> None:
     assert (TP, 6, 10, 3) == (second.tp, second.low, second.end, len(second.records))
     lane.finish(second)
     assert [12] == [record.offset() for record in _batch(lane).records]
+
+
+def test_what_a_lane_holds_is_counted_with_keys_and_headers_where_strangers_write() -> None:
+    """Each batch gives back what it had taken."""
+    lane = Lane(TP, 1, 10, 0.0, lambda: 50.0, octets_of=octets_of)
+    heavy = delivered(5, b"v" * 10, key=b"k" * 20, headers=[("h" * 30, b"x" * 40)])
+    lane.feed([heavy, delivered(6, b"v"), delivered(7, None)])
+    assert 10 + 20 + HEADER_COST + 30 + 40 + 1 == lane.octets
+    for left in (1, 0, 0):
+        lane.finish(_batch(lane))
+        assert left == lane.octets
 
 
 def test_nothing_can_be_committed_before_anything_is_finished() -> None:

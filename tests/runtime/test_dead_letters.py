@@ -4,7 +4,7 @@ import pytest
 
 from sidestep.streams.errors import TooManyDeadLetters
 from sidestep.streams.runtime.batches import Partition
-from sidestep.streams.runtime.cut_record import KEPT_OCTETS, cut
+from sidestep.streams.runtime.cut_record import HEADER_COST, KEPT_OCTETS, LARGEST_HEADERS, cut, octets_of
 from sidestep.streams.runtime.dead_letters import (
     PART_MAX,
     REASON_MAX,
@@ -77,6 +77,39 @@ def test_of_a_record_that_was_cut_the_letter_says_how_long_it_was() -> None:
     assert b"1" == headers["header.a"]
     fitting = delivered(8, b"x" * PART_MAX, key=b"k" * PART_MAX)
     assert [fitting] == cut([fitting])
+
+
+@pytest.mark.parametrize(
+    ("headers", "octets"),
+    [
+        ([("a", b"x" * LARGEST_HEADERS)], LARGEST_HEADERS + 1),
+        ([("a" * LARGEST_HEADERS, None)], LARGEST_HEADERS),
+        ([("a", None)] * (LARGEST_HEADERS // HEADER_COST), LARGEST_HEADERS // HEADER_COST),
+    ],
+    ids=["a long value", "a long name", "many"],
+)
+def test_of_a_record_whose_headers_are_too_large_the_rest_is_kept(
+    headers: list[tuple[str, bytes | None]], octets: int
+) -> None:
+    """Many small ones take as much memory as a large one. The letter can be sent back, without them."""
+    (record,) = cut([delivered(7, b"v" * 2_000, tp=TP, key=b"k", headers=headers)])
+    assert 2_001 == octets_of([record])
+    letter = _letter(record, "too-large", "")
+    assert (b"k", b"v" * 2_000) == (letter["key"], letter["value"])
+    said = _headers(letter)
+    assert (b"%d" % octets, b"too-large") == (said["headers-octets"], said["headers"])
+    assert said.keys().isdisjoint({"key-octets", "value-octets", "header.a"})
+
+
+def test_headers_that_others_write_pass() -> None:
+    """Two thousand empty ones, and a trace; what they cost counts."""
+    many = delivered(7, b"v", key=b"k", headers=[(f"h{number}", None) for number in range(2_000)])
+    trace = delivered(8, b"v", headers=[("traceparent", b"00-%032x-%016x-01")])
+    bare = delivered(9, None)
+    assert [many, trace, bare] == cut([many, trace, bare])
+    assert 2 + 2_000 * HEADER_COST + 8_890 == octets_of([many])
+    assert 1 + HEADER_COST + 11 + 17 == octets_of([trace])
+    assert 0 == octets_of([bare]) == octets_of([])
 
 
 def _note(limit: DeadLetterLimit, *batches: tuple[int, int]) -> bool:
