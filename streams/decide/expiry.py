@@ -1,8 +1,13 @@
-"""When rows end: 24 months of log time after the last thing that happened to what they are about. Pure.
+"""When rows end: 24 months of log time after the last thing that happened to what they are about; 100 days after it
+where that was only named. Pure.
 
 From then on a row counts for nothing. It leaves the ledger, and by a tombstone its changelog, when the log's time next
 enters an hour in which its part of the keys is gone through: recipients' keys have 1,024 parts, names of domains,
 services and sources 256. So all are gone through within 43 days, and no batch ever goes through the whole ledger.
+
+Whoever may write intents can name as many as he likes that do not exist. Of these no mail, no answer and nobody's word
+is remembered: what their rows say is true of every stranger, or will be found out again. docs/decisions/076 says of
+each table why, and what makes a row more than that.
 """
 
 from collections.abc import Iterator
@@ -23,6 +28,10 @@ from sidestep.streams.runtime.tables import Table
 
 KEPT_SECONDS = 731 * DAY
 """24 months, one of the years a leap year."""
+NAMED_SECONDS = 100 * DAY
+"""Of what was only named: a list that is used once in a quarter names it again in time."""
+OFFERED = 10
+"""Addresses that a source has offered, from which on bad ones among them are a mark of its own."""
 HOUR_MS = 3_600_000
 PARTS = 1024
 """Hours after which every part of every table has been gone through."""
@@ -43,7 +52,70 @@ class Stretch(NamedTuple):
 
 def ended(row: Aging, now: int) -> bool:
     """Nothing has happened for so long that it counts no more. `now`: seconds."""
-    return 0 < row.touched < now - KEPT_SECONDS
+    touched = row.touched
+    return 0 < touched < now - NAMED_SECONDS and (touched < now - KEPT_SECONDS or not has_story(row))
+
+
+def has_story(row: Aging) -> bool:
+    """Whether more is remembered than that somebody has named it: mail that went out, what came back, what somebody
+    has said, or a mark."""
+    if isinstance(row, RecipientRow):
+        return _recipient_has(row)
+    if isinstance(row, DomainRow):
+        return _domain_has(row)
+    if isinstance(row, ServiceRow):
+        return bool(row.sends or row.hard_bounces or row.complaints or row.warm_up is not None)
+    return _source_has(row)
+
+
+def _recipient_has(row: RecipientRow) -> bool:
+    """A stray report is none: it stops no mail, and anybody can make one about anybody."""
+    return bool(
+        row.last_approved
+        or row.last_delivered
+        or row.last_engaged
+        or row.hard_bounced_at
+        or row.suspended_at
+        or row.complained_at
+        or row.unsubscribed_at
+        or row.subscribed_at
+        or row.suppressed is not None
+        or row.trap is not None
+        or row.taken_back is not None
+    )
+
+
+def _domain_has(row: DomainRow) -> bool:
+    """Of a domain, and of a host of mail. One that has never taken mail is a made-up name, until it does."""
+    return bool(
+        row.sends
+        or row.hard_bounces
+        or row.complaints
+        or row.suppressed is not None
+        or row.trap is not None
+        or row.slowed is not None
+        or row.back_at
+        or (row.dark_since and row.exchange)
+        or row.settled_at
+        or row.silent
+        or row.alive
+        or row.gone
+        or row.slips
+        or row.domains > 1
+    )
+
+
+def _source_has(row: SourceRow) -> bool:
+    return bool(
+        row.last_sent
+        or row.hard_bounces
+        or row.complaints
+        or row.engaged
+        or row.held_at
+        or row.traps
+        or row.proved_at
+        or (row.offered >= OFFERED and (row.unknown or row.suspicious))
+    )
 
 
 def stretches(hour: int) -> Iterator[Stretch]:

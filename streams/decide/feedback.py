@@ -93,6 +93,7 @@ def _take_back(state: State, feedback: FeedbackEvidence, now: int) -> None:
     row = state.known(feedback.recipient_key, now)
     if row is not None and row.complained_at:
         row.complained_at = 0
+        state.long = True  # what it was kept for may be gone
         state.written_recipients[feedback.recipient_key] = row
         for counted in (*_rows(state, feedback, now), *came_back(state, row)):
             counted.complaints = max(0, counted.complaints - 1)

@@ -13,6 +13,7 @@ def take_marks_back(state: State, record: MarksRecord) -> None:
     now = state.controls.clock_ms // 1000
     if state.known(record.recipient_key, now) is None:
         return
+    state.long = True  # what it was kept for may be gone
     row = state.recipient(record.recipient_key, now)
     kinds = record.kinds or get_args(MarkKind)
     domain = state.domain(record.domain.encode(), now)

@@ -9,7 +9,7 @@ from sidestep.schemas.typed import json_as
 from sidestep.streams.decide.claims import new_service, new_story
 from sidestep.streams.decide.counted import Bombed, CameBack, RefusedRecords, StrayTold, TrapHit
 from sidestep.streams.decide.engine import ENGINE
-from sidestep.streams.decide.expiry import HOUR_MS, KEPT_SECONDS, Stretch, ended
+from sidestep.streams.decide.expiry import HOUR_MS, KEPT_SECONDS, NAMED_SECONDS, Stretch, ended
 from sidestep.streams.decide.keys import campaign_key, service_key, source_key
 from sidestep.streams.decide.model import read_snapshot
 from sidestep.streams.decide.policy import DAY, Policy
@@ -184,7 +184,7 @@ class State:
         self.ending: dict[Stretch, list[bytes]] = {}
         """Keys of rows, among those of the state, that may end in this batch."""
         self.long = False
-        """A row that this batch has written may end in it, too."""
+        """A row that this batch has written, or taken a mark from, may end in it, too."""
         self._stories: dict[tuple[str, str, str], Stories] = {}
         self._stories_until = 0
         self._gone: dict[Table[Any], dict[bytes, None]] = {
@@ -196,7 +196,7 @@ class State:
         row = self.domains.get(name)
         if row is not None and row.last_seen == now:  # to write a field costs six times as much as to look at it
             return row
-        if row is None or (row.last_seen < now - KEPT_SECONDS and ended(row, now)):
+        if row is None or (row.last_seen < now - NAMED_SECONDS and ended(row, now)):
             row = self.domains[name] = DomainRow(first_seen=now)
         row.last_seen = now
         return row
@@ -206,7 +206,7 @@ class State:
         row = self.services.get(key)
         if row is not None and row.last_seen == now:
             return row
-        if row is None or (row.last_seen < now - KEPT_SECONDS and ended(row, now)):
+        if row is None or (row.last_seen < now - NAMED_SECONDS and ended(row, now)):
             row = self.services[key] = new_service(key, service, self.services, self.sources, now)
         row.last_seen = now
         return row

@@ -10,6 +10,7 @@ def suppress(state: State, record: SuppressRecord) -> None:
     now = state.controls.clock_ms // 1000
     if record.lifted and not _known(state, record, now):
         return
+    state.long = state.long or record.lifted  # what the row was kept for may be gone
     row: DomainRow | RecipientRow
     if record.recipient_key:
         row = state.recipient(record.recipient_key, now)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from sidestep.schemas import Evidence
-from sidestep.streams.decide.expiry import KEPT_SECONDS, Stretch, ended, hours, stretches
+from sidestep.streams.decide.expiry import NAMED_SECONDS, Stretch, ended, hours, stretches
 from sidestep.streams.decide.state import State
 from sidestep.streams.runtime.tables import Row, Table
 
@@ -26,7 +26,7 @@ def find_ending(records: Sequence[tuple[int, Evidence]], state: State, between: 
     if newest < state.controls.hour_ends_ms:
         return
     began = clock_ms or min(record.at for _, record in records)
-    state.long = newest - began > KEPT_SECONDS * 1000
+    state.long = newest - began > NAMED_SECONDS * 1000
     for hour in hours(began, newest):
         for stretch in stretches(hour):
             for key, row in between(*stretch):
@@ -46,7 +46,7 @@ def sweep(state: State, before_ms: int) -> None:
 
 def _sweep(state: State, stretch: Stretch, now: int) -> None:
     rows = state.rows(stretch.table)
-    # a row of this very batch can end in it only where the batch is that long
+    # a row of this very batch can end in it only where the batch is that long, or takes something of a row back
     keys = [key for key in rows if key in stretch] if state.long else state.ending.get(stretch, ())
     for key in keys:
         row = rows.get(key)

@@ -268,6 +268,7 @@ class RecipientRow(Struct, array_like=True, gc=False):
             self.unsubscribed_at,
             self.subscribed_at,
             self.last_stopped,
+            self.stray.at if self.stray is not None else 0,
             self.first_seen,
         )
 

@@ -62,6 +62,7 @@ def _count(state: State, row: RecipientRow, one: int) -> None:
 
 def _take_back(state: State, record: TrapRecord, now: int) -> None:
     """Of what nobody has said, nothing."""
+    state.long = True  # what a row was kept for may be gone
     domain = None if record.recipient_key else state.domains.get(record.domain.encode())
     if domain is not None:  # always counts as written
         domain.trap = None

@@ -34,8 +34,8 @@ class LiveLedger:
 
     @staticmethod
     def between(table: Table[Row], start: bytes, stop: bytes | None) -> tuple[()]:
-        """No rows: in a simulation of little more than 24 months none leaves. One that is too old counts for nothing
-        all the same, for whoever looks it up finds a stranger."""
+        """No rows: in a simulation of little more than 24 months none has to leave. One that has ended counts for
+        nothing all the same, for whoever looks it up finds a stranger."""
         return ()
 
     def keep(self, writes: dict[Table[Any], dict[bytes, Any]]) -> None:

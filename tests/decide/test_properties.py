@@ -29,7 +29,9 @@ FEEDBACK = ("bounce", "complaint", "not-spam", "delivered", "opened", "clicked",
 addresses = st.sampled_from(["a@x.com", "b@x.com", "a@y.org"])
 services = st.sampled_from(["shop", "bank"])
 DAY = 86_400_000
-steps = st.sampled_from([0, 0, 0, 1, 500, 20_000, 60_000, 3_600_000, DAY, 9 * DAY, 400 * DAY, 800 * DAY, -5_000])
+steps = st.sampled_from(
+    [0, 0, 0, 1, 500, 20_000, 60_000, 3_600_000, DAY, 9 * DAY, 101 * DAY, 400 * DAY, 800 * DAY, -5_000]
+)
 
 SHARED = MxFinding("yes", "mx", World.start // 1000, 300, ("mx1.hoster.example", "mx2.hoster.example"))
 MOVED = MxFinding("yes", "mx", World.start // 1000, 300, ("mx.other.example",))
