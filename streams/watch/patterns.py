@@ -98,6 +98,8 @@ def reputation_block(sight: Sight, watch: Document) -> Symptom | None:
 
 
 def _share(pattern: str, measured: Measured, sight: Sight, limit: ShareLimit, cold: Cold) -> Symptom | None:
+    if all(measured.bad(counts) < limit.bad for counts in (*sight.spans, sight.whole) if counts is not None):
+        return None  # of most windows: what is usual need not be known
     usual = sight.usual.share(measured.bad, measured.of, cold)
     least = max(limit.share, limit.times * usual)
     # longer times count as long as it goes on

@@ -5,7 +5,7 @@ from sidestep.streams.watch.patterns import Sight
 from sidestep.streams.watch.state import WatchState, story_key
 from sidestep.streams.watch.tables import StoryRow
 from sidestep.streams.watch.thresholds import Windows
-from sidestep.streams.watch.usual import KnownSource, Usual
+from sidestep.streams.watch.usual import Usual
 
 FORGOTTEN, SMALL_FORGOTTEN = 400 * 86_400, 7 * 86_400
 """Seconds of silence after which a story ends, and one of fewer than SMALL intents."""
@@ -40,26 +40,21 @@ def within(row: StoryRow, start: int, seconds: int) -> Counts:
     return counts
 
 
+def lately(row: StoryRow, start: int, windows: Windows) -> tuple[Counts, Counts]:
+    """The short and the long time that sources, campaigns and providers are looked at for."""
+    return within(row, start, windows.short), within(row, start, windows.source_long)
+
+
 def sight_of(
-    row: StoryRow, start: int, usual: Usual, windows: Windows, source: str, campaign: str, reported: bool
+    told: StoryRow, spans: tuple[Counts, ...], start: int, usual: Usual, windows: Windows, reported: bool
 ) -> Sight:
-    """A source or a campaign, at the end of a window that it was in."""
-    spans = (within(row, start, windows.short), within(row, start, windows.source_long))
-    whole = row.story if is_new(row, start, windows) else None
-    return Sight(spans, usual, reported, source, campaign, whole=whole)
+    """A source or a campaign, at the end of a window that it was in; `spans`: see `lately`."""
+    return Sight(spans, usual, reported, whole=told.story if is_new(told, start, windows) else None)
 
 
 def is_new(row: StoryRow, start: int, windows: Windows) -> bool:
     """Whether a source or campaign has not been there for long enough to say what it is like."""
     return row.asked_for < windows.new or start - row.first_seen < windows.long
-
-
-def part_of(row: StoryRow, start: int, windows: Windows) -> KnownSource:
-    """A source as a part of its service. What it holds now is not what it was like before."""
-    lately, before = within(row, start, windows.source_long), Counts()
-    before.add(row.story)
-    before.take(lately)
-    return KnownSource(lately, before)
 
 
 def hears_of_deliveries(row: StoryRow) -> bool:

@@ -1,18 +1,20 @@
 """Strangers: a form or another source from which far more first messages come than ever, as robots fill it in. Pure."""
 
 from sidestep.streams.watch.baselines import FADES, HOUR, WEEK
-from sidestep.streams.watch.stories import within
+from sidestep.streams.watch.counts import Counts
 from sidestep.streams.watch.symptom import Symptom, score_of
 from sidestep.streams.watch.tables import StoryRow
-from sidestep.streams.watch.thresholds import UnknownLimit, Windows
+from sidestep.streams.watch.thresholds import UnknownLimit
 
 DAY = 86_400
 
 
-def strangers(row: StoryRow, start: int, name: str, limit: UnknownLimit, windows: Windows) -> Symptom | None:
-    """Look at a source at the end of a window, and take in what it held. A young one has nothing but strangers."""
+def strangers(row: StoryRow, start: int, name: str, short: Counts, limit: UnknownLimit) -> Symptom | None:
+    """Look at a source at the end of a window, and take in what it held in the `short` time.
+
+    A young one has nothing but strangers.
+    """
     _advance(row, start // HOUR)
-    short = within(row, start, windows.short)
     row.strangers = max(row.strangers, short.never_mailed)
     least = max(limit.strangers, limit.strangers_times * row.strangers_before)
     if start - row.first_seen < limit.strangers_days * DAY or short.never_mailed < least:

@@ -24,7 +24,7 @@ from sidestep.streams.watch.stories import (
     SOURCE,
     hears_of_deliveries,
     is_new,
-    part_of,
+    lately,
     sight_of,
     stories_of,
     tell,
@@ -33,7 +33,7 @@ from sidestep.streams.watch.stories import (
 from sidestep.streams.watch.strangers import strangers
 from sidestep.streams.watch.symptom import Symptom
 from sidestep.streams.watch.tables import BaselineRow, StoryRow, WindowRow
-from sidestep.streams.watch.thresholds import Thresholds, Windows
+from sidestep.streams.watch.thresholds import Document, Thresholds
 from sidestep.streams.watch.unusual import unusual
 from sidestep.streams.watch.usual import KnownSource, Usual
 
@@ -81,31 +81,38 @@ def _of_service(state: WatchState, window: EndedWindow, rules: Thresholds) -> It
     for _ in advance(baseline, start, limits.cold):  # once an hour
         yield from engagement_collapses(state, service, start, limits.engagement_collapse)
     short, long = (within(story, start, span) for span in (limits.windows.short, limits.windows.long))
-    usual = usual_volume(baseline, start, limits.cold)
     if row.late <= limits.windows.late * row.counts.intents:
-        yield volume_spike(news(baseline, short), usual, limits.volume_spike)
-        yield unusual(state, service, row, short, usual, limits)
+        yield from _by_volume(state, window, short, limits)
     reported = hears_of_deliveries(story)
     sources = stories_of(state, service, start, SOURCE, row.sources, limits.windows)
-    known = {name: _known(told, start, limits.windows) for name, told in sources}
+    spans = {name: lately(told, start, limits.windows) for name, told in sources}
+    old = [(name, told) for name, told in sources if not is_new(told, start, limits.windows)]
+    known = {name: KnownSource(spans[name][-1], told.story) for name, told in old}
     for name, told in sources:
-        usually = Usual(baseline.taught, known[name])
-        yield from by_shares(sight_of(told, start, usually, limits.windows, name, "", reported), limits)
-        yield strangers(told, start, name, limits.unknown_burst, limits.windows)
-    usually = Usual(baseline.taught, tuple(part for parts in known.values() for part in parts))
+        usually = Usual(baseline.taught, (known[name],) if name in known else ())
+        sight = sight_of(told, spans[name], start, usually, limits.windows, reported)
+        yield from by_shares(sight._replace(source=name), limits)
+        yield strangers(told, start, name, spans[name][0], limits.unknown_burst)
+    usually = Usual(baseline.taught, tuple(known.values()))
     for name, told in stories_of(state, service, start, CAMPAIGN, row.campaigns, limits.windows):
-        yield from by_shares(sight_of(told, start, usually, limits.windows, "", name, reported), limits)
+        sight = sight_of(told, lately(told, start, limits.windows), start, usually, limits.windows, reported)
+        yield from by_shares(sight._replace(campaign=name), limits)
     whole = [*by_shares(Sight((short, long), usually, reported), limits), *over_volume(story.story, rules.budgets)]
     whole += over_lately(last_day(baseline, row.counts), rules.budgets)
-    span = limits.windows.source_long
-    parts = [(name, within(told, start, span)) for name, told in sources]
     for one in whole:
-        yield one._replace(blamed=_blamed(one, parts, within(story, start, span)))
+        of_all = within(story, start, limits.windows.source_long)
+        yield one._replace(blamed=_blamed(one, [(name, held[-1]) for name, held in spans.items()], of_all))
 
 
-def _known(told: StoryRow, start: int, windows: Windows) -> tuple[KnownSource, ...]:
-    """What a source is like; nothing where it is new."""
-    return () if is_new(told, start, windows) else (part_of(told, start, windows),)
+def _by_volume(state: WatchState, window: EndedWindow, short: Counts, limits: Document) -> Iterator[Symptom | None]:
+    """Of few intents neither is suspected: how many are usual need not be known."""
+    start, service, row, _, baseline = window
+    volume = news(baseline, short)
+    if volume < limits.volume_spike.intents and row.counts.intents < limits.unusual.intents:
+        return
+    usual = usual_volume(baseline, start, limits.cold)
+    yield volume_spike(volume, usual, limits.volume_spike)
+    yield unusual(state, service, row, short, usual, limits)
 
 
 def _blamed(symptom: Symptom, sources: list[tuple[str, Counts]], whole: Counts) -> str:
@@ -127,5 +134,4 @@ def _of_all(state: WatchState, window: EndedWindow, rules: Thresholds) -> Iterat
     yield from stray_reports(row.stray, limits.stray_reports)
     yield from forged_records(row.refused, row.counts.intents, limits.forged_records)
     for name, told in stories_of(state, ALL, start, PROVIDER, row.providers, limits.windows):
-        spans = tuple(within(told, start, span) for span in (limits.windows.short, limits.windows.source_long))
-        yield reputation_block(Sight(spans, Usual(Counts()), provider=name), limits)
+        yield reputation_block(Sight(lately(told, start, limits.windows), Usual(Counts()), provider=name), limits)

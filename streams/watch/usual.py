@@ -12,10 +12,18 @@ Count = Callable[[Counts], int]
 
 
 class KnownSource(NamedTuple):
-    """A source that is not new: what it held lately, and its story before that."""
+    """A source that is not new: what it held lately, and its story, which has that, too."""
 
     lately: Counts
-    before: Counts
+    story: Counts
+
+    @property
+    def before(self) -> Counts:
+        """What it was like until then. Worked out when asked for: of few windows anything is suspected."""
+        counts = Counts()
+        counts.add(self.story)
+        counts.take(self.lately)
+        return counts
 
 
 class Usual(NamedTuple):
@@ -29,7 +37,8 @@ class Usual(NamedTuple):
     def share(self, bad: Count, of: Count, cold: Cold) -> float:
         """The usual share of bad ones; UNKNOWN where nobody knows."""
         taught = usual_share(bad(self.taught), of(self.taught), cold)
-        shares = [(of(part.lately), usual_share(bad(part.before), of(part.before), cold)) for part in self.parts]
+        befores = [(part.lately, part.before) for part in self.parts]
+        shares = [(of(lately), usual_share(bad(before), of(before), cold)) for lately, before in befores]
         messages = sum(weight for weight, _ in shares)
         if not messages or max(share for _, share in shares) < 0:
             return taught

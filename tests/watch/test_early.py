@@ -109,8 +109,8 @@ def test_a_mailing_to_a_list_that_has_always_been_like_this_is_no_news() -> None
 def test_what_is_usual_is_what_its_sources_have_always_been_like() -> None:
     """By how much of it each holds; a source is never held to be better than its service."""
     taught = Counts(approved=10_000, unknown=100)
-    old = KnownSource(Counts(approved=75), Counts(approved=4_000, unknown=800))
-    new = KnownSource(Counts(approved=25), Counts(approved=10))
+    old = KnownSource(Counts(approved=75), Counts(approved=4_075, unknown=800))
+    new = KnownSource(Counts(approved=25), Counts(approved=35))
     bad, of = UNKNOWN_BURST.bad, UNKNOWN_BURST.of
     assert 0.01 == Usual(taught).share(bad, of, COLD)
     assert 0.2 == Usual(taught, (old,)).share(bad, of, COLD)
