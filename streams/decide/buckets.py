@@ -5,14 +5,17 @@ Pure: they change only the rows that they are given.
 from typing import NamedTuple, Protocol
 
 from sidestep.schemas import IntentEvidence
-from sidestep.streams.decide.commons import Row, kept_back, slots
+from sidestep.streams.decide.commons import Row, crowd_went, drawn, is_beyond, kept_back, slots
 from sidestep.streams.decide.policy import Policy
 from sidestep.streams.decide.rules.case import Finding
 from sidestep.streams.decide.rules.expiring import will_expire
-from sidestep.streams.decide.rules.reasons import finding
+from sidestep.streams.decide.rules.reasons import REASON, finding
 from sidestep.streams.decide.slow_down import RULE, SlowRate
-from sidestep.streams.decide.tables import ProvedFirst
+from sidestep.streams.decide.tables import DomainRow
 from sidestep.streams.gcra import Rate, advance, earliest, furthest
+
+CROWDED = "reason_crowded"
+"""The sentence of a shared limit that can promise no slot."""
 
 
 class Passing(NamedTuple):
@@ -21,19 +24,27 @@ class Passing(NamedTuple):
     evidence: IntentEvidence
     policy: Policy
     now_us: int
+    known: bool = False
+    """Its service is (known.py)."""
 
     def kept_back(self, row: Row, rate: Rate) -> int:
         """As in commons.py."""
-        return kept_back(row, self.evidence, rate, self.now_us // 1_000_000)
+        return kept_back(row, self.evidence, self.known, rate, self.now_us // 1_000_000)
+
+    def take(self, row: Row, rate: Rate) -> None:
+        """The intent goes out, and is counted in the row of a limit."""
+        if type(row) is DomainRow and row.known is not None and not (self.known or self.evidence.proved):
+            crowd_went(row.known, rate, self.now_us)
+        row.tat_us = advance(rate, row.tat_us, self.now_us)
 
     def will_expire(self, retry_us: int) -> bool:
         """Whether the intent is not sent at all if it has to wait so long."""
         return bool(self.evidence.expires_at) and will_expire(retry_us, self.evidence, self.policy)
 
-    def full(self, rule: str, said: dict[str, str], retry_us: int) -> Finding:
+    def full(self, rule: str, said: dict[str, str], retry_us: int, form: str = REASON) -> Finding:
         """The finding of a bucket that has no room. `said`: values for its sentence."""
         said["seconds"] = f"{(retry_us - self.now_us) / 1e6:.1f}"
-        return finding(self.policy, self.evidence, rule, said, retry_us=retry_us)
+        return finding(self.policy, self.evidence, rule, said, form, retry_us)
 
 
 class BucketLevel(NamedTuple):
@@ -48,7 +59,7 @@ class BucketLevel(NamedTuple):
     free_us: int
     """When the next message may go; not after the intent's time: at once."""
     kept: int = 0
-    """Of `most`, for those who prove which service they are."""
+    """Of `most`, for those who come first (commons.py)."""
 
 
 class Bucket(Protocol):
@@ -79,8 +90,7 @@ class RateBucket:
         if earliest(self._rate, self._row.tat_us) + kept <= now_us:
             return None
         said = {"rate": self._rate.text, "provider": self._provider}
-        found = slots(self._row, self._passing.evidence)
-        return self._passing.full(self._rule, said, promise(self._rate, self._row, found, kept, self._passing))
+        return self._passing.full(self._rule, said, *_promise(self._rate, self._row, kept, self._passing))
 
     def level(self) -> BucketLevel:
         """How full it is."""
@@ -91,7 +101,7 @@ class RateBucket:
 
     def take(self) -> None:
         """A message goes out."""
-        self._row.tat_us = advance(self._rate, self._row.tat_us, self._passing.now_us)
+        self._passing.take(self._row, self._rate)
 
 
 class SlowBucket:
@@ -109,11 +119,11 @@ class SlowBucket:
         kept = self._passing.kept_back(self._row, self._rate)
         if earliest(self._rate, self._row.tat_us) + kept <= now_us:
             return None
-        return self._passing.full(RULE, self._slow.said(now_us), self._promise(kept))
+        return self._passing.full(RULE, self._slow.said(now_us), *self._promise(kept))
 
     def take(self) -> None:
         """A message goes out."""
-        self._row.tat_us = advance(self._rate, self._row.tat_us, self._passing.now_us)
+        self._passing.take(self._row, self._rate)
 
     def level(self) -> BucketLevel:
         """How full it is."""
@@ -121,17 +131,20 @@ class SlowBucket:
         about = f"{said['limit']} until {said['until']}, as {said['answered']}"
         return _level(RULE, about, self._rate, self._row, self._passing)
 
-    def _promise(self, kept: int) -> int:
+    def _promise(self, kept: int) -> tuple[int, str]:
         """As below; the distance to the next slot is that of the slot's time, when the limit may have climbed."""
-        row, slow, now_us = self._row, self._slow, self._passing.now_us
-        row.tat_us = min(row.tat_us, furthest(self._rate, now_us))
-        found = slots(row, self._passing.evidence)
+        row, slow, passing = self._row, self._slow, self._passing
+        row.tat_us = min(row.tat_us, furthest(self._rate, passing.now_us))
+        found = slots(row, passing.evidence, passing.known)
         promised = found.slot_us if found.slot_interval_us == slow.mark else 0
-        slot = max(earliest(self._rate, row.tat_us) + kept, promised, now_us)
-        if not self._passing.will_expire(slot):
+        free = max(earliest(self._rate, row.tat_us) + kept, passing.now_us)
+        slot = max(free, promised)
+        if is_beyond(row, found, slot - free, self._rate):
+            return _milliseconds(drawn(passing.evidence, free, self._rate)), CROWDED
+        if not passing.will_expire(slot):
             apart = slow.rate(slot).interval_us + max(0, kept - self._rate.tolerance_us)
             found.slot_us, found.slot_interval_us = slot + apart, slow.mark
-        return _milliseconds(slot)
+        return _milliseconds(slot), REASON
 
 
 def _level(rule: str, about: str, rate: Rate, row: Row, passing: Passing) -> BucketLevel:
@@ -143,19 +156,23 @@ def _level(rule: str, about: str, rate: Rate, row: Row, passing: Passing) -> Buc
     return BucketLevel(rule, about, used, rate.tolerance_us // interval + 1, free_us, -(-kept // interval))
 
 
-def promise(rate: Rate, row: Row, found: Row | ProvedFirst, kept: int, passing: Passing) -> int:
-    """The next slot that has not been promised to another deferred intent, rounded up to whole milliseconds. `found`:
-    where that stands; `kept`: of the limit's tolerance, for others. What will not be sent is promised nothing."""
-    now_us = passing.now_us
+def _promise(rate: Rate, row: Row, kept: int, passing: Passing) -> tuple[int, str]:
+    """The next slot that has not been promised to another deferred intent, rounded up to whole milliseconds, and the
+    form of the sentence; of the crowd beyond its horizon the time to come again. `kept`: of the limit's tolerance, for
+    others. What will not be sent is promised nothing."""
     # what a slower limit has left behind, before the policy changed, must not hold mail back for days
-    row.tat_us = min(row.tat_us, furthest(rate, now_us))
+    row.tat_us = min(row.tat_us, furthest(rate, passing.now_us))
+    found = slots(row, passing.evidence, passing.known)
     promised = found.slot_us if found.slot_interval_us == rate.interval_us else 0
-    slot = max(earliest(rate, row.tat_us) + kept, promised, now_us)
+    free = max(earliest(rate, row.tat_us) + kept, passing.now_us)
+    slot = max(free, promised)
+    if is_beyond(row, found, slot - free, rate):
+        return _milliseconds(drawn(passing.evidence, free, rate)), CROWDED
     if not passing.will_expire(slot):
         # whom more is kept from than there is of bursts goes at every other interval
         apart = rate.interval_us + max(0, kept - rate.tolerance_us)
         found.slot_us, found.slot_interval_us = slot + apart, rate.interval_us
-    return _milliseconds(slot)
+    return _milliseconds(slot), REASON
 
 
 def _milliseconds(slot_us: int) -> int:

@@ -20,7 +20,7 @@ NO_PACE = Pace()
 
 def by_provider(passing: Passing, state: State, service: ServiceRow) -> list[Bucket]:
     """Buckets that an intent has to pass. `service`: the row of its service at its domain."""
-    evidence, policy, _ = passing
+    evidence, policy = passing.evidence, passing.policy
     provider = evidence.mx.provider if evidence.mx is not None else ""
     own = evidence.domain in policy.domain_limits.named
     pace = state.controls.paces.get(provider, NO_PACE)
@@ -34,7 +34,7 @@ def by_provider(passing: Passing, state: State, service: ServiceRow) -> list[Buc
 
 
 def _of_provider(passing: Passing, state: State, provider: str, pace: Pace, own: bool) -> Bucket | None:
-    _, policy, now_us = passing
+    policy, now_us = passing.policy, passing.now_us
     rate = None
     if not own and policy.rules["mx-provider-limit"].mode != "off":
         rate = policy.provider_limits.share(provider, state.controls.partitions, pace.share)
@@ -48,7 +48,7 @@ def _of_provider(passing: Passing, state: State, provider: str, pace: Pace, own:
 
 
 def _of_service(passing: Passing, state: State, provider: str, pace: Pace) -> Bucket | None:
-    evidence, policy, _ = passing
+    evidence, policy = passing.evidence, passing.policy
     service, limits = evidence.service, policy.service_provider_limits
     if not limits.named or policy.rules["service-provider-limit"].mode == "off":
         return None
@@ -61,7 +61,7 @@ def _of_service(passing: Passing, state: State, provider: str, pace: Pace) -> Bu
 
 
 def _warm_up(passing: Passing, state: State, provider: str, service: ServiceRow) -> Bucket | None:
-    evidence, policy, _ = passing
+    evidence, policy = passing.evidence, passing.policy
     ramp = policy.ramp
     if not ramp.services or policy.rules["warm-up"].mode == "off" or not _named(evidence, ramp.services):
         return None

@@ -9,7 +9,7 @@ from sidestep.streams.decide.hosts import mailbox_gone, person_seen
 from sidestep.streams.decide.hygiene import never_was
 from sidestep.streams.decide.outcomes import take_lesson, whose
 from sidestep.streams.decide.slow_down import answered
-from sidestep.streams.decide.sources import brought_by, came_back, sender
+from sidestep.streams.decide.sources import brought_by, came_back, came_back_badly, sender
 from sidestep.streams.decide.state import State
 from sidestep.streams.decide.tables import COUNTED, DomainRow, IdRow, ServiceRow
 from sidestep.streams.decide.ties import STAND, is_consent, is_ours, recurrence, set_aside
@@ -69,7 +69,7 @@ def _bounce(state: State, feedback: FeedbackEvidence, when: int, now: int) -> No
         row = state.recipient(feedback.recipient_key, now)
         mailbox_gone(state, feedback, row, when, now)
         life.bounced(row, when)
-        for story in came_back(state, row):
+        for story in came_back_badly(state, row):
             story.hard_bounces += 1
         if never_was(row):
             for source in brought_by(state, row):
@@ -83,7 +83,7 @@ def _complaint(state: State, feedback: FeedbackEvidence, when: int, now: int) ->
     row = state.recipient(feedback.recipient_key, now)
     person_seen(state, feedback, row, when, now)
     life.complained(row, when)
-    for story in came_back(state, row):
+    for story in came_back_badly(state, row):
         story.complaints += 1
     for counted in _rows(state, feedback, now):
         counted.complaints += 1
@@ -95,7 +95,7 @@ def _take_back(state: State, feedback: FeedbackEvidence, now: int) -> None:
         row.complained_at = 0
         state.long = True  # what it was kept for may be gone
         state.written_recipients[feedback.recipient_key] = row
-        for counted in (*_rows(state, feedback, now), *came_back(state, row)):
+        for counted in (*_rows(state, feedback, now), *came_back_badly(state, row)):
             counted.complaints = max(0, counted.complaints - 1)
 
 

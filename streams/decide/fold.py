@@ -33,6 +33,7 @@ from sidestep.streams.decide.holds import hold_of
 from sidestep.streams.decide.hosts import domain_came, host_row, message_sent, silence
 from sidestep.streams.decide.hygiene import offered
 from sidestep.streams.decide.keys import source_key
+from sidestep.streams.decide.known import is_known
 from sidestep.streams.decide.limits import limit
 from sidestep.streams.decide.marks import take_marks_back
 from sidestep.streams.decide.model import read_snapshot
@@ -173,7 +174,7 @@ def _judge(
         stop = meter(state, evidence, stories, recipient, policy, now)
     if stop is None:
         service = state.service(pair.service_key, now, evidence.service)
-        stop = limit(state, evidence, pair, domain, service, policy, now_ms * 1000)
+        stop = limit(state, evidence, pair, domain, service, policy, now_ms * 1000, is_known(stories.service))
         if stop is None:
             _count_send(state, evidence, policy, hosts, recipient, service, stories, now)
     if stop is not None:

@@ -9,7 +9,8 @@ from sidestep.schemas import IntentEvidence
 from sidestep.streams.decide.buckets import Bucket, BucketLevel, Passing, RateBucket, SlowBucket
 from sidestep.streams.decide.by_provider import by_provider
 from sidestep.streams.decide.claims import history_name
-from sidestep.streams.decide.commons import kept_back
+from sidestep.streams.decide.commons import crowd_went, kept_back
+from sidestep.streams.decide.known import is_known
 from sidestep.streams.decide.policy import Policy
 from sidestep.streams.decide.rules.case import Finding
 from sidestep.streams.decide.slow_down import slow_rate
@@ -25,26 +26,29 @@ def limit(
     service: ServiceRow,
     policy: Policy,
     now_us: int,
+    known: bool,
 ) -> Finding | None:
-    """All limits must let it through; only then does it count against them."""
+    """All limits must let it through; only then does it count against them. `known`: its service is."""
     if domain.slowed is not None or state.controls.by_provider:
-        return _pass(_buckets(Passing(evidence, policy, now_us), state, pair, domain, service))
+        return _pass(_buckets(Passing(evidence, policy, now_us, known), state, pair, domain, service))
     # what follows is the same for the two of them, without a bucket made for each intent, and with earliest() and
     # advance() written out
     by_domain, by_service = pair.domain_rate, pair.service_rate
     domain_tat, service_tat = domain.tat_us, service.tat_us
     if by_domain is not None:
         kept = 0
-        if evidence.proved or domain.proved is not None:
-            kept = kept_back(domain, evidence, by_domain, now_us // 1_000_000)
+        if known or evidence.proved or domain.known is not None or domain.proved is not None:
+            kept = kept_back(domain, evidence, known, by_domain, now_us // 1_000_000)
         if domain_tat - by_domain.tolerance_us + kept > now_us:
-            return RateBucket(Passing(evidence, policy, now_us), "domain-limit", by_domain, domain).stop()
+            return RateBucket(Passing(evidence, policy, now_us, known), "domain-limit", by_domain, domain).stop()
     if by_service is not None:
         if service_tat - by_service.tolerance_us > now_us:
             return RateBucket(Passing(evidence, policy, now_us), "service-limit", by_service, service).stop()
         service.tat_us = (service_tat if service_tat > now_us else now_us) + by_service.interval_us
     if by_domain is not None:
         domain.tat_us = (domain_tat if domain_tat > now_us else now_us) + by_domain.interval_us
+        if not known and domain.known is not None and not evidence.proved:
+            crowd_went(domain.known, by_domain, now_us)
     return None
 
 
@@ -56,7 +60,8 @@ def levels(state: State, evidence: IntentEvidence, policy: Policy) -> list[Bucke
     pair = state.controls.service_at(name, evidence.domain, evidence.service)
     domain = state.domain(pair.domain_key, now) if pair.domain_key else DomainRow()
     service = state.service(pair.service_key, now, evidence.service)
-    return [each.level() for each in _buckets(Passing(evidence, policy, now_us), state, pair, domain, service)]
+    passing = Passing(evidence, policy, now_us, is_known(state.stories(name, evidence, now).service))
+    return [each.level() for each in _buckets(passing, state, pair, domain, service)]
 
 
 def _pass(buckets: list[Bucket]) -> Finding | None:
@@ -73,7 +78,7 @@ def _buckets(
 ) -> list[Bucket]:
     """All that the intent has to pass, in the order in which they are asked."""
     found: list[Bucket] = []
-    evidence, policy, now_us = passing
+    evidence, policy, now_us = passing.evidence, passing.policy, passing.now_us
     slow = slow_rate(domain, pair.domain_rate, evidence.domain, policy, now_us // 1_000_000)
     if slow is not None:
         found.append(SlowBucket(passing, slow, domain))

@@ -14,6 +14,7 @@ from sidestep.streams.decide.claims import told_name
 from sidestep.streams.decide.holds import source_hold
 from sidestep.streams.decide.hygiene import brought_keys
 from sidestep.streams.decide.keys import campaign_key, service_key, source_key
+from sidestep.streams.decide.known import count_day
 from sidestep.streams.decide.policy import DAY, Policy, RulePolicy
 from sidestep.streams.decide.rules.case import Finding, moment, span
 from sidestep.streams.decide.rules.held import after_hold
@@ -45,6 +46,8 @@ def meter(
 
 def sent(stories: Stories, now: int) -> None:
     """A message goes out."""
+    if stories.service.last_sent != now:
+        count_day(stories.service, now)
     for row in stories.rows:
         if row.last_sent != now:
             row.last_sent = now
@@ -73,6 +76,14 @@ def came_back(state: State, recipient: RecipientRow) -> Iterator[SourceRow]:
         row = state.known_source(key)
         if row is not None:
             yield row
+
+
+def came_back_badly(state: State, recipient: RecipientRow) -> Iterator[SourceRow]:
+    """Likewise, what counts against somebody: in the story of all that the service sends, too."""
+    yield from came_back(state, recipient)
+    service = state.known_source(service_key(recipient.last_service))
+    if service is not None:
+        yield service
 
 
 def sender(state: State, recipient: RecipientRow, feedback: FeedbackEvidence) -> SourceRow | None:

@@ -69,14 +69,16 @@ class WarmUp(Struct, array_like=True, gc=False):
     """The next time that was not promised to a deferred intent."""
 
 
-class ProvedFirst(Struct, array_like=True, gc=False):
-    """Of a limit that services share: those who prove which service they are. See commons.py."""
+class ComesFirst(Struct, array_like=True, gc=False):
+    """Of a limit that services share: those who come before others. See commons.py."""
 
     at: int
     """When one of them was there last, to the minute."""
     slot_us: int = 0
     """The next free retry slot promised to one of them, and under which limit."""
     slot_interval_us: int = 0
+    others_us: int = 0
+    """From then on a message of the others goes whatever these need: they are not to wait for ever."""
 
 
 class DomainRow(Struct, array_like=True, gc=False):
@@ -131,7 +133,10 @@ class DomainRow(Struct, array_like=True, gc=False):
     """Of a host of mail: domains that have come to its servers, …"""
     slips: int = 0
     """… and those of them that are close to a large provider's name."""
-    proved: ProvedFirst | None = None
+    proved: ComesFirst | None = None
+    """Those who prove which service they are, …"""
+    known: ComesFirst | None = None
+    """… and services that are known (known.py)."""
 
     @property
     def touched(self) -> int:
@@ -299,7 +304,9 @@ class SourceRow(Struct, array_like=True, gc=False):
     traps: int = 0
     """Of the addresses, those that were reported to be traps."""
     proved_at: int = 0
-    """Of all that a service sends: when it was proved first; 0: never (claims.py)."""
+    """Of all that a service sends: when it was proved first; 0: never (claims.py). Likewise:"""
+    days: int = 0
+    """Days on which it has sent, as far as it takes to be known (known.py)."""
 
     @property
     def touched(self) -> int:

@@ -43,8 +43,7 @@ class Today:
             "part": self._cap if self._parts > 1 else "",
         }
         form = "reason_part" if self._parts > 1 else "reason"
-        evidence, policy, _ = self._passing
-        return finding(policy, evidence, RULE, said, form, self._promise(row))
+        return finding(self._passing.policy, self._passing.evidence, RULE, said, form, self._promise(row))
 
     def level(self) -> BucketLevel:
         """How much of the day's cap has gone out."""

@@ -107,7 +107,7 @@ def full(level: BucketLevel, now: int = 0) -> str:
         return f"{level.limit}: no bounds any more"
     wait = level.free_us / 1e6 - now if now else 0
     free = f", room again in {wait:.1f} s" if wait > 0 else ", room at once"
-    kept = f", {level.kept} kept for who proves its name" if level.kept else ""
+    kept = f", {level.kept} kept for who comes first" if level.kept else ""
     return f"{level.limit}: {level.used:,} of {level.most:,} taken{kept}{free if now else ''}"
 
 

@@ -47,7 +47,7 @@ CHANGES = {
         "    if (count := case.recipient.hard_bounces) < 2:\n        return None\n",
     ),
     # and the row of a domain has a field more
-    "tables.py": ("proved: ProvedFirst | None = None\n\n", "proved: ProvedFirst | None = None\n    more: int = 7\n\n"),
+    "tables.py": ("known: ComesFirst | None = None\n", "known: ComesFirst | None = None\n    more: int = 7\n"),
 }
 
 

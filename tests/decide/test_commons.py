@@ -48,14 +48,14 @@ def _waits(world: World, verdict: Verdict) -> float:
 
 @pytest.mark.parametrize(("kind", "fields"), WHERE)
 def test_made_up_services_make_nobody_wait(new_world: type[World], kind: str, fields: dict[str, Any]) -> None:
-    """A thousand of them use up what they get, and are promised slots for a quarter of an hour. The service's message
+    """A thousand of them use up what they get, and are promised slots up to the horizon. The service's message
     stood behind them all, until what is proved came first."""
     world = _world(new_world, kind)
     assert 1 == _sent(_own(world, "before", **fields))
     world.wait(60_000)
     crowd = _crowd(world, **fields)
     assert 20 == _sent(crowd), "half of the burst, and the message for which there is room at any time"
-    assert _waits(world, crowd[-1]) > 900
+    assert _waits(world, crowd[900]) > 850
     assert 20 == _sent(_own(world, "own", 20, **fields)), "the other half"
     assert _waits(world, _own(world, "one-more", **fields)[0]) <= 1
 
@@ -111,7 +111,7 @@ def test_a_domain_that_was_slowed_down_keeps_room_as_well(new_world: type[World]
     world.wait(60_000)
     crowd = _crowd(world)
     assert "slow-down" == crowd[-1].rules[0].id
-    assert _waits(world, crowd[-1]) > 900
+    assert _waits(world, crowd[-1]) > 400
     (own,) = _own(world, "own")
     assert own.action == "send" or _waits(world, own) <= 3
     world.wait(3000)
