@@ -13,6 +13,7 @@ from sidestep.schemas.evidence import Control
 from sidestep.streams.watch.baselines import learn, news
 from sidestep.streams.watch.erasure import erase
 from sidestep.streams.watch.features import features_of, window_features
+from sidestep.streams.watch.forgotten import forget
 from sidestep.streams.watch.incidents import SeenWindow, Told, anomaly_of, follow, open_of, over, taints
 from sidestep.streams.watch.models import doubt_model, model_news, teach_model
 from sidestep.streams.watch.pace import pace
@@ -20,7 +21,7 @@ from sidestep.streams.watch.pace_rules import load_pace_rules
 from sidestep.streams.watch.reactions import react, take_policy
 from sidestep.streams.watch.readers import PATTERN, count_readers, readers_in
 from sidestep.streams.watch.state import WatchState, window_key, window_of
-from sidestep.streams.watch.stories import forget, hears_of_deliveries, within
+from sidestep.streams.watch.stories import hears_of_deliveries, within
 from sidestep.streams.watch.suspect import EndedWindow, ended, suspected
 from sidestep.streams.watch.tables import WindowRow
 from sidestep.streams.watch.thresholds import Thresholds

@@ -7,9 +7,6 @@ from sidestep.streams.watch.tables import StoryRow
 from sidestep.streams.watch.thresholds import Windows
 from sidestep.streams.watch.usual import Usual
 
-FORGOTTEN, SMALL_FORGOTTEN = 400 * 86_400, 7 * 86_400
-"""Seconds of silence after which a story ends, and one of fewer than SMALL intents."""
-SMALL = 100
 FEW = 2
 """Fewer intents in a window begin no story, unless something bad comes back: whoever makes up a source for each intent
 would fill the ledger."""
@@ -61,17 +58,6 @@ def hears_of_deliveries(row: StoryRow) -> bool:
     """Whether a service is told what was delivered, at least of most."""
     story = row.story
     return 2 * story.answered >= story.approved and story.delivered > 0
-
-
-def forget(state: WatchState, second: int) -> None:
-    """End the stories of whom nothing has been heard for long."""
-    rows = state.stories.by_key.items()
-    for key in [key for key, row in rows if row.last_seen < second - _kept(row)]:
-        state.stories.drop(key)
-
-
-def _kept(row: StoryRow) -> int:
-    return FORGOTTEN if row.asked_for >= SMALL else SMALL_FORGOTTEN
 
 
 def _worth_it(counts: Counts) -> bool:

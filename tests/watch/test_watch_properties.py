@@ -50,6 +50,9 @@ fields = st.fixed_dictionaries(
 Entry = tuple[int, dict[str, Any]]
 entries: st.SearchStrategy[Entry] = st.tuples(steps, fields)
 logs = st.lists(entries, max_size=40)
+silences = st.sampled_from([0, 0, 0, 0, 9, 43, 401]).map(lambda days: days * 86_400)
+long_logs = st.lists(st.tuples(silences, entries).map(lambda it: (it[0] + it[1][0], it[1][1])), max_size=40)
+"""In which services are silent until they are forgotten."""
 
 
 def _log(made_up: list[Entry]) -> list[Tally]:
@@ -72,7 +75,7 @@ def _watched(log: list[Tally], cuts: list[int]) -> Scene:
     return scene
 
 
-@given(logs, st.lists(st.integers(0, 41), max_size=6))
+@given(st.one_of(logs, long_logs), st.lists(st.integers(0, 41), max_size=6))
 @settings(max_examples=150)
 def test_batches_make_no_difference(made_up: list[Entry], cuts: list[int]) -> None:
     """The same records, octet by octet and in the same places, and the same ledger: one by one, at once, or anyhow."""
