@@ -17,6 +17,7 @@ from sidestep.streams.observe.disk import read_disk
 from sidestep.streams.observe.report import Report
 from sidestep.streams.partition_note import PartitionNote, grown, is_draining
 from sidestep.streams.roles import load_role
+from sidestep.streams.roles.budgeted import records_held
 from sidestep.streams.roles.role import Context, Role
 from sidestep.streams.roles.topics_of import topics_of
 from sidestep.streams.runtime.batch_app import BatchApp
@@ -173,6 +174,7 @@ class Worker:
         keeper = self._keeper(role, app)
         app.on_moved(keeper.moved)
         self._apps.append(app)
+        self.report.metrics.budgets.show(role.name, "records", lambda: records_held(app.held(), self._settings))
         self._faust_folder.mkdir(parents=True, exist_ok=True)
         for work in (keeper.keep_covered(), keeper.follow_lag()):
             self._start_task(work)

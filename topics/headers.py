@@ -34,14 +34,24 @@ def headers_of(record: HasHeaders) -> Sequence[Header]:
     try:
         found: Sequence[Header] | None = _asked(record)
     except (SystemError, UnicodeDecodeError):
-        if (replace := getattr(record, "set_headers", None)) is not None:
-            replace([(_SPOILT, None)])
+        _spoil(record)
         raise UnreadableHeaders("the name of a header is not UTF-8") from None
     if not found:
         return ()
     if found[0][0] == _SPOILT:
         raise UnreadableHeaders("the name of a header is not UTF-8")
     return found
+
+
+def headers_of_each(records: Sequence[HasHeaders]) -> list[Sequence[Header] | None]:
+    """As readable_headers of each, in fewer steps where all can be read; None where there are none, too."""
+    found: list[Sequence[Header] | None] = []
+    try:
+        for record in records:
+            found.append(_asked(record))
+    except (SystemError, UnicodeDecodeError):
+        _spoil(records[len(found)])
+    return found + list(map(readable_headers, records[len(found) :]))
 
 
 def headers_of_all(records: Iterable[HasHeaders]) -> Iterable[Sequence[Header]]:
@@ -56,3 +66,8 @@ def readable_headers(record: HasHeaders) -> Sequence[Header] | None:
         return headers_of(record)
     except UnreadableHeaders:
         return None
+
+
+def _spoil(record: HasHeaders) -> None:
+    if (replace := getattr(record, "set_headers", None)) is not None:
+        replace([(_SPOILT, None)])

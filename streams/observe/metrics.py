@@ -16,6 +16,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Proc
 from prometheus_client.core import Metric
 from prometheus_client.exposition import choose_encoder
 
+from sidestep.streams.observe.budgets import Budgets
 from sidestep.streams.observe.labels import LabelBounds
 from sidestep.streams.observe.loop_silence import LoopSilence
 from sidestep.streams.observe.scrape import ByName, ByPartition, ByRoleAndPartition, Families, Scrape
@@ -83,6 +84,8 @@ class Metrics:
         build.labels(version or "unknown", platform.python_version()).set(1)
         self._scrape = Scrape(lambda source: self._counters[SCRAPE_ERRORS].add({source: 1}))
         self.registry.register(self._scrape)
+        self.budgets = Budgets()
+        self.read("budgets", self.budgets.families)
         ProcessCollector(registry=self.registry)
 
     def _declare_histograms(self) -> None:

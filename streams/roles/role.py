@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
+from sidestep.streams.observe.budgets import SHARED, Held
 from sidestep.streams.observe.report import Report
 from sidestep.streams.partition_note import PartitionNote
 from sidestep.streams.runtime.batch_app import BatchApp
-from sidestep.streams.runtime.batches import Partition
+from sidestep.streams.runtime.batches import MIB, Partition
 from sidestep.streams.runtime.reader import Isolation
 from sidestep.streams.settings import Settings
 
@@ -36,7 +37,10 @@ class Context:
         """RocksDB's cache, one for the ledgers of all roles."""
         from rocksdict import Cache
 
-        return Cache(self.settings.block_cache_mb * 1024 * 1024)
+        cache = Cache(self.settings.block_cache_mb * MIB)
+        bound = self.settings.block_cache_mb * MIB
+        self.report.metrics.budgets.show(SHARED, "block-cache", lambda: Held(cache.get_usage(), bound))
+        return cache
 
 
 class Role(Protocol):

@@ -19,6 +19,7 @@ from sidestep.streams.observe.report import BEAT_SECONDS
 from sidestep.streams.observe.scrape import by_partition
 from sidestep.streams.partition_note import KEY as PARTITIONS
 from sidestep.streams.partition_note import PartitionNote
+from sidestep.streams.roles.budgeted import caches_held, feeds_read, held_by
 from sidestep.streams.roles.follow_quarantine import FollowQuarantine, new_limit
 from sidestep.streams.roles.policy_reload import PolicyReload
 from sidestep.streams.roles.role import Context
@@ -137,6 +138,10 @@ class ScreenRole:
         metrics.read("parked", self._parked_families)
         metrics.read("dns", lambda: dns_families(self._sources.resolver, bounds))
         metrics.read("caches", lambda: cache_families(self._sources.cache_octets()))
+        metrics.budgets.show(self.name, "producers", lambda: held_by(self._publisher))
+        metrics.budgets.show(self.name, "caches", lambda: caches_held(self._sources, self._settings))
+        if (feeds := self._sources.feeds) is not None:
+            metrics.budgets.show(self.name, "feeds", lambda: feeds_read(feeds))
         metrics.read("sources", lambda: source_families(self._sources.status()))
         metrics.read("policy", lambda: policy_families(self._report.health.policy_refused))
         signers = self._signers

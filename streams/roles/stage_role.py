@@ -5,6 +5,7 @@ from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, Generic, TypeVar
 
 from sidestep.streams.errors import LedgerDamaged
+from sidestep.streams.observe.budgets import Budgets, Held
 from sidestep.streams.observe.metrics import Done
 from sidestep.streams.roles.role import Context
 from sidestep.streams.roles.role_snapshots import RoleSnapshots, SnapshotKind
@@ -16,6 +17,8 @@ from sidestep.streams.runtime.quarantine import count_aside
 from sidestep.streams.runtime.reader import Isolation
 from sidestep.streams.runtime.recovery import Progress
 from sidestep.streams.runtime.stage import Judge, Stage
+from sidestep.streams.runtime.store import MEMTABLES
+from sidestep.streams.runtime.transactions import QUEUE_OCTETS
 
 JudgedT = TypeVar("JudgedT")
 
@@ -58,7 +61,21 @@ class StageRole(Generic[JudgedT]):
         )
         context.report.health.needs_ledger(topic)
         context.report.metrics.read_ledger(self.name, self._stage.keys)
+        self._show(context.report.metrics.budgets, stores=1 + bool(ledger.window_changelog))
         context.report.metrics.read_set_aside(self.name, lambda: count_aside(ledger.data / self.name))
+
+    def _show(self, budgets: Budgets, stores: int) -> None:
+        """Of each partition there are so many `stores`."""
+        stage = self._stage
+
+        def producers() -> Held:
+            return Held(stage.on_its_way(), len(stage.partitions()) * QUEUE_OCTETS)
+
+        def memtables() -> Held:
+            return Held(stage.memtables(), len(stage.partitions()) * stores * MEMTABLES)
+
+        budgets.show(self.name, "producers", producers)
+        budgets.show(self.name, "memtables", memtables)
 
     async def prepare(self) -> None:
         """Nothing: ledgers are recovered when their partitions come."""

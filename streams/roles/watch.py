@@ -13,6 +13,7 @@ from sidestep.schemas import Tally
 from sidestep.schemas.codec import encode
 from sidestep.streams import hold_transaction
 from sidestep.streams.observe.metrics import Count, Done, Labelled
+from sidestep.streams.roles.budgeted import held_by
 from sidestep.streams.roles.held_up import HeldUp
 from sidestep.streams.roles.role import Context
 from sidestep.streams.roles.role_snapshots import SnapshotKind, tombstones_of
@@ -76,6 +77,7 @@ class WatchRole(StageRole[WatchedBatch]):
             ends=ledger.offsets.ends,
             end=lambda: hold_transaction.end_hanging(settings.connection, settings.group, log_partitions),
         )
+        context.report.metrics.budgets.show(self.name, "ticks", lambda: held_by(self._publisher))
         context.report.metrics.declare(ANOMALY_RECORDS, WATCH_TALLIES, WATCH_WINDOWS, WATCH_CONTROLS)
         context.report.metrics.read("incidents", self._families)
 

@@ -39,6 +39,11 @@ def share_of(octets: int, lanes: int) -> int:
     return max(octets // max(lanes, 1), LEAST_SHARE)
 
 
+def held_most(octets: int, lanes: int) -> int:
+    """What so many lanes may hold together of these octets."""
+    return max(octets, LEAST_SHARE * lanes)
+
+
 class Batch:
     """All records of one partition that had arrived when it was handed out, in offset order.
 

@@ -7,9 +7,10 @@ one of the wire.
 
 from collections.abc import Iterable, Sequence
 from operator import methodcaller
+from typing import NamedTuple
 
 from sidestep.streams.runtime.record import Record
-from sidestep.topics.headers import Header, headers_of_all, readable_headers
+from sidestep.topics.headers import Header, headers_of_all, headers_of_each, readable_headers
 
 LARGEST_PART = 1_048_588
 """Octets of a key or a value: the most that fits into a topic, unless it was compressed on its way in."""
@@ -78,23 +79,31 @@ class CutRecord:
         return len(self._value or b"")
 
 
-def cut(records: list[Record]) -> list[Record]:
+class Handed(NamedTuple):
+    """Records that are handed over, and their octets in memory."""
+
+    records: list[Record]
+    octets: int
+
+
+def cut(records: list[Record]) -> Handed:
     """The same records, those cut of which a part is larger than any topic takes, or the headers than LARGEST_HEADERS.
     Afterwards all of them can be asked for their headers."""
-    costs = [headers_cost(readable_headers(record) or ()) for record in records]
+    values, keys = list(map(len, records)), list(map(len, filter(None, map(_KEY, records))))
+    found = headers_of_each(records)
+    costs = list(map(headers_cost, found)) if any(found) else []
     if (
-        max(map(len, records), default=0) <= LARGEST_PART
-        and max(map(len, filter(None, map(_KEY, records))), default=0) <= LARGEST_PART
+        max(values, default=0) <= LARGEST_PART
+        and max(keys, default=0) <= LARGEST_PART
         and max(costs, default=0) <= LARGEST_HEADERS
-    ):
-        return records  # nearly always: so that is looked at in few steps of the interpreter
-    return [
-        CutRecord(record, cost) if _is_too_large(record, cost) else record
-        for record, cost in zip(records, costs, strict=True)
-    ]
+    ):  # nearly always: so that is looked at in few steps of the interpreter
+        return Handed(records, sum(values) + sum(keys) + sum(costs))
+    pairs = zip(records, costs or [0] * len(records), strict=True)
+    left: list[Record] = [CutRecord(record, cost) if _is_too_large(record, cost) else record for record, cost in pairs]
+    return Handed(left, octets_of(left))
 
 
-def headers_cost(headers: Sequence[Header]) -> int:
+def headers_cost(headers: Sequence[Header] | None) -> int:
     """Octets in memory."""
     return sum(HEADER_COST + len(name) + len(value or b"") for name, value in headers) if headers else 0
 

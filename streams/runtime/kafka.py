@@ -7,7 +7,6 @@ from typing import Any, Protocol, cast
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from sidestep.streams.errors import Fenced, RightsError
-from sidestep.streams.runtime.outgoing import Keyed
 from sidestep.streams.runtime.record import Record
 from sidestep.topics.cluster import UNREACHABLE
 from sidestep.topics.connection import Connection
@@ -46,16 +45,6 @@ class Fetched(Record, Protocol):
 def fetched(messages: list[Message]) -> list[Fetched]:
     """The same list, typed as what a broker has delivered."""
     return cast("list[Fetched]", messages)
-
-
-def produce_batch(
-    producer: Producer, topic: str, partition: int, records: list[Keyed], on_delivery: OnDelivery | None = None
-) -> KafkaError | None:
-    """Hand over a batch; why one of its records was not taken, None: all were."""
-    plain = cast("list[dict[str, Any]]", records)  # librdkafka's client leaves `_error` in those that it does not take
-    if producer.produce_batch(topic, plain, partition=partition, on_delivery=on_delivery) == len(records):
-        return None
-    return next(cast("KafkaError", record["_error"]) for record in plain if "_error" in record)
 
 
 def behind(producer: Producer, error: KafkaException) -> KafkaException:

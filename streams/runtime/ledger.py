@@ -246,6 +246,15 @@ class Ledger:
             store.checkpoint(folder / name)
         return {name: int(store.get(POSITION) or -1) for name, store in self._stores.items()}
 
+    @property
+    def on_its_way(self) -> int:
+        """Octets that Kafka has not acknowledged yet, about."""
+        return self._transactions.octets
+
+    def memtables(self) -> int:
+        """Octets of rows that are not on the disk yet."""
+        return sum(store.memtables() for store in self._stores.values())
+
     def estimate_keys(self) -> dict[str, int]:
         """Roughly how many rows there are, by store."""
         return {name: store.estimate_keys() for name, store in self._stores.items()}

@@ -10,8 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
-from sidestep.streams.runtime.kafka import MESSAGE_MAX, client, explain, produce_batch
+from sidestep.streams.runtime.kafka import MESSAGE_MAX, client, explain
 from sidestep.streams.runtime.outgoing import Outgoing
+from sidestep.streams.runtime.producer_queue import LOOK_SECONDS, RECORDS_MOST, ProducerQueue
 from sidestep.topics.connection import Connection
 from sidestep.topics.errors import PublishFailed
 from sidestep.topics.renewing import Renewing
@@ -20,8 +21,8 @@ FLUSH_SECONDS = 60.0
 ROUND_SECONDS = 0.010
 """From the beginning of a round to that of the next one. librdkafka sends a request for each partition, and each costs
 the broker and whoever reads there as much as a hundred records: small rounds back to back make everybody late."""
-LOOK_SECONDS = 2.0
-"""After which it is looked at whether there is anybody to send to, while a round waits."""
+QUEUE_OCTETS = 32 * 1024 * 1024
+"""Of records that Kafka has not acknowledged yet; more wait where they come from."""
 
 
 _SETTINGS = {
@@ -32,8 +33,13 @@ _SETTINGS = {
     "batch.size": 1_000_000,
     "message.max.bytes": MESSAGE_MAX,
     "compression.type": "lz4",
-    "queue.buffering.max.messages": 1_000_000,
+    "queue.buffering.max.messages": RECORDS_MOST,
+    "queue.buffering.max.kbytes": QUEUE_OCTETS // 1024,
 }
+
+
+class _Renewed(Exception):
+    """There is another producer."""
 
 
 class Publisher:
@@ -45,6 +51,13 @@ class Publisher:
         self._waiting: list[tuple[Outgoing, asyncio.Future[None]]] = []
         self._round: asyncio.Task[None] | None = None
         self._began = float("-inf")
+        self._queue: ProducerQueue | None = None
+
+    @property
+    def on_its_way(self) -> int:
+        """Octets that Kafka has not acknowledged yet, about."""
+        queue = self._queue
+        return queue.octets if queue is not None else 0
 
     async def send(self, outgoing: Outgoing) -> None:
         """Returns when Kafka has acknowledged all of it. Raises PublishFailed (or BrokerUnreachable) if it has not."""
@@ -92,20 +105,28 @@ class Publisher:
             if error is not None:
                 failures.append(f"{message.topic()}/{message.partition()}: {error.str()}")
 
+        def look() -> None:
+            if self._producers.renew(abandon=_drop, topic=_a_topic(taken)):
+                raise _Renewed
+
         producer = self._producers.get()  # a round ends with nothing on its way, so that another one may begin the next
+        queue = self._queue = ProducerQueue(producer, look)
         try:
             for outgoing in taken:
                 for (topic, partition), messages in outgoing.batches.items():
-                    if refused := produce_batch(producer, topic, partition, messages, failed):
+                    if refused := queue.put_batch(topic, partition, messages, failed):
                         failures.append(f"{topic}/{partition}: {refused.str()}")
                 for single in outgoing.singles:
-                    producer.produce(**single, on_delivery=failed)
+                    queue.put(**single, on_delivery=failed)
             deadline = time.monotonic() + FLUSH_SECONDS
             while (unsent := producer.flush(LOOK_SECONDS)) and time.monotonic() < deadline:
-                if self._producers.renew(abandon=_drop, topic=_a_topic(taken)):
-                    return False
-        except (KafkaException, BufferError) as error:
+                look()
+        except _Renewed:
+            return False
+        except KafkaException as error:
             raise explain(error, "publishing") from error
+        finally:
+            self._queue = None
         if unsent or failures:
             raise PublishFailed(
                 f"Kafka did not take {unsent + len(failures)} records: {'; '.join(failures[:3]) or 'no answer in time'}"

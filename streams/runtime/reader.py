@@ -15,7 +15,7 @@ from typing import Any, Literal
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from sidestep.streams.runtime.batches import Partition
-from sidestep.streams.runtime.cut_record import cut, octets_of
+from sidestep.streams.runtime.cut_record import Handed, cut
 from sidestep.streams.runtime.kafka import Fetched, client, fetched
 from sidestep.streams.runtime.record import Record
 from sidestep.topics.cluster import EAGER
@@ -46,13 +46,13 @@ Fail = Callable[[Partition | None, KafkaError], None]
 ANSWER_OCTETS = 128 * 1024
 """Of what is fetched at once where strangers write: librdkafka unpacks an answer whole, into a thousand times as much
 at the worst. A batch of a producer that is larger comes all the same, alone."""
-QUEUED_KIB = 2 * 1024
-"""Of a partition where strangers write, unpacked, that wait in librdkafka."""
+QUEUED_OCTETS, QUEUED_FROM_STRANGERS = 16 * 1024 * 1024, 2 * 1024 * 1024
+"""Of what has been fetched and waits in librdkafka, unpacked."""
 BOUNDED = {
     "fetch.max.bytes": ANSWER_OCTETS,
     "message.max.bytes": ANSWER_OCTETS,  # of a consumer: the former may not be below it
     "fetch.message.max.bytes": ANSWER_OCTETS,
-    "queued.max.messages.kbytes": QUEUED_KIB,
+    "queued.max.messages.kbytes": QUEUED_FROM_STRANGERS // 1024,
 }
 
 
@@ -71,7 +71,7 @@ def consumer_settings(connection: Connection, name: str, isolation: Isolation, b
             "enable.partition.eof": True,
             "fetch.wait.max.ms": 50,
             **EAGER,
-            "queued.max.messages.kbytes": 16 * 1024,
+            "queued.max.messages.kbytes": QUEUED_OCTETS // 1024,
             "check.crcs": True,
             **(BOUNDED if bounded else {}),
         },
@@ -242,10 +242,10 @@ class Reader(threading.Thread):
         records: dict[tuple[str, int], list[Record]] = defaultdict(list)
         octets = 0
         for messages in self._portions(first):
-            arrived = self._whole(messages)
+            arrived, more = self._whole(messages)
             for record in arrived:
                 records[record.topic(), record.partition()].append(record)
-            octets += octets_of(arrived) if self._from_strangers else 0
+            octets += more
             if octets >= TURN_OCTETS:
                 break
         if records:
@@ -262,8 +262,8 @@ class Reader(threading.Thread):
             if len(messages) < portion:  # that was all
                 return
 
-    def _whole(self, messages: list[Fetched]) -> list[Record]:
-        """The records among them, cut where strangers write; errors are told."""
+    def _whole(self, messages: list[Fetched]) -> Handed:
+        """The records among them, where strangers write cut and counted; errors are told."""
         arrived: list[Record] = []
         for message in messages:
             error = message.error()
@@ -271,7 +271,7 @@ class Reader(threading.Thread):
                 arrived.append(message)
             else:
                 self._report(message, error)
-        return cut(arrived) if self._from_strangers else arrived
+        return cut(arrived) if self._from_strangers else Handed(arrived, 0)
 
     def _report(self, message: Fetched, error: KafkaError) -> None:
         tp = Partition(message.topic(), message.partition()) if message.topic() else None

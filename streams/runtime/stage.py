@@ -48,6 +48,13 @@ class PartitionLedger(Protocol):
     def ended(self) -> Ended:
         """What hung when the partition was taken over last."""
 
+    @property
+    def on_its_way(self) -> int:
+        """Octets that Kafka has not acknowledged yet, about."""
+
+    def memtables(self) -> int:
+        """Octets of rows that are not on the disk yet."""
+
     def settle(self) -> bool:
         """See that nothing was left hanging, and catch up; True: there was something, and judges must begin anew.
         Blocks."""
@@ -242,6 +249,14 @@ class Stage(Generic[LedgerT, JudgedT]):
             for store, count in ledger.estimate_keys().items():
                 totals[store] = totals.get(store, 0) + count
         return totals
+
+    def on_its_way(self) -> int:
+        """Octets that are on their way to Kafka, of all partitions."""
+        return sum(ledger.on_its_way for ledger in list(self._ledgers.values()))
+
+    def memtables(self) -> int:
+        """Octets of rows that are not on the disk yet, of all partitions."""
+        return sum(ledger.memtables() for ledger in list(self._ledgers.values()))
 
     async def process(self, batch: Batch, ack: Callable[[], object]) -> None:
         """Judge a batch of a partition that has been opened. Acked when it is committed, otherwise `fail` is told."""

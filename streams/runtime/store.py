@@ -24,7 +24,9 @@ from sidestep.streams.runtime.damage import disk_fault, fault, mark_of
 _WITHOUT_WAL = WriteOptions()
 _WITHOUT_WAL.disable_wal = True  # type: ignore[method-assign, assignment]  # a property, whatever the stub says
 
-WRITE_BUFFER = 8 * 1024 * 1024
+WRITE_BUFFER, WRITE_BUFFERS = 8 * 1024 * 1024, 2
+MEMTABLES = WRITE_BUFFERS * WRITE_BUFFER
+"""Octets of a database that are not on the disk yet: one is written while the next one fills, or who writes waits."""
 BLOOM_BITS = 10
 MEMTABLE_BLOOM = 0.1
 DELETIONS_WINDOW, DELETIONS = 512, 256
@@ -73,7 +75,7 @@ def _options(cache: Cache) -> Options:
     options = Options(raw_mode=True)
     options.create_if_missing(True)
     options.set_write_buffer_size(WRITE_BUFFER)
-    options.set_max_write_buffer_number(2)
+    options.set_max_write_buffer_number(WRITE_BUFFERS)
     # most keys of a batch are new: a filter over the memtable says so for a third of the price of searching it
     options.set_memtable_prefix_bloom_ratio(MEMTABLE_BLOOM)
     options.set_memtable_whole_key_filtering(True)
@@ -181,6 +183,10 @@ class Store:
     def estimate_keys(self) -> int:
         """Roughly how many keys there are."""
         return int(self._db.property_int_value("rocksdb.estimate-num-keys") or 0)
+
+    def memtables(self) -> int:
+        """Octets of rows that are not on the disk yet."""
+        return int(self._db.property_int_value("rocksdb.cur-size-all-mem-tables") or 0)
 
     def close(self) -> None:
         """Flush and close. After a kill instead, recovery reads the tail of the changelog again."""

@@ -10,11 +10,12 @@ from typing import Any, cast
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from sidestep.streams.runtime.changes import Changes
-from sidestep.streams.runtime.kafka import MESSAGE_MAX, OnDelivery, behind, explain, produce_batch
+from sidestep.streams.runtime.kafka import MESSAGE_MAX, OnDelivery, behind, explain
 from sidestep.streams.runtime.manifest import HEADER, MARKER, Place, Sequences, Writer
 from sidestep.streams.runtime.offsets import Offsets
 from sidestep.streams.runtime.one_transaction import ask_until, commit
 from sidestep.streams.runtime.outgoing import Headers, Keyed, Outgoing
+from sidestep.streams.runtime.producer_queue import RECORDS_MOST, ProducerQueue
 from sidestep.streams.runtime.record import Record
 from sidestep.streams.runtime.tables import pack_pairs
 from sidestep.streams.runtime.takeover import new_producer, take_over, unsettled
@@ -27,6 +28,9 @@ TRANSACTION_SECONDS = 60.0
 LOOK_SECONDS = 2.0
 """Between two looks at what may hang: while a broker of several is away its connection breaks all the time."""
 
+QUEUE_OCTETS = 8 * 1024 * 1024
+"""Of a partition, what Kafka has not acknowledged yet: more of a transaction waits where it comes from."""
+
 _SETTINGS = {
     # A batch is complete when it is produced, and the commit sends it at once whatever stands here. With 0 librdkafka's
     # threads turn in circles while Kafka adds the partitions to the transaction: a tenth of Decide's CPU
@@ -35,7 +39,8 @@ _SETTINGS = {
     "batch.size": 1_000_000,
     "message.max.bytes": MESSAGE_MAX,
     "compression.type": "lz4",
-    "queue.buffering.max.messages": 1_000_000,
+    "queue.buffering.max.messages": RECORDS_MOST,
+    "queue.buffering.max.kbytes": QUEUE_OCTETS // 1024,
 }
 
 
@@ -77,6 +82,7 @@ class Transactions:
         self._offsets = offsets
         self._unsure = self._anew = False
         self._looked = float("-inf")
+        self._queue: ProducerQueue | None = None
         self._renewed = Successor(
             connection.renewals, lambda: new_producer(self._connection, self._writer, self._settings())
         )
@@ -121,6 +127,12 @@ class Transactions:
         return True
 
     @property
+    def octets(self) -> int:
+        """Octets that are on their way, about."""
+        queue = self._queue
+        return queue.octets if queue is not None else 0
+
+    @property
     def cluster(self) -> str:
         """Id of the Kafka cluster. Raises BrokerUnreachable."""
         try:
@@ -140,6 +152,8 @@ class Transactions:
             commit(self._producer, TRANSACTION_SECONDS, self._look)
         except KafkaException as error:
             self._roll_back(error)
+        finally:
+            self._queue = None  # it has the producer, which may be given up
         return positions
 
     def _look(self) -> None:
@@ -153,23 +167,21 @@ class Transactions:
         return self._renewed.stranded(self._producer, self._writer.changelog.topic)
 
     def _produce_all(self, outgoing: Outgoing, changes: Changes, marker: bytes, positions: Positions) -> None:
-        producer, changelog = self._producer, self._writer.changelog
+        queue = self._queue = ProducerQueue(self._producer, self._look)
+        changelog = self._writer.changelog
         for (topic, partition), records in outgoing.batches.items():
-            self._produce(Place(topic, partition), records)
+            _put_batch(queue, Place(topic, partition), records)
         for single in outgoing.singles:
-            producer.produce(**single)
+            queue.put(**single)
         self._failpoint("inside-transaction")
-        self._produce(changelog, [{"key": key, "value": value} for key, value in changes.rows])
+        _put_batch(queue, changelog, [{"key": key, "value": value} for key, value in changes.rows])
         if changes.window:
             told = _remember(positions.window)
-            producer.produce(self._window.topic, pack_pairs(changes.window), None, self._window.partition, told)
+            packed = pack_pairs(changes.window)
+            queue.put(self._window.topic, packed, partition=self._window.partition, on_delivery=told)
         headers: Headers = [(HEADER, self._sequences.manifest(self._counts(outgoing, changes)).encode())]
         told = _remember(positions.rows)
-        producer.produce(changelog.topic, marker, MARKER, changelog.partition, told, headers=headers)
-
-    def _produce(self, place: Place, records: list[Keyed]) -> None:
-        if records and (refused := produce_batch(self._producer, *place, records)):
-            raise KafkaException(refused)
+        queue.put(changelog.topic, marker, key=MARKER, partition=changelog.partition, on_delivery=told, headers=headers)
 
     def _counts(self, outgoing: Outgoing, changes: Changes) -> Counter[Place]:
         counts = Counter({Place(*place): len(records) for place, records in outgoing.batches.items() if records})
@@ -187,6 +199,11 @@ class Transactions:
             raise explain(second, f"rolling back {self._writer.changelog}") from second
         self._anew = True
         raise Aborted(error.args[0].str()) from error
+
+
+def _put_batch(queue: ProducerQueue, place: Place, records: list[Keyed]) -> None:
+    if records and (refused := queue.put_batch(*place, records)):
+        raise KafkaException(refused)
 
 
 def _remember(position: list[int]) -> OnDelivery:

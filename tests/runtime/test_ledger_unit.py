@@ -12,9 +12,10 @@ from rocksdict import Cache
 
 from sidestep.streams.errors import Fenced, LedgerError
 from sidestep.streams.local.embedded_kafka import EmbeddedKafka
+from sidestep.streams.runtime import transactions
 from sidestep.streams.runtime.kafka import fetched
 from sidestep.streams.runtime.ledger import Ledger, LedgerSettings
-from sidestep.streams.runtime.outgoing import Batches, Outgoing, Single
+from sidestep.streams.runtime.outgoing import Batches, Keyed, Outgoing, Single
 from sidestep.streams.runtime.store import Store, new_batch
 from sidestep.streams.runtime.tables import Table, Writes
 from sidestep.topics.errors import PublishFailed, SidestepError
@@ -334,3 +335,21 @@ def test_outputs_go_to_the_partition_that_they_name(place: Place, make_topic: Ma
         assert {(0, b"0"), (2, b"2")} == {(message.partition(), message.value()) for message in found}
     finally:
         consumer.close()
+
+
+def test_a_transaction_that_is_larger_than_the_queue_is_committed_whole(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ten times as large: outputs and rows in their order, and nothing is on its way afterwards."""
+    monkeypatch.setitem(transactions._SETTINGS, "queue.buffering.max.kbytes", 64)
+    ledger = place.open()
+    writes = Writes()
+    writes.of(COUNTS).update({b"%04d" % number + bytes(200): Row(number) for number in range(1_000)})
+    verdicts: list[Keyed] = [{"key": "v" * (number % 7 * 100), "value": b"%d" % number} for number in range(1_000)]
+    ledger.commit(Outgoing({(place.output, 0): verdicts}), writes, 7)
+    assert list(range(1_000)) == place.outputs()
+    assert 0 == ledger.on_its_way
+    ledger.close()
+    again = place.open("b")
+    assert 7 == again.marker
+    assert list(range(1_000)) == [row.number for _, row in again.rows(COUNTS)]

@@ -87,6 +87,24 @@ def test_what_is_handed_in_meanwhile_follows_in_order(kafka: EmbeddedKafka, make
     assert [b"%d" % number for number in range(1000)] == [record.value() for record in _read(kafka.connection, topic)]
 
 
+def test_what_finds_no_room_in_the_queue_follows_in_order(
+    kafka: EmbeddedKafka, make_topic: MakeTopic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ten times as much as the queue takes, of several sizes: a small record must not overtake a large one."""
+    monkeypatch.setitem(module._SETTINGS, "queue.buffering.max.kbytes", 256)
+    topic = make_topic()
+    values = [b"%d" % number + bytes(4_000 if number % 3 == 0 else 10) for number in range(2_000)]
+    many: list[Keyed] = [{"key": b"k", "value": value} for value in values]
+    last: list[Single] = [{"topic": topic, "partition": 0, "key": None, "value": value} for value in values[:100]]
+
+    async def scenario(publisher: Publisher) -> None:
+        await publisher.send(Outgoing({(topic, 0): many}, last))
+        assert 0 == publisher.on_its_way
+
+    _run(kafka.connection, scenario)
+    assert [*values, *values[:100]] == [record.value() for record in _read(kafka.connection, topic)]
+
+
 def test_nothing_to_send_is_sent_at_once(kafka: EmbeddedKafka) -> None:
     """A batch of known ids only."""
     _run(kafka.connection, lambda publisher: publisher.send(Outgoing()))

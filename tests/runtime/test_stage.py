@@ -39,6 +39,15 @@ class SmallLedger:
         self.ended = Ended(adopted=1) if hung else Ended()
         return hung
 
+    @property
+    def on_its_way(self) -> int:
+        """A hundred octets."""
+        return 100
+
+    def memtables(self) -> int:
+        """A thousand octets."""
+        return 1_000
+
     def estimate_keys(self) -> dict[str, int]:
         """Two stores."""
         return {"rows": 10 + self.partition, "window": 1}

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from sidestep.topics.headers import UnreadableHeaders, headers_of
+from sidestep.topics.headers import UnreadableHeaders, headers_of, headers_of_each
 
 ROOT = Path(__file__).parents[2]
 
@@ -46,6 +46,17 @@ def test_headers_that_cannot_be_read_are_said_to_be_so_each_time() -> None:
     for _ in range(3):
         with pytest.raises(UnreadableHeaders):
             headers_of(record)
+
+
+def test_many_are_asked_at_once_and_one_that_cannot_be_read_spoils_no_other() -> None:
+    """Each is asked once, wherever those stand whose headers can't be read; and may be asked again."""
+    found: list[tuple[str, bytes | None]] = [("a", b"1")]
+    records: list[Sound | Spoilt] = [Sound(found), Spoilt(), Sound(None), Spoilt(), Spoilt(), Sound(found)]
+    assert [found, None, None, None, None, found] == [said or None for said in headers_of_each(records)]
+    with pytest.raises(UnreadableHeaders):
+        headers_of(records[1])
+    assert [found, None] == headers_of_each([Sound(found), Spoilt()])
+    assert [] == headers_of_each([])
 
 
 def test_headers_come_as_they_are() -> None:

@@ -13,7 +13,13 @@ from sidestep.streams.screen.sources.feeds.book import FeedBook
 from sidestep.streams.screen.sources.feeds.last_good import LastGood
 from sidestep.streams.screen.sources.feeds.local_copy import FeedContext, LocalCopy
 from sidestep.streams.screen.sources.feeds.location import faults
-from sidestep.streams.screen.sources.feeds.refresh import FeedStatus, NoProgress, Refresh, RefreshProgress
+from sidestep.streams.screen.sources.feeds.refresh import (
+    CountedProgress,
+    FeedStatus,
+    NoProgress,
+    Refresh,
+    RefreshProgress,
+)
 from sidestep.streams.screen.sources.file import Feed
 
 log = logging.getLogger("sidestep.streams.screen.sources.feeds")
@@ -55,8 +61,19 @@ class Feeds:
         self._changed = asyncio.Event()
         self._look_every = look_every
         self._slots = asyncio.Semaphore(AT_ONCE)
+        self._under_way: dict[str, int] = {}
         self._runs: set[asyncio.Task[None]] = set()
         self._book = FeedBook({}, {})
+
+    @property
+    def under_way(self) -> int:
+        """Octets of the lists that are fetched or read at the moment."""
+        return sum(self._under_way.values())
+
+    @property
+    def under_way_most(self) -> int:
+        """The most that they may be."""
+        return sum(sorted(feed.max_octets for feed in self._feeds.values())[-AT_ONCE:])
 
     @property
     def book(self) -> FeedBook:
@@ -129,7 +146,10 @@ class Feeds:
     async def _refresh(self, copy: LocalCopy, progress: RefreshProgress, accept: bool) -> Refresh:
         async with copy.lock, self._slots:
             await self._adopt(copy)
-            outcome = await copy.refresh(progress, accept)
+            try:
+                outcome = await copy.refresh(CountedProgress(progress, self._under_way), accept)
+            finally:
+                self._under_way.pop(copy.name, None)
             if outcome.outcome == "taken":
                 self._swap()
             progress.done(outcome)

@@ -77,3 +77,24 @@ class NoProgress:
 
     def done(self, refresh: Refresh) -> None:
         """Nothing."""
+
+
+class CountedProgress:
+    """The progress that somebody hears, with the octets that have come noted by the feed's name."""
+
+    def __init__(self, progress: RefreshProgress, octets: dict[str, int]):
+        self._progress = progress
+        self._octets = octets
+
+    def octets(self, name: str, count: int) -> None:
+        """Noted, and told."""
+        self._octets[name] = count
+        self._progress.octets(name, count)
+
+    def lines(self, name: str, count: int) -> None:
+        """Told."""
+        self._progress.lines(name, count)
+
+    def done(self, refresh: Refresh) -> None:
+        """Told."""
+        self._progress.done(refresh)

@@ -29,7 +29,7 @@ from sidestep.streams.screen.sources.feeds.download import CHUNK, FetchFailed, G
 from sidestep.streams.screen.sources.feeds.feeds import Feeds
 from sidestep.streams.screen.sources.feeds.fetch import Fetcher, Validators
 from sidestep.streams.screen.sources.feeds.location import without_secrets
-from sidestep.streams.screen.sources.feeds.refresh import Refresh
+from sidestep.streams.screen.sources.feeds.refresh import NoProgress, Refresh
 from sidestep.streams.screen.sources.file import Feed
 
 LARGE = {"gmail.com"}
@@ -891,3 +891,20 @@ def test_sources_that_cannot_work(tmp_path: Path, options: dict[str, Any], why: 
     with pytest.raises(SourcesError, match=r"\[feeds\.own\]") as raised:
         Feeds({"own": Feed(**options)}, tmp_path)
     assert why in str(raised.value)
+
+
+def test_what_is_under_way_is_told_while_it_is(tmp_path: Path) -> None:
+    """In octets, beside what two of the feeds may have at the most."""
+    (tmp_path / "list.txt").write_text(LIST, "utf-8")
+    named = {name: Feed(source="list.txt", max_octets=size) for name, size in (("a", 1_000), ("b", 30), ("c", 400))}
+    feeds = Feeds(named, tmp_path / "feeds", LARGE, base=tmp_path)
+    seen: list[int] = []
+
+    class Hearing(NoProgress):
+        def octets(self, name: str, count: int) -> None:
+            """What the feeds say by now."""
+            seen.append(feeds.under_way)
+
+    (outcome,) = asyncio.run(feeds.refresh("a", Hearing()))
+    assert ("taken", len(LIST)) == (outcome.outcome, max(seen))
+    assert (0, 1_400) == (feeds.under_way, feeds.under_way_most)
