@@ -17,9 +17,12 @@ Schema = dict[str, Any]
 WRITTEN_BY_OTHERS = frozenset({"email-intent", "bounce", "engagement"})
 """Names of schemas whose records only services and mailers write. Sidestep writes all others."""
 
-NEW_KINDS: Mapping[str, Collection[str]] = {"evidence": ("suppress", "source-hold", "trap", "pace", "marks", "erasure")}
-"""Tags of records, by schema, that no reader of the last release knows: what people say, and what Watch does, which is
-upgraded last. The changelog says so. Emptied by each release."""
+NEW_KINDS: Mapping[str, Collection[str]] = {
+    "evidence": ("suppress", "source-hold", "trap", "pace", "marks", "erasure", "feedback-by-id")
+}
+"""Tags of records, by schema, that no reader of the last release knows: what people say, what Watch does, which is
+upgraded last, and what Screen writes, which is upgraded behind Decide. The changelog says so. Emptied by each release.
+"""
 
 TOLD_LATER: Collection[Schema] = (
     PRINTABLE,

@@ -165,6 +165,18 @@ class FeedbackEvidence(Struct, tag="feedback", tag_field="kind", omit_defaults=T
     """Nothing proves the service that it names, although somebody can."""
 
 
+class SoughtFeedback(Struct, tag="feedback-by-id", tag_field="kind", omit_defaults=True, gc=False):
+    """Feedback that names only an intent's id. In every partition: the one that has approved it counts the feedback."""
+
+    at: Number
+    id_keys: tuple[bytes, ...]
+    """As an intent of this service and id may have them: proved, claimed, and both under the secret of before."""
+    said: FeedbackEvidence
+    """Without domain, recipient_key and tie, which are found with the intent."""
+    token: bytes = b""
+    """The last eight octets of the token that came back with it; empty: none."""
+
+
 class PolicyRecord(Struct, tag="policy", tag_field="kind", omit_defaults=True):
     """The whole policy, as its TOML text: the fold judges only with a policy that stands in the log."""
 
@@ -343,4 +355,4 @@ Control = (
     | ErasureRecord
     | PaceRecord
 )
-Evidence = IntentEvidence | FeedbackEvidence | Control | TickRecord
+Evidence = IntentEvidence | FeedbackEvidence | SoughtFeedback | Control | TickRecord

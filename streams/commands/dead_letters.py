@@ -30,6 +30,7 @@ from sidestep.streams.redrive.letter import (
     RedriveRules,
     read_letter,
 )
+from sidestep.streams.redrive.sought import SoughtLetters
 from sidestep.streams.settings import Settings, load
 from sidestep.streams.terminal import printable
 from sidestep.topics.catalog import DEAD_LETTERS
@@ -233,14 +234,18 @@ def _letters(
 
     topic = topic_of(connection, DEAD_LETTERS.name)
     source = TopicSource(connection, topic, ranges_of(connection, topic, stretch))
-    found = 0
+    found, sought = 0, SoughtLetters()
     with copy_progress(doing, source.total) as told:
         for batch in source.batches(BATCH):
             records = [record for _, record in batch if not isinstance(record, Unwritable)]
+            for record in records:
+                sought.hear(record)
             letters = [letter for record in records if (letter := _meant(record, stretch, which)) is not None]
-            yield letters
-            found += len(letters)
+            certain = sought.others(letters)
+            yield certain
+            found += len(certain)
             told(source.done, found)
+    yield sought.lost()
 
 
 def _meant(record: StoredRecord, stretch: TopicStretch, which: LetterFilter) -> DeadLetter | None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:  # they bring Kafka, which --help does without
 
 LOOK = "sidestep forget --check"
 FILES = "files: what `sidestep replay` and `sidestep export` have written, and backups, until somebody deletes them"
-IDS = "ids: hashes of services' ids and of what messages say, by which nobody is found; they end within 15 days"
+IDS = "ids: hashes of services' ids, of what messages say and of mailboxes they went to; they end within 15 days"
 
 
 @click.command()

@@ -12,6 +12,7 @@ from sidestep.schemas.reading import read_service
 from sidestep.schemas.verdicts import Verdict
 from sidestep.streams.commands.foreign_feedback import ForeignFeedback
 from sidestep.streams.commands.incident_lines import anomaly_line
+from sidestep.streams.runtime.dead_letters import FOUND
 from sidestep.streams.terminal import json_line, printable
 from sidestep.topics.catalog import DEAD_LETTERS
 from sidestep.topics.received import Received, Unproved, Unreadable
@@ -56,6 +57,8 @@ def as_text_line(record: Received) -> str:
         return "\n".join(f"{time} {position} {printable(line)}" for line in value.lines)
     if record.topic == DEAD_LETTERS.name and {"reason", "text", "origin"} <= record.headers.keys():
         return f"{time} {position} {_dead_letter(record)}"
+    if record.topic == DEAD_LETTERS.name and FOUND in record.headers:
+        return f"{time} {position} found the recipient of {printable(_text(record.headers[FOUND]) or '-')}"
     text = _text(value) if isinstance(value, bytes | None) else msgspec.json.encode(value).decode()
     return f"{time} {position} {printable(_text(record.key) or '-')} {printable(text or '-')}"
 

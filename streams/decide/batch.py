@@ -18,12 +18,14 @@ from sidestep.schemas import (
     MarksRecord,
     PaceRecord,
     PolicyRecord,
+    SoughtFeedback,
     SuppressRecord,
     Tally,
     TrapRecord,
     Verdict,
 )
 from sidestep.schemas.intents import CLAIMED
+from sidestep.streams.decide.by_id import candidates
 from sidestep.streams.decide.claims import claims_of, history_name
 from sidestep.streams.decide.counted import Counted
 from sidestep.streams.decide.engine import ENGINE
@@ -128,6 +130,7 @@ def load(records: Records, controls: Controls, read: Read, between: Between) -> 
     others: list[Evidence] = []
     if len(intents) < len(records):
         others = [record for _, record in records if type(record) is not IntentEvidence]
+        others += candidates(others, intents, read)
     needs = _needs(intents, others)
     state, sources = State(controls), needs.sources
     state.recipients = read(BOUNCE_HISTORY, needs.recipients)
@@ -196,6 +199,8 @@ def _need_other(needs: Needs, record: Evidence) -> None:
         needs.ids.append(record.event_key)
         needs.looked_up.add(record.domain)
         _need_former(needs, record)
+    elif type(record) is SoughtFeedback:
+        needs.ids += record.id_keys
     elif isinstance(record, ErasureRecord):
         needs.recipients.add(record.recipient_key)
         _need_former(needs, record)

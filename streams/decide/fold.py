@@ -16,6 +16,7 @@ from sidestep.schemas import (
     ModelRecord,
     PaceRecord,
     PolicyRecord,
+    SoughtFeedback,
     SourceHoldRecord,
     SuppressRecord,
     TrapRecord,
@@ -24,6 +25,7 @@ from sidestep.schemas import (
 from sidestep.schemas.codec import encode
 from sidestep.schemas.verdicts import Action
 from sidestep.streams.decide import life
+from sidestep.streams.decide.by_id import find_recipient
 from sidestep.streams.decide.claims import history_name
 from sidestep.streams.decide.counted import Bombed, RefusedRecords
 from sidestep.streams.decide.erasure import erase
@@ -86,6 +88,11 @@ def fold(state: State, record: Evidence, position: LogPosition) -> Verdict | Non
     if isinstance(record, FeedbackEvidence):
         move(state, record)
         count_feedback(state, record)
+    elif isinstance(record, SoughtFeedback):
+        if (found := find_recipient(state, record)) is not None:
+            state.found.append(found)
+            move(state, found)
+            count_feedback(state, found)
     elif isinstance(record, SuppressRecord):
         move(state, record)
         suppress(state, record)

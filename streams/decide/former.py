@@ -52,7 +52,10 @@ def _move_intent(state: State, former: FormerKeys, evidence: IntentEvidence) -> 
     moved = evidence.id_key not in state.ids and _move_id(state, former.id_key, evidence.id_key)
     row = state.ids.get(evidence.id_key)
     if row is not None and row.content[:8] == former.content_key[:8]:
-        state.remember(evidence.id_key, replace(row, content=evidence.content_key[:8] + evidence.parts))
+        content, sent_to = evidence.content_key[:8] + evidence.parts, row.sent_to
+        if sent_to is not None and sent_to.recipient_key == former.recipient_key:
+            sent_to = replace(sent_to, recipient_key=evidence.recipient_key)
+        state.remember(evidence.id_key, replace(row, content=content, sent_to=sent_to))
     elif row is not None and moved:
         # its parts were made with the other secret: there is nothing to compare them with
         state.remember(evidence.id_key, replace(row, content=row.content[:8]))

@@ -13,6 +13,7 @@ from sidestep.streams.decide.batch import Decided, decide, load, load_controls
 from sidestep.streams.decide.place import in_place
 from sidestep.streams.decide.tally_places import tally_places
 from sidestep.streams.record_sizes import check_sizes
+from sidestep.streams.runtime.dead_letters import found_note
 from sidestep.streams.runtime.judging import PartitionLedger, Unread, fold_and_commit
 from sidestep.streams.runtime.outgoing import Keyed, Outgoing, Single
 from sidestep.streams.runtime.readable import check_stamps, folding
@@ -49,6 +50,8 @@ class Judged:
     """New known traps by who has reported them: person or provider."""
     stray: Counter[str] = field(default_factory=Counter)
     """Reports that were not of a message of ours, by what they would have marked the mailbox with."""
+    found: Counter[str] = field(default_factory=Counter)
+    """Reports by an intent's id alone whose recipient is known here, by how a token ties them."""
 
 
 class Judge:
@@ -108,7 +111,8 @@ class Judge:
             decided = decide(evidence, state, self._topic, ledger.partition)
             writes = Writes()
             writes.rows.update(state.writes())
-            outgoing, chain = self._outgoing(decided, dead, [record.offset() for record in records], values)
+            found = [found_note(each.origin, DEAD_LETTERS.name, ledger.partition) for each in state.found]
+            outgoing, chain = self._outgoing(decided, [*dead, *found], [record.offset() for record in records], values)
             writes.of(CHAIN)[ROW] = chain
         took = ledger.commit(outgoing, writes, records[-1].offset())
         self._chain = chain
@@ -129,6 +133,7 @@ class Judge:
             unfoldable=len(dead) if error is not None else 0,
             marked=Counter(state.marked),
             stray=Counter(state.stray),
+            found=Counter([each.tied or "none" for each in state.found]),
         )
 
     def _read(

@@ -22,6 +22,7 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from sidestep.schemas import IntentEvidence
+from sidestep.streams.decide.by_id import sent_to_of
 from sidestep.streams.decide.keys import attempt_key
 from sidestep.streams.decide.rules.case import Finding
 from sidestep.streams.decide.state import State
@@ -120,13 +121,14 @@ def situation(state: State, evidence: IntentEvidence) -> Situation:
 def judged(state: State, evidence: IntentEvidence, action: int) -> None:
     """Notes what became of an intent that was judged."""
     now, content = state.controls.clock_ms // 1000, evidence.content_key[:8] + evidence.parts
+    sent_to = sent_to_of(evidence) if action == SEND else None
     if evidence.attempt == 1:
-        state.remember(evidence.id_key, IdRow(now, content, 1, action))
+        state.remember(evidence.id_key, IdRow(now, content, 1, action, 1, sent_to))
         return
     known = _remembered(state, evidence.id_key, now)
     follows = known is not None and known.content[:8] == content[:8] and evidence.attempt == known.attempt + 1
     began = known.began if known is not None and follows else evidence.attempt
-    state.remember(evidence.id_key, IdRow(now, content, evidence.attempt, action, began))
+    state.remember(evidence.id_key, IdRow(now, content, evidence.attempt, action, began, sent_to))
     if began > 1:  # a lower one may begin anew, and makes this one a later one
         _note_answered(state, evidence, now)
 

@@ -4,7 +4,15 @@ from typing import Any
 
 from msgspec import Struct
 
-from sidestep.schemas import ErasureRecord, IntentEvidence, ModelSnapshot, Pace, PolicyRecord, Versions
+from sidestep.schemas import (
+    ErasureRecord,
+    FeedbackEvidence,
+    IntentEvidence,
+    ModelSnapshot,
+    Pace,
+    PolicyRecord,
+    Versions,
+)
 from sidestep.schemas.typed import json_as
 from sidestep.streams.decide.claims import new_service, new_story
 from sidestep.streams.decide.counted import Bombed, CameBack, RefusedRecords, StrayTold, TrapHit
@@ -178,6 +186,8 @@ class State:
         """For each new known trap, who has reported it: person or provider."""
         self.stray: list[str] = []
         """For each report that was not of a message of ours, what it would have been: hard-bounce, …, other."""
+        self.found: list[FeedbackEvidence] = []
+        """Feedback by an intent's id alone whose recipient is known here."""
         self.announced: list[PolicyRecord | ErasureRecord] = []
         """The policy that the last record has put in force, or said again, or whom it has forgotten: Watch has to hear
         of it."""

@@ -314,6 +314,15 @@ class SourceRow(Struct, array_like=True, gc=False):
         return max(self.began, self.last_seen, self.held_at)
 
 
+class SentTo(Struct, array_like=True, frozen=True, gc=False):
+    """To whom an approved message goes, for feedback that names the intent's id alone (by_id.py)."""
+
+    recipient_key: bytes
+    domain: str
+    token: bytes = b""
+    """The last eight octets of the token that the verdict hands on."""
+
+
 class IdRow(Struct, array_like=True, gc=False):
     """An intent (or feedback) that has been counted; or one attempt of a content that has had its verdict (content: the
     last record of each partition in which it came, with spaces between them)."""
@@ -326,6 +335,8 @@ class IdRow(Struct, array_like=True, gc=False):
     action: int = 0
     began: int = 1
     """… and the first: 1, unless the ledger knew nothing of its id any more."""
+    sent_to: SentTo | None = None
+    """Of an approved intent."""
 
 
 SEND, DROP, DEFER, COUNTED, STRAY, ERASED = 0, 1, 2, 3, 4, 5

@@ -1,7 +1,7 @@
 """What the log tells of one mailbox or domain: its records, a line each. Pure."""
 
 from base64 import b64encode
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from msgspec import Struct
 
@@ -11,6 +11,7 @@ from sidestep.schemas import (
     FeedbackEvidence,
     IntentEvidence,
     MarksRecord,
+    SoughtFeedback,
     SuppressRecord,
     TrapRecord,
 )
@@ -31,6 +32,10 @@ class LifeEvent(Struct, frozen=True):
     """Of an intent, what became of it."""
 
 
+BY_ID = b'"feedback-by-id"'
+"""Stands in feedback that names an intent's id alone."""
+
+
 class LifeSubject(Struct, frozen=True):
     """Whose life: a mailbox by its keys, or a domain where there are none."""
 
@@ -40,7 +45,8 @@ class LifeSubject(Struct, frozen=True):
     def events(self, log: Iterable[Lying]) -> Iterator[LifeEvent]:
         """The records about it, among those of its partition; most are passed over undecoded. Of a domain what was said
         of it by hand: its mail is too much."""
-        needles = tuple(map(b64encode, self.keys)) or (self.domain.encode(),)
+        needles = (*map(b64encode, self.keys), BY_ID) if self.keys else (self.domain.encode(),)
+        ids: set[bytes] = set()
         for record in log:
             value = record.value or b""
             if any(needle in value for needle in needles):
@@ -48,11 +54,16 @@ class LifeSubject(Struct, frozen=True):
                     found = decode_evidence(value)
                 except UNREADABLE:
                     continue
-                what = _what(found) if self._is_about(found) else ""
+                what = _what(found) if self._is_about(found, ids) else ""
                 if what:
                     yield LifeEvent(found.at, record.offset, what, isinstance(found, IntentEvidence))
+                    if isinstance(found, IntentEvidence):
+                        ids.add(found.id_key)
 
-    def _is_about(self, record: Evidence) -> bool:
+    def _is_about(self, record: Evidence, ids: Collection[bytes]) -> bool:
+        """`ids`: of the intents to it so far."""
+        if isinstance(record, SoughtFeedback):
+            return any(key in ids for key in record.id_keys)
         if isinstance(record, IntentEvidence | FeedbackEvidence):
             return record.recipient_key in self.keys
         if isinstance(record, SuppressRecord | TrapRecord | MarksRecord):
@@ -72,6 +83,8 @@ def _what(record: Evidence) -> str:
         more = ", ".join(filter(None, ("hard" if record.hard else "", record.reason, record.status)))
         about = f" about {record.service} {record.intent_id}".rstrip() if record.service else ""
         return f"{record.event}{f' ({more})' if more else ''}{about}"
+    if isinstance(record, SoughtFeedback):
+        return f"{_what(record.said)} (by its id alone)"
     if isinstance(record, SuppressRecord):
         return f"{'mail allowed again' if record.lifted else 'mail stopped'} by {record.by}: {record.reason}"
     if isinstance(record, TrapRecord):

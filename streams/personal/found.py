@@ -8,7 +8,7 @@ from sidestep.topics.catalog import IDS_CHANGELOG
 from sidestep.topics.replay_codec import StoredRecord
 
 NOT_OF_A_PERSON = IDS_CHANGELOG.name
-"""Hashes of ids and of what messages say: nobody is found by them who has not the very message."""
+"""Hashes of ids and of what messages say, and of mailboxes that they went to: all of it ends within 15 days."""
 
 
 @dataclass

@@ -44,6 +44,11 @@ RULES = Count("sidestep_verdict_rules_total", "Rules that fired in those verdict
 TESTS = Count("sidestep_test_verdicts_total", "Of those verdicts, those on test intents.", ("action",))
 TRAPS = Count("sidestep_known_traps_total", "New known traps, by who has reported them.", ("by",))
 STRAY = Count("sidestep_stray_reports_total", "Reports that nothing ties to a message of ours, by kind.", ("kind",))
+FOUND = Count(
+    "sidestep_feedback_found_total",
+    "Reports by an intent's id alone whose recipient the ledger knows, by whether a token ties them to the message.",
+    ("tied",),
+)
 
 
 class DecideRole(StageRole[Judged]):
@@ -91,7 +96,7 @@ class DecideRole(StageRole[Judged]):
             ends=ledger.offsets.ends,
             end=lambda: _end_hanging(settings, context.partitions),
         )
-        context.report.metrics.declare(VERDICTS, SERVICES, RULES, TESTS, TRAPS, STRAY)
+        context.report.metrics.declare(VERDICTS, SERVICES, RULES, TESTS, TRAPS, STRAY, FOUND)
         context.report.metrics.read("policies", lambda: policy_families(judges))
 
     def chores(self) -> Iterable[Coroutine[Any, Any, None]]:
@@ -170,5 +175,6 @@ def _measured(judged: Judged) -> Done:
         TESTS: judged.tests,
         TRAPS: judged.marked,
         STRAY: judged.stray,
+        FOUND: judged.found,
     }
     return Done(judged.records, judged.seconds, judged.transaction_seconds, dead_letters, counts)

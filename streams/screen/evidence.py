@@ -97,13 +97,28 @@ def feedback_evidence(
     way: Provenance = NOWHERE,
 ) -> FeedbackEvidence:
     """One bounce, complaint or sign of engagement, classified. Not for a trap that was hit."""
-    assert feedback.kind != "trap-hit", "trap_evidence is for those"
     recipient_key = keys.recipient(address.identity)
     tie = tie_of(feedback, address, recipient_key, keys)
+    return feedback_said(feedback, address.domain, recipient_key, tie, reasons, keys, now, origin, way)
+
+
+def feedback_said(
+    feedback: Bounce | Engagement,
+    domain: str,
+    recipient_key: bytes,
+    tie: Tie,
+    reasons: Reasons,
+    keys: Keys,
+    now: float,
+    origin: str,
+    way: Provenance,
+) -> FeedbackEvidence:
+    """Likewise, whoever the recipient is."""
+    assert feedback.kind != "trap-hit", "trap_evidence is for those"
     evidence = FeedbackEvidence(
         event=feedback.kind,
         at=int(now * 1000),
-        domain=address.domain,
+        domain=domain,
         event_key=event_key(feedback, recipient_key, keys, way, tie),
         recipient_key=recipient_key,
         service=feedback.service,

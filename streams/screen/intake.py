@@ -7,11 +7,13 @@ something that must not count (a vacation note, a test) gives nothing; what says
 
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from sidestep.schemas import Bounce, EmailIntent, Engagement
 from sidestep.schemas.codec import MAX_RECORD, ContractError, encode
 from sidestep.schemas.framed import Framed, frames, why_unframed
-from sidestep.schemas.reading import Feedback, read_intent, read_own_feedback
-from sidestep.streams.screen.feedback.outcome import TOO_MANY_EVENTS, UNKNOWN_PROVIDER, Outcome, to_feedback
+from sidestep.schemas.reading import Feedback, read_intent, read_own_feedback, read_time
+from sidestep.streams.screen.feedback.outcome import TOO_MANY_EVENTS, UNKNOWN_PROVIDER, Outcome, is_by_id, to_feedback
 from sidestep.streams.screen.feedback.parse import parse
 from sidestep.streams.screen.feedback.unknown import (
     FOREIGN,
@@ -26,6 +28,8 @@ UNREADABLE = "undefined"
 """The parser's reason for what it could make nothing of."""
 LOST = "no-recipient"
 """Code of a bounce that names nobody, and the event under which one beside others is counted."""
+SOMEBODY = "somebody@invalid"
+"""In place of the recipient while the rest is checked."""
 OURS = frozenset({"absurd-time", "control-character", "reserved-name"})
 """Faults of what is in our schema, and nobody else's."""
 
@@ -58,14 +62,14 @@ def read_feedback(value: bytes | None, kind: type[Feedback], form: str, now: flo
     return read_forms(value, kind, form, now).events
 
 
-def read_forms(value: bytes | None, kind: type[Feedback], form: str, now: float) -> ReadFeedback:
-    """Octets -> events. `kind`: what the topic is for, `form`: the content type, "" if not known. Raises
-    ContractError."""
+def read_forms(value: bytes | None, kind: type[Feedback], form: str, now: float, service: str = "") -> ReadFeedback:
+    """Octets -> events. `kind`: what the topic is for, `form`: the content type, "" if not known. `service`: whose mail
+    it is about where it doesn't say so itself. Raises ContractError."""
     found = frames(value)
     if not found:
-        return _read_unframed(value, kind, form, now)
+        return _read_unframed(value, kind, form, now, service)
     try:
-        return _read_unframed(found[-1].value, kind, found[-1].form, now)
+        return _read_unframed(found[-1].value, kind, found[-1].form, now, service)
     except ContractError as error:
         raise _in_frame(found[-1], error) from None
 
@@ -74,7 +78,7 @@ def _in_frame(inside: Framed, error: ContractError) -> ContractError:
     return ContractError(error.code, f"in {inside.frame}: {error}")
 
 
-def _read_unframed(value: bytes | None, kind: type[Feedback], form: str, now: float) -> ReadFeedback:
+def _read_unframed(value: bytes | None, kind: type[Feedback], form: str, now: float, service: str) -> ReadFeedback:
     if why := why_unframed(value):
         raise ContractError("not-json", why)
     foreign = value is not None and is_foreign_octets(value)
@@ -95,12 +99,13 @@ def _read_unframed(value: bytes | None, kind: type[Feedback], form: str, now: fl
     outcomes = parse(value, form)
     _refuse_unread(outcomes, value, ours)
     try:
-        events = [feedback for outcome in outcomes if (feedback := _of_outcome(outcome, now)) is not None]
+        told = [(outcome, _of_outcome(outcome, now, service)) for outcome in outcomes]
     except (UnicodeEncodeError, ContractError):
         raise ContractError(ours.code, ODD_FIELD) from None  # half a surrogate pair, a NUL
-    if not events and any(map(_is_lost, outcomes)):
+    events = [event for _, event in told if event is not None]
+    if not events and any(_is_lost(*each) for each in told):
         raise ContractError(LOST, NOBODY)
-    return ReadFeedback(events, list(map(_form_of, outcomes)))
+    return ReadFeedback(events, [_form_of(*each) for each in told])
 
 
 def _refuse_unread(outcomes: list[Outcome], value: bytes, ours: ContractError) -> None:
@@ -117,18 +122,20 @@ def _ours(feedback: Feedback) -> ReadFeedback:
     return ReadFeedback([feedback], [("sidestep", feedback.kind, "")])
 
 
-def _form_of(outcome: Outcome) -> FeedbackForm:
+def _form_of(outcome: Outcome, event: Feedback | None) -> FeedbackForm:
     rule = outcome.rule if outcome.kind == "bounce" else ""  # of other kinds it may quote what stands there
-    return outcome.source or "none", LOST if _is_lost(outcome) else outcome.event or "none", rule
+    return outcome.source or "none", LOST if _is_lost(outcome, event) else outcome.event or "none", rule
 
 
-def _is_lost(outcome: Outcome) -> bool:
+def _is_lost(outcome: Outcome, event: Feedback | None) -> bool:
     """Whether it is a bounce that can't be anybody's. Complaints often name nobody on purpose: RFC 6590."""
-    return outcome.kind == "bounce" and "@" not in outcome.recipient
+    return outcome.kind == "bounce" and event is None
 
 
-def _of_outcome(outcome: Outcome, now: float) -> Feedback | None:
+def _of_outcome(outcome: Outcome, now: float, service: str) -> Feedback | None:
     """In our schema and within its bounds. A provider's odd time or id must not cost us the event: it is left out."""
+    if is_by_id(outcome, service):
+        return _of_somebody(outcome, now)
     feedback = to_feedback(outcome)
     if feedback is None:
         return None
@@ -138,3 +145,21 @@ def _of_outcome(outcome: Outcome, now: float) -> Feedback | None:
     except ContractError:
         feedback.occurred_at, feedback.intent_id, feedback.service, feedback.token = None, "", "", ""
         return read_own_feedback(encode(feedback), kind, now)
+
+
+def _of_somebody(outcome: Outcome, now: float) -> Feedback | None:
+    """Likewise of one that names its intent alone: without a recipient, which our schema demands of others. None: its
+    id or its service can't be one."""
+    feedback = to_feedback(replace(outcome, recipient=SOMEBODY))
+    if feedback is None:
+        return None
+    try:
+        read_time("occurred_at", feedback.occurred_at, now)
+    except ContractError:
+        feedback.occurred_at = None
+    try:
+        event = read_own_feedback(encode(feedback), type(feedback), now)
+    except ContractError:
+        return None
+    event.recipient = ""
+    return event

@@ -6,7 +6,7 @@ from sidestep.schemas.codec import MAX_RECORD, ContractError
 from sidestep.schemas.reading import Feedback, read_intent
 from sidestep.streams.runtime.record import Record
 from sidestep.streams.screen.intake import ReadFeedback, read_forms, read_framed_intent
-from sidestep.streams.screen.provenance import Provenance, complete, door_of, header_of
+from sidestep.streams.screen.provenance import Provenance, complete, door_of, header_of, service_of
 from sidestep.streams.screen.repeated import repeats_in_frame, repeats_member
 from sidestep.streams.screen.signers import TopicSigners
 
@@ -63,7 +63,7 @@ def read_all_feedback(
 
 
 def _read(record: Record, kind: type[Feedback], now: float) -> ReadFeedback:
-    read = read_forms(record.value(), kind, header_of(record, "content-type"), now)
+    read = read_forms(record.value(), kind, header_of(record, "content-type"), now, service_of(record))
     complete(record, read.events)
     return read
 

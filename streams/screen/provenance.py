@@ -45,11 +45,16 @@ def door_of(record: Record) -> str:
     return _short(header_of(record, DOOR))
 
 
+def service_of(record: Record) -> str:
+    """Whose mail it is about, as the door says; "" where none is told."""
+    service = _short(header_of(record, SERVICE))
+    return "" if service.endswith(CLAIMED) else service
+
+
 def complete(record: Record, events: list[Bounce | Engagement]) -> None:
     """Of a record that came in by a door: whose mail it is about, and the token of the address to which it came back,
     where the events don't say so themselves."""
-    service, token = _short(header_of(record, SERVICE)), _envelope_token(record)
-    service = "" if service.endswith(CLAIMED) else service
+    service, token = service_of(record), _envelope_token(record)
     for event in events:
         event.service = event.service or service
         event.token = event.token or token

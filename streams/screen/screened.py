@@ -5,16 +5,17 @@ from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 
-from sidestep.schemas import FeedbackEvidence, IntentEvidence, TrapRecord
+from sidestep.schemas import FeedbackEvidence, IntentEvidence, SoughtFeedback, TrapRecord
 from sidestep.schemas.codec import ContractError, encode
 from sidestep.schemas.reading import read_service
 from sidestep.streams.errors import without_text
 from sidestep.streams.masking import without_local_parts
 from sidestep.streams.runtime.batches import Batch
 from sidestep.streams.runtime.cut_record import CutRecord
-from sidestep.streams.runtime.dead_letters import UnreadRecords, dead_letter
+from sidestep.streams.runtime.dead_letters import SOUGHT, UnreadRecords, dead_letter
 from sidestep.streams.runtime.outgoing import Keyed, Outgoing, Single
 from sidestep.streams.runtime.record import Record
+from sidestep.streams.screen.by_id import WAITS
 from sidestep.streams.screen.evidence import ReadIntent
 from sidestep.streams.screen.intake import FeedbackForm
 from sidestep.streams.screen.quarantine_notes import QuarantineNote
@@ -60,7 +61,7 @@ class Screened:
         self._kind = "intent" if general_of(batch.tp.topic) == INTENTS.name else "feedback"
         self._ready: dict[int, list[Keyed]] = defaultdict(list)
         self._dead: list[Single] = []
-        self._traps: dict[int, list[Keyed]] = defaultdict(list)
+        self._in_several: dict[int, list[Keyed]] = defaultdict(list)
         self._notes: list[Keyed] = []
 
     def whole(self, records: list[Record]) -> list[Record]:
@@ -93,11 +94,23 @@ class Screened:
         the fingerprint of that which it is keyed with."""
         value = encode(record)
         for partition in partitions:
-            self._traps[partition].append({"key": "trap", "value": value})
+            self._in_several[partition].append({"key": "trap", "value": value})
         key, kept = note(record, secret)
         self._notes.append({"key": key, "value": kept})
         self._notes += [{"key": gone, "value": None} for gone in other_notes(record)]
         self.kinds["trap"] += 1
+
+    def add_sought(self, record: SoughtFeedback, partitions: Iterable[int]) -> None:
+        """Feedback by an intent's id alone: for these partitions of the log."""
+        value = encode(record)
+        for partition in partitions:
+            self._in_several[partition].append({"key": "feedback-by-id", "value": value})
+        self.kinds["feedback-by-id"] += 1
+
+    def wait_for_recipient(self, record: Record) -> None:
+        """Keep a record whose recipient is sought: the dead letter ends when he is found. It could be read, so it is no
+        sign of a broken producer."""
+        self._dead.append(dead_letter(record, SOUGHT, WAITS, DEAD_LETTERS.name))
 
     def note(self, key: str, kept: QuarantineNote) -> None:
         """A note for email-control, to go out together with the batch."""
@@ -146,11 +159,11 @@ class Screened:
     def take(self) -> Outgoing:
         """What became ready since the last call, for whoever publishes it."""
         self.kinds[self._kind] += sum(map(len, self._ready.values()))
-        for partition, records in self._traps.items():
+        for partition, records in self._in_several.items():
             self._ready[partition] += records
         batches = {(EVIDENCE.name, partition): records for partition, records in self._ready.items()}
         if self._notes:
             batches[CONTROL.name, 0] = self._notes
         outgoing = Outgoing(batches, self._dead)
-        self._ready, self._traps, self._dead, self._notes = defaultdict(list), defaultdict(list), [], []
+        self._ready, self._in_several, self._dead, self._notes = defaultdict(list), defaultdict(list), [], []
         return outgoing

@@ -17,6 +17,7 @@ from sidestep.streams.runtime.dead_letters import DeadLetterLimit
 from sidestep.streams.runtime.outgoing import Outgoing, Sender
 from sidestep.streams.runtime.record import Record
 from sidestep.streams.screen.address.parse import parse
+from sidestep.streams.screen.by_id import sought_evidence
 from sidestep.streams.screen.evidence import ReadIntent, feedback_evidence, intent_evidence, intent_keys, trap_evidence
 from sidestep.streams.screen.examiner import Examiner
 from sidestep.streams.screen.feedback.reasons import Reasons
@@ -260,6 +261,8 @@ class Screener:
                 if isinstance(read, Exception):
                     raise read
                 self._add_feedback(*read, f"{screened.origin}{record.offset()}", screened, now)
+                if not all(event.recipient for event in read[0]):
+                    screened.wait_for_recipient(record)
             except Exception as error:  # noqa: BLE001 - kept with the record
                 screened.refuse(record, error)
 
@@ -268,12 +271,17 @@ class Screener:
     ) -> None:
         """All events of a record, or none of them where one has no recipient. Raises ContractError."""
         screened.held(way.proved)
-        addresses = [parse(event.recipient) for event in events]
+        named = [event for event in events if event.recipient]
+        addresses = [parse(event.recipient) for event in named]
         unsound = next((address.reason for address in addresses if address.reason), "")
         if unsound:
             raise ContractError("no-recipient", f"the recipient is not an email address ({unsound})")
         screened.forms.update(way.forms)
-        for event, address in zip(events, addresses, strict=True):
+        for event in events:
+            if not event.recipient:
+                sought = sought_evidence(event, self._reasons, self._keys, now, origin, way)
+                screened.add_sought(sought, range(self._book.partitions))
+        for event, address in zip(named, addresses, strict=True):
             if isinstance(event, Bounce) and event.kind == "trap-hit":
                 record = trap_evidence(event, address, self._keys, now, origin, way)
                 if self._formers.in_use(now):

@@ -47,7 +47,7 @@ from sidestep.streams.audit import Replayer
 from sidestep.streams.audit.folds import FOLDS
 from sidestep.streams.decide.engine import ENGINE
 from sidestep.streams.screen.keys import Keys
-from tests.decide.world import DAY, KEYS, feedback, intent, policy, policy_text
+from tests.decide.world import DAY, KEYS, feedback, intent, policy, policy_text, sought
 
 FOLDER = Path(__file__).parent / "golden"
 EVERY_RULE = Path(__file__).parents[1] / "decide" / "golden" / "every-rule.log.json"
@@ -212,7 +212,11 @@ class Days:
             told["tied"] = self._random.choice(("", "wrong-token"))
         told |= self._random.choice(({}, {"proved": "door-1", "door": "ses"}, {"claimed": True}))
         again = self._random.random() < 0.1
-        return feedback(event, before.to, id="again" if again else f"f{number}", **told)
+        id = "again" if again else f"f{number}"
+        if number % 5 == 0:  # by the intent's id alone
+            untied = {"tied": "", "token": before.token if number % 10 else ""}
+            return sought(event, id=id, **told | untied)
+        return feedback(event, before.to, id=id, **told)
 
     def _control(self, number: int) -> Evidence:
         """Each kind in its turn."""

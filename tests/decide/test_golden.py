@@ -268,6 +268,11 @@ def _story(new_world: type[World]) -> list[Evidence]:
         records.append(ErasureRecord(new_world.keys.recipient(f"{name}@example.com"), "ops", later(), "asked for it"))
         feedback("delivered", f"{name}@example.com", id=f"late-{name}")
         intent(f"{name}-3", f"{name}@example.com", stream="newsletter")
+    intent("named", "jane@fresh.example", service="post", token="0" * 30)
+    for token in ("1" * 30, "0" * 30):
+        records.append(new_world.sought_record("complaint", "named", "post", token, at=later(), id=token))
+    records.append(new_world.sought_record("complaint", "nobody's", "post", at=later()))
+    intent("named-2", "jane@fresh.example", service="post", stream="newsletter")
     records.append(TickRecord(at=later()))
     return records
 

@@ -14,6 +14,7 @@ from sidestep.schemas import (
     MarksRecord,
     MxFinding,
     PolicyRecord,
+    SoughtFeedback,
     SuppressRecord,
     Tally,
     TickRecord,
@@ -81,6 +82,14 @@ def feedback(event: str, to: str = "jane@example.com", id: str = "", **fields: A
     return FeedbackEvidence(**given | {"event": event} | fields)
 
 
+def sought(event: str, intent_id: str = "1", service: str = "shop", token: str = "", **fields: Any) -> SoughtFeedback:
+    """Evidence of the same without a recipient: it names the intent's id alone, and a token perhaps."""
+    unknown: dict[str, Any] = {"domain": "", "recipient_key": b"", "tied": "", "tied_at": 0, "service": service}
+    said = feedback(event, **unknown | {"intent_id": intent_id} | fields)
+    keys = tuple(KEYS.intent(service, intent_id, proved) for proved in (True, False))
+    return SoughtFeedback(said.at, keys, said, bytes.fromhex(token[-16:]))
+
+
 def policy(text: str = SHIPPED_TEXT, at: int = START, partitions: int = 1) -> PolicyRecord:
     """The control record of a policy."""
     return PolicyRecord(version=version_of(text), text=text, at=at, partitions=partitions)
@@ -113,6 +122,7 @@ class World:
 
     intent_record = staticmethod(intent)
     feedback_record = staticmethod(feedback)
+    sought_record = staticmethod(sought)
     policy_record = staticmethod(policy)
     policy_text = staticmethod(policy_text)
     keys = KEYS
@@ -153,6 +163,10 @@ class World:
     def feedback(self, event: str, **fields: Any) -> None:
         """One event, now."""
         assert [] == self.append(feedback(event, **{"at": self.now} | fields))
+
+    def sought(self, event: str, **fields: Any) -> None:
+        """One event by an intent's id alone, now."""
+        assert [] == self.append(sought(event, **{"at": self.now} | fields))
 
     def hold(self, service: str, until: int, reason: str = "complaints") -> None:
         """Puts a service on hold; until 0 lifts it."""

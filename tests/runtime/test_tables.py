@@ -25,8 +25,8 @@ def test_a_row_written_before_a_field_was_added_can_be_read() -> None:
 
 def test_a_row_written_by_newer_code_can_be_read() -> None:
     """After going back a version."""
-    new = msgspec.msgpack.encode([7, b"c", 2, 1, 1, "what is this"])
-    assert len(IdRow.__struct_fields__) == 5
+    new = msgspec.msgpack.encode([7, b"c", 2, 1, 1, None, "what is this"])
+    assert len(IdRow.__struct_fields__) == 6
     assert IdRow(7, b"c", 2, 1, 1) == IDS.decode(new)
 
 

@@ -16,6 +16,9 @@ Event = Literal[
 TOO_MANY_EVENTS, UNKNOWN_PROVIDER = "too-many-events", "unknown-provider"
 """Reasons of kind none and of its dead letter: more events than we read; JSON of a provider that we do not know."""
 
+BY_ID_EVENTS = ("bounce", "complaint", "not-spam", "unsubscribed")
+"""What counts against somebody, or takes that back: worth looking up in every ledger. Signs of life are too many."""
+
 
 class Outcome(Struct, frozen=True, kw_only=True):
     """The outcome of a message for one recipient. `kind` none: nothing to count, with a reason why."""
@@ -48,6 +51,12 @@ class Outcome(Struct, frozen=True, kw_only=True):
     """Form of the feedback: dsn, text, arf, auto-reply, or the provider's name."""
     diagnostic: Diagnostic | None = None
     """What was classified, for who wants to know why; None where nothing had to be."""
+
+
+def is_by_id(outcome: Outcome, service: str = "") -> bool:
+    """Whether it names nobody, and the intent all the same. `service`: whose mail it is about where it doesn't say."""
+    named = outcome.intent_id and (outcome.service or service)
+    return "@" not in outcome.recipient and bool(named) and outcome.event in BY_ID_EVENTS
 
 
 def to_feedback(outcome: Outcome) -> Bounce | Engagement | None:

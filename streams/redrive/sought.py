@@ -1,0 +1,33 @@
+"""Dead letters that end by themselves: of feedback whose recipient was sought in the ledgers, and found. Pure.
+
+A note of that stands somewhere behind the letter, in any partition (decide/by_id.py).
+"""
+
+from collections.abc import Iterable
+
+from sidestep.streams.redrive.letter import DeadLetter
+from sidestep.streams.runtime.dead_letters import FOUND, SOUGHT
+from sidestep.topics.replay_codec import StoredRecord
+
+
+class SoughtLetters:
+    """Those met so far, until all notes have been read."""
+
+    def __init__(self) -> None:
+        self._waiting: list[DeadLetter] = []
+        self._found: set[str] = set()
+
+    def hear(self, record: StoredRecord) -> None:
+        """Any record of the topic: perhaps a note."""
+        self._found.update((value or b"").decode("utf-8", "replace") for name, value in record.headers if name == FOUND)
+
+    def others(self, letters: Iterable[DeadLetter]) -> list[DeadLetter]:
+        """The letters that end by nothing. The rest waits."""
+        others = []
+        for letter in letters:
+            (self._waiting if letter.reason == SOUGHT else others).append(letter)
+        return others
+
+    def lost(self) -> list[DeadLetter]:
+        """At the end: those of which nobody has found the recipient."""
+        return [letter for letter in self._waiting if str(letter.origin) not in self._found]
