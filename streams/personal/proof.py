@@ -9,7 +9,7 @@ from sidestep.streams.personal.rows import HeldRow, held_rows
 from sidestep.streams.screen.holds import rfc3339
 from sidestep.streams.terminal import json_line, printable
 
-IDS = f"{NOT_OF_A_PERSON}: not looked at; hashes of ids, of messages and of mailboxes they went to, which end within 15 days"
+IDS = f"{NOT_OF_A_PERSON}: not looked at; hashes of ids, messages and mailboxes, all of which end within 15 days"
 
 
 @dataclass(frozen=True)

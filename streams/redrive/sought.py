@@ -11,7 +11,7 @@ from sidestep.topics.replay_codec import StoredRecord
 
 
 class SoughtLetters:
-    """Those met so far, until all notes have been read."""
+    """Letters of what is sought that were met so far, until all notes have been read."""
 
     def __init__(self) -> None:
         self._waiting: list[DeadLetter] = []
@@ -23,7 +23,7 @@ class SoughtLetters:
 
     def others(self, letters: Iterable[DeadLetter]) -> list[DeadLetter]:
         """The letters that end by nothing. The rest waits."""
-        others = []
+        others: list[DeadLetter] = []
         for letter in letters:
             (self._waiting if letter.reason == SOUGHT else others).append(letter)
         return others

@@ -102,6 +102,10 @@ def _under_old_keys(world: World, names: dict[bytes, bytes]) -> dict[str, dict[b
         assert table is IDS or not old.keys() & moved.keys(), "a row that has moved stands nowhere else"
         for row in moved.values() if table is IDS else ():
             row.content = beginnings.get(row.content, row.content)
+        for row in rows.values() if table is IDS else ():
+            if row.sent_to is not None:
+                key = row.sent_to.recipient_key
+                row.sent_to = replace(row.sent_to, recipient_key=names.get(key, key))
         contents[table.name] = old | moved
     history = contents[BOUNCE_HISTORY.name]
     contents[BOUNCE_HISTORY.name] = {key: row for key, row in history.items() if not ended(row, clock)}

@@ -138,7 +138,7 @@ def test_one_partition_of_many_knows_whose_it_is(door: Headers) -> None:
         assert (0, 1) == (screened.refused, screened.kinds["feedback-by-id"])
         assert not screened.unread_records
         (letter,) = at.press.dead()
-        assert ("recipient-by-id", report) == (dict(letter["headers"])["reason"].decode(), letter["value"])
+        assert (b"recipient-by-id", report) == (dict(letter["headers"])["reason"], letter["value"])
 
         ended, bounces = [], {}
         for records in partitions(at):
