@@ -34,7 +34,7 @@ def sought_evidence(
 
 
 def _id_keys(feedback: Bounce | Engagement, keys: Keys) -> tuple[bytes, ...]:
-    """Those of what is proved go first: who only claims to be the service takes nothing from it."""
+    """Keys of what is proved go first: who only claims to be the service takes nothing from it."""
     secrets = [keys] if keys.former is None else [keys, keys.former]
     return tuple(
         secret.intent(feedback.service, feedback.intent_id, proved) for secret in secrets for proved in (True, False)

@@ -233,6 +233,6 @@ def test_the_golden_log_is_chained(judged_log: Copy) -> None:
     assert ([], {"proved": len(links)}, 0) == (found, dict(audit.counts["link"]), audit.chained_from)
     at = next(k.offset for k in judged_log.topics[EVIDENCE] if b'"kind":"tick"' in (k.value or b""))
     spoilt = judged_log.spoil(EVIDENCE, lambda kept: [kept_ for kept_ in kept if kept_.offset != at])
-    assert [("link", "missing", f"{EVIDENCE}/0/{at}")] in [
-        [finding[:3]] for finding in spoilt.audit(chained=True).findings
-    ]
+    told = {finding[:3] for finding in spoilt.audit(chained=True).findings}
+    # another link where the tick was all of its batch: that hangs on how long the log is
+    assert told & {("link", how, f"{EVIDENCE}/0/{at}") for how in ("missing", "differs")}
