@@ -13,7 +13,7 @@ from sidestep.streams.commands.outcome_lines import outcome_line, outcomes_in
 from sidestep.streams.commands.weighed import explained_lines, explanation
 from sidestep.streams.commands.whole import form_of
 from sidestep.streams.screen.feedback.classify import FILES, Classifier, compiled, shipped_texts
-from sidestep.streams.screen.feedback.lint import every_rule, problems
+from sidestep.streams.screen.feedback.lint import problems
 from sidestep.streams.screen.feedback.outcome import Outcome
 from sidestep.streams.screen.feedback.reasons import load_reasons
 from sidestep.streams.screen.intake import read_feedback
@@ -88,7 +88,7 @@ def check(file: Path | None) -> None:
     if faults:
         raise SystemExit(1)
     click.echo(
-        f"OK: {sum(1 for _ in every_rule(rules))} rules, {len(rules.statuses)} status codes, {len(rules.steps)} steps"
+        f"OK: {sum(1 for _ in rules.every_rule())} rules, {len(rules.statuses)} status codes, {len(rules.steps)} steps"
     )
 
 

@@ -3,9 +3,10 @@
 from collections import Counter
 from collections.abc import Iterator
 
-from sidestep.streams.screen.feedback.classify import BounceRule, Classifier, ProviderRules
+from sidestep.streams.screen.feedback.classify import Classifier, ProviderRules
 from sidestep.streams.screen.feedback.diagnostic import Diagnostic
 from sidestep.streams.screen.feedback.reasons import Reasons
+from sidestep.streams.screen.feedback.rules import BounceRule
 from sidestep.streams.screen.feedback.smtp import find_command, find_reply, find_status, more_telling
 
 SHORTEST = 3
@@ -21,28 +22,19 @@ def problems(rules: Classifier, reasons: Reasons) -> list[str]:
         *_names(rules),
         *_vocabulary(rules, reasons),
         *_order(rules),
-        *(fault for rule in every_rule(rules) for fault in _shape(rule)),
+        *(fault for rule in rules.every_rule() for fault in _shape(rule)),
         *_examples(rules),
     ]
 
 
-def every_rule(rules: Classifier) -> Iterator[BounceRule]:
-    """The rules of all files."""
-    for group in (rules.phrases, rules.groups):
-        for listed in group.values():
-            yield from listed
-    for provider in rules.providers:
-        yield from provider.rules
-
-
 def _names(rules: Classifier) -> Iterator[str]:
-    for name, times in Counter(rule.name for rule in every_rule(rules)).items():
+    for name, times in Counter(rule.name for rule in rules.every_rule()).items():
         if times > 1:
             yield f"{name}: {times} rules have this name"
 
 
 def _vocabulary(rules: Classifier, reasons: Reasons) -> Iterator[str]:
-    used = {rule.reason: rule.name for rule in every_rule(rules) if rule.reason not in PHRASE_ONLY}
+    used = {rule.reason: rule.name for rule in rules.every_rule() if rule.reason not in PHRASE_ONLY}
     used |= {step.reason: "order.toml" for step in rules.steps if step.reason}
     used |= {reason: f"status {code}" for code, reason in rules.statuses.items()}
     for reason, where in used.items():

@@ -1,8 +1,10 @@
-"""A rule's phrases by a word or a few characters of theirs: of thousands, few have to be looked for in a text. Pure."""
+"""All rules by a few characters of each of their phrases: of thousands, few have to be looked for in a text. Pure."""
 
-from collections.abc import Iterable, Iterator, Set
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
-from sidestep.streams.screen.feedback.phrases import Phrase, stands_in
+from sidestep.streams.screen.feedback.phrases import Phrase
 
 _EDGES = "<>()[]{}\"'`*,=|.;!?:"
 
@@ -17,72 +19,71 @@ GRAM, FOREIGN_GRAM = 4, 2
 """Characters of a phrase by which it is told early that it can't stand in a text; of scripts without blanks, fewer."""
 
 
-def grams_of(*texts: str) -> frozenset[str]:
+def grams_of(*texts: str) -> set[str]:
     """All runs of GRAM characters in folded texts, and of FOREIGN_GRAM in those that are not ASCII."""
-    sizes = (GRAM,) if all(map(str.isascii, texts)) else (GRAM, FOREIGN_GRAM)
-    return frozenset(
-        text[at : at + size] for text in texts for size in sizes for at in range(max(0, len(text) - size + 1))
-    )
+    found: set[str] = set()
+    for text in texts:
+        found |= _cut(text, GRAM)
+        if not text.isascii():
+            found |= _cut(text, FOREIGN_GRAM)
+    return found
 
 
-def _gram_of(phrase: Phrase) -> str:
-    """The run of characters without which a phrase can't stand anywhere; "" for one that is too short."""
-    piece = max((piece.removeprefix("^") for piece in phrase), key=len)
-    if len(piece) >= GRAM:
-        return piece[-GRAM:]
-    return piece[-FOREIGN_GRAM:] if len(piece) >= FOREIGN_GRAM and not piece[-FOREIGN_GRAM:].isascii() else ""
+def _cut(text: str, size: int) -> set[str]:
+    return {text[at : at + size] for at in range(len(text) - size + 1)}
 
 
-class PhraseGrams:
-    """Phrases by a run of their characters: of thousands, few have to be looked for in a text, however long it is."""
+class SoughtPhrase(NamedTuple):
+    """A phrase of a rule, and where it is looked for."""
 
-    def __init__(self, phrases: Iterable[Phrase]):
-        self._near: dict[str, list[Phrase]] = {}
-        for phrase in phrases:
-            self._near.setdefault(_gram_of(phrase), []).append(phrase)
-        self._short = self._near.pop("", [])
+    phrase: Phrase
+    plain: bool = False
+    """In the plain words of the text, too."""
+    word: str = ""
+    """Stands in it as a whole word."""
+
+
+def wanted_plainly(phrase: Phrase) -> SoughtPhrase:
+    """A phrase as rules want it that go by plain words: one of several words begins with a whole one, and one of a
+    single word is looked for in the text alone, unless it is not of ASCII, as in Chinese."""
+    word, blank, _ = phrase[0].lstrip().partition(" ")
+    if blank or (len(phrase) > 1 and phrase[1].startswith(" ")):
+        return SoughtPhrase(phrase, True, word.strip(_EDGES))
+    return SoughtPhrase(phrase, not "".join(phrase).isascii())
+
+
+class RuleIndex:
+    """Rules by the two runs of characters of each of their phrases that fewest other phrases have."""
+
+    def __init__(self, rules: Mapping[str, Iterable[SoughtPhrase]]):
+        """`rules`: what each wants, by its name, which no other has. One that wants nothing may hold for any text."""
+        listed = [(name, wanted, _runs(wanted.phrase)) for name, phrases in rules.items() for wanted in phrases]
+        times = Counter(run for _, _, runs in listed for run in runs)
+        self._always: dict[str, list[SoughtPhrase]] = {name: [] for name, phrases in rules.items() if not phrases}
+        self._near: dict[str, list[tuple[str, str, SoughtPhrase]]] = {}
+        for name, wanted, runs in listed:
+            if runs:
+                first, *others = sorted(runs, key=lambda run: (times[run], run))
+                self._near.setdefault(first, []).append((others[0] if others else first, name, wanted))
+            else:
+                self._always.setdefault(name, []).append(wanted)
         self._keys = frozenset(self._near)
 
-    @property
-    def signs(self) -> frozenset[str]:
-        """Of these one stands wherever a phrase does. Empty: a phrase is too short for that, or there is none."""
-        return self._keys if not self._short else frozenset()
-
-    def stands_in(self, grams: Set[str], *texts: str) -> bool:
-        """Whether a phrase stands in one of these texts, whose grams those are."""
-        if not self._short and self._keys.isdisjoint(grams):
-            return False  # nearly all of them
-        return any(stands_in(phrase, text) for phrase in self._found(grams) for text in texts)
-
-    def _found(self, grams: Set[str]) -> Iterator[Phrase]:
-        yield from self._short
-        for gram in self._keys & grams:
-            yield from self._near[gram]
+    def near(self, *texts: str) -> dict[str, list[SoughtPhrase]]:
+        """The rules that may hold for folded texts, nearly none of all, each with the phrases that may stand there."""
+        found = {name: [*wanted] for name, wanted in self._always.items()}
+        grams = grams_of(*texts)
+        for run in self._keys & grams:
+            for other, name, wanted in self._near[run]:
+                if other in grams:
+                    found.setdefault(name, []).append(wanted)
+        return found
 
 
-class PhraseIndex:
-    """Phrases of several words, each beginning with a whole word, and the rest."""
+def _runs(phrase: Phrase) -> frozenset[str]:
+    """The runs of characters that stand wherever a phrase does; empty for one that is too short."""
+    return frozenset(run for piece in phrase for run in _runs_of(piece.removeprefix("^")))
 
-    def __init__(self, phrases: Iterable[Phrase]):
-        self._begun: dict[str, list[Phrase]] = {}
-        short: list[Phrase] = []
-        foreign: list[Phrase] = []
-        for phrase in phrases:
-            word, blank, _ = phrase[0].lstrip().partition(" ")
-            if blank or (len(phrase) > 1 and phrase[1].startswith(" ")):
-                self._begun.setdefault(word.strip(_EDGES), []).append(phrase)
-            else:
-                (short if "".join(phrase).isascii() else foreign).append(phrase)
-        self._words = frozenset(self._begun)
-        self._short, self._foreign = PhraseGrams(short), PhraseGrams(foreign)
-        """Of a single word; and not of ASCII, without a blank behind the first word, as in Chinese."""
 
-    def stands_in(self, words: Set[str], grams: Set[str], texts: tuple[str, ...]) -> bool:
-        """Whether a phrase stands in one of these texts, whose words and grams those are; one of a single word, in the
-        first."""
-        near = (phrase for word in self._words & words for phrase in self._begun[word])
-        return (
-            self._short.stands_in(grams, texts[0])
-            or any(stands_in(phrase, text) for phrase in near for text in texts)
-            or (not all(map(str.isascii, texts)) and self._foreign.stands_in(grams, *texts))
-        )
+def _runs_of(piece: str) -> set[str]:
+    return _cut(piece, GRAM) or {run for run in _cut(piece, FOREIGN_GRAM) if not run.isascii()}

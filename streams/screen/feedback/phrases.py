@@ -5,7 +5,6 @@ one large alternation, which `re` tries word by word at every position.
 """
 
 import string
-from collections.abc import Iterable
 from functools import lru_cache
 
 TEXT_MAX = 3000
@@ -34,7 +33,11 @@ def folded(text: str, most: int = TEXT_MAX) -> str:
     and `full-user@` are names, not words.
     """
     words = text[: most * 2].lower().split()
-    return " ".join(_masked(word) if "@" in word else word for word in _without_repeats(words))[:most]
+    if "-" in text:
+        words = [word for index, word in enumerate(words) if word[3:4] != "-" or not (index and _is_code(word[:3]))]
+    if "@" in text:
+        words = [_masked(word) if "@" in word else word for word in words]
+    return " ".join(words)[:most]
 
 
 def _masked(word: str) -> str:
@@ -42,11 +45,9 @@ def _masked(word: str) -> str:
     return "@".join([*(f"{name.rstrip(_LOCAL_PART)}x" if name else "" for name in names), last])
 
 
-def _without_repeats(words: list[str]) -> Iterable[str]:
-    for index, word in enumerate(words):
-        if index and len(word) > 3 and word[3] == "-" and word[:3].isdigit() and word[0] in "45":
-            continue  # 550-5.7.1, the head of a continued line (RFC 5321 4.2.1)
-        yield word
+def _is_code(head: str) -> bool:
+    """Whether 550-5.7.1 begins so, the head of a continued line (RFC 5321 4.2.1)."""
+    return head.isdigit() and head[0] in "45"
 
 
 def stands_in(phrase: Phrase, text: str) -> bool:

@@ -35,11 +35,15 @@ _NAMING = frozenset(
 def plain_words(text: str, local_part: str = "") -> str:
     """The plain words of a folded text, one blank between; `local_part`: the recipient's, which is no word either."""
     name = "" if local_part in _NAMING else local_part
-    return " ".join(_plain(_GLUED.sub(" ", text).split(), name)).translate(_LATIN)
+    plain = " ".join(_plain(_GLUED.sub(" ", text).split(), name))
+    return plain if plain.isascii() else plain.translate(_LATIN)
 
 
 def _plain(words: list[str], name: str) -> Iterator[str]:
     for word in words:
+        if word.isalpha() and word != name:
+            yield word
+            continue
         bare = word.strip(_EDGES)
         end = bare[-1:] if bare[-1:] in _ENDS and not bare.endswith("..") else ""
         bare = bare.rstrip(_ENDS).strip(_EDGES)

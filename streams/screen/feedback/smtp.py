@@ -5,7 +5,7 @@ import tomllib
 from functools import cache
 from importlib.resources import files
 
-from sidestep.streams.screen.feedback.phrases import Phrase, folded, parse_phrase, stands_in
+from sidestep.streams.screen.feedback.phrases import folded
 
 TEXT_MAX = 8000
 
@@ -132,17 +132,18 @@ def more_telling(stated: str, said: str, reply: str = "") -> str:
 
 def find_command(text: str) -> str:
     """The SMTP command that was refused: of a transcript the first, else the furthest that is named; "" if none is."""
+    if not text:
+        return ""
     sent = sent_command(text)
     if sent:
         return sent
     words = folded(text, TEXT_MAX)
-    named = (name for name, phrases in _commands() if any(stands_in(phrase, words) for phrase in phrases))
-    return next(named, "") or _mentioned(text)
+    return next((name for phrase, name in _commands() if phrase in words), "") or _mentioned(text)
 
 
 def sent_command(text: str) -> str:
     """The first SMTP command of a transcript; "" if there is none."""
-    sent = _SENT.search(text[:TEXT_MAX])
+    sent = _SENT.search(text[:TEXT_MAX]) if ">>> " in text else None
     return _COMMANDS[sent[1].upper()] if sent else ""
 
 
@@ -153,9 +154,10 @@ def _mentioned(text: str) -> str:
 
 
 @cache
-def _commands() -> tuple[tuple[str, tuple[Phrase, ...]], ...]:
+def _commands() -> tuple[tuple[str, str], ...]:
+    """Words and the command that they name, in the order in which they count."""
     text = (files("sidestep.streams.screen.feedback") / "data" / "commands.toml").read_text("utf-8")
-    return tuple((name, tuple(map(parse_phrase, phrases))) for name, phrases in tomllib.loads(text).items())
+    return tuple((phrase, name) for name, phrases in tomllib.loads(text).items() for phrase in phrases)
 
 
 def find_host(text: str) -> str:

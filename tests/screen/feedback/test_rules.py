@@ -7,7 +7,7 @@ import pytest
 
 from sidestep.streams.screen.feedback.classify import compiled, shipped, shipped_texts
 from sidestep.streams.screen.feedback.diagnostic import Diagnostic
-from sidestep.streams.screen.feedback.lint import every_rule, problems
+from sidestep.streams.screen.feedback.lint import problems
 from sidestep.streams.screen.feedback.parse import classify
 from sidestep.streams.screen.feedback.phrases import folded, parse_phrase, stands_in
 from sidestep.streams.screen.feedback.reasons import hardness, load_reasons, scope_of
@@ -23,7 +23,7 @@ def reason(text: str, **fields: str) -> str:
 def test_the_rules_that_ship_are_sound() -> None:
     """Every rule has a name of its own and an example, which it and no other rule decides."""
     assert [] == problems(shipped(), load_reasons())
-    assert 300 < len(list(every_rule(shipped())))
+    assert 300 < len(list(shipped().every_rule()))
 
 
 @pytest.mark.parametrize(

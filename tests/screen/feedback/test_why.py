@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from sidestep.streams.screen.feedback.classify import shipped, shipped_texts
-from sidestep.streams.screen.feedback.lint import every_rule, example_of
+from sidestep.streams.screen.feedback.lint import example_of
 from sidestep.streams.screen.feedback.origin import Origin
 from sidestep.streams.screen.feedback.outcome import Outcome
 from sidestep.streams.screen.feedback.parse import classify, outcome_of, parse
@@ -40,7 +40,7 @@ def test_one_ruling_decided_and_it_is_the_outcomes(file: Path) -> None:
 def test_every_rule_has_its_line() -> None:
     """In the file that has it, under its name."""
     texts = {name: text.splitlines() for name, text in shipped_texts().items()}
-    for rule in every_rule(shipped()):
+    for rule in shipped().every_rule():
         file, _, line = PLACES[rule.name].partition(":")
         written = texts[file][int(line) - 1]
         assert written.startswith("name = ")
@@ -50,7 +50,7 @@ def test_every_rule_has_its_line() -> None:
 
 def test_every_rule_decides_its_example_in_the_first_place() -> None:
     """Nothing stands before what decides, where the reply itself does."""
-    for rule in every_rule(shipped()):
+    for rule in shipped().every_rule():
         diagnostic = example_of(rule)
         ruling = classify(diagnostic)
         first = why(outcome_of(diagnostic, ruling, Origin(), "text"))[0]
