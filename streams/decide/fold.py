@@ -178,7 +178,8 @@ def _judge(
         if told is not None:
             flags = [*flags, told]
     if stop is None and (evidence.source or evidence.campaign):
-        stop = meter(state, evidence, stories, recipient, policy, now)
+        stop, told = meter(state, evidence, stories, recipient, policy, now)
+        flags = flags if told is None else [*flags, told]
     if stop is None:
         service = state.service(pair.service_key, now, evidence.service)
         stop = limit(state, evidence, pair, domain, service, policy, now_ms * 1000, is_known(stories.service))

@@ -192,6 +192,7 @@ class Policy(Struct, frozen=True):
     slip_share: float
     faint: int
     spared: float
+    spared_days: int
     source_least: int
     source_doubtful: float
     source_dirty: float

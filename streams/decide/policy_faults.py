@@ -29,6 +29,7 @@ RISK_PARAMETERS: Mapping[str, int | float] = MappingProxyType(
         "slip_share": 1.0,
         "faint": 1_000_000,
         "spared": 0.0,
+        "spared_days": Natural(0),
         "source_least": 1_000_000,
         "source_doubtful": 1.0,
         "source_dirty": 1.0,

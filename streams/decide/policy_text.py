@@ -102,6 +102,8 @@ def _complete(document: dict[str, Any]) -> None:
     if isinstance(risk, dict):
         document["risk"] = {name: risk.get(name, 0) for name in SIGNALS}
     if isinstance(parameters, dict):
+        # one time for two things, before this one had its own
+        parameters.setdefault("spared_days", parameters.get("dormant_days", 1))
         document["risk-parameters"] = {name: parameters.get(name, usual) for name, usual in RISK_PARAMETERS.items()}
 
 

@@ -2,12 +2,12 @@
 messages, and a bad one is held. Pure: it changes only the state that it is given.
 
 What was approved can't be called back. So of a source that is new, or has been silent for long, only so many messages
-go out; the rest waits until there has been time for what comes back of them. A mailbox whose owner has opened, clicked
-or answered lately is nobody's import: it is never kept back for its source's sake. Nor is one that took mail lately
-and is hardly at risk, but where a person has put the source on hold: most people are never seen to read anything.
+go out; the rest waits until there has been time for what comes back of them. Whom none of that keeps back stands in
+sparing.py.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
+from typing import NamedTuple
 
 from sidestep.schemas import FeedbackEvidence, IntentEvidence
 from sidestep.streams.decide.claims import told_name
@@ -19,29 +19,47 @@ from sidestep.streams.decide.policy import DAY, Policy, RulePolicy
 from sidestep.streams.decide.rules.case import Finding, moment, span
 from sidestep.streams.decide.rules.held import after_hold
 from sidestep.streams.decide.rules.reasons import finding
+from sidestep.streams.decide.sparing import ON_HOLD, sign_of_life
 from sidestep.streams.decide.state import State, Stories
 from sidestep.streams.decide.tables import LastMessage, RecipientRow, SourceRow
 
 REPRESENTATIVE = 10_000
+HELD, PROBATION = "source-held", "source-probation"
+
+
+class _Kept(NamedTuple):
+    """What keeps an intent back: the rule, the values of its sentence, and until when, microseconds."""
+
+    rule: str
+    said: Mapping[str, object]
+    retry_us: int
 
 
 def meter(
     state: State, evidence: IntentEvidence, stories: Stories, recipient: RecipientRow, policy: Policy, now: int
-) -> Finding | None:
-    """A finding that keeps the intent back for the sake of its source or campaign. `stories`: the intent's own."""
-    probation, held = policy.rules["source-probation"], policy.rules["source-held"]
+) -> tuple[Finding | None, Finding | None]:
+    """A finding that keeps the intent back for the sake of its source or campaign, and one that is only told, where
+    that is held and the mailbox goes on; at most one of them. `stories`: the intent's own."""
+    probation, held = policy.rules[PROBATION], policy.rules[HELD]
     source, campaign = stories.source, stories.campaign
-    found = None
+    kept = None
     if source is not None and (
         state.controls.holds
         or not source.passed
         or now - source.last_sent > probation.days * DAY
         or _may_be_held(source, held)
     ):
-        found = _of_source(state, evidence, source, policy, now)
-    if found is None and campaign is not None and held.mode != "off" and _may_be_held(campaign, held):
-        found = _hold(campaign, "campaign", evidence.campaign, evidence, policy, now)
-    return None if found is None or _is_spared(state, evidence, found, recipient, policy, now) else found
+        kept = _of_source(state, evidence, source, policy, now)
+    if kept is None and campaign is not None and held.mode != "off" and _may_be_held(campaign, held):
+        kept = _hold(campaign, "campaign", evidence.campaign, evidence, policy, now)
+    if kept is None:
+        return None, None
+    sign = sign_of_life(state, evidence, kept.rule, recipient, policy, now)
+    if not sign:
+        return finding(policy, evidence, kept.rule, kept.said, retry_us=kept.retry_us), None
+    if kept.rule == PROBATION:  # nothing is wrong with its source as yet
+        return None, None
+    return None, finding(policy, evidence, kept.rule, {**kept.said, "sign": sign}, "reason_spared")
 
 
 def sent(stories: Stories, now: int) -> None:
@@ -128,38 +146,22 @@ def _may_be_held(row: SourceRow, rule: RulePolicy) -> bool:
     )
 
 
-def _is_spared(
-    state: State, evidence: IntentEvidence, found: Finding, recipient: RecipientRow, policy: Policy, now: int
-) -> bool:
-    marked = max(recipient.hard_bounced_at, recipient.suspended_at)
-    since = max(now - policy.dormant_days * DAY, marked, 0)
-    if recipient.last_engaged > since:
-        return True
-    if recipient.last_delivered <= since or state.risk.whole >= policy.spared:
-        return False
-    if found.rule != "source-on-hold":
-        return True
-    hold = source_hold(state.controls, evidence)
-    return hold is not None and hold.by_watch
-
-
-def _of_source(state: State, evidence: IntentEvidence, row: SourceRow, policy: Policy, now: int) -> Finding | None:
-    probation, held = policy.rules["source-probation"], policy.rules["source-held"]
-    if state.controls.holds and (found := _on_hold(state, evidence, policy)) is not None:
-        return found
-    if held.mode != "off" and (found := _hold(row, "source", evidence.source, evidence, policy, now)) is not None:
-        return found
+def _of_source(state: State, evidence: IntentEvidence, row: SourceRow, policy: Policy, now: int) -> _Kept | None:
+    probation, held = policy.rules[PROBATION], policy.rules[HELD]
+    if state.controls.holds and (kept := _on_hold(state, evidence, policy)) is not None:
+        return kept
+    if held.mode != "off" and (kept := _hold(row, "source", evidence.source, evidence, policy, now)) is not None:
+        return kept
     return None if probation.mode == "off" else _wait(row, evidence, policy, state, now)
 
 
-def _on_hold(state: State, evidence: IntentEvidence, policy: Policy) -> Finding | None:
-    hold = source_hold(state.controls, evidence)
-    if hold is None or policy.rules["source-on-hold"].mode == "off":
+def _on_hold(state: State, evidence: IntentEvidence, policy: Policy) -> _Kept | None:
+    hold, rule = source_hold(state.controls, evidence), policy.rules[ON_HOLD]
+    if hold is None or rule.mode == "off":
         return None
     now = state.controls.clock_ms // 1000
-    said = {"source": evidence.source, "why": hold.reason, "until": moment(hold.until_ms // 1000)}
-    retry_us = after_hold(hold.until_ms, policy.rules["source-on-hold"].spread, evidence, now)
-    return finding(policy, evidence, "source-on-hold", said, retry_us=retry_us)
+    said = {"source": evidence.source, "why": hold.reason, "until": moment(hold.until_ms // 1000), "sign": ""}
+    return _Kept(ON_HOLD, said, after_hold(hold.until_ms, rule.spread, evidence, now))
 
 
 def _begin_anew(row: SourceRow, now: int) -> None:
@@ -167,8 +169,8 @@ def _begin_anew(row: SourceRow, now: int) -> None:
     row.hard_bounces = row.complaints = row.engaged = 0
 
 
-def _hold(row: SourceRow, kind: str, name: str, evidence: IntentEvidence, policy: Policy, now: int) -> Finding | None:
-    rule = policy.rules["source-held"]
+def _hold(row: SourceRow, kind: str, name: str, evidence: IntentEvidence, policy: Policy, now: int) -> _Kept | None:
+    rule = policy.rules[HELD]
     if row.held_at and now - row.held_at > rule.days * DAY:
         _begin_anew(row, now)
     if not row.held_at:
@@ -176,6 +178,7 @@ def _hold(row: SourceRow, kind: str, name: str, evidence: IntentEvidence, policy
         if not _is_bad(row, rule, bounces=kind == "source" or not evidence.source):
             return None
         row.held_at = now
+    until = row.held_at + rule.days * DAY
     said = {
         "kind": kind,
         "name": name,
@@ -183,10 +186,10 @@ def _hold(row: SourceRow, kind: str, name: str, evidence: IntentEvidence, policy
         "bounced": row.hard_bounces,
         "share": f"{100 * row.hard_bounces / row.sent:.0f}",
         "complaints": row.complaints,
+        "until": moment(until),
+        "sign": "",
     }
-    until = row.held_at + rule.days * DAY
-    said["until"] = moment(until)
-    return finding(policy, evidence, "source-held", said, retry_us=after_hold(until * 1000, rule.spread, evidence, now))
+    return _Kept(HELD, said, after_hold(until * 1000, rule.spread, evidence, now))
 
 
 def _is_bad(row: SourceRow, rule: RulePolicy, bounces: bool) -> bool:
@@ -198,9 +201,9 @@ def _is_bad(row: SourceRow, rule: RulePolicy, bounces: bool) -> bool:
     return row.complaints >= rule.least_complaints and row.complaints > rule.complaint_share * row.sent
 
 
-def _wait(row: SourceRow, evidence: IntentEvidence, policy: Policy, state: State, now: int) -> Finding | None:
+def _wait(row: SourceRow, evidence: IntentEvidence, policy: Policy, state: State, now: int) -> _Kept | None:
     """A partition's share of the first messages goes out, at least one."""
-    rule = policy.rules["source-probation"]
+    rule = policy.rules[PROBATION]
     controls = state.controls
     if row.sent and now - row.last_sent > rule.days * DAY:
         _begin_anew(row, now)
@@ -211,5 +214,4 @@ def _wait(row: SourceRow, evidence: IntentEvidence, policy: Policy, state: State
     if now >= until:
         row.passed = True
         return None
-    said = {"source": evidence.source, "wait": span(until - now)}
-    return finding(policy, evidence, "source-probation", said, retry_us=until * 1_000_000)
+    return _Kept(PROBATION, {"source": evidence.source, "wait": span(until - now)}, until * 1_000_000)

@@ -253,8 +253,11 @@ def _story(new_world: type[World]) -> list[Evidence]:
     for number in range(2):
         intent(f"warm-{number}", f"jane@w{number}.example", mx=hosted)
         intent(f"bank-{number}", f"joe@w{number}.example", mx=hosted, service="bank")
+    intent("form-0", "reader@import.example", source="form")
+    feedback("clicked", "reader@import.example", id="reader", service="shop")
     records.append(SourceHoldRecord("shop", "form", now + 60_000, "it is full of slips", now))
     intent("form-1", "u4@import.example", source="form")
+    intent("form-2", "reader@import.example", source="form")
     learnt = ModelSnapshot(outcomes=1000, shifts={"never-mailed": 0.5, "listed-doubtful": 0.9})
     records.append(ModelRecord(version="model-1", at=later(), snapshot=encode(learnt).decode()))
     intent("learnt", "jane@doubtful.example", listed=(one,))

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from sidestep.schemas import SourceHoldRecord
+from sidestep.schemas import MxFinding, SourceHoldRecord, Verdict
 from sidestep.streams.decide.keys import source_key
+from sidestep.streams.decide.policy_text import parse_logged
 from sidestep.streams.decide.tables import SOURCES, SourceRow
 from tests.decide.world import World
 
@@ -187,6 +188,63 @@ def test_a_hold_by_a_person_spares_only_who_answered(imports: Imports, by: str, 
     imports.world.append(hold)
     said = [imports.world.intent(f"x{n}", to=f"u{n}@example.com", source="import") for n in (1, 2, 3)]
     assert [action, "send", "defer"] == [verdict.action for verdict in said]
+
+
+def revived(imports: Imports, days: float, **fields: Any) -> Verdict:
+    """So long after its only message somebody clicked in, the list is mailed again, and Watch holds it."""
+    imports.world.wait(days * DAY)
+    now = imports.world.now
+    imports.world.append(SourceHoldRecord("shop", "import", now + HOUR, "nobody had mail for long", now, "watch"))
+    imports.world.intent("stranger", to="u9@example.com", source="import")
+    return imports.world.intent("revived", to="u1@example.com", source="import", **fields)
+
+
+@pytest.mark.parametrize(("days", "action"), [(400, "send"), (539, "send"), (541, "defer")])
+def test_who_was_seen_goes_on_although_the_list_is_held(imports: Imports, days: int, action: str) -> None:
+    """Longer than a year; the verdict says since when. Later the mailbox may be a trap by now."""
+    imports.send(1)
+    imports.feedback("clicked", 1)
+    verdict = revived(imports, days)
+    assert (action, "source-on-hold") == (verdict.action, verdict.rules[-1 if action == "send" else 0].id)
+    goes_on = "This mailbox goes on: somebody has opened, clicked or answered mail there, last on 15 January 2027."
+    assert (action == "send") == verdict.rules[-1].text.endswith(goes_on)
+
+
+def test_what_a_recycled_trap_was_before_does_not_let_it_through(new_world: type[World]) -> None:
+    """A person clicked, then it bounced, then it took mail again; whatever the rules about bounces are set to."""
+    imports = Imports(new_world)
+    text = new_world.policy_text({"recipient-hard-bounce": "off", "recycled-address": "off", "trap-risk": "off"})
+    imports.world.append(new_world.policy_record(text))
+    imports.send(1)
+    imports.feedback("clicked", 1)
+    imports.world.wait(DAY)
+    imports.bounce(1)
+    imports.world.wait(DAY)
+    imports.feedback("delivered", 1)
+    assert "defer" == revived(imports, 200).action
+
+
+def test_who_was_seen_before_a_domain_moved_says_nothing_of_who_has_it_now(imports: Imports) -> None:
+    """Neither a click nor that mail was taken."""
+    before, after = (MxFinding("yes", "mx", imports.world.now, 300, (f"mx.{name}.example",)) for name in ("old", "new"))
+    imports.send(1, mx=before)
+    imports.feedback("clicked", 1)
+    imports.feedback("delivered", 1)
+    assert "defer" == revived(imports, 30, mx=after).action
+
+
+def test_a_policy_may_let_nobody_through(new_world: type[World]) -> None:
+    """Not for a click; who took mail lately and is hardly at risk has a figure of its own."""
+    imports = Imports(new_world, spared_days=0)
+    imports.send(1)
+    imports.feedback("clicked", 1)
+    assert "defer" == revived(imports, 30).action
+
+
+def test_a_policy_of_an_earlier_version_spares_readers_as_long_as_it_did(new_world: type[World]) -> None:
+    """It had one time for whom the risk takes for dormant and for whom a hold lets through."""
+    text, count = re.subn(r"(?m)^spared_days = .*\n(?:\s+#.*\n)*", "", new_world.policy_text())
+    assert (1, 365) == (count, parse_logged(text).spared_days)
 
 
 def test_a_ledger_that_is_new_itself_knows_no_new_sources(new_world: type[World]) -> None:
