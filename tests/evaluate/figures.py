@@ -7,7 +7,7 @@ counted as delayed, beside that.
 
 import math
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from statistics import median
 from typing import NamedTuple
@@ -46,10 +46,23 @@ def good_elsewhere(played: Iterable[Played]) -> Fates:
     """Of good mail to whoever is not on a list that is an incident: those are to be held, whoever is on them."""
     found = []
     for each in played:
-        bad = {incident.source for incident in each.incidents if incident.kind in LISTS and incident.again}
-        bad |= {incident.source for incident in each.incidents if incident.kind == "dormant-revival"}
+        bad = _bad_lists(each)
         found += [it for (source, truth), it in each.by_source.items() if truth == "good" and source not in bad]
     return total(found)
+
+
+def of_bad_lists(played: Sequence[Played]) -> dict[str, dict[str, Fates]]:
+    """Of each list that is an incident: what became of its messages, by what they would have hit."""
+    found: dict[str, dict[str, Fates]] = {}
+    for name in sorted({name for each in played for name in _bad_lists(each)}):
+        truths = sorted({truth for each in played for source, truth in each.by_source if source == name})
+        found[name] = {truth: total(each.by_source.get((name, truth), Fates()) for each in played) for truth in truths}
+    return found
+
+
+def _bad_lists(played: Played) -> set[str]:
+    bad = {incident.source for incident in played.incidents if incident.kind in LISTS and incident.again}
+    return bad | {incident.source for incident in played.incidents if incident.kind == "dormant-revival"}
 
 
 def total(fates: Iterable[Fates]) -> Fates:

@@ -12,6 +12,7 @@ from tests.evaluate.figures import (
     false_anomalies,
     good,
     good_elsewhere,
+    of_bad_lists,
     precision_recall,
     reliability,
     share,
@@ -35,6 +36,7 @@ AIMS = {
 ABLATION = """Sidestep with rules off, or with weights of 0, from the first day on. A signal that changes little here
 may be the only one in another world."""
 OTHER_WORLDS = "The same company with other assumptions: which are true, nobody can know."
+NOBODY = ("dead", "abandoned", "unread")
 OTHERS = ("unasked", "unwanted", "abandoned", "dead", "unread", "stranger", "disposable")
 
 
@@ -153,7 +155,25 @@ def _good(protectors: Named) -> Iterator[str]:
     yield "Good people are on bad lists, too, and wait when such a list is held. Without the lists that are incidents"
     yield f"{_percent(dropped(elsewhere))} of {elsewhere.offered:,} good messages were dropped or never sent."
     yield ""
+    yield from _bad_lists(protectors[0][1])
     yield from _other_mail(protectors)
+
+
+def _bad_lists(sidestep: list[Played]) -> Iterator[str]:
+    yield "Those lists, by what their messages would have hit, and what Sidestep did not send of them. Where nothing is"
+    yield "known of its people but that the list is bad, nothing tells them from its traps."
+    yield ""
+    yield "| list | messages | good | unasked | traps | nobody reads it | good not sent | all others not sent |"
+    yield "|---|---|---|---|---|---|---|---|"
+    for name, by_truth in of_bad_lists(sidestep).items():
+        whole = total(by_truth.values())
+        kinds = (("good",), ("unasked",), TRAPS, NOBODY)
+        groups = [total(by_truth.get(kind, Fates()) for kind in group) for group in kinds]
+        cells = [_percent(share(each.offered, whole.offered)) for each in groups]
+        others = total(fates for kind, fates in by_truth.items() if kind != "good")
+        lost = _percent(dropped(groups[0]) if groups[0].offered else None)
+        yield f"| {name} | {whole.offered:,} | {' | '.join(cells)} | {lost} | {_percent(dropped(others))} |"
+    yield ""
 
 
 def _other_mail(protectors: Named) -> Iterator[str]:

@@ -14,6 +14,7 @@ from tests.evaluate.figures import (
     false_anomalies,
     good,
     good_elsewhere,
+    of_bad_lists,
     precision_recall,
     reliability,
     summary,
@@ -67,6 +68,7 @@ def test_good_people_on_bad_lists_are_told_apart() -> None:
     run = played({"good": total([held, other])}, by_source={("import-2017", "good"): held, ("form", "good"): other})
     assert dropped(good([run])) == pytest.approx(0.505)
     assert dropped(good_elsewhere([run])) == pytest.approx(0.01)
+    assert {"import-2017": {"good": total([held, held])}} == of_bad_lists([run, run])
 
 
 def test_precision_and_recall_are_of_who_stops_from_a_risk_on() -> None:
