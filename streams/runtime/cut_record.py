@@ -18,6 +18,10 @@ LARGEST_HEADERS = 1024 * 1024
 """Octets in memory of all headers of a record. Traces and signatures take some hundreds; 5,000 short ones pass."""
 HEADER_COST = 100
 """Octets in memory of a header besides its name and value: two of the wire may be all that it is made of."""
+UNPACKED_MOST = 100_000_000
+"""Octets of a batch of zstd, unpacked; librdkafka refuses what is more (receive.message.max.bytes)."""
+NO_TIMESTAMP = (0, -1)
+"""As confluent_kafka gives it."""
 KEPT_OCTETS = 1_024
 """Of a key and of a value that is larger: enough to tell whose it is."""
 
@@ -46,6 +50,11 @@ class CutRecord:
         if headers > LARGEST_HEADERS:
             self.lengths["headers"] = headers - HEADER_COST * len(self._headers)
             self._headers = ()
+
+    @property
+    def fault(self) -> str:
+        """What is wrong with it, as a sentence without a full stop."""
+        return f"the record has {max(self.lengths.values())} octets, more than a topic takes"
 
     def topic(self) -> str:
         """See Record."""
@@ -77,6 +86,28 @@ class CutRecord:
 
     def __len__(self) -> int:
         return len(self._value or b"")
+
+
+class PackedBatch(CutRecord):
+    """A batch that the client does not unpack, as it would take too much memory: one record with the offset of its last
+    one, in place of all."""
+
+    __slots__ = ("_first",)
+
+    def __init__(self, topic: str, partition: int, first: int, last: int):
+        self._topic, self._partition, self._first, self._offset = topic, partition, first, last
+        self._key = self._value = None
+        self._headers = ()
+        self._timestamp = NO_TIMESTAMP
+        self.lengths = {"value": UNPACKED_MOST}
+
+    @property
+    def fault(self) -> str:
+        """With where its records are: they stay in their topic."""
+        where = f"the record at offset {self._first}"
+        if self._first < self._offset:
+            where = f"the {self._offset - self._first + 1} records from offset {self._first} on"
+        return f"{where} would be more than {UNPACKED_MOST} octets when unpacked, and stay packed where they are"
 
 
 class Handed(NamedTuple):

@@ -14,8 +14,9 @@ from typing import Any, Literal
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
+from sidestep.streams.runtime.batch_head import pass_over
 from sidestep.streams.runtime.batches import Partition
-from sidestep.streams.runtime.cut_record import Handed, cut
+from sidestep.streams.runtime.cut_record import LARGEST_PART, UNPACKED_MOST, Handed, cut
 from sidestep.streams.runtime.kafka import Fetched, client, fetched
 from sidestep.streams.runtime.record import Record
 from sidestep.topics.cluster import EAGER
@@ -53,6 +54,7 @@ BOUNDED = {
     "message.max.bytes": ANSWER_OCTETS,  # of a consumer: the former may not be below it
     "fetch.message.max.bytes": ANSWER_OCTETS,
     "queued.max.messages.kbytes": QUEUED_FROM_STRANGERS // 1024,
+    "receive.message.max.bytes": UNPACKED_MOST,
 }
 
 
@@ -100,7 +102,7 @@ class Reader(threading.Thread):
         """`from_strangers`: services write what it reads, so that answers are small and records that are too large are
         cut; otherwise stages do, and read all of it."""
         super().__init__(name="reader", daemon=True)
-        self._loop = loop
+        self._connection, self._loop = connection, loop
         self._deliver = deliver
         self._fail = fail
         self._from_strangers = from_strangers
@@ -252,8 +254,11 @@ class Reader(threading.Thread):
             self._call(self._deliver, self._reading, {Partition(*tp): batch for tp, batch in records.items()})
 
     def _portions(self, first: Message) -> Iterator[list[Fetched]]:
-        """A record, and what else has arrived, as much at a time as memory takes."""
+        """A record, and what else has arrived, as much at a time as memory takes. One of many megabytes comes alone: it
+        is copied with the interpreter's lock in hand."""
         yield fetched([first])
+        if len(first) > LARGEST_PART:
+            return
         portion, left = FEW_MESSAGES if self._from_strangers else MESSAGES_A_TURN, MESSAGES_A_TURN - 1
         while left > 0:
             messages = fetched(self._consumer.consume(min(portion, left), 0))
@@ -264,14 +269,17 @@ class Reader(threading.Thread):
 
     def _whole(self, messages: list[Fetched]) -> Handed:
         """The records among them, where strangers write cut and counted; errors are told."""
-        arrived: list[Record] = []
+        arrived, failed = list[Record](), list[Fetched]()
         for message in messages:
             error = message.error()
             if error is None:
                 arrived.append(message)
             else:
+                failed.append(message)
                 self._report(message, error)
-        return cut(arrived) if self._from_strangers else Handed(arrived, 0)
+        if not self._from_strangers:
+            return Handed(arrived, 0)
+        return cut([*arrived, *pass_over(self._connection, self._consumer, failed)] if failed else arrived)
 
     def _report(self, message: Fetched, error: KafkaError) -> None:
         tp = Partition(message.topic(), message.partition()) if message.topic() else None

@@ -11,7 +11,7 @@ from sidestep.schemas.reading import read_service
 from sidestep.streams.errors import without_text
 from sidestep.streams.masking import without_local_parts
 from sidestep.streams.runtime.batches import Batch
-from sidestep.streams.runtime.cut_record import CutRecord
+from sidestep.streams.runtime.cut_record import CutRecord, PackedBatch
 from sidestep.streams.runtime.dead_letters import SOUGHT, UnreadRecords, dead_letter
 from sidestep.streams.runtime.outgoing import Keyed, Outgoing, Single
 from sidestep.streams.runtime.record import Record
@@ -66,14 +66,11 @@ class Screened:
 
     def whole(self, records: list[Record]) -> list[Record]:
         """The records that are here whole. Others are refused."""
-        if CutRecord not in set(map(type, records)):
+        if {CutRecord, PackedBatch}.isdisjoint(map(type, records)):
             return records
         for record in records:
             if isinstance(record, CutRecord):
-                octets = max(record.lengths.values())
-                self.refuse(
-                    record, ContractError("too-large", f"the record has {octets} octets, more than a topic takes")
-                )
+                self.refuse(record, ContractError("too-large", record.fault))
         return [record for record in records if not isinstance(record, CutRecord)]
 
     @property

@@ -119,6 +119,7 @@ def _attack(field: Field, scale: int, seconds: float) -> list[Seen]:
         "silent names": attacks.silent_names(system, 100 * scale),
         "rubbish": attacks.rubbish(system, 1_000 * scale),
         "bombs": attacks.bombs(system, 4 * scale),
+        "packed": attacks.packed(system, scale),
         "headers": attacks.large_headers(system, 10 * scale),
         "webhooks": attacks.webhooks(system, 2 * scale),
         "mail": attacks.mail(system, 2 * scale),

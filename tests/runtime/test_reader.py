@@ -1,15 +1,19 @@
 """The reader against a real Kafka: which records of transactions it hands over, and how far it has read."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pytest
+from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from confluent_kafka import Producer
 
 from sidestep.streams.local.embedded_kafka import EmbeddedKafka
+from sidestep.streams.runtime.batch_head import head_of
 from sidestep.streams.runtime.batches import Partition
+from sidestep.streams.runtime.cut_record import PackedBatch
 from sidestep.streams.runtime.reader import Isolation, Reader
+from sidestep.streams.runtime.record import Record
 from tests.fixture_types import MakeTopic
 
 
@@ -146,3 +150,52 @@ def test_a_paused_partition_that_comes_back_is_read(kafka: EmbeddedKafka, writer
 
     asyncio.run(asyncio.wait_for(scenario(), 30))
     assert [b"1", b"2", b"2"] == values
+
+
+def test_what_can_not_be_unpacked_holds_nobody_up(kafka: EmbeddedKafka, make_topic: MakeTopic) -> None:
+    """Batches of which zstd has made some kilobytes, of one record and of two: librdkafka would stand before them for
+    ever. One record stands for each, and says what was passed over; what is behind is read."""
+    topic = make_topic()
+    options = {"message.max.bytes": 200_000_000, "batch.size": 200_000_000, "compression.type": "zstd"}
+    producer = Producer(kafka.connection.librdkafka(**options, **{"linger.ms": 1_000}))
+    for values in ((b"1",), (bytes(101_000_000),), (b"2",), (bytes(51_000_000), bytes(51_000_000)), (b"3", b"4")):
+        for value in values:
+            producer.produce(topic, value, partition=0)
+        assert 0 == producer.flush(60)
+
+    found: dict[int, Record] = {}
+
+    async def scenario() -> None:
+        def deliver(_: int, records: Mapping[Partition, list[Record]]) -> None:
+            found.update((record.offset(), record) for record in records[Partition(topic, 0)])
+
+        loop = asyncio.get_running_loop()
+        reader = Reader(kafka.connection, "test-reader", "read_uncommitted", loop, deliver, lambda *_: None, True)
+        reader.start()
+        try:
+            reader.add(Partition(topic, 0), 0)
+            while 6 not in found:
+                await asyncio.sleep(0.02)
+        finally:
+            await asyncio.to_thread(reader.stop)
+
+    asyncio.run(asyncio.wait_for(scenario(), 60))
+    assert {0: b"1", 1: None, 2: b"2", 4: None, 5: b"3", 6: b"4"} == {at: found[at].value() for at in sorted(found)}
+    packed = [record for record in found.values() if isinstance(record, PackedBatch)]
+    assert ["the record at offset 1", "the 2 records from offset 3 on"] == [
+        record.fault.partition(" would")[0] for record in packed
+    ]
+
+
+def test_the_batch_with_an_offset_is_found_among_others() -> None:
+    """By its head alone; what is cut short, and what is none, has none."""
+    octets = b""
+    for first, count in ((5, 3), (8, 1), (9, 10)):
+        builder = DefaultRecordBatchBuilder(2, 0, 0, -1, -1, 0, 10_000)
+        for number in range(count):
+            builder.append(number, 0, None, b"x", [])
+        octets += first.to_bytes(8, "big") + bytes(builder.build())[8:]
+    heads = [head_of(octets, offset) for offset in (4, 5, 7, 8, 18, 19)]
+    assert [None, (5, 7), (5, 7), (8, 8), (9, 18), None] == [head and head[:2] for head in heads]
+    assert len(octets) == sum(head.octets for head in (head_of(octets, at) for at in (5, 8, 9)) if head)
+    assert head_of(octets[:-100], 9) is not None and head_of(octets[:61], 9) is None and head_of(b"", 0) is None

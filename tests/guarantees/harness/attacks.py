@@ -81,6 +81,13 @@ def bombs(system: System, records: int) -> Launch:
     return lambda: Attacker(system, "gzip", 40_000_000).send((INTENTS.name, b" " * 40_000_000) for _ in range(records))
 
 
+def packed(system: System, records: int) -> Launch:
+    """Of 120 MB each, 4 KB on the wire: more than is unpacked at all."""
+    return lambda: Attacker(system, "zstd", 120_000_000).send(
+        (INTENTS.name, bytes(120_000_000)) for _ in range(records)
+    )
+
+
 def large_headers(system: System, records: int) -> Launch:
     """A megabyte of headers beside a sound value."""
     fields: Headers = {f"h{number}": b"x" * 300 for number in range(3_000)}
