@@ -65,9 +65,9 @@ class Field:
         self.honest = Honest(system)
         self.seen: list[Seen] = []
 
-    def attacked(self, name: str, launch: Callable[[], object], seconds: float) -> None:
-        """A time of calm, and then one of as long a time in which something is launched, and handled."""
-        calm = p99(self.honest.under(lambda: None, seconds))
+    def attacked(self, name: str, launch: Callable[[], object], calm_seconds: float, seconds: float) -> None:
+        """A time of calm, and then one in which something is launched, and handled."""
+        calm = p99(self.honest.under(lambda: None, calm_seconds))
         before = self._silences()
         self.worker.forget_most_memory()
         under = p99(self.honest.under(lambda: self._handled(launch), seconds))
@@ -109,7 +109,7 @@ def field(system: System) -> Iterator[Field]:
         yield Field(system, feed)
 
 
-def _attack(field: Field, scale: int, seconds: float) -> list[Seen]:
+def _attack(field: Field, scale: int, calm_seconds: float, seconds: float) -> list[Seen]:
     """All of them, one after the other."""
     system, worker = field.system, field.worker
     print("\n" + HEAD)
@@ -124,11 +124,11 @@ def _attack(field: Field, scale: int, seconds: float) -> list[Seen]:
         "webhooks": attacks.webhooks(system, 2 * scale),
         "mail": attacks.mail(system, 2 * scale),
         "marks": attacks.marks(system, 20 * scale),
-        "connections": attacks.connections(worker, seconds),
+        "connections": attacks.connections(worker.port, seconds),
         "feed": field.feed.swell(worker, 1_600_000 * scale),
     }
     for name, launch in launches.items():
-        field.attacked(name, launch, seconds)
+        field.attacked(name, launch, calm_seconds, seconds)
     _arrived(field)
     field.over()
     return field.seen
@@ -147,7 +147,7 @@ def _arrived(field: Field) -> None:
 @pytest.mark.timeout(300)
 def test_a_small_worker_lives_through_every_attack(field: Field) -> None:
     """A little of each."""
-    for seen in _attack(field, 1, 1.5):
+    for seen in _attack(field, 1, 0.5, 1.5):
         assert seen.memory < MEMORY
         assert seen.under < PATIENCE
 
@@ -156,6 +156,6 @@ def test_a_small_worker_lives_through_every_attack(field: Field) -> None:
 @pytest.mark.timeout(1800)
 def test_a_small_worker_lives_through_much_of_every_attack(field: Field) -> None:
     """Five times of each."""
-    for seen in _attack(field, 5, 10.0):
+    for seen in _attack(field, 5, 10.0, 10.0):
         assert seen.memory < MEMORY
         assert seen.under < PATIENCE

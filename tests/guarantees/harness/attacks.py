@@ -12,6 +12,7 @@ from typing import Any, Self
 
 from confluent_kafka import Producer
 
+from sidestep.streams.local.nameserver import NameServer
 from sidestep.topics.catalog import BOUNCES, INTENTS
 from tests.guarantees.harness.system import System
 from tests.guarantees.harness.workers import WorkerProcess, wait_for
@@ -49,17 +50,23 @@ def _intents(names: list[str], label: str) -> Iterator[Sent]:
         yield INTENTS.name, json.dumps(record).encode()
 
 
-def fat_names(system: System, names: int) -> Launch:
-    """Every other one of so many domains has 500 exchanges, the others ten, and each of these as many addresses as go
-    into 7 KiB or into 60."""
+def fat_domains(server: NameServer, names: int) -> list[str]:
+    """The names of so many. Every other one has 500 exchanges, the others ten, and each of these as many addresses as
+    go into 7 KiB or into 60."""
     for size in (440, 3_700):
         addresses = [f"A 93.184.{number // 250}.{number % 250 + 1}" for number in range(size)]
-        system.names.set(f"*.fat{size}.example", *addresses)
+        server.set(f"*.fat{size}.example", *addresses)
     domains = [f"fat{number}.example" for number in range(names)]
     for number, domain in enumerate(domains):
         wide = f"{number}.fat{(440, 3_700)[number // 2 % 2]}.example"
         count = 500 if number % 2 else 10
-        system.names.set(domain, *(f"MX {10 + each} mx{each}.{wide}" for each in range(count)))
+        server.set(domain, *(f"MX {10 + each} mx{each}.{wide}" for each in range(count)))
+    return domains
+
+
+def fat_names(system: System, names: int) -> Launch:
+    """An intent to each of so many fat domains."""
+    domains = fat_domains(system.names, names)
     return lambda: Attacker(system).send(_intents(domains, f"fat-{time.monotonic()}"))
 
 
@@ -143,14 +150,14 @@ def marks(system: System, records: int) -> Launch:
     return lambda: Attacker(system).send((BOUNCES.name, message(number * 100)) for number in range(records))
 
 
-def connections(worker: WorkerProcess, seconds: float) -> Launch:
+def connections(port: int, seconds: float) -> Launch:
     """Three hundred at once: heads of 60 KB that never end, and such that never begin. Who is cut off comes again."""
 
     def launch() -> None:
         end, open_ones = time.monotonic() + seconds, list[socket.socket]()
         while time.monotonic() < end:
             with suppress(OSError):
-                client = socket.create_connection(("127.0.0.1", worker.port), timeout=1)
+                client = socket.create_connection(("127.0.0.1", port), timeout=1)
                 open_ones.append(client)
                 if len(open_ones) % 3:
                     client.sendall(b"GET /metrics HTTP/1.1\r\n" + b"x-y: " + b"z" * 3_900 + b"\r\n")

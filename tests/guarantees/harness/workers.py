@@ -162,9 +162,7 @@ class WorkerProcess:
 
     def most_memory(self) -> int:
         """Octets that it had in memory at the most, since it began or that was forgotten."""
-        status = Path(f"/proc/{self.process.pid}/status").read_text("utf-8")
-        (line,) = [line for line in status.splitlines() if line.startswith("VmHWM:")]
-        return int(line.split()[1]) * 1024
+        return most_memory(self.process.pid)
 
     def forget_most_memory(self) -> None:
         """From now on, where the kernel can forget it (proc(5), clear_refs)."""
@@ -202,6 +200,13 @@ class WorkerProcess:
         except subprocess.TimeoutExpired:
             text = f"the {self.role} worker did not end within {seconds} s:\n{self.said[-3000:]}"
             raise AssertionError(text) from None
+
+
+def most_memory(process: int) -> int:
+    """Octets that a process had in memory at the most."""
+    status = Path(f"/proc/{process}/status").read_text("utf-8")
+    (line,) = [line for line in status.splitlines() if line.startswith("VmHWM:")]
+    return int(line.split()[1]) * 1024
 
 
 def wait_for(
