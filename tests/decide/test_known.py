@@ -97,11 +97,11 @@ def test_a_name_is_known_by_days_of_mail_that_hardly_comes_back(new_world: type[
         return is_known(world.row(SOURCES, service_key(service)))
 
     _becomes_known(world, "eager", 1)
-    for n in range(100):
-        world.intent(f"eager-{n}", to=f"e{n}@quiet.example", service="eager")
+    for n in range(2 * MESSAGES):
+        assert "send" == world.intent(f"eager-{n}", to=f"e{n}@quiet.example", service="eager").action
     for day in range(DAYS):
-        world.intent(f"idle-{day}", to=f"i{day}@quiet.example", service="idle")
         world.wait(DAY)
+        assert "send" == world.intent(f"idle-{day}", to=f"i{day}@quiet.example", service="idle").action
     _becomes_known(world, "shop")
     _becomes_known(world, "bouncing", bounce={"hard": True, "scope": "recipient", "reason": "userunknown"})
     _becomes_known(world, "hated", complaint={})
