@@ -2,13 +2,13 @@
 fetch again for ever."""
 
 import asyncio
+import logging
 import struct
 from collections.abc import Iterable
 from contextlib import suppress
 from typing import NamedTuple
 
 from aiokafka.client import AIOKafkaClient
-from aiokafka.errors import KafkaError as AioKafkaError
 from aiokafka.protocol.fetch import FetchRequest
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
@@ -16,6 +16,8 @@ from sidestep.streams.runtime.batches import Partition
 from sidestep.streams.runtime.cut_record import PackedBatch
 from sidestep.streams.runtime.kafka import Fetched
 from sidestep.topics.connection import Connection
+
+log = logging.getLogger(__name__)
 
 SECONDS = 10.0
 """For asking the broker."""
@@ -57,7 +59,8 @@ def batch_head(connection: Connection, tp: Partition, offset: int) -> BatchHead 
     for a thread in which a loop runs."""
     try:
         return head_of(asyncio.run(asyncio.wait_for(_fetch(connection, tp, offset), SECONDS)), offset)
-    except (AioKafkaError, TimeoutError, OSError):
+    except Exception as error:  # noqa: BLE001 - whatever it is: the reader must not end of it, and it is told of again
+        log.warning("where the batch at offset %d of %s/%d ends is not known: %s", offset, *tp, error)
         return None
 
 
@@ -74,8 +77,8 @@ def head_of(octets: bytes, offset: int) -> BatchHead | None:
 
 async def _fetch(connection: Connection, tp: Partition, offset: int) -> bytes:
     client = AIOKafkaClient(**connection.aiokafka())
-    await client.bootstrap()
     try:
+        await client.bootstrap()
         await client.add_topic(tp.topic)
         leader = client.cluster.leader_for_partition(tp)
         asked = [(tp.topic, [(tp.partition, offset, OCTETS)])]

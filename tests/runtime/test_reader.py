@@ -9,11 +9,12 @@ from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from confluent_kafka import Producer
 
 from sidestep.streams.local.embedded_kafka import EmbeddedKafka
-from sidestep.streams.runtime.batch_head import head_of
+from sidestep.streams.runtime.batch_head import batch_head, head_of
 from sidestep.streams.runtime.batches import Partition
 from sidestep.streams.runtime.cut_record import PackedBatch
 from sidestep.streams.runtime.reader import Isolation, Reader
 from sidestep.streams.runtime.record import Record
+from sidestep.topics.connection import Connection
 from tests.fixture_types import MakeTopic
 
 
@@ -185,6 +186,12 @@ def test_what_can_not_be_unpacked_holds_nobody_up(kafka: EmbeddedKafka, make_top
     assert ["the record at offset 1", "the 2 records from offset 3 on"] == [
         record.fault.partition(" would")[0] for record in packed
     ]
+
+
+def test_whatever_keeps_the_broker_from_being_asked_does_not_end_the_reader(kafka: EmbeddedKafka) -> None:
+    """It is told of again, and asked for again."""
+    assert batch_head(kafka.connection, Partition("no-such-topic", 7), 0) is None
+    assert batch_head(Connection("127.0.0.1:1"), Partition("email-intents", 0), 0) is None
 
 
 def test_the_batch_with_an_offset_is_found_among_others() -> None:
