@@ -6,7 +6,7 @@ no second call has one. So this is the one place that asks for headers.
 """
 
 from collections.abc import Iterable, Sequence
-from operator import methodcaller
+from operator import length_hint, methodcaller
 from typing import Any, Protocol
 
 Header = tuple[str, bytes | None]
@@ -44,14 +44,14 @@ def headers_of(record: HasHeaders) -> Sequence[Header]:
 
 
 def headers_of_each(records: Sequence[HasHeaders]) -> list[Sequence[Header] | None]:
-    """As readable_headers of each, in fewer steps where all can be read; None where there are none, too."""
-    found: list[Sequence[Header] | None] = []
+    """As readable_headers of each, in few steps where nobody has any; then there is nothing in the list."""
+    left = iter(records)
     try:
-        for record in records:
-            found.append(_asked(record))
+        if not any(map(_asked, left)):
+            return []
     except (SystemError, UnicodeDecodeError):
-        _spoil(records[len(found)])
-    return found + list(map(readable_headers, records[len(found) :]))
+        _spoil(records[-1 - length_hint(left)])  # it was the last one that was asked
+    return list(map(readable_headers, records))
 
 
 def headers_of_all(records: Iterable[HasHeaders]) -> Iterable[Sequence[Header]]:

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,11 @@ from sidestep.streams.observe.report import BEAT_SECONDS
 from sidestep.streams.observe.scrape import by_partition
 from sidestep.streams.partition_note import KEY as PARTITIONS
 from sidestep.streams.partition_note import PartitionNote
-from sidestep.streams.roles.budgeted import caches_held, feeds_read, held_by
+from sidestep.streams.roles.budgeted import held_by
 from sidestep.streams.roles.follow_quarantine import FollowQuarantine, new_limit
 from sidestep.streams.roles.policy_reload import PolicyReload
 from sidestep.streams.roles.role import Context
+from sidestep.streams.roles.screen_budgets import caches_held, domains_remembered, feeds_read, ids_remembered
 from sidestep.streams.roles.screen_metrics import (
     EVIDENCE_RECORDS,
     FEEDBACK,
@@ -138,10 +140,13 @@ class ScreenRole:
         metrics.read("parked", self._parked_families)
         metrics.read("dns", lambda: dns_families(self._sources.resolver, bounds))
         metrics.read("caches", lambda: cache_families(self._sources.cache_octets()))
-        metrics.budgets.show(self.name, "producers", lambda: held_by(self._publisher))
-        metrics.budgets.show(self.name, "caches", lambda: caches_held(self._sources, self._settings))
+        show = partial(metrics.budgets.show, self.name)
+        show("producers", lambda: held_by(self._publisher))
+        show("caches", lambda: caches_held(self._sources, self._settings))
+        show("recent-ids", lambda: ids_remembered(self._screener.recent_ids))
+        show("domains", lambda: domains_remembered(len(self._book)))
         if (feeds := self._sources.feeds) is not None:
-            metrics.budgets.show(self.name, "feeds", lambda: feeds_read(feeds))
+            show("feeds", lambda: feeds_read(feeds))
         metrics.read("sources", lambda: source_families(self._sources.status()))
         metrics.read("policy", lambda: policy_families(self._report.health.policy_refused))
         signers = self._signers

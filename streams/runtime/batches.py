@@ -111,6 +111,7 @@ class Lane:
         self.waiting: list[Record] = []
         self.octets = 0
         """Of all records that wait or are under way."""
+        self._octets_waiting = 0
         self.under_way: deque[Batch] = deque()
         self.busy: Batch | None = None
         self.done = -1
@@ -125,8 +126,10 @@ class Lane:
 
     def feed(self, records: list[Record]) -> None:
         """Records that have arrived, in offset order."""
+        octets = self._octets_of(records)
         self.waiting.extend(records)
-        self.octets += self._octets_of(records)
+        self.octets += octets
+        self._octets_waiting += octets
 
     def next_step(self, taken: bool = True) -> Step:
         """To be asked when records have arrived, a batch was released, or the time that the last step said is over.
@@ -179,7 +182,8 @@ class Lane:
         if self.busy is not None or not self.waiting:
             return None
         records, self.waiting = self.waiting[: self.batch_max], self.waiting[self.batch_max :]
-        octets = self._octets_of(records) if self.waiting or self.under_way else self.octets
+        octets = self._octets_of(records) if self.waiting else self._octets_waiting
+        self._octets_waiting -= octets
         batch = self.busy = Batch(self, records, octets)
         self._handed_out_at = self._clock()
         self.under_way.append(batch)

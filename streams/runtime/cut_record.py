@@ -121,8 +121,7 @@ def cut(records: list[Record]) -> Handed:
     """The same records, those cut of which a part is larger than any topic takes, or the headers than LARGEST_HEADERS.
     Afterwards all of them can be asked for their headers."""
     values, keys = list(map(len, records)), list(map(len, filter(None, map(_KEY, records))))
-    found = headers_of_each(records)
-    costs = list(map(headers_cost, found)) if any(found) else []
+    costs = list(map(headers_cost, headers_of_each(records)))
     if (
         max(values, default=0) <= LARGEST_PART
         and max(keys, default=0) <= LARGEST_PART

@@ -102,6 +102,11 @@ class Screener:
         """Intents that wait for answers, by partition."""
         return self._car_park.taken()
 
+    @property
+    def recent_ids(self) -> dict[Partition, int]:
+        """How many ids are remembered, by partition."""
+        return {tp: len(ids) for tp, ids in self._recent.items()}
+
     async def screen(self, batch: Batch) -> Screened:
         """Returns when all of the batch is in the log. Raises SidestepError when it can't be; then nothing of it may
         be acked."""

@@ -56,7 +56,8 @@ def test_many_are_asked_at_once_and_one_that_cannot_be_read_spoils_no_other() ->
     with pytest.raises(UnreadableHeaders):
         headers_of(records[1])
     assert [found, None] == headers_of_each([Sound(found), Spoilt()])
-    assert [] == headers_of_each([])
+    assert [None, found] == headers_of_each([Spoilt(), Sound(found)])
+    assert [] == headers_of_each([]) == headers_of_each([Sound(None), Sound([])])
 
 
 def test_headers_come_as_they_are() -> None:

@@ -8,6 +8,9 @@ from sidestep.streams.screen.lists.typo import NearMiss
 from sidestep.streams.screen.log_layout import LogLayout, by_mailbox
 
 REMEMBERED = 200_000
+"""Domains of a process."""
+PER_DOMAIN = 315
+"""Octets that Python takes for the facts of one, about, as counted by tracemalloc."""
 
 
 class DomainFacts(NamedTuple):
@@ -30,6 +33,10 @@ class DomainBook:
         self.layout = by_mailbox()
         """As new logs are laid out, until the cluster has said how its log is."""
         self._facts: dict[str, DomainFacts] = {}
+
+    def __len__(self) -> int:
+        """Number of domains whose facts are remembered."""
+        return len(self._facts)
 
     def facts(self, domain: str) -> DomainFacts:
         """The facts of a lower-case A-label."""
