@@ -74,6 +74,8 @@ def _bounce(state: State, feedback: FeedbackEvidence, when: int, now: int) -> No
         if never_was(row):
             for source in brought_by(state, row):
                 source.unknown += 1
+                # a ledger of an earlier engine has not counted all that were tried
+                source.bounced += source.bounced < source.tried
     if feedback.hard:
         for counted in _rows(state, feedback, now):
             counted.hard_bounces += 1

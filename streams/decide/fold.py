@@ -188,8 +188,10 @@ def _judge(
     if stop is not None:
         stop, flags = _in_time(evidence, stop, flags, policy)
     action = _note(state, evidence, stop)
-    # a stranger whom a source has brought is remembered as well: its address counts once
-    if stop is not None and (recipient is not NEVER or (source is not None and evidence.recipient_key)):
+    # a stranger whom a source has brought is remembered as well: its address counts once. So is who is to be asked
+    if stop is not None and (
+        recipient is not NEVER or ((source is not None or stop.rule == "trap-risk") and evidence.recipient_key)
+    ):
         _count_stop(state, evidence, policy, now)
     verdict = verdict_of(state, evidence, position, action, flags, risk)
     if stop is None and (since := valid_since(recipient, evidence, risk)):
@@ -238,6 +240,8 @@ def _count_send(
     row = state.written_recipient(evidence.recipient_key, None if recipient is NEVER else recipient, now)
     if not row.last_approved:
         service.never_mailed += 1
+        if stories.source is not None:
+            stories.source.tried += 1
     watched = is_watched(stories.service, policy)
     life.approved(row, evidence, domain.settled_at, watched, now)
     if watched:  # else nothing would ever be seen there

@@ -23,6 +23,8 @@ REPRESENTATIVE = 10_000
 """Mailboxes over which the counts are kept: at that many all are halved."""
 ENOUGH = 50
 """Mailboxes of all hosts together, before it is known how many are silent anywhere."""
+QUIET = 2
+"""Silent mailboxes for each one where a person was seen: where there are more, the silence of one says nothing."""
 MOST = 64
 """Silent mailboxes; more would make no difference, and the powers of their chances are whole numbers."""
 CLOSE = frozenset({"typo", "near-miss", "faint-miss", "trap-cluster"})
@@ -90,9 +92,9 @@ def silence(
     policy: Policy,
     now: int,
 ) -> str:
-    """The signal that the silence of who takes the mail is: silent-host, slip-host, unseen-slip, silent-domain, or
-    empty. `hosts`: the domain, and the host that it shares with others. What is silent is so by chance where most
-    mailboxes are."""
+    """The signal that the silence of who takes the mail is: silent-host, slip-host, unseen-slip, unread-domain,
+    silent-domain, or empty. `hosts`: the domain, and the host that it shares with others. What is silent is so by
+    chance where most mailboxes are."""
     domain, host = hosts
     weights = policy.risk
     # one that weighs nothing hides no other
@@ -103,7 +105,11 @@ def silence(
             return "slip-host"
     if evidence.classes and weights["unseen-slip"] and _is_unseen_slip(evidence, domain, recipient, policy):
         return "unseen-slip"
-    if domain.silent < policy.silent_domain or domain.alive or domain.gone:
+    if domain.alive or domain.gone:
+        return ""
+    if recipient.unseen >= policy.unread and weights["unread-domain"] and _is_unread(state, domain, host, policy, now):
+        return "unread-domain"
+    if domain.silent < policy.silent_domain:
         return ""
     return "silent-domain" if _is_strange(state, domain, policy, now) else ""
 
@@ -124,6 +130,15 @@ def _is_unseen_slip(evidence: IntentEvidence, domain: DomainRow, recipient: Reci
     if "near-miss" in classes:
         return domain.silent > 0 or ("misspelling" in classes and not recipient.last_approved)
     return "faint-miss" in classes and recipient.unseen >= policy.faint
+
+
+def _is_unread(state: State, domain: DomainRow, host: DomainRow | None, policy: Policy, now: int) -> bool:
+    """One mailbox has had so much mail that somebody would have been seen there: at servers that are nobody's whom
+    Sidestep knows, and unless most mailboxes are silent anyway."""
+    if domain.provider or (host is not None and host.alive > policy.silent_alive * (host.silent + host.alive)):
+        return False
+    everywhere = state.domain(EVERYWHERE, now)
+    return everywhere.silent + everywhere.alive >= ENOUGH and everywhere.silent <= QUIET * everywhere.alive
 
 
 def _is_strange(state: State, row: DomainRow, policy: Policy, now: int) -> bool:
@@ -166,7 +181,8 @@ def told_of_host(row: DomainRow, name: str) -> str:
     """The figures of a domain or of a host as a sentence."""
     seen = f"a person was seen at {row.alive:,}" if row.alive else "nobody was ever seen to read any of it"
     bounced = f"{row.gone:,} bounced" if row.gone else "none has bounced"
-    return f"The servers of {name} take all mail: {row.silent:,} mailboxes are silent, {bounced}, and {seen}."
+    silent = "1 mailbox is silent" if row.silent == 1 else f"{row.silent:,} mailboxes are silent"
+    return f"The servers of {name} take all mail: {silent}, {bounced}, and {seen}."
 
 
 def told_of_slips(row: DomainRow, name: str) -> str:

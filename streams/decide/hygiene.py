@@ -38,6 +38,8 @@ def offered(
         row.unknown >>= 1
         row.suspicious >>= 1
         row.traps >>= 1
+        row.tried >>= 1
+        row.bounced >>= 1
 
 
 def _from_elsewhere(recipient: RecipientRow, evidence: IntentEvidence) -> bool:
@@ -57,6 +59,14 @@ def never_was(recipient: RecipientRow) -> bool:
 def bad_share(row: SourceRow, least: int) -> float:
     """Of the addresses, from 0 to 1: those that do not exist, and suspicious ones. Of few, 0."""
     return (row.unknown + row.suspicious) / row.offered if row.offered >= least else 0.0
+
+
+def bad_share_tried(row: SourceRow, least: int) -> float:
+    """Likewise, but what has bounced as a share of the addresses that were written to: what was kept back can't bounce.
+    Of few of those, 0."""
+    if row.tried < least or not row.offered:
+        return 0.0
+    return (row.unknown - row.bounced + row.suspicious) / row.offered + row.bounced / row.tried
 
 
 def brought(recipient: RecipientRow, evidence: IntentEvidence) -> bool:
@@ -83,4 +93,5 @@ def told(row: SourceRow, source: str) -> str:
         (row.traps, "is a known trap", "are known traps"),
     ]
     parts = [f"{count:,} {one if count == 1 else many}" for count, one, many in found if count]
-    return f"Of the last {row.offered:,} addresses of {source}: {', '.join(parts)}."
+    tried = f" {row.bounced:,} of the {row.tried:,} that were written to bounced." if row.bounced else ""
+    return f"Of the last {row.offered:,} addresses of {source}: {', '.join(parts)}.{tried}"

@@ -185,6 +185,7 @@ class Policy(Struct, frozen=True):
     dark_days: int
     silent: int
     silent_domain: int
+    unread: int
     silent_chance: float
     silent_alive: float
     silent_gone: float

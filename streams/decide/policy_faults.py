@@ -22,6 +22,7 @@ RISK_PARAMETERS: Mapping[str, int | float] = MappingProxyType(
         "dark_days": 1_000_000,
         "silent": 1_000_000,
         "silent_domain": 1_000_000,
+        "unread": 1_000_000,
         "silent_chance": 1.0,
         "silent_alive": 1.0,
         "silent_gone": 1.0,

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from msgspec import Struct
 
 from sidestep.schemas import IntentEvidence, ModelSnapshot
-from sidestep.streams.decide.hygiene import bad_share, brought
+from sidestep.streams.decide.hygiene import bad_share, bad_share_tried, brought
 from sidestep.streams.decide.model import counts_for, moved
 from sidestep.streams.decide.policy import DAY, Policy
 from sidestep.streams.decide.rules.case import Finding
@@ -41,6 +41,7 @@ PARTS: Mapping[str, str] = MappingProxyType(
         "trap-source": "source",
         "silent-domain": "host",
         "silent-host": "host",
+        "unread-domain": "host",
         "slip-host": "typo",
         "unseen-slip": "typo",
     }
@@ -55,15 +56,17 @@ SIGNALS = (
     "parked-domain", "typo-suspected", "role-address", "honeypot-address", "disposable-address", "listed-doubtful",
     "engaged", "consented", "known-trap", "doubtful-source", "dirty-source", "trap-source",
     "domain-changed-hands", "trap-cluster", "typo-domain", "silent-domain",
-    "silent-host", "slip-host", "unseen-slip",
+    "silent-host", "slip-host", "unseen-slip", "unread-domain",
 )  # fmt: skip
 """All of them. Recipients' rows know them by their place here: add new ones at the end."""
 
 WEIGHED = 1
 """The bit of every set of signals, so that a set of none is not 0."""
 _BIT = {name: WEIGHED << number for number, name in enumerate(SIGNALS, 1)}
+_CONSENTED = _BIT["consented"]
 _NOBODY = 1 << 29
 """Not a signal, but found on the way: the domain takes no mail, or the mailbox is known not to exist."""
+_SLIPS = sum(_BIT[name] for name, part in PARTS.items() if part == "typo")
 _WEIGHED_APART = ("domain-came-back",)
 """Signals that apply whether the rule of that name is on or off."""
 _OF_RULES = {name: bit for name, bit in _BIT.items() if name not in _WEIGHED_APART}
@@ -89,6 +92,11 @@ NO_RISK = Risk(0.0, {})
 def names_of(signals: int) -> list[str]:
     """The names of a set of signals, in the order of SIGNALS."""
     return [name for name, bit in _BIT.items() if signals & bit]
+
+
+def _confirmed(evidence: IntentEvidence, recipient: RecipientRow) -> bool:
+    """The person has consented after a message to the mailbox was stopped."""
+    return 0 < recipient.last_stopped <= evidence.consent_at // 1000
 
 
 class Scales:
@@ -123,6 +131,9 @@ class Scales:
         signals = self._signals(evidence, fired, recipient, domain, now)
         if silence:
             signals |= _BIT[silence]
+        # who slips consents at the wrong address: only an answer to being asked about it says something
+        if signals & _SLIPS and signals & _CONSENTED and not _confirmed(evidence, recipient):
+            signals &= ~_CONSENTED
         if source is not None and (source.unknown or source.hard_bounces or source.suspicious or source.traps):
             signals |= self._of_source(source, evidence, recipient)
         found = self._weighed.get(signals)
@@ -167,10 +178,12 @@ class Scales:
 
     def _of_source(self, source: SourceRow, evidence: IntentEvidence, recipient: RecipientRow) -> int:
         share = bad_share(source, self._least)
-        if (share < self._doubtful and share < self._dirty and not source.traps) or not brought(recipient, evidence):
+        # a hundred that were written to don't tell a doubtful list from a good one, but a dirty one they do
+        dirty = max(share, bad_share_tried(source, self._least)) >= self._dirty
+        if not (dirty or share >= self._doubtful or source.traps) or not brought(recipient, evidence):
             return 0  # nearly always
         found = 0
-        if share >= self._dirty:
+        if dirty:
             found = _BIT["dirty-source"]
         elif share >= self._doubtful:
             found = _BIT["doubtful-source"]

@@ -307,6 +307,10 @@ class SourceRow(Struct, array_like=True, gc=False):
     """Of all that a service sends: when it was proved first; 0: never (claims.py). Likewise:"""
     days: int = 0
     """Days on which it has sent, as far as it takes to be known (known.py)."""
+    tried: int = 0
+    """Of a source's addresses, those to which a first message has gone out, …"""
+    bounced: int = 0
+    """… and those of them that turned out not to exist: they are among `unknown`."""
 
     @property
     def touched(self) -> int:

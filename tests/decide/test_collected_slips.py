@@ -39,6 +39,12 @@ def said(verdict: Verdict) -> str:
     return {rule.id: rule.text for rule in verdict.rules or ()}["trap-risk"]
 
 
+def confirm(world: World, to: str) -> Verdict:
+    """The person is asked about a misspelling, and says that it is none."""
+    assert "defer" == write(world, to, OWN, CLASSES["misspelled"]).action
+    return write(world, to, OWN, CLASSES["misspelled"], consent_at=world.now + DAY)
+
+
 def collect(world: World, *classes: str, exchange: str = SINK) -> None:
     """To a domain of each class, which comes to the host so; "" is one with a name of its own."""
     for number, name in enumerate(classes):
@@ -108,11 +114,20 @@ def test_the_fainter_the_likeness_the_longer_the_silence(world: World, kind: str
     assert "gmaik.com is close to a large provider's name, and nobody was ever seen there." in said(actions[-1])
 
 
+@pytest.mark.parametrize("source", ["form", ""])
+def test_who_slips_has_consented_at_the_wrong_address(world: World, source: str) -> None:
+    """Consent that came with the slip says nothing; the answer of a person who was asked about the address does."""
+    slip: dict[str, Any] = {"classes": CLASSES["misspelled"], "source": source}
+    first = write(world, "jane@gmaik.com", OWN, consent_at=world.now, **slip)
+    again = write(world, "jane@gmaik.com", OWN, consent_at=world.now - DAY, **slip)
+    assert ["defer", "defer"] == [first.action, again.action]
+    assert "send" == write(world, "jane@gmaik.com", OWN, consent_at=world.now + 1000, **slip).action
+
+
 @pytest.mark.parametrize("kind", CLASSES)
 def test_a_person_who_was_seen_speaks_for_the_name(world: World, kind: str) -> None:
-    """One is enough, for all who have mail there; so is consent that was given just now."""
-    first = write(world, "jane@gmaik.com", OWN, CLASSES[kind], consent_at=world.now + DAY)
-    assert "send" == first.action
+    """One is enough, for all who have mail there."""
+    write(world, "jane@gmaik.com", OWN)  # before anybody had noted what its name is close to
     world.feedback("opened", to="jane@gmaik.com")
     sent = [write(world, "joan@gmaik.com", OWN, CLASSES[kind]).action for _ in range(12)]
     assert ["send"] * 12 == sent
@@ -137,7 +152,7 @@ def test_a_signal_that_weighs_nothing_hides_no_other(new_world: type[World]) -> 
 def test_a_misspelling_that_was_confirmed_is_asked_about_when_it_falls_silent(world: World) -> None:
     """Not at each message: the person has just said that the address is right."""
     mine = CLASSES["misspelled"]
-    sent = [write(world, "jane@gmaik.com", OWN, mine, consent_at=world.now + DAY).action]
+    sent = [confirm(world, "jane@gmaik.com").action]
     world.wait(40 * DAY)
     sent += [write(world, "jane@gmaik.com", OWN, mine).action for _ in range(3)]
     assert ["send", "send", "send", "defer"] == sent
@@ -146,6 +161,6 @@ def test_a_misspelling_that_was_confirmed_is_asked_about_when_it_falls_silent(wo
 def test_where_one_has_left_there_were_people(world: World) -> None:
     """Who collects slips takes everything."""
     assert "defer" == write(world, "joan@gmaik.com", OWN, CLASSES["misspelled"]).action
-    write(world, "jane@gmaik.com", OWN, CLASSES["misspelled"], consent_at=world.now + DAY)
+    assert "send" == confirm(world, "jane@gmaik.com").action
     world.feedback("bounce", to="jane@gmaik.com", hard=True, scope="recipient")
     assert "send" == write(world, "joan@gmaik.com", OWN, CLASSES["misspelled"]).action

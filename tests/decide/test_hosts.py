@@ -153,6 +153,31 @@ def test_a_silent_domain_at_a_large_provider_is_told_by_itself(world: World) -> 
     assert "host" not in write(world, "jane@d.example", provider="google")
 
 
+def test_one_mailbox_that_nobody_reads_for_long_tells_of_its_domain(world: World) -> None:
+    """Where somebody would have been seen after so many messages, if anybody was there."""
+    assert "host" not in write(world, "jane@d.example", 20, exchange="mx.d.example")
+    assert 0.8 == write(world, "jane@d.example", exchange="mx.d.example")["host"]
+    assert "host" not in write(world, "joan@d.example", exchange="mx.d.example"), "she has had nothing yet"
+
+
+@pytest.mark.parametrize("spoken_for", ["person", "bounce", "provider", "host", "silent world"])
+def test_what_speaks_for_a_domain_at_which_nobody_reads(new_world: type[World], spoken_for: str) -> None:
+    """A person or a farewell there, servers that are known or of living people; and silence that is usual."""
+    world = watched(new_world, dict.fromkeys(OFF, "off"), silent=67 if spoken_for == "silent world" else 66)
+    provider = "google" if spoken_for == "provider" else ""
+    fields: dict[str, Any] = {"exchange": "mx1.hoster.example", "provider": provider}
+    if spoken_for in ("person", "bounce"):
+        write(world, "joan@d.example", **fields)
+    if spoken_for == "person":
+        world.feedback("opened", to="joan@d.example")
+    if spoken_for == "bounce":
+        world.feedback("bounce", to="joan@d.example", hard=True, scope="recipient")
+    if spoken_for == "host":
+        write(world, "joan@other.example", **fields)
+        world.feedback("opened", to="joan@other.example")
+    assert "host" not in write(world, "jane@d.example", 21, **fields)
+
+
 @pytest.mark.parametrize(
     ("silent", "people", "bounced", "risky"),
     [(3, 1, 0, True), (2, 1, 0, False), (3, 0, 1, False), (9, 3, 0, True), (9, 4, 0, False), (1, 0, 0, False)],

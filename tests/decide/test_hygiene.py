@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from sidestep.schemas import IntentEvidence, Verdict
-from sidestep.streams.decide.hygiene import REPRESENTATIVE, bad_share, offered
+from sidestep.schemas import IntentEvidence, SourceHoldRecord, Verdict
+from sidestep.streams.decide.hygiene import REPRESENTATIVE, bad_share, bad_share_tried, offered
 from sidestep.streams.decide.keys import source_key
 from sidestep.streams.decide.policy_text import parse
 from sidestep.streams.decide.risk import Scales
@@ -194,6 +194,34 @@ def test_of_few_addresses_nothing_can_be_said() -> None:
     """Nor of none."""
     assert 0.3 == bad_share(SourceRow(offered=100, unknown=20, suspicious=10), 100)
     assert 0.0 == bad_share(SourceRow(offered=99, unknown=99), 100) == bad_share(SourceRow(), 100)
+
+
+@pytest.mark.parametrize(
+    ("tried", "share"), [(99, 0.0), (100, 0.51), (5000, 0.02)], ids=["too few to tell", "the first ones", "all"]
+)
+def test_what_has_bounced_is_a_share_of_what_was_written_to(tried: int, share: float) -> None:
+    """Of a list that was held after its first hundred, all others are offered as well, and none of them can bounce."""
+    row = SourceRow(offered=5000, unknown=90, suspicious=10, tried=tried, bounced=50)
+    assert share == pytest.approx(bad_share_tried(row, 100))
+    assert 0.02 == bad_share(row, 100)
+
+
+def test_the_rest_of_a_dead_list_is_at_risk_while_it_is_held(world: World) -> None:
+    """And when the hold ends: until then thousands were offered that could not bounce."""
+    offer(world, 100, "dead")
+    for number in range(30):
+        world.feedback("bounce", to=f"dead{number}@example.com", hard=True, scope="recipient")
+    world.append(SourceHoldRecord("shop", "import-2017", world.now + DAY * 1000, "a dead list", world.now))
+    offer(world, 500, "held")
+    row = world.row(SOURCES, LIST)
+    assert (600, 30, 100, 30) == (row.offered, row.unknown, row.tried, row.bounced)
+    world.wait(2 * DAY * 1000)
+    verdict = after(world)
+    assert ("defer", 0.8) == (verdict.action, verdict.risk_parts.get("source"))
+    assert (
+        "Of the last 601 addresses of import-2017: 30 do not exist. 30 of the 100 that were written to bounced. "
+        "Ask the person" in verdict.rules[0].text
+    )
 
 
 def test_the_shares_are_those_of_late(new_world: type[World]) -> None:

@@ -60,7 +60,7 @@ def _of_host(evidence: IntentEvidence, risk: Risk, domain: DomainRow, host: Doma
         return f" {told_of_slips(host, name)}"
     if "unseen-slip" in signals:
         return f" {told_of_name(evidence.domain)}"
-    return f" {told_of_host(domain, evidence.domain)}" if "silent-domain" in signals else ""
+    return f" {told_of_host(domain, evidence.domain)}" if {"unread-domain", "silent-domain"} & {*signals} else ""
 
 
 def _parts(risk: Risk) -> str:
