@@ -131,6 +131,11 @@ def hours(before_ms: int, after_ms: int) -> range:
     return range(max(before_ms // HOUR_MS, last - PARTS) + 1, last + 1)
 
 
+def due(before_ms: int, after_ms: int) -> list[Stretch]:
+    """What is gone through as the log's time goes on so far, each stretch once."""
+    return list(dict.fromkeys(stretch for hour in hours(before_ms, after_ms) for stretch in stretches(hour)))
+
+
 def _stretch(table: Table[Any], hour: int, count: int, octets: int) -> Stretch:
     """Of `count` equal parts of the keys, by their first octets."""
     number, size = hour % count, 256**octets // count
