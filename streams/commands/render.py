@@ -58,7 +58,8 @@ def as_text_line(record: Received) -> str:
     if record.topic == DEAD_LETTERS.name and {"reason", "text", "origin"} <= record.headers.keys():
         return f"{time} {position} {_dead_letter(record)}"
     if record.topic == DEAD_LETTERS.name and FOUND in record.headers:
-        return f"{time} {position} found the recipient of {printable(_text(record.headers[FOUND]) or '-')}"
+        origin, _, _ = (_text(record.headers[FOUND]) or "-").partition(" ")
+        return f"{time} {position} found the recipient of {printable(origin)}"
     text = _text(value) if isinstance(value, bytes | None) else msgspec.json.encode(value).decode()
     return f"{time} {position} {printable(_text(record.key) or '-')} {printable(text or '-')}"
 

@@ -111,7 +111,8 @@ class Judge:
             decided = decide(evidence, state, self._topic, ledger.partition)
             writes = Writes()
             writes.rows.update(state.writes())
-            found = [found_note(each.origin, DEAD_LETTERS.name, ledger.partition) for each in state.found]
+            place = DEAD_LETTERS.name, ledger.partition
+            found = [found_note(each.origin, each.event_key.hex(), *place) for each in state.found]
             outgoing, chain = self._outgoing(decided, [*dead, *found], [record.offset() for record in records], values)
             writes.of(CHAIN)[ROW] = chain
         took = ledger.commit(outgoing, writes, records[-1].offset())

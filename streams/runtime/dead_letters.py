@@ -20,6 +20,8 @@ HEADERS_MAX, HEADERS_OCTETS = 500, 32_768
 """Headers of a record that are kept, and octets of their names and values: signatures and what gateways add are few."""
 SOUGHT, FOUND = "recipient-by-id", "found"
 """Reason of a dead letter that ends by itself, and the header of the note, no letter itself, that names its origin."""
+SEEKS = "seeks"
+"""Header of such a letter: how many such notes end it."""
 REDRIVEN = "redriven"
 """Header of a record that was sent back from here: how many times. It counts in no signature (topics/signing.py)."""
 
@@ -47,9 +49,10 @@ def dead_letter(record: Record, code: str, text: str, topic: str, partition: int
     }
 
 
-def found_note(origin: str, topic: str, partition: int) -> Single:
-    """A note among the dead letters: that of this origin (TOPIC/PARTITION/OFFSET) has ended."""
-    return {"topic": topic, "partition": partition, "key": None, "value": None, "headers": [(FOUND, origin.encode())]}
+def found_note(origin: str, event: str, topic: str, partition: int) -> Single:
+    """A note among the dead letters: of that of this origin (TOPIC/PARTITION/OFFSET) this event has ended."""
+    found: Headers = [(FOUND, f"{origin} {event}".encode())]
+    return {"topic": topic, "partition": partition, "key": None, "value": None, "headers": found}
 
 
 def _lengths(record: Record, key: bytes | None, value: bytes | None) -> Headers:

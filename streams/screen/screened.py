@@ -12,7 +12,7 @@ from sidestep.streams.errors import without_text
 from sidestep.streams.masking import without_local_parts
 from sidestep.streams.runtime.batches import Batch
 from sidestep.streams.runtime.cut_record import CutRecord, PackedBatch
-from sidestep.streams.runtime.dead_letters import SOUGHT, UnreadRecords, dead_letter
+from sidestep.streams.runtime.dead_letters import SEEKS, SOUGHT, UnreadRecords, dead_letter
 from sidestep.streams.runtime.outgoing import Keyed, Outgoing, Single
 from sidestep.streams.runtime.record import Record
 from sidestep.streams.screen.by_id import WAITS
@@ -104,10 +104,12 @@ class Screened:
             self._in_several[partition].append({"key": "feedback-by-id", "value": value})
         self.kinds["feedback-by-id"] += 1
 
-    def wait_for_recipient(self, record: Record) -> None:
-        """Keep a record whose recipient is sought: the dead letter ends when he is found. It could be read, so it is no
-        sign of a broken producer."""
-        self._dead.append(dead_letter(record, SOUGHT, WAITS, DEAD_LETTERS.name))
+    def wait_for_recipients(self, record: Record, events: int) -> None:
+        """Keep a record whose recipients are sought: the dead letter ends when they are found, those of so many events.
+        It could be read, so it is no sign of a broken producer."""
+        letter = dead_letter(record, SOUGHT, WAITS, DEAD_LETTERS.name)
+        letter["headers"].append((SEEKS, b"%d" % events))
+        self._dead.append(letter)
 
     def note(self, key: str, kept: QuarantineNote) -> None:
         """A note for email-control, to go out together with the batch."""

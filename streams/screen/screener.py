@@ -265,16 +265,16 @@ class Screener:
             try:
                 if isinstance(read, Exception):
                     raise read
-                self._add_feedback(*read, f"{screened.origin}{record.offset()}", screened, now)
-                if not all(event.recipient for event in read[0]):
-                    screened.wait_for_recipient(record)
+                if sought := self._add_feedback(*read, f"{screened.origin}{record.offset()}", screened, now):
+                    screened.wait_for_recipients(record, sought)
             except Exception as error:  # noqa: BLE001 - kept with the record
                 screened.refuse(record, error)
 
     def _add_feedback(
         self, events: list[Feedback], way: Provenance, origin: str, screened: Screened, now: float
-    ) -> None:
-        """All events of a record, or none of them where one has no recipient. Raises ContractError."""
+    ) -> int:
+        """All events of a record, or none of them where one has no recipient; of how many the recipient is sought.
+        Raises ContractError."""
         screened.held(way.proved)
         named = [event for event in events if event.recipient]
         addresses = [parse(event.recipient) for event in named]
@@ -282,10 +282,10 @@ class Screener:
         if unsound:
             raise ContractError("no-recipient", f"the recipient is not an email address ({unsound})")
         screened.forms.update(way.forms)
-        for event in events:
-            if not event.recipient:
-                sought = sought_evidence(event, self._reasons, self._keys, now, origin, way)
-                screened.add_sought(sought, range(self._book.partitions))
+        way_in = self._reasons, self._keys, now, origin, way
+        sought = [sought_evidence(event, *way_in) for event in events if not event.recipient]
+        for each in sought:
+            screened.add_sought(each, range(self._book.partitions))
         for event, address in zip(named, addresses, strict=True):
             if isinstance(event, Bounce) and event.kind == "trap-hit":
                 record = trap_evidence(event, address, self._keys, now, origin, way)
@@ -303,3 +303,4 @@ class Screener:
                 self._history.hear(evidence, address.identity)
             facts = self._book.facts(address.domain)
             screened.add(evidence, facts.partition, facts.key)
+        return len({each.said.event_key for each in sought})

@@ -63,7 +63,7 @@ def test_who_is_found_ends_the_dead_letter(world: World) -> None:
     world.intent()
     for _ in range(2):
         world.sought("bounce", origin="email-bounces/3/77", event_key=b"e" * 16, **HARD)
-    assert [b"email-bounces/3/77"] * 2 == found(world)
+    assert [b"email-bounces/3/77 " + b"65" * 16] * 2 == found(world)
     assert 1 == jane(world).hard_bounces
 
 
@@ -132,7 +132,7 @@ def test_of_a_person_who_was_forgotten_nothing_is_made(world: World) -> None:
     world.erase("jane@example.com")
     world.sought("bounce", origin="email-bounces/0/1", **HARD)
     assert not world.knows(BOUNCE_HISTORY, JANE)
-    assert [b"email-bounces/0/1"] == found(world)
+    assert 1 == len(found(world))
 
 
 def test_an_intent_that_comes_again_under_a_new_secret_takes_its_recipient_along(world: World) -> None:
