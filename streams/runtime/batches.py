@@ -5,6 +5,7 @@ The lane decides when there is a batch and whether to fetch; the consumer asks i
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from itertools import accumulate, takewhile
 from typing import NamedTuple, Protocol
 
 from sidestep.streams.runtime.cut_record import values_octets
@@ -16,6 +17,9 @@ Clock = Callable[[], float]
 MIB = 1024 * 1024
 LEAST_SHARE = 4 * MIB
 """Octets that a lane may hold however many there are: several batches of small records."""
+BATCH_OCTETS = 2 * MIB
+"""Octets of values in a batch, or one record: what records take that are made to take long grows with them, a
+microsecond for each at most, and while a batch is under way nothing of its partition is committed nor given up."""
 REST_MOST = 0.05
 """Seconds between the end of a batch and the next one, however long it took; see Lane.next_step."""
 
@@ -181,13 +185,21 @@ class Lane:
     def _hand_out(self) -> Batch | None:
         if self.busy is not None or not self.waiting:
             return None
-        records, self.waiting = self.waiting[: self.batch_max], self.waiting[self.batch_max :]
+        count = self._next_count()
+        records, self.waiting = self.waiting[:count], self.waiting[count:]
         octets = self._octets_of(records) if self.waiting else self._octets_waiting
         self._octets_waiting -= octets
         batch = self.busy = Batch(self, records, octets)
         self._handed_out_at = self._clock()
         self.under_way.append(batch)
         return batch
+
+    def _next_count(self) -> int:
+        """Records of the next batch."""
+        if self._octets_waiting <= BATCH_OCTETS:
+            return self.batch_max
+        totals = accumulate(map(len, self.waiting[: self.batch_max]))
+        return max(1, sum(1 for _ in takewhile(lambda octets: octets <= BATCH_OCTETS, totals)))
 
     def _fetch(self, full: bool) -> bool | None:
         """Stops when too much waits and goes on when less than a batch does: not a record at a time."""

@@ -5,7 +5,16 @@ from collections.abc import Callable
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from sidestep.streams.runtime.batches import LEAST_SHARE, REST_MOST, Batch, Lane, Partition, Step, share_of
+from sidestep.streams.runtime.batches import (
+    BATCH_OCTETS,
+    LEAST_SHARE,
+    REST_MOST,
+    Batch,
+    Lane,
+    Partition,
+    Step,
+    share_of,
+)
 from sidestep.streams.runtime.cut_record import HEADER_COST, octets_of
 from sidestep.streams.runtime.record import Record
 from tests.kafka_records import delivered
@@ -145,6 +154,18 @@ def test_fetching_stops_at_octets_too_and_goes_on_when_half_of_them_are_finished
     assert (600, None) == (lane.octets, lane.next_step().fetch), "what is parked is held"
     lane.finish(first)
     assert (0, True) == (lane.octets, lane.next_step().fetch)
+
+
+def test_a_batch_of_large_records_is_cut_by_octets() -> None:
+    """What takes long to read does so by its size: a batch is done within a session whatever is in it."""
+    lane = _lane(100, 1000)
+    third = bytes(BATCH_OCTETS // 3 + 1)
+    lane.feed([delivered(offset, third) for offset in range(4)] + [delivered(4, bytes(BATCH_OCTETS + 1)), *_records(5)])
+    for offsets in ([0, 1], [2, 3], [4], [5]):
+        batch = _batch(lane)
+        assert offsets == [record.offset() for record in batch.records]
+        lane.finish(batch)
+    assert 0 == lane.octets
 
 
 def test_lanes_share_what_may_be_held() -> None:
