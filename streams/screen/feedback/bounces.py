@@ -15,7 +15,7 @@ from sidestep.streams.screen.feedback.smtp import (
     more_telling,
     sent_command,
 )
-from sidestep.streams.screen.feedback.words import even_part
+from sidestep.streams.screen.feedback.words import WORDS_MAX, Allowance, even_part
 
 STATUS_PARTS = (
     "message/delivery-status",
@@ -23,6 +23,8 @@ STATUS_PARTS = (
     "message/xdelivery-status",
     "message/disposition-notification",
 )
+STATUS_PARTS_MAX = 3
+"""Of these in a message; there is one, or who wrote it has made the first by mistake."""
 _DSN_LINE = re.compile(r"(?im)^[ \t>]{0,8}(?:final|original)-recipient[ \t]{0,4}:")
 _TO = re.compile(
     rf"(?im)^[ \t>]{{0,8}}(?:to|an|à|para|till|aan|宛先)[ \t]{{0,4}}[:：][^@\n]{{0,80}}?({texts.ADDRESS.pattern})"
@@ -41,14 +43,14 @@ SENDERS = ("from", "sender", "return-path", "reply-to", "errors-to")
 """Header fields of the returned message that name its sender: us."""
 
 
-def notice_of(message: Message) -> texts.Notice:
+def notice_of(message: Message, left: Allowance) -> texts.Notice:
     """The notice of a message: its words for people. An address of ours that a reply quotes names nobody in it."""
-    text = human_text(message)
+    text = left.take_notice(human_text(message))
     notice = texts.read(text)
     ours = our_mailboxes(message, notice.original)
     if ours.isdisjoint(map(texts.mailbox_of, notice.said)):
         return notice
-    return texts.read(text, ours)
+    return texts.read(text, ours)._replace(with_ours=notice.said)
 
 
 def our_mailboxes(message: Message, rest: str) -> frozenset[str]:
@@ -58,7 +60,7 @@ def our_mailboxes(message: Message, rest: str) -> frozenset[str]:
     return frozenset(texts.mailbox_of(name) for value in values for name in texts.ADDRESS.findall(value[:1000]))
 
 
-def diagnostics(message: Message, notice: texts.Notice) -> list[Diagnostic]:
+def diagnostics(message: Message, notice: texts.Notice, left: Allowance) -> list[Diagnostic]:
     """A diagnostic for each recipient that the message reports on; [] if it is no report.
 
     The notice around it goes along with each of a few: of many it is about nobody in particular, and it would be read
@@ -66,7 +68,7 @@ def diagnostics(message: Message, notice: texts.Notice) -> list[Diagnostic]:
     """
     found = _diagnostics(message, notice)
     most = NOTICE_SHARED // len(found) if 0 < len(found) <= FEW else 0
-    words = even_part(min(len(diagnostic.text), TEXT_MAX) for diagnostic in found)
+    words = left.take_words([min(len(diagnostic.text), TEXT_MAX) for diagnostic in found])
     for diagnostic in found:
         diagnostic.notice = diagnostic.notice[:most]
         diagnostic.text = diagnostic.text[:words]
@@ -77,11 +79,15 @@ def _diagnostics(message: Message, notice: texts.Notice) -> list[Diagnostic]:
     fields = _fields(message)
     if fields is not None:
         found = report.diagnostics(fields)
+        most = even_part(len(diagnostic.text) for diagnostic in found)
+        for diagnostic in found:
+            diagnostic.text = diagnostic.text[:most]
         return [_completed(diagnostic, notice, message.headers, len(found) == 1) for diagnostic in _distinct(found)]
     if not is_report(message.headers, notice.text):
         return []
     reporter = domain_of(message.headers.get("from"))
     said = list(_said(message, notice))
+    notice = notice._replace(before=notice.before[: WORDS_MAX // max(len(said), 1)])
     delivered = _tells(message.headers, notice.text, texts.layouts().deliveries)
     pending = _tells(message.headers, notice.text, texts.layouts().delays)
     found = [_of_words(name, words, notice, message.headers, reporter) for name, words in said]
@@ -105,11 +111,10 @@ def human_text(message: Message) -> str:
 
 
 def _fields(message: Message) -> report.Dsn | None:
-    for part in message.parts:
-        if part.type in STATUS_PARTS:
-            found = report.parse(part.text)
-            if found.recipients:
-                return found
+    for part in [part for part in message.parts if part.type in STATUS_PARTS][:STATUS_PARTS_MAX]:
+        found = report.parse(part.text)
+        if found.recipients:
+            return found
     human = human_text(message)
     if _DSN_LINE.search(human):
         found = report.parse(human)
@@ -173,7 +178,7 @@ def _said(message: Message, notice: texts.Notice) -> Iterator[tuple[str, str]]:
     if names or only:
         yield from ((name, "") for name in dict.fromkeys(names or [only]))
         return
-    himself = {name: words for name, words in texts.read(notice.text).said.items() if "=" not in name}
+    himself = {name: words for name, words in notice.with_ours.items() if "=" not in name}
     yield from (himself or {"": ""}).items()
 
 

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from email.header import decode_header
 from typing import NamedTuple
 
+from sidestep.streams.screen.feedback.words import MESSAGES_MAX
+
 OCTETS_MAX = 1_000_000
 """Octets of a message that are looked at: a report stands at its beginning."""
 HEADER_OCTETS_MAX = 64_000
@@ -15,6 +17,8 @@ PARTS_MAX = 100
 DEPTH_MAX = 8
 TEXT_MAX = 120_000
 """Characters kept of one part."""
+HTML_MAX = 60_000
+"""Characters of HTML that are looked at in a message's first part of it, and half as many in each further one."""
 
 _ENCODED_WORD = re.compile(r"=\?[^?\s]{1,40}\?[bBqQ]\?[^?]{0,2000}\?=")
 _CHARSETS = re.compile(
@@ -81,10 +85,10 @@ def read(octets: bytes) -> Message:
 
 
 def messages(octets: bytes) -> list[bytes]:
-    """The messages of an mbox; anything else is one."""
+    """The messages of an mbox, one more than MESSAGES_MAX at most; anything else is one."""
     if not octets.startswith(b"From "):
         return [octets]
-    found = _MBOX.split(octets.replace(b"\r\n", b"\n"), PARTS_MAX)
+    found = _MBOX.split(octets.replace(b"\r\n", b"\n"), MESSAGES_MAX + 1)
     return [message for message in found if message.strip()]
 
 
@@ -133,7 +137,8 @@ def _walk(headers: Headers, body: bytes, parts: list[Part], depth: int) -> None:
                 break
             _walk(*_split_part(piece), parts, depth + 1)
         return
-    parts.append(_leaf(kind, parameters, headers, body))
+    html_max = HTML_MAX >> sum(part.type == "text/html" for part in parts)
+    parts.append(_leaf(kind, parameters, headers, body, html_max))
 
 
 def _split_part(piece: bytes) -> tuple[Headers, bytes]:
@@ -141,14 +146,16 @@ def _split_part(piece: bytes) -> tuple[Headers, bytes]:
     return (Headers([]), piece[1:]) if piece.startswith(b"\n") else _split(piece)
 
 
-def _leaf(kind: str, parameters: str, headers: Headers, body: bytes) -> Part:
+def _leaf(kind: str, parameters: str, headers: Headers, body: bytes, html_max: int) -> Part:
     encoding = next(iter(headers.all("content-transfer-encoding")), "").strip().lower()
     body = _transfer_decoded(encoding, body)
     if kind in ORIGINALS:
         return Part(kind, parameters, "", body)
     if kind.startswith(("text/", "message/", "multipart/", "application/json")) or not kind:
         text = _charset_decoded(parameter(parameters, "charset"), body[: TEXT_MAX * 4])[:TEXT_MAX]
-        return Part(kind or "text/plain", parameters, text_of_html(text) if kind == "text/html" else text, b"")
+        return Part(
+            kind or "text/plain", parameters, text_of_html(text[:html_max]) if kind == "text/html" else text, b""
+        )
     return Part(kind, parameters, "", b"")
 
 

@@ -20,7 +20,8 @@ from sidestep.streams.screen.feedback.smtp import find_command, find_host, find_
 from sidestep.streams.screen.feedback.texts import ADDRESS
 from sidestep.streams.screen.feedback.webhooks import mandrill
 from sidestep.streams.screen.feedback.webhooks import read as webhooks
-from sidestep.streams.screen.feedback.webhooks.event import EVENTS_MAX
+from sidestep.streams.screen.feedback.webhooks.event import EVENTS_MAX, is_crowded
+from sidestep.streams.screen.feedback.words import Allowance, even_part
 
 NESTED_MAX = 3
 """Depth of reports forwarded inside a message, inside a message, …"""
@@ -43,22 +44,36 @@ def parse(octets: bytes, content_type: str = "") -> list[Outcome]:
         octets = b'{"%s":%s}' % (mandrill.FIELD.encode(), mandrill.unwrapped(octets[: OCTETS_MAX * 4]))
         head = octets[:1]
     if "json" in content_type.lower() or head[:1] in (b"{", b"["):
-        found = _of_json(octets)
+        found = _of_json(octets, Allowance())
         if found:
             return found
     octets = octets[:OCTETS_MAX]
-    found = []
-    for message in messages(octets) if "mbox" in content_type.lower() else [octets]:
-        found += _of_message(read(message), 0)
-        if len(found) > EVENTS_MAX:
-            return [Outcome(kind="none", reason=TOO_MANY_EVENTS)]
+    found = _of_pile(messages(octets) if "mbox" in content_type.lower() else [octets])
     return found or [Outcome(kind="none", reason="undefined", id=digest(octets[:OCTETS_MAX]))]
 
 
-def _of_json(octets: bytes) -> list[Outcome]:
+def _of_pile(pile: list[bytes]) -> list[Outcome]:
+    """The outcomes of the messages of an mbox, or of one alone. Of notices that are long the beginnings count."""
+    left, found = Allowance(), list[Outcome]()
+    if len(pile) > left.messages:
+        return [Outcome(kind="none", reason=TOO_MANY_EVENTS)]
+    opened = [read(message) for message in pile]
+    left.messages -= len(pile)
+    left.notice_each = even_part((len(bounces.human_text(message)) for message in opened), left.notice)
+    for number, message in enumerate(opened, 1):
+        left.waiting = len(pile) - number
+        found += _of_message(message, 0, left)
+        if len(found) > EVENTS_MAX:
+            return [Outcome(kind="none", reason=TOO_MANY_EVENTS)]
+    return found
+
+
+def _of_json(octets: bytes, left: Allowance) -> list[Outcome]:
     octets = octets[: OCTETS_MAX * 4]
+    if is_crowded(octets):
+        return [Outcome(kind="none", reason=TOO_MANY_EVENTS)]
     try:
-        return webhooks.read(json.loads(octets, strict=False), classify_reply)
+        return webhooks.read(json.loads(octets, strict=False), classify_reply, left)
     except (ValueError, RecursionError):
         pass
     if octets.count(b"\n") > LINES_MAX:
@@ -67,10 +82,10 @@ def _of_json(octets: bytes) -> list[Outcome]:
         lines = [json.loads(line, strict=False) for line in octets.splitlines() if line.strip()]
     except (ValueError, RecursionError):
         return []
-    return webhooks.read(lines, classify_reply)
+    return webhooks.read(lines, classify_reply, left)
 
 
-def _of_message(message: Message, depth: int) -> list[Outcome]:
+def _of_message(message: Message, depth: int, left: Allowance) -> list[Outcome]:
     for part in message.parts:
         if part.type == "message/feedback-report":
             return _complaints(message, arf.parse(part.text))
@@ -79,16 +94,16 @@ def _of_message(message: Message, depth: int) -> list[Outcome]:
         return [_notified(disposition, message)]
     if arf.is_complaint(message.headers):
         return _complaints(message, arf.parse("\n".join(part.text for part in message.parts)))
-    inner = _json_inside(message)
+    inner = _json_inside(message, left)
     if inner:
         return inner
-    notice = bounces.notice_of(message)
+    notice = bounces.notice_of(message, left)
     origin = origin_of(message, notice.original)
-    found = bounces.diagnostics(message, notice)
+    found = bounces.diagnostics(message, notice, left)
     if found and (depth or not _empty(found)):
         return [_classified(diagnostic, origin, "dsn" if diagnostic.action else "text") for diagnostic in found]
     return (
-        _forwarded(message, depth)
+        _forwarded(message, depth, left)
         or _no_bounce(message, origin)
         or [
             _classified(diagnostic, origin, "text")
@@ -102,23 +117,24 @@ def _empty(found: list[Diagnostic]) -> bool:
     return not any(diagnostic.recipient and (diagnostic.text or diagnostic.status) for diagnostic in found)
 
 
-def _json_inside(message: Message) -> list[Outcome]:
+def _json_inside(message: Message, left: Allowance) -> list[Outcome]:
     """Amazon SNS sends its notifications by mail too."""
     for part in message.parts[:3]:
         text = part.text.strip()
         if part.type == "text/plain" and text.startswith("{"):
             whole = text[: text.rfind("}") + 1].replace("!\n ", "")  # how sendmail cuts lines that are too long
-            return _of_json(whole.encode("utf-8", "replace"))
+            return _of_json(whole.encode("utf-8", "replace"), left)
     return []
 
 
-def _forwarded(message: Message, depth: int) -> list[Outcome]:
+def _forwarded(message: Message, depth: int, left: Allowance) -> list[Outcome]:
     """The outcomes of a report that someone passed on inside of a message."""
     if depth >= NESTED_MAX:
         return []
     for part in message.parts:
-        if part.type in ORIGINALS:
-            found = [out for out in _of_message(read(part.octets), depth + 1) if out.kind != "none"]
+        if part.type in ORIGINALS and left.messages:
+            left.messages -= 1
+            found = [out for out in _of_message(read(part.octets), depth + 1, left) if out.kind != "none"]
             if found:
                 return found
     return []

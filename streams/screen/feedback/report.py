@@ -43,6 +43,9 @@ REACHED = ("delivered", "relayed", "expanded", "delayed")
 RECIPIENTS_MAX = 100
 """RFC 5321 4.5.3.1.8: a server has to take so many in one transaction; hardly anyone sends more."""
 
+LINES_MAX = 5000
+"""Lines of such fields that are looked at: of a hundred recipients, fifty each."""
+
 Fields = dict[str, str]
 
 
@@ -81,7 +84,7 @@ def _close(dsn: Dsn, group: Fields) -> Fields:
 def fields(text: str) -> Iterator[tuple[str, str]]:
     """Fields in the order they stand: name and unfolded value; ("", "") for a blank line."""
     name, value = "", ""
-    for line in text.split("\n"):
+    for line in text.split("\n", LINES_MAX)[:LINES_MAX]:
         match = _FIELD.match(line[:4000])
         if match and match[1].lower() in FIELDS:
             if name:

@@ -11,8 +11,8 @@ from functools import cache
 from importlib.resources import files
 from typing import NamedTuple
 
-NOTICE_MAX = 40_000
-"""Characters of a notice that are looked at."""
+from sidestep.streams.screen.feedback.words import NOTICE_MAX
+
 LINES_MAX = 1500
 SAID_MAX = 4000
 RECIPIENTS_MAX = 100
@@ -82,6 +82,8 @@ class Notice(NamedTuple):
     said: dict[str, str]
     before: str
     original: str
+    with_ours: dict[str, str]
+    """As `said`, with addresses of ours."""
 
 
 def read(text: str, ours: Set[str] = frozenset()) -> Notice:
@@ -92,7 +94,8 @@ def read(text: str, ours: Set[str] = frozenset()) -> Notice:
     reader = _Reader(ours)
     for line in lines[:end]:
         reader.take(line)
-    return Notice("\n".join(lines[:end]), reader.said(), " ".join(reader.before), "\n".join(lines[end:]))
+    said = reader.said()
+    return Notice("\n".join(lines[:end]), said, " ".join(reader.before)[:SAID_MAX], "\n".join(lines[end:]), said)
 
 
 def _end(lines: list[str]) -> int:

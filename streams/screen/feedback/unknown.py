@@ -5,8 +5,9 @@ from typing import Any
 
 from sidestep.streams.screen.feedback.mime import OCTETS_MAX
 from sidestep.streams.screen.feedback.outcome import TOO_MANY_EVENTS
-from sidestep.streams.screen.feedback.webhooks.event import EVENTS_MAX, table
+from sidestep.streams.screen.feedback.webhooks.event import EVENTS_MAX, VALUES_MAX, is_crowded, table
 from sidestep.streams.screen.feedback.webhooks.read import EVENT_NAMES, is_foreign
+from sidestep.streams.screen.feedback.words import MESSAGES_MAX
 
 NEITHER = "neither our schema nor any report or webhook that we know"
 CONFIRMATION = (
@@ -23,7 +24,10 @@ FOREIGN = (
     "JSON of a provider that we do not know. If it is meant in our schema, say `kind`; else translate it to Bounce and "
     "Engagement"
 )
-TOO_MANY = f"more than {EVENTS_MAX} events in one record: none of them was read. Publish them in smaller arrays"
+TOO_MANY = (
+    f"more than {EVENTS_MAX} events, {MESSAGES_MAX} messages of an mbox or {VALUES_MAX:,} values in one record: "
+    "none was read. Publish them in smaller pieces"
+)
 ENDED = "Amazon SNS says that a subscription has ended: nothing comes by it any more"
 _QUOTED_NAMES = tuple(f'"{name}"'.encode() for name in EVENT_NAMES)
 ANSWERS = {"SubscriptionConfirmation": CONFIRMATION, "UnsubscribeConfirmation": ENDED}
@@ -39,7 +43,7 @@ def why_unread(reason: str, ours: str) -> str:
 
 def is_foreign_octets(value: bytes) -> bool:
     """Whether JSON is another's event (`is_foreign`). Octets first: hardly any of ours is parsed twice."""
-    if not any(name in value for name in _QUOTED_NAMES):
+    if not any(name in value for name in _QUOTED_NAMES) or is_crowded(value):
         return False
     try:
         return is_foreign(table(json.loads(value[: OCTETS_MAX * 4], strict=False)))

@@ -244,14 +244,14 @@ def test_more_events_than_a_hundred_are_a_dead_letter(name: str) -> None:
     """None of them is read; a hundred are."""
     make = GROWING[name]
     assert EVENTS_MAX == len(read_feedback(json.dumps(make(EVENTS_MAX)).encode(), Bounce, "", NOW))
-    with pytest.raises(ContractError, match="in smaller arrays") as caught:
+    with pytest.raises(ContractError, match="in smaller pieces") as caught:
         read_feedback(json.dumps(make(EVENTS_MAX + 1)).encode(), Bounce, "", NOW)
     assert "too-many-events" == caught.value.code
 
 
 def test_more_lines_than_are_looked_at_are_a_dead_letter() -> None:
     """However short."""
-    with pytest.raises(ContractError, match="in smaller arrays"):
+    with pytest.raises(ContractError, match="in smaller pieces"):
         read_feedback(b"{}\n" * (LINES_MAX + 1) + b"{}", Bounce, "", NOW)
 
 

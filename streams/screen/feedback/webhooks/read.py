@@ -31,7 +31,7 @@ from sidestep.streams.screen.feedback.webhooks import (
     sparkpost,
 )
 from sidestep.streams.screen.feedback.webhooks.event import EVENTS_MAX, SILENCE, WebhookEvent, first_of, table
-from sidestep.streams.screen.feedback.words import even_part
+from sidestep.streams.screen.feedback.words import Allowance
 
 Classify = Callable[[str, str, str, str], Ruling]
 """Recipient, reply, status, host -> ruling."""
@@ -71,18 +71,18 @@ PROVIDERS = (
 )
 
 
-def read(body: Any, classify: Classify) -> list[Outcome]:
+def read(body: Any, classify: Classify, left: Allowance) -> list[Outcome]:
     """The outcomes of a body. One of kind none for a known body without an event, with more of them than we read, or of
     an unknown provider; [] for JSON that is no body at all."""
     for provider in PROVIDERS:
         if provider.recognises(body):
-            return _outcomes(provider, body, classify)
+            return _outcomes(provider, body, classify, left)
     found = [] if is_foreign(table(body)) else _own(body, classify)
     unknown = first_of(body) and (is_foreign(table(body)) or "recipient" not in table(body))
     return found or ([Outcome(kind="none", reason=UNKNOWN_PROVIDER)] if unknown else [])
 
 
-def _outcomes(provider: WebhookProvider, body: Any, classify: Classify) -> list[Outcome]:
+def _outcomes(provider: WebhookProvider, body: Any, classify: Classify, left: Allowance) -> list[Outcome]:
     telling: list[WebhookEvent] = []
     silent = False
     for event in provider.read(body):
@@ -92,7 +92,7 @@ def _outcomes(provider: WebhookProvider, body: Any, classify: Classify) -> list[
             return [Outcome(kind="none", reason=TOO_MANY_EVENTS, source=provider.name)]
         else:
             telling.append(event)
-    most = even_part(min(len(event.reply), REPLY_MAX) for event in telling)
+    most = left.take_words([min(len(event.reply), REPLY_MAX) for event in telling])
     found = _once(_outcome(event, provider.name, classify, most) for event in telling)
     return found or [Outcome(kind="none", reason=SILENCE.reason if silent else "undefined", source=provider.name)]
 
