@@ -38,7 +38,7 @@ _WORD = re.compile(r"[^\W\d_]{3}")
 OURS = ("to", "x-original-to", "delivered-to", "envelope-to")
 """Header fields of a report that name where it was sent: an address of ours."""
 FEW, NOTICE_SHARED = 10, 20_000
-"""Recipients with whom the notice goes along, and the characters of it that they share."""
+"""Recipients with whom the notice goes along, and the characters of it that they share, or the messages of an mbox."""
 SENDERS = ("from", "sender", "return-path", "reply-to", "errors-to")
 """Header fields of the returned message that name its sender: us."""
 
@@ -67,7 +67,7 @@ def diagnostics(message: Message, notice: texts.Notice, left: Allowance) -> list
     again for each of a hundred. Of words that are long for each of many, the beginnings count.
     """
     found = _diagnostics(message, notice)
-    most = NOTICE_SHARED // len(found) if 0 < len(found) <= FEW else 0
+    most = NOTICE_SHARED // max(len(found), left.pile) if 0 < len(found) <= FEW else 0
     words = left.take_words([min(len(diagnostic.text), TEXT_MAX) for diagnostic in found])
     for diagnostic in found:
         diagnostic.notice = diagnostic.notice[:most]
@@ -87,10 +87,11 @@ def _diagnostics(message: Message, notice: texts.Notice) -> list[Diagnostic]:
         return []
     reporter = domain_of(message.headers.get("from"))
     said = list(_said(message, notice))
+    most = even_part(len(words) for _, words in said)
     notice = notice._replace(before=notice.before[: WORDS_MAX // max(len(said), 1)])
     delivered = _tells(message.headers, notice.text, texts.layouts().deliveries)
     pending = _tells(message.headers, notice.text, texts.layouts().delays)
-    found = [_of_words(name, words, notice, message.headers, reporter) for name, words in said]
+    found = [_of_words(name, words[:most], notice, message.headers, reporter) for name, words in said]
     for diagnostic in found:
         diagnostic.action = "delivered" if delivered and not diagnostic.reply else ""
         diagnostic.pending = pending

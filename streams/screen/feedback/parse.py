@@ -54,14 +54,14 @@ def parse(octets: bytes, content_type: str = "") -> list[Outcome]:
 
 def _of_pile(pile: list[bytes]) -> list[Outcome]:
     """The outcomes of the messages of an mbox, or of one alone. Of notices that are long the beginnings count."""
-    left, found = Allowance(), list[Outcome]()
-    if len(pile) > left.messages:
+    left, found = Allowance(pile=len(pile)), list[Outcome]()
+    if left.pile > left.messages:
         return [Outcome(kind="none", reason=TOO_MANY_EVENTS)]
     opened = [read(message) for message in pile]
-    left.messages -= len(pile)
+    left.messages -= left.pile
     left.notice_each = even_part((len(bounces.human_text(message)) for message in opened), left.notice)
     for number, message in enumerate(opened, 1):
-        left.waiting = len(pile) - number
+        left.waiting = left.pile - number
         found += _of_message(message, 0, left)
         if len(found) > EVENTS_MAX:
             return [Outcome(kind="none", reason=TOO_MANY_EVENTS)]

@@ -23,8 +23,10 @@ class Allowance:
     words: int = WORDS_MAX
     notice_each: int = NOTICE_MAX
     """Characters of one notice, however many are left."""
+    pile: int = 1
+    """Messages of an mbox."""
     waiting: int = 0
-    """Messages of an mbox that are still to be read."""
+    """Of them, those that are still to be read."""
 
     def take_notice(self, text: str) -> str:
         """What is looked at of a notice."""
