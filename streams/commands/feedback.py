@@ -11,7 +11,7 @@ from sidestep.schemas import Bounce
 from sidestep.schemas.codec import ContractError
 from sidestep.streams.commands.outcome_lines import outcome_line, outcomes_in
 from sidestep.streams.commands.weighed import explained_lines, explanation
-from sidestep.streams.commands.whole import form_of
+from sidestep.streams.commands.whole import as_published, form_of
 from sidestep.streams.screen.feedback.classify import FILES, Classifier, compiled, shipped_texts
 from sidestep.streams.screen.feedback.lint import problems
 from sidestep.streams.screen.feedback.outcome import Outcome
@@ -43,15 +43,15 @@ def parse_feedback(messages: tuple[IO[bytes], ...], as_json: bool, explain: bool
     unread = False
     for message in messages:
         name, octets = getattr(message, "name", "-"), message.read()
-        form = content_type or form_of(message)
-        for outcome in outcomes_in(octets, form):
-            for line in _json_lines(name, outcome, explain) if as_json else _text_lines(name, outcome, explain):
-                click.echo(line)
-        try:
-            read_feedback(octets, Bounce, form, time.time())
-        except ContractError as error:
-            unread = True
-            click.echo(printable(f"{name}: {error}"), err=True)
+        for record, read_as in [(octets, content_type)] if content_type else as_published(octets, form_of(message)):
+            for outcome in outcomes_in(record, read_as):
+                for line in _json_lines(name, outcome, explain) if as_json else _text_lines(name, outcome, explain):
+                    click.echo(line)
+            try:
+                read_feedback(record, Bounce, read_as, time.time())
+            except ContractError as error:
+                unread = True
+                click.echo(printable(f"{name}: {error}"), err=True)
     if unread:
         raise SystemExit(1)
 

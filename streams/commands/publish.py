@@ -47,7 +47,7 @@ Read = Callable[[bytes], Model]
     "--whole/--lines",
     "as_one",
     default=None,
-    help="Feedback: FILE is one record, a report or a webhook's body.  [default: --whole for *.eml, *.json, *.mbox]",
+    help="Feedback: FILE is a report, a webhook's body or an mbox.  [default: --whole for *.eml, *.json, *.mbox]",
 )
 @click.option("--wait", is_flag=True, help="Show the verdict on each intent.")
 @click.option(
@@ -82,8 +82,9 @@ def publish(
     """Publish each line of FILE (- is standard input), a JSON object; or a bounce, or a webhook's body, whole.
 
     A line that breaks the contract, as Screen would find it, is reported with its number and left out; the exit code is
-    1 then. Of a file that is sent whole it is said what Screen will read in it. With --wait the exit code is 1 as well
-    where a verdict has not come.
+    1 then. Of a file that is sent whole it is said what Screen will read in it; an mbox goes out as a record for each
+    of its messages, and what Screen could make nothing of is left out. With --wait the exit code is 1 as well where a
+    verdict has not come.
     """
     from sidestep.topics.cluster import admin_client, require
     from sidestep.topics.subscribe import Subscription
@@ -98,7 +99,9 @@ def publish(
     require(admin_client(connection), connection, [topic])
     if whole:
         with Publisher(connection, signer=signer) as publisher:
-            send_whole(publisher, topic, file, not no_check)
+            bad = send_whole(publisher, topic, file, not no_check)
+        if bad:
+            raise SystemExit(1)
         return
     awaited = Awaited()
     with ExitStack() as open_until_told:

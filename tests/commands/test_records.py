@@ -141,6 +141,22 @@ def test_a_report_or_a_webhooks_body_is_sent_whole(clean_topics: Connection, tmp
     assert 2 == run("publish", "--whole", "-", stdin=mail).exit_code
 
 
+def test_each_message_of_an_mbox_is_a_record(clean_topics: Connection, tmp_path: Path) -> None:
+    """More of them than one record takes; what Screen could make nothing of is left out, with its number."""
+    line, fields = "From x Mon Jan  1 00:00:00 2026\n", "From: MAILER-DAEMON@example.org\nSubject: failure notice\n\n"
+    bounces = [f"{line}{fields}<u{number}@example.net>: 550 5.1.1 user unknown\n\n" for number in range(30)]
+    other = f"{line}From: a@example.org\nSubject: hello\n\nhow are you?\n\n"
+    file = tmp_path / "bounces.mbox"
+    file.write_text("".join([*bounces[:6], other, *bounces[6:]]))
+    result = run("publish", "--broker", str(clean_topics), "--topic", "email-bounces", str(file))
+    what, told = result.stderr.splitlines()
+    assert (1, "30 messages published to email-bounces: 30 bounce; 1 left out") == (result.exit_code, told)
+    assert what.startswith("message 7: not published: ")
+    records = tail(clean_topics, "--topic", "email-bounces", "--count", "30", "--timeout", "10")
+    assert {f"u{number}@example.net" for number in range(30)} == {one["events"][0]["recipient"] for one in records}
+    assert {"message/rfc822"} == {one["headers"]["content-type"] for one in records}
+
+
 def test_unchecked_lines_go_out_as_they_are_and_are_shown_as_they_are(clean_topics: Connection) -> None:
     """What can't be read is neither dropped nor fatal on the way out: the JSON line holds its octets and the error."""
     assert run("publish", "--no-check", "--broker", str(clean_topics), "-", stdin="not json").exit_code == 0

@@ -84,11 +84,11 @@ def read(octets: bytes) -> Message:
     return Message(headers, parts)
 
 
-def messages(octets: bytes) -> list[bytes]:
-    """The messages of an mbox, one more than MESSAGES_MAX at most; anything else is one."""
+def messages(octets: bytes, most: int | None = MESSAGES_MAX) -> list[bytes]:
+    """The messages of an mbox, one more than `most` (None: all); anything else is one."""
     if not octets.startswith(b"From "):
         return [octets]
-    found = _MBOX.split(octets.replace(b"\r\n", b"\n"), MESSAGES_MAX + 1)
+    found = _MBOX.split(octets.replace(b"\r\n", b"\n"), 0 if most is None else most + 1)
     return [message for message in found if message.strip()]
 
 

@@ -8,9 +8,9 @@ WORDS_MAX = 30_000
 """Characters of all the words of a record together: of a hundred recipients, 300 each, where all of them are long. Real
 servers say 120 on average, and what they mean at the beginning."""
 
-NOTICE_MAX = 40_000
+NOTICE_MAX = 30_000
 """Characters of all notices for people of a record together."""
-MESSAGES_MAX = 25
+MESSAGES_MAX = 10
 """Messages of a record: of an mbox, or one in another."""
 
 
