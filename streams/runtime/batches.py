@@ -18,8 +18,8 @@ MIB = 1024 * 1024
 LEAST_SHARE = 4 * MIB
 """Octets that a lane may hold however many there are: several batches of small records."""
 BATCH_OCTETS = 2 * MIB
-"""Octets of values in a batch, or one record: what records take that are made to take long grows with them, a
-microsecond for each at most, and while a batch is under way nothing of its partition is committed nor given up."""
+"""Octets of values in a batch, or one record: what records take that are made to take long grows with them, two
+microseconds for each at most, and while a batch is under way nothing of its partition is committed nor given up."""
 REST_MOST = 0.05
 """Seconds between the end of a batch and the next one, however long it took; see Lane.next_step."""
 
