@@ -49,6 +49,8 @@ FOUND = Count(
     "Reports by an intent's id alone whose recipient the ledger knows, by whether a token ties them to the message.",
     ("tied",),
 )
+COUNTS = (VERDICTS, SERVICES, RULES, TESTS, TRAPS, STRAY, FOUND)
+"""All that is counted of a batch."""
 
 
 class DecideRole(StageRole[Judged]):
@@ -96,7 +98,7 @@ class DecideRole(StageRole[Judged]):
             ends=ledger.offsets.ends,
             end=lambda: _end_hanging(settings, context.partitions),
         )
-        context.report.metrics.declare(VERDICTS, SERVICES, RULES, TESTS, TRAPS, STRAY, FOUND)
+        context.report.metrics.declare(*COUNTS)
         context.report.metrics.read("policies", lambda: policy_families(judges))
 
     def chores(self) -> Iterable[Coroutine[Any, Any, None]]:

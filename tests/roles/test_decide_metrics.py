@@ -2,7 +2,7 @@
 
 from sidestep.schemas.codec import encode
 from sidestep.streams.observe.metrics import Metrics
-from sidestep.streams.roles.decide import RULES, SERVICES, STRAY, TESTS, TRAPS, VERDICTS, _measured
+from sidestep.streams.roles.decide import COUNTS, _measured
 from tests.decide.world import LOG, World
 from tests.kafka_records import delivered
 
@@ -18,7 +18,7 @@ def test_verdicts_are_counted_by_service() -> None:
         world.intent_record("5", service="news"),
     ]
     log = [delivered(number, encode(each), tp=LOG, key=b"key") for number, each in enumerate(intents, len(world.log))]
-    metrics.declare(VERDICTS, SERVICES, RULES, TESTS, TRAPS, STRAY)
+    metrics.declare(*COUNTS)
     metrics.observe_batch("decide", "email-evidence", _measured(world.judge.judge(log)))
     assert {("shop", "send"): 1, ("shop", "drop"): 1, ("other", "send"): 1, ("news", "send"): 1} == _counted(
         metrics, "sidestep_service_verdicts"
