@@ -28,7 +28,7 @@ check: $(STAMP)  ## the tests that need no broker: less than a minute
 COVERED := tests/decide tests/runtime tests/snapshots $(addprefix tests/explain/test_,find.py witness.py) \
 	$(addprefix tests/guarantees/test_,fencing.py hostile_input.py lost_logs.py rebalance.py)
 
-# what mostly waits: for sessions, leases, brokers that start. A second job has the processors meanwhile
+# what mostly waits: for sessions, leases, brokers that start. With -j2 the rest has the processors meanwhile
 WAITING := tests/guarantees tests/secure
 
 cover: $(STAMP)  ## branch coverage of decide/ and runtime/, with a floor: minutes
