@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from sidestep.streams.decide.tables import IDS, IdRow
+from sidestep.streams.decide.id_rows import IdRow
+from sidestep.streams.decide.tables import IDS
 from sidestep.streams.errors import SettingsError
 from sidestep.streams.hash_key_text import parse_hash_key
 from sidestep.streams.runtime.tables import pack_pairs

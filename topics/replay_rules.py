@@ -11,7 +11,7 @@ from sidestep.topics.catalog import BY_NAME, DAY_MS, DEAD_LETTERS
 from sidestep.topics.own_topics import GENERAL, general_of
 
 KNOWN_MS = 7 * DAY_MS
-"""Younger records have ids that Decide knows: a day less than it does (streams/decide/tables.py)."""
+"""Younger records have ids that Decide knows: a day less than it does (streams/decide/id_rows.py)."""
 ELSEWHERE = "copy it to a topic of another name, to a file, or to another cluster (--to-broker)"
 
 

@@ -10,10 +10,11 @@ from sidestep.schemas.codec import decode_evidence, encode
 from sidestep.streams.audit.key_values import KeyValues
 from sidestep.streams.audit.replay import LogRecord
 from sidestep.streams.audit.tables import ReplayTables
+from sidestep.streams.decide.partition_rows import ControlRow
 from sidestep.streams.decide.policy import Policy
 from sidestep.streams.decide.policy_diff import differences
 from sidestep.streams.decide.policy_text import parse_logged
-from sidestep.streams.decide.tables import CONTROL, ControlRow
+from sidestep.streams.decide.tables import CONTROL
 from sidestep.streams.runtime.changes import encoded
 from sidestep.streams.runtime.readable import UNREADABLE
 from sidestep.streams.runtime.tables import Writes

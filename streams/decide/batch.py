@@ -42,6 +42,7 @@ from sidestep.streams.decide.keys import (
     service_tests_key,
     source_key,
 )
+from sidestep.streams.decide.partition_rows import EngineRow
 from sidestep.streams.decide.policy_tally import policy_tally
 from sidestep.streams.decide.sources import source_keys
 from sidestep.streams.decide.state import Controls, State
@@ -57,7 +58,6 @@ from sidestep.streams.decide.tables import (
     OPEN_TALLIES,
     SERVICES,
     SOURCES,
-    EngineRow,
     RecipientRow,
 )
 from sidestep.streams.decide.tally_counts import widen

@@ -10,9 +10,10 @@ from msgspec.structs import replace
 
 from sidestep.schemas import Evidence, FeedbackEvidence, IntentEvidence, SoughtFeedback
 from sidestep.streams.decide.erasure import comes_late
+from sidestep.streams.decide.id_rows import DEDUPLICATION_SECONDS, IdRow, SentTo
 from sidestep.streams.decide.policy import DAY
 from sidestep.streams.decide.state import State
-from sidestep.streams.decide.tables import DEDUPLICATION_SECONDS, IDS, IdRow, SentTo
+from sidestep.streams.decide.tables import IDS
 from sidestep.streams.runtime.tables import Table
 
 TOKEN_DIGITS = 16

@@ -8,7 +8,8 @@ promised to the crowd lies beyond a horizon.
 """
 
 from sidestep.schemas import IntentEvidence
-from sidestep.streams.decide.tables import ComesFirst, DomainRow, ServiceRow
+from sidestep.streams.decide.limit_rows import ComesFirst
+from sidestep.streams.decide.tables import DomainRow, ServiceRow
 from sidestep.streams.gcra import Rate, earliest
 
 KEPT_FOR = 3600

@@ -7,11 +7,12 @@ from sidestep.streams.decide.counted import CameBack
 from sidestep.streams.decide.erasure import OBJECTIONS, comes_late
 from sidestep.streams.decide.hosts import mailbox_gone, person_seen
 from sidestep.streams.decide.hygiene import never_was
+from sidestep.streams.decide.id_rows import COUNTED, IdRow
 from sidestep.streams.decide.outcomes import take_lesson, whose
 from sidestep.streams.decide.slow_down import answered
 from sidestep.streams.decide.sources import brought_by, came_back, came_back_badly, sender
 from sidestep.streams.decide.state import State
-from sidestep.streams.decide.tables import COUNTED, DomainRow, IdRow, ServiceRow
+from sidestep.streams.decide.tables import DomainRow, ServiceRow
 from sidestep.streams.decide.ties import STAND, is_consent, is_ours, recurrence, set_aside
 
 ENGAGED = ("opened", "clicked", "replied")

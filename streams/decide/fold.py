@@ -34,11 +34,13 @@ from sidestep.streams.decide.former import move
 from sidestep.streams.decide.holds import hold_of
 from sidestep.streams.decide.hosts import domain_came, host_row, message_sent, silence
 from sidestep.streams.decide.hygiene import offered
+from sidestep.streams.decide.id_rows import DEFER, DROP, SEND
 from sidestep.streams.decide.keys import source_key
 from sidestep.streams.decide.known import is_known
 from sidestep.streams.decide.limits import limit
 from sidestep.streams.decide.marks import take_marks_back
 from sidestep.streams.decide.model import read_snapshot
+from sidestep.streams.decide.partition_rows import ControlRow
 from sidestep.streams.decide.policy import Policy
 from sidestep.streams.decide.policy_text import parse_logged
 from sidestep.streams.decide.risk import NO_RISK, Scales
@@ -52,16 +54,7 @@ from sidestep.streams.decide.standing import JUDGED, Follows, judged, pass_over,
 from sidestep.streams.decide.state import Controls, State, Stories
 from sidestep.streams.decide.suppress import suppress
 from sidestep.streams.decide.sweep import sweep
-from sidestep.streams.decide.tables import (
-    DEFER,
-    DROP,
-    SEND,
-    ControlRow,
-    DomainRow,
-    HoldRow,
-    RecipientRow,
-    ServiceRow,
-)
+from sidestep.streams.decide.tables import DomainRow, HoldRow, RecipientRow, ServiceRow
 from sidestep.streams.decide.traps import mark_trap
 from sidestep.streams.decide.trial import try_out
 from sidestep.streams.decide.verdict import verdict_of

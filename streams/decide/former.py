@@ -16,10 +16,11 @@ from sidestep.schemas import (
     SuppressRecord,
     TrapRecord,
 )
+from sidestep.streams.decide.id_rows import DEDUPLICATION_SECONDS, IdRow
 from sidestep.streams.decide.keys import attempt_key
 from sidestep.streams.decide.merge import merged
 from sidestep.streams.decide.state import State
-from sidestep.streams.decide.tables import BOUNCE_HISTORY, DEDUPLICATION_SECONDS, IdRow
+from sidestep.streams.decide.tables import BOUNCE_HISTORY
 
 Moving = IntentEvidence | FeedbackEvidence | SuppressRecord | TrapRecord | MarksRecord | ErasureRecord
 """What may name keys of before."""

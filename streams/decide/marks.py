@@ -4,8 +4,9 @@ from typing import get_args
 
 from sidestep.schemas import MarksRecord
 from sidestep.schemas.evidence import MarkKind
+from sidestep.streams.decide.mark_rows import TakenBack
 from sidestep.streams.decide.state import State
-from sidestep.streams.decide.tables import RecipientRow, TakenBack
+from sidestep.streams.decide.tables import RecipientRow
 
 
 def take_marks_back(state: State, record: MarksRecord) -> None:

@@ -10,9 +10,10 @@ itself has stopped.
 from collections.abc import Iterable
 
 from sidestep.schemas import FeedbackEvidence, Pace
+from sidestep.streams.decide.limit_rows import Slowed
 from sidestep.streams.decide.policy import Policy, SlowDown
 from sidestep.streams.decide.rules.case import clock
-from sidestep.streams.decide.tables import DomainRow, Slowed
+from sidestep.streams.decide.tables import DomainRow
 from sidestep.streams.gcra import Rate
 from sidestep.streams.speed import WHOLE, faster_at, speed
 

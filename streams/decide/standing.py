@@ -23,10 +23,10 @@ from msgspec.structs import replace
 
 from sidestep.schemas import IntentEvidence
 from sidestep.streams.decide.by_id import sent_to_of
+from sidestep.streams.decide.id_rows import DEDUPLICATION_SECONDS, DEFER, DROP, SEND, IdRow
 from sidestep.streams.decide.keys import attempt_key
 from sidestep.streams.decide.rules.case import Finding
 from sidestep.streams.decide.state import State
-from sidestep.streams.decide.tables import DEDUPLICATION_SECONDS, DEFER, DROP, SEND, IdRow
 
 RESERVED = b"reserved"
 """Content of an id that has been seen with a fault only: its rightful content may still wait for DNS."""

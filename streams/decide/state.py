@@ -18,8 +18,10 @@ from sidestep.streams.decide.claims import new_service, new_story
 from sidestep.streams.decide.counted import Bombed, CameBack, RefusedRecords, StrayTold, TrapHit
 from sidestep.streams.decide.engine import ENGINE
 from sidestep.streams.decide.expiry import HOUR_MS, KEPT_SECONDS, NAMED_SECONDS, Stretch, ended
+from sidestep.streams.decide.id_rows import IdRow
 from sidestep.streams.decide.keys import campaign_key, service_key, source_key
 from sidestep.streams.decide.model import read_snapshot
+from sidestep.streams.decide.partition_rows import ClockRow, ControlRow, EngineRow
 from sidestep.streams.decide.policy import DAY, Policy
 from sidestep.streams.decide.policy_text import parse_logged
 from sidestep.streams.decide.risk import NO_RISK, Risk, Scales
@@ -35,12 +37,8 @@ from sidestep.streams.decide.tables import (
     OPEN_TALLIES,
     SERVICES,
     SOURCES,
-    ClockRow,
-    ControlRow,
     DomainRow,
-    EngineRow,
     HoldRow,
-    IdRow,
     RecipientRow,
     ServiceRow,
     SourceRow,

@@ -5,12 +5,12 @@ A row's fields are stored by position: add new ones at the end, with a default; 
 
 from msgspec import Struct
 
+from sidestep.streams.decide.id_rows import IdRow
+from sidestep.streams.decide.limit_rows import ComesFirst, Slowed, WarmUp
+from sidestep.streams.decide.mark_rows import StrayReport, TakenBack
+from sidestep.streams.decide.partition_rows import ClockRow, ControlRow, EngineRow
 from sidestep.streams.decide.tally_rows import TallyRow
 from sidestep.streams.runtime.tables import Table
-
-DEDUPLICATION_SECONDS = 8 * 86400
-"""An id is known for a day longer than intents are retained: a replay of the whole topic repeats nothing."""
-
 
 FOR_EVER = 2**53
 """Seconds: after any time that a record may have."""
@@ -35,50 +35,6 @@ class Trapped(Struct, array_like=True, frozen=True, gc=False):
     reason: str = ""
     hit_at: int = 0
     """When a message of ours hit it last, as far as that is known."""
-
-
-class Slowed(Struct, array_like=True, gc=False):
-    """What a domain's server has answered about our speed, and what is left of the limit since. See slow_down.py."""
-
-    per_minute: int
-    """Messages in its busiest minute before that."""
-    speed: int = 1000
-    """Thousandths that were left when it was lowered last; 1000: answers are only counted as yet."""
-    lowered_at: int = 0
-    until: int = 0
-    """From then on it climbs."""
-    answered: int = 0
-    """When it was taken seriously last, …"""
-    said: str = ""
-    """… and what it was."""
-    counted_from: int = 0
-    answers: int = 0
-    """Since then, that were not taken seriously yet."""
-
-
-class WarmUp(Struct, array_like=True, gc=False):
-    """The warm-up of a service at an MX provider. See warm_up.py."""
-
-    day: int
-    """Since 1970, by UTC: the last one on which something was sent."""
-    step: int
-    """Days of sending before that one that have counted."""
-    sent: int = 0
-    """On that day."""
-    slot_us: int = 0
-    """The next time that was not promised to a deferred intent."""
-
-
-class ComesFirst(Struct, array_like=True, gc=False):
-    """Of a limit that services share: those who come before others. See commons.py."""
-
-    at: int
-    """When one of them was there last, to the minute."""
-    slot_us: int = 0
-    """The next free retry slot promised to one of them, and under which limit."""
-    slot_interval_us: int = 0
-    others_us: int = 0
-    """From then on a message of the others goes whatever these need: they are not to wait for ever."""
 
 
 class DomainRow(Struct, array_like=True, gc=False):
@@ -176,28 +132,6 @@ class Mailed(Struct, array_like=True, frozen=True, gc=False):
 
     service: str
     at: int
-
-
-class StrayReport(Struct, array_like=True, frozen=True, gc=False):
-    """Somebody has said something of a mailbox that is not of a message of ours."""
-
-    at: int
-    """When it happened, of the last one."""
-    what: str
-    """hard-bounce, suspension, complaint, opt-out or trap."""
-    service: str
-    """Whose message it is said to be about; empty: nobody says."""
-    times: int = 1
-
-
-class TakenBack(Struct, array_like=True, frozen=True, gc=False):
-    """Somebody has taken marks of a mailbox back."""
-
-    at: int
-    by: str
-    reason: str
-    kinds: tuple[str, ...]
-    """hard-bounce, suspension, complaint, opt-out, stray-report."""
 
 
 class RecipientRow(Struct, array_like=True, gc=False):
@@ -318,55 +252,6 @@ class SourceRow(Struct, array_like=True, gc=False):
         return max(self.began, self.last_seen, self.held_at)
 
 
-class SentTo(Struct, array_like=True, frozen=True, gc=False):
-    """To whom an approved message goes, for feedback that names the intent's id alone (by_id.py)."""
-
-    recipient_key: bytes
-    domain: str
-    token: bytes = b""
-    """The last eight octets of the token that the verdict hands on."""
-
-
-class IdRow(Struct, array_like=True, gc=False):
-    """An intent (or feedback) that has been counted; or one attempt of a content that has had its verdict (content: the
-    last record of each partition in which it came, with spaces between them)."""
-
-    at: int
-    content: bytes = b""
-    """Of an intent: the first eight octets of its content's key, and the evidence's `parts`."""
-    attempt: int = 1
-    """The last one that was judged, …"""
-    action: int = 0
-    began: int = 1
-    """… and the first: 1, unless the ledger knew nothing of its id any more."""
-    sent_to: SentTo | None = None
-    """Of an approved intent."""
-
-
-SEND, DROP, DEFER, COUNTED, STRAY, ERASED = 0, 1, 2, 3, 4, 5
-"""IdRow.action. COUNTED: feedback. STRAY: feedback that was not of a message of ours; it may turn out to be.
-ERASED: a mailbox that was forgotten."""
-
-
-class ClockRow(Struct, array_like=True, gc=False):
-    """The partition's clock: the greatest stamp seen, milliseconds."""
-
-    at_ms: int = 0
-    sources_since: int = 0
-    """Since when the ledger has stories of sources, seconds: in its first days none of them is new."""
-    erased_at: int = 0
-    """When a person was forgotten last, seconds: for a while feedback about him may still come."""
-
-
-class ControlRow(Struct, array_like=True, gc=False):
-    """A control record in force: `version` and its text (the policy's TOML, JSON of model and pace; else empty)."""
-
-    version: str
-    text: str = ""
-    partitions: int = 1
-    """Of the policy: how many partitions the log had when it was written, for limits that they share."""
-
-
 class HoldRow(Struct, array_like=True, gc=False):
     """A service, or one source of it, on hold until then (milliseconds)."""
 
@@ -374,13 +259,6 @@ class HoldRow(Struct, array_like=True, gc=False):
     reason: str = ""
     by_watch: bool = False
     """Watch has said so, not a person."""
-
-
-class EngineRow(Struct, array_like=True, gc=False):
-    """The fold that began with the record of this offset, which is the key: eight octets. Another one folded what came
-    before, or none."""
-
-    engine: str
 
 
 def lasts(suppressed: Suppressed | None) -> int:

@@ -8,9 +8,11 @@ from typing import NamedTuple
 from sidestep.schemas import FeedbackEvidence, TrapRecord
 from sidestep.streams.decide.claims import is_of
 from sidestep.streams.decide.counted import StrayTold
+from sidestep.streams.decide.id_rows import COUNTED, DEDUPLICATION_SECONDS, STRAY, IdRow
+from sidestep.streams.decide.mark_rows import StrayReport
 from sidestep.streams.decide.policy import DAY, NEEDS, Believing
 from sidestep.streams.decide.state import State
-from sidestep.streams.decide.tables import COUNTED, DEDUPLICATION_SECONDS, STRAY, IdRow, RecipientRow, StrayReport
+from sidestep.streams.decide.tables import RecipientRow
 
 HOUR = 3_600
 """By which a provider's clock may be behind."""

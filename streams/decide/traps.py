@@ -5,10 +5,11 @@ Only who has said so by mistake can take it back: no later success does, for a t
 
 from sidestep.schemas import TrapRecord
 from sidestep.streams.decide.counted import TrapHit
+from sidestep.streams.decide.id_rows import COUNTED, IdRow
 from sidestep.streams.decide.outcomes import take_lesson, whose
 from sidestep.streams.decide.sources import brought_by
 from sidestep.streams.decide.state import State
-from sidestep.streams.decide.tables import COUNTED, IdRow, RecipientRow, Trapped
+from sidestep.streams.decide.tables import RecipientRow, Trapped
 from sidestep.streams.decide.ties import is_ours, recurrence, set_aside
 
 

@@ -6,10 +6,11 @@ again. What is over the cap is told a time on the next day, each message another
 """
 
 from sidestep.streams.decide.buckets import BucketLevel, Passing
+from sidestep.streams.decide.limit_rows import WarmUp
 from sidestep.streams.decide.policy import DAY, Ramp
 from sidestep.streams.decide.rules.case import Finding
 from sidestep.streams.decide.rules.reasons import finding
-from sidestep.streams.decide.tables import ServiceRow, WarmUp
+from sidestep.streams.decide.tables import ServiceRow
 
 RULE = "warm-up"
 

@@ -5,7 +5,8 @@ from types import MappingProxyType
 
 from msgspec import MsgspecError
 
-from sidestep.streams.decide.tables import IDS, IdRow
+from sidestep.streams.decide.id_rows import IdRow
+from sidestep.streams.decide.tables import IDS
 from sidestep.streams.explain.shelf import Lying
 from sidestep.streams.runtime.tables import unpack_pairs
 from sidestep.streams.screen.keys import Keys

@@ -12,7 +12,7 @@ from sidestep.schemas import EmailIntent, IntentEvidence
 from sidestep.schemas.codec import ContractError, decode, decode_evidence
 from sidestep.schemas.framed import innermost
 from sidestep.streams.audit.beginning import LogSnapshots
-from sidestep.streams.decide.tables import IdRow
+from sidestep.streams.decide.id_rows import IdRow
 from sidestep.streams.errors import LedgerError, NoPolicy, SnapshotNeeded, UnknownEngine
 from sidestep.streams.explain.again import Again, judged_again
 from sidestep.streams.explain.beginning import beginning_before

@@ -9,7 +9,8 @@ from sidestep.schemas import PaceRecord
 from sidestep.schemas.evidence import Pace
 from sidestep.schemas.typed import json_as
 from sidestep.streams.chain import CHAIN
-from sidestep.streams.decide.tables import CONTROL, ENGINES, OPEN_TALLIES, ControlRow
+from sidestep.streams.decide.partition_rows import ControlRow
+from sidestep.streams.decide.tables import CONTROL, ENGINES, OPEN_TALLIES
 
 POLICY, PACE = (CONTROL.prefix + name for name in (b"policy", b"pace"))
 COPIED = b"\0copied"

@@ -10,8 +10,9 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 
 from sidestep.streams import hold_transaction, watch_transaction
 from sidestep.streams.decide.engine import ENGINE
+from sidestep.streams.decide.id_rows import DEDUPLICATION_SECONDS
 from sidestep.streams.decide.judge import Judge, Judged
-from sidestep.streams.decide.tables import CLOCK, CONTROL, DEDUPLICATION_SECONDS
+from sidestep.streams.decide.tables import CLOCK, CONTROL
 from sidestep.streams.errors import PartitionsChanged, RightsError
 from sidestep.streams.observe.labels import named
 from sidestep.streams.observe.metrics import Count, Done, Labelled

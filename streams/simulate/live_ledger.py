@@ -4,7 +4,8 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
-from sidestep.streams.decide.tables import CLOCK, IDS, ClockRow
+from sidestep.streams.decide.partition_rows import ClockRow
+from sidestep.streams.decide.tables import CLOCK, IDS
 from sidestep.streams.runtime.tables import Row, Table
 
 ROTATED_SECONDS = 9 * 86400

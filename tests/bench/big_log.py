@@ -27,9 +27,10 @@ from sidestep.streams.audit.on_disk import OnDisk
 from sidestep.streams.audit.replay import Replayed, Replayer
 from sidestep.streams.audit.tables import ReplayTables
 from sidestep.streams.decide.engine import ENGINE
+from sidestep.streams.decide.id_rows import IdRow
 from sidestep.streams.decide.policy_file import SHIPPED
 from sidestep.streams.decide.policy_text import version_of
-from sidestep.streams.decide.tables import BOUNCE_HISTORY, IDS, IdRow, RecipientRow
+from sidestep.streams.decide.tables import BOUNCE_HISTORY, IDS, RecipientRow
 from sidestep.streams.local.embedded_kafka import EmbeddedKafka
 from sidestep.streams.runtime.ledger import CLUSTER
 from sidestep.streams.runtime.manifest import MARKER

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from sidestep.schemas import EmailIntent
-from sidestep.streams.decide.tables import BOUNCE_HISTORY, IDS, SEND, IdRow, RecipientRow
+from sidestep.streams.decide.id_rows import SEND, IdRow
+from sidestep.streams.decide.tables import BOUNCE_HISTORY, IDS, RecipientRow
 from sidestep.streams.runtime.tables import pack_pairs
 
 MIX: dict[str, Any] = tomllib.loads(Path(__file__).with_name("workload.toml").read_text("utf-8"))

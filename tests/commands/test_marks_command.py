@@ -11,7 +11,8 @@ from confluent_kafka import Producer
 from sidestep.schemas import MarksRecord
 from sidestep.schemas.codec import decode_evidence
 from sidestep.streams.cli import main
-from sidestep.streams.decide.tables import BOUNCE_HISTORY, LastMessage, RecipientRow, StrayReport, TakenBack
+from sidestep.streams.decide.mark_rows import StrayReport, TakenBack
+from sidestep.streams.decide.tables import BOUNCE_HISTORY, LastMessage, RecipientRow
 from sidestep.streams.runtime.kafka import client
 from sidestep.streams.runtime.partitioner import partition_of
 from sidestep.streams.screen.control import read_notes

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sidestep.schemas import IntentEvidence, Verdict
-from sidestep.streams.decide.tables import DEDUPLICATION_SECONDS
+from sidestep.streams.decide.id_rows import DEDUPLICATION_SECONDS
 from tests.decide.world import World
 
 WINDOW = DEDUPLICATION_SECONDS * 1000

@@ -4,15 +4,8 @@ from typing import Any
 
 import pytest
 
-from sidestep.streams.decide.tables import (
-    BOUNCE_HISTORY,
-    DEDUPLICATION_SECONDS,
-    DOMAIN_RATES,
-    SERVICES,
-    DomainRow,
-    RecipientRow,
-    ServiceRow,
-)
+from sidestep.streams.decide.id_rows import DEDUPLICATION_SECONDS
+from sidestep.streams.decide.tables import BOUNCE_HISTORY, DOMAIN_RATES, SERVICES, DomainRow, RecipientRow, ServiceRow
 from sidestep.streams.runtime.outgoing import Outgoing
 from sidestep.streams.runtime.tables import Writes
 from tests.decide.world import World

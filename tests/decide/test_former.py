@@ -24,17 +24,9 @@ from sidestep.schemas import (
 from sidestep.schemas.codec import decode_evidence, encode
 from sidestep.streams.decide.expiry import ended
 from sidestep.streams.decide.keys import attempt_key, erased_key
+from sidestep.streams.decide.mark_rows import StrayReport, TakenBack
 from sidestep.streams.decide.merge import merged
-from sidestep.streams.decide.tables import (
-    BOUNCE_HISTORY,
-    IDS,
-    Mailed,
-    RecipientRow,
-    StrayReport,
-    Suppressed,
-    TakenBack,
-    Trapped,
-)
+from sidestep.streams.decide.tables import BOUNCE_HISTORY, IDS, Mailed, RecipientRow, Suppressed, Trapped
 from sidestep.streams.runtime.tables import Table
 from tests.decide.test_properties import DAY, Entry, _judged, _log, logs
 from tests.decide.world import World

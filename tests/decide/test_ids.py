@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from sidestep.schemas import Verdict
-from sidestep.streams.decide.tables import DEDUPLICATION_SECONDS, DOMAIN_RATES
+from sidestep.streams.decide.id_rows import DEDUPLICATION_SECONDS
+from sidestep.streams.decide.tables import DOMAIN_RATES
 from tests.decide.world import World
 
 WINDOW = DEDUPLICATION_SECONDS * 1000

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sidestep.schemas import MxFinding, Pace, PaceRecord, Verdict
-from sidestep.streams.decide.tables import DOMAIN_RATES, Slowed
+from sidestep.streams.decide.limit_rows import Slowed
+from sidestep.streams.decide.tables import DOMAIN_RATES
 from sidestep.streams.speed import WHOLE, faster_at, speed
 from tests.decide.world import World
 

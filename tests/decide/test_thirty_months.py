@@ -12,8 +12,9 @@ from rocksdict import Cache
 from sidestep.schemas import Evidence, TickRecord
 from sidestep.schemas.codec import encode
 from sidestep.streams.decide.expiry import HOUR_MS, KEPT_SECONDS, NAMED_SECONDS, PARTS
+from sidestep.streams.decide.id_rows import DEDUPLICATION_SECONDS
 from sidestep.streams.decide.judge import Judge
-from sidestep.streams.decide.tables import BOUNCE_HISTORY, DEDUPLICATION_SECONDS, DOMAIN_RATES, SERVICES, SOURCES
+from sidestep.streams.decide.tables import BOUNCE_HISTORY, DOMAIN_RATES, SERVICES, SOURCES
 from sidestep.streams.runtime.ledger import Ledger, LedgerSettings
 from sidestep.streams.runtime.record import Record
 from sidestep.streams.runtime.tables import Table

@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 
 from sidestep.schemas import LogPosition, Verdict, Versions
 from sidestep.schemas.codec import encode
-from sidestep.streams.decide.tables import IDS, IdRow
+from sidestep.streams.decide.id_rows import IdRow
+from sidestep.streams.decide.tables import IDS
 from sidestep.streams.explain.find import Wanted, anywhere, first_at, latest, read_verdict, within
 from sidestep.streams.explain.ids import id_keys, rows_among
 from sidestep.streams.explain.life import _first_since

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from sidestep.schemas.codec import encode
 from sidestep.schemas.evidence import Pace
 from sidestep.streams.chain import STORED
-from sidestep.streams.decide.tables import ENGINES, OPEN_TALLIES, TABLES, ControlRow
+from sidestep.streams.decide.partition_rows import ControlRow
+from sidestep.streams.decide.tables import ENGINES, OPEN_TALLIES, TABLES
 from sidestep.streams.grow.split import children, fault, is_copied, newest, split_pace
 from sidestep.streams.runtime.manifest import MARKER
 from sidestep.streams.runtime.partitioner import partition_of

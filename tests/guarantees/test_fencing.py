@@ -10,7 +10,8 @@ import pytest
 from confluent_kafka import KafkaException
 from rocksdict import Cache
 
-from sidestep.streams.decide.tables import CLOCK, ClockRow
+from sidestep.streams.decide.partition_rows import ClockRow
+from sidestep.streams.decide.tables import CLOCK
 from sidestep.streams.errors import Fenced
 from sidestep.streams.observe.report import Report
 from sidestep.streams.runtime.batches import Partition

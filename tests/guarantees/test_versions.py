@@ -11,7 +11,7 @@ import pytest
 from sidestep.schemas import PolicyRecord, Verdict
 from sidestep.schemas.codec import decode_evidence
 from sidestep.streams.decide.engine import ENGINE
-from sidestep.streams.decide.tables import EngineRow
+from sidestep.streams.decide.partition_rows import EngineRow
 from sidestep.topics.catalog import EVIDENCE
 from tests.guarantees.harness.model import assert_same_rows, changelog_rows, ledger_rows, published
 from tests.guarantees.harness.records import read

@@ -4,7 +4,8 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidestep.streams.decide.tables import BOUNCE_HISTORY, DOMAIN_RATES, IDS, TABLES, DomainRow, IdRow, RecipientRow
+from sidestep.streams.decide.id_rows import IdRow
+from sidestep.streams.decide.tables import BOUNCE_HISTORY, DOMAIN_RATES, IDS, TABLES, DomainRow, RecipientRow
 from sidestep.streams.runtime.tables import Table, Writes, pack_pairs, unpack_pairs
 
 numbers = st.integers(0, 2**62)

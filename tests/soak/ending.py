@@ -5,7 +5,7 @@ from pathlib import Path
 
 from rocksdict import Cache
 
-from sidestep.streams.decide.tables import DEDUPLICATION_SECONDS
+from sidestep.streams.decide.id_rows import DEDUPLICATION_SECONDS
 from sidestep.streams.runtime.ledger import CLUSTER
 from sidestep.streams.runtime.manifest import MARKER
 from sidestep.streams.runtime.recovery import POSITION

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from sidestep.streams.decide.tables import DEDUPLICATION_SECONDS
+from sidestep.streams.decide.id_rows import DEDUPLICATION_SECONDS
 from sidestep.streams.runtime.transactions import TRANSACTION_SECONDS
 from sidestep.streams.settings import Settings
 from sidestep.topics import needs

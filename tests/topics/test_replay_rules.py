@@ -2,7 +2,7 @@
 
 import pytest
 
-from sidestep.streams.decide.tables import DEDUPLICATION_SECONDS
+from sidestep.streams.decide.id_rows import DEDUPLICATION_SECONDS
 from sidestep.topics.catalog import CATALOG
 from sidestep.topics.own_topics import GENERAL
 from sidestep.topics.replay_rules import KNOWN_MS, TopicStretch, judged_anew, keeps_partition, refusal
