@@ -2,30 +2,32 @@
 
 from sidestep.schemas.anomalies import Anomaly
 from sidestep.schemas.codec import ContractError, decode, encode
-from sidestep.schemas.evidence import (
+from sidestep.schemas.controls import (
     ErasureRecord,
-    Evidence,
-    FeedbackEvidence,
-    FormerKeys,
     HoldRecord,
-    IntentEvidence,
-    Listing,
     ListsRecord,
-    MailboxFinding,
     MarksRecord,
     ModelRecord,
-    MxFinding,
     Pace,
     PaceRecord,
     PolicyRecord,
-    SoughtFeedback,
     SourceHoldRecord,
     SuppressRecord,
-    TickRecord,
     TrapRecord,
+)
+from sidestep.schemas.evidence import (
+    FeedbackEvidence,
+    FormerKeys,
+    IntentEvidence,
+    Listing,
+    MailboxFinding,
+    MxFinding,
+    SoughtFeedback,
+    TickRecord,
 )
 from sidestep.schemas.feedback import Bounce, Engagement
 from sidestep.schemas.intents import EmailIntent
+from sidestep.schemas.log import Evidence
 from sidestep.schemas.models import ModelSnapshot, Reliability
 from sidestep.schemas.tallies import Breakdown, Learnt, Outcomes, Reaction, Returns, ReturnsByName, Tally
 from sidestep.schemas.verdicts import FiredRule, LogPosition, Verdict, Versions

@@ -12,9 +12,9 @@ from typing import Any, Literal, TypeVar, cast, get_args, get_origin, get_type_h
 import msgspec
 
 from sidestep.schemas.anomalies import Anomaly
-from sidestep.schemas.evidence import Evidence
 from sidestep.schemas.feedback import Bounce, Engagement
 from sidestep.schemas.intents import EmailIntent
+from sidestep.schemas.log import Evidence
 from sidestep.schemas.tallies import Tally
 from sidestep.schemas.verdicts import Verdict
 

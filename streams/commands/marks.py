@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import click
 import msgspec
 
-from sidestep.schemas.evidence import MarkKind
+from sidestep.schemas.controls import MarkKind
 from sidestep.streams.commands.desk import Desk, desk_options, login, read_subjects
 from sidestep.streams.decide.tables import BOUNCE_HISTORY, RecipientRow
 from sidestep.streams.explain.lives import recipient_fields

@@ -6,7 +6,7 @@ gives it, or an equal one. A domain with a limit of its own stands for itself: i
 """
 
 from sidestep.schemas import IntentEvidence
-from sidestep.schemas.evidence import Pace
+from sidestep.schemas.controls import Pace
 from sidestep.streams.decide.buckets import Bucket, Passing, RateBucket, SlowBucket
 from sidestep.streams.decide.claims import history_name
 from sidestep.streams.decide.keys import provider_key, service_provider_key

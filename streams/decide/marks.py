@@ -3,7 +3,7 @@
 from typing import get_args
 
 from sidestep.schemas import MarksRecord
-from sidestep.schemas.evidence import MarkKind
+from sidestep.schemas.controls import MarkKind
 from sidestep.streams.decide.mark_rows import TakenBack
 from sidestep.streams.decide.state import State
 from sidestep.streams.decide.tables import RecipientRow

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from msgspec.structs import replace
 
 from sidestep.schemas import PaceRecord
-from sidestep.schemas.evidence import Pace
+from sidestep.schemas.controls import Pace
 from sidestep.schemas.typed import json_as
 from sidestep.streams.chain import CHAIN
 from sidestep.streams.decide.partition_rows import ControlRow

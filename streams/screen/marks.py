@@ -3,7 +3,7 @@
 from typing import get_args
 
 from sidestep.schemas import MarksRecord
-from sidestep.schemas.evidence import MarkKind
+from sidestep.schemas.controls import MarkKind
 from sidestep.streams.screen.keys import Keys
 from sidestep.streams.screen.suppressions import Target, read_subject, said_line, said_reason
 

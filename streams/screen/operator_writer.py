@@ -13,7 +13,7 @@ from typing import NamedTuple
 from confluent_kafka import KafkaException
 
 from sidestep.schemas.codec import encode
-from sidestep.schemas.evidence import Control
+from sidestep.schemas.controls import Control
 from sidestep.streams.errors import Fenced
 from sidestep.streams.hold_transaction import NOTE, SETTINGS, TRANSACTION_SECONDS, writer
 from sidestep.streams.runtime.kafka import FENCED, explain

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from sidestep.schemas import Anomaly, Tally
-from sidestep.schemas.evidence import Control
+from sidestep.schemas.controls import Control
 from sidestep.streams.watch.baselines import learn, news
 from sidestep.streams.watch.erasure import erase
 from sidestep.streams.watch.features import features_of, window_features

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from sidestep.schemas import HoldRecord, ModelRecord, SourceHoldRecord
 from sidestep.schemas.codec import decode_tally, encode
-from sidestep.schemas.evidence import Control
+from sidestep.schemas.controls import Control
 from sidestep.streams.runtime.judging import PartitionLedger, Unread, fold_and_commit
 from sidestep.streams.runtime.outgoing import Keyed, Outgoing, Single
 from sidestep.streams.runtime.partitioner import partition_of

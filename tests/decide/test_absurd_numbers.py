@@ -20,7 +20,7 @@ from sidestep.schemas import (
     TrapRecord,
 )
 from sidestep.schemas.codec import encode
-from sidestep.schemas.evidence import Pace
+from sidestep.schemas.controls import Pace
 from tests.decide.world import KEYS, START, World, feedback, intent, policy
 
 ABSURD = (10**30, -(10**30), 2**64, 2**63, -(2**63), 2**62, 2**53, -1)

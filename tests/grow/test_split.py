@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sidestep.schemas.codec import encode
-from sidestep.schemas.evidence import Pace
+from sidestep.schemas.controls import Pace
 from sidestep.streams.chain import STORED
 from sidestep.streams.decide.partition_rows import ControlRow
 from sidestep.streams.decide.tables import ENGINES, OPEN_TALLIES, TABLES
