@@ -9,6 +9,7 @@ from aiokafka.errors import KafkaError as GroupError
 from confluent_kafka import KafkaError
 from faust.events import Event
 from faust.serializers.schemas import DecodeFunction
+from faust.tables import TableManager
 from faust.types import TP, AppT, Message
 
 from sidestep.streams.errors import WorkerCrashed
@@ -49,6 +50,16 @@ class BatchSchema(faust.Schema[Any, Batch]):
             return Event(app, message.key, message.value, {}, message)
 
         return decode
+
+
+class NoTables(TableManager):
+    """Faust's tables, of which Sidestep has none; ledger.py has its own."""
+
+    async def on_start(self) -> None:
+        """As in Faust, but for the second that it waits first, in case that somebody declares tables late: each start
+        of each role would take it."""
+        await self._update_channels()
+        await self.recovery.start()
 
 
 class BatchApp(faust.App):
@@ -92,6 +103,7 @@ class BatchApp(faust.App):
             name,
             **faust_settings(connection),
             PartitionAssignor=CompleteAssignor,
+            TableManager=NoTables,
             broker_request_timeout=WAITS_ON,
             **options,
         )
