@@ -17,6 +17,10 @@ Number = Annotated[int, Meta(ge=-LARGEST, le=LARGEST)]
 """A whole number that every row can keep: who can write into the log must not be able to stop a partition with another.
 """
 
+TOKEN_END = 8
+"""Octets of a token's end, by which feedback that names an intent's id alone is tied to its message: a digest of
+sixty-four bits."""
+
 FeedbackEvent = Literal[
     "bounce", "complaint", "not-spam", "delivered", "opened", "clicked", "replied", "unsubscribed", "subscribed"
 ]  # fmt: skip
@@ -174,7 +178,7 @@ class SoughtFeedback(Struct, tag="feedback-by-id", tag_field="kind", omit_defaul
     said: FeedbackEvidence
     """Without domain, recipient_key and tie, which are found with the intent."""
     token: bytes = b""
-    """The last eight octets of the token that came back with it; empty: none."""
+    """The end of the token that came back with it (TOKEN_END); empty: none."""
 
 
 class TickRecord(Struct, tag="tick", tag_field="kind", omit_defaults=True):

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from msgspec.structs import replace
 
 from sidestep.schemas import Evidence, FeedbackEvidence, IntentEvidence, SoughtFeedback
+from sidestep.schemas.evidence import TOKEN_END
 from sidestep.streams.decide.erasure import comes_late
 from sidestep.streams.decide.id_rows import DEDUPLICATION_SECONDS, IdRow, SentTo
 from sidestep.streams.decide.policy import DAY
@@ -16,8 +17,6 @@ from sidestep.streams.decide.state import State
 from sidestep.streams.decide.tables import IDS
 from sidestep.streams.runtime.tables import Table
 
-TOKEN_DIGITS = 16
-"""Of a token's end that are kept: a digest of sixty-four bits."""
 ReadIds = Callable[[Table[IdRow], Iterable[bytes]], dict[bytes, IdRow]]
 
 
@@ -61,7 +60,7 @@ def candidates(others: Sequence[Evidence], intents: Sequence[IntentEvidence], re
 
 def _end_of(token: str) -> bytes:
     try:
-        return bytes.fromhex(token[-TOKEN_DIGITS:])
+        return bytes.fromhex(token[-2 * TOKEN_END :])
     except ValueError:  # whoever has written it: nothing can be tied by it
         return b""
 

@@ -15,7 +15,7 @@ class SentTo(Struct, array_like=True, frozen=True, gc=False):
     recipient_key: bytes
     domain: str
     token: bytes = b""
-    """The last eight octets of the token that the verdict hands on."""
+    """The end of the token that the verdict hands on (TOKEN_END in schemas/evidence.py)."""
 
 
 class IdRow(Struct, array_like=True, gc=False):

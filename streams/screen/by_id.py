@@ -5,14 +5,13 @@ Which partition knows the id nobody knows here: that is a matter of the recipien
 """
 
 from sidestep.schemas import Bounce, Engagement, FormerKeys, SoughtFeedback
+from sidestep.schemas.evidence import TOKEN_END
 from sidestep.streams.screen.evidence import event_key, feedback_said
 from sidestep.streams.screen.feedback.reasons import Reasons
 from sidestep.streams.screen.keys import Keys
 from sidestep.streams.screen.provenance import NOWHERE, Provenance
 from sidestep.streams.screen.tokens import DIGITS, Tie
 
-TOKEN_DIGITS = 16
-"""Of a token's end, which the ledger of the intent has as well."""
 WAITS = (
     "it names no recipient but only the id of an intent. The ledger that knows the id finds the recipient, and this "
     "letter ends: as long as it stands here, none has known it"
@@ -48,4 +47,4 @@ def _end_of(token: str) -> bytes:
     except ValueError:
         octets = token.encode("utf-8", "surrogatepass")
     right = len(token) == DIGITS and len(octets) == DIGITS // 2
-    return octets[-TOKEN_DIGITS // 2 :] if right else octets[:1]
+    return octets[-TOKEN_END:] if right else octets[:1]
