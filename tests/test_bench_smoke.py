@@ -16,10 +16,11 @@ from hypothesis import strategies as st
 from sidestep.schemas import IntentEvidence, LogPosition, MxFinding, PolicyRecord, Verdict
 from sidestep.schemas.codec import decode, decode_evidence, encode
 from sidestep.schemas.reading import read_intent
+from sidestep.streams.decide.controls import Controls
 from sidestep.streams.decide.fold import fold
 from sidestep.streams.decide.id_rows import IdRow
 from sidestep.streams.decide.policy_text import parse, version_of
-from sidestep.streams.decide.state import Controls, State
+from sidestep.streams.decide.state import State
 from sidestep.streams.decide.tables import BOUNCE_HISTORY, IDS, RecipientRow
 from sidestep.streams.local.embedded_kafka import EmbeddedKafka
 from sidestep.streams.runtime.tables import unpack_pairs

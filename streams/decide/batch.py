@@ -27,6 +27,7 @@ from sidestep.schemas import (
 from sidestep.schemas.intents import CLAIMED
 from sidestep.streams.decide.by_id import candidates
 from sidestep.streams.decide.claims import claims_of, history_name
+from sidestep.streams.decide.controls import Controls
 from sidestep.streams.decide.counted import Counted
 from sidestep.streams.decide.engine import ENGINE
 from sidestep.streams.decide.erasure import erasure_tally, late_keys
@@ -45,7 +46,7 @@ from sidestep.streams.decide.keys import (
 from sidestep.streams.decide.partition_rows import EngineRow
 from sidestep.streams.decide.policy_tally import policy_tally
 from sidestep.streams.decide.sources import source_keys
-from sidestep.streams.decide.state import Controls, State
+from sidestep.streams.decide.state import State
 from sidestep.streams.decide.sweep import Between, find_ending
 from sidestep.streams.decide.tables import (
     BOUNCE_HISTORY,

@@ -21,11 +21,12 @@ from sidestep.schemas import (
     Verdict,
 )
 from sidestep.streams.decide.batch import decide
+from sidestep.streams.decide.controls import Controls
 from sidestep.streams.decide.policy import DAY, Limits, Policy, SharedLimits
 from sidestep.streams.decide.policy_cases import Before, CaseText, PolicyCase, RuleCase, policy_cases
 from sidestep.streams.decide.policy_text import parse
 from sidestep.streams.decide.rules.reasons import shipped_reasons
-from sidestep.streams.decide.state import Controls, State
+from sidestep.streams.decide.state import State
 from sidestep.streams.gcra import parse_rate
 
 NOW = 1_800_000_000

@@ -7,9 +7,10 @@ from base64 import b64encode
 from collections.abc import Iterable
 
 from sidestep.schemas import ErasureRecord, Evidence, FeedbackEvidence, Tally
+from sidestep.streams.decide.controls import Controls
 from sidestep.streams.decide.id_rows import DEDUPLICATION_SECONDS, ERASED, IdRow
 from sidestep.streams.decide.keys import erased_key
-from sidestep.streams.decide.state import Controls, State
+from sidestep.streams.decide.state import State
 from sidestep.streams.decide.tables import BOUNCE_HISTORY, RecipientRow
 
 OBJECTIONS = ("complaint", "unsubscribed")

@@ -27,6 +27,7 @@ from sidestep.schemas.verdicts import Action
 from sidestep.streams.decide import life
 from sidestep.streams.decide.by_id import find_recipient
 from sidestep.streams.decide.claims import history_name
+from sidestep.streams.decide.controls import Controls
 from sidestep.streams.decide.counted import Bombed, RefusedRecords
 from sidestep.streams.decide.erasure import erase
 from sidestep.streams.decide.feedback import count_feedback
@@ -51,7 +52,7 @@ from sidestep.streams.decide.rules.trap_risk import trap_risk, valid_since
 from sidestep.streams.decide.slow_down import another_minute
 from sidestep.streams.decide.sources import is_watched, meter, sent
 from sidestep.streams.decide.standing import JUDGED, Follows, judged, pass_over, refuse, situation, unreadable
-from sidestep.streams.decide.state import Controls, State, Stories
+from sidestep.streams.decide.state import State, Stories
 from sidestep.streams.decide.suppress import suppress
 from sidestep.streams.decide.sweep import sweep
 from sidestep.streams.decide.tables import DomainRow, HoldRow, RecipientRow, ServiceRow

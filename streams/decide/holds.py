@@ -6,8 +6,8 @@ service held by what he does in its name.
 
 from sidestep.schemas import IntentEvidence
 from sidestep.streams.decide.claims import history_name
+from sidestep.streams.decide.controls import Controls
 from sidestep.streams.decide.keys import source_key
-from sidestep.streams.decide.state import Controls
 from sidestep.streams.decide.tables import HoldRow
 
 

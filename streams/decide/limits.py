@@ -10,11 +10,12 @@ from sidestep.streams.decide.buckets import Bucket, BucketLevel, Passing, RateBu
 from sidestep.streams.decide.by_provider import by_provider
 from sidestep.streams.decide.claims import history_name
 from sidestep.streams.decide.commons import crowd_went, kept_back
+from sidestep.streams.decide.controls import ServiceAtDomain
 from sidestep.streams.decide.known import is_known
 from sidestep.streams.decide.policy import Policy
 from sidestep.streams.decide.rules.case import Finding
 from sidestep.streams.decide.slow_down import slow_rate
-from sidestep.streams.decide.state import ServiceAtDomain, State
+from sidestep.streams.decide.state import State
 from sidestep.streams.decide.tables import DomainRow, ServiceRow
 
 

@@ -12,8 +12,9 @@ import faust
 
 from sidestep.schemas import FeedbackEvidence, IntentEvidence, LogPosition, Verdict
 from sidestep.schemas.codec import decode_evidence, encode
+from sidestep.streams.decide.controls import Controls
 from sidestep.streams.decide.fold import fold
-from sidestep.streams.decide.state import Controls, State
+from sidestep.streams.decide.state import State
 from sidestep.streams.decide.tables import BOUNCE_HISTORY, DOMAIN_RATES, IDS, SERVICES
 from sidestep.streams.runtime.credentials import faust_settings
 from sidestep.topics.catalog import EVIDENCE

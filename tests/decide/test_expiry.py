@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from sidestep.schemas import MxFinding, TickRecord, TrapRecord
 from sidestep.schemas.codec import encode
+from sidestep.streams.decide.controls import Controls
 from sidestep.streams.decide.expiry import HOUR_MS, KEPT_SECONDS, NAMED_SECONDS, OFFERED, PARTS, hours, stretches
-from sidestep.streams.decide.state import Controls, State
+from sidestep.streams.decide.state import State
 from sidestep.streams.decide.sweep import find_ending
 from sidestep.streams.decide.tables import BOUNCE_HISTORY, DOMAIN_RATES, SERVICES, SOURCES
 from sidestep.streams.runtime.tables import Row, Table

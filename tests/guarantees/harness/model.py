@@ -15,8 +15,9 @@ from sidestep.schemas import FeedbackEvidence, IntentEvidence, PolicyRecord, Tal
 from sidestep.schemas.codec import decode, decode_evidence, encode
 from sidestep.streams.chain import STORED as CHAINED
 from sidestep.streams.decide.batch import decide
+from sidestep.streams.decide.controls import Controls
 from sidestep.streams.decide.id_rows import DEDUPLICATION_SECONDS
-from sidestep.streams.decide.state import Controls, State
+from sidestep.streams.decide.state import State
 from sidestep.streams.decide.tables import TABLES
 from sidestep.streams.decide.tally import OpenTallies
 from sidestep.streams.decide.tally_places import concerns_all

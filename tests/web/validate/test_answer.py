@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 
 from sidestep.schemas import EmailIntent, Listing, LogPosition, MailboxFinding, MxFinding, PolicyRecord, Verdict
+from sidestep.streams.decide.controls import Controls
 from sidestep.streams.decide.fold import fold
 from sidestep.streams.decide.policy_file import SHIPPED
 from sidestep.streams.decide.policy_text import parse, version_of
-from sidestep.streams.decide.state import Controls, State
+from sidestep.streams.decide.state import State
 from sidestep.streams.screen.evidence import ReadIntent, intent_evidence
 from sidestep.streams.screen.examiner import Examiner
 from sidestep.streams.screen.findings import subject
