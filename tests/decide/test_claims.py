@@ -12,19 +12,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from sidestep.schemas import Evidence, HoldRecord, MxFinding, SourceHoldRecord, Tally, Verdict
+from sidestep.schemas import Evidence, HoldRecord, SourceHoldRecord, Tally, Verdict
 from sidestep.schemas.intents import CLAIMED
 from sidestep.schemas.tallies import NOTHING_NAMED, Returns
 from sidestep.streams.decide.claims import SHARED_SECONDS
 from sidestep.streams.decide.keys import service_key, source_key
 from sidestep.streams.decide.tables import BOUNCE_HISTORY, SERVICES, SOURCES
-from tests.decide.world import World
+from tests.decide.world import GENEROUS, GOOGLE, World
 
 HOUR, DAY = 3_600_000, 86_400_000
 OWN: dict[str, Any] = {"proved": "shop-1"}
 FORGED: dict[str, Any] = {"claimed": True}
-GOOGLE = MxFinding("yes", "mx", 1, 300, ("mx.google.com",), "google")
-GENEROUS = "1000000/s,max_burst=1000000"
 FIGURES = {"messages": 4, "least": 5, "bounce_share": 0.4, "learning_days": 0}
 RAMP = 'services = ["shop"]\ncaps = [4, 8]\ngrowth = 2.0\ndays = 4\nused = 0.5\nidle_days = 30\n'
 

@@ -1,22 +1,18 @@
 """Who proves which service he is comes first at limits that services share; names alone are nobody's."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidestep.schemas import MxFinding, Verdict
+from sidestep.schemas import Verdict
 from sidestep.streams.decide.commons import KEPT_FOR
 from sidestep.streams.gcra import advance, earliest, furthest, parse_rate
-from tests.decide.world import World
+from tests.decide.world import GENEROUS, GOOGLE, World, approved
 
 OWN: dict[str, Any] = {"proved": "shop-1"}
 LIMIT = "60/min,max_burst=40"
-GENEROUS = "1000000/s,max_burst=1000000"
-CROWD = 1000
-GOOGLE = MxFinding("yes", "mx", 1, 300, ("mx.google.com",), "google")
 WHERE = [("domain", {}), ("provider", {"mx": GOOGLE})]
 
 
@@ -24,26 +20,8 @@ def _world(new_world: type[World], kind: str) -> World:
     return new_world(new_world.policy_text(**{"domain": GENEROUS, "service": GENEROUS, kind: LIMIT}))
 
 
-def _crowd(world: World, many: int = CROWD, **fields: Any) -> list[Verdict]:
-    """So many services that somebody makes up, one message of each, at once."""
-    records = [
-        world.intent_record(f"made-up-{world.now}-{n}", f"m{n}@example.com", f"made-up-{n}", at=world.now, **fields)
-        for n in range(many)
-    ]
-    return world.append(*records)
-
-
 def _own(world: World, label: str, many: int = 1, **fields: Any) -> list[Verdict]:
     return [world.intent(f"{label}-{n}", **OWN | fields) for n in range(many)]
-
-
-def _sent(verdicts: Sequence[Verdict]) -> int:
-    return sum(verdict.action == "send" for verdict in verdicts)
-
-
-def _waits(world: World, verdict: Verdict) -> float:
-    assert verdict.retry_at is not None
-    return verdict.retry_at - world.now / 1000
 
 
 @pytest.mark.parametrize(("kind", "fields"), WHERE)
@@ -51,13 +29,13 @@ def test_made_up_services_make_nobody_wait(new_world: type[World], kind: str, fi
     """A thousand of them use up what they get, and are promised slots up to the horizon. The service's message
     stood behind them all, until what is proved came first."""
     world = _world(new_world, kind)
-    assert 1 == _sent(_own(world, "before", **fields))
+    assert 1 == approved(_own(world, "before", **fields))
     world.wait(60_000)
-    crowd = _crowd(world, **fields)
-    assert 20 == _sent(crowd), "half of the burst, and the message for which there is room at any time"
-    assert _waits(world, crowd[900]) > 850
-    assert 20 == _sent(_own(world, "own", 20, **fields)), "the other half"
-    assert _waits(world, _own(world, "one-more", **fields)[0]) <= 1
+    crowd = world.crowd(**fields)
+    assert 20 == approved(crowd), "half of the burst, and the message for which there is room at any time"
+    assert world.waits(crowd[900]) > 850
+    assert 20 == approved(_own(world, "own", 20, **fields)), "the other half"
+    assert world.waits(_own(world, "one-more", **fields)[0]) <= 1
 
 
 @pytest.mark.parametrize(("kind", "fields"), WHERE)
@@ -67,24 +45,24 @@ def test_who_was_not_there_before_waits_for_one_message(
     """All of the burst is gone when a service that can prove itself comes for the first time. It has the next slots,
     and whoever comes at that moment as well has not."""
     world = _world(new_world, kind)
-    assert 40 == _sent(_crowd(world, **fields))
+    assert 40 == approved(world.crowd(**fields))
     (first,) = _own(world, "own", **fields)
-    assert _waits(world, first) <= 1
+    assert world.waits(first) <= 1
     world.wait(1000)
-    assert 0 == _sent(_crowd(world, 50, **fields))
+    assert 0 == approved(world.crowd(50, **fields))
     assert "send" == world.intent("own-0", attempt=2, **OWN | fields).action
 
 
 def test_where_nobody_proves_himself_all_is_for_all(new_world: type[World]) -> None:
     """As it is where nothing is signed; and as soon as nobody proved has been there for an hour."""
     world = _world(new_world, "domain")
-    assert 40 == _sent(_crowd(world))
+    assert 40 == approved(world.crowd())
     world.wait(60_000)
     _own(world, "own")
     world.wait(KEPT_FOR * 1000)
-    assert 20 == _sent(_crowd(world))
+    assert 20 == approved(world.crowd())
     world.wait(61_000)
-    assert 40 == _sent(_crowd(world))
+    assert 40 == approved(world.crowd())
 
 
 def test_where_one_at_a_time_may_go_there_is_room_for_one(new_world: type[World]) -> None:
@@ -94,10 +72,10 @@ def test_where_one_at_a_time_may_go_there_is_room_for_one(new_world: type[World]
     sent = []
     for number in range(20):
         world.wait(1000)
-        sent.append(_sent(_crowd(world, 5)))
+        sent.append(approved(world.crowd(5)))
         if number % 4 == 3:
             world.wait(1000)
-            assert 1 == _sent(_own(world, f"own-{number}"))
+            assert 1 == approved(_own(world, f"own-{number}"))
     assert 8 <= sum(sent) <= 12
 
 
@@ -109,13 +87,13 @@ def test_a_domain_that_was_slowed_down_keeps_room_as_well(new_world: type[World]
         world.wait(1000)
     world.feedback("bounce", scope="us", reason="speeding", status="4.7.0")
     world.wait(60_000)
-    crowd = _crowd(world)
+    crowd = world.crowd()
     assert "slow-down" == crowd[-1].rules[0].id
-    assert _waits(world, crowd[-1]) > 400
+    assert world.waits(crowd[-1]) > 400
     (own,) = _own(world, "own")
-    assert own.action == "send" or _waits(world, own) <= 3
+    assert own.action == "send" or world.waits(own) <= 3
     world.wait(3000)
-    _crowd(world, 50)
+    world.crowd(50)
     assert own.action == "send" or "send" == world.intent("own-0", attempt=2, **OWN).action
 
 

@@ -1,7 +1,6 @@
 """Services that are known come before names that somebody makes up, where nothing is proved; and no slot of these lies
 further away than the horizon."""
 
-from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -9,18 +8,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sidestep.schemas import MxFinding, Verdict
 from sidestep.streams.decide.commons import CROWDS, HORIZON, HORIZON_SLOTS
 from sidestep.streams.decide.keys import service_key
 from sidestep.streams.decide.known import DAYS, MESSAGES, is_known
 from sidestep.streams.decide.tables import SOURCES, SourceRow
 from sidestep.streams.gcra import advance, earliest, furthest, parse_rate
-from tests.decide.world import World
+from tests.decide.world import GENEROUS, GOOGLE, World, approved
 
 DAY, MINUTE = 86_400_000, 60_000
 LIMIT = "60/min,max_burst=40"
-GENEROUS = "1000000/s,max_burst=1000000"
-GOOGLE = MxFinding("yes", "mx", 1, 300, ("mx.google.com",), "google")
 WHERE = [("domain", {}), ("provider", {"mx": GOOGLE})]
 EACH_DAY = -(-MESSAGES // (DAYS - 1))
 
@@ -40,28 +36,6 @@ def _becomes_known(world: World, service: str = "shop", days: int = DAYS, **fiel
         world.wait(DAY)
 
 
-def _crowd(world: World, many: int = 1000, service: str = "", **fields: Any) -> list[Verdict]:
-    """So many services that somebody makes up, one message of each, at once; or of one."""
-    return world.append(
-        *(
-            world.intent_record(
-                f"{world.now}-{n}", f"m{n}@example.com", service or f"made-up-{n}", at=world.now, **fields
-            )
-            for n in range(many)
-        )
-    )
-
-
-def _sent(verdicts: Sequence[Verdict]) -> int:
-    return sum(verdict.action == "send" for verdict in verdicts)
-
-
-def _waits(world: World, verdict: Verdict) -> float:
-    """Seconds."""
-    assert verdict.retry_at is not None
-    return verdict.retry_at - world.now / 1000
-
-
 @pytest.mark.parametrize(("kind", "fields"), WHERE)
 def test_made_up_services_make_no_known_one_wait(new_world: type[World], kind: str, fields: dict[str, Any]) -> None:
     """A thousand of them use up what they get. The known service finds half of the burst, then the next slot."""
@@ -69,10 +43,10 @@ def test_made_up_services_make_no_known_one_wait(new_world: type[World], kind: s
     _becomes_known(world)
     assert "send" == world.intent("before", **fields).action
     world.wait(MINUTE)
-    crowd = _crowd(world, **fields)
-    assert 20 == _sent(crowd), "half of the burst, and the message for which there is room at any time"
+    crowd = world.crowd(**fields)
+    assert 20 == approved(crowd), "half of the burst, and the message for which there is room at any time"
     assert ["send"] * 20 == [world.intent(f"own-{n}", **fields).action for n in range(20)]
-    assert _waits(world, world.intent("one-more", **fields)) <= 1
+    assert world.waits(world.intent("one-more", **fields)) <= 1
 
 
 @pytest.mark.parametrize(("kind", "fields"), WHERE)
@@ -82,10 +56,10 @@ def test_a_known_service_that_was_not_there_lately_waits_for_one_message(
     """The whole burst is gone, and slots are promised up to the horizon; who is known has those before them."""
     world = _world(new_world, kind)
     _becomes_known(world)
-    assert 40 == _sent(_crowd(world, **fields))
-    assert _waits(world, world.intent("own", **fields)) <= 1
+    assert 40 == approved(world.crowd(**fields))
+    assert world.waits(world.intent("own", **fields)) <= 1
     world.wait(1000)
-    assert 0 == _sent(_crowd(world, 50, **fields))
+    assert 0 == approved(world.crowd(50, **fields))
     assert "send" == world.intent("own", attempt=2, **fields).action
 
 
@@ -133,9 +107,9 @@ def test_who_proves_himself_comes_before_who_is_known(new_world: type[World]) ->
     world.intent("before")
     world.intent("proved-before", service="bank", proved="bank-1")
     world.wait(MINUTE)
-    assert 10 == _sent(_crowd(world))
-    assert 10 == _sent(_crowd(world, 50, service="shop"))
-    assert 20 == _sent([world.intent(f"proved-{n}", service="bank", proved="bank-1") for n in range(25)])
+    assert 10 == approved(world.crowd())
+    assert 10 == approved(world.crowd(50, service="shop"))
+    assert 20 == approved([world.intent(f"proved-{n}", service="bank", proved="bank-1") for n in range(25)])
 
 
 def test_where_all_are_known_all_is_for_all(new_world: type[World]) -> None:
@@ -143,11 +117,11 @@ def test_where_all_are_known_all_is_for_all(new_world: type[World]) -> None:
     known, fresh = _world(new_world), _world(new_world)
     _becomes_known(known)
     fresh.wait(known.now - fresh.now)
-    verdicts = [_crowd(world, HORIZON, service="shop") for world in (known, fresh)]
+    verdicts = [world.crowd(HORIZON, service="shop") for world in (known, fresh)]
     assert [it.retry_at for it in verdicts[0]] == [it.retry_at for it in verdicts[1]]
     known.wait(1)
-    far = _crowd(known, 200, service="shop")[-1]
-    assert _waits(known, far) > HORIZON, "of mail that one has sent for long every message has its slot"
+    far = known.crowd(200, service="shop")[-1]
+    assert known.waits(far) > HORIZON, "of mail that one has sent for long every message has its slot"
 
 
 def test_a_known_service_with_much_mail_does_not_starve_a_new_one(new_world: type[World]) -> None:
@@ -156,7 +130,7 @@ def test_a_known_service_with_much_mail_does_not_starve_a_new_one(new_world: typ
     _becomes_known(world)
     new, waits = [], 0
     for second in range(200):
-        (verdict,) = _crowd(world, 1, service="new")
+        (verdict,) = world.crowd(1, service="new")
         new.append(verdict.action)
         waits += world.intent(f"bulk-{second}").action == "defer"
         world.intent(f"more-{second}")
@@ -170,8 +144,8 @@ def test_no_slot_lies_beyond_the_horizon(new_world: type[World]) -> None:
     """A flood of names is told times within a quarter of an hour, the last of them spread over its second half; who is
     new comes no later than they, and finds room then if they do not come back."""
     world = _world(new_world)
-    flood = [verdict for verdict in _crowd(world, 3000) if verdict.action == "defer"]
-    waits = [_waits(world, verdict) for verdict in flood]
+    flood = [verdict for verdict in world.crowd(3000) if verdict.action == "defer"]
+    waits = [world.waits(verdict) for verdict in flood]
     assert max(waits) <= HORIZON + 1
     slots, drawn = waits[:HORIZON], waits[HORIZON + 1 :]
     assert all(later - earlier == pytest.approx(1) for earlier, later in pairwise(slots))
@@ -182,7 +156,7 @@ def test_no_slot_lies_beyond_the_horizon(new_world: type[World]) -> None:
     assert flood[-1].rules[0].id == "domain-limit"
     assert flood[-1].rules[0].text.startswith(text)
     own = world.intent("own")
-    world.wait(_waits(world, own) * 1000)
+    world.wait(world.waits(own) * 1000)
     assert "send" == world.intent("own", attempt=2).action
 
 
@@ -190,9 +164,9 @@ def test_who_was_last_once_is_not_last_again(new_world: type[World]) -> None:
     """The time that is drawn goes by the attempt as well."""
     world = _world(new_world)
     waits = []
-    _crowd(world)
+    world.crowd()
     for attempt in range(1, 9):
-        waits.append(_waits(world, world.intent("own", attempt=attempt)) - HORIZON / 2)
+        waits.append(world.waits(world.intent("own", attempt=attempt)) - HORIZON / 2)
     assert min(waits) < HORIZON / 6
     assert max(waits) > HORIZON / 3
 
@@ -200,17 +174,17 @@ def test_who_was_last_once_is_not_last_again(new_world: type[World]) -> None:
 def test_mail_that_expires_is_offered_again_before(new_world: type[World]) -> None:
     """What is drawn lies before that; where the horizon holds no such time it is dropped at once, as ever."""
     world = _world(new_world)
-    _crowd(world)
+    world.crowd()
     soon = [world.intent(f"soon-{n}", expires_at=world.now + HORIZON * 600) for n in range(20)]
     assert {"defer"} == {verdict.action for verdict in soon}
-    assert all(HORIZON / 2 < _waits(world, verdict) < HORIZON * 0.6 for verdict in soon)
+    assert all(HORIZON / 2 < world.waits(verdict) < HORIZON * 0.6 for verdict in soon)
     assert "expired" == world.intent("now", expires_at=world.now + MINUTE).rules[0].id
 
 
 def test_a_slow_limit_promises_so_many_slots(new_world: type[World]) -> None:
     """One an hour: nobody is told to come again twelve times before."""
     world = _world(new_world, limit="1/hour")
-    waits = [_waits(world, verdict) for verdict in _crowd(world, 200)[1:]]
+    waits = [world.waits(verdict) for verdict in world.crowd(200)[1:]]
     assert [3600 * n for n in range(1, HORIZON_SLOTS + 1)] == pytest.approx(waits[:HORIZON_SLOTS])
     assert max(waits) <= 3600 * (HORIZON_SLOTS + 1)
 

@@ -10,10 +10,9 @@ from hypothesis import strategies as st
 from sidestep.schemas import MxFinding, Verdict
 from sidestep.streams.decide.tables import DOMAIN_RATES, SERVICES
 from sidestep.streams.gcra import Rate, advance, earliest, furthest, parse_rate
-from tests.decide.world import World
+from tests.decide.world import GENEROUS, World
 
 SECOND = 1_000_000
-GENEROUS = "1000000/s,max_burst=1000000"
 
 
 @pytest.mark.parametrize(

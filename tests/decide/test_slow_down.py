@@ -11,10 +11,9 @@ from sidestep.schemas import MxFinding, Pace, PaceRecord, Verdict
 from sidestep.streams.decide.limit_rows import Slowed
 from sidestep.streams.decide.tables import DOMAIN_RATES
 from sidestep.streams.speed import WHOLE, faster_at, speed
-from tests.decide.world import World
+from tests.decide.world import GENEROUS, World, approved
 
 MINUTE, HOUR = 60_000, 3_600_000
-GENEROUS = "1000000/s,max_burst=1000000"
 FREE = {"domain": GENEROUS, "service": GENEROUS}
 SPEEDING: dict[str, Any] = {"scope": "us", "reason": "speeding", "status": "4.7.0"}
 BLOCKED: dict[str, Any] = {"scope": "us", "reason": "blocked", "status": "5.7.1"}
@@ -28,11 +27,6 @@ def text(new_world: type[World], modes: dict[str, str] | None = None, /, **limit
 def sent(world: World, count: int, name: str = "m", **fields: Any) -> list[Verdict]:
     """So many intents at this moment, to recipients of their own; their verdicts."""
     return [world.intent(f"{name}{n}", to=f"{name}{n}@example.com", **fields) for n in range(count)]
-
-
-def approved(verdicts: list[Verdict]) -> int:
-    """How many of them go out."""
-    return sum(verdict.action == "send" for verdict in verdicts)
 
 
 def slowed(world: World, domain: bytes = b"example.com") -> Slowed | None:

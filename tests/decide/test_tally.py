@@ -8,16 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidestep.schemas import Breakdown, MxFinding, Outcomes, Tally, TickRecord
+from sidestep.schemas import Breakdown, Outcomes, Tally, TickRecord
 from sidestep.schemas.codec import decode
 from sidestep.schemas.tallies import TOP
 from sidestep.streams.decide.judge import Judge
 from sidestep.streams.decide.tables import OPEN_TALLIES
 from sidestep.streams.decide.tally_counts import KEPT, OTHER
 from sidestep.topics.catalog import TALLIES
-from tests.decide.world import World
-
-GOOGLE = MxFinding("yes", "mx", 1, 300, ("mx.google.com",), "google")
+from tests.decide.world import GOOGLE, World
 
 
 def test_what_is_new_is_counted_and_nothing_else(world: World) -> None:

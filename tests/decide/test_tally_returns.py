@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from sidestep.schemas import MxFinding, Outcomes, Tally, TrapRecord
+from sidestep.schemas import Outcomes, Tally, TrapRecord
 from sidestep.schemas.tallies import Learnt, Returns, ReturnsByName
 from sidestep.streams.decide.policy_text import parse
 from sidestep.streams.decide.risk import PARTS, SIGNALS, SPEAKS_FOR
@@ -14,9 +14,8 @@ from sidestep.streams.decide.tally_counts import SAMPLES
 from sidestep.streams.decide.tally_returns import REFUSED, TOO_FAST, UNUSUAL_RATE
 from sidestep.streams.decide.tally_rows import OpenBreakdown, TallyRow
 from sidestep.streams.screen.feedback.reasons import load_reasons
-from tests.decide.world import World
+from tests.decide.world import GOOGLE, World
 
-GOOGLE = MxFinding("yes", "mx", 1, 300, ("mx.google.com",), "google")
 YEAR = 366 * 86_400_000
 
 

@@ -8,10 +8,9 @@ import pytest
 from sidestep.schemas import MxFinding, Verdict
 from sidestep.streams.decide.keys import service_provider_key
 from sidestep.streams.decide.tables import SERVICES
-from tests.decide.world import World
+from tests.decide.world import GENEROUS, World, approved
 
 HOUR, DAY = 3_600_000, 86_400_000
-GENEROUS = "1000000/s,max_burst=1000000"
 RAMP = "caps = [4, 8]\ngrowth = 2.0\ndays = 4\nused = 0.5\nidle_days = 30\n"
 
 
@@ -33,11 +32,6 @@ def offer(world: World, count: int, name: str, **fields: Any) -> list[Verdict]:
         world.intent(f"{name}{n}", **{"to": f"jane@{name}{n}.example", "mx": google(world)} | fields)
         for n in range(count)
     ]
-
-
-def approved(verdicts: list[Verdict]) -> int:
-    """How many of them go out."""
-    return sum(verdict.action == "send" for verdict in verdicts)
 
 
 def test_the_cap_grows_with_each_day_of_sending_until_there_is_none(new_world: type[World]) -> None:

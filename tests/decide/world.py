@@ -1,6 +1,7 @@
 """A log and its judge. The judge is the real one: decoding, folding, encoding, tallies, all of it."""
 
 import re
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -22,6 +23,7 @@ from sidestep.schemas import (
     Verdict,
 )
 from sidestep.schemas.codec import decode, encode
+from sidestep.schemas.evidence import TOKEN_END
 from sidestep.streams.chain import CHAIN
 from sidestep.streams.decide.judge import Judge
 from sidestep.streams.decide.policy_file import SHIPPED
@@ -46,6 +48,10 @@ MX = {
     "no": MxFinding("no", "nxdomain", START, 300),
     "unknown": MxFinding("unknown", "timeout", START, 15),
 }
+GOOGLE = MxFinding("yes", "mx", 1, 300, ("mx.google.com",), "google")
+"""Google runs the domain's mail."""
+GENEROUS = "1000000/s,max_burst=1000000"
+"""A limit that nobody waits for."""
 
 
 def intent(
@@ -87,7 +93,7 @@ def sought(event: str, intent_id: str = "1", service: str = "shop", token: str =
     unknown: dict[str, Any] = {"domain": "", "recipient_key": b"", "tied": "", "tied_at": 0, "service": service}
     said = feedback(event, **unknown | {"intent_id": intent_id} | fields)
     keys = tuple(KEYS.intent(service, intent_id, proved) for proved in (True, False))
-    return SoughtFeedback(said.at, keys, said, bytes.fromhex(token[-16:]))
+    return SoughtFeedback(said.at, keys, said, bytes.fromhex(token[-2 * TOKEN_END :]))
 
 
 def policy(text: str = SHIPPED_TEXT, at: int = START, partitions: int = 1) -> PolicyRecord:
@@ -110,6 +116,11 @@ def policy_text(modes: dict[str, str] | None = None, /, **limits: str) -> str:
         text, count = re.subn(rf"(?m)(^\[limits\.{section}\][^\n]*\n)[^[#]*", rf'\1{entry} = "{rate}"\n', text)
         assert count == 1, name
     return text
+
+
+def approved(verdicts: Iterable[Verdict]) -> int:
+    """How many of them go out."""
+    return sum(verdict.action == "send" for verdict in verdicts)
 
 
 def _order(found: tuple[Tally, bytes]) -> tuple[int, str, str, list[str]]:
@@ -155,6 +166,21 @@ class World:
         """One intent, now; its verdict."""
         (verdict,) = self.append(intent(id, **{"at": self.now} | fields))
         return verdict
+
+    def crowd(self, many: int = 1000, service: str = "", **fields: Any) -> list[Verdict]:
+        """One message each of so many services that somebody makes up, now, to mailboxes of their own; or all of one
+        service."""
+        return self.append(
+            *(
+                intent(f"{self.now}-{n}", f"m{n}@example.com", service or f"made-up-{n}", at=self.now, **fields)
+                for n in range(many)
+            )
+        )
+
+    def waits(self, verdict: Verdict) -> float:
+        """Seconds from now until a deferred intent is to be offered again."""
+        assert verdict.retry_at is not None
+        return verdict.retry_at - self.now / 1000
 
     def passes_over(self, id: str = "1", **fields: Any) -> bool:
         """One intent, now, has no verdict."""
