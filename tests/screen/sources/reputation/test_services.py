@@ -27,7 +27,8 @@ from sidestep.schemas import Listing
 from sidestep.streams.errors import SourcesError
 from sidestep.streams.screen.address.parse import ParsedAddress, parse
 from sidestep.streams.screen.sources.file import Reputation
-from sidestep.streams.screen.sources.reputation.services import BODY_MAX, CONNECTIONS, UNKNOWN_FOR, Services
+from sidestep.streams.screen.sources.reputation.service import BODY_MAX, CONNECTIONS, UNKNOWN_FOR
+from sidestep.streams.screen.sources.reputation.services import Services
 
 JANE = parse("Jane.Doe@example.com")
 JANES_HASH = sha256(b"jane.doe@example.com").hexdigest()
