@@ -123,7 +123,9 @@ class Settings:
     dead_letter_exit: bool = _setting(
         False, "true: the worker ends instead, before it writes any of them; where all records are one tenant's"
     )
-    quarantine_rate: int = _setting(1_000, "dead letters a second of a partition with a producer in quarantine")
+    quarantine_rate: int = _setting(
+        1_000, "dead letters a second of producers in quarantine, for each partition; beyond, one names many records"
+    )
     block_cache_mb: int = _setting(32, "RocksDB block cache of all partitions of a worker together, MiB")
     snapshots: str = _setting(
         "",

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from confluent_kafka import Consumer, IsolationLevel, KafkaError, KafkaException, Message, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
@@ -43,6 +43,8 @@ class Unwritable(NamedTuple):
 
     partition: int
     offset: int
+    key: bytes | None = None
+    value: bytes | None = None
 
 
 def topic_of(connection: Connection, name: str) -> ClusterTopic:
@@ -101,12 +103,22 @@ class _Asking:
 
 
 def read_stretch(
-    connection: Connection, topic: ClusterTopic, ranges: Sequence[OffsetRange], most: int = 500
+    connection: Connection,
+    topic: ClusterTopic,
+    ranges: Sequence[OffsetRange],
+    most: int = 500,
+    isolation: Literal["read_committed", "read_uncommitted"] = "read_committed",
 ) -> Iterator[list[StoredRecord | Unwritable]]:
-    """The committed records of these offsets, in order within a partition, up to `most` at a time; empty: nothing has
-    come for a moment. Raises BrokerUnreachable, NotLetIn, LogTruncated."""
+    """The records of these offsets, in order within a partition, up to `most` at a time; empty: nothing has come for a
+    moment. Those that were not committed only where `isolation` says so. Raises BrokerUnreachable, NotLetIn,
+    LogTruncated."""
     ends = {each.partition: each.end for each in ranges if each.start < each.end}
-    settings = {"group.id": GROUP, "enable.auto.commit": False, "enable.partition.eof": True}
+    settings = {
+        "group.id": GROUP,
+        "enable.auto.commit": False,
+        "enable.partition.eof": True,
+        "isolation.level": isolation,
+    }
     # what retention takes away meanwhile is an error, not a silent jump
     settings |= {"auto.offset.reset": "error", "fetch.wait.max.ms": 20, **EAGER, **QUIET}
     consumer = Consumer(connection.librdkafka(**settings))
@@ -148,12 +160,12 @@ def _wanted(message: Message, ends: dict[int, int], topic: str) -> bool:
 
 def _stored(message: Message, topic: ClusterTopic) -> StoredRecord | Unwritable:
     partition, offset = message.partition() or 0, message.offset() or 0
+    key, value = octets_of(message.key()), octets_of(message.value())
     try:
         headers = tuple(headers_of(message))
     except UnreadableHeaders:
-        return Unwritable(partition, offset)
+        return Unwritable(partition, offset, key, value)
     kind, stamp = message.timestamp()
-    key, value = octets_of(message.key()), octets_of(message.value())
     at = stamp if kind else None  # 0: TIMESTAMP_NOT_AVAILABLE
     return StoredRecord(topic.name, partition, offset, at, key, value, headers, topic.cluster, topic.partitions)
 

@@ -93,7 +93,7 @@ def list_letters(
     letters = _letters(settings.connection, stretch, LetterFilter(reasons, topics), "reading dead letters")
     if each:
         for letter in chain.from_iterable(letters):
-            redriven = letter.origin in remembered
+            redriven = _sent_back(letter, remembered)
             click.echo(as_json_line(letter, redriven) if as_json else as_line(letter, redriven))
         return
     groups = _grouped(chain.from_iterable(letters), remembered)
@@ -118,7 +118,7 @@ def show(position: str, as_json: bool, broker: str | None) -> None:
     found = next(chain.from_iterable(_letters(connection, stretch, LetterFilter(), "")), None)
     if found is None:
         raise click.ClickException(f"no dead letter stands at {DEAD_LETTERS.name}/{partition}/{offset}")
-    redriven = found.origin in read_remembered(connection)
+    redriven = _sent_back(found, read_remembered(connection))
     for line in [whole_json(found, redriven)] if as_json else described(found, redriven):
         click.echo(line)
 
@@ -181,6 +181,7 @@ def _send(
     rate: float | None,
     dry_run: bool,
 ) -> None:
+    from sidestep.streams.redrive.in_topic import LettersInTopics
     from sidestep.streams.redrive.writer import Redriver, batches, read_remembered
     from sidestep.streams.runtime.failpoints import from_environment
     from sidestep.topics.replay import ReplayPace
@@ -192,10 +193,12 @@ def _send(
         redriver = Redriver(settings.connection, settings.group, rules.partitions, from_environment())
         remembered = redriver.remembered
     pace = ReplayPace(rate)
+    in_topics = LettersInTopics(settings.connection, rules, remembered)
     chosen: set[LetterOrigin] = set()
     try:
         for some in letters:
-            for batch in batches(_due(some, rules, remembered, chosen, count), min(BATCH, pace.batch), BATCH_OCTETS):
+            due = _due(in_topics.apart(some, count), rules, remembered, chosen, count)
+            for batch in batches(due, min(BATCH, pace.batch), BATCH_OCTETS):
                 if redriver is not None:
                     redriver.send(batch, int(time.time() * 1000))
                     chosen.difference_update(letter.origin for letter in batch)
@@ -275,5 +278,10 @@ def _grouped(letters: Iterable[DeadLetter], remembered: "Remembered") -> list[Le
     groups: dict[tuple[str, str], LetterGroup] = {}
     for letter in letters:
         place = letter.reason, letter.origin.topic
-        groups.setdefault(place, LetterGroup(*place)).add(letter, letter.origin in remembered)
+        groups.setdefault(place, LetterGroup(*place)).add(letter, _sent_back(letter, remembered))
     return sorted(groups.values(), key=lambda group: (-group.letters, group.reason, group.topic))
+
+
+def _sent_back(letter: DeadLetter, remembered: "Remembered") -> int:
+    """How many of its records have been."""
+    return sum(origin in remembered for origin in letter.origins())

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from sidestep.streams.redrive.letter import DeadLetter, LetterGroup, RedriveCount
+from sidestep.streams.runtime.collective_letter import offsets_text
 from sidestep.streams.screen.holds import rfc3339
 from sidestep.streams.terminal import json_line, lined_up, printable
 from sidestep.topics.replay_codec import said_octets
@@ -45,36 +46,51 @@ def group_json(group: LetterGroup) -> str:
     )
 
 
-def as_line(letter: DeadLetter, redriven: bool) -> str:
-    """One of many: where it stands, when, why and from where."""
-    back = " (sent back)" if redriven else ""
+def as_line(letter: DeadLetter, redriven: int) -> str:
+    """One of many: where it stands, when, why and from where, and that so many of its records were sent back."""
+    back = " (sent back)" if redriven == letter.records else f" ({redriven:,} sent back)" if redriven else ""
+    last = f"-{letter.ranges[-1][1]}" if letter.records > 1 else ""
     position = f"{letter.partition}/{letter.offset}"
-    return f"{position:<10} {rfc3339(letter.at)}  {printable(f'{letter.reason}  {letter.origin}{back}  {letter.text}')}"
+    said = f"{letter.reason}  {letter.origin}{last}{back}  {letter.text}"
+    return f"{position:<10} {rfc3339(letter.at)}  {printable(said)}"
 
 
-def as_json_line(letter: DeadLetter, redriven: bool) -> str:
+def as_json_line(letter: DeadLetter, redriven: int) -> str:
     """The same, for programs."""
     return json_line(_fields(letter, redriven))
 
 
-def whole_json(letter: DeadLetter, redriven: bool) -> str:
+def whole_json(letter: DeadLetter, redriven: int) -> str:
     """All of it, as one JSON object; octets as in files of sidestep replay."""
     headers = None if letter.headers is None else [[name, said_octets(value)] for name, value in letter.headers]
     record = {"key": said_octets(letter.key), "value": said_octets(letter.value), "headers": headers}
     return json_line(_fields(letter, redriven) | record)
 
 
-def described(letter: DeadLetter, redriven: bool) -> Iterator[str]:
+def described(letter: DeadLetter, redriven: int) -> Iterator[str]:
     """All of it for people, a line each."""
     for name, value in _fields(letter, redriven).items():
         if value not in (False, 0):
             yield f"{name:<10}  {printable(rfc3339(letter.at) if name == 'at' else str(value))}"
+    if letter.ranges:
+        yield from _where(letter)
+        return
     if letter.headers is None:
         yield "headers     were not kept"
     for name, octets in letter.headers or ():
         yield f"header      {printable(name)}: {_for_people(octets)}"
     yield f"key         {_for_people(letter.key)}"
     yield f"value       {_for_people(letter.value)}"
+
+
+def _where(letter: DeadLetter) -> Iterator[str]:
+    topic, partition, first = letter.origin
+    yield (
+        f"These records stand in {printable(topic)}, for as long as it keeps them: redrive sends each of them back. To "
+        "look at what lies there:"
+    )
+    stretch = f"--partition {partition} --from-offset {first} --until-offset {letter.ranges[-1][1] + 1}"
+    yield f"    sidestep replay {printable(topic)} {stretch} --to records.jsonl"
 
 
 def summary(count: RedriveCount, dry_run: bool) -> Iterator[str]:
@@ -91,7 +107,8 @@ def summary(count: RedriveCount, dry_run: bool) -> Iterator[str]:
         yield f"{times:,} left out: {printable(why)}"
 
 
-def _fields(letter: DeadLetter, redriven: bool) -> dict[str, object]:
+def _fields(letter: DeadLetter, redriven: int) -> dict[str, object]:
+    many = {"records": letter.records, "offsets": offsets_text(letter.ranges).decode()} if letter.ranges else {}
     return {
         "partition": letter.partition,
         "offset": letter.offset,
@@ -99,8 +116,9 @@ def _fields(letter: DeadLetter, redriven: bool) -> dict[str, object]:
         "reason": letter.reason,
         "text": letter.text,
         "origin": str(letter.origin),
+        **many,
         "cut": letter.cut,
-        "sent back": redriven,
+        "sent back": redriven == letter.records,
         "times": letter.redriven,
     }
 

@@ -20,8 +20,8 @@ if TYPE_CHECKING:  # it brings Kafka, which --help does without
 def quarantine() -> None:
     """Show producers in quarantine, and release them once they are mended.
 
-    Most of what they sent could not be read. It goes to the dead letters as ever, but at a bounded rate, and all else
-    goes on; it lasts until somebody releases them.
+    Most of what they sent could not be read. It goes to the dead letters as ever, but at a bounded rate: beyond it one
+    letter names many records, which stay in their topic. All else goes on; it lasts until somebody releases them.
     """
 
 

@@ -1,11 +1,12 @@
 """Dead letters as their headers tell of them, and what keeps one from being sent back. Pure."""
 
 from collections import Counter
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple, Self
 
 from sidestep.schemas.codec import ContractError
+from sidestep.streams.runtime.collective_letter import OFFSETS, OffsetRanges, read_offsets
 from sidestep.streams.runtime.dead_letters import HEADERS, KEPT, REDRIVEN
 from sidestep.topics.headers import Header
 from sidestep.topics.own_topics import GENERAL, general_of, owner_of
@@ -43,6 +44,20 @@ class DeadLetter:
     """Its key or value was larger than what is kept."""
     redriven: int
     """How many times the record had been sent back before."""
+    ranges: OffsetRanges = ()
+    """Of a collective letter: the offsets of its records, which stay in their topic; `origin` is the first one. It has
+    no key, value or headers. Otherwise empty."""
+
+    @property
+    def records(self) -> int:
+        """How many it stands for."""
+        return sum(last - first + 1 for first, last in self.ranges) or 1
+
+    def origins(self) -> Iterator[LetterOrigin]:
+        """Where each of them stood."""
+        for first, last in self.ranges or [(self.origin.offset, self.origin.offset)]:
+            for offset in range(first, last + 1):
+                yield self.origin._replace(offset=offset)
 
     @property
     def signed_at(self) -> int | None:
@@ -62,6 +77,7 @@ def read_letter(record: StoredRecord) -> DeadLetter | None:
     try:
         origin = LetterOrigin(said["topic"].decode(), int(said["partition"]), int(said["offset"]))
         reason, text = (said[name].decode("utf-8", "replace") for name in ("reason", "text"))
+        ranges = read_offsets(said[OFFSETS]) if OFFSETS in said else []
     except (KeyError, ValueError):
         return None
     kept = tuple((name.removeprefix(KEPT), value) for name, value in record.headers if name.startswith(KEPT))
@@ -75,8 +91,25 @@ def read_letter(record: StoredRecord) -> DeadLetter | None:
         record.key,
         record.value,
         tuple(header for header in kept if header[0] != REDRIVEN) if said.get(HEADERS, b"").isdigit() else None,
-        not said.keys().isdisjoint(("key-octets", "value-octets")),
+        not ranges and not said.keys().isdisjoint(("key-octets", "value-octets")),
         _times(dict(kept).get(REDRIVEN)),
+        ranges,
+    )
+
+
+def letter_in_topic(
+    collective: DeadLetter, offset: int, key: bytes | None, value: bytes | None, headers: Collection[Header] | None
+) -> DeadLetter:
+    """A letter of one record that a collective one stands for, as it was found in its topic. `headers`: None where they
+    can't be read."""
+    return replace(
+        collective,
+        origin=collective.origin._replace(offset=offset),
+        key=key,
+        value=value,
+        headers=None if headers is None else tuple(header for header in headers if header[0] != REDRIVEN),
+        redriven=_times(dict(headers or ()).get(REDRIVEN)),
+        ranges=(),
     )
 
 
@@ -146,7 +179,8 @@ class RedriveCount:
 
 @dataclass
 class LetterGroup:
-    """Dead letters of one reason and topic; times are milliseconds since 1970."""
+    """Dead letters of one reason and topic; times are milliseconds since 1970. Of a collective one each record
+    counts."""
 
     reason: str
     topic: str
@@ -155,10 +189,10 @@ class LetterGroup:
     first: int = 0
     last: int = 0
 
-    def add(self, letter: DeadLetter, redriven: bool) -> Self:
-        """One more."""
+    def add(self, letter: DeadLetter, redriven: int) -> Self:
+        """One more, of which so many records were sent back."""
         self.first = min(self.first, letter.at) if self.letters else letter.at
         self.last = max(self.last, letter.at)
-        self.letters += 1
+        self.letters += letter.records
         self.redriven += redriven
         return self

@@ -4,7 +4,7 @@ A note has the offsets of one block of a partition, as ranges: a flood that was 
 where the record stood first, as a dead letter may be there twice after a crash of Screen.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 import msgspec
 
@@ -12,6 +12,7 @@ from sidestep.schemas.codec import encode
 from sidestep.schemas.typed import json_as
 from sidestep.streams.errors import RedriveError
 from sidestep.streams.redrive.letter import LetterOrigin
+from sidestep.streams.runtime.collective_letter import joined
 from sidestep.topics.catalog import DAY_MS
 
 PREFIX = "redriven/"
@@ -60,8 +61,7 @@ class Remembered:
             del self._at[block], self._offsets[block]
         self._at |= dict.fromkeys(self._changed, now_ms)
         written = [
-            (_key(block), encode(RedrivenNote(_ranges(self._offsets[block]), now_ms)))
-            for block in sorted(self._changed)
+            (_key(block), encode(RedrivenNote(joined(self._offsets[block]), now_ms))) for block in sorted(self._changed)
         ]
         self._changed = set()
         return [*((_key(block), None) for block in ended), *written]
@@ -88,13 +88,3 @@ def _block(origin: LetterOrigin) -> Block:
 
 def _key(block: Block) -> str:
     return PREFIX + "/".join(map(str, block))
-
-
-def _ranges(offsets: Iterable[int]) -> list[tuple[int, int]]:
-    found: list[tuple[int, int]] = []
-    for offset in sorted(offsets):
-        if found and offset == found[-1][1] + 1:
-            found[-1] = (found[-1][0], offset)
-        else:
-            found.append((offset, offset))
-    return found

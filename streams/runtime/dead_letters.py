@@ -29,24 +29,27 @@ REDRIVEN = "redriven"
 def dead_letter(record: Record, code: str, text: str, topic: str, partition: int = ANY_PARTITION) -> Single:
     """A record for the topic of dead letters: key and value as they came; reason and origin as headers, its own headers
     behind them under other names. What is longer than PART_MAX is cut, and a header says how long it was."""
-    origin = f"{record.topic()}/{record.partition()}/{record.offset()}"
     key, value = record.key(), record.value()
     return {
         "topic": topic,
         "partition": partition,
         "key": key and key[:PART_MAX],
         "value": value and value[:PART_MAX],
-        "headers": [
-            *_lengths(record, key, value),
-            ("reason", code.encode()),
-            ("text", text[:REASON_MAX].encode("utf-8", "replace")),
-            ("topic", record.topic().encode()),
-            ("partition", b"%d" % record.partition()),
-            ("offset", b"%d" % record.offset()),
-            ("origin", origin.encode()),
-            *_own(record),
-        ],
+        "headers": [*_lengths(record, key, value), *dead_letter_headers(record, code, text), *_own(record)],
     }
+
+
+def dead_letter_headers(record: Record, code: str, text: str) -> Headers:
+    """What each dead letter has: why it is one, and where its record stood."""
+    origin = f"{record.topic()}/{record.partition()}/{record.offset()}"
+    return [
+        ("reason", code.encode()),
+        ("text", text[:REASON_MAX].encode("utf-8", "replace")),
+        ("topic", record.topic().encode()),
+        ("partition", b"%d" % record.partition()),
+        ("offset", b"%d" % record.offset()),
+        ("origin", origin.encode()),
+    ]
 
 
 def found_note(origin: str, event: str, topic: str, partition: int) -> Single:

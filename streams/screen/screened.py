@@ -3,7 +3,8 @@
 import logging
 from bisect import bisect_left
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from typing import NamedTuple
 
 from sidestep.schemas import FeedbackEvidence, IntentEvidence, SoughtFeedback, TrapRecord
 from sidestep.schemas.codec import ContractError, encode
@@ -11,6 +12,7 @@ from sidestep.schemas.reading import read_service
 from sidestep.streams.errors import without_text
 from sidestep.streams.masking import without_local_parts
 from sidestep.streams.runtime.batches import Batch
+from sidestep.streams.runtime.collective_letter import collective_letter
 from sidestep.streams.runtime.cut_record import CutRecord, PackedBatch
 from sidestep.streams.runtime.dead_letters import SEEKS, SOUGHT, UnreadRecords, dead_letter
 from sidestep.streams.runtime.outgoing import Keyed, Outgoing, Single
@@ -32,6 +34,14 @@ SERVICES = 3
 """Named at most, of those that broken records name."""
 
 log = logging.getLogger(__name__)
+
+
+class Refusal(NamedTuple):
+    """A record that becomes a dead letter, and why."""
+
+    record: Record
+    code: str
+    text: str
 
 
 class Screened:
@@ -60,6 +70,7 @@ class Screened:
         """The refused ones that are not forged, by offset."""
         self._kind = "intent" if general_of(batch.tp.topic) == INTENTS.name else "feedback"
         self._ready: dict[int, list[Keyed]] = defaultdict(list)
+        self._refusals: list[Refusal] = []
         self._dead: list[Single] = []
         self._in_several: dict[int, list[Keyed]] = defaultdict(list)
         self._notes: list[Keyed] = []
@@ -127,7 +138,7 @@ class Screened:
         else:
             log.error("%s%d: an error of ours", self.origin, record.offset(), exc_info=without_text(error))
             code, text = "internal-error", f"{type(error).__name__}: {error}"
-        self._dead.append(dead_letter(record, code, text, DEAD_LETTERS.name))
+        self._refusals.append(Refusal(record, code, text))
         self.reasons[code] += 1
         if code in REASONS:
             self.forged += 1
@@ -140,6 +151,18 @@ class Screened:
         """The same for the record at an offset of the batch."""
         records = self._batch.records
         self.refuse(records[bisect_left(records, offset, key=lambda record: record.offset())], error)
+
+    def gather(self, offsets: Collection[int]) -> None:
+        """Have the refused records at these offsets stand in one dead letter for each reason, instead of in one for
+        each record."""
+        gathered: dict[str, list[Refusal]] = defaultdict(list)
+        for refusal in self._refusals:
+            if refusal.record.offset() in offsets:
+                gathered[refusal.code].append(refusal)
+        for code, refusals in gathered.items():
+            records = [refusal.record for refusal in refusals]
+            self._dead.append(collective_letter(records, code, refusals[-1].text, DEAD_LETTERS.name))
+        self._refusals = [refusal for refusal in self._refusals if refusal.record.offset() not in offsets]
 
     def unread(self) -> UnreadRecords | None:
         """Of those that were refused and are not forged: where they stand, and whose they are. A name is whatever
@@ -163,6 +186,8 @@ class Screened:
         batches = {(EVIDENCE.name, partition): records for partition, records in self._ready.items()}
         if self._notes:
             batches[CONTROL.name, 0] = self._notes
-        outgoing = Outgoing(batches, self._dead)
-        self._ready, self._in_several, self._dead, self._notes = defaultdict(list), defaultdict(list), [], []
+        letters = [dead_letter(*refusal, DEAD_LETTERS.name) for refusal in self._refusals]
+        outgoing = Outgoing(batches, self._dead + letters)
+        self._ready, self._in_several = defaultdict(list), defaultdict(list)
+        self._refusals, self._dead, self._notes = [], [], []
         return outgoing

@@ -26,7 +26,7 @@ from sidestep.streams.screen.formers import Formers
 from sidestep.streams.screen.intake import read_framed_intent
 from sidestep.streams.screen.keys import Keys
 from sidestep.streams.screen.lists.domain_facts import DomainBook
-from sidestep.streams.screen.parking import CarPark, Parked, Places
+from sidestep.streams.screen.parking import CarPark, Parked
 from sidestep.streams.screen.proved import read_all_feedback, read_proved_intent
 from sidestep.streams.screen.provenance import Provenance
 from sidestep.streams.screen.quarantine import QuarantineWard, outgoing_note
@@ -114,24 +114,17 @@ class Screener:
         self._limit(batch, screened)
         for note in self._ward.judge(batch, screened.unread_records, screened.example):
             screened.note(*outgoing_note(note))
+        screened.gather(self._ward.beyond_rate(batch, screened.unread_records))
         places = self._car_park.of(batch.tp)
         parked = Parked(places, screened.waiting)
         self._failpoint("screen-before-publish")
         await self._send(screened.take())
         self._failpoint("screen-after-publish")
         batch.finish_all_but(parked)
-        # on the first failure the worker leaves: the rest is not waited for
-        await asyncio.gather(
-            self._release(batch, screened, places),
-            *(self._answer(key, group, screened, parked) for key, group in parked.groups().items()),
-        )
-        return screened
-
-    async def _release(self, batch: Batch, screened: Screened, places: Places) -> None:
-        """The partition's next batch may come: at once, unless much of this one is of producers in quarantine."""
-        if screened.unread_records:
-            await self._ward.rest(batch, screened.unread_records)
         places.release(batch)
+        # on the first failure the worker leaves: the rest is not waited for
+        await asyncio.gather(*(self._answer(key, group, screened, parked) for key, group in parked.groups().items()))
+        return screened
 
     def _limit(self, batch: Batch, screened: Screened) -> None:
         """Raises TooManyDeadLetters; forged records are left out of the account."""

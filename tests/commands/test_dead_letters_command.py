@@ -11,13 +11,15 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from confluent_kafka import Producer
+from confluent_kafka import Producer, TopicPartition
+from confluent_kafka.admin import AdminClient
 
 from sidestep.streams.cli import main
 from sidestep.streams.errors import Fenced
 from sidestep.streams.redrive.letter import DeadLetter, read_letter
 from sidestep.streams.redrive.writer import Redriver
 from sidestep.streams.runtime.batches import Partition
+from sidestep.streams.runtime.collective_letter import collective_letter
 from sidestep.streams.runtime.dead_letters import dead_letter
 from sidestep.streams.runtime.manifest import Place
 from sidestep.streams.runtime.offsets import Offsets
@@ -136,6 +138,52 @@ def test_they_go_back_where_they_came_from_once(dead: Connection) -> None:
     assert ["0 dead letters sent back", "4 had been sent back before, or stand there twice"] == said
     assert "(sent back)" in run(dead, "list", "--each", "--reason", "invalid").output
     assert 4 == len(values(dead))
+
+
+def collect(connection: Connection, records: int) -> list[int]:
+    """Records at the beginning of partition 1 of email-intents, of which a collective letter names all but every
+    fourth; their offsets."""
+    producer = Producer(connection.librdkafka())
+    for number in range(records):
+        producer.produce("email-intents", b"v%d" % number, b"k", partition=1, headers=[("a", b"\xff")])
+    named = [number for number in range(records) if number % 4]
+    some = [delivered(offset, b"v", tp=Partition("email-intents", 1)) for offset in named]
+    producer.produce(**collective_letter(some, "not-json", "it is no JSON", DEAD_LETTERS.name))
+    assert 0 == producer.flush(10)
+    return named
+
+
+def test_what_a_collective_letter_names_goes_back_from_its_topic(clean_topics: Connection) -> None:
+    """Each record is counted, and goes back once, as it stands in its topic; the others there stay what they were."""
+    named = collect(clean_topics, 8)
+    kill(clean_topics, [2])  # before it was killed Screen had written a letter of this one alone
+    (one,) = map(json.loads, run(clean_topics, "list", "--json").output.splitlines())
+    assert (7, 0) == (one["letters"], one["redriven"])
+    each = run(clean_topics, "list", "--each").output
+    assert "email-intents/1/1-7  6 records, which stay where they are in their topic" in each
+    position = next(f"{letter.partition}/{letter.offset}" for letter in letters(clean_topics) if letter.ranges)
+    shown = run(clean_topics, "show", position).output
+    assert "1-3,5-7" in shown and "--partition 1 --from-offset 1 --until-offset 8" in shown
+    assert "6 dead letters would be sent back" in run(clean_topics, "redrive", "--all", "--dry-run").stderr
+    said = run(clean_topics, "redrive", "--all").stderr
+    assert "6 dead letters sent back" in said and "1 had been sent back before, or stand there twice" in said
+    back = stored(clean_topics, "email-intents")[8:]
+    assert [(1, b"k", b"v%d" % offset, (("a", b"\xff"), ("redriven", b"1"))) for offset in named] == sorted(
+        (record.partition, record.key, record.value, record.headers) for record in back
+    )
+    assert "0 dead letters sent back" in run(clean_topics, "redrive", "--all").stderr
+    assert "(sent back)" in run(clean_topics, "list", "--each").output
+
+
+def test_what_a_topic_does_not_keep_any_more_is_left_out(clean_topics: Connection) -> None:
+    """And said; the rest goes back."""
+    collect(clean_topics, 8)
+    admin, place = AdminClient(clean_topics.librdkafka()), TopicPartition("email-intents", 1, 6)
+    admin.delete_records([place])[place].result(20)
+    said = run(clean_topics, "redrive", "--all", code=1).stderr
+    assert "2 dead letters sent back" in said
+    assert "4 left out: of email-intents, which does not keep them any more" in said
+    assert [b"v6", b"v7"] == values(clean_topics)[2:]
 
 
 def test_old_ones_go_back_when_that_is_meant(clean_topics: Connection) -> None:

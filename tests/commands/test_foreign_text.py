@@ -4,6 +4,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +101,7 @@ ROWS = [CheckRow("x", "fault", printable(EVIL), printable(EVIL))]
 LETTER = DeadLetter(
     0, 1, 2, EVIL, EVIL, LetterOrigin(EVIL, 0, 1), EVIL.encode(), EVIL.encode(), ((EVIL, EVIL.encode()),), True, 1
 )
+COLLECTIVE = replace(LETTER, key=None, value=None, headers=None, cut=False, ranges=((1, 2),))
 LETTERS = LetterGroup(EVIL, EVIL, 1, 1, 1, 2)
 QUARANTINED = QuarantineNote(EVIL, EVIL, -1, 1, EVIL, EVIL)
 HOLD, SUPPRESSION, TRAP = (
@@ -192,8 +194,8 @@ FOR_PEOPLE: dict[str, tuple[Callable[[], Iterable[str]], ...]] = {
     "trap": (lambda: trap._table([TRAP]),),
     "dead-letters": (
         lambda: letter_lines.table([LETTERS]),
-        lambda: [letter_lines.as_line(LETTER, True)],
-        lambda: letter_lines.described(LETTER, True),
+        lambda: [letter_lines.as_line(LETTER, 1), letter_lines.as_line(COLLECTIVE, 1)],
+        lambda: [*letter_lines.described(LETTER, 1), *letter_lines.described(COLLECTIVE, 2)],
         lambda: letter_lines.summary(RedriveCount(1, 1, 1, Counter({EVIL: 1})), False),
         lambda: quarantine._as_table([QUARANTINED]),
     ),
@@ -233,8 +235,9 @@ FOR_PROGRAMS: dict[str, tuple[Callable[[], str], ...]] = {
     "trap": (lambda: trap_json(TRAP),),
     "dead-letters": (
         lambda: letter_lines.group_json(LETTERS),
-        lambda: letter_lines.as_json_line(LETTER, True),
-        lambda: letter_lines.whole_json(LETTER, True),
+        lambda: letter_lines.as_json_line(LETTER, 1),
+        lambda: letter_lines.whole_json(COLLECTIVE, 1),
+        lambda: letter_lines.whole_json(LETTER, 1),
         lambda: quarantine._as_json(QUARANTINED),
     ),
     "deferred": (

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import random
+import signal
 import time
 from collections import Counter
 from typing import Any
@@ -14,10 +15,12 @@ from confluent_kafka import KafkaError, Message, Producer
 from sidestep.schemas.codec import ContractError
 from sidestep.schemas.reading import read_intent, read_sender
 from sidestep.streams.commands.quarantine import quarantine
+from sidestep.streams.redrive.letter import DeadLetter, read_letter
 from sidestep.streams.runtime.cut_record import KEPT_OCTETS
 from sidestep.streams.runtime.dead_letters import PART_MAX
 from sidestep.topics.catalog import BOUNCES, DEAD_LETTERS, ENGAGEMENT, EVIDENCE, INTENTS
 from sidestep.topics.connection import Connection
+from sidestep.topics.replay_codec import StoredRecord
 from tests.guarantees.harness.model import assert_guarantees
 from tests.guarantees.harness.odd import produce_odd
 from tests.guarantees.harness.records import Input, read
@@ -281,17 +284,28 @@ def test_what_is_not_evidence_is_dead_lettered_by_decide(system: System) -> None
 
 
 def test_a_flood_of_unreadable_records_stops_nobody(system: System) -> None:
-    """Three thousand octets, one a record: they are kept, their producer is in quarantine also after the worker was
-    started anew, all others are served meanwhile, and it ends when an operator says so."""
+    """Five thousand octets, one a record, honest intents in between and behind, and the worker is killed in the middle:
+    each has a dead letter or is named by one, their producer is in quarantine also after the worker was started anew,
+    all others are served meanwhile, and it ends when an operator says so."""
     traffic, hostile = Traffic(seed=10), Hostile(system.connection)
-    for _ in range(3_000):
+    for number in range(5_000):
         hostile.send(INTENTS.name, "not-json", b"?")
+        if number % 500 == 250:
+            hostile.good(traffic.plain(1, f"beside-{number}"))
     hostile.good(traffic.plain(20, "behind"))
     hostile.flush()
-    screen, decide = [system.start(role, quarantine_rate=5_000).await_ready() for role in ("screen", "decide")]
+    slow: dict[str, Any] = {"quarantine_rate": 10, "batch_max": 500}
+    decide = system.start("decide").await_ready()
+    dying = system.start("screen", failpoint="screen-after-publish:5", **slow)
+    assert dying.ended(60) == -signal.SIGKILL
+    screen = system.start("screen", **slow).await_ready()
     system.verdicts.await_all(traffic.expected, 60, lambda: [screen.ready(), decide.ready()])
-    wait_for(lambda: len(dead_letters(system.connection)) >= 3_000, 30, "dead letters", every=0.5)
-    assert differences(hostile.letters, dead_letters(system.connection)) == []
+    wait_for(lambda: hostile.letters.keys() <= named(system.connection), 60, "dead letters", every=0.5)
+    assert hostile.letters.keys() == named(system.connection), "and of nothing else"
+    letters = stored_letters(system.connection)
+    assert 5_000 > len(letters), "most are named by one that names many"
+    for letter in letters:
+        assert letter.reason == "not-json" and letter.value == (None if letter.ranges else b"?")
     assert screen.leave() == 0
     again = system.start("screen").await_ready()
     told = "In quarantine: email-intents/0."
@@ -305,6 +319,22 @@ def test_a_flood_of_unreadable_records_stops_nobody(system: System) -> None:
     wait_for(lambda: told not in again.notes(), 40, "it is released", every=0.2)
     assert [again.leave(), decide.leave()] == [0, 0]
     assert_guarantees(system.connection, traffic.expected, [], [decide.data])
+
+
+def stored_letters(connection: Connection) -> list[DeadLetter]:
+    """As an operator's commands read them."""
+    found = []
+    for message in read(connection, DEAD_LETTERS.name):
+        place = DEAD_LETTERS.name, message.partition() or 0, message.offset() or 0
+        found.append(
+            read_letter(StoredRecord(*place, 0, message.key(), message.value(), tuple(message.headers() or ())))
+        )
+    return [letter for letter in found if letter is not None]
+
+
+def named(connection: Connection) -> set[str]:
+    """Origins of all records that dead letters stand for."""
+    return {str(origin) for letter in stored_letters(connection) for origin in letter.origins()}
 
 
 def invoked(*arguments: str) -> list[str]:

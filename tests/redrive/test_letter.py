@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sidestep.streams.redrive.letter import DeadLetter, RedriveRules, read_letter
+from sidestep.streams.redrive.letter import DeadLetter, LetterGroup, RedriveRules, letter_in_topic, read_letter
 from sidestep.streams.redrive.writer import batches, redriven_headers
 from sidestep.streams.runtime.batches import Partition
+from sidestep.streams.runtime.collective_letter import collective_letter
 from sidestep.streams.runtime.dead_letters import HEADERS_MAX, HEADERS_OCTETS, PART_MAX, dead_letter
 from sidestep.topics.headers import Header
 from sidestep.topics.replay_codec import StoredRecord
@@ -124,3 +125,28 @@ def test_a_batch_has_a_bound() -> None:
     assert [[1, 1], [1, 5], [20], [1]] == [
         [len(letter.value or b"") for letter in batch] for batch in batches(letters, 2, 10)
     ]
+
+
+def test_a_collective_letter_stands_for_each_of_its_records() -> None:
+    """Counted, and apart: each is the record that was found in the topic, to be judged like any other letter."""
+    records = [delivered(offset, b"v", tp=TP, key=b"k") for offset in (7, 8, 11)]
+    written = collective_letter(records, "not-json", "why", "email-dead-letters")
+    kept = tuple((name, said.encode() if isinstance(said, str) else said) for name, said in written["headers"])
+    letter = read_letter(StoredRecord("email-dead-letters", 1, 5, 9, None, None, kept))
+    assert letter is not None
+    assert (3, [(7, 8), (11, 11)], False) == (letter.records, letter.ranges, letter.cut)
+    assert ["email-intents/2/7", "email-intents/2/8", "email-intents/2/11"] == list(map(str, letter.origins()))
+    assert "" == RULES.obstacle(letter)
+    assert 3 == LetterGroup("not-json", "email-intents").add(letter, 0).letters
+    one = letter_in_topic(letter, 8, b"k", b"v", [("a", b"b"), ("redriven", b"2")])
+    assert ("email-intents/2/8", b"k", b"v", (("a", b"b"),), 2, 1) == (
+        str(one.origin),
+        one.key,
+        one.value,
+        one.headers,
+        one.redriven,
+        one.records,
+    )
+    assert letter_in_topic(letter, 8, None, b"v", None).headers is None
+    spoilt = tuple((name, b"8-7" if name == "offsets" else said) for name, said in kept)
+    assert read_letter(StoredRecord("email-dead-letters", 1, 5, 9, None, None, spoilt)) is None

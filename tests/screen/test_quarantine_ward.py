@@ -1,14 +1,22 @@
 """Producers in quarantine: noted once, told of, and released by whoever mends them."""
 
-import asyncio
 import json
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 
-from sidestep.schemas.codec import encode
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sidestep.schemas.codec import ContractError, encode
+from sidestep.streams.redrive.letter import DeadLetter, read_letter
 from sidestep.streams.runtime.batches import Batch, Lane, Partition
+from sidestep.streams.runtime.cut_record import LARGEST_PART, CutRecord
+from sidestep.streams.runtime.outgoing import Single
+from sidestep.streams.runtime.record import Record
 from sidestep.streams.screen.quarantine import QuarantineWard, outgoing_note
 from sidestep.streams.screen.quarantine_notes import QuarantineNote, quarantined
+from sidestep.streams.screen.screened import Screened
+from sidestep.topics.replay_codec import StoredRecord
 from tests.kafka_records import delivered
 
 TP = Partition("email-intents", 0)
@@ -18,10 +26,10 @@ LATER = int(time.time() * 1000) + 3_600_000
 class Ward(QuarantineWard):
     """One that remembers what it told."""
 
-    def __init__(self) -> None:
+    def __init__(self, rate: int = 1_000_000) -> None:
         self.told: list[list[str]] = []
-        self.next = 0
-        super().__init__(0.5, 10, 1_000_000, self._hear)
+        self.next, self.now = 0, 0.0
+        super().__init__(0.5, 10, rate, self._hear, lambda: self.now)
 
     def _hear(self, notes: Collection[QuarantineNote]) -> None:
         self.told.append(sorted(str(note.producer) for note in notes))
@@ -63,23 +71,69 @@ def test_what_others_and_operators_say_counts() -> None:
     assert [["email-intents/shop"]] == ward.told, "its note is on its way still"
 
 
-def test_only_what_comes_from_them_is_slowed_down() -> None:
-    """And it ends: a rebalance waits for it."""
+def test_only_what_comes_from_them_is_gathered() -> None:
+    """Beyond a second's share of letters; nobody else's."""
+    ward = Ward(rate=5)
+    batch, _ = ward.flood()
+    unread = {record.offset(): record for record in batch.records}
+    assert set() == ward.beyond_rate(batch, {})
+    assert {5, 6, 7} == ward.beyond_rate(batch, unread), "the first ones may be looked at"
+    strangers, _ = ward.flood(2, "crm")
+    assert set() == ward.beyond_rate(strangers, {record.offset(): record for record in strangers.records})
+    assert set(unread) == ward.beyond_rate(batch, unread)
+    ward.now += 0.4
+    assert {2, 3, 4, 5, 6, 7} == ward.beyond_rate(batch, unread)
 
-    async def scenario() -> None:
-        ward = Ward()
-        batch, _ = ward.flood()
-        ward._rate = 1
-        unread = {record.offset(): record for record in batch.records}
-        began = asyncio.get_running_loop().time()
-        await ward.rest(batch, {})
-        strangers, _ = ward.flood(2, "crm")
-        await ward.rest(strangers, {record.offset(): record for record in strangers.records})
-        resting = asyncio.create_task(ward.rest(batch, unread))
-        await asyncio.wait({resting}, timeout=0.2)
-        assert not resting.done()
-        async with asyncio.timeout(30):
-            await resting
-        assert asyncio.get_running_loop().time() - began >= 2.0
 
-    asyncio.run(scenario())
+def test_what_was_cut_has_a_letter_of_its_own() -> None:
+    """It says how long the record was, and nothing of it could be sent back anyway."""
+    ward = Ward(rate=1)
+    batch, _ = ward.flood()
+    unread = {record.offset(): record for record in batch.records}
+    large = delivered(3, b" " * (LARGEST_PART + 1), tp=TP)
+    assert set(unread) - {0, 3} == ward.beyond_rate(batch, unread | {3: CutRecord(large, 0)})
+
+
+FLOODS = st.lists(st.sampled_from(["s", "c", "S" * 7, "SSSsSSS", "SCSC?", "????"]), max_size=12).map("".join)
+
+
+@given(FLOODS, st.lists(st.integers(1, 20)), st.integers(1, 4))
+def test_each_record_is_named_by_one_letter(sent: str, sizes: list[int], rate: int) -> None:
+    """S, C and ?: of two services and of nobody, which can't be read. However the log is cut, and whoever is in
+    quarantine: each of these is in one letter, by itself with its octets or by its offset, and no other record is."""
+    values = {letter: json.dumps({"service": letter.lower()}).encode() for letter in "SsCc"} | {"?": b"?"}
+    log = [delivered(offset, values[letter], tp=TP) for offset, letter in enumerate(sent)]
+    ward, named = Ward(rate), list[int]()
+    for records in cut_into(log, sizes):
+        batch = Batch(Lane(TP, 100, 100, 0.0, lambda: 0.0), records)
+        screened = Screened(batch)
+        for record in records:
+            if not sent[record.offset()].islower():
+                screened.refuse(record, ContractError("not-json" if record.offset() % 3 else "wrong-shape", "why"))
+        ward.judge(batch, screened.unread_records, screened.example)
+        screened.gather(ward.beyond_rate(batch, screened.unread_records))
+        for letter in map(as_read, screened.take().singles):
+            offsets = [origin.offset for origin in letter.origins()]
+            assert {letter.reason} == {"not-json" if offset % 3 else "wrong-shape" for offset in offsets}
+            assert letter.ranges or letter.value == log[letter.origin.offset].value()
+            named += offsets
+        assert screened.refused == len(screened.unread_records), "the metric counts records"
+    assert [offset for offset, letter in enumerate(sent) if not letter.islower()] == sorted(named)
+
+
+def cut_into(log: list[Record], sizes: list[int]) -> Iterator[list[Record]]:
+    """Batches of these sizes, and the rest."""
+    for size in [*sizes, len(log)]:
+        if log:
+            yield log[:size]
+            log = log[size:]
+
+
+def as_read(single: Single) -> DeadLetter:
+    """A letter that goes out, as it will be read."""
+    key, headers = single.get("key"), single.get("headers", [])
+    assert not isinstance(key, str)
+    kept = tuple((name, said.encode() if isinstance(said, str) else said) for name, said in headers)
+    letter = read_letter(StoredRecord("email-dead-letters", 0, 0, 0, key, single["value"], kept))
+    assert letter is not None
+    return letter
