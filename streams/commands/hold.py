@@ -78,7 +78,8 @@ def add(service: str, source: str, until: str, reason: str, broker: str | None) 
 def release(service: str, source: str, broker: str | None) -> None:
     """Let the intents of SERVICE through again, from now on. Of one that is not on hold it says so, and leaves with 1.
 
-    A hold of one source ends only by its name.
+    A hold of one source ends only by its name. A source that is kept back for what it has brought (source-held,
+    dirty-source) begins anew, on hold or not: clean the list first.
     """
     from sidestep.streams.runtime.failpoints import from_environment
     from sidestep.streams.screen.control import read_notes
@@ -90,10 +91,13 @@ def release(service: str, source: str, broker: str | None) -> None:
     settings = load(broker=broker)
     require(admin_client(settings.connection), settings.connection, [EVIDENCE.name, CONTROL.name])
     holds = in_force(read_notes(settings.connection), _now_ms())
-    if not any((found.service, found.source) == (service, source) for found in holds):
-        raise click.ClickException(printable(_not_held(service, source, holds)))
+    known = any((found.service, found.source) == (service, source) for found in holds)
+    if not known and not source:
+        raise click.ClickException(printable(_not_held(service, holds)))
     partitions = write_hold(settings.connection, settings.group, record, from_environment())
-    click.echo(f"{printable(_name(service, source))} is released, in all {partitions} partitions")
+    # what a source has brought keeps it back as well, and no note tells of that
+    besides = "" if known else "; no hold of it was known, so only what it has brought can have kept it back"
+    click.echo(f"{printable(_name(service, source))} is released, in all {partitions} partitions{besides}")
 
 
 def _checked(option: str | None, make: Callable[[], T]) -> T:
@@ -135,10 +139,10 @@ def _as_table(holds: list[Hold], now_ms: int, partitions: int) -> Iterator[str]:
             yield f"  in {found.partitions} of {partitions} partitions only, the others are newer: add it again"
 
 
-def _not_held(service: str, source: str, holds: list[Hold]) -> str:
+def _not_held(service: str, holds: list[Hold]) -> str:
     others = [_name(found.service, found.source) for found in holds if found.service == service]
     what = f"on hold is {'; '.join(others)}" if others else "sidestep hold list shows what is"
-    return f"{_name(service, source)} is not on hold, and nothing was written; {what}"
+    return f"{service} is not on hold, and nothing was written; {what}"
 
 
 def _name(service: str, source: str) -> str:

@@ -19,6 +19,7 @@ from sidestep.schemas import (
     PaceRecord,
     PolicyRecord,
     SoughtFeedback,
+    SourceHoldRecord,
     SuppressRecord,
     Tally,
     TrapRecord,
@@ -27,6 +28,7 @@ from sidestep.schemas import (
 from sidestep.schemas.intents import CLAIMED
 from sidestep.streams.decide.by_id import candidates
 from sidestep.streams.decide.claims import claims_of, history_name
+from sidestep.streams.decide.control_records import lifts
 from sidestep.streams.decide.controls import Controls
 from sidestep.streams.decide.counted import Counted
 from sidestep.streams.decide.engine import ENGINE
@@ -202,6 +204,9 @@ def _need_other(needs: Needs, record: Evidence) -> None:
         _need_former(needs, record)
     elif type(record) is SoughtFeedback:
         needs.ids += record.id_keys
+    elif isinstance(record, SourceHoldRecord):
+        if lifts(record):
+            needs.sources.add(source_key(record.service, record.source))
     elif isinstance(record, ErasureRecord):
         needs.recipients.add(record.recipient_key)
         _need_former(needs, record)

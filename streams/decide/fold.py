@@ -27,7 +27,7 @@ from sidestep.schemas.verdicts import Action
 from sidestep.streams.decide import life
 from sidestep.streams.decide.by_id import find_recipient
 from sidestep.streams.decide.claims import history_name
-from sidestep.streams.decide.controls import Controls
+from sidestep.streams.decide.control_records import fold_control
 from sidestep.streams.decide.counted import Bombed, RefusedRecords
 from sidestep.streams.decide.erasure import erase
 from sidestep.streams.decide.feedback import count_feedback
@@ -36,16 +36,14 @@ from sidestep.streams.decide.holds import hold_of
 from sidestep.streams.decide.hosts import domain_came, host_row, message_sent, silence
 from sidestep.streams.decide.hygiene import offered
 from sidestep.streams.decide.id_rows import DEFER, DROP, SEND
-from sidestep.streams.decide.keys import source_key
 from sidestep.streams.decide.known import is_known
 from sidestep.streams.decide.limits import limit
 from sidestep.streams.decide.marks import take_marks_back
-from sidestep.streams.decide.model import read_snapshot
 from sidestep.streams.decide.partition_rows import ControlRow
 from sidestep.streams.decide.policy import Policy
-from sidestep.streams.decide.policy_text import parse_logged
 from sidestep.streams.decide.risk import NO_RISK, Scales
 from sidestep.streams.decide.rules.case import NEVER, Case, Finding
+from sidestep.streams.decide.rules.dirty_source import dirty_source
 from sidestep.streams.decide.rules.expiring import stop_in_time
 from sidestep.streams.decide.rules.ladder import Ladder
 from sidestep.streams.decide.rules.trap_risk import trap_risk, valid_since
@@ -55,14 +53,12 @@ from sidestep.streams.decide.standing import JUDGED, Follows, judged, pass_over,
 from sidestep.streams.decide.state import State, Stories
 from sidestep.streams.decide.suppress import suppress
 from sidestep.streams.decide.sweep import sweep
-from sidestep.streams.decide.tables import DomainRow, HoldRow, RecipientRow, ServiceRow
+from sidestep.streams.decide.tables import DomainRow, RecipientRow, ServiceRow
 from sidestep.streams.decide.traps import mark_trap
 from sidestep.streams.decide.trial import try_out
 from sidestep.streams.decide.verdict import verdict_of
-from sidestep.streams.errors import NoPolicy, PolicyError
+from sidestep.streams.errors import NoPolicy
 
-WATCH = "watch"
-"""Who says so, of a hold that no person has asked for."""
 REPRESENTATIVE = 10_000
 """Sends over which a domain's bounce and complaint shares are reckoned: at that many all counts are halved."""
 
@@ -100,7 +96,7 @@ def fold(state: State, record: Evidence, position: LogPosition) -> Verdict | Non
         move(state, record)
         erase(state, record)
     elif isinstance(record, PolicyRecord | ListsRecord | ModelRecord | HoldRecord | SourceHoldRecord):
-        _fold_control(state, record)
+        fold_control(state, record)
     elif isinstance(record, PaceRecord):
         row = ControlRow("", encode(record.providers).decode())
         state.controls.rows[b"pace"] = state.written_control[b"pace"] = row
@@ -171,6 +167,8 @@ def _judge(
         stop, told = trap_risk(evidence, risk, source, hosts, policy, now)
         if told is not None:
             flags = [*flags, told]
+    if stop is None and risk.brought and source is not None:
+        stop = dirty_source(evidence, source, policy, now)
     if stop is None and (evidence.source or evidence.campaign):
         stop, told = meter(state, evidence, stories, recipient, policy, now)
         flags = flags if told is None else [*flags, told]
@@ -273,43 +271,3 @@ def _halve(row: DomainRow | ServiceRow) -> None:
     row.sends >>= 1
     row.hard_bounces >>= 1
     row.complaints >>= 1
-
-
-def _fold_control(
-    state: State, record: PolicyRecord | ListsRecord | ModelRecord | HoldRecord | SourceHoldRecord
-) -> None:
-    controls: Controls = state.controls
-    if isinstance(record, HoldRecord | SourceHoldRecord):
-        key = record.service.encode()
-        if isinstance(record, SourceHoldRecord):
-            key = source_key(record.service, record.source)
-        known_hold = controls.holds.get(key)
-        if record.by == WATCH and known_hold is not None and known_hold.until_ms > record.until:
-            return  # what a person has said for longer
-        controls.holds[key] = state.written_holds[key] = HoldRow(record.until, record.reason, record.by == WATCH)
-        return
-    name = {PolicyRecord: b"policy", ListsRecord: b"lists", ModelRecord: b"model"}[type(record)]
-    text = record.text if isinstance(record, PolicyRecord) else ""
-    if isinstance(record, ModelRecord):
-        text = record.snapshot
-    known = controls.rows.get(name)
-    partitions = record.partitions if isinstance(record, PolicyRecord) else 1
-    if known is None or known.version != record.version or known.partitions != partitions:
-        if not _usable(record):
-            return  # who writes it has checked it before: whatever this is, what is in force stays
-        controls.rows[name] = state.written_control[name] = ControlRow(record.version, text, partitions)
-        controls.refresh()
-    if isinstance(record, PolicyRecord):
-        state.announced.append(record)
-
-
-def _usable(record: PolicyRecord | ListsRecord | ModelRecord) -> bool:
-    if isinstance(record, ModelRecord):
-        return not record.snapshot or read_snapshot(record.snapshot) is not None
-    if isinstance(record, ListsRecord):
-        return True
-    try:
-        parse_logged(record.text)
-    except PolicyError:
-        return False
-    return True

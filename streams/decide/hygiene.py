@@ -69,6 +69,11 @@ def bad_share_tried(row: SourceRow, least: int) -> float:
     return (row.unknown - row.bounced + row.suspicious) / row.offered + row.bounced / row.tried
 
 
+def worst_share(row: SourceRow, least: int) -> float:
+    """The greater of both: a source is dirty by either."""
+    return max(bad_share(row, least), bad_share_tried(row, least))
+
+
 def brought(recipient: RecipientRow, evidence: IntentEvidence) -> bool:
     """Nobody knows the mailbox from elsewhere, and no person has ever been seen there."""
     if not recipient.last_approved:
@@ -83,6 +88,11 @@ def brought_keys(recipient: RecipientRow) -> list[bytes]:
     if recipient.last is not None:
         ways.append((recipient.last.service, recipient.last.source))
     return list(dict.fromkeys(source_key(service, source) for service, source in ways if source))
+
+
+def forget(row: SourceRow) -> None:
+    """Nothing is known of its addresses any more: somebody has cleaned the list."""
+    row.offered = row.unknown = row.suspicious = row.traps = row.tried = row.bounced = 0
 
 
 def told(row: SourceRow, source: str) -> str:

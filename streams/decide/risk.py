@@ -63,7 +63,7 @@ SIGNALS = (
 WEIGHED = 1
 """The bit of every set of signals, so that a set of none is not 0."""
 _BIT = {name: WEIGHED << number for number, name in enumerate(SIGNALS, 1)}
-_CONSENTED = _BIT["consented"]
+_CONSENTED, _DIRTY = _BIT["consented"], _BIT["dirty-source"]
 _NOBODY = 1 << 29
 """Not a signal, but found on the way: the domain takes no mail, or the mailbox is known not to exist."""
 _SLIPS = sum(_BIT[name] for name, part in PARTS.items() if part == "typo")
@@ -84,6 +84,8 @@ class Risk(Struct, frozen=True, eq=False, gc=False):
     """The domain takes no mail, or the mailbox is known not to exist."""
     risky: bool = False
     """So high that the policy wants to be told."""
+    brought: bool = False
+    """A dirty source has brought the address, and the person has not consented."""
 
 
 NO_RISK = Risk(0.0, {})
@@ -208,7 +210,8 @@ class Scales:
         named = {part: share for part, share in parts.items() if share}
         if whole != prior:
             named[LEARNT] = round(whole - prior, 3)
-        return Risk(whole, named, signals & ~_NOBODY, bool(signals & _NOBODY), whole >= self._risky)
+        brought = signals & (_DIRTY | _CONSENTED) == _DIRTY
+        return Risk(whole, named, signals & ~_NOBODY, bool(signals & _NOBODY), whole >= self._risky, brought)
 
     def _by_policy(self, signals: int) -> tuple[float, dict[str, float]]:
         weights, safe = self._weights, 1.0

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from sidestep.schemas import FeedbackEvidence, IntentEvidence
 from sidestep.streams.decide.claims import told_name
 from sidestep.streams.decide.holds import source_hold
-from sidestep.streams.decide.hygiene import brought_keys
+from sidestep.streams.decide.hygiene import brought_keys, forget, worst_share
 from sidestep.streams.decide.keys import campaign_key, service_key, source_key
 from sidestep.streams.decide.known import count_day
 from sidestep.streams.decide.policy import DAY, Policy, RulePolicy
@@ -79,6 +79,17 @@ def _halve(row: SourceRow) -> None:
     row.hard_bounces >>= 1
     row.complaints >>= 1
     row.engaged >>= 1
+
+
+def release(state: State, key: bytes, policy: Policy | None, now: int) -> None:
+    """A person lets a source go on. One that is held for what came back, or whose addresses are bad, begins anew: its
+    first messages are metered as those of a new one. `key`: of its row; `now`: log time, seconds."""
+    row = state.known_source(key)
+    if row is None or policy is None:
+        return
+    if row.held_at or worst_share(row, policy.source_least) >= policy.source_dirty:
+        _begin_anew(row, now)
+        forget(row)
 
 
 def is_watched(service: SourceRow, policy: Policy) -> bool:

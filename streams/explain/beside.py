@@ -10,6 +10,7 @@ from typing import NamedTuple
 from sidestep.schemas import IntentEvidence
 from sidestep.streams.decide.buckets import BucketLevel
 from sidestep.streams.decide.holds import source_hold
+from sidestep.streams.decide.hygiene import brought, worst_share
 from sidestep.streams.decide.policy import DAY, Policy
 from sidestep.streams.decide.risk import Risk
 from sidestep.streams.decide.rules.case import ago, date_of, span
@@ -45,6 +46,20 @@ def _trap_risk(weighing: Weighing | None, _: BucketLevel | None) -> str:
     return (
         f"risk {risk:.3f}: told from {rule.flag_from:g} on, confirmed from {rule.confirm_from:g}, "
         f"dropped from {rule.drop_from:g}"
+    )
+
+
+def _dirty_source(weighing: Weighing | None, _: BucketLevel | None) -> str:
+    assert weighing is not None
+    policy, evidence, row = weighing.policy, weighing.evidence, weighing.source
+    if row is None:
+        return "it names no source" if not evidence.test else "sources count for nothing in tests"
+    if row.offered < policy.source_least:
+        return f"source {evidence.source}: {row.offered:,} addresses so far, judged from {policy.source_least:,} on"
+    known = "" if brought(weighing.recipient, evidence) else "; it is known from elsewhere, or a person was seen there"
+    return (
+        f"source {evidence.source}: {worst_share(row, policy.source_least):.1%} of its addresses are bad, dirty from "
+        f"{policy.source_dirty:.1%} on{known}"
     )
 
 
@@ -115,6 +130,7 @@ BESIDE: Mapping[str, Beside] = MappingProxyType(
     {
         "test-limit": _test_limit,
         "trap-risk": _trap_risk,
+        "dirty-source": _dirty_source,
         "source-on-hold": _source_on_hold,
         "source-held": _source_held,
         "source-probation": _source_probation,

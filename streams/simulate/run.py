@@ -30,6 +30,8 @@ DAY = 86400
 HOUR = 3600
 LATE = 5
 """Seconds after retry_at at which a service offers again."""
+ASKED = (("trap-risk",), ("dirty-source",))
+"""Rules that stopped a message, in a slice of one: their verdicts say that the person should confirm the address."""
 
 
 class Course(Struct, gc=False):
@@ -205,7 +207,7 @@ class _Loop:
         wish, people = attempt.wish, self._world.people
         patient = at + self._world.delivery.again_seconds * 2 ** (attempt.number - 1)
         retry, consent = max(ruling.retry_at + LATE, patient), attempt.consent
-        asks = self._world.services[wish.service].asks and ruling.rules[:1] == ("trap-risk",)
+        asks = self._world.services[wish.service].asks and ruling.rules[:1] in ASKED
         if asks and self._deliveries.hits(wish, at) == "good" and branch(wish.luck, 0) < people.confirms:
             least, most = people.confirm_days
             retry = at + (least + (most - least) * branch(wish.luck, 1)) * DAY

@@ -238,6 +238,8 @@ def _story(new_world: type[World]) -> list[Evidence]:
     feedback("bounce", "u0@import.example", id="b4", hard=True, scope="recipient", reason="userunknown", service="shop")
     intent("import-3", "u3@import.example", source="import-2017", consent_at=now)
     intent("import-4", "u4@import.example", source="import-2017")
+    records.append(SourceHoldRecord("shop", "import-2017", 0, "released", later()))
+    intent("import-5", "u6@import.example", source="import-2017")
     feedback("bounce", "u0@import.example", id="b5", scope="us", reason="speeding", status="4.7.0", service="shop")
     intent("slow", "u5@import.example")
     records.append(PaceRecord(later(), {"google": Pace(900_000, 500, "has answered", 1, now + DAY, 900)}))

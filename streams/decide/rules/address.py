@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from sidestep.schemas import Listing
-from sidestep.streams.decide.rules.case import Case, Finding, date_of, day_of, span
+from sidestep.streams.decide.rules.case import Case, Finding, date_of, day_of, span, wait_of
 from sidestep.streams.decide.rules.reasons import finding
 
 NAMED = 3
@@ -186,7 +186,7 @@ def dns_unknown(case: Case) -> Finding | None:
     if mx is None or not _unknown(case):
         return None
     rule = case.policy.rules["dns-unknown"]
-    wait = min(rule.retry_after * 2 ** min(case.evidence.attempt - 1, 20), rule.retry_after_max)
+    wait = wait_of(rule, case.evidence.attempt)
     why = UNKNOWN.get(mx.reason, mx.reason)
     said = {"why": why, "code": mx.reason, "wait": span(wait), "seconds": wait}
     return finding(case.policy, case.evidence, "dns-unknown", said, retry_us=(case.now + wait) * 1_000_000)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from msgspec import Struct
 
 from sidestep.schemas import IntentEvidence
-from sidestep.streams.decide.policy import DAY, Policy
+from sidestep.streams.decide.policy import DAY, Policy, RulePolicy
 from sidestep.streams.decide.tables import DomainRow, HoldRow, RecipientRow
 
 EPOCH = date(1970, 1, 1).toordinal()
@@ -41,6 +41,11 @@ class Case(NamedTuple):
 def within(case: Case, since: int, rule: str) -> bool:
     """Does something at `since` (seconds) still count for a rule with `days`?"""
     return since > 0 and case.now - since <= case.policy.rules[rule].days * DAY
+
+
+def wait_of(rule: RulePolicy, attempt: int) -> int:
+    """Seconds until an intent may be offered again, for a rule with `retry_after`: they double with each attempt."""
+    return min(rule.retry_after * 2 ** min(attempt - 1, 20), rule.retry_after_max)
 
 
 def day_of(seconds: int) -> str:

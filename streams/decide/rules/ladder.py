@@ -26,8 +26,9 @@ class Natural(int):
 
 SPREAD: Mapping[str, type] = MappingProxyType({"spread": Natural})
 DAYS: Mapping[str, type] = MappingProxyType({"days": int})
+WAITS: Mapping[str, type] = MappingProxyType({"retry_after": int, "retry_after_max": int})
 RISK_STEPS: Mapping[str, type] = MappingProxyType(
-    {"flag_from": float, "confirm_from": float, "drop_from": float, "retry_after": int, "retry_after_max": int}
+    {"flag_from": float, "confirm_from": float, "drop_from": float, **WAITS}
 )
 SOURCE_NEW: Mapping[str, type] = MappingProxyType({"messages": int, "wait": int, "days": int, "learning_days": Natural})
 SOURCE_BAD: Mapping[str, type] = MappingProxyType(
@@ -171,9 +172,10 @@ RULES: tuple[Rule, ...] = (
         address.dns_unknown,
         compared.dns_unknown,
         needs.DNS_UNKNOWN,
-        parameters={"retry_after": int, "retry_after_max": int},
+        parameters=WAITS,
     ),
     Rule("trap-risk", ("graded", "off"), RISK_STEPS, (), None),
+    Rule("dirty-source", DEFERRING, WAITS, (), None),
     Rule("source-on-hold", DEFERRING, SPREAD, (), None),
     Rule("source-held", DEFERRING, SOURCE_BAD, (), None),
     Rule("source-probation", DEFERRING, SOURCE_NEW, (), None),

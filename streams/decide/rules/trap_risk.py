@@ -8,7 +8,7 @@ from sidestep.streams.decide.hosts import host_of, told_of_host, told_of_name, t
 from sidestep.streams.decide.hygiene import told
 from sidestep.streams.decide.policy import Policy
 from sidestep.streams.decide.risk import LEARNT, Risk, names_of
-from sidestep.streams.decide.rules.case import Finding, span
+from sidestep.streams.decide.rules.case import Finding, span, wait_of
 from sidestep.streams.decide.rules.reasons import finding
 from sidestep.streams.decide.tables import DomainRow, RecipientRow, SourceRow
 
@@ -37,7 +37,7 @@ def trap_risk(
     if risk.whole >= rule.drop_from:
         return finding(policy, evidence, RULE, said), None
     if risk.whole >= rule.confirm_from:
-        wait = min(rule.retry_after * 2 ** min(evidence.attempt - 1, 20), rule.retry_after_max)
+        wait = wait_of(rule, evidence.attempt)
         said["wait"] = span(wait)
         return finding(policy, evidence, RULE, said, "reason_confirm", (now + wait) * 1_000_000), None
     return None, finding(policy, evidence, RULE, said)

@@ -18,6 +18,7 @@ DAY = 86_400_000
 BESIDE = {
     "test-limit",
     "trap-risk",
+    "dirty-source",
     "source-on-hold",
     "source-held",
     "source-probation",
