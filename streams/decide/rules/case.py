@@ -45,7 +45,8 @@ def within(case: Case, since: int, rule: str) -> bool:
 
 def wait_of(rule: RulePolicy, attempt: int) -> int:
     """Seconds until an intent may be offered again, for a rule with `retry_after`: they double with each attempt."""
-    return min(rule.retry_after * 2 ** min(attempt - 1, 20), rule.retry_after_max)
+    wait: int = min(rule.retry_after * 2 ** min(attempt - 1, 20), rule.retry_after_max)
+    return wait
 
 
 def day_of(seconds: int) -> str:
