@@ -43,7 +43,7 @@ WITHOUT_RULES = {
     "bounces remembered": ("recipient-hard-bounce", "recipient-suspended"),
     "DNS": ("domain-takes-no-mail",),
     "slips": ("trap-cluster", "typo-domain", "typo-suspected"),
-    "sources": ("source-held", "source-probation"),
+    "sources": ("dirty-source", "source-held", "source-probation"),
     "local parts": ("honeypot-address", "machine-made-address", "role-address"),
     "risk as a whole": ("trap-risk",),
 }
