@@ -2,8 +2,9 @@
 key, the time; for sidestep suppress and sidestep trap."""
 
 import getpass
+import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, TextIO, TypeVar
 
 import click
@@ -15,6 +16,7 @@ from sidestep.streams.screen.hash_key import former_hash_key, known_hash_key
 from sidestep.streams.screen.keys import Keys
 from sidestep.streams.screen.log_layout import layout_of
 from sidestep.streams.screen.subject_lists import Line, read_lines
+from sidestep.streams.screen.suppressions import Target
 from sidestep.streams.settings import Settings, load
 from sidestep.streams.terminal import printable
 
@@ -88,7 +90,9 @@ def read_file(file: TextIO) -> list[Line]:
     """The lines of a list. Raises click.ClickException."""
     try:
         return list(read_lines(file))
-    except (ValueError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise click.ClickException(f"{file.name} is not UTF-8 ({error.reason}): save it as that") from None
+    except ValueError as error:
         raise click.ClickException(f"{file.name}: {printable(str(error))}") from None
 
 
@@ -106,6 +110,21 @@ def read_all(lines: Iterable[Line], read: Callable[[Line], T], where: str) -> li
         more = [f"… and {len(faults) - FAULTS_SHOWN} more"] if len(faults) > FAULTS_SHOWN else []
         raise click.ClickException("nothing was written:\n  " + "\n  ".join([*shown, *more]))
     return said
+
+
+def tell_taken_back(typed: Sequence[str], targets: Sequence[Target], noted: Collection[str], state: str) -> None:
+    """Say of how many something was taken back, and of which there was nothing: a slip of the keyboard must not look
+    like a success. `noted`: subjects of which something was said until now; `state`: what they were, for people. Leaves
+    with 1 if there was nothing at all."""
+    stood = [not {*target.texts, Target("", target.recipient_key).text}.isdisjoint(noted) for target in targets]
+    if any(stood):
+        click.echo(f"{counted(sum(stood))} no longer {state}")
+    for text, target, found in zip(typed, targets, stood, strict=True):
+        if not found:
+            rest = f"; all of {target.domain} is, and stays so" if target.domain in noted else ""
+            click.echo(printable(f"{text.strip()} was not {state}{rest}"))
+    if not any(stood):
+        sys.exit(1)
 
 
 def login() -> str:

@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, TextIO
 import click
 
 from sidestep.schemas import SuppressRecord
-from sidestep.streams.commands.desk import Desk, counted, desk_options, login, read_all, read_file, read_subjects
+from sidestep.streams.commands.desk import (
+    Desk,
+    counted,
+    desk_options,
+    login,
+    read_all,
+    read_file,
+    read_subjects,
+    tell_taken_back,
+)
 from sidestep.streams.screen.holds import later_ms, rfc3339
 from sidestep.streams.screen.subject_lists import Line
 from sidestep.streams.screen.suppressions import (
@@ -58,7 +67,8 @@ def add(
 @click.option("--by", metavar="WHO", help="Who says so. Else your login name.")
 @desk_options
 def remove(subjects: Sequence[str], by: str | None, broker: str | None, data_dir: str | None) -> None:
-    """Let mail to each SUBJECT through again; whatever else is known of it still counts."""
+    """Let mail to each SUBJECT through again; whatever else is known of it still counts. Exit code 1 if none of them
+    was suppressed."""
     desk = Desk(broker, data_dir, LOOK)
     targets = read_subjects(subjects, lambda text: read_subject(text, desk.keys))
     try:
@@ -66,7 +76,7 @@ def remove(subjects: Sequence[str], by: str | None, broker: str | None, data_dir
     except ValueError as error:
         raise click.BadParameter(printable(str(error)), param_hint="--by") from None
     desk.write([_said(desk, *each) for each in zip(targets, records, strict=True)])
-    click.echo(f"{counted(len(targets))} no longer suppressed")
+    tell_taken_back(subjects, targets, {each.subject for each in in_force(desk.notes, desk.now_ms)}, "suppressed")
 
 
 @suppress.command("list")

@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, TextIO
 import click
 
 from sidestep.schemas import TrapRecord
-from sidestep.streams.commands.desk import Desk, counted, desk_options, login, read_all, read_file, read_subjects
+from sidestep.streams.commands.desk import (
+    Desk,
+    counted,
+    desk_options,
+    login,
+    read_all,
+    read_file,
+    read_subjects,
+    tell_taken_back,
+)
 from sidestep.streams.screen.holds import rfc3339
 from sidestep.streams.screen.subject_lists import Line
 from sidestep.streams.screen.traps import (
@@ -79,7 +88,8 @@ def import_traps(
 @click.option("--by", metavar="WHO", help="Who says so. Else your login name.")
 @desk_options
 def remove(subjects: Sequence[str], by: str | None, broker: str | None, data_dir: str | None) -> None:
-    """Say that each SUBJECT is no trap: it was a mistake. Whatever else is known of it still counts."""
+    """Say that each SUBJECT is no trap: it was a mistake. Whatever else is known of it still counts. Exit code 1 if
+    none of them was taken for one."""
     desk = Desk(broker, data_dir, LOOK)
     targets = read_subjects(subjects, lambda text: read_trap(text, desk.keys))
     try:
@@ -87,7 +97,7 @@ def remove(subjects: Sequence[str], by: str | None, broker: str | None, data_dir
     except ValueError as error:
         raise click.BadParameter(printable(str(error)), param_hint="--by") from None
     desk.write([_said(desk, record) for record in records])
-    click.echo(f"{counted(len(records))} no longer taken for a trap")
+    tell_taken_back(subjects, targets, {each.subject for each in known_traps(desk.notes)}, "taken for a trap")
 
 
 @trap.command("list")

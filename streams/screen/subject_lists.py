@@ -9,6 +9,10 @@ from typing import NamedTuple
 SUBJECTS = ("subject", "address", "email", "recipient", "domain", "hash")
 """Names of the column that says whom the line is about: what other systems export calls it one of these."""
 COLUMNS = ("subject", "reason", "until", "by", "hit_at")
+MARK = "\ufeff"
+"""The byte order mark that spreadsheets begin UTF-8 with."""
+DELIMITERS = ",;"
+"""Of columns: spreadsheets write semicolons where the comma is the decimal mark."""
 
 
 class Line(NamedTuple):
@@ -26,27 +30,24 @@ class Line(NamedTuple):
 def read_lines(lines: Iterable[str]) -> Iterator[Line]:
     """The lines that say something; those that begin with # don't. Raises ValueError with the number of a line that
     can't be read."""
-    numbered = ((number, line.strip()) for number, line in enumerate(lines, start=1))
+    numbered = ((number, line.removeprefix(MARK).strip()) for number, line in enumerate(lines, start=1))
     said = iter([(number, line) for number, line in numbered if line and not line.startswith("#")])
     first = next(said, None)
     if first is None:
         return
-    heading = _heading(first[1])
-    if heading is not None:
-        yield from (_of_csv(number, line, heading) for number, line in said)
-        return
+    for delimiter in DELIMITERS:
+        heading = _cells(first[1].lower(), delimiter)
+        if set(heading) & set(SUBJECTS):
+            yield from (
+                _line(number, dict(zip(heading, _cells(line, delimiter), strict=False))) for number, line in said
+            )
+            return
     read = _of_json if first[1].startswith("{") else Line
     yield from (read(number, line) for number, line in itertools.chain([first], said))
 
 
-def _heading(line: str) -> list[str] | None:
-    names = [name.strip().lower() for name in next(reader([line]))]
-    return names if set(names) & set(SUBJECTS) else None
-
-
-def _of_csv(number: int, line: str, heading: list[str]) -> Line:
-    fields = dict(zip(heading, next(reader([line])), strict=False))
-    return _line(number, fields)
+def _cells(line: str, delimiter: str) -> list[str]:
+    return [cell.strip() for cell in next(reader([line], delimiter=delimiter))]
 
 
 def _of_json(number: int, line: str) -> Line:

@@ -70,6 +70,31 @@ def test_what_is_suppressed_stands_in_its_partition_and_in_the_list(clean_topics
     assert [True] == [record.lifted for _, record in records(clean_topics) if record.reason == "removed"]
 
 
+def test_what_was_not_suppressed_is_told_apart_from_what_was(clean_topics: Connection) -> None:
+    """A slip of the keyboard is no success, and of a domain not all is let through because of one address."""
+    on(clean_topics, "add", "jane@example.com", "example.org", "--reason", "asked by post")
+    said = on(clean_topics, "remove", "jane@example.com", "tom@example.org", "jnae@example.com")
+    assert [
+        "1 address or domain no longer suppressed",
+        "tom@example.org was not suppressed; all of example.org is, and stays so",
+        "jnae@example.com was not suppressed",
+    ] == said.splitlines()
+    again = run("remove", "jane@example.com", "--broker", str(clean_topics))
+    assert (1, "jane@example.com was not suppressed\n") == (again.exit_code, again.stdout)
+
+
+def test_a_spreadsheets_list_comes_in_as_it_was_saved(clean_topics: Connection, tmp_path: Path) -> None:
+    """With a byte order mark and semicolons; what is not UTF-8 is told as that."""
+    path = tmp_path / "list.csv"
+    path.write_text("email;reason\njane@example.com;moved\n", "utf-8-sig")
+    on(clean_topics, "import", str(path))
+    assert [(JANE, "moved")] == [(each["subject"], each["reason"]) for each in listed(clean_topics)]
+    path.write_text("email;reason\njörg@example.com;moved\n", "latin-1")
+    failed = run("import", str(path), "--broker", str(clean_topics))
+    assert 1 == failed.exit_code
+    assert f"{path} is not UTF-8" in failed.output
+
+
 def test_a_list_goes_out_and_comes_in_again(clean_topics: Connection, tmp_path: Path) -> None:
     """More than one transaction's worth; a file with a fault changes nothing, and every fault is named."""
     path = tmp_path / "list.csv"

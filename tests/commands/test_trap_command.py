@@ -68,6 +68,11 @@ def test_what_is_reported_stands_in_its_partition_and_in_the_list(clean_topics: 
     gone = run("list", "jane@example.com", "--broker", str(clean_topics))
     assert (1, "no traps are known\n") == (gone.exit_code, gone.stdout)
     assert [True] == [record.lifted for _, record in records(clean_topics) if record.reason == "removed"]
+    again = run("remove", "jane@example.com", "example.net", "--broker", str(clean_topics))
+    assert (1, ["jane@example.com was not taken for a trap", "example.net was not taken for a trap"]) == (
+        again.exit_code,
+        again.stdout.splitlines(),
+    )
 
 
 def test_a_key_without_its_domain_is_reported_everywhere(clean_topics: Connection) -> None:
@@ -77,6 +82,7 @@ def test_a_key_without_its_domain_is_reported_everywhere(clean_topics: Connectio
     assert list(range(EVIDENCE.partitions)) == sorted(partition for partition, _ in found)
     assert {("", KEY)} == {(record.domain, record.recipient_key) for _, record in found}
     assert [f"hash:{KEY.hex()}"] == [each["subject"] for each in listed(clean_topics)]
+    assert "1 address or domain no longer taken for a trap\n" == on(clean_topics, "remove", "jane@example.com")
 
 
 def test_a_providers_list_comes_in_and_goes_out(clean_topics: Connection, tmp_path: Path) -> None:

@@ -127,6 +127,7 @@ def test_a_reason_is_one_line(reason: str) -> None:
             "Email,Reason,Created\njane@example.com,bounced,2019\n\nexample.org,,\n",
             [Line(2, "jane@example.com", "bounced"), Line(4, "example.org")],
         ),
+        ("email;reason\njane@example.com;moved, far\n", [Line(2, "jane@example.com", "moved, far")]),
         ('domain,by,until\n"example.org","ops, legal",3d\n', [Line(2, "example.org", "", "3d", "ops, legal")]),
         (
             '{"subject": "example.org", "by": "ops"}\n{"address": "a@b.example", "until": null}\n',
