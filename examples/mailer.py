@@ -19,8 +19,10 @@ import smtplib
 import sqlite3
 import time
 import uuid
+from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.policy import SMTP, SMTPUTF8
+from email.utils import format_datetime
 
 from sidestep.schemas import Bounce, Verdict
 from sidestep.schemas.codec import decode, encode
@@ -160,6 +162,10 @@ def message(verdict: Verdict, sender: str) -> EmailMessage:
     # by these a bounce, which quotes them, is put down to its intent
     mail["X-Sidestep-Service"], mail["X-Sidestep-Intent"] = verdict.service, verdict.id
     mail["X-Sidestep-Token"] = verdict.token
+    if verdict.valid_since is not None:
+        # its server refuses the message if the mailbox has another owner by now (RFC 7293)
+        since = format_datetime(datetime.fromtimestamp(verdict.valid_since, UTC))
+        mail["Require-Recipient-Valid-Since"] = f"{verdict.to}; {since}"
     mail.set_content(str(given.get("text", "")))
     return mail
 

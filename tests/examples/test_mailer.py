@@ -4,6 +4,8 @@ import sqlite3
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from email import message_from_bytes
+from email.policy import default
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +24,12 @@ from tests.topics.proved import keys_file, signer
 
 
 class Relay:
-    """A mail server. `took` are the ids that it has said 250 to; `before` is called with the id at each step."""
+    """A mail server. `took` are the ids that it has said 250 to, `since` what their messages say of who
+    owns the mailbox; `before` is called with the id at each step."""
 
     def __init__(self) -> None:
         self.took: list[str] = []
+        self.since: list[str] = []
         self.before: Callable[[str, str], None] = lambda step, intent: None
         self._asked: Counter[str] = Counter()
 
@@ -50,6 +54,8 @@ class Relay:
         """The message is taken, whether or not its sender lives to read the answer."""
         (address,) = envelope.rcpt_tos
         self.took.append(address.partition("@")[0])
+        mail = message_from_bytes(envelope.original_content or b"", policy=default)
+        self.since.append(str(mail.get("Require-Recipient-Valid-Since", "")).strip())
         self.before("DATA", self.took[-1])
         return "250 OK"
 
@@ -153,6 +159,20 @@ def test_a_mailer_sends_neither_tests_nor_what_has_expired(
     running.kill()
     assert "shop/test: a test, which nobody is to get\nshop/late: expired: not sent\n" in running.said
     assert ["early"] == handler.took
+
+
+def test_a_mailer_asks_the_server_whether_the_mailbox_has_another_owner(
+    clean_topics: Connection, relay: tuple[Relay, str], tmp_path: Path, wait_until: WaitUntil
+) -> None:
+    """Where the verdict says since when it should not have; RFC 7293, section 3.2."""
+    handler, address = relay
+    approve(clean_topics, "known")
+    approve(clean_topics, "silent", valid_since=1_700_000_000.0)
+    options = ["--broker", clean_topics, "--relay", address, "--database", tmp_path / "sent.sqlite"]
+    running = Running(tmp_path / "mailer.log", "mailer.py", *options)
+    wait_until(lambda: "shop/silent: sent" in running.said, 30)
+    running.kill()
+    assert ["", "silent@takes.example; Tue, 14 Nov 2023 22:13:20 +0000"] == handler.since
 
 
 def test_a_mailer_gives_up_on_a_relay_when_mail_would_come_too_late(
