@@ -8,6 +8,8 @@ import binascii
 import re
 from collections.abc import Iterator
 
+from sidestep.streams.screen.address.local_part import LOCAL_MAX
+
 DEEP = 3
 """A message in a message in a report."""
 TOKENS = (b"base64", b"quoted-printable", b"=?")
@@ -18,7 +20,10 @@ _BASE64 = re.compile(rf"[A-Za-z0-9+/]{{8,}}+(?:{_BREAK}[ \t]*[A-Za-z0-9+/]++)*+=
 _WORD = re.compile(r"=\?([^?\s]{1,40})\?([bBqQ])\?([^?\s]*)\?=")
 _SOFT_BREAK = re.compile(rf"={_BREAK}")
 _QUOTED = re.compile(r"=[0-9A-Fa-f]{2}")
-_BEFORE = r"""([^\s@<>"(),;:\\\[\]/?&\x00-\x1f]+)"""
+_ENDS = r"""\s@<>"(),;:\\\[\]/?&\x00-\x1f"""
+_END = re.compile(f"[{_ENDS}]")
+"""Of what stands before a domain."""
+_SEPARATOR = re.compile(r"([-+=])")
 _NOT_BEHIND = r"(?![\w.-]*\w)"
 
 
@@ -40,13 +45,20 @@ def inner_addresses(text: str, domain: str) -> Iterator[str]:
     """Addresses of a domain that stand in the local parts of others: list-jane=example.com@host (VERP) and
     SRS0=HASH=TT=example.com=jane@host. Of those before which something else stands, each that it may be."""
     name = re.escape(domain)
-    for match in re.finditer(rf"{_BEFORE}={name}{_NOT_BEHIND}", text, re.IGNORECASE):
-        parts = re.split(r"([-+=])", match[1])
+    for match in re.finditer(f"={name}{_NOT_BEHIND}", text, re.IGNORECASE):
+        parts = _SEPARATOR.split(_before(text, match.start()))
         for first in range(0, len(parts), 2):
             if local := "".join(parts[first:]):
                 yield f"{local}@{domain}"
-    for match in re.finditer(rf"={name}={_BEFORE}@", text, re.IGNORECASE):
+    for match in re.finditer(f"={name}=(?=([^{_ENDS}]{{1,{LOCAL_MAX}}}+)@)", text, re.IGNORECASE):
         yield f"{match[1]}@{domain}"
+
+
+def _before(text: str, end: int) -> str:
+    """What stands before a place and can be in a local part, no more than one may have: a run of a million characters
+    is looked at once, not once for each of them."""
+    run = _END.split(text[max(end - LOCAL_MAX - 1, 0) : end])[-1]
+    return run if len(run) <= LOCAL_MAX else "".join(_SEPARATOR.split(run, maxsplit=1)[2:])
 
 
 def _words(text: str) -> str:

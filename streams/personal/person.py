@@ -18,8 +18,11 @@ from sidestep.streams.screen.suppressions import HASH, Target
 Form = Literal["address", "hash"]
 """In which a record holds somebody: in plain form, or as the keyed hash alone."""
 
-_ADDRESS = re.compile(r'(?:"[^"\n]{1,64}"|[^\s@<>"(),;:\\\[\]=\x00-\x1f]++)@[^\s@<>"(),;:\\\[\]=/?&\x00-\x1f]+')
-"""In any text, such as a report or a webhook's body."""
+_WORD = re.compile(
+    r'(?:"[^"\n]{1,64}"(?=@)|[^\s@<>"(),;:\\\[\]=\x00-\x1f]++)(?:@[^\s@<>"(),;:\\\[\]=/?&\x00-\x1f]+)?'
+)
+"""In any text, such as a report or a webhook's body: an address, or what could stand before an at sign without one, so
+that of a long run without one each end is looked at once."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,10 @@ class Person:
 
     def alone(self, text: str) -> str:
         """A text with no other person's address in it."""
-        return _ADDRESS.sub(lambda found: found[0] if self._is(found[0]) else without_local_parts(found[0]), text)
+        return _WORD.sub(lambda found: self._alone(found[0]), text)
+
+    def _alone(self, word: str) -> str:
+        return word if "@" not in word or self._is(word) else without_local_parts(word)
 
     def _is_encoded(self, text: str) -> bool:
         """In a report's body, or in a header of one."""
@@ -75,7 +81,7 @@ class Person:
     def _is_named(self, text: str) -> bool:
         for each in (text, *_unescaped(text)):
             plain = unquote(each) if "%" in each else each
-            if any(self._is(found[0]) for found in _ADDRESS.finditer(plain)):
+            if any(self._is(word) for word in _WORD.findall(plain) if "@" in word):
                 return True
             if any(self._is(inner) for name in self.domains for inner in inner_addresses(plain, name)):
                 return True

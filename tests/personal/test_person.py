@@ -2,6 +2,7 @@
 
 import quopri
 from base64 import b64encode, encodebytes
+from time import process_time
 from typing import Any
 
 import msgspec
@@ -55,6 +56,8 @@ ENCODED = [
     b"Return-Path: <list-return-17-janedoe=GoogleMail.com@lists.example>",
     b"From: SRS0=a1b2=XY=gmail.com=jane.doe@forwarder.example",
     b"bounces%2Bjane.doe%3Dgmail.com@lists.example",
+    b"Return-Path: <" + b"list-" * 40 + b"jane.doe=gmail.com@lists.example>",
+    b"From: SRS0=a=b=gmail.com=SRS0=a1b2=XY=gmail.com=jane.doe@forwarder.example",
 ]
 
 
@@ -124,3 +127,29 @@ def test_a_name_in_another_script_is_found_in_both_forms() -> None:
 def test_other_peoples_addresses_are_masked() -> None:
     """What is handed over tells of one person."""
     assert "to <JaneDoe@gmail.com> and ***@gmail.com" == JANE.alone("to <JaneDoe@gmail.com> and tom@gmail.com")
+
+
+OCTETS = 200_000
+HOSTILE = {
+    "a run": b"a" * OCTETS + b" @gmail.com",
+    "runs that end in what ends none": b"a=" * (OCTETS // 2) + b" @gmail.com",
+    "parts": b"a-" * (OCTETS // 2) + b"=gmail.com@host.example",
+    "domains": b"=gmail.com=" * (OCTETS // 11),
+    "a domain and a run": b"=gmail.com=" + b"a" * OCTETS,
+    "by number": b"%41" * (OCTETS // 3) + b"@gmail.com",
+    "JSON": b'["' + b"\\u0041" * (OCTETS // 6) + b'=? gmail.com"]',
+    "base64": b"base64 " + b64encode(b"@ " + b"A" * OCTETS),
+    "quoted-printable": b"quoted-printable " + b"=41" * (OCTETS // 3),
+    "words": b"=?utf-8?q?" * (OCTETS // 10),
+    "quotes": b'"' * OCTETS + b"@gmail.com",
+}
+
+
+@pytest.mark.parametrize("shape", HOSTILE)
+def test_what_a_stranger_writes_holds_nobody_up(shape: str) -> None:
+    """Who may send mail to a bounce mailbox writes into what is looked through, a megabyte a message: the cost goes with
+    its size. With the square of it most of these take minutes."""
+    began = process_time()
+    assert FIND([HOSTILE[shape]]) is None
+    JANE.alone(HOSTILE[shape].decode())
+    assert process_time() - began < 10
