@@ -18,9 +18,7 @@ from sidestep.streams.screen.suppressions import HASH, Target
 Form = Literal["address", "hash"]
 """In which a record holds somebody: in plain form, or as the keyed hash alone."""
 
-_WORD = re.compile(
-    r'(?:"[^"\n]{1,64}"(?=@)|[^\s@<>"(),;:\\\[\]=\x00-\x1f]++)(?:@[^\s@<>"(),;:\\\[\]=/?&\x00-\x1f]+)?'
-)
+_WORD = re.compile(r'(?:"[^"\n]{1,64}"(?=@)|[^\s@<>"(),;:\\\[\]=\x00-\x1f]++)(?:@[^\s@<>"(),;:\\\[\]=/?&\x00-\x1f]+)?')
 """In any text, such as a report or a webhook's body: an address, or what could stand before an at sign without one, so
 that of a long run without one each end is looked at once."""
 

@@ -147,8 +147,8 @@ HOSTILE = {
 
 @pytest.mark.parametrize("shape", HOSTILE)
 def test_what_a_stranger_writes_holds_nobody_up(shape: str) -> None:
-    """Who may send mail to a bounce mailbox writes into what is looked through, a megabyte a message: the cost goes with
-    its size. With the square of it most of these take minutes."""
+    """Who may send mail to a bounce mailbox writes into what is looked through, a megabyte a message: the cost goes
+    with its size. With the square of it most of these take minutes."""
     began = process_time()
     assert FIND([HOSTILE[shape]]) is None
     JANE.alone(HOSTILE[shape].decode())

@@ -45,3 +45,28 @@ def test_what_is_small_stays_as_it_is(body: Body) -> None:
 def test_what_is_no_json_stays_as_it_is(octets: bytes) -> None:
     """Screen says what is wrong with it."""
     assert [octets] == pieces(octets)
+
+
+NESTED = [b"[" + b"1," * MANY + b"[" * depth + b"]" * depth + b"]" for depth in range(900, 1_001)]
+
+
+def test_what_can_just_be_read_stops_nobody() -> None:
+    """How deeply that is nested depends on the interpreter: one of these can be read and not written."""
+    for octets in NESTED:
+        assert pieces(octets)
+
+
+def test_pieces_are_no_larger_than_what_they_are_of() -> None:
+    """A megabyte would become a gigabyte, in the memory of whoever takes it apart; or what Kafka does not take."""
+    beside = json.dumps({"events": [1] * 200_000, "x": "y" * 500_000}).encode()
+    assert [beside] == pieces(beside)
+    zeros = b"[" + b"1," * MANY + b"[" + b"1e15," * 100_000 + b"1]]"
+    assert [zeros] == pieces(zeros)
+    letters = json.dumps([{"reason": "é" * 4_000}] * MANY, ensure_ascii=False).encode()
+    assert sum(map(len, pieces(letters))) <= len(letters)
+
+
+def test_half_a_character_stays_escaped() -> None:
+    """Nothing else says it in UTF-8."""
+    parts = pieces(b"[" + b'{"a":"\\ud800"},' * MANY + b"1]")
+    assert MANY + 1 == len([event for part in parts for event in json.loads(part)])
