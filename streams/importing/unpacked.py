@@ -7,6 +7,8 @@ from sidestep.streams.errors import ImportFailed
 
 PART_MAX = 16 * 2**20
 """Octets of a part that is read whole: styles, names of sheets."""
+TAGS_MAX = 300_000
+"""Tags of such a part: Excel has room for 65,490 formats of cells, of four tags each. One takes half a kibibyte."""
 BULK_MAX = 2**30
 """Octets of a part that is read piece by piece: rows, texts. A million rows of ten columns have some 600 MiB."""
 AT_ONCE_MAX = 2 * 2**20
@@ -50,6 +52,16 @@ class Unpacked(ZipFile):
         """A part that is read whole. Raises ImportFailed, KeyError."""
         self._require(name, PART_MAX)
         return super().open(name, *args, **named)
+
+    def read(self, name: Any, *args: Any) -> bytes:
+        """A part whole, which openpyxl makes a tree of. Raises ImportFailed, KeyError."""
+        octets = super().read(name, *args)
+        plain = octets.replace(b"\0", b"")  # UTF-16 is XML, too
+        if plain.count(b"<") > TAGS_MAX:
+            raise ImportFailed(f"the spreadsheet has a part of more than {TAGS_MAX:,} tags: save it as CSV")
+        if b"<!DOCTYPE" in plain:  # ECMA-376 part 2, 8.1.4 forbids it: entities would bring any number of tags
+            raise ImportFailed("the spreadsheet has a part with a DOCTYPE, which no program writes: save it as CSV")
+        return octets
 
     def bulk(self, name: str) -> UnpackedPart:
         """A part that is read piece by piece. Raises ImportFailed, KeyError."""

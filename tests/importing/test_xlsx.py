@@ -153,6 +153,11 @@ def test_bombs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         _rows(_file(tmp_path, "", f"<si><t>{'a' * 20_000_000}</t></si>"))
     with pytest.raises(ImportFailed, match=r"a part of 20,\d+,\d+ octets"):
         _rows(_file(tmp_path, "", **{"xl/workbook.xml": PARTS["xl/workbook.xml"] + " " * 20_000_000}))
+    many = f"<styleSheet {MAIN}><cellXfs>{'<xf/>' * 2_000_000}</cellXfs></styleSheet>"
+    with pytest.raises(ImportFailed, match=r"more than 300,000 tags"):  # a gigabyte of memory
+        _rows(_file(tmp_path, "", **{"xl/styles.xml": many}))
+    with pytest.raises(ImportFailed, match="DOCTYPE"):
+        _rows(_file(tmp_path, "", **{"xl/styles.xml": f"<!DOCTYPE x><styleSheet {MAIN}/>"}))
     entities = "".join(f'<!ENTITY e{at} "{f"&e{at - 1};" * 10}">' for at in range(1, 10))
     bomb = f'<!DOCTYPE sst [<!ENTITY e0 "haha">{entities}]><sst {MAIN}><si><t>&e9;</t></si></sst>'
     with pytest.raises(ImportFailed):
