@@ -283,6 +283,7 @@ def test_what_is_not_evidence_is_dead_lettered_by_decide(system: System) -> None
     assert_guarantees(system.connection, traffic.expected, [], [workers[1].data])
 
 
+@pytest.mark.timeout(240)
 def test_a_flood_of_unreadable_records_stops_nobody(system: System) -> None:
     """Five thousand octets, one a record, honest intents in between and behind, and the worker is killed in the middle:
     each has a dead letter or is named by one, their producer is in quarantine also after the worker was started anew,

@@ -18,6 +18,7 @@ from sidestep.streams.screen.quarantine_notes import QuarantineNote, quarantined
 from sidestep.streams.screen.screened import Screened
 from sidestep.topics.replay_codec import StoredRecord
 from tests.kafka_records import delivered
+from tests.screen.test_screener import Desk, intent, run
 
 TP = Partition("email-intents", 0)
 LATER = int(time.time() * 1000) + 3_600_000
@@ -92,6 +93,24 @@ def test_what_was_cut_has_a_letter_of_its_own() -> None:
     unread = {record.offset(): record for record in batch.records}
     large = delivered(3, b" " * (LARGEST_PART + 1), tp=TP)
     assert set(unread) - {0, 3} == ward.beyond_rate(batch, unread | {3: CutRecord(large, 0)})
+
+
+def test_nobody_waits_behind_a_flood() -> None:
+    """What is honest in its batch goes on, and the next batch may come, however few letters a second there may be."""
+    ward = Ward(rate=1)
+
+    async def scenario(at: Desk) -> None:
+        await at.knows("fast.example")
+        for number in range(3):
+            batch = at.batch(*[b"?"] * 20, intent(str(number)))
+            screened = await at.screener.screen(batch)
+            assert at.lanes[TP].busy is None and batch.end == batch.low
+            assert 20 == screened.refused
+        assert ["0", "1", "2"] == [evidence.id for evidence in at.press.evidence()]
+        letters = [as_read(single) for single in at.press.dead()]
+        assert 60 == sum(letter.records for letter in letters) and 1 + 3 == len(letters)
+
+    run(scenario, share=1.0, ward=ward)
 
 
 FLOODS = st.lists(st.sampled_from(["s", "c", "S" * 7, "SSSsSSS", "SCSC?", "????"]), max_size=12).map("".join)

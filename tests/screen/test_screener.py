@@ -25,6 +25,7 @@ from sidestep.streams.screen.keys import Keys
 from sidestep.streams.screen.lists.classes import load_lists
 from sidestep.streams.screen.lists.domain_facts import DomainBook
 from sidestep.streams.screen.lists.typo import suggest
+from sidestep.streams.screen.quarantine import QuarantineWard
 from sidestep.streams.screen.recent_ids import RecentIds
 from sidestep.streams.screen.screener import Screener
 from sidestep.streams.screen.signers import Signers
@@ -108,6 +109,7 @@ async def desk(
     canary: Sequence[str] = (),
     signers: Callable[[], Signers] | None = None,
     former: bytes | None = None,
+    ward: QuarantineWard | None = None,
 ) -> AsyncIterator[Desk]:
     """All of it, until the block ends."""
     async with NameServer(ZONES) as ns:
@@ -125,6 +127,7 @@ async def desk(
             failpoint=reached.append,
             ticks=Ticks(),
             signers=signers,
+            ward=ward,
         )
         yield Desk(ns, screener, press, resolver, reached)
         await resolver.close()
