@@ -36,6 +36,7 @@ HARMLESS = {
     "click.style": "codes of a terminal's colours around a text",
     "contextlib.contextmanager": "a block of code around another",
     "copy.deepcopy": "the same values once more",
+    "cramjam": "octets into fewer and back; none of it is asked to open a file",
     "cryptography.exceptions": "a class of errors",
     "cryptography.hazmat.primitives": "checks of signatures and keys from octets: functions of their arguments",
     "cryptography.x509": "octets into certificates",

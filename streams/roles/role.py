@@ -10,7 +10,7 @@ from sidestep.streams.observe.report import Report
 from sidestep.streams.partition_note import PartitionNote
 from sidestep.streams.runtime.batch_app import BatchApp
 from sidestep.streams.runtime.batches import MIB, Partition
-from sidestep.streams.runtime.reader import Isolation
+from sidestep.streams.runtime.fetching import Isolation
 from sidestep.streams.settings import Settings
 
 if TYPE_CHECKING:  # a role without a ledger does without RocksDB

@@ -38,8 +38,8 @@ from sidestep.streams.roles.screen_metrics import (
 )
 from sidestep.streams.runtime.batch_app import BatchApp
 from sidestep.streams.runtime.batches import Batch, Partition
+from sidestep.streams.runtime.fetching import Isolation
 from sidestep.streams.runtime.publisher import Publisher
-from sidestep.streams.runtime.reader import Isolation
 from sidestep.streams.screen import agent
 from sidestep.streams.screen.announcer import Announcer
 from sidestep.streams.screen.control import keep_time, put_notes

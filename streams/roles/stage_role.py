@@ -11,10 +11,10 @@ from sidestep.streams.roles.role import Context
 from sidestep.streams.roles.role_snapshots import RoleSnapshots, SnapshotKind
 from sidestep.streams.runtime.batch_app import BatchApp
 from sidestep.streams.runtime.batches import Batch, Partition
+from sidestep.streams.runtime.fetching import Isolation
 from sidestep.streams.runtime.former import STORES
 from sidestep.streams.runtime.ledger import Ledger, LedgerSettings
 from sidestep.streams.runtime.quarantine import count_aside
-from sidestep.streams.runtime.reader import Isolation
 from sidestep.streams.runtime.recovery import Progress
 from sidestep.streams.runtime.stage import Judge, Stage
 from sidestep.streams.runtime.store import MEMTABLES

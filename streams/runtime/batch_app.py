@@ -16,7 +16,7 @@ from sidestep.streams.errors import WorkerCrashed
 from sidestep.streams.runtime.assignor import CompleteAssignor
 from sidestep.streams.runtime.batches import Batch, Partition
 from sidestep.streams.runtime.credentials import faust_settings
-from sidestep.streams.runtime.reader import Isolation
+from sidestep.streams.runtime.fetching import Isolation
 from sidestep.streams.runtime.transport import BatchConsumer, BatchTransport
 from sidestep.topics.connection import Connection
 from sidestep.topics.errors import BrokerUnreachable, SidestepError

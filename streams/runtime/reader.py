@@ -10,16 +10,17 @@ import threading
 import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Literal
+from typing import Any
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from sidestep.streams.runtime.batch_head import pass_over
 from sidestep.streams.runtime.batches import Partition
-from sidestep.streams.runtime.cut_record import LARGEST_PART, UNPACKED_MOST, Handed, cut
-from sidestep.streams.runtime.kafka import Fetched, client, fetched
+from sidestep.streams.runtime.cut_record import LARGEST_PART, Handed, cut
+from sidestep.streams.runtime.fetching import Isolation, consumer_settings
+from sidestep.streams.runtime.kafka import Fetched, fetched
 from sidestep.streams.runtime.record import Record
-from sidestep.topics.cluster import EAGER
+from sidestep.streams.runtime.scout import Errand, Scout
 from sidestep.topics.connection import Connection
 from sidestep.topics.errors import CredentialsError
 from sidestep.topics.renewing import Renewing
@@ -38,46 +39,8 @@ has a hundred thousand, which is the most that it reads."""
 TURN_OCTETS = 4 * 1024 * 1024
 """… and handed over at once there."""
 
-Isolation = Literal["read_committed", "read_uncommitted"]
-"""Whether records of transactions that are open, or were aborted, are read."""
 Deliver = Callable[[int, Mapping[Partition, list[Record]]], None]
 Fail = Callable[[Partition | None, KafkaError], None]
-
-
-ANSWER_OCTETS = 128 * 1024
-"""Of what is fetched at once where strangers write: librdkafka unpacks an answer whole, into a thousand times as much
-at the worst. A batch of a producer that is larger comes all the same, alone."""
-QUEUED_OCTETS, QUEUED_FROM_STRANGERS = 16 * 1024 * 1024, 2 * 1024 * 1024
-"""Of what has been fetched and waits in librdkafka, unpacked."""
-BOUNDED = {
-    "fetch.max.bytes": ANSWER_OCTETS,
-    "message.max.bytes": ANSWER_OCTETS,  # of a consumer: the former may not be below it
-    "fetch.message.max.bytes": ANSWER_OCTETS,
-    "queued.max.messages.kbytes": QUEUED_FROM_STRANGERS // 1024,
-    "receive.message.max.bytes": UNPACKED_MOST,
-}
-
-
-def consumer_settings(connection: Connection, name: str, isolation: Isolation, bounded: bool = False) -> dict[str, Any]:
-    """A plain consumer: no group membership, no commits, quick when idle, bounded in memory. `bounded`: closely, as
-    what it reads may have been compressed so that it takes memory."""
-    return client(
-        connection,
-        name,
-        **{
-            "group.id": f"{name}-unused",  # librdkafka wants one even where only assign() is called
-            "enable.auto.commit": False,
-            "enable.auto.offset.store": False,
-            "auto.offset.reset": "error",  # an offset that is gone is for us to explain, not to skip
-            "isolation.level": isolation,
-            "enable.partition.eof": True,
-            "fetch.wait.max.ms": 50,
-            **EAGER,
-            "queued.max.messages.kbytes": QUEUED_OCTETS // 1024,
-            "check.crcs": True,
-            **(BOUNDED if bounded else {}),
-        },
-    )
 
 
 class Reader(threading.Thread):
@@ -115,6 +78,9 @@ class Reader(threading.Thread):
         self._consumers = Renewing(connection.renewals, new)
         self._starts: dict[tuple[str, int], int] = {}
         self._resting: set[Partition] = set()
+        self._paused: set[Partition] = set()
+        """As `pause` and `resume` say; `_resting`: as they have been carried out."""
+        self._scout: Scout | None = None
         self._commands: deque[Callable[[], None]] = deque()
         self._stopping = False
         self._reading = 0
@@ -126,6 +92,7 @@ class Reader(threading.Thread):
         """Read nothing any more. What is on its way belongs to the generation before."""
         self.generation += 1
         generation = self.generation
+        self._paused.clear()
 
         def carry_out() -> None:
             # librdkafka remembers a pause beyond the assignment: a partition that comes back would rest for ever
@@ -138,18 +105,45 @@ class Reader(threading.Thread):
         self._commands.append(carry_out)
 
     def add(self, tp: Partition, offset: int | None) -> None:
-        """Read `tp` from `offset` on; None: from its beginning."""
+        """Read `tp` from `offset` on; None: from its beginning. Where strangers write, what lies there is looked
+        through before."""
+        self._read_to.pop(tp, None)
+        generation = self.generation
+        if self._from_strangers:
+            self._looking_through().send(
+                Errand(
+                    tp,
+                    offset,
+                    wanted=lambda: self.generation == generation and not self._stopping,
+                    rests=lambda: tp in self._paused,
+                    deliver=lambda records: self._deliver(generation, {tp: records}),
+                    go_on=lambda behind: self._assign(tp, behind, generation),
+                )
+            )
+        else:
+            self._assign(tp, offset, generation)
+
+    def _assign(self, tp: Partition, offset: int | None, generation: int) -> None:
         start = TopicPartition(tp.topic, tp.partition, OFFSET_BEGINNING if offset is None else offset)
 
         def carry_out() -> None:
+            if generation != self._reading:  # it was looked through meanwhile, and went elsewhere
+                return
             # a partition that is still assigned would go on where it was, whatever the offset
             if any((old.topic, old.partition) == tp for old in self._consumer.assignment()):
                 self._consumer.incremental_unassign([start])
             self._consumer.incremental_assign([start])
             self._starts[start.topic, start.partition] = start.offset
+            if tp in self._resting:
+                self._consumer.pause([start])
 
         self._commands.append(carry_out)
-        self._read_to.pop(tp, None)
+
+    def _looking_through(self) -> Scout:
+        if self._scout is None:
+            self._scout = Scout(self._connection, self._loop)
+            self._scout.start()
+        return self._scout
 
     def begin_again(self, tp: Partition) -> None:
         """Read `tp` from its beginning: the offset to go on at is gone."""
@@ -160,8 +154,10 @@ class Reader(threading.Thread):
 
         def carry_out() -> None:
             self._resting.add(tp)
-            self._consumer.pause([TopicPartition(tp.topic, tp.partition)])
+            if tp in self._starts:
+                self._consumer.pause([TopicPartition(tp.topic, tp.partition)])
 
+        self._paused.add(tp)
         self._commands.append(carry_out)
 
     def resume(self, tp: Partition) -> None:
@@ -169,8 +165,10 @@ class Reader(threading.Thread):
 
         def carry_out() -> None:
             self._resting.discard(tp)
-            self._consumer.resume([TopicPartition(tp.topic, tp.partition)])
+            if tp in self._starts:
+                self._consumer.resume([TopicPartition(tp.topic, tp.partition)])
 
+        self._paused.discard(tp)
         self._commands.append(carry_out)
 
     def end_offset(self, tp: Partition) -> int:
@@ -229,6 +227,8 @@ class Reader(threading.Thread):
     def stop(self) -> None:
         """End the thread; returns when it has ended."""
         self._stopping = True
+        if self._scout is not None:
+            self._scout.stop()
         if self.is_alive():
             self.join(10)
 

@@ -12,7 +12,8 @@ from sidestep.streams.local.embedded_kafka import EmbeddedKafka
 from sidestep.streams.runtime.batch_head import batch_head, head_of
 from sidestep.streams.runtime.batches import Partition
 from sidestep.streams.runtime.cut_record import PackedBatch
-from sidestep.streams.runtime.reader import Isolation, Reader
+from sidestep.streams.runtime.fetching import Isolation
+from sidestep.streams.runtime.reader import Reader
 from sidestep.streams.runtime.record import Record
 from sidestep.topics.connection import Connection
 from tests.fixture_types import MakeTopic
@@ -206,3 +207,49 @@ def test_the_batch_with_an_offset_is_found_among_others() -> None:
     assert [None, (5, 7), (5, 7), (8, 8), (9, 18), None] == [head and head[:2] for head in heads]
     assert len(octets) == sum(head.octets for head in (head_of(octets, at) for at in (5, 8, 9)) if head)
     assert head_of(octets[:-100], 9) is not None and head_of(octets[:61], 9) is None and head_of(b"", 0) is None
+
+
+def test_what_lies_in_a_partition_is_looked_through_before_it_is_read(
+    kafka: EmbeddedKafka, make_topic: MakeTopic
+) -> None:
+    """Up to behind the last heavy batch records are handed over as there is room, once each and in their order, and
+    librdkafka goes on behind it. A reader that is told to begin in the middle begins there."""
+    topic = make_topic()
+    tp = Partition(topic, 0)
+    producer = Producer(kafka.connection.librdkafka(**{"message.max.bytes": 90_000_000, "compression.type": "gzip"}))
+    for value in (b"0", b" " * 80_000_000, b"2", b" " * 80_000_000, b"4", b"5"):
+        producer.produce(topic, value, partition=0)
+        assert 0 == producer.flush(60)
+
+    def read(start: int | None, rest_at: int) -> list[tuple[int, str]]:
+        found: list[tuple[int, str]] = []
+
+        async def scenario() -> None:
+            def deliver(_: int, records: Mapping[Partition, list[Record]]) -> None:
+                found.extend((record.offset(), type(record).__name__) for record in records[tp])
+                if found[-1][0] == rest_at:
+                    reader.pause(tp)
+
+            loop = asyncio.get_running_loop()
+            reader = Reader(kafka.connection, "test-reader", "read_uncommitted", loop, deliver, lambda *_: None, True)
+            reader.start()
+            try:
+                reader.add(tp, start)
+                while not any(offset == rest_at for offset, _ in found):
+                    await asyncio.sleep(0.02)
+                await asyncio.sleep(0.2)
+                assert found[-1][0] == rest_at
+                reader.resume(tp)
+                while (5, "Message") not in found:
+                    await asyncio.sleep(0.02)
+            finally:
+                await asyncio.to_thread(reader.stop)
+
+        asyncio.run(asyncio.wait_for(scenario(), 60))
+        return found
+
+    behind = [(4, "Message"), (5, "Message")]
+    taken = [(0, "RawRecord"), (1, "CutRecord"), (2, "RawRecord"), (3, "CutRecord")]
+    assert taken + behind == read(None, 0)
+    assert taken[2:] + behind == read(2, 3)
+    assert behind == read(4, 5)
