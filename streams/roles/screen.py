@@ -24,7 +24,13 @@ from sidestep.streams.roles.budgeted import held_by
 from sidestep.streams.roles.follow_quarantine import FollowQuarantine, new_limit
 from sidestep.streams.roles.policy_reload import PolicyReload
 from sidestep.streams.roles.role import Context
-from sidestep.streams.roles.screen_budgets import caches_held, domains_remembered, feeds_read, ids_remembered
+from sidestep.streams.roles.screen_budgets import (
+    caches_held,
+    domains_remembered,
+    feedback_read,
+    feeds_read,
+    ids_remembered,
+)
 from sidestep.streams.roles.screen_metrics import (
     EVIDENCE_RECORDS,
     FEEDBACK,
@@ -145,6 +151,7 @@ class ScreenRole:
         show("caches", lambda: caches_held(self._sources, self._settings))
         show("recent-ids", lambda: ids_remembered(self._screener.recent_ids))
         show("domains", lambda: domains_remembered(len(self._book)))
+        show("feedback", lambda: feedback_read(self._screener.octets_read))
         if (feeds := self._sources.feeds) is not None:
             show("feeds", lambda: feeds_read(feeds))
         metrics.read("sources", lambda: source_families(self._sources.status()))
@@ -193,8 +200,9 @@ class ScreenRole:
         self._ticks.wrote(range(self._partitions), time.time())
 
     async def close(self) -> None:
-        """End what is being asked; what was handed to the publisher is sent."""
+        """End what is being asked and read; what was handed to the publisher is sent."""
         await self._sources.close()
+        await self._screener.close()
         await self._publisher.close()
 
     async def _check_in_force(self) -> None:

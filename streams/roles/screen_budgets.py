@@ -4,7 +4,9 @@ from collections.abc import Mapping
 
 from sidestep.streams.observe.budgets import Held
 from sidestep.streams.runtime.batches import MIB, Partition
+from sidestep.streams.runtime.cut_record import LARGEST_PART
 from sidestep.streams.screen import recent_ids
+from sidestep.streams.screen.feedback_readers import PER_OCTET, THREADS
 from sidestep.streams.screen.lists import domain_facts
 from sidestep.streams.screen.sources.build import Sources
 from sidestep.streams.screen.sources.feeds.feeds import Feeds
@@ -25,6 +27,11 @@ def ids_remembered(by_partition: Mapping[Partition, int]) -> Held:
 def domains_remembered(domains: int) -> Held:
     """What Screen knows of domains without asking anybody."""
     return Held(domains * domain_facts.PER_DOMAIN, domain_facts.REMEMBERED * domain_facts.PER_DOMAIN)
+
+
+def feedback_read(octets: int) -> Held:
+    """The messages that are read at the moment, with their parts."""
+    return Held(octets, THREADS * LARGEST_PART * PER_OCTET)
 
 
 def feeds_read(feeds: Feeds) -> Held:

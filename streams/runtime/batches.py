@@ -78,6 +78,12 @@ class Batch:
         """Every record is finished except those held there, and each of those as soon as it is let go of."""
         self._unfinished = unfinished
 
+    def keep(self, count: int) -> None:
+        """Only so many records are this batch's, one at least: the others took too long, and are the partition's next
+        ones. To be said before any of them is finished, or the batch released."""
+        if count < len(self.records):
+            self._lane.take_back(self, count)
+
     def release(self) -> None:
         """The partition may hand out its next batch, although this one is not finished."""
         self._lane.release(self)
@@ -148,6 +154,15 @@ class Lane:
         rest = self._rest()
         batch = self._hand_out() if taken and rest <= 0 else None
         return Step(batch, rest if rest > 0 else None, self._fetch(full))
+
+    def take_back(self, batch: Batch, count: int) -> None:
+        """See Batch.keep."""
+        rest, batch.records = batch.records[count:], batch.records[:count]
+        batch.end = batch.records[-1].offset() + 1
+        octets = self._octets_of(rest)
+        batch.octets -= octets
+        self.waiting[:0] = rest
+        self._octets_waiting += octets
 
     def release(self, batch: Batch) -> None:
         """See Batch.release."""

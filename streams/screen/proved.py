@@ -1,14 +1,21 @@
 """Records that are read only once it is known who says them: the signature, then what stands there, then whether its
 service is the signer's. Pure."""
 
+from collections.abc import Callable
+from itertools import takewhile
+
 from sidestep.schemas import EmailIntent
 from sidestep.schemas.codec import MAX_RECORD, ContractError
 from sidestep.schemas.reading import Feedback, read_intent
+from sidestep.streams.runtime.cut_record import CutRecord
 from sidestep.streams.runtime.record import Record
 from sidestep.streams.screen.intake import ReadFeedback, read_forms, read_framed_intent
 from sidestep.streams.screen.provenance import Provenance, complete, door_of, header_of, service_of
 from sidestep.streams.screen.repeated import repeats_in_frame, repeats_member
 from sidestep.streams.screen.signers import TopicSigners
+
+Said = tuple[list[Feedback], Provenance] | Exception
+"""What a record says and where it comes from, or why it can't be read."""
 
 
 def read_proved_intent(record: Record, check: TopicSigners, now: float) -> tuple[EmailIntent, str]:
@@ -50,12 +57,19 @@ def read_proved_feedback(
 
 
 def read_all_feedback(
-    records: list[Record], kind: type[Feedback], now: float, check: TopicSigners | None
-) -> list[tuple[list[Feedback], Provenance] | Exception]:
-    """What each Kafka record says and where it comes from, or why it can't be read. Runs in a thread."""
-    said: list[tuple[list[Feedback], Provenance] | Exception] = []
-    for record in records:
+    records: list[Record],
+    kind: type[Feedback],
+    now: float,
+    check: TopicSigners | None,
+    goes_on: Callable[[Record], bool] = lambda _: True,
+) -> list[Said]:
+    """What each Kafka record says, of the first at least. Runs in a thread; `goes_on` is asked before each is
+    read, and ends it."""
+    said: list[Said] = []
+    for record in takewhile(lambda record: goes_on(record) or not said, records):
         try:
+            if isinstance(record, CutRecord):
+                raise ContractError("too-large", record.fault)
             said.append(read_proved_feedback(record, kind, check, now))
         except Exception as error:  # noqa: BLE001 - kept with the record
             said.append(error)

@@ -7,7 +7,7 @@ partition. What waits is bounded: a full car park keeps the partition's next bat
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from sidestep.schemas import Bounce, Engagement
 from sidestep.schemas.codec import ContractError
@@ -21,13 +21,14 @@ from sidestep.streams.screen.by_id import sought_evidence
 from sidestep.streams.screen.evidence import ReadIntent, feedback_evidence, intent_evidence, intent_keys, trap_evidence
 from sidestep.streams.screen.examiner import Examiner
 from sidestep.streams.screen.feedback.reasons import Reasons
+from sidestep.streams.screen.feedback_readers import FeedbackReaders
 from sidestep.streams.screen.findings import Findings
 from sidestep.streams.screen.formers import Formers
 from sidestep.streams.screen.intake import read_framed_intent
 from sidestep.streams.screen.keys import Keys
 from sidestep.streams.screen.lists.domain_facts import DomainBook
 from sidestep.streams.screen.parking import CarPark, Parked
-from sidestep.streams.screen.proved import read_all_feedback, read_proved_intent
+from sidestep.streams.screen.proved import read_proved_intent
 from sidestep.streams.screen.provenance import Provenance
 from sidestep.streams.screen.quarantine import QuarantineWard, outgoing_note
 from sidestep.streams.screen.recent_ids import RecentIds
@@ -38,15 +39,10 @@ from sidestep.streams.screen.sources.inquiry import Inquiry
 from sidestep.streams.screen.sources.probe.memory import MailboxHistory
 from sidestep.streams.screen.ticks import Ticks
 from sidestep.streams.screen.traps import places_of, target_of
+from sidestep.streams.screen.turn import LOOK_EVERY, Turn, portions
 from sidestep.streams.screen.unreadable import unreadable_evidence
 from sidestep.topics.catalog import BOUNCES, EVIDENCE, INTENTS
 from sidestep.topics.own_topics import general_of
-
-TURN_SECONDS = 0.025
-"""For which a batch of intents may keep other partitions waiting: thousands of signatures by Ed25519 take half a
-second, whether they are right or not."""
-LOOK_EVERY = 64
-"""Records between two looks at the clock."""
 
 
 class Screener:
@@ -69,6 +65,7 @@ class Screener:
         signers: Callable[[], Signers] | None = None,
         formers: Formers | None = None,
         ward: QuarantineWard | None = None,
+        readers: FeedbackReaders | None = None,
     ):
         """`history` hears what feedback says of mailboxes. `signers` gives those of now; None: nothing is signed.
         `new_limit`: of a partition, by which the worker leaves; None: nobody's records make it leave."""
@@ -88,6 +85,7 @@ class Screener:
         self._failpoint = failpoint
         self._ticks = ticks
         self._signers = signers
+        self._readers = readers or FeedbackReaders()
 
     def forget(self, assigned: set[Partition]) -> None:
         """Drop what is remembered of partitions that went elsewhere."""
@@ -106,6 +104,15 @@ class Screener:
     def recent_ids(self) -> dict[Partition, int]:
         """How many ids are remembered, by partition."""
         return {tp: len(ids) for tp, ids in self._recent.items()}
+
+    @property
+    def octets_read(self) -> int:
+        """Octets of the feedback that is being read."""
+        return self._readers.octets
+
+    async def close(self) -> None:
+        """Returns when nothing is read any more."""
+        await self._readers.close()
 
     async def screen(self, batch: Batch) -> Screened:
         """Returns when all of the batch is in the log. Raises SidestepError when it can't be; then nothing of it may
@@ -137,8 +144,13 @@ class Screener:
     async def _answer(self, key: str, group: list[ReadIntent], screened: Screened, parked: Parked[ReadIntent]) -> None:
         """All intents of a batch that wait for the same answers."""
         answers = await self._inquiry.ask(group[0].address)
-        self._add_together([(read, answers) for read in group], screened, time.time())
-        await self._send(screened.take())
+        heard, turn, now = [(read, answers) for read in group], Turn(), time.time()
+        found, taken = self._examiner.examine(heard), []
+        for portion in portions(heard):
+            self._add_together(portion, found, screened, now)
+            taken.append(screened.take())  # before others of the batch come: what is ours must not leave with theirs
+            await turn.look()
+        await asyncio.gather(*map(self._send, taken))
         parked.leave(key)
 
     async def _send(self, outgoing: Outgoing) -> None:
@@ -150,11 +162,10 @@ class Screener:
     async def _screen_at_once(self, batch: Batch) -> Screened:
         check = self._signers().of_topic(batch.tp.topic) if self._signers is not None else None
         screened, now = Screened(batch, check), time.time()
-        records = screened.whole(batch.records)
         if general_of(batch.tp.topic) == INTENTS.name:
-            await self._screen_intents(batch.tp, records, screened, now)
+            await self._screen_intents(batch.tp, screened.whole(batch.records), screened, now)
         else:
-            await self._screen_feedback(batch.tp, records, screened, now)
+            await self._screen_feedback(batch, screened, now)
         return screened
 
     # -- intents -------------------------------------------------------------------------------------------------------
@@ -162,11 +173,10 @@ class Screener:
     async def _screen_intents(self, tp: Partition, records: list[Record], screened: Screened, now: float) -> None:
         near_misses: list[tuple[ReadIntent, Answers]] = []
         recent, known, at_once = self._recent[tp], self._inquiry.known, self._examiner.at_once
-        turn_ends = time.monotonic() + TURN_SECONDS
+        turn = Turn()
         for number, record in enumerate(records):
-            if number % LOOK_EVERY == 0 and time.monotonic() >= turn_ends:
-                await asyncio.sleep(0)  # other partitions' turn
-                turn_ends = time.monotonic() + TURN_SECONDS
+            if number % LOOK_EVERY == 0:
+                await turn.look()
             try:
                 read = self._read_intent(record, recent, screened, now)
                 answers = NOT_ASKED if read.address.reason else known(read.address)
@@ -181,7 +191,10 @@ class Screener:
                 self._tell_sender(record, error, screened, now)
             except Exception as error:  # noqa: BLE001 - kept with the record
                 screened.refuse(record, error)
-        self._add_together(near_misses, screened, now)
+        weighed = self._examiner.examine(near_misses)
+        for portion in portions(near_misses):
+            self._add_together(portion, weighed, screened, now)
+            await turn.look()
 
     def _tell_sender(self, record: Record, error: ContractError, screened: Screened, now: float) -> None:
         """Evidence of an intent that can't be read, where its service can be told."""
@@ -225,9 +238,10 @@ class Screener:
             other or b"",
         )
 
-    def _add_together(self, heard: Sequence[tuple[ReadIntent, Answers]], screened: Screened, now: float) -> None:
-        """Evidence of intents whose answers came together."""
-        found = self._examiner.examine(heard)
+    def _add_together(
+        self, heard: Sequence[tuple[ReadIntent, Answers]], found: Iterator[Findings], screened: Screened, now: float
+    ) -> None:
+        """Evidence of intents whose answers came together. `found`: what follows for them, and for those behind."""
         for read, answers in heard:
             try:
                 self._add(read, answers, next(found), screened, now)
@@ -248,13 +262,14 @@ class Screener:
 
     # -- feedback ------------------------------------------------------------------------------------------------------
 
-    async def _screen_feedback(self, tp: Partition, records: list[Record], screened: Screened, now: float) -> None:
-        kind = Bounce if general_of(tp.topic) == BOUNCES.name else Engagement
-        # a bounce as its server wrote it takes a hundred times as long to read as one in our schema
-        said = await asyncio.get_running_loop().run_in_executor(
-            None, read_all_feedback, records, kind, now, screened.check
-        )
-        for record, read in zip(records, said, strict=True):
+    async def _screen_feedback(self, batch: Batch, screened: Screened, now: float) -> None:
+        """Of as many records as could be read in one turn."""
+        kind = Bounce if general_of(batch.tp.topic) == BOUNCES.name else Engagement
+        said = await self._readers.read(batch.records, kind, now, screened.check)
+        batch.keep(len(said))
+        turn = Turn()
+        for record, read in zip(batch.records, said, strict=True):
+            await turn.look()
             try:
                 if isinstance(read, Exception):
                     raise read

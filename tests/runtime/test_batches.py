@@ -233,6 +233,34 @@ def test_a_slow_broker_is_asked_for_larger_batches() -> None:
         now[0] += 10
 
 
+def test_what_a_batch_does_not_keep_is_the_beginning_of_the_next_one() -> None:
+    """In order, before what has arrived meanwhile; the octets stay the lane's, a commit ends where the batch does."""
+    lane = _lane(3, 10)
+    lane.feed(_records(5, 6, 8))
+    first = _batch(lane)
+    lane.feed(_records(9))
+    held = lane.octets
+    first.keep(1)
+    assert [5] == [record.offset() for record in first.records]
+    assert (6, held) == (first.end, lane.octets)
+    assert Step() == lane.next_step()
+    lane.finish(first)
+    assert lane.committable() == 6
+    second = _batch(lane)
+    assert [6, 8, 9] == [record.offset() for record in second.records]
+    lane.finish(second)
+    assert (10, 0) == (lane.committable(), lane.octets)
+
+
+def test_a_batch_may_keep_all() -> None:
+    """Then nothing changes."""
+    lane = _lane(3, 10)
+    lane.feed(_records(5, 6))
+    batch = _batch(lane)
+    batch.keep(2)
+    assert (7, []) == (batch.end, lane.waiting)
+
+
 class Lanes(RuleBasedStateMachine):
     """Any order of feeding, handing out, releasing, parking and finishing."""
 
@@ -279,6 +307,19 @@ class Lanes(RuleBasedStateMachine):
         self.handed_out += offsets
         self.unfinished |= set(offsets)
         self.open.append(batch)
+
+    @precondition(lambda self: self.lane.busy is not None and self.lane.busy not in self.left)
+    @rule(data=st.data())
+    def keep(self, data: st.DataObject) -> None:
+        """A part of it, the last one that was handed out; the rest comes again."""
+        batch = self.lane.busy
+        assert batch is not None
+        count = data.draw(st.integers(1, len(batch.records)))
+        rest = len(batch.records) - count
+        batch.keep(count)
+        gone = self.handed_out[len(self.handed_out) - rest :]
+        del self.handed_out[len(self.handed_out) - rest :]
+        self.unfinished -= set(gone)
 
     @precondition(lambda self: self.open)
     @rule(data=st.data())

@@ -5,7 +5,7 @@ The name server is a real one on loopback; in Kafka's place stands a list that c
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
 from contextlib import asynccontextmanager
 from itertools import chain, repeat
 from typing import Any
@@ -18,9 +18,11 @@ from sidestep.streams.local.nameserver import NameServer
 from sidestep.streams.runtime.batches import Batch, Lane, Partition
 from sidestep.streams.runtime.dead_letters import DeadLetterLimit
 from sidestep.streams.runtime.outgoing import Keyed, Outgoing, Single
+from sidestep.streams.screen import turn
 from sidestep.streams.screen.dns import canaries
 from sidestep.streams.screen.dns.resolver import Resolver
 from sidestep.streams.screen.feedback.reasons import load_reasons
+from sidestep.streams.screen.feedback_readers import FeedbackReaders
 from sidestep.streams.screen.keys import Keys
 from sidestep.streams.screen.lists.classes import load_lists
 from sidestep.streams.screen.lists.domain_facts import DomainBook
@@ -110,6 +112,7 @@ async def desk(
     signers: Callable[[], Signers] | None = None,
     former: bytes | None = None,
     ward: QuarantineWard | None = None,
+    reading: float = 60.0,
 ) -> AsyncIterator[Desk]:
     """All of it, until the block ends."""
     async with NameServer(ZONES) as ns:
@@ -128,8 +131,10 @@ async def desk(
             ticks=Ticks(),
             signers=signers,
             ward=ward,
+            readers=FeedbackReaders(reading),
         )
         yield Desk(ns, screener, press, resolver, reached)
+        await screener.close()
         await resolver.close()
 
 
@@ -169,6 +174,48 @@ def test_evidence_goes_to_its_domains_partition() -> None:
         assert ["intent", "intent", "feedback", "feedback"] == [_kind(record) for record in at.press.evidence()]
 
     run(scenario)
+
+
+async def rounds(work: Coroutine[Any, Any, Any]) -> int:
+    """How often others had a turn at the loop until it was done."""
+    task, count = asyncio.ensure_future(work), 0
+    while not task.done():
+        await asyncio.sleep(0)
+        count += 1
+    await task
+    return count
+
+
+def test_others_have_turns_while_a_batch_is_dealt_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between records of feedback, and between intents that waited for the same answer; all of it is put out."""
+    monkeypatch.setattr(turn, "TURN_SECONDS", 0.0)
+    monkeypatch.setattr(turn, "PORTION", 1)
+
+    async def scenario(at: Desk) -> None:
+        bounces = [b'{"recipient": "a%d@fast.example"}' % number for number in range(300)]
+        assert await rounds(at.screener.screen(at.batch(*bounces, topic=BOUNCES.name))) >= 300
+        intents = [intent(str(number), "jane@slow.example") for number in range(90)]
+        await at.screener.screen(at.batch(*intents))
+        assert [1] * 90 == [len(sent.batches) for sent in at.press.sent if sent.batches][1:]
+        assert 390 == len(at.press.evidence())
+
+    run(scenario)
+
+
+def test_what_a_batch_has_no_time_for_is_the_next_one() -> None:
+    """Feedback that takes long to read: what was read is finished and put out, the rest follows."""
+
+    async def scenario(at: Desk) -> None:
+        tp = Partition(BOUNCES.name, 0)
+        batch = at.batch(*[b'{"recipient": "a%d@fast.example"}' % number for number in range(3)], topic=tp.topic)
+        for number in range(1, 4):
+            await at.screener.screen(batch)
+            at.lanes[tp].finish(batch)
+            assert number == len(at.press.evidence()) == at.lanes[tp].committable()
+            batch = at.lanes[tp].next_step().batch or batch
+        assert at.lanes[tp].idle
+
+    run(scenario, reading=0.0)
 
 
 def test_all_evidence_about_a_mailbox_is_in_one_partition() -> None:

@@ -10,6 +10,7 @@ from typing import Literal
 from msgspec import Struct
 from msgspec.structs import replace
 
+from sidestep.streams.screen.lock_breaks import LockBreaks
 from sidestep.streams.screen.sources.feeds.book import FeedForm, compiled
 from sidestep.streams.screen.sources.feeds.download import Download, FetchFailed
 from sidestep.streams.screen.sources.feeds.fetch import FetchedFiles, Fetcher, Validators
@@ -33,6 +34,10 @@ SIGNATURE_MAX = 1_024
 
 PARSE_SECONDS = 30.0
 """Of a processor for reading a list: a million lines take some four, and what none of them is an entry no more."""
+
+SHARE = 0.5
+"""How long a list waits beside the time that it is read for: nobody waits for a list, but intents wait for the
+interpreter."""
 
 
 class Previous(Struct, frozen=True):
@@ -107,10 +112,11 @@ def read_files(
 
 
 def _until(seconds: float) -> Callable[[], None]:
-    """A check that raises TooMuch when this thread has worked for so long from now on."""
-    end = time.thread_time() + seconds
+    """A check that raises TooMuch when this thread has worked for so long from now on, and that lets others work."""
+    end, breaks = time.thread_time() + seconds, LockBreaks(SHARE)
 
     def check() -> None:
+        breaks.look()
         if time.thread_time() > end:
             raise TooMuch(f"reading it takes longer than {seconds:g} s")
 

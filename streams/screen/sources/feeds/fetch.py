@@ -187,6 +187,7 @@ async def _save(response: aiohttp.ClientResponse, path: Path, label: str, most: 
                 raise FetchFailed(f"it is larger than max_octets = {most}")
             for octets in gunzip.feed(chunk) if gunzip else (chunk,):
                 download.write(octets)
+                await asyncio.sleep(0)  # one chunk may unfold to a thousand of these
     if gunzip:
         gunzip.end()
     return download
