@@ -2,17 +2,19 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
+from shlex import join
 
 from click import style
 
 from sidestep.schemas import Anomaly
+from sidestep.schemas.intents import CLAIMED
 from sidestep.streams.terminal import printable
 
 COLOURS = {"notice": "cyan", "warning": "yellow", "critical": "red"}
 ALL = "all services"
 Holds = Mapping[tuple[str, str], int]
 """By service and source ("": all of it), until when it is on hold, in Unix seconds."""
-CLAIMED = "forged-records"
+FORGED = "forged-records"
 """The pattern whose source is a name that somebody claims: nothing of it is to be fixed."""
 
 
@@ -26,15 +28,15 @@ def anomaly_line(anomaly: Anomaly) -> str:
 
 def where(anomaly: Anomaly) -> str:
     """Whose incident it is, and of which pattern: shop, source import: unknown-burst."""
-    what = "in the name of" if anomaly.pattern == CLAIMED else "source"
+    what = "in the name of" if anomaly.pattern == FORGED else "source"
     source = f", {what} {anomaly.source}" if anomaly.source else ""
     campaign = f", campaign {anomaly.campaign}" if anomaly.campaign and not anomaly.source else ""
     return f"{anomaly.name or ALL}{source}{campaign}: {anomaly.pattern}"
 
 
 def table(incidents: Iterable[Anomaly], now: float, holds: Holds | None = None) -> Iterator[str]:
-    """A line for each, and one below it with what it is about. `now`: Unix seconds. `holds`: those in force; None: they
-    are not known, and what Watch has put on hold is taken for held."""
+    """A line for each, and below it what it is about and how to see one of its messages. `now`: Unix seconds. `holds`:
+    those in force; None: they are not known, and what Watch has put on hold is taken for held."""
     found = [(one, printable(where(one).rpartition(": ")[0])) for one in incidents]
     if not found:
         yield "no incident is open"
@@ -47,6 +49,9 @@ def table(incidents: Iterable[Anomaly], now: float, holds: Holds | None = None) 
         whose = f"{printable(one.pattern):<{patterns}}  {name:<{names}}"
         yield f"{severity} {whose}  {clock(one.opened_at)}  {_standing(one, now, holds)}"
         yield f"          {printable(one.text)}"
+        if one.subject == "service" and one.name and one.samples:
+            example = join(["sidestep", "explain", one.name.removesuffix(CLAIMED), one.samples[0]])
+            yield f"          one of its messages: {printable(example)}"
 
 
 def _standing(one: Anomaly, now: float, holds: Holds | None) -> str:

@@ -78,6 +78,11 @@ def test_people_read_whose_incident_it_is_how_it_stands_and_what_to_do() -> None
         assert list(table([HELD], now, holds))[1].endswith(f"open for 2 h, {said}")
     assert lines[5].endswith("closed 2027-01-15 10:00Z")
     assert ["no incident is open"] == list(table([], OPENED))
+    sampled = list(table([anomaly(name="shop (claimed)", samples=["mail 1", "mail-2"]), WORST], OPENED))
+    assert "          one of its messages: sidestep explain shop 'mail 1'" == sampled[3]
+    assert 6 == len(sampled)
+    google = anomaly(subject="domain", name="google", samples=["mail-1"])
+    assert 3 == len(list(table([google], OPENED)))
 
 
 def test_the_command_shows_what_is_open_and_all_on_request(clean_topics: Connection) -> None:
