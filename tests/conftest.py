@@ -156,3 +156,14 @@ def _all_led(client: AdminClient, names: list[str]) -> bool:
         name in topics and topics[name].partitions and all(p.leader >= 0 for p in topics[name].partitions.values())
         for name in names
     )
+
+
+@pytest.fixture
+def logs_as_they_were() -> Iterator[None]:
+    """Around a command that sends the logs of its process to its own standard error."""
+    root = logging.getLogger()
+    handlers, level = root.handlers, root.level
+    yield
+    root.handlers = handlers
+    root.setLevel(level)
+    logging.captureWarnings(False)

@@ -1,9 +1,7 @@
 """`sidestep doctor`, as an operator runs it: with Kafka and without."""
 
 import json
-import logging
 import time
-from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -20,18 +18,8 @@ from sidestep.topics.catalog import BY_NAME, CONTROL, INTENTS
 from sidestep.topics.connection import Connection
 from sidestep.topics.publish import Publisher
 
+pytestmark = pytest.mark.usefixtures("logs_as_they_were")
 KEY = sha256(b"of the tests").hexdigest()
-
-
-@pytest.fixture(autouse=True)
-def _logs_as_they_were() -> Iterator[None]:
-    """The command sends the logs of its process to its own standard error."""
-    root = logging.getLogger()
-    handlers, level = root.handlers, root.level
-    yield
-    root.handlers = handlers
-    root.setLevel(level)
-    logging.captureWarnings(False)
 
 
 def _run(*arguments: str, columns: int = 100, **settings: str) -> Result:

@@ -1,7 +1,7 @@
 """Readers of committed records that stand at one place: seen after a while, not before, and not while they move."""
 
 import asyncio
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 import pytest
@@ -13,6 +13,7 @@ from sidestep.streams.runtime.hanging import Ended
 from sidestep.streams.runtime.manifest import Place
 from sidestep.streams.runtime.offsets import Ends
 from sidestep.topics.errors import BrokerUnreachable
+from tests.waiting import until
 
 
 @dataclass
@@ -36,13 +37,6 @@ class Kafka:
         self.ended.append(self.asked)
         self.ends = Ends(self.ends.high, self.ends.high)
         return Ended(adopted=1)
-
-
-async def until(condition: Callable[[], object]) -> None:
-    """Returns when it holds; fails after ten seconds."""
-    async with asyncio.timeout(10):
-        while not condition():
-            await asyncio.sleep(0.005)
 
 
 def test_what_stands_still_is_ended_once(monkeypatch: pytest.MonkeyPatch) -> None:

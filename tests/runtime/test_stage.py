@@ -3,7 +3,6 @@
 import asyncio
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
@@ -18,6 +17,7 @@ from sidestep.streams.runtime.record import Record
 from sidestep.streams.runtime.recovery import Progress
 from sidestep.streams.runtime.stage import RECOVERIES, Stage
 from sidestep.topics.errors import BrokerUnreachable
+from tests.waiting import until
 
 TOPIC = "numbers"
 
@@ -153,13 +153,6 @@ def batch_of(tp: Partition, *values: str) -> Batch:
 def partitions(*numbers: int) -> list[Partition]:
     """Of the stage's topic."""
     return [Partition(TOPIC, number) for number in numbers]
-
-
-async def until(condition: Callable[[], object]) -> None:
-    """Returns when it holds; fails after ten seconds."""
-    async with asyncio.timeout(10):
-        while not condition():
-            await asyncio.sleep(0.005)
 
 
 def test_a_partition_is_recovered_once_and_says_where_to_begin() -> None:

@@ -36,6 +36,7 @@ from sidestep.streams.screen.ticks import Ticks
 from sidestep.topics.catalog import BOUNCES, CONTROL, DEAD_LETTERS, ENGAGEMENT, EVIDENCE, INTENTS
 from sidestep.topics.errors import PublishFailed
 from tests.kafka_records import delivered
+from tests.waiting import until
 
 Headers = Sequence[tuple[str, bytes | None]]
 
@@ -141,13 +142,6 @@ async def desk(
 def intent(id: str = "1", to: str = "jane@fast.example", **fields: Any) -> bytes:
     """The octets of one intent."""
     return json.dumps({"id": id, "to": to, "service": "shop"} | fields).encode()
-
-
-async def until(condition: Callable[[], Any], seconds: float = 5.0) -> None:
-    """Wait for a condition; fail when it does not come true in time."""
-    async with asyncio.timeout(seconds):
-        while not condition():
-            await asyncio.sleep(0.002)
 
 
 def run(scenario: Any, **options: Any) -> None:

@@ -2,8 +2,6 @@
 
 import datetime
 import json
-import logging
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,18 +20,8 @@ from tests.guarantees.harness.system import System
 from tests.guarantees.harness.traffic import SERVICES
 from tests.secure.conftest import grant
 
+pytestmark = pytest.mark.usefixtures("logs_as_they_were")
 PAST = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
-
-
-@pytest.fixture(autouse=True)
-def _logs_as_they_were() -> Iterator[None]:
-    """The command sends the logs of its process to its own standard error."""
-    root = logging.getLogger()
-    handlers, level = root.handlers, root.level
-    yield
-    root.handlers = handlers
-    root.setLevel(level)
-    logging.captureWarnings(False)
 
 
 def _rows(access: Access, system: System, folder: Path) -> dict[str, list[dict[str, Any]]]:

@@ -17,6 +17,7 @@ from sidestep.streams.screen.dns.answer import UNKNOWN_TTL
 from sidestep.streams.screen.dns.domain_slots import SHARES
 from sidestep.streams.screen.dns.exchanges import LISTED
 from sidestep.streams.screen.dns.resolver import STALE_MAX, Resolver
+from tests.waiting import until
 
 Scenario = Callable[[NameServer, Resolver], Awaitable[None]]
 
@@ -37,13 +38,6 @@ async def world(zones: Any = "", **options: Any) -> AsyncIterator[tuple[NameServ
         resolver = Resolver([ns.address], **options)
         yield ns, resolver
         await resolver.close()
-
-
-async def until(condition: Callable[[], bool], seconds: float = 5.0) -> None:
-    """Wait for a condition; fail when it doesn't come true in time."""
-    async with asyncio.timeout(seconds):
-        while not condition():
-            await asyncio.sleep(0.002)
 
 
 def silent_port() -> socket.socket:

@@ -1,7 +1,6 @@
 """`sidestep serve` as an operator meets it: tokens, where it listens, TLS, how it stops."""
 
 import json
-import logging
 import os
 import re
 import signal
@@ -33,19 +32,9 @@ from sidestep.topics.connection import Connection
 from tests.fixture_types import WaitUntil
 from tests.private_files import open_to_others
 
+pytestmark = pytest.mark.usefixtures("logs_as_they_were")
 COMMAND = [sys.executable, "-c", "from sidestep.streams.cli import main; main()", "serve"]
 TOKEN = "sidestep_of-the-command"
-
-
-@pytest.fixture(autouse=True)
-def _logs_as_they_were() -> Iterator[None]:
-    """The command sends the logs of its process to its own standard error."""
-    root = logging.getLogger()
-    handlers, level = root.handlers, root.level
-    yield
-    root.handlers = handlers
-    root.setLevel(level)
-    logging.captureWarnings(False)
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from sidestep.streams.screen.sources.dnsbl.codes import TEST_EVERY, ZoneStatus
 from sidestep.streams.screen.sources.dnsbl.zone import UNKNOWN_CODES_MAX
 from sidestep.streams.screen.sources.dnsbl.zones import DnsblZones
 from sidestep.streams.screen.sources.file import Dnsbl
+from tests.waiting import until
 
 GENERIC = {"dbl.example": Dnsbl()}
 RECORDS = {
@@ -66,13 +67,6 @@ async def world(
         yield it
         await it.zones.close()
         assert it.zones.in_flight == 0
-
-
-async def until(condition: Callable[[], bool], seconds: float = 5.0) -> None:
-    """Wait for a condition; fail when it doesn't come true in time."""
-    async with asyncio.timeout(seconds):
-        while not condition():
-            await asyncio.sleep(0.002)
 
 
 @pytest.mark.parametrize("runner", [asyncio.run, uvloop.run], ids=["asyncio", "uvloop"])

@@ -31,6 +31,7 @@ from sidestep.streams.screen.sources.feeds.fetch import Fetcher, Validators
 from sidestep.streams.screen.sources.feeds.location import without_secrets
 from sidestep.streams.screen.sources.feeds.refresh import NoProgress, Refresh
 from sidestep.streams.screen.sources.file import Feed
+from tests.waiting import until
 
 LARGE = {"gmail.com"}
 LIST = "evil.example\nbad.example\nworse.example\n"
@@ -156,13 +157,6 @@ def world(tmp_path: Path, certificate: Path) -> Callable[[Scenario], None]:
         asyncio.run(inside())
 
     return run
-
-
-async def until(condition: Callable[[], Any], seconds: float = 5.0) -> None:
-    """Wait for a condition; fail when it doesn't come true in time."""
-    async with asyncio.timeout(seconds):
-        while not condition():
-            await asyncio.sleep(0.002)
 
 
 def hits(feeds: Feeds, domain: str) -> list[str]:

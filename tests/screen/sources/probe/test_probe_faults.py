@@ -13,6 +13,7 @@ from sidestep.streams.screen.sources.file import Probe
 from sidestep.streams.screen.sources.probe import prober as mailbox_probe
 from sidestep.streams.screen.sources.probe import session as probe_session
 from sidestep.streams.screen.sources.probe.prober import Prober
+from tests.waiting import until
 
 MX = MxFinding("yes", "mx", exchanges=("mx1.lantern.example",))
 JANE = parse("jane@lantern.example")
@@ -323,7 +324,7 @@ def test_a_place_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
 
     async def scenario(prober: Prober, peers: list[Peer]) -> None:
         first = asyncio.create_task(prober.find(JANE, MX))
-        await _until(lambda: bool(peers))
+        await until(lambda: bool(peers))
         john = parse("john@lantern.example")
         assert "busy" == (await prober.find(john, MX)).reason
         assert prober.cached(john, MX) is None
@@ -339,7 +340,7 @@ def test_who_gives_up_takes_nobody_along() -> None:
 
     async def scenario(prober: Prober, peers: list[Peer]) -> None:
         first, second = (asyncio.create_task(prober.find(JANE, MX)) for _ in range(2))
-        await _until(lambda: bool(peers))
+        await until(lambda: bool(peers))
         first.cancel()
         assert isinstance((await asyncio.gather(first, return_exceptions=True))[0], asyncio.CancelledError)
         found: MailboxFinding = await second
@@ -354,9 +355,3 @@ async def _with_silent(scenario: Callable[[Prober, list[Peer]], Coroutine[Any, A
         prober = prober_at(port, timeout=0.3)
         await scenario(prober, peers)
         await prober.close()
-
-
-async def _until(condition: Callable[[], bool], seconds: float = 5.0) -> None:
-    async with asyncio.timeout(seconds):
-        while not condition():
-            await asyncio.sleep(0.002)

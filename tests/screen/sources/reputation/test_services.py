@@ -29,6 +29,7 @@ from sidestep.streams.screen.address.parse import ParsedAddress, parse
 from sidestep.streams.screen.sources.file import Reputation
 from sidestep.streams.screen.sources.reputation.service import BODY_MAX, CONNECTIONS, UNKNOWN_FOR
 from sidestep.streams.screen.sources.reputation.services import Services
+from tests.waiting import until
 
 JANE = parse("Jane.Doe@example.com")
 JANES_HASH = sha256(b"jane.doe@example.com").hexdigest()
@@ -117,13 +118,6 @@ def scene(
                 await services.close()
 
     runner(run())
-
-
-async def until(condition: Callable[[], bool], seconds: float = 5.0) -> None:
-    """Wait for a condition; fail when it doesn't come true in time."""
-    async with asyncio.timeout(seconds):
-        while not condition():
-            await asyncio.sleep(0.002)
 
 
 def listing(**changes: Any) -> Listing:
