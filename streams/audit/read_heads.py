@@ -6,11 +6,10 @@ from sidestep.streams.audit.chain_statement import ChainHeads, HeadOf
 from sidestep.streams.audit.check_chain import CheckedHead, check_head
 from sidestep.streams.audit.kept import KeptPartition
 from sidestep.streams.audit.read_chain import open_chained
-from sidestep.streams.audit.reading import Extents, read_extents
+from sidestep.streams.audit.reading import Extents, cluster_of, read_extents
 from sidestep.streams.chain import Link, parse_link
 from sidestep.streams.errors import ChainRefused
 from sidestep.topics.catalog import EVIDENCE
-from sidestep.topics.cluster import admin_client, cluster
 from sidestep.topics.connection import Connection
 
 LOOK_BACK = 100
@@ -41,11 +40,6 @@ def check_heads(
             yield CheckedHead(each.partition, each.offset, "broken", place, "there is no such partition")
         else:
             yield check_head(open_chained(connection, extents, each.partition), each.offset, each.head)
-
-
-def cluster_of(connection: Connection) -> str:
-    """Kafka's id of it. Raises SidestepError."""
-    return str(cluster(admin_client(connection), connection).cluster_id)
 
 
 def _last(connection: Connection, extents: Extents, partition: int) -> Link | None:

@@ -1,9 +1,10 @@
 """A backtest's report as one HTML page that asks no network: its style and plots are in it, and no script. Pure."""
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from sidestep.streams.backtest.counts import ACTIONS, DELAYS, HOUR_MS, RISK_BINS, SIDES, ChangedMessage
 from sidestep.streams.backtest.html_page import html_page
+from sidestep.streams.backtest.html_table import table
 from sidestep.streams.backtest.outcomes import ABOUT, OUTCOMES
 from sidestep.streams.backtest.report import CAVEATS, SENT, STOPPED, BacktestReport
 from sidestep.streams.backtest.svg import BarRow, TimeLine, bars, lines, number, text
@@ -35,7 +36,7 @@ def _sections(report: BacktestReport) -> Iterator[str]:
     yield "<h2>What this can't tell</h2>"
     yield _list(CAVEATS)
     yield "<h2>Outcomes</h2>"
-    yield _table(("outcome", "of a message"), ((name, ABOUT[name]) for name in OUTCOMES))
+    yield table(("outcome", "of a message"), ((name, ABOUT[name]) for name in OUTCOMES))
 
 
 def _head(report: BacktestReport) -> Iterator[str]:
@@ -52,7 +53,7 @@ def _head(report: BacktestReport) -> Iterator[str]:
         ("test intents, left out", f"{counts.tests:,}"),
         ("with a verdict by one policy alone, left out", f"{counts.unjudged:,}"),
     ]
-    yield _table((), rows)
+    yield table((), rows)
     if counts.notes:
         yield _list(counts.notes)
     if counts.says_otherwise:
@@ -80,7 +81,7 @@ def _fates(report: BacktestReport) -> Iterator[str]:
     yield "<h2>Messages</h2>"
     head = ("in the log", *(f"the other: {SAID[action]}" for action in ACTIONS))
     rows = ((SAID[b], *(f"{report.counts.count((b,), (a,)):,}" for a in ACTIONS)) for b in ACTIONS)
-    yield _table(head, rows, counts=(1, 2, 3))
+    yield table(head, rows, counts=(1, 2, 3))
     outcomes = [BarRow(name, [report.counts.count(SENT, STOPPED, (name,))]) for name in OUTCOMES if name != "not-sent"]
     yield "<h2>What is known of those that it would stop</h2>"
     yield bars(outcomes, ["after"])
@@ -96,7 +97,7 @@ def _changes(report: BacktestReport) -> Iterator[str]:
         (f"{outcomes.total():,}", kind_of(change), change.service, outcomes_text(outcomes))
         for change, outcomes in changes[:CHANGES_SHOWN]
     )
-    yield _table(("messages", "change", "service", "since"), rows, (0,), "changes")
+    yield table(("messages", "change", "service", "since"), rows, (0,), "changes")
     if (more := len(changes) - CHANGES_SHOWN) > 0:
         yield f'<p class="quiet">… and {more:,} more: --json has them.</p>'
 
@@ -106,7 +107,7 @@ def _examples(report: BacktestReport) -> Iterator[str]:
     if rows:
         yield "<h2>Examples</h2>"
         head = ("message", "in the log", "the other policy", "since")
-        yield _table(head, [_example(each) for each in rows], kind="examples")
+        yield table(head, [_example(each) for each in rows], kind="examples")
 
 
 def _example(each: ChangedMessage) -> tuple[str, ...]:
@@ -156,15 +157,3 @@ def _over_time(report: BacktestReport) -> str:
 
 def _list(items: Sequence[str]) -> str:
     return '<ul class="quiet">' + "".join(f"<li>{text(item)}</li>" for item in items) + "</ul>"
-
-
-def _table(
-    head: Sequence[str], rows: Iterable[Sequence[str]], counts: Collection[int] = (), kind: str = "plain"
-) -> str:
-    def cells(tag: str, row: Sequence[str]) -> str:
-        marked = (' class="count"' if at in counts else "" for at in range(len(row)))
-        return "".join(f"<{tag}{mark}>{text(cell)}</{tag}>" for mark, cell in zip(marked, row, strict=True))
-
-    lines_of = [f"<tr>{cells('th', head)}</tr>"] if head else []
-    lines_of += [f"<tr>{cells('td', row)}</tr>" for row in rows]
-    return f'<table class="{kind}">{"".join(lines_of)}</table>'

@@ -4,9 +4,10 @@ Pure.
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
 from sidestep.streams.backtest.html_page import html_page
+from sidestep.streams.backtest.html_table import table
 from sidestep.streams.backtest.svg import BarRow, bars, text
 from sidestep.streams.importing.counts import ImportCounts
 from sidestep.streams.importing.report import ImportReport, bad_sentence, caveats, named
@@ -42,7 +43,7 @@ def _sections(report: ImportReport) -> Iterator[str]:
     yield "<h2>Whose mail servers</h2>"
     yield _counted(counts.providers, "before")
     yield "<h2>How it was checked</h2>"
-    yield _table((), _how(report))
+    yield table((), _how(report))
     yield "<h2>What this can't tell</h2>"
     yield '<ul class="quiet">' + "".join(f"<li>{text(each)}</li>" for each in caveats(report)) + "</ul>"
 
@@ -74,7 +75,7 @@ def _past(counts: ImportCounts) -> Iterator[str]:
     yield "<h2>Stopped by history</h2>"
     yield _counted(counts.past, "after")
     if counts.past_stops:
-        yield _table(("row", "rule", "why"), ((f"{row:,}", rule, why) for row, rule, why in counts.past_stops), (0,))
+        yield table(("row", "rule", "why"), ((f"{row:,}", rule, why) for row, rule, why in counts.past_stops), (0,))
     if (more := counts.past.total() - len(counts.past_stops)) > 0:
         yield f'<p class="quiet">… and {more:,} more: the list that came back has all.</p>'
 
@@ -91,7 +92,7 @@ def _sources(counts: ImportCounts) -> Iterator[str]:
     )
     head = ("source", "rows", "send", "drop", "defer", "unreachable", "mistyped", "traps", "duplicates")
     rows = ((name or "(none)", *(f"{each[column]:,}" for column in head[1:])) for name, each in largest[:SHOWN])
-    yield _table(head, rows, range(1, len(head)))
+    yield table(head, rows, range(1, len(head)))
     if (more := len(largest) - SHOWN) > 0:
         yield f'<p class="quiet">… and {more:,} more: --json has them.</p>'
 
@@ -110,13 +111,3 @@ def _counted(counts: Mapping[str, int], kind: str) -> str:
     if not counts:
         return '<p class="quiet">None.</p>'
     return bars([BarRow(name, [rows]) for name, rows in Counter(counts).most_common(SHOWN)], [kind])
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]], counts: Collection[int] = ()) -> str:
-    def cells(tag: str, row: Sequence[str]) -> str:
-        marked = (' class="count"' if at in counts else "" for at in range(len(row)))
-        return "".join(f"<{tag}{mark}>{text(cell)}</{tag}>" for mark, cell in zip(marked, row, strict=True))
-
-    lines = [f"<tr>{cells('th', head)}</tr>"] if head else []
-    lines += [f"<tr>{cells('td', row)}</tr>" for row in rows]
-    return f'<table class="plain">{"".join(lines)}</table>'
