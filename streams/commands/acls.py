@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from sidestep.streams.commands.options import broker_option, own_given, own_option
+from sidestep.streams.commands.options import broker_option, own_given, own_option, refused_as
 from sidestep.streams.errors import RightsError
 from sidestep.streams.rights import forms, strimzi
 from sidestep.streams.rights.registry import Registry, registry
@@ -193,10 +193,8 @@ def read_registry(
 
 
 def _usage(hint: str, make: Callable[[], T]) -> T:
-    try:
+    with refused_as(hint):
         return make()
-    except ValueError as error:
-        raise click.BadParameter(printable(str(error)), param_hint=hint) from None
 
 
 def _as_block(each: "RightsFinding") -> str:

@@ -1,7 +1,7 @@
 """sidestep audit: proves again every verdict that still stands, from the log that it follows from."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -18,9 +18,9 @@ from sidestep.streams.audit.findings import (
     PartitionAudit,
     gravity,
 )
-from sidestep.streams.commands.copy_progress import copy_progress
-from sidestep.streams.commands.options import broker_option
-from sidestep.streams.commands.past import HELP, past_ms
+from sidestep.streams.commands.copy_progress import copy_progress, percent_of
+from sidestep.streams.commands.options import broker_option, past_second
+from sidestep.streams.commands.past import HELP
 from sidestep.streams.settings import load
 from sidestep.streams.terminal import json_line, printable
 
@@ -88,13 +88,13 @@ def audit(
 
         read_verdict_keys(keys_file)
     fit_batches()
-    span = Span(_second("--since", since, NEVER), _second("--until", until, FOR_EVER))
+    now_ms = int(time.time() * 1000)
+    span = Span(past_second("--since", since, now_ms, NEVER), past_second("--until", until, now_ms, FOR_EVER))
     settings = load(broker=broker, snapshots=place)
     with copy_progress("auditing", 100) as show:
         rules, proofs, kept_in = read_thresholds(settings), keys_file is not None, settings.snapshots_url
-        report = run(
-            settings.connection, partitions, span, proofs, _percent(show), rules=rules, snapshots=kept_in, resume=resume
-        )
+        shown, connection = percent_of(show), settings.connection
+        report = run(connection, partitions, span, proofs, shown, rules=rules, snapshots=kept_in, resume=resume)
     for line in as_json_lines(report) if as_json else described(report):
         click.echo(line)
     if not report.right:
@@ -160,16 +160,3 @@ def _found(finding: AuditFinding) -> Iterator[str]:
     yield click.style(printable(head), fg="red")
     if finding.state:
         yield printable(f"          its recipient before: {finding.state}")
-
-
-def _second(option: str, text: str | None, otherwise: float) -> float:
-    if text is None:
-        return otherwise
-    try:
-        return past_ms(text, int(time.time() * 1000)) / 1000
-    except ValueError as error:
-        raise click.BadParameter(printable(str(error)), param_hint=option) from None
-
-
-def _percent(show: Callable[[int, int], None]) -> Callable[[int, int], None]:
-    return lambda done, total: show(100 * done // max(total, 1), done)

@@ -1,7 +1,6 @@
 """sidestep backtest: what another policy would have made of the log, or makes of it beside the workers."""
 
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -11,8 +10,8 @@ from sidestep.streams.backtest.page import page
 from sidestep.streams.backtest.report import BacktestReport
 from sidestep.streams.backtest.report import as_json as whole
 from sidestep.streams.commands.backtest_lines import described
-from sidestep.streams.commands.copy_progress import copy_progress
-from sidestep.streams.commands.options import FILE, broker_option, past_given
+from sidestep.streams.commands.copy_progress import copy_progress, percent_of
+from sidestep.streams.commands.options import FILE, broker_option, past_second, refused_as
 from sidestep.streams.commands.past import HELP
 from sidestep.streams.decide.policy import Policy
 from sidestep.streams.decide.policy_check import checked
@@ -20,7 +19,7 @@ from sidestep.streams.decide.policy_file import decoded, read_octets
 from sidestep.streams.errors import BacktestFailed, PolicyError
 from sidestep.streams.screen.holds import until_ms
 from sidestep.streams.settings import load
-from sidestep.streams.terminal import json_line, printable
+from sidestep.streams.terminal import json_line
 
 
 @click.command()
@@ -76,12 +75,12 @@ def backtest(
         report = followed(settings, policy, text, partitions, _end(until, now_ms))
         _show(report, as_json, html_file)
         return
-    span = Span(_second("--since", since, now_ms, NEVER), _second("--until", until, now_ms, FOR_EVER))
+    span = Span(past_second("--since", since, now_ms, NEVER), past_second("--until", until, now_ms, FOR_EVER))
     if span.since >= span.until:
         raise click.UsageError("--since has to be before --until")
     try:
         with ended_by_signals(), copy_progress("folding twice", 100) as show:
-            shown = _percent(show)
+            shown = percent_of(show)
             report = run(connection, policy, text, partitions, span, shown, snapshots=settings.snapshots_url)
     except KeyboardInterrupt:
         raise BacktestFailed("ended before the log was folded: there is nothing to report") from None
@@ -119,16 +118,5 @@ def _show(report: BacktestReport, as_json: bool, html_file: Path | None) -> None
 
 
 def _end(until: str | None, now_ms: int) -> float:
-    try:
+    with refused_as("--until"):
         return FOR_EVER if until is None else until_ms(until, now_ms) / 1000
-    except ValueError as error:
-        raise click.BadParameter(printable(str(error)), param_hint="--until") from None
-
-
-def _second(option: str, text: str | None, now_ms: int, otherwise: float) -> float:
-    ms = past_given(option, text, now_ms)
-    return otherwise if ms is None else ms / 1000
-
-
-def _percent(show: Callable[[int, int], None]) -> Callable[[int, int], None]:
-    return lambda done, total: show(100 * done // max(total, 1), done)

@@ -31,3 +31,20 @@ def copy_progress(doing: str, total: int) -> Iterator[Shown]:
             progress.update(task, completed=done, records=records, rate=records / elapsed if elapsed else 0.0)
 
         yield show
+
+
+def percent_of(show: Shown) -> Callable[[int, int], None]:
+    """Told how many records of how many are done, where the bar's whole is 100."""
+    return lambda done, total: show(100 * done // max(total, 1), done)
+
+
+def summed(show: Shown) -> Callable[[int], None]:
+    """Told how many more records are done, where the bar's whole is that of all records."""
+    done = 0
+
+    def told(records: int) -> None:
+        nonlocal done
+        done += records
+        show(done, done)
+
+    return told

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TextIO, TypeVar
 
 import click
 
-from sidestep.streams.commands.options import broker_option
+from sidestep.streams.commands.options import broker_option, refused_as
 from sidestep.streams.errors import HashKeyMismatch, PartitionsChanged
 from sidestep.streams.partition_note import GROWING, begun_with, is_draining, misfit
 from sidestep.streams.screen.hash_key import former_hash_key, known_hash_key
@@ -80,10 +80,8 @@ class Desk:
 
 def read_subjects(texts: Iterable[str], read: Callable[[str], T]) -> list[T]:
     """What people have typed, read. Raises click.BadParameter."""
-    try:
+    with refused_as("SUBJECT"):
         return [read(text) for text in texts]
-    except ValueError as error:
-        raise click.BadParameter(printable(str(error)), param_hint="SUBJECT") from None
 
 
 def read_file(file: TextIO) -> list[Line]:

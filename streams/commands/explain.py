@@ -10,7 +10,7 @@ from msgspec import to_builtins
 
 from sidestep.streams.commands.copy_progress import copy_progress
 from sidestep.streams.commands.desk import desk_options
-from sidestep.streams.commands.options import past_given
+from sidestep.streams.commands.options import past_given, refused_as
 from sidestep.streams.commands.past import HELP
 from sidestep.streams.explain.find import Wanted
 from sidestep.streams.explain.story import UnjudgedStory, VerdictStory, as_json, known_of, unjudged_json
@@ -100,10 +100,8 @@ def _tell_life(
     from sidestep.topics.cluster import admin_client, require
 
     connection = settings.connection
-    try:
+    with refused_as():
         target = read_subject(text, keys)
-    except ValueError as error:
-        raise click.BadParameter(printable(str(error))) from None
     if of_mailbox != bool(target.recipient_key):
         raise click.BadParameter("--recipient takes an address, --domain a domain")
     topics = require(admin_client(connection), connection, [EVIDENCE.name])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 from msgspec import to_builtins
 
-from sidestep.streams.commands.copy_progress import copy_progress
+from sidestep.streams.commands.copy_progress import copy_progress, summed
 from sidestep.streams.commands.desk import Desk, desk_options, read_subjects
 from sidestep.streams.explain.lives import recipient_fields
 from sidestep.streams.screen.marks import read_mailbox
@@ -57,14 +57,8 @@ def _known(desk: Desk, text: str, target: Target) -> "Handover":
 
     person, records, found = Person.of(text, target), list[PersonalRecord](), list[TopicTraces]()
     wanted = readings(desk.connection, kept_topics(desk.connection))
-    done = 0
     with copy_progress("reading", sum(each.records for each in wanted)) as show:
-
-        def told(count: int) -> None:
-            nonlocal done
-            done += count
-            show(done, done)
-
+        told = summed(show)
         for each in wanted:
             plain, compacted = each.topic.addresses, each.topic.compacted
 

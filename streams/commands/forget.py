@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sidestep.streams.commands.copy_progress import copy_progress
+from sidestep.streams.commands.copy_progress import copy_progress, summed
 from sidestep.streams.commands.desk import Desk, desk_options, login, read_subjects
+from sidestep.streams.commands.options import refused_as
 from sidestep.streams.screen.erasures import NOTE_KEY, erasure_record, moved_notes, notes_about
 from sidestep.streams.screen.holds import rfc3339
 from sidestep.streams.screen.marks import read_mailbox
@@ -61,10 +62,8 @@ def forget(
 def _forget(desk: Desk, target: Target, drop: bool, by: str, reason: str) -> None:
     from sidestep.streams.screen.operator_writer import Said
 
-    try:
+    with refused_as():
         record = erasure_record(target, by, reason, drop, desk.now_ms)
-    except ValueError as error:
-        raise click.BadParameter(printable(str(error))) from None
     about = notes_about(target, desk.notes)
     gone, moved = (about, []) if drop else moved_notes(target, desk.notes, desk.secret)
     desk.write([Said(NOTE_KEY, record, desk.partitions, (NOTE_KEY, None), gone, moved)])
@@ -112,12 +111,6 @@ def look_for(connection: "Connection", text: str, target: Target, now_ms: int) -
     person = Person.of(text, target)
     topics: list[KeptTopic] = kept_topics(connection)
     wanted = readings(connection, topics)
-    done = 0
     with copy_progress("reading", sum(each.records for each in wanted)) as show:
-
-        def told(records: int) -> None:
-            nonlocal done
-            done += records
-            show(done, done)
-
+        told = summed(show)
         return ErasureProof([traces(each, person, told) for each in wanted], now_ms)

@@ -9,6 +9,7 @@ import msgspec
 
 from sidestep.schemas.controls import MarkKind
 from sidestep.streams.commands.desk import Desk, desk_options, login, read_subjects
+from sidestep.streams.commands.options import refused_as
 from sidestep.streams.decide.tables import BOUNCE_HISTORY, RecipientRow
 from sidestep.streams.explain.lives import recipient_fields
 from sidestep.streams.screen.marks import KINDS, marks_record, note, read_mailbox
@@ -73,10 +74,8 @@ def undo(
     found = read_subjects(mailboxes, lambda text: read_mailbox(text, desk.keys))
     # counts of a domain are taken back as well: most mail goes to gmail.com, whoever says googlemail.com
     targets = [target._replace(domain=desk.layout.key(target.domain)) for target in found]
-    try:
+    with refused_as():
         records = [marks_record(target, kinds, reason, by or login(), desk.now_ms) for target in targets]
-    except ValueError as error:
-        raise click.BadParameter(printable(str(error))) from None
     desk.write(
         [
             Said("marks", record, _places(target, desk), note(record))

@@ -1,6 +1,7 @@
 """Options that several commands have."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -39,14 +40,21 @@ def own_option(function: F) -> F:
     )(function)
 
 
+@contextmanager
+def refused_as(option: str | None = None) -> Iterator[None]:
+    """Tells of what is refused in the block with a ValueError as of a wrong parameter. Raises click.BadParameter."""
+    try:
+        yield
+    except ValueError as error:
+        raise click.BadParameter(printable(str(error)), param_hint=option) from None
+
+
 def own_given(own: Iterable[str], settings: Settings | None) -> tuple[str, ...]:
     """The topics that --own names, and those of the signers file. Raises click.BadParameter, SettingsError and
     CredentialsError."""
     names = [name.strip() for text in own for name in text.split(",") if name.strip()]
-    try:
+    with refused_as("--own"):
         named = [own_topic(name).name for name in names]
-    except ValueError as error:
-        raise click.BadParameter(printable(str(error)), param_hint="--own") from None
     if settings is not None and settings.signers:
         from sidestep.streams.screen.signers_file import read_own_topics
 
@@ -70,18 +78,20 @@ def signer_given(key_id: str | None, key_file: str | None) -> Signer | None:
 
 def past_given(option: str, text: str | None, now_ms: int) -> int | None:
     """A time that is past, in milliseconds since 1970; None: it was not given. Raises click.BadParameter."""
-    try:
+    with refused_as(option):
         return None if text is None else past_ms(text, now_ms)
-    except ValueError as error:
-        raise click.BadParameter(printable(str(error)), param_hint=option) from None
+
+
+def past_second(option: str, text: str | None, now_ms: int, otherwise: float) -> float:
+    """Likewise, in seconds; `otherwise`, where it was not given."""
+    ms = past_given(option, text, now_ms)
+    return otherwise if ms is None else ms / 1000
 
 
 def rate_given(text: str | None) -> float | None:
     """Records a second; None: as fast as it goes. Raises click.BadParameter."""
-    try:
+    with refused_as("--rate"):
         return None if text is None else 1_000_000 / parse_rate(text).interval_us
-    except ValueError as error:
-        raise click.BadParameter(printable(str(error)), param_hint="--rate") from None
 
 
 def listen_options(host: str, port: int) -> Callable[[F], F]:

@@ -14,7 +14,7 @@ from sidestep.schemas.feedback import Bounce, Engagement
 from sidestep.schemas.intents import EmailIntent
 from sidestep.schemas.reading import read_intent, read_own_feedback
 from sidestep.streams.commands.answers import Awaited, wait_for
-from sidestep.streams.commands.options import broker_option, signer_given, signer_options
+from sidestep.streams.commands.options import broker_option, refused_as, signer_given, signer_options
 from sidestep.streams.commands.render import as_json_line, as_text_line
 from sidestep.streams.commands.whole import is_whole, send_whole
 from sidestep.streams.settings import load
@@ -183,10 +183,8 @@ def _noting(read: Read, strange: "UnknownStreams | None") -> Read:
 
 def _writable(name: str) -> str:
     if name not in WRITABLE:
-        try:
+        with refused_as():
             own_topic(name)
-        except ValueError as error:
-            raise click.BadParameter(printable(str(error))) from None
     return name
 
 

@@ -17,6 +17,7 @@ from sidestep.streams.commands.desk import (
     read_subjects,
     tell_taken_back,
 )
+from sidestep.streams.commands.options import refused_as
 from sidestep.streams.screen.holds import later_ms, rfc3339
 from sidestep.streams.screen.subject_lists import Line
 from sidestep.streams.screen.suppressions import (
@@ -71,10 +72,8 @@ def remove(subjects: Sequence[str], by: str | None, broker: str | None, data_dir
     was suppressed."""
     desk = Desk(broker, data_dir, LOOK)
     targets = read_subjects(subjects, lambda text: read_subject(text, desk.keys))
-    try:
+    with refused_as("--by"):
         records = [lift_record(target, by or login(), desk.now_ms) for target in targets]
-    except ValueError as error:
-        raise click.BadParameter(printable(str(error)), param_hint="--by") from None
     desk.write([_said(desk, *each) for each in zip(targets, records, strict=True)])
     tell_taken_back(subjects, targets, {each.subject for each in in_force(desk.notes, desk.now_ms)}, "suppressed")
 

@@ -17,6 +17,7 @@ from sidestep.streams.commands.desk import (
     read_subjects,
     tell_taken_back,
 )
+from sidestep.streams.commands.options import refused_as
 from sidestep.streams.screen.holds import rfc3339
 from sidestep.streams.screen.subject_lists import Line
 from sidestep.streams.screen.traps import (
@@ -92,10 +93,8 @@ def remove(subjects: Sequence[str], by: str | None, broker: str | None, data_dir
     none of them was taken for one."""
     desk = Desk(broker, data_dir, LOOK)
     targets = read_subjects(subjects, lambda text: read_trap(text, desk.keys))
-    try:
+    with refused_as("--by"):
         records = [no_trap_record(target, by or login(), desk.now_ms) for target in targets]
-    except ValueError as error:
-        raise click.BadParameter(printable(str(error)), param_hint="--by") from None
     desk.write([_said(desk, record) for record in records])
     tell_taken_back(subjects, targets, {each.subject for each in known_traps(desk.notes)}, "taken for a trap")
 
