@@ -25,8 +25,9 @@ SILENCE = 0.1
 BUSY = 30
 """Records that wait while nothing does but honest ones."""
 
-PATIENCE = 15.0
-"""Seconds that an honest intent may take on a machine with much else to do: a worker that stops takes longer."""
+PATIENCE = 60.0
+"""Seconds that an honest intent may take on a machine with much else to do: with a load of 20 on two cores bombs of
+450 MB in all took 15. One that never answers is told of by Honest itself."""
 
 
 class Seen(NamedTuple):
