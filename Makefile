@@ -5,7 +5,10 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.sidestep-installed
 
-.PHONY: help demo test check cover guarantees others long newest soak chart format lint bench bench-validate evaluate profile schemas lock certs image images sbom advisories clean
+# tests start a thousand processes and collect ten thousand tests again and again: what was compiled once is kept
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: help demo test check quick quick-covered quick-others slow slow-covered slow-others cover guarantees long newest newest-environment soak chart format lint bench bench-validate evaluate profile schemas lock certs image images sbom advisories clean
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
@@ -19,36 +22,60 @@ $(STAMP): requirements.lock pyproject.toml
 demo: $(STAMP)  ## see it work: broker, name server, workers, services
 	$(BIN)/sidestep demo
 
-test: guarantees cover others  ## all tests, with kills and rebalances, and the floor of coverage: an hour; -j2 half of it
+# recursive: the rest must not begin, with -j2 either, before what computes has ended, and build/coverage been emptied
+test: $(STAMP)  ## all tests, with kills and rebalances, and the floor of coverage: an hour
+	$(MAKE) quick
+	$(MAKE) slow
 
-check: $(STAMP)  ## the tests that need no broker: less than a minute
-	$(BIN)/pytest -m "not slow and not broker"
+check: $(STAMP)  ## the tests that need no broker: some minutes
+	$(BIN)/pytest -m "$(QUICK)"
+
+# neither starts a broker nor waits for one: two such runs disturb nobody, each on a processor of its own
+QUICK := not slow and not broker and not long
+REST := (slow or broker) and not long
 
 # what shows that decide/ and runtime/ work, but for kills (their workers leave no figures) and what looks at the clock
 COVERED := tests/decide tests/runtime tests/snapshots $(addprefix tests/explain/test_,find.py witness.py) \
 	$(addprefix tests/guarantees/test_,fencing.py hostile_input.py lost_logs.py rebalance.py)
 
-# what mostly waits: for sessions, leases, brokers that start. With -j2 the rest has the processors meanwhile
+# what mostly waits: for sessions, leases, brokers that start
 WAITING := tests/guarantees tests/secure
 
+quick: quick-covered quick-others  ## the tests of `make test` that need no broker: with -j2 in half the time
+
+slow: guarantees slow-others slow-covered  ## the tests that `make quick` leaves out, and the floor of coverage
+
 cover: $(STAMP)  ## branch coverage of decide/ and runtime/, with a floor: minutes
+	$(MAKE) quick-covered
+	$(MAKE) slow-covered
+
+quick-covered: $(STAMP)
 	rm -rf build/coverage
 	mkdir -p build/coverage
-	$(BIN)/coverage run -m pytest $(COVERED)
+	$(BIN)/coverage run -m pytest -m "$(QUICK)" $(COVERED)
+
+slow-covered: $(STAMP)
+	$(BIN)/coverage run -m pytest -m "$(REST)" $(COVERED)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
 guarantees: $(STAMP)  ## kills, rebalances, lost brokers, mutual TLS, but for what `make cover` runs of them
 	$(BIN)/pytest -m "not long" $(WAITING) $(addprefix --ignore=,$(COVERED))
 
-others: $(STAMP)  ## the tests that `make cover` and `make guarantees` leave out
-	$(BIN)/pytest -m "not long" $(addprefix --ignore=,$(COVERED) $(WAITING))
+quick-others: $(STAMP)
+	$(BIN)/pytest -m "$(QUICK)" $(addprefix --ignore=,$(COVERED) $(WAITING))
+
+slow-others: $(STAMP)
+	$(BIN)/pytest -m "$(REST)" $(addprefix --ignore=,$(COVERED) $(WAITING))
 
 long: $(STAMP)  ## the tests of which each takes minutes: three brokers, bad networks, a log of 200,000 events proved
 	$(BIN)/pytest -m long tests/guarantees
 
 newest: $(STAMP)  ## `make check` on the newest Python that is here
 	$(BIN)/python .ci/newest.py
+
+newest-environment: $(STAMP)
+	$(BIN)/python .ci/newest.py --prepare
 
 # how long, which faults, how many intents a second; more: python -m tests.soak --help
 SECONDS := 180

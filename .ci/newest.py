@@ -1,7 +1,8 @@
 """The quick tests on the newest Python of this machine for which every locked dependency has a wheel.
 
-    python3 .ci/newest.py
+    python3 .ci/newest.py [--prepare]
 
+--prepare: no more than the environment in which they run, so that nothing is installed while other tests run.
 Looks for `python3.N` on PATH and in pyenv. Nothing is fetched but wheels: no package registry holds an interpreter that
 could be pinned like them. Where there is no newer Python than the one that runs this, one line says so.
 """
@@ -17,6 +18,7 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).parents[1]
 LOCK = ROOT / "requirements.lock"
+PYPROJECT = ROOT / "pyproject.toml"
 ABOUT = "import sys; print(*sys.version_info[:3], sys.version_info.releaselevel)"
 NO_WHEEL = re.compile(r"No matching distribution found for (\S+)|requires a different Python")
 UNREACHABLE = "Retrying"
@@ -68,17 +70,24 @@ def folders() -> list[Path]:
 def environment(python: Interpreter) -> Path | None:
     """The `bin` folder of an environment with the locked wheels and Sidestep; None if one has no wheel for it."""
     folder = ROOT / "build" / "newest-{}.{}".format(*python.version)
-    stamp = folder / "locked"
-    if not stamp.exists() or stamp.read_bytes() != LOCK.read_bytes():
+    locked, installed = folder / "locked", folder / "installed"
+    if not _is_copy(locked, LOCK):
         shutil.rmtree(folder, ignore_errors=True)
         subprocess.run([python.path, "-m", "venv", folder], check=True)
         missing = _install(folder, "--only-binary", ":all:", "--require-hashes", "-r", str(LOCK))
         if missing:
             print(f"newest: {python}: no wheel for {missing}", flush=True)
             return None
-        stamp.write_bytes(LOCK.read_bytes())
-    _install(folder, "--no-build-isolation", "--no-deps", "-e", str(ROOT))
+        shutil.copyfile(LOCK, locked)
+    if not _is_copy(installed, PYPROJECT):
+        _install(folder, "--no-build-isolation", "--no-deps", "-e", str(ROOT))
+        shutil.copyfile(PYPROJECT, installed)
     return folder / "bin"
+
+
+def _is_copy(stamp: Path, of: Path) -> bool:
+    """Whether what `of` asks for has been done since it was changed."""
+    return stamp.exists() and stamp.read_bytes() == of.read_bytes()
 
 
 def _install(folder: Path, *what: str) -> str:
@@ -95,18 +104,20 @@ def _install(folder: Path, *what: str) -> str:
     return reason[1] or "a dependency"
 
 
-def main() -> int:
+def main(only_prepare: bool) -> int:
     """The exit code of the tests; 0 where there is nothing to run them on."""
     here = tuple(sys.version_info[:3])
     for python in newer(folders(), here):
         if (programs := environment(python)) is not None:
             print(f"newest: {python}, every dependency has a wheel", flush=True)
+            if only_prepare:
+                return 0
             return subprocess.run(
-                [programs / "pytest", "-m", "not slow and not broker"], cwd=ROOT, check=False
+                [programs / "pytest", "-m", "not slow and not broker and not long"], cwd=ROOT, check=False
             ).returncode
     print(f"newest: nothing newer than {Interpreter(here, Path(sys.executable))} can run the tests here")
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:] == ["--prepare"]))

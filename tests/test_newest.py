@@ -71,3 +71,23 @@ def test_a_network_that_is_down_is_a_failure(newest: ModuleType, tmp_path: Path)
     nobody = ("--no-cache-dir", "--retries", "1", "--index-url", "http://127.0.0.1:1", "--no-deps")
     with pytest.raises(SystemExit, match="Connection refused"):
         newest._install(tmp_path, *nobody, "--target", str(tmp_path / "into"), "msgspec")
+
+
+def test_what_stands_is_not_installed_again(
+    newest: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While other tests run nothing may be installed, unless Sidestep itself has got other files or dependencies."""
+    lock, project, folder = tmp_path / "lock", tmp_path / "pyproject", tmp_path / "build/newest-3.13"
+    for name, path in {"ROOT": tmp_path, "LOCK": lock, "PYPROJECT": project}.items():
+        monkeypatch.setattr(newest, name, path)
+    for file, text in {lock: "a", project: "b", folder / "locked": "a", folder / "installed": "b"}.items():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    asked: list[tuple[str, ...]] = []
+    monkeypatch.setattr(newest, "_install", lambda _, *what: asked.append(what))
+    python = newest.Interpreter((3, 13, 0), tmp_path / "nowhere")
+    assert (folder / "bin", []) == (newest.environment(python), asked)
+    project.write_text("c")
+    newest.environment(python)
+    newest.environment(python)
+    assert [("--no-build-isolation", "--no-deps", "-e", str(tmp_path))] == asked

@@ -75,7 +75,8 @@ ELSEWHERE = {
 
 def pythons() -> list[str]:
     """The one that runs this, and the newest one that `make newest` has made an environment for."""
-    return [sys.executable, *map(str, sorted(ROOT.glob("build/newest-*/bin/python"))[-1:])]
+    made = sorted(ROOT.glob("build/newest-*/installed"))[-1:]
+    return [sys.executable, *(str(stamp.with_name("bin") / "python") for stamp in made)]
 
 
 @pytest.mark.parametrize("python", pythons())

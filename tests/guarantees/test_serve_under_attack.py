@@ -30,7 +30,7 @@ SECONDS = 2.0
 AT_ONCE = 24
 """Connections of the attacker, each with a hundred addresses in every request."""
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 
 
 class Serving:
