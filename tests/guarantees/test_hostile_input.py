@@ -248,9 +248,8 @@ def test_records_that_are_large_only_when_unpacked_take_no_memory(system: System
     system.verdicts.await_all(traffic.expected, 60, lambda: [screen.ready(), decide.ready()])
     wait_for(lambda: len(dead_letters(system.connection)) >= 168, 30, "dead letters", every=0.2)
     assert screen.most_memory() - before < 200_000_000
-    labels = {
-        f'{{role="screen",what="{what}"}}' for what in ("records", "producers", "caches", "recent-ids", "domains")
-    }
+    budgets = ("records", "producers", "caches", "recent-ids", "domains", "feedback")
+    labels = {f'{{role="screen",what="{what}"}}' for what in budgets}
     assert labels == screen.metric("sidestep_memory_budget_octets").keys()
     assert 0 == screen.metric("sidestep_memory_octets")['{role="screen",what="producers"}']
     letters = [dict(letter.headers() or ()) for letter in read(system.connection, DEAD_LETTERS.name)]
