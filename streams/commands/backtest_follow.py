@@ -33,9 +33,11 @@ def followed(settings: Settings, policy: Policy, text: str, partitions: Sequence
 
         def shown(so_far: FollowedSoFar) -> None:
             nonlocal begun
-            if not begun or so_far.records:
-                click.echo(line(so_far, time.time()), err=True)
+            if not begun:  # something may have come already, while the log was folded
+                click.echo(f"{_clock(time.time())} following: Ctrl-C ends it with the report", err=True)
             begun = True
+            if so_far.records:
+                click.echo(line(so_far, time.time()), err=True)
 
         return follow(
             settings.connection, policy, text, partitions, _is_over(ended, until), told, shown, settings.snapshots_url
@@ -44,14 +46,16 @@ def followed(settings: Settings, policy: Policy, text: str, partitions: Sequence
 
 def line(so_far: FollowedSoFar, now: float) -> str:
     """What has been compared up to now."""
-    at = time.strftime("%H:%M:%S", time.gmtime(now))
-    if not so_far.records:
-        return f"{at} following: Ctrl-C ends it with the report"
     changed = ", ".join(
         f"{SAID[before]} -> {SAID[after]} {count:,}" for (before, after), count in so_far.otherwise.most_common()
     )
     waiting = f"; {so_far.waiting:,} records wait for verdicts" if so_far.waiting else ""
-    return f"{at} {so_far.verdicts:,} verdicts, {so_far.otherwise.total():,} otherwise ({changed or 'none'}){waiting}"
+    otherwise = f"{so_far.otherwise.total():,} otherwise ({changed or 'none'})"
+    return f"{_clock(now)} {so_far.verdicts:,} verdicts, {otherwise}{waiting}"
+
+
+def _clock(now: float) -> str:
+    return time.strftime("%H:%M:%S", time.gmtime(now))
 
 
 def _is_over(ended: threading.Event, until: float) -> Callable[[], bool]:
