@@ -149,7 +149,10 @@ class Tally(Struct, omit_defaults=True, kw_only=True):
     ] = {}
     samples: Annotated[
         dict[str, list[str]],
-        Meta(description="Ids of a few intents: never-mailed, unknown, dormant, risky, hard-bounce, complaint, trap."),
+        Meta(
+            description="Ids of a few intents: never-mailed, unknown, dormant, risky, hard-bounce, complaint, trap, "
+            "block, bombed."
+        ),
     ] = {}
     policy: Annotated[
         str, Meta(description="A policy that has taken force: its version. To all partitions of email-tallies.")

@@ -51,6 +51,8 @@ class Bombed(NamedTuple):
     recipient_key: bytes
     messages: int
     """So far."""
+    id: str
+    """Of this one's intent."""
 
 
 class RefusedRecords(NamedTuple):

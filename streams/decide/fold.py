@@ -264,7 +264,7 @@ def _count_stop(state: State, evidence: IntentEvidence, policy: Policy, now: int
 def _count_meant(state: State, evidence: IntentEvidence, policy: Policy, row: RecipientRow, now: int) -> None:
     """A message that waits and comes again is one."""
     if evidence.attempt == 1 and life.meant(row, evidence, now) and life.is_flooded(row, policy.bombed, now):
-        state.others.append(Bombed(history_name(evidence), evidence.recipient_key, row.hour_messages))
+        state.others.append(Bombed(history_name(evidence), evidence.recipient_key, row.hour_messages, evidence.id))
 
 
 def _halve(row: DomainRow | ServiceRow) -> None:

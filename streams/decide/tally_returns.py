@@ -26,7 +26,7 @@ _COLUMNS = {
     "clicked": ENGAGED,
     "replied": ENGAGED,
 }
-_SAMPLED = {HARD_BOUNCES: "hard-bounce", COMPLAINTS: "complaint"}
+_SAMPLED = {HARD_BOUNCES: "hard-bounce", COMPLAINTS: "complaint", BLOCKS: "block"}
 
 RowOf = Callable[[str], TallyRow]
 """The row of a service in the second that lasts."""
@@ -66,7 +66,11 @@ def _add_came_back(row: TallyRow, came: CameBack) -> None:
     _add_returns(row, came.origin, columns)
     for column in columns:
         if column in _SAMPLED and came.feedback.intent_id:
-            add_samples([row.samples[SAMPLED.index(_SAMPLED[column])]], came.feedback.intent_id)
+            _show(row, _SAMPLED[column], came.feedback.intent_id)
+
+
+def _show(row: TallyRow, kind: str, id: str) -> None:
+    add_samples([row.samples[SAMPLED.index(kind)]], id)
 
 
 def _columns(feedback: FeedbackEvidence) -> list[int]:
@@ -117,3 +121,4 @@ def _add_bombed(row: TallyRow, bombed: Bombed) -> None:
     key = b64encode(bombed.recipient_key).decode()
     if has_room(row.bombed, key):
         row.bombed[key] = bombed.messages
+        _show(row, "bombed", bombed.id)

@@ -30,7 +30,7 @@ class OpenReturns(Struct, array_like=True, gc=False):
     rest: list[int] = field(default_factory=no_returns)
 
 
-SAMPLED = ("never-mailed", "unknown", "dormant", "risky", "hard-bounce", "complaint", "trap")
+SAMPLED = ("never-mailed", "unknown", "dormant", "risky", "hard-bounce", "complaint", "trap", "block", "bombed")
 """What a few intents are named of. Rows know it by its place here: add new ones at the end."""
 
 

@@ -61,7 +61,7 @@ BOUNCE_STORM = Measured(lambda c: c.hard_bounces, lambda c: c.mails, "bounce_sha
 BOUNCE_STORM_SO_FAR = BOUNCE_STORM._replace(of=lambda c: c.answered)
 """Where deliveries are reported: what nobody has answered yet says nothing."""
 TRAP_HITS = Measured(lambda c: c.risk // 1000, lambda c: c.approved, "expected_traps", "risky")
-REPUTATION_BLOCK = Measured(lambda c: c.blocks, lambda c: c.mails, "blocks")
+REPUTATION_BLOCK = Measured(lambda c: c.blocks, lambda c: c.mails, "blocks", "block")
 
 
 def by_shares(sight: Sight, watch: Document) -> Iterator[Symptom]:
@@ -140,12 +140,13 @@ def _reported(sight: Sight, limit: TrapLimit) -> Symptom | None:
 
 def list_bombing(bombed: Mapping[str, int], limit: BombingLimit) -> Iterator[Symptom]:
     """Mailboxes that a window's messages flood."""
+    samples = "bombed" if len(bombed) == 1 else ""  # of several it is not known which message was for which
     for key, number in sorted(bombed.items()):
         if number >= limit.messages:
             severity: Severity = "critical" if number >= limit.critical else "warning"
             yield Symptom(
                 "list-bombing", severity, score_of(number, limit.messages), number, 0, UNKNOWN, limit.text, limit.quiet,
-                "messages_to_one", recipient_key=key, numbers=True,
+                "messages_to_one", samples, recipient_key=key, numbers=True,
             )  # fmt: skip
 
 
@@ -195,5 +196,5 @@ def volume_spike(volume: int, usual: float, limit: SpikeLimit) -> Symptom | None
     severity: Severity = "critical" if volume >= max(limit.intents, limit.critical * usual) else "warning"
     return Symptom(
         "volume-spike", severity, score_of(volume, least), volume, 0, usual, limit.text, limit.quiet, "volume",
-        numbers=True,
+        "never-mailed", numbers=True,
     )  # fmt: skip

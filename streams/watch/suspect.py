@@ -134,4 +134,7 @@ def _of_all(state: WatchState, window: EndedWindow, rules: Thresholds) -> Iterat
     yield from stray_reports(row.stray, limits.stray_reports)
     yield from forged_records(row.refused, row.counts.intents, limits.forged_records)
     for name, told in stories_of(state, ALL, start, PROVIDER, row.providers, limits.windows):
-        yield reputation_block(Sight(lately(told, start, limits.windows), Usual(Counts()), provider=name), limits)
+        found = reputation_block(Sight(lately(told, start, limits.windows), Usual(Counts()), provider=name), limits)
+        if found is not None and row.providers[name].blocks < row.counts.blocks:
+            found = found._replace(samples="")  # some of them are others'
+        yield found

@@ -87,6 +87,14 @@ def test_each_event_counts_as_what_it_is(world: World, event: str, fields: dict[
     assert wanted == shops.returns
 
 
+def test_blocks_are_shown_by_messages(world: World) -> None:
+    """Of all services, too: what a provider thinks of the company is looked at there."""
+    world.feedback("bounce", service="shop", intent_id="7", scope="us", reason="blocked")
+    world.feedback("bounce", service="shop", intent_id="8", scope="recipient", reason="full")
+    shops, everybodys = last(world)
+    assert {"block": ["7"]} == shops.samples == everybodys.samples
+
+
 def test_reasons_that_say_too_fast_are_of_the_vocabulary() -> None:
     """Screen's, which Decide can't import; and the same that slow a domain down in the policy that ships."""
     assert TOO_FAST | REFUSED <= load_reasons().names()
@@ -166,6 +174,7 @@ def test_a_mailbox_that_is_filled_up_is_named(world: World) -> None:
     (key,) = world.totals()[-1].bombed
     assert [{key: 9}, {key: 10}] == [tally.bombed for tally in world.tallies()[-2:]]
     assert {key: 10} == world.totals()[-1].bombed
+    assert ["20", "21"] == world.totals()[-1].samples["bombed"]
     world.wait(3_600_000)
     world.intent("22", service="bank")
     assert {} == last(world)[0].bombed

@@ -87,7 +87,7 @@ STORIES = [
     ),
     Story(
         "list-bombing",
-        {"approved": 20, "bombed": {"a2V5": 60}, "provider": ""},
+        {"approved": 20, "bombed": {"a2V5": 60}, "provider": "", "samples": {"bombed": ["i1"]}},
         [{"approved": 20, "bombed": {"a2V5": 9}}],
         service="",
         says="One mailbox was to get 60 messages within an hour, of many kinds",
@@ -110,7 +110,7 @@ STORIES = [
     ),
     Story(
         "volume-spike",
-        {"approved": 6_000, "source": "form"},
+        {"approved": 6_000, "source": "form", "samples": {"never-mailed": ["i1"]}},
         [{"approved": 290, "source": "form"}, {"approved": 2_600, "source": "form"}],
         says="Shop wants to send 6000 messages in three minutes, usual at this time is 900",
     ),
@@ -125,7 +125,14 @@ STORIES = [
     ),
     Story(
         "reputation-block",
-        {"approved": 400, "soft_bounces": 80, "blocks": 80, "delivered": 300, "provider": "google"},
+        {
+            "approved": 400,
+            "soft_bounces": 80,
+            "blocks": 80,
+            "delivered": 300,
+            "provider": "google",
+            "samples": {"block": ["i1"]},
+        },
         [
             {"approved": 12, "soft_bounces": 1, "blocks": 1, "delivered": 12, "provider": "google"},
             {"approved": 900, "soft_bounces": 40, "blocks": 40, "delivered": 860, "provider": "google"},
@@ -192,6 +199,7 @@ def test_an_incident_is_opened_once_and_closed(story: Story) -> None:
     assert first.name == (story.bad["provider"] if story.service == "" else story.service)
     assert first.at <= scene.start + scene.now
     assert first.severity in ("warning", "critical")
+    assert next(iter(story.bad.get("samples", {}).values()), []) == first.samples
     assert len(found) <= 5, "an update says something new"
     closing = scene.quiet(story.quiet)
     assert [(first.id, "closed")] == [(one.id, one.state) for one in closing]
@@ -238,6 +246,25 @@ def test_the_worst_of_a_service_is_named_and_its_consequences_are_no_incidents_o
     found = scene.minutes(3, **burst) + scene.minutes(3, **burst | storm) + scene.minutes(3, **storm)
     assert [("unknown-burst", "import")] == [(one.pattern, one.source) for one in found if one.state == "opened"]
     assert 0.1 < scene.quiet(9 * DAY)[0].features["bounce_share"], "the last record tells of it as well"
+
+
+def test_messages_are_named_only_where_they_are_of_the_incident() -> None:
+    """Samples are a window's: of two mailboxes that are filled up, or two providers that refuse, they may be the
+    other's."""
+    scene = Scene()
+    scene.usual(10, service="", delivered=900, provider="google")
+    bad: Fields = {"approved": 400, "soft_bounces": 80, "blocks": 80, "delivered": 300, "samples": {"block": ["i1"]}}
+    flood: Fields = {"bombed": {"a2V5": 60, "b2V5": 9}, "samples": {"bombed": ["i2"]}}
+    scene.append(
+        scene.tally(scene.now, service="", provider="google", **bad),
+        scene.tally(scene.now, service="", provider="yahoo", soft_bounces=1, blocks=1),
+        scene.tally(scene.now, service="", approved=9, **flood),
+    )
+    scene.wait(60)
+    scene.tick(10)
+    found = scene.anomalies()
+    assert ["list-bombing", "reputation-block"] == sorted(one.pattern for one in found)
+    assert [[], []] == [one.samples for one in found]
 
 
 def test_two_bad_sources_are_two_incidents() -> None:
