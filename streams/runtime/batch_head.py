@@ -9,20 +9,18 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from aiokafka.client import AIOKafkaClient
-from aiokafka.protocol.fetch import FetchRequest
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from sidestep.streams.runtime.batches import Partition
 from sidestep.streams.runtime.cut_record import PackedBatch
 from sidestep.streams.runtime.kafka import Fetched
+from sidestep.streams.runtime.raw_partition import RawPartition
 from sidestep.topics.connection import Connection
 
 log = logging.getLogger(__name__)
 
 SECONDS = 10.0
 """For asking the broker."""
-OCTETS = 65_536
-"""Of the log that are asked for; a batch that is larger comes all the same."""
 
 _HEAD = struct.Struct(">qiibihi")
 """Base offset, octets behind these two, leader epoch, magic, checksum, attributes, last offset less base offset: the
@@ -79,11 +77,6 @@ async def _fetch(connection: Connection, tp: Partition, offset: int) -> bytes:
     client = AIOKafkaClient(**connection.aiokafka())
     try:
         await client.bootstrap()
-        await client.add_topic(tp.topic)
-        leader = client.cluster.leader_for_partition(tp)
-        asked = [(tp.topic, [(tp.partition, offset, OCTETS)])]
-        answer = await client.send(leader, FetchRequest(500, 1, OCTETS, 0, asked))
-        ((_, ((_, _, _, *rest),)),) = answer.topics
-        return bytes(rest[-1] or b"")
+        return (await RawPartition(client, tp).fetch(offset, SECONDS)).octets
     finally:
         await client.close()
